@@ -1,0 +1,201 @@
+"""One subset, from its records to its rows: curate, mix, render. It knows no subset by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from kit19.catalog import Recipe, Source, Subset
+from kit19.curate import PLACE, Items, find_contaminated, find_empty, find_repeats, with_place
+from kit19.ledger import REASONS, Ledger, Reason
+from kit19.mix import Examine, HeldOut, Taken, hold_out, take, take_balanced
+from kit19.read import Records
+from kit19.render import TemplateSet, choose, find_unfit, render
+from kit19.rows import ROW_SCHEMA
+
+
+@dataclass(frozen=True)
+class Use:
+    """A subset with its source card and its templates."""
+
+    name: str
+    source: Source
+    card: Subset
+    templates: TemplateSet
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """One subset, chosen and rendered.
+
+    Attributes:
+        train: Training rows (``ROW_SCHEMA``), in no particular order.
+        validation: Held-out rows, likewise.
+        dropped: Columns id, reason, evidence.
+        facts: What the manifest's entry says of it, files apart.
+    """
+
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    dropped: pl.DataFrame
+    facts: dict[str, Any]
+
+
+def assemble(use: Use, records: Records, plan: Recipe, items: Items | None) -> Assembled:
+    """Choose the records of one subset and render them.
+
+    Args:
+        use: The subset.
+        records: All its records.
+        plan: The recipe.
+        items: Benchmark text to keep out; None for no decontamination.
+    """
+    live, drops = _cheap_reasons(use, records, plan)
+    examine = _examiner(live, use.card, items)
+    balance = use.card.label if _balanced(use.card, plan) else None
+    held = HeldOut(_nothing(live), _no_evidence(), live)
+    if plan.validation and live.height:
+        held = hold_out(live, plan.validation, plan.seed, examine, balance)
+    ordered = held.rest.sort(PLACE, "id")
+    if balance and ordered.height:
+        taken = take_balanced(ordered, balance, plan.cap, examine)
+    else:
+        taken = take(ordered, plan.cap, examine)
+    drops += [
+        _because("validation_overlap", held.overlap),
+        _because("contaminated", held.taken.dropped),
+        _because("contaminated", taken.dropped),
+    ]
+    train = _rows(taken.kept, use, plan, cap=plan.cap if plan.fill else None)
+    validation = _rows(held.taken.kept, use, plan, cap=None)
+    dropped = pl.concat(drops).sort("id")
+    ledger = Ledger(
+        upstream_rows=records.upstream_rows,
+        read=records.read,
+        train=taken.kept.height,
+        validation=held.taken.kept.height,
+        surplus=taken.surplus,
+        dropped=_by_reason(dropped),
+        examples=train.height + validation.height,
+    )
+    facts = {
+        "source": use.source.id,
+        "task": use.card.task,
+        "license": use.source.license.spdx,
+        "splits": sorted(records.frame["split"].unique()),
+        "ledger": ledger,
+        "templates": _counts(pl.concat([train, validation]), "template"),
+        "labels": _counts(train, "label"),
+        "cut": _cut(taken, balance),
+    }
+    return Assembled(train, validation, dropped, facts)
+
+
+def _cheap_reasons(
+    use: Use, records: Records, plan: Recipe
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """The reasons that look at all records, in their order: what lives on, and what was dropped."""
+    live = with_place(records.frame, plan.seed)
+    bad = [(row.id, row.kind, f"{row.file}:{row.line}: {row.why}") for row in records.bad]
+    schema = {"id": pl.String, "reason": pl.String, "evidence": pl.String}
+    drops = [pl.DataFrame(bad, schema=schema, orient="row")]
+
+    def drop(reason: Reason, found: pl.DataFrame) -> None:
+        nonlocal live
+        if found.height:
+            live = live.join(found, on="id", how="anti", maintain_order="left")
+            drops.append(_because(reason, found))
+
+    drop("empty", find_empty(live, use.card))
+    drop("no_template", find_unfit(live, use.templates))
+    if plan.deduplicate:
+        conflicts, duplicates = find_repeats(live, use.card)
+        drop("conflict", conflicts)
+        drop("duplicate", duplicates)
+    return live, drops
+
+
+def _examiner(live: pl.DataFrame, card: Subset, items: Items | None) -> Examine:
+    """The expensive reason. For pairs it looks at each text once and condemns its whole group."""
+    if items is None:
+        return lambda _batch: _no_evidence()
+    if not card.pairs:
+        return lambda batch: find_contaminated(batch, card.exposed, items)
+    sides = [("group", "sentence1"), ("partner", "sentence2")]
+    texts = pl.concat([live.select(id=group, text=text) for group, text in sides]).unique()
+    found = find_contaminated(texts.sort("id", "text"), ["text"], items)
+
+    def examine(batch: pl.DataFrame) -> pl.DataFrame:
+        hits = pl.concat(
+            [batch.select("id", g=name).join(found, left_on="g", right_on="id") for name, _ in sides]
+        )
+        return hits.select("id", "evidence").sort("id", "evidence").unique("id", keep="first")
+
+    return examine
+
+
+def _rows(records: pl.DataFrame, use: Use, plan: Recipe, cap: int | None) -> pl.DataFrame:
+    """Render records; with a cap, fill up to it with further templates of the same records."""
+    views = plan.views
+    if cap and records.height < cap:
+        views = len(use.templates.templates)
+    chosen = choose(records, use.templates, views, plan.seed)
+    if cap:
+        place = records.select("id", PLACE)
+        chosen = chosen.join(place, on="id").sort("view", PLACE, "id").head(cap).drop(PLACE)
+    rendered = render(records, chosen, use.templates)
+    label = pl.col(use.card.label) if use.card.label else pl.lit(None)
+    return rendered.select(
+        "id",
+        "template",
+        "instruction",
+        "input",
+        "output",
+        task=pl.lit(use.card.task),
+        source=pl.lit(use.source.id),
+        subset=pl.lit(use.name),
+        upstream_split="split",
+        label=label.cast(pl.String),
+        license=pl.lit(use.source.license.spdx),
+        masked=pl.lit(0, dtype=pl.UInt32),
+    ).select(ROW_SCHEMA.names())
+
+
+def _balanced(card: Subset, plan: Recipe) -> bool:
+    if card.label is None or plan.balance == "none":
+        return False
+    return card.balance or plan.balance == "label"
+
+
+def _cut(taken: Taken, balance: str | None) -> dict[str, int]:
+    """The place of the last record taken in each class, where there is surplus beyond it."""
+    if not taken.surplus:
+        return {}
+    if balance is None:
+        return {"": int(taken.kept[PLACE].max() or 0)}  # type: ignore[arg-type]
+    last = taken.kept.group_by(balance).agg(pl.col(PLACE).max()).sort(balance)
+    return dict(last.iter_rows())
+
+
+def _counts(rows: pl.DataFrame, column: str) -> dict[str, int]:
+    counted = rows.drop_nulls(column).group_by(column).len().sort(column)
+    return dict(counted.iter_rows())
+
+
+def _by_reason(dropped: pl.DataFrame) -> dict[Reason, int]:
+    counted = dict(dropped.group_by("reason").len().iter_rows())
+    return {reason: counted[reason] for reason in REASONS if reason in counted}
+
+
+def _because(reason: Reason, found: pl.DataFrame) -> pl.DataFrame:
+    return found.select("id", pl.lit(reason).alias("reason"), "evidence")
+
+
+def _no_evidence() -> pl.DataFrame:
+    return pl.DataFrame(schema={"id": pl.String, "evidence": pl.String})
+
+
+def _nothing(records: pl.DataFrame) -> Taken:
+    return Taken(records.clear(), _no_evidence(), 0)

@@ -1,0 +1,205 @@
+"""Loading the catalog: the cards that kit19 carries, or another folder of the same layout."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit19.catalog.benchmark import Benchmark
+from kit19.catalog.recipe import Recipe
+from kit19.catalog.source import Source, Subset
+from kit19.catalog.templates import TemplateFile
+from kit19.catalog.yaml_file import Lines, fit_model, load_model, read_yaml
+from kit19.errors import CatalogError, Kit19Error, Problem, UnknownNameError, nearest
+
+BUILT_IN = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All cards of one catalog folder (``sources/``, ``templates/``, ``benchmarks/``, ``recipes/``).
+
+    Attributes:
+        root: The folder.
+        sources: Source cards by id, in alphabetical order.
+        benchmarks: Benchmark cards by id.
+        owners: For each subset, the id of the source that it belongs to.
+    """
+
+    root: Path
+    sources: Mapping[str, Source]
+    benchmarks: Mapping[str, Benchmark]
+    owners: Mapping[str, str]
+
+    def source(self, name: str) -> Source:
+        """The source card with this id.
+
+        Raises:
+            UnknownNameError: There is none.
+        """
+        if name not in self.sources:
+            raise UnknownNameError(
+                Problem(f"there is no source {name!r}", fix=nearest(name, self.sources))
+            )
+        return self.sources[name]
+
+    def subset(self, name: str) -> tuple[Source, Subset]:
+        """A subset and the source that it belongs to.
+
+        Raises:
+            UnknownNameError: There is none.
+        """
+        if name not in self.owners:
+            raise UnknownNameError(
+                Problem(f"there is no subset {name!r}", fix=nearest(name, self.owners))
+            )
+        source = self.sources[self.owners[name]]
+        return source, source.subsets[name]
+
+    def template_path(self, subset: str) -> Path:
+        """The file that holds a subset's templates."""
+        return self.root / "templates" / f"{subset}.yaml"
+
+    def templates(self, subset: str) -> tuple[TemplateFile, Lines]:
+        """A subset's templates and the lines where they stand.
+
+        Raises:
+            CatalogError: The file is missing or not valid.
+        """
+        path = self.template_path(subset)
+        file, lines = load_model(path, TemplateFile)
+        if file.subset != subset:
+            raise CatalogError(
+                Problem(f"subset: says {file.subset!r}", f"{path}:1", f"write {subset!r}")
+            )
+        return file, lines
+
+    def recipe(self, name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
+        """A recipe by name, or from a YAML file of the user's.
+
+        Args:
+            name: A recipe's id, or a path that ends in ``.yaml`` or ``.yml``.
+            changes: Values that replace the recipe's (the command line's ``--set``).
+
+        Raises:
+            UnknownNameError: No such recipe, or it names subsets that are not there.
+            CatalogError: It is not valid.
+        """
+        data, lines, where = self._recipe_data(name, ())
+        data.pop("extends", None)
+        for key, value in (changes or {}).items():
+            data[key] = value
+            lines = {at: line for at, line in lines.items() if at[:1] != (key,)}
+        recipe = fit_model(data, lines, where, Recipe)
+        for subset in [*recipe.subsets, *recipe.exclude]:
+            self.subset(subset)
+        left = [subset for subset in recipe.subsets if subset not in recipe.exclude]
+        if not left:
+            raise CatalogError(Problem("no subset is left", where, "exclude fewer"))
+        if len(set(left)) != len(left):
+            raise CatalogError(Problem("a subset is named twice", where))
+        return recipe.model_copy(update={"subsets": left, "exclude": []})
+
+    def _recipe_data(self, name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], Lines, str]:
+        if name.endswith((".yaml", ".yml")):
+            path = Path(name)
+        else:
+            known = self.recipe_names()
+            if name not in known:
+                fix = f"{nearest(name, known)} A file of yours must end in .yaml"
+                raise UnknownNameError(Problem(f"there is no recipe {name!r}", fix=fix))
+            path = self.root / "recipes" / f"{name}.yaml"
+        if name in seen:
+            raise CatalogError(
+                Problem(f"recipes extend each other in a circle: {' → '.join(seen)}", str(path))
+            )
+        data, lines = read_yaml(path)
+        if not isinstance(data, dict):
+            raise CatalogError(Problem("a recipe is a mapping of keys to values", str(path)))
+        parent = data.get("extends")
+        if isinstance(parent, str):
+            base, _, _ = self._recipe_data(parent, (*seen, name))
+            data = {**base, **data}
+        return data, lines, str(path)
+
+    def recipe_names(self) -> list[str]:
+        """Ids of all recipes."""
+        return sorted(path.stem for path in (self.root / "recipes").glob("*.yaml"))
+
+
+@functools.cache
+def load_catalog(root: Path = BUILT_IN) -> Catalog:
+    """Read and check every source and benchmark card.
+
+    Raises:
+        CatalogError: All mistakes of all cards, each with file, line and key.
+    """
+    problems: list[Problem] = []
+    sources: dict[str, Source] = {}
+    benchmarks: dict[str, Benchmark] = {}
+    for path in sorted((root / "sources").glob("*.yaml")):
+        try:
+            source, _ = load_model(path, Source)
+            sources[_own_name(source.id, path)] = source
+        except Kit19Error as error:
+            problems += error.problems
+    for path in sorted((root / "benchmarks").glob("*.yaml")):
+        try:
+            benchmark, _ = load_model(path, Benchmark)
+            benchmarks[_own_name(benchmark.id, path)] = benchmark
+        except Kit19Error as error:
+            problems += error.problems
+    if problems:
+        raise CatalogError(problems)
+    if not sources:
+        raise CatalogError(Problem("holds no source card", str(root / "sources")))
+    owners = _owners(sources, root, problems)
+    _check_benchmarks(sources, benchmarks, root, problems)
+    if problems:
+        raise CatalogError(problems)
+    return Catalog(root, sources, benchmarks, owners)
+
+
+def _own_name(name: str, path: Path) -> str:
+    if name != path.stem:
+        raise CatalogError(Problem(f"id: says {name!r}", f"{path}:1", f"write {path.stem!r}"))
+    return name
+
+
+def _owners(sources: dict[str, Source], root: Path, problems: list[Problem]) -> dict[str, str]:
+    owners: dict[str, str] = {}
+    for source in sources.values():
+        for name in source.subsets:
+            if name in owners:
+                where = str(root / "sources" / f"{source.id}.yaml")
+                problems.append(Problem(f"the subset {name!r} is also in {owners[name]}", where))
+            owners[name] = source.id
+    return owners
+
+
+def _check_benchmarks(
+    sources: dict[str, Source],
+    benchmarks: dict[str, Benchmark],
+    root: Path,
+    problems: list[Problem],
+) -> None:
+    for benchmark in benchmarks.values():
+        where = str(root / "benchmarks" / f"{benchmark.id}.yaml")
+        source = sources.get(benchmark.source)
+        table = source.tables.get(benchmark.table) if source else None
+        if source is None or table is None:
+            what = f"there is no table {benchmark.table!r} in a source {benchmark.source!r}"
+            problems.append(Problem(what, where))
+            continue
+        unknown = [f for f in [*benchmark.texts, benchmark.label] if f not in table.fields()]
+        unknown += [s for s in [*benchmark.splits, benchmark.scored] if s not in table.files]
+        if unknown:
+            problems.append(Problem(f"the table has no {', '.join(unknown)}", where))
+        for name, subset in source.subsets.items():
+            leaked = sorted(set(subset.splits) & set(benchmark.splits))
+            if benchmark.table in subset.tables and leaked:
+                what = f"subset {name} trains on {', '.join(leaked)}, which hold its items"
+                problems.append(Problem(what, where, "remove them from the subset's `splits`"))

@@ -1,0 +1,47 @@
+"""What a recipe may say: which subsets, how many rows, what is kept out, what is written."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from kit19.catalog.source import Card, Name
+
+Format = Literal["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]
+
+
+class Recipe(Card):
+    """A recipe: ``catalog/recipes/<id>.yaml``, or any YAML file of yours.
+
+    A build is a function of the recipe, the input files and the locked versions, nothing else.
+    """
+
+    id: Name
+    title: str
+    about: str = ""
+    extends: Name | None = Field(default=None, description="the recipe whose values this one changes")
+    subsets: list[Name] = Field(default=[], min_length=1, description="which subsets")
+    exclude: list[Name] = Field(default=[], description="subsets to leave out")
+    data: Literal["upstream", "sample"] = Field(
+        default="upstream", description="real files, or the small sample that kit19 carries"
+    )
+    splits: Literal["train", "all"] = Field(
+        default="train", description="`all` lets benchmark splits in: only to measure leakage"
+    )
+    cap: int | None = Field(default=5000, gt=0, description="most training rows of a subset")
+    fill: bool = Field(
+        default=False, description="fill a short subset with further templates of its records"
+    )
+    views: int = Field(default=1, ge=1, le=100, description="templates for each record")
+    balance: Literal["card", "label", "none"] = Field(
+        default="card", description="equal classes: as the card says, everywhere, nowhere"
+    )
+    validation: int = Field(
+        default=0, ge=0, description="records of each subset to hold out, in whole groups"
+    )
+    deduplicate: bool = Field(default=True, description="drop duplicates and conflicting records")
+    decontaminate: bool = Field(default=True, description="drop records that hold benchmark text")
+    shuffle: bool = Field(default=True, description="mix the subsets, by hash; else card order")
+    seed: int = Field(default=19, ge=0, lt=2**63)
+    formats: list[Format] = Field(default=[], description="exports beside the parquet files")

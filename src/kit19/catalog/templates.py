@@ -1,0 +1,67 @@
+"""What a templates file may say: ``catalog/templates/<subset>.yaml``, the linguist's file.
+
+The text language itself (fields, words, particles) is parsed and checked in ``kit19.render``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from kit19.catalog.source import Card, Name
+
+Style = Literal[
+    "합쇼체",
+    "해요체",
+    "해체",
+    "해라체",
+    "하십시오체",
+    "시험체",
+    "명사형",
+]
+"""The register of a template's instruction. 시험체 is the voice of exam papers (…하시오)."""
+
+
+class Retired(Card):
+    """A template that is no longer chosen. Its id is never used again."""
+
+    since: str
+    use: str
+
+
+class Template(Card):
+    """One way to ask for one thing."""
+
+    id: Name
+    style: Style
+    why: str = Field(min_length=5, description="what this wording adds to the others")
+    instruction: str = Field(min_length=1)
+    input: str = ""
+    output: str = Field(min_length=1)
+    when: dict[Name, list[str]] = Field(
+        default={}, description="only for records whose categorical field holds one of these"
+    )
+    direction: Literal["forward", "inverse"] = "forward"
+    retired: Retired | None = None
+
+
+class TemplateFile(Card):
+    """All templates of one subset, and the words that they use for labels.
+
+    ``words.<field>.<form>.<value>`` is how a form calls one value: ``{label.ko}`` in a template
+    becomes the word of form ``ko`` for the record's label.
+    """
+
+    subset: Name
+    words: dict[Name, dict[Name, dict[str, str]]] = {}
+    templates: list[Template] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> TemplateFile:
+        seen: set[str] = set()
+        for template in self.templates:
+            if template.id in seen:
+                raise ValueError(f"the template id {template.id!r} is used twice")
+            seen.add(template.id)
+        return self

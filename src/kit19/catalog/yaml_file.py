@@ -1,0 +1,152 @@
+"""Reading our YAML: plain data only, with the line of every key, and errors that name it.
+
+YAML is read as Core-schema data: ``true/false``, ``null``, integers and floats; everything else is
+text. So ``no``, ``on`` and ``1:30`` stay what the linguist typed. Tags, anchors and aliases are
+refused: cards need none, and aliases are how a small file becomes a huge one.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from kit19.errors import CatalogError, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+Lines = dict[tuple[str | int, ...], int]
+
+_MAX_BYTES = 2_000_000  # our largest card is a hundredth of this
+_INT = re.compile(r"-?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"-?[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?")
+_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+
+def read_yaml(path: Path) -> tuple[Any, Lines]:
+    """Read one YAML file as plain data.
+
+    Args:
+        path: The file, UTF-8.
+
+    Returns:
+        The data, and for each key path the 1-based line where it stands.
+
+    Raises:
+        CatalogError: It cannot be read, is no YAML, or uses a tag, anchor, alias or doubled key.
+    """
+    try:
+        raw = path.read_bytes()
+        text = raw.decode("utf-8")
+    except OSError as error:
+        raise CatalogError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise CatalogError(
+            Problem("is not UTF-8", f"{path}:{line}", "save the file as UTF-8")
+        ) from None
+    if len(raw) > _MAX_BYTES:
+        raise CatalogError(Problem(f"is larger than {_MAX_BYTES:,} bytes", str(path)))
+    try:
+        _refuse_references(text, path)
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise CatalogError(Problem(f"is not valid YAML: {error.problem}", where)) from None
+    except yaml.YAMLError as error:
+        raise CatalogError(Problem(f"is not valid YAML: {error}", str(path))) from None
+    lines: Lines = {}
+    if root is None:
+        raise CatalogError(Problem("is empty", str(path)))
+    return _plain(root, (), lines, path), lines
+
+
+def load_model(path: Path, model: type[Model]) -> tuple[Model, Lines]:
+    """Read a YAML file into a pydantic model; every mistake is reported with file, line and key.
+
+    Raises:
+        CatalogError: As :func:`read_yaml`, or the data does not fit the model.
+    """
+    data, lines = read_yaml(path)
+    return fit_model(data, lines, str(path), model), lines
+
+
+def fit_model(data: Any, lines: Lines, name: str, model: type[Model]) -> Model:
+    """Validate plain data, turning pydantic's errors into ours."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise CatalogError([_problem(item, lines, name) for item in error.errors()]) from None
+
+
+def _refuse_references(text: str, path: Path) -> None:
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise CatalogError(
+                Problem("anchors and aliases are not allowed", f"{path}:{line}", "write it out")
+            )
+        if getattr(event, "tag", None):
+            raise CatalogError(
+                Problem(f"the tag {event.tag!r} is not allowed", f"{path}:{line}", "remove it")
+            )
+
+
+def _plain(node: yaml.Node, at: tuple[str | int, ...], lines: Lines, path: Path) -> Any:
+    lines[at] = node.start_mark.line + 1
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(child, (*at, i), lines, path) for i, child in enumerate(node.value)]
+    assert isinstance(node, yaml.MappingNode)  # noqa: S101  YAML has three kinds of node
+    result: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            _fail("a key must be text", path, line)
+        key = str(key_node.value)
+        if key in result:
+            _fail(f"the key {key!r} is given twice", path, line)
+        result[key] = _plain(value_node, (*at, key), lines, path)
+        lines[(*at, key)] = line
+    return result
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    text = str(node.value)
+    if node.style in ("'", '"', "|", ">"):
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _fail(what: str, path: Path, line: int) -> NoReturn:
+    raise CatalogError(Problem(what, f"{path}:{line}"))
+
+
+def _problem(item: Any, lines: Lines, name: str) -> Problem:
+    at = tuple(item["loc"])
+    # pydantic adds names of union members and the like to the path: walk back to a key we know.
+    known = at
+    while known and known not in lines:
+        known = known[:-1]
+    key = ".".join(str(part) for part in at) or "(top level)"
+    kind, text = item["type"], item["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        what, fix = f"unknown key {key!r}", "check the spelling, or remove it"
+    elif kind == "missing":
+        what, fix = f"the key {key!r} is missing", "add it"
+    else:
+        shown = repr(item.get("input"))
+        what = f"{key}: {text[0].lower() + text[1:]}"
+        fix = f"it reads {shown}" if len(shown) < 80 and kind != "value_error" else ""
+    line = lines.get(known)
+    return Problem(what, f"{name}:{line}" if line else name, fix)

@@ -1,0 +1,27 @@
+"""Korean: the particle that a word takes, and text made comparable.
+
+``attach("사과", "은/는")`` is 사과는. ``columns`` does the same for polars columns, ``sound`` says
+what a word ends in, ``normalize`` makes keys for comparing. The rules: docs/korean.md.
+"""
+
+from kit19.korean.columns import attach_expr, choose_expr, final_expr
+from kit19.korean.finals import Final
+from kit19.korean.normalize import identity_key, nfc, one_blank
+from kit19.korean.particles import PARTICLES, Particle, attach, choose, parse_particle
+from kit19.korean.sound import final_sound
+
+__all__ = [
+    "PARTICLES",
+    "Final",
+    "Particle",
+    "attach",
+    "attach_expr",
+    "choose",
+    "choose_expr",
+    "final_expr",
+    "final_sound",
+    "identity_key",
+    "nfc",
+    "one_blank",
+    "parse_particle",
+]

@@ -1,0 +1,215 @@
+"""Looking at things: examples of a subset, the fate of a record, the numbers of a build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from kit19.sample import SAMPLE
+from kit19.catalog import BUILT_IN, Catalog, load_catalog
+from kit19.curate import find_empty, with_place
+from kit19.errors import FilesError, Problem, UnknownNameError, nearest
+from kit19.fetch import find_files, usable
+from kit19.ledger import MEANING
+from kit19.manifest import Manifest, read_manifest
+from kit19.order import hash_order
+from kit19.read import read_subset
+from kit19.render import choose, find_unfit, load_templates, render
+from kit19.write import read_rows
+
+
+@dataclass(frozen=True)
+class Example:
+    """One rendered example: where it comes from, how it was asked, the three texts."""
+
+    id: str
+    template: str
+    style: str
+    instruction: str
+    input: str
+    output: str
+    label: str | None
+
+
+def show(
+    subset: str,
+    n: int = 3,
+    template: str | None = None,
+    data_dir: Path | None = None,
+    seed: int = 19,
+    catalog_dir: Path = BUILT_IN,
+) -> list[Example]:
+    """Render examples of a subset.
+
+    Args:
+        subset: Its name.
+        n: How many.
+        template: Only by this template; default: as a build would choose.
+        data_dir: Upstream files; default: the sample that kit19 carries.
+        seed: Decides which records.
+        catalog_dir: The folder of cards.
+
+    Raises:
+        Kit19Error: An unknown name, or files that cannot be used.
+    """
+    catalog = load_catalog(catalog_dir)
+    source, card = catalog.subset(subset)
+    templates = load_templates(catalog, subset)
+    cards = {one.id: one for one in templates.templates}
+    if template is not None and template not in cards:
+        fix = nearest(template, cards)
+        raise UnknownNameError(Problem(f"{subset} has no template {template!r}", fix=fix))
+    folder = data_dir or SAMPLE
+    found = find_files(source, card.tables, card.splits, folder, check=data_dir is not None)
+    files, left = usable(found, partial=True, unverified=False)
+    if not files:
+        what = f"no usable file of {subset}; first: {left[0].name}: {left[0].by or 'missing'}"
+        raise FilesError(Problem(what, str(folder), "leave out --data-dir to see the sample"))
+    records = with_place(read_subset(subset, source, card, files).frame, seed)
+    for unusable in (find_empty(records, card), find_unfit(records, templates)):
+        records = records.join(unusable, on="id", how="anti", maintain_order="left")
+    records = records.sort(hash_order(pl.col("id"), "sample", seed), "id")
+    if template is None:
+        chosen = choose(records.head(n), templates, 1, seed)
+    else:
+        every = choose(records, templates, len(cards), seed)
+        mine = every.filter(pl.col("template") == template)
+        chosen = records.select("id").join(mine, on="id", maintain_order="left").head(n)
+    rows = render(records, chosen, templates).sort(hash_order(pl.col("id"), "sample", seed), "id")
+    return [
+        Example(
+            id=row["id"],
+            template=row["template"],
+            style=cards[row["template"]].card.style,
+            instruction=row["instruction"],
+            input=row["input"],
+            output=row["output"],
+            label=row[card.label] if card.label else None,
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a record is in a build, or is not.
+
+    Attributes:
+        id: The record.
+        status: `train`, `validation`, `dropped`, `surplus`, `not taken` or `not built`.
+        why: One sentence.
+        evidence: What the reason rests on (another id, a benchmark item, a file and line).
+        rows: The rows that show it, if any.
+    """
+
+    id: str
+    status: str
+    why: str
+    evidence: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Explanation:
+    """Say why a record is in a build, or is not.
+
+    Args:
+        folder: A build.
+        record: ``<subset>/<upstream split>/<key>``.
+        catalog_dir: The folder of cards.
+
+    Raises:
+        Kit19Error: No such build, or no such record is possible.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    catalog = load_catalog(catalog_dir)
+    name, _, rest = record.partition("/")
+    split, _, key = rest.partition("/")
+    source, subset = catalog.subset(name)
+    splits = source.splits_of(subset)
+    if split not in splits or not key:
+        what = f"{record!r} is no record id: it reads <subset>/<upstream split>/<key>"
+        raise UnknownNameError(Problem(what, fix=f"splits of {name}: {', '.join(splits)}"))
+    for part in ("train", "validation"):
+        rows = read_rows(folder, part).filter(pl.col("id") == record)
+        if rows.height:
+            shown = rows.select("template", "instruction", "input", "output", "label")
+            why = "kept for training" if part == "train" else "held out for validation"
+            return Explanation(record, part, why, rows=shown.to_dicts())
+    dropped = pl.read_parquet(folder / "dropped.parquet").filter(pl.col("id") == record)
+    if dropped.height:
+        row = dropped.row(0, named=True)
+        why = f"{row['reason']}: {MEANING[row['reason']]}"
+        return Explanation(record, "dropped", why, row["evidence"])
+    return _absent(manifest, record, name, split, catalog)
+
+
+def _absent(
+    manifest: Manifest, record: str, name: str, split: str, catalog: Catalog
+) -> Explanation:
+    recipe = manifest.recipe
+    if name not in recipe["subsets"]:
+        return Explanation(record, "not built", f"the recipe {recipe['id']} does not ask for {name}")
+    if name in manifest.not_built:
+        missing = "; ".join(f"{f.name}: {f.why}" for f in manifest.not_built[name])
+        return Explanation(record, "not built", f"{name} had no usable file", missing)
+    allowed = catalog.subset(name)[1].splits
+    if recipe["splits"] == "train" and split not in allowed:
+        benchmarks = [
+            b.id
+            for b in catalog.benchmarks.values()
+            if b.source == catalog.owners[name] and split in b.splits
+            and b.table in catalog.subset(name)[1].tables
+        ]
+        why = f"the split {split} never becomes training rows; only {', '.join(allowed)} may"
+        held = f"it holds items of the benchmark {', '.join(benchmarks)}" if benchmarks else ""
+        return Explanation(record, "not taken", why, held)
+    cut = manifest.subsets[name].cut
+    frame = pl.DataFrame({"id": [record]})
+    place = frame.select(hash_order(pl.col("id"), "sample", recipe["seed"])).item()
+    if cut and place > min(cut.values()):
+        why = "surplus: if upstream has it, its place in the hash order is behind the last one taken"
+        last = ", ".join(f"{label or 'last taken'}: {value}" for label, value in cut.items())
+        return Explanation(record, "surplus", why, f"its place: {place}; {last}")
+    entry = manifest.subsets[name]
+    why = "no file of the build holds such a record"
+    left = "; ".join(f.name for f in entry.incomplete)
+    raise UnknownNameError(
+        Problem(f"{record}: {why}", fix=f"files left out: {left}" if left else "check its key")
+    )
+
+
+def stats(folder: str | Path) -> pl.DataFrame:
+    """Numbers of a build, a row for each subset.
+
+    Returns:
+        Columns subset, task, license, rows, records, templates, labels, and the median and largest
+        number of characters of prompt (instruction and input) and output.
+
+    Raises:
+        VerifyError: The folder is no build.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    rows = pl.concat([read_rows(folder, "train"), read_rows(folder, "validation")])
+    prompt = pl.col("instruction").str.len_chars() + pl.col("input").str.len_chars()
+    output = pl.col("output").str.len_chars()
+    grouped = rows.group_by("subset").agg(
+        task=pl.col("task").first(),
+        license=pl.col("license").first(),
+        rows=pl.len(),
+        records=pl.col("id").n_unique(),
+        templates=pl.col("template").n_unique(),
+        labels=pl.col("label").drop_nulls().n_unique(),
+        prompt_median=prompt.median().cast(pl.UInt32),
+        prompt_max=prompt.max(),
+        output_median=output.median().cast(pl.UInt32),
+        output_max=output.max(),
+    )
+    order = pl.DataFrame({"subset": list(manifest.subsets)})
+    return order.join(grouped, on="subset", maintain_order="left")
+
+

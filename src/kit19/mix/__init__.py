@@ -1,0 +1,18 @@
+"""Mixing: caps, balance, held-out groups and the order of rows, all by hash."""
+
+from kit19.mix.quota import quotas
+from kit19.mix.shuffle import in_card_order, shuffled
+from kit19.mix.take import Examine, Taken, take, take_balanced
+from kit19.mix.validation import HeldOut, hold_out
+
+__all__ = [
+    "Examine",
+    "HeldOut",
+    "Taken",
+    "hold_out",
+    "in_card_order",
+    "quotas",
+    "shuffled",
+    "take",
+    "take_balanced",
+]

@@ -1,0 +1,5 @@
+"""Upstream bytes to records. One reader per format; a source differs by its card alone."""
+
+from kit19.read.records import BadRow, Records, read_subset, read_table
+
+__all__ = ["BadRow", "Records", "read_subset", "read_table"]

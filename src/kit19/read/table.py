@@ -1,0 +1,43 @@
+"""From a file to its raw rows: the one place where a format's name chooses a reader."""
+
+from __future__ import annotations
+
+from kit19.catalog.source import Delimited, Json, JsonLines, Read, Table
+from kit19.fetch.files import Found
+from kit19.read.delimited import read_delimited
+from kit19.read.json_rows import read_json, read_jsonl
+from kit19.read.rows import Rows, refuse_if_nothing
+from kit19.read.wikitext import read_wikitext
+
+
+def read_rows(found: Found, table: Table) -> Rows:
+    """Read the columns that a table's card names from one of its files.
+
+    Raises:
+        ReadError: The file cannot be read, or is not of the described shape.
+    """
+    wanted = [column.source for column in table.columns.values()]
+    if table.key:
+        wanted.append(table.key)
+    if table.beside:
+        wanted.append(table.beside.same)
+    return read_file(found, table.read, list(dict.fromkeys(wanted)))
+
+
+def read_file(found: Found, read: Read, wanted: list[str]) -> Rows:
+    """Read some columns of one file, by its format.
+
+    Raises:
+        ReadError: As :func:`read_rows`.
+    """
+    where = str(found.path)
+    with found.open() as stream:
+        if isinstance(read, Delimited):
+            rows = read_delimited(stream.read(), read, wanted, where)
+        elif isinstance(read, Json):
+            rows = read_json(stream.read(), read, wanted, where)
+        elif isinstance(read, JsonLines):
+            rows = read_jsonl(stream.read(), wanted, where)
+        else:
+            rows = read_wikitext(stream, read, wanted, where)
+    return refuse_if_nothing(rows, where)

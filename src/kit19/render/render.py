@@ -1,0 +1,68 @@
+"""Rendering: a template becomes three column expressions, a frame of records three columns."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from kit19.korean import attach, attach_expr
+from kit19.read.derive import MANY
+from kit19.render.choose import TEMPLATE
+from kit19.render.parse import Insertion, Piece
+from kit19.render.templates import TEXTS, ParsedTemplate, TemplateSet
+
+JOINER = ", "
+"""What stands between the words of several values in one text."""
+
+
+def compile_template(template: ParsedTemplate, templates: TemplateSet) -> list[pl.Expr]:
+    """The expressions that render a template's instruction, input and output (String)."""
+    return [_text(template.texts[name], templates).alias(name) for name in TEXTS]
+
+
+def render(records: pl.DataFrame, chosen: pl.DataFrame, templates: TemplateSet) -> pl.DataFrame:
+    """Render records by the templates chosen for them.
+
+    Args:
+        records: Columns id and the subset's fields.
+        chosen: Columns id, template: any number of templates for a record.
+        templates: The subset's templates.
+
+    Returns:
+        The columns of ``chosen`` and of ``records``, and instruction, input, output: one row for
+        each row of ``chosen``, grouped by template in file order.
+    """
+    joined = chosen.join(records, on="id", maintain_order="left")
+    parts = joined.partition_by(TEMPLATE, as_dict=True)
+    jobs = [
+        parts[(template.id,)].lazy().with_columns(compile_template(template, templates))
+        for template in templates.templates
+        if (template.id,) in parts
+    ]
+    if not jobs:
+        empty = pl.lit(None, dtype=pl.String)
+        return joined.with_columns([empty.alias(name) for name in TEXTS])
+    return pl.concat(pl.collect_all(jobs))
+
+
+def _text(pieces: list[Piece], templates: TemplateSet) -> pl.Expr:
+    if not pieces:
+        return pl.lit("")
+    return pl.concat_str([_piece(piece, templates) for piece in pieces])
+
+
+def _piece(piece: Piece, templates: TemplateSet) -> pl.Expr:
+    if not isinstance(piece, Insertion):
+        return pl.lit(piece.text)
+    value = pl.col(piece.field)
+    if not piece.form:
+        return attach_expr(value, piece.particle) if piece.particle else value
+    words = templates.words[piece.field][piece.form]
+    if piece.field in templates.many:
+        one = pl.element().replace_strict(dict(words), return_dtype=pl.String)
+        joined = value.str.split(MANY).list.eval(one).list.join(JOINER)
+        return attach_expr(joined, piece.particle) if piece.particle else joined
+    if piece.particle:
+        # A word's particle never changes, so it is settled here and costs nothing per row.
+        pair = piece.particle.name
+        words = {name: attach(word, pair) for name, word in words.items()}
+    return value.replace_strict(dict(words), return_dtype=pl.String)

@@ -1,0 +1,23 @@
+"""What a row of a build holds."""
+
+from __future__ import annotations
+
+import polars as pl
+
+ROW_SCHEMA = pl.Schema(
+    {
+        "id": pl.String,
+        "task": pl.String,
+        "source": pl.String,
+        "subset": pl.String,
+        "upstream_split": pl.String,
+        "template": pl.String,
+        "instruction": pl.String,
+        "input": pl.String,
+        "output": pl.String,
+        "label": pl.String,
+        "license": pl.String,
+        "masked": pl.UInt32,
+    }
+)
+"""The twelve columns of a row, in order."""

@@ -1,0 +1,70 @@
+"""The layouts that trainers read, each as JSON lines. Korean stays Korean, not ``\\u`` escapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from kit19.catalog.recipe import Format
+
+
+def _prompt() -> pl.Expr:
+    """Instruction and input as one text; rows without input are the instruction alone."""
+    whole = pl.concat_str("instruction", pl.lit("\n\n"), "input")
+    return pl.when(pl.col("input") == "").then(pl.col("instruction")).otherwise(whole)
+
+
+def _turn(role_key: str, role: str, text_key: str, text: pl.Expr) -> pl.Expr:
+    return pl.struct(pl.lit(role).alias(role_key), text.alias(text_key))
+
+
+def jsonl(rows: pl.DataFrame) -> pl.DataFrame:
+    """Every column of the parquet files."""
+    return rows
+
+
+def alpaca(rows: pl.DataFrame) -> pl.DataFrame:
+    """instruction, input, output."""
+    return rows.select("instruction", "input", "output")
+
+
+def messages(rows: pl.DataFrame) -> pl.DataFrame:
+    """messages: user and assistant turns with role and content."""
+    turns = [
+        _turn("role", "user", "content", _prompt()),
+        _turn("role", "assistant", "content", pl.col("output")),
+    ]
+    return rows.select(messages=pl.concat_list(turns))
+
+
+def sharegpt(rows: pl.DataFrame) -> pl.DataFrame:
+    """conversations: human and gpt turns with from and value."""
+    turns = [
+        _turn("from", "human", "value", _prompt()),
+        _turn("from", "gpt", "value", pl.col("output")),
+    ]
+    return rows.select(conversations=pl.concat_list(turns))
+
+
+def prompt_completion(rows: pl.DataFrame) -> pl.DataFrame:
+    """prompt, completion."""
+    return rows.select(prompt=_prompt(), completion=pl.col("output"))
+
+
+EXPORTS: Mapping[Format, Callable[[pl.DataFrame], pl.DataFrame]] = {
+    "jsonl": jsonl,
+    "alpaca": alpaca,
+    "messages": messages,
+    "sharegpt": sharegpt,
+    "prompt-completion": prompt_completion,
+}
+
+
+def write_export(rows: pl.DataFrame, folder: Path, kind: Format, split: str) -> tuple[Path, int]:
+    """Write one layout of one split as ``exports/<format>-<split>.jsonl``."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{kind}-{split}.jsonl"
+    EXPORTS[kind](rows).write_ndjson(path)
+    return path, rows.height
