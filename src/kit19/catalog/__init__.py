@@ -1,10 +1,27 @@
-"""The catalog: what there is to build from, as cards that people edit, and their models."""
+"""The catalog: what there is to build from, as cards that people edit, and their models.
 
-from kit19.catalog.benchmark import Benchmark
-from kit19.catalog.load import BUILT_IN, Catalog, load_catalog
-from kit19.catalog.recipe import Format, Recipe
-from kit19.catalog.source import Source, Subset, Table
-from kit19.catalog.templates import Template, TemplateFile
+Names are loaded on first use: the models need pydantic, and listing the sources does not.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kit19.catalog.benchmark import Benchmark
+    from kit19.catalog.load import BUILT_IN, Catalog, load_catalog
+    from kit19.catalog.recipe import Format, Recipe
+    from kit19.catalog.source import Source, Subset, Table
+    from kit19.catalog.templates import Template, TemplateFile
+
+_HOMES = {
+    "benchmark": ["Benchmark"],
+    "load": ["BUILT_IN", "Catalog", "load_catalog"],
+    "recipe": ["Format", "Recipe"],
+    "source": ["Source", "Subset", "Table"],
+    "templates": ["Template", "TemplateFile"],
+}
 
 __all__ = [
     "BUILT_IN",
@@ -19,3 +36,10 @@ __all__ = [
     "TemplateFile",
     "load_catalog",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"kit19.catalog.{module}"), name)
+    raise AttributeError(f"module 'kit19.catalog' has no attribute {name!r}")

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
 from kit19.errors import CatalogError, Problem
 
-Model = TypeVar("Model", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Model = TypeVar("Model", bound="BaseModel")
 Lines = dict[tuple[str | int, ...], int]
 
 _MAX_BYTES = 2_000_000  # our largest card is a hundredth of this
 _INT = re.compile(r"-?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?")
+_REFERENCE_SIGNS = frozenset("&*!")  # without one of them no anchor, alias or tag can be
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -76,6 +79,8 @@ def load_model(path: Path, model: type[Model]) -> tuple[Model, Lines]:
 
 def fit_model(data: Any, lines: Lines, name: str, model: type[Model]) -> Model:
     """Validate plain data, turning pydantic's errors into ours."""
+    from pydantic import ValidationError  # noqa: PLC0415  reading YAML alone needs no pydantic
+
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -83,6 +88,8 @@ def fit_model(data: Any, lines: Lines, name: str, model: type[Model]) -> Model:
 
 
 def _refuse_references(text: str, path: Path) -> None:
+    if not _REFERENCE_SIGNS.intersection(text):
+        return
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):

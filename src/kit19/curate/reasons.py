@@ -13,6 +13,8 @@ from kit19.catalog.source import Subset
 from kit19.korean import identity_key
 from kit19.order import hash_order, stable_hash
 
+# Anything but ASCII, Hangul syllables and the separator; or two blanks in a row.
+_ODD = r"[^ -~가-힣\x1f]|  "
 PLACE = "#place"
 """A record's place in the order of choice (UInt64)."""
 
@@ -47,10 +49,8 @@ def find_repeats(records: pl.DataFrame, subset: Subset) -> tuple[pl.DataFrame, p
         Conflicting records (evidence: another id that holds the other label) and duplicates
         (evidence: the id that stays), each with columns id, evidence.
     """
-    keys = [identity_key(pl.col(name)) for name in subset.identity]
-    key = stable_hash(pl.concat_str(keys, separator="\x1f"))
     label = pl.col(subset.label) if subset.label else pl.lit("")
-    keyed = records.select("id", PLACE, key=key, label=label)
+    keyed = records.select("id", PLACE, label=label, key=_identity(records, subset.identity))
     repeated = keyed.filter(pl.col("key").is_duplicated()).sort(PLACE, "id")
     labels = pl.col("label").n_unique().over("key")
     conflicts = repeated.filter(labels > 1)
@@ -68,3 +68,13 @@ def find_repeats(records: pl.DataFrame, subset: Subset) -> tuple[pl.DataFrame, p
             "id", evidence="id#stays"
         ),
     )
+
+
+def _identity(records: pl.DataFrame, fields: list[str]) -> pl.Series:
+    """Hash of each record's identity: its fields composed, with single blanks (UInt64)."""
+    text = records.select(pl.concat_str(fields, separator="\x1f")).to_series()
+    # Composing is slow and nearly all text is composed already, so only odd characters are looked at.
+    odd = text.str.contains(_ODD).arg_true()
+    composed = text.gather(odd).to_frame("text").select(identity_key(pl.col("text"))).to_series()
+    whole = text.scatter(odd, composed).to_frame("text")
+    return whole.select(stable_hash(pl.col("text"))).to_series()

@@ -69,7 +69,8 @@ def choose_expr(word: pl.Expr, particle: Particle) -> pl.Expr:
     chosen = final_expr(word).replace_strict(forms, return_dtype=pl.String)
     if particle.after_ani == particle.after_vowel:
         return chosen
-    return pl.when(~word.str.contains(_ANI)).then(chosen).otherwise(pl.lit(particle.after_ani))
+    is_ani = word.str.contains(_ANI).fill_null(value=False)
+    return pl.when(~is_ani).then(chosen).otherwise(pl.lit(particle.after_ani))
 
 
 def _or_decomposed(syllable: str) -> str:

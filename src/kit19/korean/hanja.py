@@ -9,9 +9,9 @@ from importlib import resources
 
 from kit19.korean.finals import Final, agreed, final_of_reading
 
-# KS X 1001 encodes these at their first reading only, though a second one, of another final
-# class, lives on (표준국어대사전: 장수/원수 帥 수·솔, 宿 숙·수, 畫·畵 화·획).
-_ALSO_READ = {"帥": "솔", "宿": "수", "畫": "획", "畵": "획"}
+# KS X 1001 has these at one reading only, or not at all (畫), though a second one, of another
+# final class, lives on in words of 표준국어대사전 (元帥 원수, 帥 솔; 宿 숙, 星宿 성수; 畫 화, 획).
+_ALSO_READ = {"帥": "수솔", "宿": "숙수", "畫": "화획", "畵": "화획"}
 
 COMPATIBILITY = "\uf900-\ufa0b"  # the range of code points that carry their reading
 
@@ -25,8 +25,8 @@ def hanja_finals() -> dict[str, Final]:
         for character in characters:
             finals[character] = final_of_reading(reading)
             plain[unicodedata.normalize("NFC", character)].add(reading)
-    for character, reading in _ALSO_READ.items():
-        plain[character].add(reading)
+    for character, also in _ALSO_READ.items():
+        plain[character].update(also)
     for character, readings in plain.items():
         # 女 is 녀 or 여, 車 거 or 차: both vowels, so that the particle is sure all the same.
         finals[character] = agreed(*map(final_of_reading, readings))

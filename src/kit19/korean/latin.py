@@ -38,7 +38,7 @@ _ENDINGS: dict[str, Final] = {
         (C, "m n ng"),  # item 5: nasals are written as finals (steam 스팀, corn 콘, ring 링)
         (R, "l"),  # item 6: [l] is written as a final (hotel 호텔)
         (R, "ble cle dle fle gle kle ple tle zle"),  # the same with a silent e (table 테이블)
-        (V, "a i o u y w r"),  # vowels; r after a vowel is not written (item 9: computer 컴퓨터)
+        (V, "a i o u y w r"),  # vowels; r after one is silent in 표 1 (computer 컴퓨터)
         (V, "d"),  # item 2: voiced stops take 으 (land 랜드); b and g: usage is split (로그, 백)
         (V, "f s v x z sh th gh ah eh oh tch"),  # items 3 and 4: fricatives, affricates
         (V, "ft st ct pt xt lt rt mp sp lp rp sk lk nk rk"),  # item 1 (3): stop after consonant

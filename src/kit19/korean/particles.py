@@ -130,7 +130,8 @@ def parse_particle(text: str) -> Particle:
     forms = [form.strip() for form in name.split("/")]
     if bracketed := _BRACKETED.fullmatch(name):
         forms = [bracketed["first"], bracketed["second"]]
-    particle = _BY_BOTH.get(name) or _BY_FORMS.get(frozenset(forms))
+    pair = frozenset(forms) if len(forms) == 2 else frozenset()
+    particle = _BY_BOTH.get(name) or _BY_FORMS.get(pair)
     if particle is None:
         known = ", ".join(p.name for p in PARTICLES)
         raise ParticleError(

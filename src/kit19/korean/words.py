@@ -79,7 +79,7 @@ WORDS = _table(
     french 프렌치  rich 리치  sandwich 샌드위치  twitch 트위치  zurich 취리히
     graph 그래프  joseph ?  photograph 포토그래프  goliath 골리앗
     nazareth 나사렛  cannes 칸  rennes 렌  charles ?  orleans ?  amiens 아미앵  latex ?
-    etc ?  vs 버서스
+    etc ?  ok 오케이  vs 버서스
     """
 )
 
@@ -89,6 +89,6 @@ UPPER_WORDS = _table(
     TOP 톱  POP 팝  ZIP 집  MAP 맵  APP 앱  WEB 웹  BIG 빅  JOB 잡  HIT 히트  NET 넷
     ALL 올  THE 더  KIT ?  CUP 컵  BOT 봇  GOD 갓  POT ?  LAB 랩  HUB 허브
     BEST 베스트  JPEG 제이펙  MPEG 엠펙  TOEIC 토익  OPEC 오펙  KOSDAQ 코스닥  NASDAQ 나스닥
-    RADAR 레이더  LASER 레이저  UNESCO 유네스코
+    OO ?  OOO ?  RADAR 레이더  LASER 레이저  UNESCO 유네스코
     """
 )

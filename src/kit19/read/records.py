@@ -7,7 +7,7 @@ field. Several canonical values in one field are joined by a comma.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -113,6 +113,7 @@ def _to_records(
     rows: Rows, table: Table, found: Found
 ) -> tuple[pl.DataFrame, list[Quarantined]]:
     columns = table.all_columns()
+    rows = _decoded(rows, list(columns.values()))
     fields = [_field(column).alias(name) for name, column in columns.items()]
     unknown = [_unknown(column, name) for name, column in columns.items() if column.values]
     frame = rows.frame.select(ROW, _key(table, found), *fields, _joined(unknown).alias(_WHY))
@@ -127,6 +128,15 @@ def _to_records(
     return frame.filter(pl.col(_WHY) == "").drop(_WHY), bad
 
 
+def _decoded(rows: Rows, columns: list[Column]) -> Rows:
+    decoded = [
+        DECODERS[column.decode](rows.frame[column.source].str.strip_chars())
+        for column in columns
+        if column.decode
+    ]
+    return replace(rows, frame=rows.frame.with_columns(decoded)) if decoded else rows
+
+
 def _key(table: Table, found: Found) -> pl.Expr:
     if table.key:
         return pl.col(table.key).str.strip_chars().alias(_KEY)
@@ -138,8 +148,6 @@ def _key(table: Table, found: Found) -> pl.Expr:
 
 def _field(column: Column) -> pl.Expr:
     text = pl.col(column.source).str.strip_chars()
-    if column.decode:
-        text = DECODERS[column.decode](text).str.strip_chars()
     if column.missing:
         text = pl.when(~text.is_in(column.missing)).then(text)
     if not column.values:

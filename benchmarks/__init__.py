@@ -1,0 +1,1 @@
+"""Benchmarks of kit19 against peers that do the same work. See README.md."""

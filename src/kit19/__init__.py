@@ -1,0 +1,95 @@
+"""kit19: the Korean Instruction Toolkit.
+
+Korean NLP datasets, rebuilt from their origins as instruction data that can be trusted: every row
+carries its origin, template and license, a build is reproducible to the byte, and benchmark rows are
+kept out. ``kit19.build("kit19", "out", …)`` is what ``kit19 build kit19 --out out`` does.
+
+Names are loaded on first use, so importing kit19 costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kit19.build import Options, build
+    from kit19.catalog import Catalog, Recipe, Source, load_catalog
+    from kit19.diff import Diff, diff
+    from kit19.errors import (
+        CatalogError,
+        FilesError,
+        Kit19Error,
+        OutputError,
+        ParticleError,
+        Problem,
+        ReadError,
+        UnknownNameError,
+        VerifyError,
+    )
+    from kit19.ledger import Ledger
+    from kit19.look import Example, Explanation, explain, show, stats
+    from kit19.manifest import Manifest
+    from kit19.write import verify
+
+_HOMES = {
+    "kit19.build": ["Options", "build"],
+    "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
+    "kit19.diff": ["Diff", "diff"],
+    "kit19.errors": [
+        "CatalogError",
+        "FilesError",
+        "Kit19Error",
+        "OutputError",
+        "ParticleError",
+        "Problem",
+        "ReadError",
+        "UnknownNameError",
+        "VerifyError",
+    ],
+    "kit19.ledger": ["Ledger"],
+    "kit19.look": ["Example", "Explanation", "explain", "show", "stats"],
+    "kit19.manifest": ["Manifest"],
+    "kit19.write": ["verify"],
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Catalog",
+    "CatalogError",
+    "Diff",
+    "Example",
+    "Explanation",
+    "FilesError",
+    "Kit19Error",
+    "Ledger",
+    "Manifest",
+    "Options",
+    "OutputError",
+    "ParticleError",
+    "Problem",
+    "ReadError",
+    "Recipe",
+    "Source",
+    "UnknownNameError",
+    "VerifyError",
+    "build",
+    "diff",
+    "explain",
+    "load_catalog",
+    "show",
+    "stats",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'kit19' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,160 @@
+"""``kit19 build`` and ``kit19 verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kit19.cli.options import (
+    catalog_option,
+    data_dir_option,
+    folder_argument,
+    json_option,
+    quiet_option,
+    set_option,
+)
+from kit19.cli.output import print_json, print_table, print_text, progress
+
+if TYPE_CHECKING:
+    from kit19.manifest import Manifest
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 build sample --out out/sample                      offline, from kit19's own sample
+  kit19 build --data-dir data --out out/kit19              KIT-19, rebuilt
+  kit19 build kit19 --data-dir data --partial --out out/kit19
+  kit19 build kit19 --set cap=1000 --set validation=50 --format alpaca --format messages --out out/small
+  kit19 build my.yaml --exclude unsmile --out out/mine
+
+\b
+Recipes: kit19 (default), full (no caps), paper (contaminated, to measure leakage), sample.
+An earlier build in --out is replaced when the new one is whole.
+"""
+)
+@click.argument("recipe", default="kit19")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@data_dir_option
+@click.option("--partial", is_flag=True, help="Leave out missing and differing files, and say so.")
+@click.option("--unverified", is_flag=True, help="Use differing files, and say so.")
+@click.option(
+    "--without-benchmark",
+    "without",
+    multiple=True,
+    metavar="NAME",
+    help="Do not decontaminate against this benchmark, and say so. May be repeated.",
+)
+@click.option("--exclude", multiple=True, metavar="SUBSET", help="Leave a subset out.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]),
+    help="Also write this layout as JSON lines under exports/.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Another seed gives another choice.")
+@set_option
+@catalog_option
+@json_option
+@quiet_option
+def build(  # noqa: PLR0913  one parameter an option
+    recipe: str,
+    out: Path,
+    data_dir: Path | None,
+    partial: bool,  # noqa: FBT001
+    unverified: bool,  # noqa: FBT001
+    without: tuple[str, ...],
+    exclude: tuple[str, ...],
+    formats: tuple[str, ...],
+    seed: int | None,
+    settings: dict[str, Any],
+    catalog_dir: Path,
+    as_json: bool,  # noqa: FBT001
+    quiet: bool,  # noqa: FBT001
+) -> None:
+    """Build RECIPE (a name, or a YAML file): verified upstream files in, instruction rows out."""
+    from kit19.build import Options, build as run  # noqa: PLC0415  polars loads only when it works
+
+    changes = dict(settings)
+    for key, value in (("exclude", list(exclude)), ("formats", list(formats)), ("seed", seed)):
+        if value not in (None, []):
+            changes[key] = value
+    options = Options(
+        data_dir=data_dir,
+        partial=partial,
+        unverified=unverified,
+        without_benchmarks=without,
+        catalog=catalog_dir,
+    )
+    with progress(quiet=quiet or as_json) as on_step:
+        manifest = run(recipe, out, options, changes, on_step)
+    if as_json:
+        print_json(manifest.model_dump(mode="json"))
+    else:
+        print_summary(manifest, out)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 verify out/kit19
+  kit19 verify out/kit19 --json
+"""
+)
+@folder_argument
+@json_option
+def verify(folder: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Check every digest, count and row of the build in FOLDER."""
+    from kit19.write import verify as run  # noqa: PLC0415
+
+    manifest = run(folder)
+    if as_json:
+        print_json({"ok": True, "rows": manifest.rows, "content_digest": manifest.content_digest})
+    else:
+        print_text(
+            f"{folder}: whole. {len(manifest.outputs)} files, {manifest.rows:,} rows, "
+            f"content digest {manifest.content_digest[:16]}…"
+        )
+
+
+def print_summary(manifest: Manifest, out: Path) -> None:
+    """The ledger of a build as a table, and what a reader must know about it."""
+    from kit19.ledger import REASONS  # noqa: PLC0415
+
+    used = [r for r in REASONS if any(r in e.ledger.dropped for e in manifest.subsets.values())]
+    columns = ["subset", "task", "read", "train", "validation", "surplus", *used, "license"]
+    rows = []
+    for name, entry in manifest.subsets.items():
+        ledger = entry.ledger
+        drops = [ledger.dropped.get(reason, 0) for reason in used]
+        counts = [ledger.read, ledger.train, ledger.validation, ledger.surplus, *drops]
+        rows.append([name, entry.task, *counts, entry.license])
+    print_table("", columns, rows, numbers=columns[2:-1])
+    print_text(f"\n{manifest.rows:,} rows of {len(manifest.subsets)} subsets in {out}")
+    for note in _notes(manifest):
+        print_text(f"  ! {note}")
+    print_text(f"  content digest {manifest.content_digest}")
+
+
+def _notes(manifest: Manifest) -> list[str]:
+    notes = []
+    if manifest.sample:
+        notes.append("sample data, written by the authors of kit19: not the datasets")
+    if manifest.contaminated:
+        notes.append("CONTAMINATED on purpose: benchmark splits are allowed in")
+    elif manifest.not_decontaminated_against:
+        names = ", ".join(manifest.not_decontaminated_against)
+        notes.append(f"not decontaminated against {names}")
+    for name, entry in manifest.subsets.items():
+        used, expected = entry.files
+        if used < expected:
+            notes.append(f"{name} is incomplete: {used} of {expected} files")
+        if entry.unverified:
+            notes.append(f"{name} holds unverified files: {', '.join(entry.unverified)}")
+    for name, files in manifest.not_built.items():
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        notes.append(f"{name} is not built: {files[0].name}: {files[0].why}{more}")
+    return notes

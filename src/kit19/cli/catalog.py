@@ -1,0 +1,96 @@
+"""``kit19 sources``: what there is to build from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kit19.catalog.index import list_sources
+from kit19.cli.options import catalog_option, json_option
+from kit19.cli.output import print_json, print_table, print_text
+
+if TYPE_CHECKING:
+    from kit19.catalog import Catalog, Source
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 sources                 one line for each source
+  kit19 sources unsmile         license, doubts, origin and files of one
+  kit19 sources --json
+"""
+)
+@click.argument("name", required=False)
+@json_option
+@catalog_option
+def sources(name: str | None, as_json: bool, catalog_dir: Path) -> None:  # noqa: FBT001
+    """List the sources: license, files, where they come from, what KIT-19 makes of them."""
+    if name or as_json:
+        from kit19.catalog import load_catalog  # noqa: PLC0415  a plain list need not wait for it
+
+        catalog = load_catalog(catalog_dir)
+        if name:
+            _one(catalog, catalog.source(name), as_json=as_json)
+        else:
+            print_json([_summary(catalog, source) for source in catalog.sources.values()])
+        return
+    rows = [
+        (
+            source.id,
+            source.title,
+            source.license,
+            source.commercial,
+            source.derivatives,
+            ", ".join(source.subsets) or "–",
+            ", ".join(source.benchmarks) or "–",
+        )
+        for source in list_sources(catalog_dir)
+    ]
+    columns = ("source", "title", "license", "commercial", "derivatives", "subsets", "benchmarks")
+    print_table("", columns, rows)
+    print_text("\nOne source in full: kit19 sources NAME")
+
+
+def _summary(catalog: Catalog, source: Source) -> dict[str, Any]:
+    document = source.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    document["benchmarks"] = [b.id for b in catalog.benchmarks.values() if b.source == source.id]
+    return document
+
+
+def _one(catalog: Catalog, source: Source, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_summary(catalog, source))
+        return
+    card = source.license
+    print_text(f"{source.title} ({source.id})\n{source.about.strip()}\n")
+    print_text(f"License: {card.spdx}, stated in {card.stated_in}")
+    print_text(
+        f"  commercial use: {card.commercial} · redistribution: {card.redistribution} · "
+        f"derivatives: {card.derivatives} · share alike: {'yes' if card.share_alike else 'no'}"
+    )
+    if card.doubt:
+        print_text(f"  doubt: {card.doubt.strip()}")
+    for origin in source.origins:
+        note = f" ({origin.note.strip()})" if origin.note else ""
+        print_text(f"Origin: {origin.kind}:{origin.repo} @ {origin.revision or 'unpinned'}{note}")
+    if source.access:
+        print_text(f"Access: {source.access.strip()}")
+    print_text()
+    files = [
+        (name, split, file.path, file.rows, file.bytes, (file.sha256 or "")[:12])
+        for name, table in source.tables.items()
+        for split, group in table.files.items()
+        for file in group
+    ]
+    columns = ("table", "split", "file", "rows", "bytes", "sha256")
+    print_table("Files", columns, files, numbers=("rows", "bytes"))
+    if source.subsets:
+        subsets = [
+            (name, subset.task, ", ".join(subset.splits), subset.note.strip())
+            for name, subset in source.subsets.items()
+        ]
+        print_text()
+        print_table("Subsets", ("subset", "task", "train on", "note"), subsets)

@@ -1,0 +1,130 @@
+"""``kit19 show``, ``explain``, ``diff`` and ``stats``: looking without changing anything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from kit19.cli.options import catalog_option, data_dir_option, folder_argument, json_option
+from kit19.cli.output import print_example, print_json, print_table, print_text
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 show nsmc                                  from the sample
+  kit19 show kobest_copa -n 5 --data-dir data      from the real files
+  kit19 show nsmc --template classify_formal
+"""
+)
+@click.argument("subset")
+@click.option("-n", "count", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option("--template", help="Only by this template.")
+@click.option("--seed", default=19, show_default=True, help="Decides which records.")
+@data_dir_option
+@catalog_option
+@json_option
+def show(
+    subset: str,
+    count: int,
+    template: str | None,
+    seed: int,
+    data_dir: Path | None,
+    catalog_dir: Path,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Show rendered examples of SUBSET; without --data-dir, from the sample."""
+    from kit19.look import show as run  # noqa: PLC0415
+
+    examples = run(subset, count, template, data_dir, seed, catalog_dir)
+    if as_json:
+        print_json([asdict(example) for example in examples])
+        return
+    for index, example in enumerate(examples, 1):
+        print_example(index, example)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 explain out/kit19 nsmc/train/9976970
+  kit19 explain out/kit19 kobest_copa/test/17
+"""
+)
+@folder_argument
+@click.argument("record")
+@catalog_option
+@json_option
+def explain(folder: Path, record: str, catalog_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Say why RECORD (<subset>/<upstream split>/<key>) is in the build in FOLDER, or is not."""
+    from kit19.look import explain as run  # noqa: PLC0415
+
+    found = run(folder, record, catalog_dir)
+    if as_json:
+        print_json(asdict(found))
+        return
+    print_text(f"{found.id}: {found.status}\n  {found.why}")
+    if found.evidence:
+        print_text(f"  evidence: {found.evidence}")
+    for row in found.rows:
+        print_text(f"  template: {row['template']}")
+        for name in ("instruction", "input", "output"):
+            if row[name]:
+                print_text(f"  {name}: {row[name]}")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 diff out/monday out/tuesday
+  kit19 diff out/a out/b --json
+"""
+)
+@click.argument("left", type=click.Path(path_type=Path))
+@click.argument("right", type=click.Path(path_type=Path))
+@json_option
+def diff(left: Path, right: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Say what the builds in LEFT and RIGHT differ in, and what could have caused it."""
+    from kit19.diff import diff as run  # noqa: PLC0415
+
+    found = run(left, right)
+    if as_json:
+        print_json(asdict(found))
+        return
+    print_text("The same rows." if found.same_rows else "The rows differ.")
+    if found.causes:
+        rows = [(name, _short(a), _short(b)) for name, (a, b) in found.causes.items()]
+        print_table("What could have made a difference", ("what", "left", "right"), rows)
+    if found.subsets:
+        counts = ("only_left", "only_right", "retold", "same")
+        table = [(name, *(getattr(d, c) for c in counts)) for name, d in found.subsets.items()]
+        columns = ("subset", "only left", "only right", "told otherwise", "same")
+        print_table("Records", columns, table, numbers=columns[1:])
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 stats out/kit19
+  kit19 stats out/kit19 --json
+"""
+)
+@folder_argument
+@json_option
+def stats(folder: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Count rows, records, templates, labels and lengths (in characters) of the build in FOLDER."""
+    from kit19.look import stats as run  # noqa: PLC0415
+
+    frame = run(folder)
+    if as_json:
+        print_json(frame.to_dicts())
+        return
+    columns = [name.replace("_", " ") for name in frame.columns]
+    print_table("", columns, frame.rows(), numbers=columns[3:])
+
+
+def _short(value: object) -> str:
+    text = "–" if value is None else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"

@@ -1,0 +1,58 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+data_dir_option = click.option(
+    "--data-dir",
+    type=_FOLDER,
+    help="Upstream files, as <source>/<path>. Default: KIT19_DATA_DIR, else the user's cache.",
+)
+catalog_option = click.option(
+    "--catalog",
+    "catalog_dir",
+    type=_FOLDER,
+    default=Path(__file__).parent.parent / "catalog",
+    help="Another folder of cards, laid out like kit19's own.",
+)
+folder_argument = click.argument("folder", type=click.Path(path_type=Path))
+
+
+def parse_settings(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Any]:
+    """``key=value`` pairs as recipe values; a value is read as YAML (numbers, lists, true/false)."""
+    import yaml  # noqa: PLC0415  only where there is something to parse
+
+    settings: dict[str, Any] = {}
+    for item in values:
+        key, separator, text = item.partition("=")
+        if not separator or not key:
+            raise click.BadParameter(f"{item!r} is not key=value")
+        try:
+            settings[key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise click.BadParameter(f"the value of {item!r} cannot be read") from None
+    return settings
+
+
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=parse_settings,
+    help="Replace a recipe value, e.g. --set cap=1000 --set 'formats=[alpaca]'. May be repeated.",
+)

@@ -1,0 +1,57 @@
+"""Fixtures: a safe world for every test, the sample, and the real files where they are."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from hypothesis import settings
+
+from kit19.build import Options, build
+from kit19.sample import SAMPLE
+
+REPOSITORY = Path(__file__).parent.parent
+REAL = REPOSITORY.parent / "shared" / "data"
+
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("KIT19_TEST_EFFORT", "quick"))
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("KIT19_", "HF_")) and name != "KIT19_TEST_EFFORT":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise AssertionError("a test reached for the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="session")
+def sample_dir() -> Path:
+    return SAMPLE
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    if not REAL.is_dir():
+        pytest.skip("the real upstream files (../shared/data) are not here")
+    return REAL
+
+
+@pytest.fixture(scope="session")
+def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One build of the sample, shared by tests that only read it."""
+    out = tmp_path_factory.mktemp("sample") / "out"
+    build("sample", out, Options())
+    yield out
