@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,8 +49,8 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One build of the sample, shared by tests that only read it."""
     out = tmp_path_factory.mktemp("sample") / "out"
     build("sample", out, Options())
-    yield out
+    return out

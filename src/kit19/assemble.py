@@ -129,7 +129,10 @@ def _examiner(live: pl.DataFrame, card: Subset, items: Items | None) -> Examine:
 
     def examine(batch: pl.DataFrame) -> pl.DataFrame:
         hits = pl.concat(
-            [batch.select("id", g=name).join(found, left_on="g", right_on="id") for name, _ in sides]
+            [
+                batch.select("id", g=name).join(found, left_on="g", right_on="id")
+                for name, _ in sides
+            ]
         )
         return hits.select("id", "evidence").sort("id", "evidence").unique("id", keep="first")
 

@@ -27,8 +27,6 @@ from kit19.render import TemplateSet, load_templates
 from kit19.sample import SAMPLE
 from kit19.write import Description, Tables, write_build
 
-
-
 OnStep = Callable[[str, int, int], None]
 """Called as (what is being done, steps done, steps in all)."""
 
@@ -175,9 +173,7 @@ def _find_benchmarks(
         check = plan.data == "upstream"
         found = find_files(source, [card.table], card.splits, files.data_dir, check=check)
         try:
-            files.benchmarks[name], _ = usable(
-                found, partial=False, unverified=options.unverified
-            )
+            files.benchmarks[name], _ = usable(found, partial=False, unverified=options.unverified)
         except FilesError as error:
             fix = f"its text must be kept out; to build all the same: --without-benchmark {name}"
             problems += [

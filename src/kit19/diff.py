@@ -71,9 +71,7 @@ def diff(left: str | Path, right: str | Path) -> Diff:
         )
         .sort("subset")
     )
-    subsets = {
-        row.pop("subset"): SubsetDiff(**row) for row in counted.iter_rows(named=True)
-    }
+    subsets = {row.pop("subset"): SubsetDiff(**row) for row in counted.iter_rows(named=True)}
     changed = {n: d for n, d in subsets.items() if d.only_left or d.only_right or d.retold}
     return Diff(same_rows=False, causes=causes, subsets=changed)
 
@@ -85,7 +83,12 @@ def _told(folder: Path) -> pl.DataFrame:
         for split in ("train", "validation")
     ]
     told = pl.concat_str(
-        "split", "template", "instruction", "input", "output", pl.col("label").fill_null(""),
+        "split",
+        "template",
+        "instruction",
+        "input",
+        "output",
+        pl.col("label").fill_null(""),
         separator="\x1f",
     )
     rows = pl.concat(parts).select("subset", "id", told=told)

@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from kit19.sample import SAMPLE
 from kit19.catalog import BUILT_IN, Catalog, load_catalog
 from kit19.curate import find_empty, with_place
 from kit19.errors import FilesError, Problem, UnknownNameError, nearest
@@ -18,6 +17,7 @@ from kit19.manifest import Manifest, read_manifest
 from kit19.order import hash_order
 from kit19.read import read_subset
 from kit19.render import choose, find_unfit, load_templates, render
+from kit19.sample import SAMPLE
 from kit19.write import read_rows
 
 
@@ -152,7 +152,9 @@ def _absent(
 ) -> Explanation:
     recipe = manifest.recipe
     if name not in recipe["subsets"]:
-        return Explanation(record, "not built", f"the recipe {recipe['id']} does not ask for {name}")
+        return Explanation(
+            record, "not built", f"the recipe {recipe['id']} does not ask for {name}"
+        )
     if name in manifest.not_built:
         missing = "; ".join(f"{f.name}: {f.why}" for f in manifest.not_built[name])
         return Explanation(record, "not built", f"{name} had no usable file", missing)
@@ -161,7 +163,8 @@ def _absent(
         benchmarks = [
             b.id
             for b in catalog.benchmarks.values()
-            if b.source == catalog.owners[name] and split in b.splits
+            if b.source == catalog.owners[name]
+            and split in b.splits
             and b.table in catalog.subset(name)[1].tables
         ]
         why = f"the split {split} never becomes training rows; only {', '.join(allowed)} may"
@@ -171,7 +174,9 @@ def _absent(
     frame = pl.DataFrame({"id": [record]})
     place = frame.select(hash_order(pl.col("id"), "sample", recipe["seed"])).item()
     if cut and place > min(cut.values()):
-        why = "surplus: if upstream has it, its place in the hash order is behind the last one taken"
+        why = (
+            "surplus: if upstream has it, its place in the hash order is behind the last one taken"
+        )
         last = ", ".join(f"{label or 'last taken'}: {value}" for label, value in cut.items())
         return Explanation(record, "surplus", why, f"its place: {place}; {last}")
     entry = manifest.subsets[name]
@@ -211,5 +216,3 @@ def stats(folder: str | Path) -> pl.DataFrame:
     )
     order = pl.DataFrame({"subset": list(manifest.subsets)})
     return order.join(grouped, on="subset", maintain_order="left")
-
-

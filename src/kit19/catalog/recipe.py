@@ -20,7 +20,9 @@ class Recipe(Card):
     id: Name
     title: str
     about: str = ""
-    extends: Name | None = Field(default=None, description="the recipe whose values this one changes")
+    extends: Name | None = Field(
+        default=None, description="the recipe whose values this one changes"
+    )
     subsets: list[Name] = Field(default=[], min_length=1, description="which subsets")
     exclude: list[Name] = Field(default=[], description="subsets to leave out")
     data: Literal["upstream", "sample"] = Field(

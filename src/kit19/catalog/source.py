@@ -20,7 +20,12 @@ class Card(BaseModel):
 
 def _relative(path: str) -> str:
     parts = path.split("/")
-    if path.startswith("/") or "\\" in path or ":" in path or any(p in ("", ".", "..") for p in parts):
+    if (
+        path.startswith("/")
+        or "\\" in path
+        or ":" in path
+        or any(p in ("", ".", "..") for p in parts)
+    ):
         raise ValueError("must be a plain relative path with forward slashes")
     return path
 
@@ -175,7 +180,9 @@ class Derived(Card):
 
     pick: Pick | None = None
     threshold: Threshold | None = None
-    flags: list[str] = Field(default=[], description="fields that hold 0 or 1 → the names that are 1")
+    flags: list[str] = Field(
+        default=[], description="fields that hold 0 or 1 → the names that are 1"
+    )
     strip_brackets: str | None = None
     trim_number: str | None = None
     first_sentence: str | None = None
@@ -284,11 +291,15 @@ class Subset(Card):
     tables: list[Name] = Field(min_length=1)
     splits: list[Name] = Field(description="only these may become training rows")
     pairs: Pairs | None = None
-    require: list[Name] = Field(min_length=1, description="a record without one of these is `empty`")
+    require: list[Name] = Field(
+        min_length=1, description="a record without one of these is `empty`"
+    )
     identity: list[Name] = Field(min_length=1, description="what makes two records the same")
     exposed: list[Name] = Field(min_length=1, description="where benchmark text is looked for")
     label: Name | None = Field(default=None, description="the categorical field that is the answer")
-    group: Name | None = Field(default=None, description="records that share it are held out together")
+    group: Name | None = Field(
+        default=None, description="records that share it are held out together"
+    )
     short: list[Name] = Field(default=[], description="fields that a particle may follow")
     balance: bool = Field(default=False, description="take equally from each label")
     note: str = ""
@@ -361,4 +372,3 @@ class Source(Card):
         if subset.pairs:
             return set()
         return set().union(*(self.tables[table].many() for table in subset.tables))
-

@@ -54,7 +54,7 @@ class TemplateFile(Card):
     """
 
     subset: Name
-    words: dict[Name, dict[Name, dict[str, str]]] = {}
+    words: dict[Name, dict[Name, dict[str, str]]] = Field(default={})
     templates: list[Template] = Field(min_length=1)
 
     @model_validator(mode="after")

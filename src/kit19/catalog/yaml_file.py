@@ -91,14 +91,14 @@ def _refuse_references(text: str, path: Path) -> None:
     if not _REFERENCE_SIGNS.intersection(text):
         return
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise CatalogError(
                 Problem("anchors and aliases are not allowed", f"{path}:{line}", "write it out")
             )
-        if getattr(event, "tag", None):
+        if tag := getattr(event, "tag", None):
             raise CatalogError(
-                Problem(f"the tag {event.tag!r} is not allowed", f"{path}:{line}", "remove it")
+                Problem(f"the tag {tag!r} is not allowed", f"{path}:{line}", "remove it")
             )
 
 

@@ -60,23 +60,24 @@ An earlier build in --out is replaced when the new one is whole.
 @catalog_option
 @json_option
 @quiet_option
-def build(  # noqa: PLR0913  one parameter an option
+def build(  # noqa: PLR0913, PLR0917  one parameter an option
     recipe: str,
     out: Path,
     data_dir: Path | None,
-    partial: bool,  # noqa: FBT001
-    unverified: bool,  # noqa: FBT001
+    partial: bool,
+    unverified: bool,
     without: tuple[str, ...],
     exclude: tuple[str, ...],
     formats: tuple[str, ...],
     seed: int | None,
     settings: dict[str, Any],
     catalog_dir: Path,
-    as_json: bool,  # noqa: FBT001
-    quiet: bool,  # noqa: FBT001
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Build RECIPE (a name, or a YAML file): verified upstream files in, instruction rows out."""
-    from kit19.build import Options, build as run  # noqa: PLC0415  polars loads only when it works
+    from kit19.build import Options  # noqa: PLC0415  polars loads only when it works
+    from kit19.build import build as run  # noqa: PLC0415
 
     changes = dict(settings)
     for key, value in (("exclude", list(exclude)), ("formats", list(formats)), ("seed", seed)):
@@ -106,7 +107,7 @@ Examples:
 )
 @folder_argument
 @json_option
-def verify(folder: Path, as_json: bool) -> None:  # noqa: FBT001
+def verify(folder: Path, as_json: bool) -> None:
     """Check every digest, count and row of the build in FOLDER."""
     from kit19.write import verify as run  # noqa: PLC0415
 

@@ -26,7 +26,7 @@ Examples:
 @click.argument("name", required=False)
 @json_option
 @catalog_option
-def sources(name: str | None, as_json: bool, catalog_dir: Path) -> None:  # noqa: FBT001
+def sources(name: str | None, as_json: bool, catalog_dir: Path) -> None:
     """List the sources: license, files, where they come from, what KIT-19 makes of them."""
     if name or as_json:
         from kit19.catalog import load_catalog  # noqa: PLC0415  a plain list need not wait for it

@@ -33,7 +33,7 @@ def show(
     seed: int,
     data_dir: Path | None,
     catalog_dir: Path,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> None:
     """Show rendered examples of SUBSET; without --data-dir, from the sample."""
     from kit19.look import show as run  # noqa: PLC0415
@@ -57,7 +57,7 @@ Examples:
 @click.argument("record")
 @catalog_option
 @json_option
-def explain(folder: Path, record: str, catalog_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+def explain(folder: Path, record: str, catalog_dir: Path, as_json: bool) -> None:
     """Say why RECORD (<subset>/<upstream split>/<key>) is in the build in FOLDER, or is not."""
     from kit19.look import explain as run  # noqa: PLC0415
 
@@ -85,7 +85,7 @@ Examples:
 @click.argument("left", type=click.Path(path_type=Path))
 @click.argument("right", type=click.Path(path_type=Path))
 @json_option
-def diff(left: Path, right: Path, as_json: bool) -> None:  # noqa: FBT001
+def diff(left: Path, right: Path, as_json: bool) -> None:
     """Say what the builds in LEFT and RIGHT differ in, and what could have caused it."""
     from kit19.diff import diff as run  # noqa: PLC0415
 
@@ -113,7 +113,7 @@ Examples:
 )
 @folder_argument
 @json_option
-def stats(folder: Path, as_json: bool) -> None:  # noqa: FBT001
+def stats(folder: Path, as_json: bool) -> None:
     """Count rows, records, templates, labels and lengths (in characters) of the build in FOLDER."""
     from kit19.look import stats as run  # noqa: PLC0415
 

@@ -55,9 +55,10 @@ def find_repeats(records: pl.DataFrame, subset: Subset) -> tuple[pl.DataFrame, p
     labels = pl.col("label").n_unique().over("key")
     conflicts = repeated.filter(labels > 1)
     # The two labels that meet first in hash order are each other's evidence.
-    first, other = pl.col("id").first(), pl.col("id").filter(
-        pl.col("label") != pl.col("label").first()
-    ).first()
+    first, other = (
+        pl.col("id").first(),
+        pl.col("id").filter(pl.col("label") != pl.col("label").first()).first(),
+    )
     same = pl.col("label") == pl.col("label").first().over("key")
     evidence = pl.when(same).then(other.over("key")).otherwise(first.over("key"))
     duplicates = repeated.filter(labels == 1).filter(~pl.col("key").is_first_distinct())

@@ -63,7 +63,13 @@ def open_member(path: Path, archive: Archive) -> Iterator[IO[bytes]]:
                 yield _buffered(member, archive.max_member_bytes, where)
     except KeyError:
         raise ReadError(Problem("the archive has no such member", where, fix)) from None
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+    ) as error:
         raise ReadError(Problem(f"the archive is damaged: {error}", where, fix)) from None
 
 
@@ -72,4 +78,5 @@ def _is_file(tar: tarfile.TarFile, archive: Archive) -> bool:
 
 
 def _buffered(stream: IO[bytes], limit: int, where: str) -> IO[bytes]:
-    return io.BufferedReader(_Bounded(stream, limit, where), buffer_size=1 << 20)
+    bounded: io.RawIOBase = _Bounded(stream, limit, where)
+    return io.BufferedReader(bounded, buffer_size=1 << 20)

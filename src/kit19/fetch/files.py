@@ -178,25 +178,21 @@ def _digest(found: Found) -> Found:
 
 
 def _compare(found: Found, read: Read) -> Found:
-    known = found.spec.archive if found.packed else found.spec
-    assert known is not None  # noqa: S101  packed files have an archive
-    for accepted in found.spec.accept:
-        if found.sha256.startswith(accepted.sha256):
-            return replace(found, status="verified", by=f"accepted digest: {accepted.why}")
+    """Check a file against the strongest things that its card knows of it."""
+    known = found.spec.archive if found.packed and found.spec.archive else found.spec
+    blob = "" if found.packed else found.spec.git_blob
+    accepted = [one.why for one in found.spec.accept if found.sha256.startswith(one.sha256)]
+    if accepted:
+        return replace(found, status="verified", by=f"accepted digest: {accepted[0]}")
     if known.bytes is not None and found.size != known.bytes:
         return _differs(found, f"{known.bytes:,} bytes", f"{found.size:,}")
     if known.sha256 and not found.sha256.startswith(known.sha256):
         return _differs(found, f"sha256 {known.sha256[:12]}…", found.sha256[:12] + "…")
-    if known.sha256:
-        return replace(found, status="verified", by="sha256")
-    blob = None if found.packed else found.spec.git_blob
-    if blob:
-        actual = _git_blob(found)
-        if not actual.startswith(blob):
-            return _differs(found, f"git blob {blob[:12]}", actual[:12])
-        return replace(found, status="verified", by="git blob")
-    if known.bytes is not None:
-        return replace(found, status="verified", by="bytes")
+    if blob and not known.sha256 and not (actual := _git_blob(found)).startswith(blob):
+        return _differs(found, f"git blob {blob[:12]}", actual[:12])
+    strongest = "sha256" if known.sha256 else "git blob" if blob else "bytes"
+    if known.sha256 or blob or known.bytes is not None:
+        return replace(found, status="verified", by=strongest)
     return _compare_rows(found, read)
 
 

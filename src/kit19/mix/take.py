@@ -60,12 +60,12 @@ def take(ordered: pl.DataFrame, wanted: int | None, examine: Examine) -> Taken:
         at += batch.height
     if not dropped:
         dropped = [pl.DataFrame(schema={"id": pl.String, "evidence": pl.String})]
-    return Taken(pl.concat(kept), pl.concat(dropped), ordered.height - at if wanted else ordered.height)
+    return Taken(
+        pl.concat(kept), pl.concat(dropped), ordered.height - at if wanted else ordered.height
+    )
 
 
-def take_balanced(
-    ordered: pl.DataFrame, label: str, wanted: int | None, examine: Examine
-) -> Taken:
+def take_balanced(ordered: pl.DataFrame, label: str, wanted: int | None, examine: Examine) -> Taken:
     """Take equally from each class of ``label``, as far as each has records (see ``quotas``).
 
     Where the examination leaves a class short, the shares are worked out again with what it has.

@@ -50,7 +50,9 @@ def hold_out(
         edge = _edge(ranked, target, label)
         inside = ranked.filter(pl.col(_LAST) <= edge).sort(places, "id").drop(_RANK, _LAST)
         taken = (
-            take_balanced(inside, label, wanted, examine) if label else take(inside, wanted, examine)
+            take_balanced(inside, label, wanted, examine)
+            if label
+            else take(inside, wanted, examine)
         )
         whole = edge >= ranked[_RANK].max()  # type: ignore[operator]
         if taken.kept.height >= wanted or whole:
@@ -83,7 +85,5 @@ def _edge(ranked: pl.DataFrame, target: int, label: str | None) -> int:
     """The smallest rank up to which whole groups hold ``target`` records (of every class)."""
     classes = [ranked] if label is None else ranked.partition_by(label)
     share = -(-target // len(classes))
-    edges = [
-        part[_LAST].sort()[min(share, part.height) - 1] for part in classes if part.height
-    ]
+    edges = [part[_LAST].sort()[min(share, part.height) - 1] for part in classes if part.height]
     return int(max(edges))

@@ -28,19 +28,20 @@ def read_json(data: bytes, read: Json, wanted: list[str], where: str) -> Rows:
     Raises:
         ReadError: It is not whole JSON, or of the other kind.
     """
+    document: Any
     try:
         document = from_json(data)
     except ValueError as error:
         fix = "the file may be cut short: fetch it again"
         raise ReadError(Problem(f"is not valid JSON: {error}", where, fix)) from None
-    expected, name = (dict, "an object of objects") if read.keyed else (list, "an array of objects")
-    if not isinstance(document, expected):
-        raise ReadError(Problem(f"is not {name}", where))
-    if read.keyed:
+    if read.keyed and isinstance(document, dict):
         document = [
             {KEY: key, **record} if isinstance(record, dict) else record
             for key, record in document.items()
         ]
+    elif read.keyed or not isinstance(document, list):
+        expected = "an object of objects" if read.keyed else "an array of objects"
+        raise ReadError(Problem(f"is not {expected}", where))
     return _collect(((0, record) for record in document), wanted)
 
 
@@ -79,7 +80,7 @@ def _collect(records: Iterable[tuple[int, Any]], wanted: list[str]) -> Rows:
     for row, (line, record) in enumerate(records):
         try:
             values = [_text(_reach(record, path), name) for name, path in paths]
-        except _BadRecord as error:
+        except _BadRecordError as error:
             quarantined.append(Quarantined(row, line, str(error)))
             continue
         numbers.append(row)
@@ -89,19 +90,19 @@ def _collect(records: Iterable[tuple[int, Any]], wanted: list[str]) -> Rows:
     return Rows(pl.DataFrame({ROW: numbers, **columns}, schema=schema), quarantined)
 
 
-class _BadRecord(Exception):
+class _BadRecordError(Exception):
     """A record that does not have what the card asks for."""
 
 
 def _reach(record: Any, path: list[str]) -> Any:
     if isinstance(record, _Broken):
-        raise _BadRecord(record.why)
+        raise _BadRecordError(record.why)
     if not isinstance(record, dict):
-        raise _BadRecord("is not an object")
+        raise _BadRecordError("is not an object")
     value: Any = record
     for key in path:
         if not isinstance(value, dict) or key not in value:
-            raise _BadRecord(f"has no key {'.'.join(path)!r}")
+            raise _BadRecordError(f"has no key {'.'.join(path)!r}")
         value = value[key]
     return value
 
@@ -113,4 +114,4 @@ def _text(value: Any, name: str) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    raise _BadRecord(f"{name!r} is neither text nor a number")
+    raise _BadRecordError(f"{name!r} is neither text nor a number")

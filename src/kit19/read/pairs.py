@@ -41,7 +41,9 @@ def derive_pairs(records: pl.DataFrame, pairs: Pairs, key: str, prefix: str) -> 
     """
     numbers = pl.DataFrame({"a": records[ROW]}).with_columns(g=pl.col("a") // pairs.size)
     same = _same(numbers)
-    different = _drawn(same, numbers) if pairs.negatives == "drawn" else _by_rule(numbers, pairs.size)
+    different = (
+        _drawn(same, numbers) if pairs.negatives == "drawn" else _by_rule(numbers, pairs.size)
+    )
     author = "kit19" if pairs.negatives == "drawn" else "authors"
     both = pl.concat(
         [
@@ -101,7 +103,9 @@ def _drawn(same: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
         tried = todo.with_columns(place).join(places, on="place", maintain_order="left")
         tried = tried.with_columns(
             lo=pl.min_horizontal("a", "b"), hi=pl.max_horizontal("a", "b")
-        ).with_columns(fresh=(pl.col("g") != pl.col("h")) & pl.struct("lo", "hi").is_first_distinct())
+        ).with_columns(
+            fresh=(pl.col("g") != pl.col("h")) & pl.struct("lo", "hi").is_first_distinct()
+        )
         drawn = tried.filter("fresh").select(a="lo", b="hi")
         new = drawn.join(done, on=["a", "b"], how="anti", maintain_order="left")
         done = pl.concat([done, new])

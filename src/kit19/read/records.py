@@ -109,9 +109,7 @@ def read_table(source: Source, table: str, files: list[Found]) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _to_records(
-    rows: Rows, table: Table, found: Found
-) -> tuple[pl.DataFrame, list[Quarantined]]:
+def _to_records(rows: Rows, table: Table, found: Found) -> tuple[pl.DataFrame, list[Quarantined]]:
     columns = table.all_columns()
     rows = _decoded(rows, list(columns.values()))
     fields = [_field(column).alias(name) for name, column in columns.items()]
@@ -204,7 +202,9 @@ def _with_twin(rows: Rows, found: Found, table: Table, files: list[Found]) -> Ro
     both = rows.frame.join(other, on=ROW, how="left", suffix="#twin", maintain_order="left")
     matches = same.eq_missing(pl.col(f"{table.beside.same}#twin"))
     bad = [
-        Quarantined(row, row + rows.first_line if rows.first_line else 0, f"differs from {twin.name}")
+        Quarantined(
+            row, row + rows.first_line if rows.first_line else 0, f"differs from {twin.name}"
+        )
         for row in both.filter(~matches)[ROW]
     ]
     return Rows(both.filter(matches), [*rows.quarantined, *bad], rows.first_line)

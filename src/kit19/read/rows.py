@@ -74,6 +74,8 @@ def refuse_if_nothing(rows: Rows, where: str) -> Rows:
     if len(malformed) == rows.total:
         first = malformed[0]
         raise ReadError(
-            Problem(f"not one of its {rows.total:,} rows can be read; the first: {first.why}", where)
+            Problem(
+                f"not one of its {rows.total:,} rows can be read; the first: {first.why}", where
+            )
         )
     return rows

@@ -43,8 +43,8 @@ def read_wikitext(stream: IO[bytes], read: Wikitext, wanted: list[str], where: s
         if why:
             quarantined.append(Quarantined(row, line, why))
         elif namespace in read.namespaces:
-            why = f"a page of the namespace {namespace}"
-            quarantined.append(Quarantined(row, line, why, kind="excluded"))
+            page = f"a page of the namespace {namespace}"
+            quarantined.append(Quarantined(row, line, page, kind="excluded"))
         else:
             titles.append(title)
             leads.append(lead)

@@ -32,7 +32,7 @@ def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
         catalog: The source cards.
     """
     parts = [
-        f"---\n{_front_matter(manifest, tables, catalog)}---\n",
+        f"---\n{_front_matter(manifest, tables)}---\n",
         f"# {manifest.recipe['title']}\n\n{manifest.recipe['about']}\n",
         *_warnings(manifest),
         _use(manifest),
@@ -48,7 +48,7 @@ def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
     return "\n".join(parts)
 
 
-def _front_matter(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
+def _front_matter(manifest: Manifest, tables: Tables) -> str:
     spdx = sorted({entry.license for entry in manifest.subsets.values()})
     rows = tables.train.height + tables.validation.height
     size = next((name for limit, name in _SIZES if rows < limit), "1M<n<10M")
@@ -56,7 +56,9 @@ def _front_matter(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
     files = [
         {"split": split, "path": f"data/{split}-*.parquet"} for split, part in splits if part.height
     ]
-    tasks = {_HUB_TASKS.get(entry.task, "text-classification") for entry in manifest.subsets.values()}
+    tasks = {
+        _HUB_TASKS.get(entry.task, "text-classification") for entry in manifest.subsets.values()
+    }
     data: dict[str, Any] = {
         "pretty_name": manifest.recipe["title"],
         "language": ["ko"],
@@ -227,7 +229,8 @@ def _trainers(manifest: Manifest) -> str:
 LLaMA-Factory, `dataset_info.json` (with `dataset_dir` set to this folder):
 
 ```json
-{{"kit19": {{"file_name": "{name}", "columns": {{"prompt": "instruction", "query": "input", "response": "output"}}}}}}
+{{"kit19": {{"file_name": "{name}",
+           "columns": {{"prompt": "instruction", "query": "input", "response": "output"}}}}}}
 ```
 
 axolotl:
@@ -247,12 +250,16 @@ def _sources(manifest: Manifest, catalog: Catalog) -> str:
     for name in sorted({entry.source for entry in manifest.subsets.values()}):
         source = catalog.source(name)
         origin = source.origins[0]
-        lines.append(f"- **{source.title}** ({origin.kind}:{origin.repo} @ {origin.revision or '–'})")
+        lines.append(
+            f"- **{source.title}** ({origin.kind}:{origin.repo} @ {origin.revision or '–'})"
+        )
         lines.append(f"  {' '.join(source.about.split())}")
     lines += ["", "```bibtex"]
     names = sorted({entry.source for entry in manifest.subsets.values()})
     lines += [catalog.source(name).citation.strip() + "\n" for name in names]
     lines[-1] = lines[-1].strip()
     lines += ["```", "", "The selection of sources follows KIT-19 (arXiv 2403.16444).", ""]
-    lines += [f"Built by kit19 {manifest.kit19_version}; content digest `{manifest.content_digest}`."]
+    lines += [
+        f"Built by kit19 {manifest.kit19_version}; content digest `{manifest.content_digest}`."
+    ]
     return "\n".join(lines) + "\n"

@@ -59,7 +59,9 @@ def croissant(
         catalog: The source cards.
     """
     files = [path for path, _ in written if path.parent.name == "data"]
-    sets = {split: [p for p in files if p.name.startswith(split)] for split in ("train", "validation")}
+    sets = {
+        split: [p for p in files if p.name.startswith(split)] for split in ("train", "validation")
+    }
     names = sorted({entry.source for entry in manifest.subsets.values()})
     document = {
         "@context": _CONTEXT,

@@ -1,4 +1,4 @@
-"""The layouts that trainers read, each as JSON lines. Korean stays Korean, not ``\\u`` escapes."""
+"""The layouts that trainers read, each as JSON lines. Korean stays Korean, without escapes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,52 @@
+# Every target does its own set-up: on a machine with Python >= 3.11 and make, nothing else is needed.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DATA   ?= ../shared/data
+
+.PHONY: help demo test lint bench docs lock clean
+
+help:
+	@echo "make demo   build the sample, verify it, show three of its rows (offline data)"
+	@echo "make test   the whole test suite"
+	@echo "make lint   ruff, mypy, import rules"
+	@echo "make bench  speed and memory beside the peers; DATA=folder of upstream files"
+	@echo "make docs   write the generated documents again"
+	@echo "make lock   write locks/ again from what is installed"
+	@echo "make clean  remove what the targets above made"
+
+demo: $(VENV)/.core
+	$(BIN)/kit19 demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.build --data-dir $(DATA)
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
+
+lock: $(VENV)/.dev
+	$(BIN)/python locks/write.py
+
+clean:
+	rm -rf $(VENV) out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The demo needs the core alone; the development layer comes on top of it in the same environment.
+$(VENV)/.core: pyproject.toml locks/core.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r locks/core.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core locks/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r locks/dev.txt
+	@touch $@

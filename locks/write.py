@@ -1,0 +1,54 @@
+"""Write the locks: exact pins of a layer and all that it needs, as installed here.
+
+``core.txt`` is what `pip install kit19` brings, ``dev.txt`` adds the development layer. Pins carry
+neither index addresses nor hashes, so that they hold wherever the packages come from.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+HERE = Path(__file__).parent
+HEAD = "# Written by `make lock`; change pyproject.toml instead.\n"
+
+
+def needed(requirements: list[str]) -> dict[str, str]:
+    """Installed name → version of everything that the requirements bring, themselves included."""
+    found: dict[str, str] = {}
+    todo = [(Requirement(text), "") for text in requirements]
+    while todo:
+        requirement, extra = todo.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        try:
+            package = distribution(requirement.name)
+        except PackageNotFoundError:
+            raise SystemExit(f"{name} is not installed: run `make test` first") from None
+        known = name in found
+        found[name] = package.version
+        if known and not requirement.extras:
+            continue
+        for text in package.requires or []:
+            todo += [(Requirement(text), wanted) for wanted in requirement.extras or {""}]
+    return found
+
+
+def main() -> None:
+    """Write both locks."""
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    core = needed(project["dependencies"])
+    dev = needed(project["optional-dependencies"]["dev"])
+    layers = {"core.txt": core, "dev.txt": {k: v for k, v in dev.items() if k not in core}}
+    for name, pins in layers.items():
+        lines = [f"{package}=={version}\n" for package, version in sorted(pins.items())]
+        (HERE / name).write_text(HEAD + "".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
