@@ -7,12 +7,14 @@ parsed, so a review that contains ``{label}`` stays as it is.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kit19.errors import Kit19Error
 from kit19.korean import Particle, parse_particle
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+# A particle looks through closing quotes and brackets to the word before them.
+_CLOSING = re.compile(r"[’”'\"」』》〉\]】]*")
 _REFERENCE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 
 
@@ -29,10 +31,18 @@ class Literal:
 
 @dataclass(frozen=True)
 class Insertion:
-    """A field of the record, or the word of a form for its value, perhaps with a particle."""
+    """A field of the record, or the word of a form for its value, perhaps with a particle.
+
+    Attributes:
+        field: The field.
+        form: The form of its word; empty for the field's own text.
+        closing: Closing quotes or brackets between it and its particle: ‘{title}’{은/는}.
+        particle: The particle that follows.
+    """
 
     field: str
     form: str = ""
+    closing: str = ""
     particle: Particle | None = None
 
     @property
@@ -52,7 +62,7 @@ def parse(text: str) -> list[Piece]:
 
     Raises:
         TemplateSyntaxError: A brace is unbalanced, a reference is not well formed, or a particle
-            does not follow an insertion.
+            follows neither an insertion nor the quotes that close around one.
         ParticleError: Korean has no such pair of particles.
     """
     pieces: list[Piece] = []
@@ -67,6 +77,7 @@ def parse(text: str) -> list[Piece]:
             raise TemplateSyntaxError(f"the brace {token!r} at {match.start()} has no partner")
         elif "/" in inner:
             _attach(pieces, literal, inner)
+            literal = ""
         elif _REFERENCE.fullmatch(inner):
             if literal:
                 pieces.append(Literal(literal))
@@ -84,7 +95,7 @@ def parse(text: str) -> list[Piece]:
 
 
 def _attach(pieces: list[Piece], literal: str, inner: str) -> None:
-    last = pieces[-1] if pieces and not literal else None
+    last = pieces[-1] if pieces and _CLOSING.fullmatch(literal) else None
     if not isinstance(last, Insertion) or last.particle:
         raise TemplateSyntaxError(f"the particle {{{inner}}} does not follow an insertion")
-    pieces[-1] = Insertion(last.field, last.form, parse_particle(inner))
+    pieces[-1] = replace(last, closing=literal, particle=parse_particle(inner))

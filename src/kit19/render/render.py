@@ -55,14 +55,21 @@ def _piece(piece: Piece, templates: TemplateSet) -> pl.Expr:
         return pl.lit(piece.text)
     value = pl.col(piece.field)
     if not piece.form:
-        return attach_expr(value, piece.particle) if piece.particle else value
+        return _with_particle(value, piece)
     words = templates.words[piece.field][piece.form]
     if piece.field in templates.many:
         one = pl.element().replace_strict(dict(words), return_dtype=pl.String)
         joined = value.str.split(MANY).list.eval(one).list.join(JOINER)
-        return attach_expr(joined, piece.particle) if piece.particle else joined
+        return _with_particle(joined, piece)
     if piece.particle:
         # A word's particle never changes, so it is settled here and costs nothing per row.
         pair = piece.particle.name
-        words = {name: attach(word, pair) for name, word in words.items()}
+        words = {name: attach(word + piece.closing, pair) for name, word in words.items()}
     return value.replace_strict(dict(words), return_dtype=pl.String)
+
+
+def _with_particle(text: pl.Expr, piece: Insertion) -> pl.Expr:
+    if piece.particle is None:
+        return text
+    closed = pl.concat_str(text, pl.lit(piece.closing)) if piece.closing else text
+    return attach_expr(closed, piece.particle)

@@ -1,0 +1,77 @@
+"""The whole build: kit19's side of it, and the comparison with its peers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+COMPARED = ["id", "subset", "template", "instruction", "input", "output", "label"]
+
+Work = Callable[[], Any]
+
+
+def kit19_way(
+    data_dir: str, out: str, catalog: str | None = None, recipe: str = "kit19", examine: str = "prefix"
+) -> Work:
+    """Build a recipe, partial.
+
+    Args:
+        data_dir: The folder of upstream files.
+        out: The folder to write.
+        catalog: Another folder of cards.
+        recipe: The recipe.
+        examine: ``prefix`` as shipped; ``all`` looks for benchmark text in every record.
+    """
+    from kit19.build import BUILT_IN, Options, build
+
+    if examine == "all":
+        _examine_all()
+    options = Options(
+        data_dir=Path(data_dir), partial=True, catalog=Path(catalog) if catalog else BUILT_IN
+    )
+
+    def work() -> dict[str, int]:
+        manifest = build(recipe, out, options)
+        return {name: entry.ledger.examples for name, entry in manifest.subsets.items()}
+
+    return work
+
+
+def _examine_all() -> None:
+    """Examine every live record before any is taken; what is then kept and dropped is the same."""
+    from kit19 import assemble
+
+    usual = assemble._examiner
+
+    def examiner(live: pl.DataFrame, *rest: Any) -> Callable[[pl.DataFrame], pl.DataFrame]:
+        found = usual(live, *rest)(live)
+        return lambda batch: found.join(batch.select("id"), on="id", how="semi")
+
+    assemble._examiner = examiner
+
+
+def same_rows(ours: str, others: list[str]) -> Work:
+    """Compare builds row by row, in their shuffled order."""
+    from polars.testing import assert_frame_equal
+
+    def work() -> dict[str, int]:
+        expected = _rows(ours)
+        for other in others:
+            actual = _rows(other)
+            for name in expected["subset"].unique().sort():
+                mine, theirs = (f.filter(pl.col("subset") == name) for f in (expected, actual))
+                assert_frame_equal(theirs, mine)
+            assert_frame_equal(actual, expected)
+        counted = expected.group_by("subset").len().sort("subset")
+        return dict(counted.iter_rows())
+
+    return work
+
+
+def _rows(path: str) -> pl.DataFrame:
+    place = Path(path)
+    files = sorted((place / "data").glob("train-*.parquet")) if place.is_dir() else [place]
+    return pl.read_parquet(files, columns=COMPARED).select(COMPARED)
