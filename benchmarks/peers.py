@@ -554,7 +554,7 @@ def _deriver(spec: Derived) -> Callable[[Row], str | None]:
         "threshold": lambda row: given.reached if float(row[given.of]) >= given.at else given.below,
         "flags": lambda row: ",".join(flag for flag in given if row[flag] == "1") or None,
         "strip_brackets": lambda row: row[given].replace("[", "").replace("]", ""),
-        "trim_number": lambda row: str(round(float(row[given]), 2)).removesuffix(".0"),
+        "trim_number": lambda row: str(round(float(row[given]) * 100) / 100).removesuffix(".0"),
     }
     if spec.function not in makers:
         raise NotImplementedError(f"this peer does not derive by {spec.function}")

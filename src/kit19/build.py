@@ -142,6 +142,8 @@ def _find_all(catalog: Catalog, plan: Recipe, options: Options) -> _Files:
         source, subset = catalog.subset(name)
         splits = subset.splits if plan.splits == "train" else source.splits_of(subset)
         found = find_files(source, subset.tables, splits, data_dir, check=not is_sample)
+        if is_sample:  # it holds a few files of each source, and says so itself
+            found = [one for one in found if one.status != "missing"]
         try:
             good, left = usable(found, partial=options.partial, unverified=options.unverified)
         except FilesError as error:

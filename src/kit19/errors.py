@@ -16,7 +16,7 @@ and what to do. Nothing that yaml, pydantic or polars raises leaves the public A
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -35,8 +35,7 @@ class Problem:
     fix: str = ""
 
     def __str__(self) -> str:
-        head = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{head}\n    {self.fix}" if self.fix else head
+        return "\n".join(told([self]))
 
 
 class Kit19Error(Exception):
@@ -55,7 +54,7 @@ class Kit19Error(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        return "\n".join(told(self.problems))
 
 
 class CatalogError(Kit19Error):
@@ -84,6 +83,17 @@ class OutputError(Kit19Error):
 
 class VerifyError(Kit19Error):
     """A build folder is not what its manifest says."""
+
+
+def told(problems: Sequence[Problem]) -> list[str]:
+    """Problems as lines of text; what to do is said once for neighbors that share it."""
+    lines = []
+    for index, problem in enumerate(problems):
+        lines.append(f"{problem.where}: {problem.what}" if problem.where else problem.what)
+        following = problems[index + 1].fix if index + 1 < len(problems) else None
+        if problem.fix and problem.fix != following:
+            lines.append(f"    {problem.fix}")
+    return lines
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

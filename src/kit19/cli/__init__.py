@@ -77,8 +77,8 @@ def main() -> None:
         click.echo("Interrupted; nothing was left half-written.", err=True)
         sys.exit(130)
     except Kit19Error as error:
-        for problem in error.problems:
-            click.echo(f"error: {problem}", err=True)
+        for line in str(error).splitlines():
+            click.echo(line if line.startswith(" ") else f"error: {line}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output went away (a pager was closed): that is no failure of ours.

@@ -126,14 +126,14 @@ def print_summary(manifest: Manifest, out: Path) -> None:
     from kit19.ledger import REASONS  # noqa: PLC0415
 
     used = [r for r in REASONS if any(r in e.ledger.dropped for e in manifest.subsets.values())]
-    columns = ["subset", "task", "read", "train", "validation", "surplus", *used, "license"]
+    columns = ["subset", "read", "train", "validation", "surplus", *used, "license"]
     rows = []
     for name, entry in manifest.subsets.items():
         ledger = entry.ledger
         drops = [ledger.dropped.get(reason, 0) for reason in used]
         counts = [ledger.read, ledger.train, ledger.validation, ledger.surplus, *drops]
-        rows.append([name, entry.task, *counts, entry.license])
-    print_table("", columns, rows, numbers=columns[2:-1])
+        rows.append([name, *counts, entry.license])
+    print_table("", columns, rows, numbers=columns[1:-1])
     print_text(f"\n{manifest.rows:,} rows of {len(manifest.subsets)} subsets in {out}")
     for note in _notes(manifest):
         print_text(f"  ! {note}")
