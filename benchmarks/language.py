@@ -23,7 +23,11 @@ Render = Callable[[Row], tuple[str, str, str]]
 
 TEXTS = ("instruction", "input", "output")
 SEED = 19
-_PIECE = re.compile(r"\{\{|\}\}|\{(?P<field>[a-z0-9_]+)(?:\.(?P<form>[a-z0-9_]+))?\}(?:\{(?P<pair>[^{}]*/[^{}]*)\})?")
+_PIECE = re.compile(
+    r"\{\{|\}\}"
+    r"|\{(?P<field>[a-z0-9_]+)(?:\.(?P<form>[a-z0-9_]+))?\}"
+    r"(?:\{(?P<pair>[^{}]*/[^{}]*)\})?"
+)
 _BETWEEN = "\x1f"  # stands between the three texts of a template, and in no record
 
 attached = functools.cache(attach)
@@ -120,5 +124,3 @@ def _getter(field: str, form: str | None, pair: str | None, words: Words) -> Cal
     if pair:
         return lambda row: attached(row[field], pair)
     return lambda row: str(row[field])
-
-

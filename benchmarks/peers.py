@@ -12,32 +12,19 @@ digests of what is written.
 
 from __future__ import annotations
 
-import csv
 import functools
-import hashlib
-import io
-import json
+import importlib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, combinations
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.language import Render, Row, by_jinja, stable_hash
-from kit19.catalog import Catalog, Recipe, Source, Subset, load_catalog
-from kit19.catalog.source import (
-    Column,
-    Delimited,
-    Derived,
-    File,
-    Json,
-    JsonLines,
-    Pairs,
-    Read,
-    Table,
-)
+from benchmarks.peer_read import read_subset, read_table
+from kit19.catalog import Catalog, Recipe, load_catalog
 from kit19.catalog.templates import Template
 
 COLUMNS = [
@@ -50,7 +37,7 @@ GRAM, MIN_CONTAINED, COVERAGE = 13, 20, 0.5
 # ---- what holds the records ---------------------------------------------------------------------
 
 
-class Engine(Protocol):
+class _Engine(Protocol):
     """A way to hold records: a table is whatever ``load`` gives back."""
 
     def load(self, rows: list[Row]) -> Any: ...
@@ -62,7 +49,7 @@ class Engine(Protocol):
     def write(self, table: Any, out: str) -> None: ...
 
 
-class PlainPython:
+class _PlainPython:
     """Lists of dicts."""
 
     def load(self, rows: list[Row]) -> list[Row]:
@@ -84,12 +71,12 @@ class PlainPython:
         return list(chain.from_iterable(tables))
 
     def write(self, table: list[Row], out: str) -> None:
-        import pyarrow as pa
+        import pyarrow as pa  # type: ignore[import-untyped]
 
         _write(pa.table({name: self.column(table, name) for name in COLUMNS}), out)
 
 
-class Datasets:
+class _Datasets:
     """``datasets.Dataset``. Fingerprints are given, or it would pickle and hash every closure."""
 
     def __init__(self) -> None:
@@ -113,7 +100,13 @@ class Datasets:
         return list(table[name][:])
 
     def filter(self, table: Any, keep: Callable[[Row], bool]) -> Any:
-        return table.filter(keep, new_fingerprint=self._fingerprint())
+        def keep_batch(columns: dict[str, list[Any]]) -> list[bool]:
+            names = list(columns)
+            rows = zip(*columns.values(), strict=True)
+            return [keep(dict(zip(names, row, strict=True))) for row in rows]
+
+        # In batches: row by row it would take twice as long.
+        return table.filter(keep_batch, batched=True, new_fingerprint=self._fingerprint())
 
     def map(self, table: Any, make: Callable[[Row], Row]) -> Any:
         return table.map(
@@ -133,12 +126,12 @@ class Datasets:
         _write(table.with_format("arrow")[:], out)
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {"datasets": Datasets, "python": PlainPython}
+ENGINES: dict[str, Callable[[], _Engine]] = {"datasets": _Datasets, "python": _PlainPython}
 
 
 def _write(table: Any, out: str) -> None:
     # Not Dataset.to_parquet: given compression="zstd", it raises a TypeError.
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     pq.write_table(table, out, compression="zstd", compression_level=3)
 
@@ -159,17 +152,17 @@ def build(
         catalog: Another folder of cards.
     """
     tables = ENGINES[engine]()
-    import pyarrow.parquet  # noqa: F401  imported here so that it is not timed
+    importlib.import_module("pyarrow.parquet")  # so that its import is not timed
 
     def work() -> dict[str, int]:
         cards = load_catalog(Path(catalog)) if catalog else load_catalog()
         plan = cards.recipe("kit19")
-        contaminated = Contamination(cards, Path(data_dir))
+        contaminated = _Contamination(cards, Path(data_dir))
         built: dict[str, Any] = {}
         for name in plan.subsets:
             rows = list(read_subset(name, *cards.subset(name), Path(data_dir)))
             if rows:
-                subset = SubsetBuild(name, cards, plan, tables, contaminated)
+                subset = _SubsetBuild(name, cards, plan, tables, contaminated)
                 built[name] = subset.build(rows, only_prefix=examine == "prefix")
         merged = tables.concatenate(list(built.values()))
         ids = zip(tables.column(merged, "id"), tables.column(merged, "template"), strict=True)
@@ -183,7 +176,7 @@ def build(
     return work
 
 
-class SubsetBuild:
+class _SubsetBuild:
     """One subset: curate, choose, render."""
 
     def __init__(
@@ -191,8 +184,8 @@ class SubsetBuild:
         name: str,
         cards: Catalog,
         plan: Recipe,
-        engine: Engine,
-        contaminated: Contamination,
+        engine: _Engine,
+        contaminated: _Contamination,
     ) -> None:
         self.name, self.plan, self.engine = name, plan, engine
         self.source, self.card = cards.subset(name)
@@ -205,6 +198,7 @@ class SubsetBuild:
         }
         self.used = {template.id: _fields_of(template) for template in self.templates}
         self.contaminated = contaminated
+        self.dirty: set[str] = set()
 
     def build(self, rows: list[Row], *, only_prefix: bool) -> Any:
         engine, card = self.engine, self.card
@@ -212,6 +206,8 @@ class SubsetBuild:
         table = engine.filter(table, lambda row: all(row[name] for name in card.require))
         table = engine.filter(table, lambda row: any(self.fits(t, row) for t in self.templates))
         table = engine.select(table, self.first_of_each(table))
+        if card.pairs:
+            self.find_dirty_groups(table)
         if not only_prefix:
             table = engine.filter(table, self.is_clean)
         places = self.take(table, examine=only_prefix)
@@ -235,7 +231,17 @@ class SubsetBuild:
     def order(self, record_id: str) -> tuple[int, str]:
         return stable_hash(f"{self.plan.seed}:sample:{record_id}"), record_id
 
+    def find_dirty_groups(self, table: Any) -> None:
+        """Groups with a contaminated sentence: all their pairs go. Each sentence is met often."""
+        for group, sentence in (("group", "sentence1"), ("partner", "sentence2")):
+            columns = (self.engine.column(table, name) for name in (group, sentence))
+            for name, text in set(zip(*columns, strict=True)):
+                if self.contaminated(text):
+                    self.dirty.add(name)
+
     def is_clean(self, row: Row) -> bool:
+        if self.card.pairs:
+            return row["group"] not in self.dirty and row["partner"] not in self.dirty
         return not any(self.contaminated(row[name]) for name in self.card.exposed)
 
     def take(self, table: Any, *, examine: bool) -> list[int]:
@@ -253,7 +259,9 @@ class SubsetBuild:
                 name: self.first_clean(table, classes[name], wanted[name], examine=examine)
                 for name in sorted(classes)
             }
-            short = {name: len(places) for name, places in kept.items() if len(places) < wanted[name]}
+            short = {
+                name: len(places) for name, places in kept.items() if len(places) < wanted[name]
+            }
             if not short:
                 return list(chain.from_iterable(kept.values()))
             available.update(short)
@@ -326,11 +334,8 @@ def _fields_of(template: Template) -> list[str]:
 # ---- benchmark text -----------------------------------------------------------------------------
 
 
-class Contamination:
-    """Whether a text holds benchmark text: equal in bare form, or most of an item's 13-grams.
-
-    Each distinct text is looked at once, as kit19 does for derived pairs.
-    """
+class _Contamination:
+    """Whether a text holds benchmark text: equal in bare form, or most of an item's 13-grams."""
 
     def __init__(self, cards: Catalog, data_dir: Path) -> None:
         self.equal: set[str] = set()
@@ -348,18 +353,13 @@ class Contamination:
                     self.items[gram].append(len(self.sizes))
                 self.sizes.append(len(grams))
         self.known = set(self.items)
-        self.seen: dict[str, bool] = {}
 
     def __call__(self, text: str) -> bool:
-        if text not in self.seen:
-            self.seen[text] = self._look(_bare(text))
-        return self.seen[text]
-
-    def _look(self, text: str) -> bool:
-        if text in self.equal:
+        bare = _bare(text)
+        if bare in self.equal:
             return True
         shared: dict[int, int] = defaultdict(int)
-        for gram in _grams(text) & self.known:
+        for gram in _grams(bare) & self.known:
             for item in self.items[gram]:
                 shared[item] += 1
         return any(count >= COVERAGE * self.sizes[item] for item, count in shared.items())
@@ -381,249 +381,3 @@ def _grams(text: str) -> set[str]:
 @functools.lru_cache(maxsize=1 << 16)
 def _identity(text: str | None) -> str:
     return _BLANKS.sub(" ", unicodedata.normalize("NFC", text or "")).strip(" ")
-
-
-# ---- upstream bytes to records ------------------------------------------------------------------
-
-
-def read_subset(name: str, source: Source, subset: Subset, data_dir: Path) -> Iterator[Row]:
-    """The records of a subset: id, split and the card's fields, every value a text or None."""
-    seen: set[str] = set()
-    for table in (source.tables[table] for table in subset.tables):
-        for row in read_table(source, table, subset.splits, data_dir, subset.pairs):
-            row["id"] = f"{name}/{row['split']}/{row['id']}"
-            if row["id"] not in seen:
-                seen.add(row["id"])
-                yield row
-
-
-def read_table(
-    source: Source,
-    table: Table,
-    splits: list[str],
-    data_dir: Path,
-    pairs: Pairs | None = None,
-) -> Iterator[Row]:
-    """The rows of a table's files that are there and are what the card says."""
-    folder = data_dir / source.id
-    for split, files in table.files.items():
-        if split not in splits:
-            continue
-        twins = table.beside.files[split] if table.beside else [None] * len(files)
-        for file, twin in zip(files, twins, strict=True):
-            parts = [part for part in (file, twin) if part]
-            if not all(_is_right(folder / part.path, part, table.read) for part in parts):
-                continue
-            rows = list(_records(folder, file, twin, table, several=len(files) > 1))
-            for row in _pairs(rows, pairs) if pairs else (row for _, row in rows):
-                row["split"] = split
-                yield row
-
-
-def _is_right(path: Path, file: File, read: Read) -> bool:
-    if not path.is_file():
-        return False
-    data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    if any(digest.startswith(accepted.sha256) for accepted in file.accept):
-        return True
-    if file.bytes is not None and len(data) != file.bytes:
-        return False
-    if file.sha256 or file.rows is None:
-        return file.sha256 is None or digest.startswith(file.sha256)
-    return data.count(b"\n") - (isinstance(read, Delimited) and read.header) == file.rows
-
-
-def _records(
-    folder: Path, file: File, twin: File | None, table: Table, *, several: bool
-) -> Iterator[tuple[int, Row]]:
-    beside: dict[int, dict[str, Any]] = {}
-    if twin:
-        beside = dict(_raw_rows((folder / twin.path).read_bytes(), table.read))
-    columns = [_reader(name, column) for name, column in table.all_columns().items()]
-    derived = [(name, _deriver(spec)) for name, spec in table.derive.items()]
-    flags = [flag for spec in table.derive.values() for flag in spec.flags]
-    stem = Path(file.path).stem
-    for number, cells in _raw_rows((folder / file.path).read_bytes(), table.read):
-        if table.beside:
-            other = beside.get(number, {})
-            if other.get(table.beside.same) != cells[table.beside.same]:
-                continue
-            cells = {**other, **cells}
-        key = cells[table.key].strip() if table.key else f"{stem}:{number}" if several else number
-        row: Row = {"id": str(key), "split": ""}
-        try:
-            row.update((name, read(cells)) for name, read in columns)
-        except _UnknownValueError:
-            continue
-        if any(row[flag] not in ("0", "1") for flag in flags):
-            continue
-        for name, make in derived:
-            row[name] = make(row)
-        yield number, row
-
-
-class _UnknownValueError(Exception):
-    """A categorical cell holds a value that the card does not know."""
-
-
-def _raw_rows(data: bytes, read: Read) -> Iterator[tuple[int, dict[str, Any]]]:
-    text = data.decode("utf-8-sig")
-    if isinstance(read, Delimited):
-        yield from _delimited(text, read)
-    elif isinstance(read, JsonLines):
-        for number, line in enumerate(filter(None, text.split("\n"))):
-            yield number, _Nested(json.loads(line))
-    elif isinstance(read, Json):
-        document = json.loads(text)
-        rows = [{"#key": k, **v} for k, v in document.items()] if read.keyed else document
-        yield from enumerate(map(_Nested, rows))
-    else:
-        raise NotImplementedError(f"this peer does not read {read.format}")
-
-
-class _Nested(dict[str, Any]):
-    """A JSON object that also answers to dotted names; every value a text."""
-
-    def __missing__(self, name: str) -> Any:
-        value: Any = self
-        for key in name.split("."):
-            value = dict.__getitem__(value, key)
-        return value
-
-
-def _delimited(text: str, read: Delimited) -> Iterator[tuple[int, dict[str, str]]]:
-    delimiter = {"tab": "\t", "comma": ","}[read.delimiter]
-    lines: Iterable[list[str]]
-    if read.quoting == "csv":
-        csv.field_size_limit(1 << 30)
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    else:
-        rows = text.split("\n")
-        if not rows[-1]:
-            rows.pop()
-        lines = (row.removesuffix("\r").split(delimiter) for row in rows)
-    cells = iter(lines)
-    names = next(cells) if read.header else read.names
-    for number, row in enumerate(cells):
-        if len(row) == len(names):
-            yield number, dict(zip(names, row, strict=True))
-
-
-def _reader(name: str, column: Column) -> tuple[str, Callable[[dict[str, Any]], str | None]]:
-    decode = {"csv_once": 1, "csv_twice": 2, None: 0}[column.decode]
-    fold = str.lower if column.fold_case else str
-    values = {fold(key): value for key, value in column.values.items()}
-
-    def read(cells: dict[str, Any]) -> str | None:
-        cell = cells[column.source]
-        if cell is None:
-            return None
-        text = (cell if isinstance(cell, str) else json.dumps(cell)).strip()
-        for _ in range(decode):
-            text = _decoded(text)
-        text = text.strip()
-        if text in column.missing:
-            return None
-        if not values:
-            return text
-        if not text:
-            return None
-        try:
-            if column.many:
-                return ",".join(values[fold(part)] for part in text.split(column.many))
-            return values[fold(text)]
-        except KeyError:
-            raise _UnknownValueError(name) from None
-
-    return name, read
-
-
-def _decoded(text: str) -> str:
-    inner = text[1:-1]
-    quoted = len(text) >= 2 and text[0] == text[-1] == '"'
-    if quoted and '"' not in inner.replace('""', ""):
-        return inner.replace('""', '"')
-    return text
-
-
-def _deriver(spec: Derived) -> Callable[[Row], str | None]:
-    given = getattr(spec, spec.function)
-    makers: dict[str, Callable[[Row], str | None]] = {
-        "pick": lambda row: row[given.among[row[given.by]]] if row[given.by] else None,
-        "threshold": lambda row: given.reached if float(row[given.of]) >= given.at else given.below,
-        "flags": lambda row: ",".join(flag for flag in given if row[flag] == "1") or None,
-        "strip_brackets": lambda row: row[given].replace("[", "").replace("]", ""),
-        "trim_number": lambda row: str(round(float(row[given]) * 100) / 100).removesuffix(".0"),
-    }
-    if spec.function not in makers:
-        raise NotImplementedError(f"this peer does not derive by {spec.function}")
-    return makers[spec.function]
-
-
-# ---- derived pairs ------------------------------------------------------------------------------
-
-
-def _pairs(records: list[tuple[int, Row]], pairs: Pairs) -> Iterator[Row]:
-    rows = dict(records)
-    groups: dict[int, list[int]] = defaultdict(list)
-    for number in rows:
-        groups[number // pairs.size].append(number)
-    same = [pair for members in groups.values() for pair in combinations(members, 2)]
-    different = (
-        _drawn(same, list(rows), pairs.size)
-        if pairs.negatives == "drawn"
-        else _by_rule(groups, rows, pairs.size)
-    )
-    author = "kit19" if pairs.negatives == "drawn" else "authors"
-    for label, made_by, made in (("same", "authors", same), ("different", author, different)):
-        for a, b in made:
-            one, other = rows[a], rows[b]
-            yield {
-                "id": f"{a}-{b}",
-                "split": "",
-                "sentence1": one[pairs.of],
-                "sentence2": other[pairs.of],
-                "label": label,
-                "similarity": _similarity(label, one, other, pairs.alike),
-                "made_by": made_by,
-                **{name: one[name] for name in pairs.alike},
-            }
-
-
-def _similarity(label: str, one: Row, other: Row, alike: list[str]) -> str | None:
-    if not alike:
-        return None
-    if label == "same":
-        return "4"
-    weights = zip((2, 1), alike, strict=True)
-    return str(sum(weight for weight, name in weights if one[name] == other[name]))
-
-
-def _by_rule(
-    groups: dict[int, list[int]], rows: dict[int, Row], size: int
-) -> Iterator[tuple[int, int]]:
-    for i, j in combinations(sorted(groups), 2):
-        a, b = i * size + j % size, j * size + i % size
-        if a in rows and b in rows:
-            yield a, b
-
-
-def _drawn(
-    same: list[tuple[int, int]], numbers: list[int], size: int
-) -> list[tuple[int, int]]:
-    drawn: dict[tuple[int, int], None] = {}
-    todo = same
-    for turn in range(64):
-        left = []
-        for a, b in todo:
-            other = numbers[stable_hash(f"0:negative:{a}-{b}#{turn}") % len(numbers)]
-            pair = (min(a, other), max(a, other))
-            if other // size == a // size or pair in drawn:
-                left.append((a, b))
-            else:
-                drawn[pair] = None
-        todo = left
-        if not todo:
-            break
-    return list(drawn)

@@ -44,7 +44,8 @@ templates:
   - id: review_as_subject
     style: 시험체
     why: the voice of an exam paper
-    instruction: "다음 감상이 나타내는 태도를 ‘긍정’ 또는 ‘부정’으로 쓰시오.\\n{text}{이/가} 나타내는 태도:"
+    instruction: 다음 감상이 나타내는 태도를 ‘긍정’ 또는 ‘부정’으로 쓰시오.
+    input: "{text}{이/가} 나타내는 태도:"
     output: "{label.noun}"
   - id: answer_is
     style: 해요체
@@ -101,17 +102,16 @@ def make_records(data_dir: str, out: str, count: int) -> Work:
 
 
 def kit19_way(records: str, out: str) -> Work:
-    from kit19.render import TemplateSet, choose, render
+    from kit19.render import choose, render
     from kit19.render.templates import check_templates
 
-    def templates() -> TemplateSet:
-        source, subset = load_catalog().subset("nsmc")
-        subset = subset.model_copy(update={"short": ["text"]})
-        return check_templates(_template_file(), {}, "benchmark", source, subset)
+    source, subset = load_catalog().subset("nsmc")
+    subset = subset.model_copy(update={"short": ["text"]})
+    file = _template_file()
 
     def work() -> int:
         frame = pl.read_parquet(records)
-        known = templates()
+        known = check_templates(file, {}, "benchmark", source, subset)
         rows = render(frame, choose(frame, known, 1, 19), known)
         rows.select(COLUMNS).write_parquet(out, compression="zstd", compression_level=LEVEL)
         return rows.height
@@ -131,13 +131,14 @@ def floor(rendered: str, out: str) -> Work:
 
 
 def python_loop(records: str, out: str) -> Work:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     from benchmarks.language import by_format, first_template
 
+    file = _template_file()
+
     def work() -> int:
-        file = _template_file()
         renders = {t.id: by_format(_texts(t), file.words) for t in file.templates}
         names = list(renders)
         rows = []
@@ -156,14 +157,17 @@ def datasets_batched(records: str, out: str, cache: str) -> Work:
 
     from benchmarks.language import by_format, first_template
 
+    file = _template_file()
+
     def work() -> int:
-        file = _template_file()
         renders = {t.id: by_format(_texts(t), file.words) for t in file.templates}
         names = list(renders)
 
         def batch(columns: dict[str, list[str]]) -> dict[str, list[str]]:
             made: dict[str, list[str]] = {name: [] for name in COLUMNS}
-            for one, text, label in zip(*(columns[c] for c in ("id", "text", "label")), strict=True):
+            for one, text, label in zip(
+                *(columns[c] for c in ("id", "text", "label")), strict=True
+            ):
                 row = {"text": text, "label": label}
                 rendered = renders[first_template(one, names)](row)
                 for name, value in zip(COLUMNS, (one, *rendered), strict=True):
@@ -183,8 +187,9 @@ def datasets_jinja(records: str, out: str, cache: str) -> Work:
 
     from benchmarks.language import by_jinja, first_template
 
+    file = _template_file()
+
     def work() -> int:
-        file = _template_file()
         renders = {t.id: by_jinja(_texts(t), file.words, set()) for t in file.templates}
         names = list(renders)
 
@@ -223,6 +228,6 @@ def _texts(template: Any) -> dict[str, str]:
 
 def _write(table: Any, out: str) -> None:
     # Not Dataset.to_parquet: given compression="zstd", it raises a TypeError.
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     pq.write_table(table, out, compression="zstd", compression_level=LEVEL)

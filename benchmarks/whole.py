@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ Work = Callable[[], Any]
 
 
 def kit19_way(
-    data_dir: str, out: str, catalog: str | None = None, recipe: str = "kit19", examine: str = "prefix"
+    data_dir: str,
+    out: str,
+    catalog: str | None = None,
+    recipe: str = "kit19",
+    examine: str = "prefix",
 ) -> Work:
     """Build a recipe, partial.
 
@@ -25,7 +30,8 @@ def kit19_way(
         recipe: The recipe.
         examine: ``prefix`` as shipped; ``all`` looks for benchmark text in every record.
     """
-    from kit19.build import BUILT_IN, Options, build
+    from kit19.build import Options, build
+    from kit19.catalog import BUILT_IN
 
     if examine == "all":
         _examine_all()
@@ -42,8 +48,7 @@ def kit19_way(
 
 def _examine_all() -> None:
     """Examine every live record before any is taken; what is then kept and dropped is the same."""
-    from kit19 import assemble
-
+    assemble: Any = importlib.import_module("kit19.assemble")
     usual = assemble._examiner
 
     def examiner(live: pl.DataFrame, *rest: Any) -> Callable[[pl.DataFrame], pl.DataFrame]:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from kit19.errors import CatalogError, FilesError, Kit19Error, Problem, UnknownN
 from kit19.fetch import Found, find_files, usable
 from kit19.manifest import InputFile, LeftOut, Manifest, SubsetEntry
 from kit19.mix import in_card_order, shuffled
+from kit19.paths import default_data_dir
 from kit19.read import read_subset, read_table
 from kit19.render import TemplateSet, load_templates
 from kit19.sample import SAMPLE
@@ -96,14 +96,6 @@ def build(
     return manifest
 
 
-def default_data_dir() -> Path:
-    """Where upstream files are looked for: ``KIT19_DATA_DIR``, else the user's cache folder."""
-    if folder := os.environ.get("KIT19_DATA_DIR"):
-        return Path(folder)
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "kit19" / "data"
-
-
 @dataclass(frozen=True)
 class _Files:
     """The files of a build: what each subset uses and leaves out, and the benchmarks' own."""
@@ -134,7 +126,7 @@ def _find_all(catalog: Catalog, plan: Recipe, options: Options) -> _Files:
     is_sample = plan.data == "sample"
     data_dir = SAMPLE if is_sample else (options.data_dir or default_data_dir())
     if not data_dir.is_dir():
-        fix = "give --data-dir, or set KIT19_DATA_DIR"
+        fix = "give --data-dir or set KIT19_DATA_DIR, or run `kit19 fetch` first"
         raise FilesError(Problem("there is no such data folder", str(data_dir), fix))
     files = _Files(data_dir, {}, {}, {}, [])
     problems: list[Problem] = []

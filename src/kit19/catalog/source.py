@@ -65,13 +65,26 @@ class License(Card):
 
 
 class Origin(Card):
-    """One place that serves the source."""
+    """One place that serves files of the source. Origins are tried in the card's order."""
 
     kind: Literal["github", "hub", "release", "bucket"]
     repo: str = Field(description="owner/name, or the bucket")
     revision: str = Field(default="", description="commit, tag or revision that is pinned")
     path: str = Field(default="", description="folder inside the origin that file paths start from")
+    strip: str = Field(default="", description="beginning of our file paths that upstream lacks")
+    tables: list[Name] = Field(default=[], description="tables it serves; default: all")
+    provider: Literal["gcs", "s3"] | None = Field(default=None, description="of a bucket")
+    region: str = Field(default="", description="of an s3 bucket")
+    tried: bool = Field(default=False, description="whether anyone here has fetched from it")
     note: str = ""
+
+    @model_validator(mode="after")
+    def _bucket_has_provider(self) -> Self:
+        if (self.kind == "bucket") != (self.provider is not None):
+            raise ValueError("give `provider` exactly for a bucket")
+        if self.kind != "bucket" and not self.revision:
+            raise ValueError("pin a `revision`")
+        return self
 
 
 class Archive(Card):

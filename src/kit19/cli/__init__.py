@@ -21,6 +21,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 # Command → the module that holds it: a module is loaded only when its command is used or helped.
 _COMMANDS = {
     "sources": "catalog",
+    "fetch": "fetch",
     "show": "look",
     "build": "build",
     "verify": "build",

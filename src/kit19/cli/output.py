@@ -82,6 +82,34 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         yield update
 
 
+@contextmanager
+def byte_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
+    """A bar of bytes with rate and time left on stderr; nothing when quiet or no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _progress: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = [TextColumn("{task.description}"), BarColumn(), DownloadColumn()]
+    console = Console(stderr=True)
+    with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task("looking", total=None)
+
+        def update(now: Any) -> None:
+            told = f"{now.files} of {now.files_total} files"
+            bar.update(task, description=told, completed=now.bytes, total=now.bytes_total or None)
+
+        yield update
+
+
 def _console() -> Console:
     from rich.console import Console  # noqa: PLC0415
 

@@ -112,7 +112,9 @@ def find_files(
                     found = Found(source.id, name, split, spec, path, twin=twin)
                     wanted.append((found, table))
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda item: _look(item[0], item[1].read, data_dir, check), wanted))
+        return list(
+            pool.map(lambda item: look(item[0], item[1].read, data_dir, check=check), wanted)
+        )
 
 
 def usable(
@@ -149,7 +151,8 @@ def usable(
     return [f for f in good if (f.table, f.split) not in halves], left
 
 
-def _look(found: Found, read: Read, data_dir: Path, check: bool) -> Found:
+def look(found: Found, read: Read, data_dir: Path, *, check: bool) -> Found:
+    """Look at what stands under a file's name, packed or not, and check it against its card."""
     archive = found.spec.archive
     if not found.path.exists() and archive:
         packed = data_dir / found.source / archive.path
@@ -165,7 +168,7 @@ def _look(found: Found, read: Read, data_dir: Path, check: bool) -> Found:
         return replace(found, status="differs", by=f"it cannot be read ({error.strerror})")
     if not check:
         return replace(found, status="unchecked", by="nothing: it is sample data")
-    return _compare(found, read)
+    return check_file(found, read)
 
 
 def _digest(found: Found) -> Found:
@@ -177,8 +180,8 @@ def _digest(found: Found) -> Found:
     return replace(found, size=size, sha256=digest.hexdigest())
 
 
-def _compare(found: Found, read: Read) -> Found:
-    """Check a file against the strongest things that its card knows of it."""
+def check_file(found: Found, read: Read) -> Found:
+    """Check a file, whose size and sha256 are known, against the strongest that its card knows."""
     known = found.spec.archive if found.packed and found.spec.archive else found.spec
     blob = "" if found.packed else found.spec.git_blob
     accepted = [one.why for one in found.spec.accept if found.sha256.startswith(one.sha256)]

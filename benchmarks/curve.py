@@ -1,0 +1,101 @@
+"""The curve: one source of growing size at a fixed cap.
+
+The records are NSMC's, repeated with a number behind the text, so that all are distinct, in NSMC's
+own layout. Every other card, benchmarks included, is the usual one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ID = "curve"
+Work = Callable[[], Any]
+
+
+def make_world(data_dir: str, folder: str, sizes: list[int]) -> Work:
+    """Write a catalog and, for each size, a data folder with one source more."""
+
+    def work() -> None:
+        from kit19.catalog import BUILT_IN, load_catalog
+
+        place = Path(folder)
+        catalog = place / "catalog"
+        for part in ("sources", "templates", "benchmarks", "recipes"):
+            shutil.copytree(BUILT_IN / part, catalog / part)
+        _write_cards(catalog)
+        needed = {card.source for card in load_catalog().benchmarks.values()}
+        upstream = Path(data_dir).resolve()
+        lines = (upstream / "nsmc" / "ratings_train.txt").read_text(encoding="utf-8").split("\n")
+        rows = [line.split("\t") for line in lines[1:] if line]
+        for size in sizes:
+            data = place / "data" / str(size)
+            (data / ID).mkdir(parents=True)
+            for name in needed:
+                (data / name).symlink_to(upstream / name, target_is_directory=True)
+            made = ["id\tdocument\tlabel"]
+            for number in range(size):
+                _, document, label = rows[number % len(rows)]
+                made.append(f"{number}\t{document} {number // len(rows)}\t{label}")
+            (data / ID / "train.txt").write_text("\n".join(made) + "\n", encoding="utf-8")
+
+    return work
+
+
+def measure(folder: str, size: int) -> Work:
+    """Build the source at one size and tell where the time went, in seconds."""
+    # Modules by name: in the package, `build` is the function.
+    building, assembling = map(importlib.import_module, ("kit19.build", "kit19.assemble"))
+    spent: dict[str, float] = {}
+    # Private names: no public one stands between reading, hashing and what follows the cap.
+    _time(building, "_find_all", "reading", spent)
+    _time(building, "read_subset", "reading", spent)
+    _time(building, "_benchmark_items", "benchmarks", spent)
+    _time(assembling, "_cheap_reasons", "hashing", spent)
+    place = Path(folder)
+    options = building.Options(
+        data_dir=place / "data" / str(size), partial=True, catalog=place / "catalog"
+    )
+
+    def work() -> dict[str, float]:
+        start = time.perf_counter()
+        manifest = building.build(ID, place / f"out-{size}", options)
+        total = time.perf_counter() - start
+        ledger = manifest.subsets[ID].ledger
+        assert ledger.read == size, ledger
+        assert ledger.train == min(5000, size), ledger
+        return {**spent, "rest": total - sum(spent.values())}
+
+    return work
+
+
+def _time(module: Any, name: str, part: str, spent: dict[str, float]) -> None:
+    usual = getattr(module, name)
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return usual(*args, **kwargs)
+        finally:
+            spent[part] = spent.get(part, 0.0) + time.perf_counter() - start
+
+    setattr(module, name, timed)
+
+
+def _write_cards(catalog: Path) -> None:
+    card = yaml.safe_load((catalog / "sources" / "nsmc.yaml").read_text(encoding="utf-8"))
+    table = card["tables"]["reviews"]
+    table["files"] = {"train": [{"path": "train.txt"}]}
+    card |= {"id": ID, "subsets": {ID: card["subsets"].pop("nsmc")}}
+    templates = yaml.safe_load((catalog / "templates" / "nsmc.yaml").read_text(encoding="utf-8"))
+    templates["subset"] = ID
+    recipe = {"id": ID, "extends": "kit19", "title": "The curve", "subsets": [ID]}
+    for part, content in (("sources", card), ("templates", templates), ("recipes", recipe)):
+        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        (catalog / part / f"{ID}.yaml").write_text(text, encoding="utf-8")

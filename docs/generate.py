@@ -1,0 +1,305 @@
+"""Write the generated parts of the documents, or with --check say which are stale.
+
+A generated part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``; what stands
+around it is written by hand. ``make docs`` runs this, and tests/docs fails where it was forgotten.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import click
+from pydantic.fields import FieldInfo
+
+from kit19.catalog import benchmark, load_catalog, recipe, source, templates
+from kit19.catalog.source import Card
+from kit19.cli import cli
+from kit19.ledger import MEANING
+from kit19.read.derive import FUNCTIONS
+
+DOCS = Path(__file__).parent
+GENERATED = ("cli.md", "catalog.md")
+WIDTH = 100  # of a terminal, so that the help does not follow the one that this runs in
+
+_BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)
+_MODULES = (source, templates, benchmark, recipe)
+_NAMED = {
+    id(source.Name): "name",
+    id(source.RelativePath): "relative path",
+    id(source.Digest): "hex digits",
+    id(source.Task): "[task](#tasks)",
+    id(templates.Style): "[style](#styles)",
+}
+
+# What a key means where its name alone does not say it and its model has no description of it.
+# A note whose key is gone, or whose model describes it by now, is an error.
+NOTES = {
+    "Source.id": "the card's name: the file's, the data folder's",
+    "Source.title": "its name for people",
+    "Source.about": "what it is and what is odd about it; goes into the dataset card",
+    "Source.license": "what its terms allow",
+    "Source.citation": "BibTeX; goes into the dataset card",
+    "Source.origins": "where it is published; the first gives the pinned revision",
+    "Source.tables": "its files, by shape",
+    "Source.subsets": "its uses as instruction data; a subset's name is unique in the catalog",
+    "License.commercial": "does it allow commercial use",
+    "License.redistribution": "does it allow passing the data on",
+    "License.derivatives": "does it allow passing on what is made from the data",
+    "License.share_alike": "must what is made from it carry the same license",
+    "Origin.kind": "what serves it",
+    "Origin.note": "for people",
+    "Table.read": "how the bytes are read: one of the four formats below, named by `format`",
+    "Table.files": "split → its files",
+    "Table.beside": "a twin file with further columns of the same records",
+    "Table.columns": "field → upstream column; text alone is short for `{from: text}`",
+    "Table.derive": "field → the function that makes it from other fields",
+    "File.path": "below `<data dir>/<source id>/`",
+    "File.bytes": "its size",
+    "File.sha256": "its digest; the beginning is enough where only that was ever published",
+    "File.git_blob": "git's name for its content, as the pinned commit lists it",
+    "File.rows": "records upstream; what it is checked by where nothing stronger is known",
+    "File.archive": "the archive that upstream ships it in",
+    "File.accept": "further digests to take",
+    "File.note": "for people",
+    "Archive.path": "the archive, below `<data dir>/<source id>/`",
+    "Archive.member": "the file's exact name inside it",
+    "Archive.bytes": "the archive's size",
+    "Archive.sha256": "the archive's digest",
+    "Accepted.sha256": "the further digest",
+    "Accepted.why": "why it is as good; goes into the manifest",
+    "Delimited.delimiter": "what parts the fields of a line",
+    "Delimited.quoting": "`csv`: fields in double quotes, doubled inside; `none`: a quote is text",
+    "Delimited.header": "whether the first line names the columns",
+    "Column.decode": "undo an escaping that upstream applied to the cell",
+    "Pick.by": "a categorical field",
+    "Pick.among": "its value → the field to take",
+    "Threshold.of": "a field that holds a number",
+    "Threshold.at": "the limit; reached when equal",
+    "Threshold.below": "the value under it",
+    "Threshold.reached": "the value from it on",
+    "Derived.pick": "the field that a categorical field points to",
+    "Derived.threshold": "a number as one of two values",
+    "Derived.strip_brackets": "a field without its square brackets",
+    "Derived.trim_number": "a number without needless decimals",
+    "Derived.first_sentence": "a field's first sentence",
+    "Beside.files": "split → files, one for each file of the table",
+    "Beside.columns": "fields that come from the twin",
+    "Pairs.negatives": "how `different` pairs are made: by the authors' rule, or drawn by hash",
+    "Subset.task": "one of KIT-19's ten categories",
+    "Subset.tables": "where its records come from",
+    "Subset.pairs": "make pairs of the records",
+    "Subset.note": "for people",
+    "Template.id": "unique in its file, and never used again after it is retired",
+    "Template.style": "the register of its instruction",
+    "Template.instruction": "what is asked",
+    "Template.input": "what it is asked of; may be empty",
+    "Template.output": "the answer; must hold something from the record",
+    "Template.direction": "`inverse`: the text is asked for, given its label",
+    "Template.retired": "since when it is out of use; it stays in the file",
+    "Retired.since": "the version",
+    "Retired.use": "the template to use instead",
+    "TemplateFile.subset": "the subset that it is for; the file's name",
+    "TemplateFile.words": "field → form → value → word",
+    "TemplateFile.templates": "at least one",
+    "Benchmark.id": "the file's name",
+    "Benchmark.title": "its name for people",
+    "Benchmark.source": "the source card that describes its bytes",
+    "Benchmark.table": "the table that holds its items",
+    "Benchmark.label": "the field that holds the right answer",
+    "Benchmark.metrics": "what is reported",
+    "Benchmark.citation": "BibTeX",
+    "Recipe.id": "its name",
+    "Recipe.title": "the title of the dataset card",
+    "Recipe.about": "the first paragraph of the dataset card",
+    "Recipe.seed": "decides every choice",
+}
+
+
+def models() -> dict[str, type[Card]]:
+    """Every model that is read from YAML, by name."""
+    found: dict[str, type[Card]] = {}
+    for module in _MODULES:
+        for name, value in vars(module).items():
+            if inspect.isclass(value) and issubclass(value, Card) and value is not Card:
+                found[name] = value
+    return found
+
+
+def model_table(name: str) -> str:
+    """The keys of one model: name, type, default, meaning."""
+    model = models()[name]
+    hints = get_type_hints(model, include_extras=True)
+    lines = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    for field, info in model.model_fields.items():
+        note = NOTES.get(f"{name}.{field}", "")
+        if note and info.description:
+            raise SystemExit(f"{name}.{field}: its model describes it; remove the note")
+        meaning = info.description or note
+        if not meaning and field not in ("format", "spdx"):
+            raise SystemExit(f"{name}.{field}: give it a description, or a note in {__file__}")
+        cells = (f"`{info.alias or field}`", _type(hints[field]), _default(info), meaning)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def _type(hint: Any) -> str:
+    """A type as a person would name it; models and long lists of words as links."""
+    if id(hint) in _NAMED:
+        return _NAMED[id(hint)]
+    args = get_args(hint)
+    match get_origin(hint):
+        case origin if origin is Literal:
+            text = " or ".join(f"`{value}`" for value in args)
+        case origin if origin in (Union, types.UnionType):
+            text = " or ".join(_type(arg) for arg in args if arg is not type(None))
+        case origin if origin is list:
+            text = f"list of {_type(args[0])}"
+        case origin if origin is dict:
+            text = f"{_type(args[0])} → {_type(args[1])}"
+        case origin if origin is Annotated:
+            text = _type(args[0])
+        case _ if issubclass(hint, Card):
+            text = f"[{hint.__name__}](#{hint.__name__.lower()})"
+        case _:
+            text = _PLAIN[hint]
+    return text
+
+
+_PLAIN = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return "**required**"
+    value = info.get_default(call_default_factory=True)
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    return f"`{value}`" if value or value == 0 else ""
+
+
+def commands() -> str:
+    """What --help says, for every command."""
+    parent = click.Context(
+        cli, info_name="kit19", terminal_width=WIDTH, max_content_width=WIDTH, **_HELP
+    )
+    parts = [_help("kit19", cli.get_help(parent))]
+    for name in cli.list_commands(parent):
+        command = cli.get_command(parent, name)
+        assert command is not None  # noqa: S101  it was listed
+        context = click.Context(command, info_name=name, parent=parent)
+        parts.append(_help(f"kit19 {name}", command.get_help(context)))
+    return "\n\n".join(parts)
+
+
+_HELP: dict[str, Any] = {"help_option_names": cli.context_settings["help_option_names"]}
+
+
+def _help(title: str, text: str) -> str:
+    # Blanks at line ends would be taken away by editors, and the file would count as stale.
+    body = "\n".join(line.rstrip() for line in text.splitlines())
+    return f"## {title}\n\n```text\n{body}\n```"
+
+
+def recipes() -> str:
+    """The recipes that kit19 carries."""
+    catalog = load_catalog()
+    lines = ["| recipe | rows of a subset | splits | cleaned | what for |", "|---|---|---|---|---|"]
+    for name in catalog.recipe_names():
+        one = catalog.recipe(name)
+        cap = f"up to {one.cap:,}" if one.cap else "all"
+        if one.fill:
+            cap = f"{one.cap:,}, by further templates where records run out"
+        clean = "duplicates and benchmark text out" if one.decontaminate else "nothing removed"
+        lines.append(
+            f"| `{name}` | {cap} | {one.splits} | {clean} | {' '.join(one.about.split())} |"
+        )
+    return "\n".join(lines)
+
+
+def functions() -> str:
+    """The functions that a card may name under ``derive``."""
+    lines = ["| function | gives |", "|---|---|"]
+    for name, function in FUNCTIONS.items():
+        first = (inspect.getdoc(function) or "").split("\n\n", maxsplit=1)[0]
+        lines.append(f"| `{name}` | {' '.join(first.replace('``', '`').split())} |")
+    return "\n".join(lines)
+
+
+def reasons() -> str:
+    """Why a record may be dropped."""
+    lines = ["| reason | meaning |", "|---|---|"]
+    return "\n".join([*lines, *(f"| `{name}` | {text} |" for name, text in MEANING.items())])
+
+
+def _listed(values: Any) -> Callable[[], str]:
+    return lambda: ", ".join(f"`{value}`" for value in get_args(values))
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "recipes": recipes,
+    "functions": functions,
+    "reasons": reasons,
+    "tasks": _listed(source.Task),
+    "styles": _listed(templates.Style),
+}
+
+
+def block(name: str) -> str:
+    """The text of one generated part."""
+    if name.startswith("model "):
+        return model_table(name.removeprefix("model "))
+    return BLOCKS[name]()
+
+
+def generate(text: str) -> str:
+    """A document with all its generated parts written again."""
+
+    def fill(match: re.Match[str]) -> str:
+        name = match["name"]
+        return f"<!-- generated: {name} -->\n\n{block(name)}\n\n<!-- end -->"
+
+    return _BLOCK.sub(fill, text)
+
+
+def stale() -> list[Path]:
+    """Documents whose generated parts are not what they would be now."""
+    paths = [DOCS / name for name in GENERATED]
+    return [p for p in paths if generate(p.read_text("utf-8")) != p.read_text("utf-8")]
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; returns the exit code."""
+    if arguments not in ([], ["--check"]):
+        print("usage: docs/generate.py [--check]", file=sys.stderr)
+        return 2
+    gone = [key for key in NOTES if not _is_key(key)]
+    if gone:
+        print(f"no such key: {', '.join(gone)}; remove its note", file=sys.stderr)
+        return 1
+    found = stale()
+    for path in found:
+        name = path.relative_to(DOCS.parent)
+        if arguments:
+            print(f"{name} is stale: run `make docs`", file=sys.stderr)
+        else:
+            path.write_text(generate(path.read_text("utf-8")), encoding="utf-8", newline="\n")
+            print(f"wrote {name}")
+    return 1 if found and arguments else 0
+
+
+def _is_key(key: str) -> bool:
+    model, _, field = key.partition(".")
+    return model in models() and field in models()[model].model_fields
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

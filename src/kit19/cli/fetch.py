@@ -1,0 +1,97 @@
+"""``kit19 fetch``: upstream files from their origins, verified."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kit19.cli.options import catalog_option, data_dir_option, json_option, quiet_option
+from kit19.cli.output import byte_progress, print_json, print_table, print_text
+
+if TYPE_CHECKING:
+    from kit19.fetch import Fetched, Found
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 fetch                        all that the recipe kit19 needs, benchmarks included
+  kit19 fetch nsmc kobest            these sources, whole
+  kit19 fetch --list                 what is there, what is missing
+  kit19 fetch --check                check what is there, and bring again what is wrong
+
+\b
+Environment: KIT19_DATA_DIR, KIT19_CACHE, KIT19_MIRROR (a base address that stands for every host),
+KIT19_OFFLINE, HF_ENDPOINT, HF_TOKEN, GITHUB_TOKEN, HF_HUB_OFFLINE, http_proxy, https_proxy, no_proxy.
+An interrupted fetch goes on where it stopped.
+"""
+)
+@click.argument("names", nargs=-1, metavar="[SOURCE]...")
+@click.option("--recipe", default="kit19", show_default=True, help="Bring what this recipe needs.")
+@click.option("--list", "listing", is_flag=True, help="Say what is there; bring nothing.")
+@click.option("--check", is_flag=True, help="Check every file, and bring again what is wrong.")
+@click.option("--prune", is_flag=True, help="Remove from the cache what nothing needs any more.")
+@click.option("--jobs", default=8, show_default=True, type=click.IntRange(1, 32))
+@data_dir_option
+@catalog_option
+@json_option
+@quiet_option
+def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
+    names: tuple[str, ...],
+    recipe: str,
+    listing: bool,
+    check: bool,
+    prune: bool,
+    jobs: int,
+    data_dir: Path | None,
+    catalog_dir: Path,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Bring the files of each SOURCE, or all that a recipe needs, and verify them."""
+    from kit19.fetch import refuse_failures  # noqa: PLC0415
+    from kit19.fetching import fetch_sources, list_files, prune_cache  # noqa: PLC0415
+
+    if sum((listing, check, prune)) > 1:
+        raise click.UsageError("--list, --check and --prune are three different things: give one")
+    if prune:
+        count, freed = prune_cache(catalog_dir)
+        if as_json:
+            print_json({"files": count, "bytes": freed})
+        else:
+            print_text(f"{count} files removed from the cache, {freed:,} bytes freed")
+        return
+    if listing:
+        _print_files(list_files(names, recipe, data_dir, catalog_dir), as_json=as_json)
+        return
+    with byte_progress(quiet=quiet or as_json) as on_progress:
+        results = fetch_sources(
+            names, recipe, data_dir, jobs=jobs, on_progress=on_progress, catalog_dir=catalog_dir
+        )
+    if as_json:
+        print_json([asdict(result) for result in results])
+    else:
+        _print_results(results)
+    refuse_failures(results)
+
+
+def _print_files(files: list[Found], *, as_json: bool) -> None:
+    rows = [(found.name, found.status, found.by, found.size or None) for found in files]
+    columns = ("file", "status", "by", "bytes")
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_table("", columns, rows, numbers=("bytes",))
+
+
+def _print_results(results: list[Fetched]) -> None:
+    for result in results:
+        if result.outcome in ("fetched", "cached"):
+            print_text(f"{result.outcome:8} {result.name}  {result.bytes:,} bytes, by {result.why}")
+    counts = Counter(result.outcome for result in results)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    print_text(f"{len(results)} files: {told}")

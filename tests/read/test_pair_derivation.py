@@ -1,0 +1,126 @@
+"""Pairs of groups of paraphrases: whose they are, and that a gap moves nothing."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit19.catalog.source import Pairs
+from kit19.read.pairs import derive_pairs
+from kit19.read.rows import ROW
+
+BY_RULE = Pairs(of="text", size=10, negatives="by_group_pair", alike=["topic", "act"])
+DRAWN = Pairs(of="text", size=10, negatives="drawn")
+
+Numbers = set[tuple[int, int]]
+
+
+def utterances(numbers: list[int]) -> pl.DataFrame:
+    """One utterance for each number; topic changes every 20 of them, act every 10."""
+    return pl.DataFrame(
+        {
+            ROW: numbers,
+            "text": [f"{n}번 말" for n in numbers],
+            "topic": [str(n // 20) for n in numbers],
+            "act": [str(n // 10 % 2) for n in numbers],
+        },
+        schema={ROW: pl.UInt32, "text": pl.String, "topic": pl.String, "act": pl.String},
+    )
+
+
+def pairs(numbers: list[int], rule: Pairs) -> pl.DataFrame:
+    return derive_pairs(utterances(numbers), rule, key="key", prefix="x/train/")
+
+
+def numbers_of(frame: pl.DataFrame, label: str) -> Numbers:
+    keys = frame.filter(pl.col("label") == label)["key"].to_list()
+    assert len(set(keys)) == len(keys)
+    return {(int(a), int(b)) for a, _, b in (key.partition("-") for key in keys)}
+
+
+def same(numbers: list[int], size: int) -> Numbers:
+    couples = itertools.combinations(sorted(numbers), 2)
+    return {(a, b) for a, b in couples if a // size == b // size}
+
+
+def by_rule(numbers: list[int], size: int) -> Numbers:
+    """The authors' rule as they state it, over whole groups; pairs with a gap are left out."""
+    count = max(numbers, default=0) // size + 1
+    groups = [list(range(g * size, (g + 1) * size)) for g in range(count)]
+    made = {
+        (groups[i][j % size], groups[j][i % size]) for i in range(count) for j in range(i + 1, count)
+    }
+    return {(a, b) for a, b in made if a in numbers and b in numbers}
+
+
+@given(st.sets(st.integers(0, 60)), st.integers(2, 11))
+def test_pairs_follow_the_authors_rule_even_where_records_are_missing(
+    present: set[int], size: int
+) -> None:
+    numbers = sorted(present)
+    rule = BY_RULE.model_copy(update={"size": size})
+    frame = pairs(numbers, rule)
+    assert numbers_of(frame, "same") == same(numbers, size)
+    assert numbers_of(frame, "different") == by_rule(numbers, size)
+
+
+@given(st.sets(st.integers(0, 80)), st.integers(2, 11))
+def test_a_drawn_pair_is_of_two_groups_and_no_pair_is_drawn_twice(
+    present: set[int], size: int
+) -> None:
+    numbers = sorted(present)
+    frame = pairs(numbers, DRAWN.model_copy(update={"size": size}))
+    drawn = numbers_of(frame, "different")
+    assert numbers_of(frame, "same") == same(numbers, size)
+    assert len(drawn) <= len(same(numbers, size))
+    assert all(a < b and a // size != b // size for a, b in drawn)
+    assert {number for pair in drawn for number in pair} <= present
+
+
+def test_each_same_pair_has_a_drawn_pair_with_its_first_record() -> None:
+    numbers = list(range(200))
+    frame = pairs(numbers, DRAWN)
+    drawn = numbers_of(frame, "different")
+    assert len(drawn) == len(numbers_of(frame, "same")) == 900
+    drawn_with = Counter(itertools.chain.from_iterable(drawn))
+    wanted = Counter(a for a, _ in numbers_of(frame, "same"))
+    assert all(drawn_with[number] >= count for number, count in wanted.items())
+
+
+def test_drawn_pairs_say_that_kit19_made_them() -> None:
+    made_by = pairs(list(range(40)), DRAWN).group_by("label").agg(pl.col("made_by").unique())
+    assert dict(made_by.iter_rows()) == {"same": ["authors"], "different": ["kit19"]}
+    assert pairs(list(range(40)), BY_RULE)["made_by"].unique().to_list() == ["authors"]
+
+
+def test_a_pair_holds_both_texts_and_the_groups_of_both() -> None:
+    row = pairs(list(range(20)), BY_RULE).filter(key="1-10").row(0, named=True)
+    assert row == {
+        "key": "1-10",
+        "group": "x/train/group 0",
+        "partner": "x/train/group 1",
+        "sentence1": "1번 말",
+        "sentence2": "10번 말",
+        "label": "different",
+        "similarity": "2",
+        "made_by": "authors",
+        "topic": "0",
+        "act": "0",
+    }
+
+
+def test_similarity_is_the_authors_grade() -> None:
+    frame = pairs(list(range(50)), BY_RULE)
+    grades = dict(frame.select("key", "similarity").iter_rows())
+    assert grades["0-1"] == "4"  # one group
+    assert grades["1-10"] == "2"  # one topic, another act
+    assert grades["2-20"] == "1"  # another topic, one act
+    assert grades["3-30"] == "0"  # neither
+    assert set(pairs(list(range(50)), DRAWN)["similarity"]) == {None}
+    one_topic = utterances(list(range(50))).with_columns(topic=pl.lit("0"))
+    frame = derive_pairs(one_topic, BY_RULE, key="key", prefix="")
+    assert frame.filter(key="2-20")["similarity"].item() == "3"
