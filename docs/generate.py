@@ -217,7 +217,7 @@ def recipes() -> str:
         cap = f"up to {one.cap:,}" if one.cap else "all"
         if one.fill:
             cap = f"{one.cap:,}, by further templates where records run out"
-        clean = "duplicates and benchmark text out" if one.decontaminate else "nothing removed"
+        clean = "duplicates and benchmark text out" if one.decontaminate else "both left in"
         lines.append(
             f"| `{name}` | {cap} | {one.splits} | {clean} | {' '.join(one.about.split())} |"
         )

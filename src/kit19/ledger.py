@@ -29,7 +29,7 @@ MEANING: Mapping[Reason, str] = {
     "conflict": "the same record occurs with another label, so both go",
     "duplicate": "the same record stands earlier in the hash order, and stays there",
     "validation_overlap": "it shares a group with a validation record",
-    "contaminated": "it holds text of a benchmark item",
+    "contaminated": "it, or for a pair something in its groups, holds text of a benchmark item",
 }
 
 

@@ -26,7 +26,9 @@ Cells = list[tuple[str, str]]
 
 def text(without: str) -> st.SearchStrategy[str]:
     """Korean, quotes, blanks and the odd sign; never a character that the format splits at."""
-    likely = st.text(st.sampled_from([c for c in "가나 \"',\u00a0\u2028\x0b\r\n\tㅋ" if c not in without]))
+    likely = st.text(
+        st.sampled_from([c for c in "가나 \"',\u00a0\u2028\x0b\r\n\tㅋ" if c not in without])
+    )
     anything = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=without))
     return likely | anything
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ SENTENCES = st.text(st.sampled_from("가다요까.?! \n”)3")) | st.text(
 )
 
 
-def derived(spec: dict[str, object], **fields: str | None) -> str | None:
+def derived(spec: Mapping[str, object], **fields: str | None) -> str | None:
     frame = pl.DataFrame(
         {name: [value] for name, value in fields.items()},
         schema=dict.fromkeys(fields, pl.String),
@@ -49,7 +51,11 @@ def test_first_sentence_and_rest_cover_the_text(lead: str) -> None:
         ("눈은 얼음이다.", "눈은 얼음이다.", ""),
         ("눈은 얼음인가요? 네.", "눈은 얼음인가요?", "네."),
         ("눈은 얼음이다!\n희다.", "눈은 얼음이다!", "희다."),
-        ("홍길동(1920. 3. 5. ~ 1990)은 사람이다. 컸다.", "홍길동(1920. 3. 5. ~ 1990)은 사람이다.", "컸다."),
+        (
+            "홍길동(1920. 3. 5. ~ 1990)은 사람이다. 컸다.",
+            "홍길동(1920. 3. 5. ~ 1990)은 사람이다.",
+            "컸다.",
+        ),
         ("3.14는 원주율이다. 무리수다.", "3.14는 원주율이다.", "무리수다."),
         ("그는 “좋다.” 하고 말했다. 끝.", "그는 “좋다.” 하고 말했다.", "끝."),
         ("대한민국의 시인", "대한민국의 시인", ""),

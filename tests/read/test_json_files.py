@@ -24,7 +24,9 @@ def lines(*texts: str) -> Rows:
 
 
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1), st.booleans())
-def test_texts_are_read_back_exactly_escaped_or_not(rows: list[tuple[str, str]], ascii_: bool) -> None:
+def test_texts_are_read_back_exactly_escaped_or_not(
+    rows: list[tuple[str, str]], ascii_: bool
+) -> None:
     written = [json.dumps({"b": {"c": c}, "a": a}, ensure_ascii=ascii_) for a, c in rows]
     found = lines(*written)
     assert found.quarantined == []

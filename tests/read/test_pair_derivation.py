@@ -52,7 +52,9 @@ def by_rule(numbers: list[int], size: int) -> Numbers:
     count = max(numbers, default=0) // size + 1
     groups = [list(range(g * size, (g + 1) * size)) for g in range(count)]
     made = {
-        (groups[i][j % size], groups[j][i % size]) for i in range(count) for j in range(i + 1, count)
+        (groups[i][j % size], groups[j][i % size])
+        for i in range(count)
+        for j in range(i + 1, count)
     }
     return {(a, b) for a, b in made if a in numbers and b in numbers}
 

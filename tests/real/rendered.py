@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+TEXTS = ("instruction", "input", "output")
 TOKEN = re.compile(r"(\{\{|\}\}|\{[^{}]*\})")
 
 
@@ -38,17 +39,17 @@ class Templates:
     def wrong(self, template: str, record: Mapping[str, str], row: Mapping[str, str]) -> list[str]:
         """Which of a row's three texts are not the template with the record's text in it."""
         spec = self.by_id[template]
-        texts = ("instruction", "input", "output")
-        return [
-            text for text in texts if not self._matches(row[text], spec.get(text, ""), record)
-        ]
+        return [text for text in TEXTS if not self._matches(row[text], spec.get(text, ""), record)]
 
     def _matches(self, text: str, template: str, record: Mapping[str, str]) -> bool:
         ends = {0}
         for token in TOKEN.split(template):
             choices = self._choices(token, record)
             ends = {
-                end + len(choice) for end in ends for choice in choices if text.startswith(choice, end)
+                end + len(choice)
+                for end in ends
+                for choice in choices
+                if text.startswith(choice, end)
             }
         return len(text) in ends
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from rendered import Templates
+from rendered import TEXTS, Templates
 from upstream import READERS, Record, Records, quoted, unquoted
 
 from kit19.build import Options, build
@@ -144,7 +144,7 @@ def test_every_rows_text_is_its_template_with_upstreams_text_in_it(either: Build
 def test_every_template_shows_some_text_of_the_record(either: Build) -> None:
     for subset, name in sorted({(row["subset"], row["template"]) for row in either.rows}):
         file = templates(subset)
-        shown = file.fields(name, "instruction") | file.fields(name, "input")
+        shown = {field for text in TEXTS for field in file.fields(name, text)}
         # A field that has words is a category; the others are text.
         assert shown - set(file.words), (subset, name)
 

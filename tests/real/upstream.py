@@ -293,8 +293,7 @@ def sae4k(data: Path) -> Records:
     acts = ["yes_no", "alternative", "wh", "prohibition", "requirement", "strong_requirement"]
     rows = unquoted(data / "sae4k/data/sae4k_v1.txt", "text argument label")
     return {
-        f"sae4k/train/{n}": {**row, "label": acts[int(row["label"])]}
-        for n, row in enumerate(rows)
+        f"sae4k/train/{n}": {**row, "label": acts[int(row["label"])]} for n, row in enumerate(rows)
     }
 
 

@@ -92,8 +92,7 @@ class Catalog:
         data.pop("extends", None)
         for key, value in (changes or {}).items():
             data[key] = value
-            lines = {at: line for at, line in lines.items() if at[:1] != (key,)}
-        recipe = fit_model(data, lines, where, Recipe)
+        recipe = fit_model(data, lines, where, Recipe, changed=changes or ())
         for subset in [*recipe.subsets, *recipe.exclude]:
             self.subset(subset)
         left = [subset for subset in recipe.subsets if subset not in recipe.exclude]

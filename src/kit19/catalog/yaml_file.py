@@ -8,6 +8,7 @@ refused: cards need none, and aliases are how a small file becomes a huge one.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -52,18 +53,23 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         ) from None
     if len(raw) > _MAX_BYTES:
         raise CatalogError(Problem(f"is larger than {_MAX_BYTES:,} bytes", str(path)))
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, path: str) -> tuple[Any, Lines]:
+    """Parse YAML text as plain data; ``path`` names it in messages. As :func:`read_yaml`."""
     try:
         _refuse_references(text, path)
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        where = f"{path}:{mark.line + 1}" if mark else path
         raise CatalogError(Problem(f"is not valid YAML: {error.problem}", where)) from None
     except yaml.YAMLError as error:
-        raise CatalogError(Problem(f"is not valid YAML: {error}", str(path))) from None
+        raise CatalogError(Problem(f"is not valid YAML: {error}", path)) from None
     lines: Lines = {}
     if root is None:
-        raise CatalogError(Problem("is empty", str(path)))
+        raise CatalogError(Problem("is empty", path))
     return _plain(root, (), lines, path), lines
 
 
@@ -77,17 +83,28 @@ def load_model(path: Path, model: type[Model]) -> tuple[Model, Lines]:
     return fit_model(data, lines, str(path), model), lines
 
 
-def fit_model(data: Any, lines: Lines, name: str, model: type[Model]) -> Model:
-    """Validate plain data, turning pydantic's errors into ours."""
+def fit_model(
+    data: Any, lines: Lines, name: str, model: type[Model], changed: Collection[str] = ()
+) -> Model:
+    """Validate plain data, turning pydantic's errors into ours.
+
+    Args:
+        data: Plain data.
+        lines: Where each key stands.
+        name: The file's name.
+        model: What it must fit.
+        changed: Top-level keys whose value came from ``--set``, which is then named instead.
+    """
     from pydantic import ValidationError  # noqa: PLC0415  reading YAML alone needs no pydantic
 
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise CatalogError([_problem(item, lines, name) for item in error.errors()]) from None
+        problems = [_problem(item, lines, name, changed) for item in error.errors()]
+        raise CatalogError(problems) from None
 
 
-def _refuse_references(text: str, path: Path) -> None:
+def _refuse_references(text: str, path: str) -> None:
     if not _REFERENCE_SIGNS.intersection(text):
         return
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
@@ -102,7 +119,7 @@ def _refuse_references(text: str, path: Path) -> None:
             )
 
 
-def _plain(node: yaml.Node, at: tuple[str | int, ...], lines: Lines, path: Path) -> Any:
+def _plain(node: yaml.Node, at: tuple[str | int, ...], lines: Lines, path: str) -> Any:
     lines[at] = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node)
@@ -135,11 +152,11 @@ def _scalar(node: yaml.ScalarNode) -> Any:
     return text
 
 
-def _fail(what: str, path: Path, line: int) -> NoReturn:
+def _fail(what: str, path: str, line: int) -> NoReturn:
     raise CatalogError(Problem(what, f"{path}:{line}"))
 
 
-def _problem(item: Any, lines: Lines, name: str) -> Problem:
+def _problem(item: Any, lines: Lines, name: str, changed: Collection[str]) -> Problem:
     at = tuple(item["loc"])
     # pydantic adds names of union members and the like to the path: walk back to a key we know.
     known = at
@@ -156,4 +173,6 @@ def _problem(item: Any, lines: Lines, name: str) -> Problem:
         what = f"{key}: {text[0].lower() + text[1:]}"
         fix = f"it reads {shown}" if len(shown) < 80 and kind != "value_error" else ""
     line = lines.get(known)
+    if at and at[0] in changed:
+        return Problem(what, f"--set {at[0]}", fix)
     return Problem(what, f"{name}:{line}" if line else name, fix)

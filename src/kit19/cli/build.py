@@ -134,10 +134,14 @@ def print_summary(manifest: Manifest, out: Path) -> None:
         counts = [ledger.read, ledger.train, ledger.validation, ledger.surplus, *drops]
         rows.append([name, *counts, entry.license])
     print_table("", columns, rows, numbers=columns[1:-1])
-    print_text(f"\n{manifest.rows:,} rows of {len(manifest.subsets)} subsets in {out}")
+    print_text(f"\n{manifest.rows:,} rows, {_many(len(manifest.subsets), 'subset')}, in {out}")
     for note in _notes(manifest):
         print_text(f"  ! {note}")
     print_text(f"  content digest {manifest.content_digest}")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _notes(manifest: Manifest) -> list[str]:
@@ -146,8 +150,8 @@ def _notes(manifest: Manifest) -> list[str]:
         notes.append("sample data, written by the authors of kit19: not the datasets")
     if manifest.contaminated:
         notes.append("CONTAMINATED on purpose: benchmark splits are allowed in")
-    elif manifest.not_decontaminated_against:
-        names = ", ".join(manifest.not_decontaminated_against)
+    elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
+        names = ", ".join(manifest.not_decontaminated_against) or "anything: there is no benchmark"
         notes.append(f"not decontaminated against {names}")
     for name, entry in manifest.subsets.items():
         used, expected = entry.files

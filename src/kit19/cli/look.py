@@ -16,7 +16,7 @@ from kit19.cli.output import print_example, print_json, print_table, print_text
 Examples:
   kit19 show nsmc                                  from the sample
   kit19 show kobest_copa -n 5 --data-dir data      from the real files
-  kit19 show nsmc --template classify_formal
+  kit19 show nsmc --template sort_order
 """
 )
 @click.argument("subset")

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from kit19.errors import CatalogError
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -34,18 +36,24 @@ def parse_settings(
     _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, Any]:
     """``key=value`` pairs as recipe values; a value is read as YAML (numbers, lists, true/false)."""
-    import yaml  # noqa: PLC0415  only where there is something to parse
-
     settings: dict[str, Any] = {}
     for item in values:
         key, separator, text = item.partition("=")
         if not separator or not key:
             raise click.BadParameter(f"{item!r} is not key=value")
-        try:
-            settings[key] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise click.BadParameter(f"the value of {item!r} cannot be read") from None
+        if not text:
+            raise click.BadParameter(f"{item!r} gives no value; write null for none")
+        settings[key] = _value(text, item)
     return settings
+
+
+def _value(text: str, item: str) -> Any:
+    from kit19.catalog.yaml_file import parse_yaml  # noqa: PLC0415  only where there is a value
+
+    try:
+        return parse_yaml(text, item)[0]
+    except CatalogError:
+        raise click.BadParameter(f"the value of {item!r} cannot be read") from None
 
 
 set_option = click.option(

@@ -87,8 +87,8 @@ def _warnings(manifest: Manifest) -> list[str]:
             "**CONTAMINATED on purpose.** Benchmark dev and test rows may be among the training rows. "
             "Do not report KoBEST or KLUE scores of a model trained on it, except to measure leakage."
         )
-    elif manifest.not_decontaminated_against:
-        names = ", ".join(manifest.not_decontaminated_against)
+    elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
+        names = ", ".join(manifest.not_decontaminated_against) or "any benchmark"
         notes.append(f"**Not decontaminated against {names}.**")
     for name, entry in manifest.subsets.items():
         used, expected = entry.files

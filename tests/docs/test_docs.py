@@ -1,0 +1,294 @@
+"""The documents are true: generated parts are fresh, commands parse, shown output is real."""
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+import yaml
+
+from kit19.catalog import BUILT_IN
+from kit19.cli import cli
+from kit19.manifest import read_manifest
+
+ROOT = Path(__file__).parents[2]
+READMES = (ROOT / "README.md", ROOT / "README.ko.md")
+DOCUMENTS = [
+    *READMES,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *(ROOT / "docs").glob("*.md"),
+]
+_CONSOLE = re.compile(
+    r"^```console\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE
+)
+_FILE = re.compile(r"^`(\S+)`:\n\n```\w+\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def by_name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def shown(path: Path) -> list[tuple[list[str], str]]:
+    """Console blocks of a document: their lines, and the output that stands below them."""
+    return [
+        (m[1].strip().splitlines(), m[2] or "") for m in _CONSOLE.finditer(path.read_text("utf-8"))
+    ]
+
+
+def commands(path: Path) -> list[str]:
+    return [line for lines, _ in shown(path) for line in lines]
+
+
+def help_examples() -> Iterator[str]:
+    context = click.Context(cli)
+    for command in (cli, *(cli.get_command(context, name) for name in cli.list_commands(context))):
+        assert command is not None
+        for line in (command.epilog or "").splitlines():
+            if line.strip().startswith("kit19 "):
+                yield re.split(r"\s{2,}", line.strip())[0]
+
+
+def parse(line: str) -> None:
+    """Have click parse a command line without running it; a click.UsageError if it cannot."""
+    name, *arguments = shlex.split(line)[1:]
+    parent = click.Context(cli, info_name="kit19")
+    command = cli.get_command(parent, name)
+    if command is None:
+        raise click.UsageError(f"no such command: {name}")
+    command.make_context(name, arguments, parent=parent)
+
+
+def kit19(line: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "kit19", *shlex.split(line)[1:]],
+        check=False,
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "COLUMNS": "200", "PYTHONUTF8": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def missing_lines(claimed: str, real: str) -> list[str]:
+    """Lines of a shown output that the real one lacks; ``…`` stands for anything left out."""
+    lines = [" ".join(line.split()) for line in real.splitlines()]
+
+    def is_there(line: str) -> bool:
+        parts = [re.escape(" ".join(part.split())) for part in line.split("…")]
+        pattern = re.compile(".*".join(parts))
+        return any(pattern.search(one) for one in lines)
+
+    return [line for line in claimed.splitlines() if not is_there(line)]
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_documents_are_fresh(generator: ModuleType) -> None:
+    stale = [by_name(path) for path in generator.stale()]
+    assert not stale, f"run `make docs`: {stale}"
+    assert generator.main(["--check"]) == 0
+
+
+def test_a_changed_help_or_model_makes_a_document_stale(generator: ModuleType) -> None:
+    text = "<!-- generated: reasons -->\n\n| reason | once |\n\n<!-- end -->\nby hand\n"
+    written = generator.generate(text)
+    assert "`duplicate`" in written
+    assert "once" not in written
+    assert written.endswith("by hand\n")
+    assert generator.generate(written) == written
+
+
+def test_every_model_that_is_read_from_yaml_has_its_table(generator: ModuleType) -> None:
+    text = (ROOT / "docs" / "catalog.md").read_text("utf-8")
+    assert set(re.findall(r"generated: model (\w+)", text)) == set(generator.models())
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=by_name)
+def test_every_command_line_in_a_document_is_accepted_by_the_parser(path: Path) -> None:
+    for line in commands(path):
+        if line.startswith("kit19 "):
+            parse(line)
+
+
+@pytest.mark.parametrize("line", list(help_examples()))
+def test_every_example_of_the_help_is_accepted_by_the_parser(line: str) -> None:
+    if line != "kit19 --help":
+        parse(line)
+
+
+@pytest.mark.parametrize("line", [e for e in help_examples() if e.startswith("kit19 show")])
+def test_every_show_example_of_the_help_shows_something(line: str, tmp_path: Path) -> None:
+    # Without the option it is the sample that is shown, so that this runs anywhere.
+    assert "[output]" in kit19(line.replace(" --data-dir data", ""), tmp_path)
+
+
+@pytest.mark.parametrize("line", ["kit19 biuld", "kit19 build --otu x", "kit19 verify"])
+def test_a_command_line_that_kit19_does_not_have_is_found(line: str) -> None:
+    with pytest.raises(click.UsageError):
+        parse(line)
+
+
+def test_both_readmes_show_the_same_commands_and_the_same_output() -> None:
+    english, korean = (shown(path) for path in READMES)
+    assert english == korean
+    assert sum(len(lines) for lines, _ in english) > 10
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=by_name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for target in _LINK.findall(path.read_text("utf-8")):
+        name, _, anchor = target.partition("#")
+        other = path.parent / name if name else path
+        assert other.exists(), f"{by_name(path)}: {target}"
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", other.read_text("utf-8"), re.MULTILINE)
+            anchors = [re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads]
+            assert anchor in anchors, f"{by_name(path)}: {target}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=by_name)
+def test_no_document_names_a_web_address_or_a_place_on_one_machine(path: Path) -> None:
+    assert not re.search(r"https?://|www\.|/home/|/work/|/root/", path.read_text("utf-8"))
+
+
+def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    claimed = next(out for lines, out in shown(READMES[0]) if lines == ["make demo"])
+    assert claimed
+    assert "\n\t$(BIN)/kit19 demo\n" in (ROOT / "Makefile").read_text("utf-8")
+    assert not missing_lines(claimed, kit19("kit19 demo", tmp_path))
+
+
+def test_the_sources_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    lines, claimed = next(b for b in shown(READMES[0]) if b[0][0] == "kit19 sources")
+    assert claimed
+    assert not missing_lines(claimed, kit19(lines[-1], tmp_path))
+
+
+@pytest.fixture(scope="module")
+def real_build(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> tuple[Path, str, str]:
+    """The build of the real files that the README shows: where it was run, its output, the claim."""
+    folder = tmp_path_factory.mktemp("real")
+    (folder / "data").symlink_to(real_data.resolve())
+    line, claimed = next(
+        (lines[-1], out) for lines, out in shown(READMES[0]) if "--partial" in lines[-1]
+    )
+    return folder, kit19(line, folder), claimed
+
+
+@pytest.mark.real
+def test_the_real_files_give_what_the_readme_shows(real_build: tuple[Path, str, str]) -> None:
+    folder, printed, claimed = real_build
+    assert claimed
+    assert not missing_lines(claimed, printed)
+    line, claimed = next(b for b in shown(READMES[0]) if b[0][0].startswith("kit19 explain"))
+    assert claimed
+    assert not missing_lines(claimed, kit19(line[0], folder))
+
+
+@pytest.mark.real
+def test_contamination_was_found_as_often_as_its_document_says(
+    real_build: tuple[Path, str, str],
+) -> None:
+    text = (ROOT / "docs" / "contamination.md").read_text("utf-8")
+    manifest = read_manifest(real_build[0] / "out" / "kit19")
+    said = {
+        name: int(count.replace(",", ""))
+        for names, count in re.findall(r"^\| (`[^|]+) \| ([\d,]+) \|", text, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert said == {
+        name: entry.ledger.dropped.get("contaminated", 0)
+        for name, entry in manifest.subsets.items()
+    }
+
+
+def test_a_line_that_is_not_printed_is_found() -> None:
+    real = "subset   task   read\nnsmc     sts    1,000\n"
+    assert not missing_lines("nsmc … 1,000\n…\n", real)
+    assert missing_lines("nsmc … 2,000\n", real) == ["nsmc … 2,000"]
+
+
+def test_the_python_of_the_readmes_runs(tmp_path: Path) -> None:
+    found = [
+        re.findall(r"```python\n(import kit19\n.*?)```", path.read_text("utf-8"), re.DOTALL)
+        for path in READMES
+    ]
+    assert len(found[0]) == 1
+    assert found[0] == found[1]
+    done = subprocess.run(
+        [sys.executable, "-c", found[0][0]],
+        check=True,
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )
+    assert "upstream_rows=660" in done.stdout
+
+
+def test_the_dataset_of_contributing_works_as_it_says(tmp_path: Path) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    files = dict(_FILE.findall(text))
+    assert len(files) == 4
+    for name, body in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body, encoding="utf-8")
+    blocks = shown(ROOT / "CONTRIBUTING.md")
+    assert len(blocks) == 2
+    for lines, claimed in blocks:
+        real = [kit19(line, tmp_path) for line in lines][-1]
+        assert real.strip() == claimed.strip()
+
+
+def test_the_mistake_of_contributing_is_told_as_it_says(tmp_path: Path) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    card = dict(_FILE.findall(text))["my/sources/cafe.yaml"]
+    (tmp_path / "my" / "sources").mkdir(parents=True)
+    path = tmp_path / "my" / "sources" / "cafe.yaml"
+    path.write_text(card.replace("key: id", "kye: id"), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "kit19", "sources", "cafe", "--catalog", "my"],
+        check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 1
+    assert done.stderr in text
+
+
+def test_the_readme_counts_templates_and_subsets_as_they_are() -> None:
+    recipe = yaml.safe_load((BUILT_IN / "recipes" / "kit19.yaml").read_text("utf-8"))
+    files = [BUILT_IN / "templates" / f"{name}.yaml" for name in recipe["subsets"]]
+    counts = [len(yaml.safe_load(path.read_text("utf-8"))["templates"]) for path in files]
+    english, korean = (path.read_text("utf-8") for path in READMES)
+    assert f"at least {min(counts)} for each" in english
+    assert f"{min(counts)}개 이상" in korean
+    assert f"{len(counts)} subsets" in english
+
+
+def test_the_license_is_whole_and_says_whose_it_is() -> None:
+    text = (ROOT / "LICENSE").read_text("utf-8")
+    assert "Version 2.0, January 2004" in text
+    assert "9. Accepting Warranty or Additional Liability." in text
+    assert "The kit19 authors" in text
