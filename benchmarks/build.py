@@ -348,6 +348,8 @@ def main() -> None:
     scale = QUICK if args.quick else FULL
     about = conditions(scale)
     print(", ".join(f"{key} {value}" for key, value in about.items()))
+    if args.quick:
+        print("\nQuick: sizes so small that start-up shows, and one round. Not for quoting.")
     found: dict[str, Any] = {"conditions": about}
     scratch = Path(tempfile.mkdtemp(prefix="kit19-bench-"))
     try:

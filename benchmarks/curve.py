@@ -7,13 +7,14 @@ own layout. Every other card, benchmarks included, is the usual one.
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
+from kit19.catalog.yaml_file import read_yaml
 
 ID = "curve"
 Work = Callable[[], Any]
@@ -89,13 +90,13 @@ def _time(module: Any, name: str, part: str, spent: dict[str, float]) -> None:
 
 
 def _write_cards(catalog: Path) -> None:
-    card = yaml.safe_load((catalog / "sources" / "nsmc.yaml").read_text(encoding="utf-8"))
-    table = card["tables"]["reviews"]
-    table["files"] = {"train": [{"path": "train.txt"}]}
+    card, _ = read_yaml(catalog / "sources" / "nsmc.yaml")
+    card["tables"]["reviews"]["files"] = {"train": [{"path": "train.txt"}]}
     card |= {"id": ID, "subsets": {ID: card["subsets"].pop("nsmc")}}
-    templates = yaml.safe_load((catalog / "templates" / "nsmc.yaml").read_text(encoding="utf-8"))
+    templates, _ = read_yaml(catalog / "templates" / "nsmc.yaml")
     templates["subset"] = ID
     recipe = {"id": ID, "extends": "kit19", "title": "The curve", "subsets": [ID]}
     for part, content in (("sources", card), ("templates", templates), ("recipes", recipe)):
-        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        # JSON is YAML, and quotes every text.
+        text = json.dumps(content, ensure_ascii=False, indent=1)
         (catalog / part / f"{ID}.yaml").write_text(text, encoding="utf-8")

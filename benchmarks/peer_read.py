@@ -85,12 +85,13 @@ def _records(
     derived = [(name, _deriver(spec)) for name, spec in table.derive.items()]
     flags = [flag for spec in table.derive.values() for flag in spec.flags]
     stem = Path(file.path).stem
-    for number, cells in _raw_rows((folder / file.path).read_bytes(), table.read):
+    for number, own in _raw_rows((folder / file.path).read_bytes(), table.read):
+        cells = own
         if table.beside:
             other = beside.get(number, {})
             if other.get(table.beside.same) != cells[table.beside.same]:
                 continue
-            cells |= other
+            cells = {**other, **own}
         key = cells[table.key].strip() if table.key else f"{stem}:{number}" if several else number
         row: Row = {"id": str(key), "split": ""}
         try:
@@ -117,8 +118,11 @@ def _raw_rows(data: bytes, read: Read) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, _Nested(json.loads(line))
     elif isinstance(read, Json):
         document = json.loads(text)
-        rows = [{"#key": k, **v} for k, v in document.items()] if read.keyed else document
-        yield from enumerate(_Nested(row) for row in rows)
+        rows: list[Row] = document
+        if read.keyed:
+            rows = [{"#key": key, **record} for key, record in document.items()]
+        for number, row in enumerate(rows):
+            yield number, _Nested(row)
     else:
         raise NotImplementedError(f"this peer does not read {read.format}")
 
@@ -144,11 +148,11 @@ def _delimited(text: str, read: Delimited) -> Iterator[tuple[int, dict[str, str]
         if not rows[-1]:
             rows.pop()
         lines = (row.removesuffix("\r").split(delimiter) for row in rows)
-    cells = iter(lines)
+    cells: Iterator[list[str]] = iter(lines)
     names = next(cells) if read.header else read.names
-    for number, row in enumerate(cells):
-        if len(row) == len(names):
-            yield number, dict(zip(names, row, strict=True))
+    for number, values in enumerate(cells):
+        if len(values) == len(names):
+            yield number, dict(zip(names, values, strict=True))
 
 
 def _reader(name: str, column: Column) -> tuple[str, Callable[[dict[str, Any]], str | None]]:

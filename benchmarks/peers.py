@@ -93,8 +93,7 @@ class _Datasets:
     def load(self, rows: list[Row]) -> Any:
         names = list(rows[0]) if rows else ["id"]
         columns = {name: [row[name] for row in rows] for name in names}
-        strings = dict.fromkeys(names, self.library.Value("string"))
-        return self.library.Dataset.from_dict(columns, self.library.Features(strings))
+        return self.library.Dataset.from_dict(columns)
 
     def column(self, table: Any, name: str) -> list[Any]:
         return list(table[name][:])

@@ -228,6 +228,6 @@ def _texts(template: Any) -> dict[str, str]:
 
 def _write(table: Any, out: str) -> None:
     # Not Dataset.to_parquet: given compression="zstd", it raises a TypeError.
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq
 
     pq.write_table(table, out, compression="zstd", compression_level=LEVEL)

@@ -130,10 +130,6 @@ def test_a_file_without_a_column_is_refused_by_name(read: Delimited) -> None:
     assert str(error.value) == "file: has no column 'b'\n    it has 'a', 'c'"
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="csv reads lines through io.StringIO, which also splits at a lone CR",
-)
 def test_a_lone_carriage_return_does_not_split_a_row_of_a_quoted_file() -> None:
     data = "a,b\n가\r나,다\n라,마\n".encode()
     rows = read_delimited(data, COMMA_CSV, ["a", "b"], "file")

@@ -30,7 +30,7 @@ def test_texts_are_read_back_exactly_escaped_or_not(
     written = [json.dumps({"b": {"c": c}, "a": a}, ensure_ascii=ascii_) for a, c in rows]
     found = lines(*written)
     assert found.quarantined == []
-    assert found.frame.rows() == [(n, a, c) for n, (a, c) in enumerate(rows)]
+    assert found.frame.drop("#line").rows() == [(n, a, c) for n, (a, c) in enumerate(rows)]
 
 
 @given(st.dictionaries(TEXT, TEXT, min_size=1))
@@ -49,7 +49,7 @@ def test_numbers_and_truth_values_become_text_and_null_stays_nothing() -> None:
 def test_carriage_returns_and_a_bom_change_nothing() -> None:
     data = '\ufeff{"a": "가", "b": {"c": "나"}}\r\n{"a": "다", "b": {"c": "라"}}\r\n'
     rows = read_jsonl(data.encode("utf-8"), ["a", "b.c"], "file")
-    assert rows.frame.rows() == [(0, "가", "나"), (1, "다", "라")]
+    assert rows.frame.drop("#line").rows() == [(0, "가", "나"), (1, "다", "라")]
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,16 @@ def test_carriage_returns_and_a_bom_change_nothing() -> None:
 def test_a_bad_line_is_quarantined_with_its_number_and_reason(line: str, why: str) -> None:
     good = '{"a": "가", "b": {"c": "나"}}'
     rows = lines(good, line, good)
-    assert rows.frame.rows() == [(0, "가", "나"), (2, "가", "나")]
+    assert rows.frame.drop("#line").rows() == [(0, "가", "나"), (2, "가", "나")]
     [bad] = rows.quarantined
     assert (bad.row, bad.line) == (1, 2)
     assert bad.why.startswith(why)
+
+
+def test_rows_know_their_lines_where_the_format_has_lines() -> None:
+    good = '{"a": "가", "b": {"c": "나"}}'
+    assert lines(good, good).frame["#line"].to_list() == [1, 2]
+    assert read_json(b'[{"a": "1"}]', ARRAY, ["a"], "file").frame["#line"].to_list() == [0]
 
 
 def test_a_line_that_is_not_utf8_is_quarantined() -> None:
@@ -83,7 +89,7 @@ def test_a_line_that_is_not_utf8_is_quarantined() -> None:
 
 def test_a_record_of_a_document_that_lacks_a_key_is_quarantined_alone() -> None:
     rows = read_json(b'{"x": {"a": "1"}, "y": {}, "z": 5, "w": {"a": "2"}}', KEYED, ["a"], "file")
-    assert rows.frame.rows() == [(0, "1"), (3, "2")]
+    assert rows.frame.drop("#line").rows() == [(0, "1"), (3, "2")]
     reasons = [(bad.row, bad.line, bad.why) for bad in rows.quarantined]
     assert reasons == [(1, 0, "has no key 'a'"), (2, 0, "is not an object")]
 

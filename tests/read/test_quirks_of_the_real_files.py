@@ -210,7 +210,7 @@ def test_hellaswag_read_without_quoting_has_the_right_count_and_wrong_cells(
     )
     assert plain.total == quoted.total == 2029
     assert plain.quarantined == quoted.quarantined == []
-    pairs = zip(plain.frame.rows(), quoted.frame.rows(), strict=True)
+    pairs = zip(plain.frame.drop("#line").rows(), quoted.frame.drop("#line").rows(), strict=True)
     differ = [one[0] for one, other in pairs if one != other]
     assert differ == [528, 590, 641, 1040, 1217, 1569, 1807]
 

@@ -81,7 +81,9 @@ class Found:
                 with self.path.open("rb") as stream:
                     yield stream
         except OSError as error:
-            raise ReadError(Problem(f"cannot be read: {error.strerror}", str(self.path))) from None
+            raise ReadError(
+                Problem(f"cannot be read: {error.strerror or error}", str(self.path))
+            ) from None
 
 
 def find_files(
@@ -147,8 +149,9 @@ def usable(
     if problems:
         raise FilesError(problems)
     # A file whose twin is left out cannot be read as the card says: both go.
-    halves = {(found.table, found.split) for found in left if found.twin}
-    return [f for f in good if (f.table, f.split) not in halves], left
+    halves = {(one.table, one.split, one.twin) for one in left}
+    whole = [one for one in good if (one.table, one.split, not one.twin) not in halves]
+    return whole, left
 
 
 def look(found: Found, read: Read, data_dir: Path, *, check: bool) -> Found:

@@ -9,15 +9,19 @@ is also what makes it fast. Lines end at LF, a CR before it is removed; other ch
 from __future__ import annotations
 
 import csv
-import io
+import re
+from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 
 from kit19.catalog.source import Delimited
 from kit19.errors import Problem, ReadError
-from kit19.read.rows import ROW, Quarantined, Rows, require_columns
+from kit19.read.rows import LINE, ROW, Quarantined, Rows, require_columns
 
 _DELIMITERS = {"tab": "\t", "comma": ","}
+_LONE_CR = re.compile(r"\r(?!\n|\Z)")
+_BAD_BYTE = re.compile("[\udc80-\udcff]")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -56,7 +60,8 @@ def _split_plain(data: bytes, read: Delimited, wanted: list[str], where: str) ->
         quarantined.append(Quarantined(row, row + skip + 1, why))
     good = frame.filter(~wrong) if quarantined else frame
     columns = [pl.col("cells").list.get(names.index(name)).alias(name) for name in wanted]
-    return Rows(good.select(ROW, *columns), quarantined, first_line=skip + 1)
+    line = (pl.col(ROW) + skip + 1).alias(LINE)
+    return Rows(good.select(ROW, line, *columns), quarantined)
 
 
 def _lines(data: bytes) -> tuple[list[str], list[int]]:
@@ -80,51 +85,57 @@ def _lines(data: bytes) -> tuple[list[str], list[int]]:
 
 
 def _split_csv(data: bytes, read: Delimited, wanted: list[str], where: str) -> Rows:
-    # csv has no per-line recovery from bad bytes; U+FFFD marks them, and such a row is quarantined.
-    text = data.decode("utf-8", errors="replace")
-    undecodable = "\ufffd" in text and "\ufffd".encode() not in data
+    # A byte that is not UTF-8 becomes a lone surrogate, which real text cannot hold. So does a CR
+    # that ends no line: the csv module would take it for the end of a row.
+    text = data.decode("utf-8", errors="surrogateescape")
+    lines = _LONE_CR.sub("\udc0d", text).split("\n")
+    if lines[-1] == "":
+        lines.pop()
     previous = csv.field_size_limit(len(text) + 1)
     try:
-        return _csv_rows(text, read, wanted, where, undecodable=undecodable)
+        return _csv_rows(lines, read, wanted, where)
     finally:
         csv.field_size_limit(previous)
 
 
-def _csv_rows(
-    text: str, read: Delimited, wanted: list[str], where: str, *, undecodable: bool
-) -> Rows:
-    delimiter = _DELIMITERS[read.delimiter]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        names = next(reader) if read.header else read.names
-    except csv.Error as error:
-        raise ReadError(Problem(f"its header cannot be read: {error}", where)) from None
+def _csv_rows(lines: list[str], read: Delimited, wanted: list[str], where: str) -> Rows:
+    records = _csv_records(lines, _DELIMITERS[read.delimiter])
+    names, start, why = next(records) if read.header else (read.names, 0, "")
+    if why:
+        raise ReadError(Problem(f"its header cannot be read: {why}", f"{where}:{start}"))
     require_columns(wanted, names, where)
     picked = [names.index(name) for name in wanted]
-    rows: list[list[str]] = []
-    numbers: list[int] = []
+    rows: list[list[Any]] = []
     quarantined: list[Quarantined] = []
-    row = -1
-    while True:
-        row, line = row + 1, reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            quarantined.append(Quarantined(row, line, f"is not valid CSV: {error}"))
-            continue
-        if len(cells) != len(names):
+    for row, (cells, line, wrong) in enumerate(records):
+        why = wrong
+        if not why and len(cells) != len(names):
             why = f"has {len(cells)} fields, not {len(names)}"
+        elif any(_BAD_BYTE.search(cell) for cell in cells):
+            why = "is not UTF-8"
+        if why:
             quarantined.append(Quarantined(row, line, why))
-        elif undecodable and any("\ufffd" in cell for cell in cells):
-            quarantined.append(Quarantined(row, line, "is not UTF-8"))
         else:
-            rows.append([cells[i] for i in picked])
-            numbers.append(row)
-    columns = dict(zip(wanted, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
-    frame = pl.DataFrame(
-        {ROW: numbers, **{name: columns.get(name, []) for name in wanted}},
-        schema={ROW: pl.UInt32, **dict.fromkeys(wanted, pl.String)},
-    )
-    return Rows(frame, quarantined)
+            rows.append([row, line, *(cells[i].replace("\udc0d", "\r") for i in picked)])
+    schema = {ROW: pl.UInt32, LINE: pl.UInt32, **dict.fromkeys(wanted, pl.String)}
+    return Rows(pl.DataFrame(rows, schema=schema, orient="row"), quarantined)
+
+
+def _csv_records(lines: list[str], delimiter: str) -> Iterator[tuple[list[str], int, str]]:
+    """Yield each record's cells, the line where it begins, and why it cannot be read (or "").
+
+    After a record that cannot be read it goes on at the line after the one where that began: an
+    open quote would otherwise swallow the rows behind it.
+    """
+    at = 0
+    while at < len(lines):
+        reader = csv.reader((f"{line}\n" for line in lines[at:]), delimiter=delimiter, strict=True)
+        begin = at
+        try:
+            for cells in reader:
+                yield cells, begin + 1, ""
+                begin = at + reader.line_num
+            return
+        except csv.Error as error:
+            yield [], begin + 1, f"is not valid CSV: {error}"
+            at = begin + 1

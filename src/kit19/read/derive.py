@@ -50,7 +50,7 @@ def trim_number(field: str) -> pl.Expr:
     """
     number = pl.col(field).cast(pl.Float64, strict=False)
     written = number.round(2).cast(pl.String)
-    return pl.when(number.is_finite()).then(written.str.strip_suffix(".0"))
+    return pl.when(number.is_finite()).then(written.str.strip_suffix(".0").str.replace("^-0$", "0"))
 
 
 def first_sentence(field: str) -> pl.Expr:

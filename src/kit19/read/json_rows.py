@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -11,9 +10,10 @@ from pydantic_core import from_json
 
 from kit19.catalog.source import Json
 from kit19.errors import Problem, ReadError
-from kit19.read.rows import ROW, Quarantined, Rows
+from kit19.read.rows import LINE, ROW, Quarantined, Rows
 
 KEY = "#key"
+_BOM = b"\xef\xbb\xbf"
 
 
 def read_json(data: bytes, read: Json, wanted: list[str], where: str) -> Rows:
@@ -30,7 +30,7 @@ def read_json(data: bytes, read: Json, wanted: list[str], where: str) -> Rows:
     """
     document: Any
     try:
-        document = from_json(data)
+        document = from_json(data.removeprefix(_BOM))
     except ValueError as error:
         fix = "the file may be cut short: fetch it again"
         raise ReadError(Problem(f"is not valid JSON: {error}", where, fix)) from None
@@ -51,13 +51,12 @@ def read_jsonl(data: bytes, wanted: list[str], where: str) -> Rows:
     Raises:
         ReadError: The file is empty.
     """
-    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    lines = data.removeprefix(_BOM).split(b"\n")
     if lines[-1] == b"":
         lines.pop()
     if not lines:
         raise ReadError(Problem("is empty", where, "fetch it again"))
-    rows = _collect(((i + 1, _parse(line)) for i, line in enumerate(lines)), wanted)
-    return replace(rows, first_line=1)
+    return _collect(((i + 1, _parse(line)) for i, line in enumerate(lines)), wanted)
 
 
 class _Broken:
@@ -75,6 +74,7 @@ def _parse(line: bytes) -> Any:
 def _collect(records: Iterable[tuple[int, Any]], wanted: list[str]) -> Rows:
     columns: dict[str, list[str | None]] = {name: [] for name in wanted}
     numbers: list[int] = []
+    places: list[int] = []
     quarantined: list[Quarantined] = []
     paths = [(name, name.split(".")) for name in wanted]
     for row, (line, record) in enumerate(records):
@@ -84,10 +84,12 @@ def _collect(records: Iterable[tuple[int, Any]], wanted: list[str]) -> Rows:
             quarantined.append(Quarantined(row, line, str(error)))
             continue
         numbers.append(row)
+        places.append(line)
         for name, value in zip(wanted, values, strict=True):
             columns[name].append(value)
-    schema = {ROW: pl.UInt32, **dict.fromkeys(wanted, pl.String)}
-    return Rows(pl.DataFrame({ROW: numbers, **columns}, schema=schema), quarantined)
+    schema = {ROW: pl.UInt32, LINE: pl.UInt32, **dict.fromkeys(wanted, pl.String)}
+    frame = pl.DataFrame({ROW: numbers, LINE: places, **columns}, schema=schema)
+    return Rows(frame, quarantined)
 
 
 class _BadRecordError(Exception):

@@ -8,19 +8,22 @@ field. Several canonical values in one field are joined by a comma.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 import polars as pl
 
 from kit19.catalog.source import Column, Source, Subset, Table
+from kit19.errors import Problem, ReadError
 from kit19.fetch.files import Found
 from kit19.read.decode import DECODERS
 from kit19.read.derive import MANY, derive
 from kit19.read.pairs import derive_pairs
-from kit19.read.rows import ROW, Quarantined, Rows
+from kit19.read.rows import LINE, ROW, Quarantined, Rows
 from kit19.read.table import read_file, read_rows
 
 _KEY = "#id"
 _WHY = "#why"
+_FILE = "#file"
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,16 @@ def read_subset(name: str, source: Source, subset: Subset, files: list[Found]) -
         bad += [_bad_row(name, found, row) for row in [*rows.quarantined, *wrong]]
         if subset.pairs:
             frame = derive_pairs(frame, subset.pairs, key=_KEY, prefix=f"{name}/{found.split}/")
-        frames.append(_with_id(frame, name, subset, found.split))
-    merged, twice = _part_double_ids(pl.concat(frames, how="diagonal"))
-    bad += [BadRow(i, "", 0, "malformed", "its key is given twice in its split") for i in twice]
-    return Records(merged, bad, total)
+        frames.append(_with_id(frame, name, subset, found))
+    merged, twice = _part_double_ids(pl.concat(frames, how="diagonal"), name)
+    return Records(merged, [*bad, *twice], total)
 
 
 def read_table(source: Source, table: str, files: list[Found]) -> pl.DataFrame:
     """Read a table's rows as fields, for uses that are not training (benchmark items).
+
+    Raises:
+        ReadError: A row cannot be read.
 
     Returns:
         Columns ``#id`` (the key), ``#row`` (0-based number in its file), ``split``, and the fields.
@@ -104,7 +109,11 @@ def read_table(source: Source, table: str, files: list[Found]) -> pl.DataFrame:
     spec = source.tables[table]
     frames = []
     for found in files:
-        frame, _ = _to_records(read_rows(found, spec), spec, found)
+        rows = read_rows(found, spec)
+        frame, wrong = _to_records(rows, spec, found)
+        for row in [*rows.quarantined, *wrong]:
+            # A benchmark with a hole in it would keep nothing out where the hole is.
+            raise ReadError(Problem(row.why, f"{found.path}:{row.line}", "replace the file"))
         frames.append(frame.with_columns(split=pl.lit(found.split)))
     return pl.concat(frames)
 
@@ -114,14 +123,19 @@ def _to_records(rows: Rows, table: Table, found: Found) -> tuple[pl.DataFrame, l
     rows = _decoded(rows, list(columns.values()))
     fields = [_field(column).alias(name) for name, column in columns.items()]
     unknown = [_unknown(column, name) for name, column in columns.items() if column.values]
-    frame = rows.frame.select(ROW, _key(table, found), *fields, _joined(unknown).alias(_WHY))
+    if table.key:
+        empty = pl.col(table.key).str.strip_chars().fill_null("") == ""
+        unknown.append(pl.when(empty).then(pl.lit(f"{table.key}: no key")))
+    why = _joined(unknown).alias(_WHY)
+    frame = rows.frame.select(ROW, LINE, _key(table, found), *fields, why)
     for name, spec in table.derive.items():
         frame = frame.with_columns(derive(spec).alias(name))
     odd = [_not_a_flag(flag) for spec in table.derive.values() for flag in spec.flags]
+    odd += [_not_a_number(s.threshold.of) for s in table.derive.values() if s.threshold]
     frame = frame.with_columns(_joined([pl.col(_WHY), *odd]).alias(_WHY))
     bad = [
-        Quarantined(row, row + rows.first_line if rows.first_line else 0, why)
-        for row, why in frame.filter(pl.col(_WHY) != "").select(ROW, _WHY).iter_rows()
+        Quarantined(*row)
+        for row in frame.filter(pl.col(_WHY) != "").select(ROW, LINE, _WHY).iter_rows()
     ]
     return frame.filter(pl.col(_WHY) == "").drop(_WHY), bad
 
@@ -182,6 +196,13 @@ def _not_a_flag(name: str) -> pl.Expr:
     return pl.when(~pl.col(name).is_in(["0", "1"])).then(message)
 
 
+def _not_a_number(name: str) -> pl.Expr:
+    text = pl.col(name)
+    message = pl.concat_str(pl.lit(f"{name}: '"), text, pl.lit("' is no number"))
+    number = text.cast(pl.Float64, strict=False)
+    return pl.when((text != "") & ~number.is_finite().fill_null(value=False)).then(message)
+
+
 def _joined(reasons: list[pl.Expr]) -> pl.Expr:
     if not reasons:
         return pl.lit("")
@@ -197,17 +218,15 @@ def _with_twin(rows: Rows, found: Found, table: Table, files: list[Found]) -> Ro
     place = [f.spec.path for f in files_of(files, found, twin=False)].index(found.spec.path)
     twin = files_of(files, found, twin=True)[place]
     wanted = [column.source for column in table.beside.columns.values()]
-    other = read_file(twin, table.read, [table.beside.same, *wanted]).frame
+    other = read_file(twin, table.read, [table.beside.same, *wanted]).frame.drop(LINE)
     same = pl.col(table.beside.same)
     both = rows.frame.join(other, on=ROW, how="left", suffix="#twin", maintain_order="left")
     matches = same.eq_missing(pl.col(f"{table.beside.same}#twin"))
     bad = [
-        Quarantined(
-            row, row + rows.first_line if rows.first_line else 0, f"differs from {twin.name}"
-        )
-        for row in both.filter(~matches)[ROW]
+        Quarantined(row, line, f"differs from {twin.name}")
+        for row, line in both.filter(~matches).select(ROW, LINE).iter_rows()
     ]
-    return Rows(both.filter(matches), [*rows.quarantined, *bad], rows.first_line)
+    return Rows(both.filter(matches), [*rows.quarantined, *bad])
 
 
 def files_of(files: list[Found], like: Found, *, twin: bool) -> list[Found]:
@@ -215,17 +234,15 @@ def files_of(files: list[Found], like: Found, *, twin: bool) -> list[Found]:
     return [f for f in files if (f.table, f.split, f.twin) == (like.table, like.split, twin)]
 
 
-def _with_id(frame: pl.DataFrame, name: str, subset: Subset, split: str) -> pl.DataFrame:
-    ids = pl.concat_str(pl.lit(f"{name}/{split}/"), _KEY)
+def _with_id(frame: pl.DataFrame, name: str, subset: Subset, found: Found) -> pl.DataFrame:
+    ids = pl.concat_str(pl.lit(f"{name}/{found.split}/"), _KEY)
+    split = pl.lit(found.split).alias("split")
     if subset.pairs:
-        return frame.select(ids.alias("id"), pl.lit(split).alias("split"), pl.all().exclude(_KEY))
+        return frame.select(ids.alias("id"), split, pl.all().exclude(_KEY))
     group = pl.col(subset.group).fill_null(ids) if subset.group else ids
     return frame.select(
-        ids.alias("id"),
-        pl.lit(split).alias("split"),
-        group.alias("group"),
-        pl.all().exclude(_KEY, ROW),
-    )
+        ids.alias("id"), split, group.alias("group"), pl.lit(found.name).alias(_FILE), pl.all()
+    ).drop(_KEY)
 
 
 def _bad_row(name: str, found: Found, row: Quarantined) -> BadRow:
@@ -233,8 +250,20 @@ def _bad_row(name: str, found: Found, row: Quarantined) -> BadRow:
     return BadRow(record, found.name, row.line, row.kind, row.why)
 
 
-def _part_double_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """An id has one meaning: of rows that share one, the first keeps it, the others are malformed."""
-    again = ~pl.col("id").is_first_distinct()
-    twice = frame.filter(again)["id"].to_list()
-    return (frame.filter(~again), twice) if twice else (frame, [])
+def _part_double_ids(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[BadRow]]:
+    """An id has one meaning: of rows that share one the first keeps it; others are malformed."""
+    if _FILE not in frame.columns:
+        return frame, []  # pairs are named by record numbers, which cannot repeat
+    places = [_FILE, ROW, LINE]
+    again = frame.filter(~pl.col("id").is_first_distinct()).select("id", "split", *places)
+    twice = [
+        BadRow(
+            f"{name}/{split}/{PurePosixPath(file).stem}:{row}",
+            file,
+            line,
+            "malformed",
+            f"its key is that of an earlier row: {record}",
+        )
+        for record, split, file, row, line in again.iter_rows()
+    ]
+    return frame.filter(pl.col("id").is_first_distinct()).drop(places), twice

@@ -9,6 +9,7 @@ import polars as pl
 from kit19.errors import Problem, ReadError
 
 ROW = "#row"
+LINE = "#line"
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,13 @@ class Rows:
     """Rows of one file.
 
     Attributes:
-        frame: The wanted upstream columns as String, and ``#row`` (UInt32, 0-based record number).
+        frame: The wanted upstream columns as String, ``#row`` (UInt32, 0-based record number) and
+            ``#line`` (UInt32, 1-based line where it begins; 0 where the format has none).
         quarantined: Rows that are not in the frame.
-        first_line: 1-based line of record 0, where every record is one line; else 0.
     """
 
     frame: pl.DataFrame
     quarantined: list[Quarantined] = field(default_factory=list)
-    first_line: int = 0
 
     @property
     def total(self) -> int:

@@ -13,7 +13,7 @@ from typing import IO
 import polars as pl
 
 from kit19.catalog.source import Wikitext
-from kit19.read.rows import ROW, Quarantined, Rows, require_columns
+from kit19.read.rows import LINE, ROW, Quarantined, Rows, require_columns
 
 COLUMNS = ["title", "lead"]
 
@@ -37,6 +37,7 @@ def read_wikitext(stream: IO[bytes], read: Wikitext, wanted: list[str], where: s
     titles: list[str] = []
     leads: list[str | None] = []
     numbers: list[int] = []
+    lines: list[int] = []
     quarantined: list[Quarantined] = []
     for row, (line, title, lead, why) in enumerate(_articles(stream)):
         namespace = title.partition(":")[0].strip() if ":" in title else ""
@@ -49,31 +50,38 @@ def read_wikitext(stream: IO[bytes], read: Wikitext, wanted: list[str], where: s
             titles.append(title)
             leads.append(lead)
             numbers.append(row)
-    schema = {ROW: pl.UInt32, **dict.fromkeys(COLUMNS, pl.String)}
-    frame = pl.DataFrame({ROW: numbers, "title": titles, "lead": leads}, schema=schema)
-    return Rows(frame.select(ROW, *wanted), quarantined)
+            lines.append(line)
+    schema = {ROW: pl.UInt32, LINE: pl.UInt32, **dict.fromkeys(COLUMNS, pl.String)}
+    columns = {ROW: numbers, LINE: lines, "title": titles, "lead": leads}
+    frame = pl.DataFrame(columns, schema=schema)
+    return Rows(frame.select(ROW, LINE, *wanted), quarantined)
 
 
 def _articles(stream: IO[bytes]) -> Iterable[tuple[int, str, str | None, str]]:
     """Yield (line, title, lead, why it is bad) of each article."""
     title, lead, why, start, in_lead = "", None, "", 0, False
     for number, raw in enumerate(stream, 1):
-        try:
-            line = raw.decode("utf-8").strip()
-        except UnicodeDecodeError:
-            why = why or f"line {number} is not UTF-8"
-            continue
-        line = line.removeprefix("\ufeff")
+        # Bad bytes are replaced, so that a title line is still seen to be one.
+        line = raw.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")
+        is_bad = "\ufffd" in line and not _is_utf8(raw)
         if line.startswith("= ") and line.endswith(" =") and len(line) > 4:
             if line.startswith("= ="):
                 in_lead = False
-                continue
-            if start:
-                yield start, title, lead, why
-            title, lead, why, start, in_lead = line[2:-2].strip(), None, "", number, True
-        elif line and in_lead and lead is None:
-            if not start:
-                continue
+            else:
+                if start:
+                    yield start, title, lead, why
+                title, lead, why, start, in_lead = line[2:-2].strip(), None, "", number, True
+        elif line and in_lead and lead is None and start:
             lead = line
+        if is_bad:
+            why = why or f"line {number} is not UTF-8"
     if start:
         yield start, title, lead, why
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
