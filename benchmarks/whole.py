@@ -30,7 +30,7 @@ def kit19_way(
         recipe: The recipe.
         examine: ``prefix`` as shipped; ``all`` looks for benchmark text in every record.
     """
-    from kit19.build import Options, build
+    from kit19.building import Options, build
     from kit19.catalog import BUILT_IN
 
     if examine == "all":

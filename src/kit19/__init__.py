@@ -13,9 +13,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kit19.build import Options, build
+    from kit19.building import Options, build
     from kit19.catalog import Catalog, Recipe, Source, load_catalog
-    from kit19.diff import Diff, diff
+    from kit19.diffing import Diff, diff
     from kit19.errors import (
         CatalogError,
         FilesError,
@@ -28,14 +28,17 @@ if TYPE_CHECKING:
         VerifyError,
     )
     from kit19.ledger import Ledger
+    from kit19.lint import Finding, lint
+    from kit19.loading import Loaded, load
     from kit19.look import Example, Explanation, explain, show, stats
     from kit19.manifest import Manifest
+    from kit19.publish import Pushed, PushOptions, push
     from kit19.write import verify
 
 _HOMES = {
-    "kit19.build": ["Options", "build"],
+    "kit19.building": ["Options", "build"],
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
-    "kit19.diff": ["Diff", "diff"],
+    "kit19.diffing": ["Diff", "diff"],
     "kit19.errors": [
         "CatalogError",
         "FilesError",
@@ -48,8 +51,11 @@ _HOMES = {
         "VerifyError",
     ],
     "kit19.ledger": ["Ledger"],
+    "kit19.lint": ["Finding", "lint"],
     "kit19.look": ["Example", "Explanation", "explain", "show", "stats"],
+    "kit19.loading": ["Loaded", "load"],
     "kit19.manifest": ["Manifest"],
+    "kit19.publish": ["PushOptions", "Pushed", "push"],
     "kit19.write": ["verify"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -61,13 +67,17 @@ __all__ = [
     "Example",
     "Explanation",
     "FilesError",
+    "Finding",
     "Kit19Error",
     "Ledger",
+    "Loaded",
     "Manifest",
     "Options",
     "OutputError",
     "ParticleError",
     "Problem",
+    "PushOptions",
+    "Pushed",
     "ReadError",
     "Recipe",
     "Source",
@@ -76,7 +86,10 @@ __all__ = [
     "build",
     "diff",
     "explain",
+    "lint",
+    "load",
     "load_catalog",
+    "push",
     "show",
     "stats",
     "verify",

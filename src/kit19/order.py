@@ -22,15 +22,16 @@ def stable_hash(text: pl.Expr) -> pl.Expr:
     return hashed
 
 
-def hash_order(ids: pl.Expr, purpose: Purpose, seed: int) -> pl.Expr:
+def hash_order(ids: pl.Expr, purpose: Purpose, seed: int, suffix: str = "") -> pl.Expr:
     """The place of each id in the order of one purpose.
 
     Args:
         ids: String expression, n record ids.
         purpose: What the order is for; different purposes give independent orders.
         seed: The recipe's seed.
+        suffix: Written behind every id.
 
     Returns:
         UInt64 expression, n hashes; null ids give null.
     """
-    return stable_hash(pl.concat_str(pl.lit(f"{seed}:{purpose}:"), ids))
+    return stable_hash(pl.concat_str(pl.lit(f"{seed}:{purpose}:"), ids, pl.lit(suffix)))

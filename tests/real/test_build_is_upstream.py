@@ -20,7 +20,7 @@ import pytest
 from rendered import TEXTS, Templates
 from upstream import READERS, Record, Records, quoted, unquoted
 
-from kit19.build import Options, build
+from kit19.building import Options, build
 from kit19.catalog import BUILT_IN, load_catalog
 from kit19.fetch import find_files
 from kit19.read import read_subset

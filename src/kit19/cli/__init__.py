@@ -23,11 +23,13 @@ _COMMANDS = {
     "sources": "catalog",
     "fetch": "fetch",
     "show": "look",
+    "lint": "lint",
     "build": "build",
     "verify": "build",
     "explain": "look",
     "diff": "look",
     "stats": "look",
+    "push": "push",
     "demo": "demo",
 }
 

@@ -76,8 +76,8 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet: bool,
 ) -> None:
     """Build RECIPE (a name, or a YAML file): verified upstream files in, instruction rows out."""
-    from kit19.build import Options  # noqa: PLC0415  polars loads only when it works
-    from kit19.build import build as run  # noqa: PLC0415
+    from kit19.building import Options  # noqa: PLC0415  polars loads only when it works
+    from kit19.building import build as run  # noqa: PLC0415
 
     changes = dict(settings)
     for key, value in (("exclude", list(exclude)), ("formats", list(formats)), ("seed", seed)):

@@ -31,7 +31,7 @@ Examples:
 @quiet_option
 def demo(out: Path, as_json: bool, quiet: bool) -> None:
     """Build the sample, verify it, and show its ledger and three examples."""
-    from kit19.build import build  # noqa: PLC0415
+    from kit19.building import build  # noqa: PLC0415
     from kit19.look import show  # noqa: PLC0415
     from kit19.write import verify  # noqa: PLC0415
 

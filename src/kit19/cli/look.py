@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from kit19.cli.options import catalog_option, data_dir_option, folder_argument, json_option
+from kit19.cli.lint import or_sample_option, print_findings
+from kit19.cli.options import catalog_option, folder_argument, json_option
 from kit19.cli.output import print_example, print_json, print_table, print_text
 
 
@@ -16,20 +17,30 @@ from kit19.cli.output import print_example, print_json, print_table, print_text
 Examples:
   kit19 show nsmc                                  from the sample
   kit19 show kobest_copa -n 5 --data-dir data      from the real files
-  kit19 show nsmc --template sort_order
+  kit19 show nsmc --template text_first
+  kit19 show nsmc --style 해체
+  kit19 show --from-file my.yaml -n 1              every template of a file of yours, and its lint
 """
 )
-@click.argument("subset")
+@click.argument("subset", required=False)
 @click.option("-n", "count", default=3, show_default=True, type=click.IntRange(min=1))
 @click.option("--template", help="Only by this template.")
+@click.option("--style", help="Only by templates of this style, e.g. 해요체.")
+@click.option(
+    "--from-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Templates that you are writing: -n examples of each, then what lint finds in them.",
+)
 @click.option("--seed", default=19, show_default=True, help="Decides which records.")
-@data_dir_option
+@or_sample_option
 @catalog_option
 @json_option
-def show(
-    subset: str,
+def show(  # noqa: PLR0913  one parameter an option
+    subset: str | None,
     count: int,
     template: str | None,
+    style: str | None,
+    from_file: Path | None,
     seed: int,
     data_dir: Path | None,
     catalog_dir: Path,
@@ -38,12 +49,27 @@ def show(
     """Show rendered examples of SUBSET; without --data-dir, from the sample."""
     from kit19.look import show as run  # noqa: PLC0415
 
-    examples = run(subset, count, template, data_dir, seed, catalog_dir)
+    if not subset and not from_file:
+        raise click.UsageError("Name a SUBSET, or give --from-file.")
+    examples = run(
+        subset, count, template, data_dir, seed, catalog_dir, style=style, from_file=from_file
+    )
+    report = None
+    if from_file:
+        from kit19.lint import lint_file  # noqa: PLC0415
+
+        report = lint_file(from_file, data_dir, catalog_dir)
     if as_json:
-        print_json([asdict(example) for example in examples])
+        rows = [asdict(example) for example in examples]
+        findings = [asdict(finding) for finding in report.findings] if report else []
+        print_json({"examples": rows, "findings": findings} if report else rows)
         return
     for index, example in enumerate(examples, 1):
         print_example(index, example)
+    if report:
+        print_findings(report.findings)
+        told = f"{len(report.findings):,} findings" if report.findings else "clean"
+        print_text(f"{from_file}: {report.renders:,} renders checked: {told}")
 
 
 @click.command(
@@ -87,7 +113,7 @@ Examples:
 @json_option
 def diff(left: Path, right: Path, as_json: bool) -> None:
     """Say what the builds in LEFT and RIGHT differ in, and what could have caused it."""
-    from kit19.diff import diff as run  # noqa: PLC0415
+    from kit19.diffing import diff as run  # noqa: PLC0415
 
     found = run(left, right)
     if as_json:

@@ -8,305 +8,237 @@ the caller checks size and digest before the file gets its name.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import queue
 import re
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from kit19.fetch.origin import is_allowed
+from kit19.fetch.connect import Connections, Http, TransferError, TryAgainError
+from kit19.fetch.part import Part, take
 
-_CHUNK = 1 << 20
-_REDIRECTS = (301, 302, 303, 307, 308)
+__all__ = ["Arrived", "Expected", "Http", "Transfer", "TransferError"]
+
 _BUSY = (408, 425, 429, 500, 502, 503, 504)
-
-
-class TransferError(Exception):
-    """A transfer failed. ``final`` means that asking the same address again is of no use."""
-
-    def __init__(self, why: str, *, final: bool) -> None:
-        super().__init__(why)
-        self.final = final
+_MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Http:
-    """How the network is used.
+class Expected:
+    """What is known of a file before it comes.
 
     Attributes:
-        timeout: Seconds to wait for a connection, and for the next bytes.
-        attempts: Most tries of one address; those that brought new bytes count as well.
-        backoff: Seconds before the second try; doubled each time.
-        most_wait: Longest wait between tries, also where the server asks for a longer one.
-        most_bytes: Refuse a larger file where the card states no size.
-        per_host: Connections to one host at a time.
+        size: Its bytes, if known.
+        provable: Whether the caller can tell a whole file from a cut one by size or digest.
     """
 
-    timeout: float = 30.0
-    attempts: int = 8
-    backoff: float = 0.5
-    most_wait: float = 60.0
-    most_bytes: int = 8 << 30
-    per_host: int = 4
+    size: int | None = None
+    provable: bool = False
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A file that came.
+
+    Attributes:
+        sha256: Of all its bytes.
+        at_once: Whether it came whole in one answer of known length: then bringing it again would
+            bring the same. Otherwise its pieces may not belong together.
+    """
+
+    sha256: str
+    at_once: bool
 
 
 class Transfer:
-    """Transfers over shared connections; safe to use from several threads."""
+    """Transfers over shared connections; safe to use from several threads.
 
-    def __init__(self, http: Http) -> None:
+    Args:
+        http: How the network is used.
+        stopped: Set from outside to end every wait and every transfer.
+    """
+
+    def __init__(self, http: Http, stopped: threading.Event | None = None) -> None:
         self.http = http
-        timeout = urllib3.Timeout(connect=http.timeout, read=http.timeout)
-        options: dict[str, Any] = {
-            "timeout": timeout,
-            "retries": False,
-            "maxsize": http.per_host,
-            "block": True,
-            "num_pools": 16,
-        }
-        proxies = getproxies()
-        self._direct = urllib3.PoolManager(**options)
-        self._proxied: dict[str, urllib3.PoolManager] = {
-            scheme: urllib3.ProxyManager(proxies[scheme], **options)
-            for scheme in ("http", "https")
-            if scheme in proxies
-        }
+        self._connections = Connections(http)
+        self._stopped = stopped or threading.Event()
 
-    def bring(self, url: str, part: Path, size: int | None, on_bytes: Callable[[int], None]) -> str:
-        """Bring an address into ``part``, resuming what is there.
+    def bring(
+        self, url: str, path: Path, expected: Expected, on_bytes: Callable[[int, int | None], None]
+    ) -> Arrived:
+        """Bring an address into a ``.part`` file, resuming what is there.
 
         Args:
             url: The address.
-            part: The file to write; it may hold the beginning from an earlier try.
-            size: Bytes expected, if known.
-            on_bytes: Told of each piece's bytes, and of bytes that must come again as negative.
-
-        Returns:
-            sha256 of the whole file.
+            path: The file to write; it may hold the beginning from an earlier try.
+            expected: What is known of the file.
+            on_bytes: Told how many bytes are there now, and in all if that is known.
 
         Raises:
             TransferError: After all attempts, or at once where trying again is of no use.
             OSError: The file cannot be written.
         """
-        wait = self.http.backoff
-        for attempt in range(1, self.http.attempts + 1):
+        part = Part(path)
+        tries, fruitless = 0, 0
+        while True:
+            tries += 1
+            before, _ = part.begun(url)
             try:
-                return self._try(url, part, size, on_bytes)
-            except _RetryError as again:
-                if attempt == self.http.attempts:
-                    raise TransferError(f"{again} ({attempt} tries)", final=True) from None
-                time.sleep(min(again.wait if again.wait is not None else wait, self.http.most_wait))
-                wait *= 2
-        raise TransferError("no attempt was allowed", final=True)
+                return self._try(url, part, expected, on_bytes)
+            except TryAgainError as again:
+                after, _ = part.begun(url)
+                # A bad line that brings a good piece each time will bring the file in the end.
+                fruitless = 0 if after - before >= _MIB else fruitless + 1
+                if fruitless >= self.http.attempts or tries >= self.http.most_attempts:
+                    raise TransferError(f"{again} ({tries} tries)") from None
+                self._pause(again, fruitless)
 
-    def _try(self, url: str, part: Path, size: int | None, on_bytes: Callable[[int], None]) -> str:
-        note = _Note(part)
-        have = note.resumable(url)
+    def _pause(self, again: TryAgainError, fruitless: int) -> None:
+        wait = self.http.backoff * 2 ** max(0, fruitless - 1) if again.wait is None else again.wait
+        if again.wait is not None and wait > self.http.most_wait:
+            raise TransferError(f"{again} and asks to be left alone for {wait:,.0f} s")
+        if self._stopped.wait(min(wait, self.http.most_wait)):
+            raise TransferError("interrupted")
+
+    def _try(
+        self,
+        url: str,
+        part: Part,
+        expected: Expected,
+        on_bytes: Callable[[int, int | None], None],
+    ) -> Arrived:
+        have, validator = part.begun(url)
+        if expected.size is not None and have > expected.size:
+            part.drop()
+            have = 0
+        if have and have == expected.size:  # killed between the last byte and the name
+            on_bytes(have, have)
+            return Arrived(part.digest().hexdigest(), at_once=False)
         headers = {"Accept-Encoding": "identity", "User-Agent": "kit19"}
         if have:
-            headers |= {"Range": f"bytes={have}-", "If-Range": note.validator}
-        try:
-            response = self._open(url, headers)
-            try:
-                return self._receive(response, url, part, note, have, size, on_bytes)
-            finally:
-                # A connection whose body was not read to its end cannot serve another request.
-                response.close()
-        except urllib3.exceptions.HTTPError as error:
-            raise _RetryError(_plain(error)) from None
+            headers |= {"Range": f"bytes={have}-", "If-Range": validator}
+        with self._connections.ask(url, headers) as response:
+            _check_status(response, part)
+            start = have if response.status == 206 else 0
+            total = _total(response, have, validator, part)
+            return self._receive(response, url, part, expected, (start, total), on_bytes)
 
-    def _open(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        """Ask, following redirects to allowed addresses only; credentials stay with their host."""
-        first = urlsplit(url).netloc
-        for _ in range(6):
-            if not is_allowed(url):
-                raise TransferError(f"refused: {_shown(url)} is not https", final=True)
-            sent = {**headers, **_credentials(url)} if urlsplit(url).netloc == first else headers
-            response = self._pool(url).request(
-                "GET", url, headers=sent, preload_content=False, redirect=False
-            )
-            if response.status not in _REDIRECTS:
-                return response
-            target = response.headers.get("Location", "")
-            response.close()
-            url = urljoin(url, target)
-        raise TransferError("redirected too often", final=True)
-
-    def _pool(self, url: str) -> urllib3.PoolManager:
-        parts = urlsplit(url)
-        if proxy_bypass(parts.hostname or ""):
-            return self._direct
-        return self._proxied.get(parts.scheme) or self._direct
-
-    def _receive(
+    def _receive(  # noqa: PLR0913, PLR0917
         self,
         response: urllib3.BaseHTTPResponse,
         url: str,
-        part: Path,
-        note: _Note,
-        have: int,
-        size: int | None,
-        on_bytes: Callable[[int], None],
-    ) -> str:
-        _check_status(response)
-        encoded = response.headers.get("Content-Encoding", "identity") != "identity"
-        if response.status == 206 and not _continues(response, have):
-            note.forget()
-            raise _RetryError("the server sent another range than was asked for")
-        if response.status != 206 and have:
-            on_bytes(-have)
-            have = 0
-        total = _total(response, have) if not encoded else None
-        expected = size if size is not None else total
+        part: Part,
+        expected: Expected,
+        span: tuple[int, int | None],
+        on_bytes: Callable[[int, int | None], None],
+    ) -> Arrived:
+        start, total = span
+        size = expected.size
+        decode = _is_packed(response, size)
+        if decode:
+            total = None
         if total is not None and size is not None and total != size:
-            note.forget()
-            what = f"has {total:,} bytes, where the card says {size:,}: upstream has changed"
-            raise TransferError(what, final=True)
-        limit = expected if expected is not None else self.http.most_bytes
-        note.remember(url, response, resumable=not encoded)
-        digest = _digest_of(part, have)
-        with part.open("ab" if have else "wb") as file:
-            done = _pump(response, file, digest, limit - have, on_bytes, decode=encoded)
-        if expected is not None and have + done < expected:
-            raise _RetryError(f"the connection ended after {have + done:,} of {expected:,} bytes")
-        return str(digest.hexdigest())
+            raise TransferError(f"has {total:,} bytes, where the card says {size:,}")
+        whole = size if size is not None else total
+        if whole is None and not decode and not _ends_by_itself(response) and not expected.provable:
+            raise TransferError("does not say how long the file is, and neither does the card")
+        most = whole if whole is not None else self.http.most_bytes
+        if most > self.http.most_bytes and size is None:
+            raise TransferError(f"has {most:,} bytes: refused, since the card states no size")
+        if not start:
+            part.drop()
+        part.note(url, "" if decode else _validator(response))
+        digest, place = part.digest(), start
+        on_bytes(place, whole)
 
+        def told(count: int) -> None:
+            nonlocal place
+            place += count
+            on_bytes(place, whole)
 
-class _RetryError(Exception):
-    """Worth another try, after ``wait`` seconds if the server said so."""
-
-    def __init__(self, why: str, wait: float | None = None) -> None:
-        super().__init__(why)
-        self.wait = wait
-
-
-class _Note:
-    """What a ``.part`` file came from, kept beside it so that another run can go on."""
-
-    def __init__(self, part: Path) -> None:
-        self._part, self._path = part, part.with_suffix(".note")
-        self.validator = ""
-
-    def resumable(self, url: str) -> int:
-        """Bytes that are there and may be gone on from; 0 to start over."""
         try:
-            kept = json.loads(self._path.read_text("utf-8"))
-            if kept["url"] == url and kept["validator"]:
-                self.validator = str(kept["validator"])
-                return self._part.stat().st_size
-        except (OSError, ValueError, KeyError, TypeError):
-            # No note, or a damaged one: then nobody knows what the part is, and it starts over.
-            return 0
-        return 0
-
-    def remember(self, url: str, response: urllib3.BaseHTTPResponse, *, resumable: bool) -> None:
-        strong = response.headers.get("ETag", "")
-        if strong.startswith("W/"):
-            strong = ""  # a weak validator does not promise equal bytes (RFC 9110, 8.8.1)
-        validator = (strong or response.headers.get("Last-Modified", "")) if resumable else ""
-        self._path.write_text(json.dumps({"url": url, "validator": validator}), "utf-8")
-
-    def forget(self) -> None:
-        self._path.unlink(missing_ok=True)
+            with part.path.open("ab") as file:
+                pace = (self.http.least_rate, self.http.timeout)
+                take(response, file, digest, most - start, told, decode=decode, pace=pace)
+        except TransferError:
+            if place > start and not self._stopped.is_set():
+                part.drop()  # it sent too much: then what came before is of no use either
+            raise
+        if whole is not None and place < whole:
+            raise TryAgainError(f"the connection ended after {place:,} of {whole:,} bytes")
+        return Arrived(str(digest.hexdigest()), at_once=not start and total is not None)
 
 
-def _check_status(response: urllib3.BaseHTTPResponse) -> None:
+def _check_status(response: urllib3.BaseHTTPResponse, part: Part) -> None:
     status = response.status
     if status in (200, 206):
         return
     if status in _BUSY:
-        raise _RetryError(f"the server answered {status}", _retry_after(response))
+        raise TryAgainError(f"the server answers {status}", _retry_after(response))
     if status == 416:
-        raise _RetryError("the server has no such range", 0)
+        part.drop()  # upstream is shorter than what is here
+        raise TryAgainError("the server has no such range", 0)
     if status in (401, 403):
-        what = f"the server answered {status}: it needs a token (HF_TOKEN, GITHUB_TOKEN) or consent"
-        raise TransferError(what, final=True)
-    raise TransferError(f"the server answered {status}", final=True)
+        what = f"the server answers {status}: it needs a token (HF_TOKEN, GITHUB_TOKEN) or consent"
+        raise TransferError(what)
+    raise TransferError(f"the server answers {status}")
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
-    text = response.headers.get("Retry-After", "")
-    return float(text) if re.fullmatch(r"\d{1,6}", text) else None
-
-
-def _continues(response: urllib3.BaseHTTPResponse, have: int) -> bool:
-    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return bool(match) and int(match[1]) == have  # type: ignore[index]
-
-
-def _total(response: urllib3.BaseHTTPResponse, have: int) -> int | None:
-    length = response.headers.get("Content-Length", "")
-    return have + int(length) if length.isdigit() else None
-
-
-def _digest_of(part: Path, have: int) -> Any:
-    digest = hashlib.sha256()
-    if have:
-        with part.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    return digest
-
-
-def _pump(
-    response: urllib3.BaseHTTPResponse,
-    file: Any,
-    digest: Any,
-    room: int,
-    on_bytes: Callable[[int], None],
-    *,
-    decode: bool,
-) -> int:
-    """Copy the body to the file while another thread hashes it; both release the interpreter."""
-    chunks: queue.Queue[bytes | None] = queue.Queue(maxsize=8)
-
-    def hash_chunks() -> None:
-        while (chunk := chunks.get()) is not None:
-            digest.update(chunk)
-
-    hasher = threading.Thread(target=hash_chunks, daemon=True)
-    hasher.start()
-    done = 0
+    """Seconds that the server asks to wait (it may also name a date); None for anything else."""
+    text = response.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d{1,9}", text):
+        return float(text)
     try:
-        while chunk := response.read(_CHUNK, decode_content=decode):
-            done += len(chunk)
-            if done > room:
-                raise TransferError("sends more bytes than it may", final=True)
-            file.write(chunk)
-            chunks.put(chunk)
-            on_bytes(len(chunk))
-    finally:
-        chunks.put(None)
-        hasher.join()
-    return done
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())
 
 
-def _credentials(url: str) -> dict[str, str]:
-    """The token for a host, sent to that host alone."""
-    host = urlsplit(url).hostname or ""
-    hub = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co").hostname
-    name = "HF_TOKEN" if host == hub else "GITHUB_TOKEN" if host.endswith("github.com") else ""
-    if host == "raw.githubusercontent.com":
-        name = "GITHUB_TOKEN"
-    token = os.environ.get(name, "") if name else ""
-    return {"Authorization": f"Bearer {token}"} if token else {}
+def _total(
+    response: urllib3.BaseHTTPResponse, have: int, validator: str, part: Part
+) -> int | None:
+    """Bytes of the whole file, as the answer states them."""
+    if response.status != 206:
+        length = response.headers.get("Content-Length", "")
+        return int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
+    span = re.fullmatch(
+        r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)",
+        response.headers.get("Content-Range", "").strip(),
+    )
+    now = _validator(response)
+    if not span or int(span[1]) != have:
+        part.drop()
+        raise TryAgainError("the server sent another range than was asked for", 0)
+    if have and now and now != validator:
+        # A server without If-Range goes on with the new file where the old one broke off.
+        part.drop()
+        raise TryAgainError("upstream changed between two tries", 0)
+    return None if span[3] == "*" else int(span[3])
 
 
-def _plain(error: Exception) -> str:
-    text = str(error)
-    return re.sub(r"\s*\(Caused by.*|<[^>]*>:?\s*", "", text) or type(error).__name__
+def _validator(response: urllib3.BaseHTTPResponse) -> str:
+    """What If-Range may name: a strong ETag, else Last-Modified."""
+    etag = response.headers.get("ETag", "")
+    # A weak one does not promise equal bytes (RFC 9110, 8.8.1).
+    return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
 
 
-def _shown(url: str) -> str:
-    """An address without what may be secret in it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"
+def _ends_by_itself(response: urllib3.BaseHTTPResponse) -> bool:
+    return "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+
+
+def _is_packed(response: urllib3.BaseHTTPResponse, size: int | None) -> bool:
+    """Whether the body has to be unpacked, though it was asked for as it is."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("", "identity") or response.headers.get("Content-Length") == str(size):
+        return False  # the second: a label on an archive, whose bytes are the file itself
+    if encoding not in ("gzip", "x-gzip") or response.status == 206:
+        raise TransferError(f"is sent packed ({encoding[:20]}), which nobody asked for")
+    return True

@@ -8,8 +8,12 @@ to the reference: what stands far before a closing parenthesis may decide.
 from __future__ import annotations
 
 import functools
+import itertools
+import sys
 import unicodedata
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from kit19.korean.finals import FIRST_SYLLABLE, LAST_SYLLABLE, Final, final_of_reading
@@ -18,9 +22,11 @@ from kit19.korean.particles import Particle
 from kit19.korean.signs import LOOK_THROUGH, SIGNS
 from kit19.korean.sound import final_sound
 
+_NOTHING = "\U0010ffff"  # stands for the last character of a text that is nothing but marks
 _ASK = 255  # code of texts that only the reference can settle
-# Jamo after a syllable or another jamo is laughter or tears: 좋아ㅋ, ㅠㅠ.
-_JAMO_RUN = r"[가-힣ㄱ-ㅣ][ㄱ-ㅣ]\z"
+# Jamo after a syllable, another jamo or a mark is laughter or tears: 좋아ㅋ, ㅠㅠ, 최고!!ㅎ. Only
+# marks after which the reference reads no letter by its name are listed.
+_JAMO_RUN = r"[가-힣ㄱ-ㅣ0-9a-zA-Z~!?.;…^:-][ㄱ-ㅣ]\z"
 # Frequent at the end of reviews, and never read in one way. Only for speed: the reference would
 # say the same.
 _NEVER_READ = "^♥♡★☆@=#"
@@ -36,17 +42,7 @@ def final_expr(word: pl.Expr) -> pl.Expr:
         UInt8 expression, n codes of ``Final``; null texts give null.
 
     """
-    spoken = word.str.strip_chars_end(LOOK_THROUGH)
-    characters, codes = _by_last_character()
-    by_last = spoken.str.tail(1).replace_strict(
-        characters, codes, default=_ASK, return_dtype=pl.UInt8
-    )
-    undecidable = pl.lit(Final.UNDECIDABLE.value, pl.UInt8)
-    quick = pl.when(~spoken.str.contains(_JAMO_RUN)).then(by_last).otherwise(undecidable)
-    unsettled = pl.when(quick == _ASK).then(word)
-    asked = unsettled.map_batches(_ask, pl.UInt8, is_elementwise=True)
-    code = pl.when(quick != _ASK).then(quick).otherwise(asked)
-    return pl.when(word.is_not_null()).then(code)
+    return word.map_batches(_finals, pl.UInt8, is_elementwise=True)
 
 
 def attach_expr(word: pl.Expr, particle: Particle) -> pl.Expr:
@@ -80,19 +76,35 @@ def _or_decomposed(syllable: str) -> str:
 _ANI = f"(?:^|[ \\t\\n\\r\u00a0\u3000]){_or_decomposed('아')}{_or_decomposed('니')}\\z"
 
 
+def _finals(words: pl.Series) -> pl.Series:
+    spoken = words.str.strip_chars_end(LOOK_THROUGH)
+    # One character each, so that the texts' last characters are an array of code points.
+    last = "".join(spoken.str.tail(1).fill_null("").replace("", _NOTHING).to_list())
+    codes = _codes()[np.frombuffer(last.encode("utf-32-le"), dtype="<u4")]
+    codes[spoken.str.contains(_JAMO_RUN).fill_null(value=False).to_numpy()] = Final.UNDECIDABLE
+    unsettled = np.flatnonzero(codes == _ASK)
+    asked = words.gather(unsettled)
+    answers = {text: final_sound(text).value for text in asked.unique()}
+    codes[unsettled] = [answers[text] for text in asked]
+    found = pl.Series(words.name, codes)
+    return found if not words.null_count() else found.scatter(words.is_null().arg_true(), None)
+
+
 @functools.cache
-def _by_last_character() -> tuple[pl.Series, pl.Series]:
-    """Every character that settles the sound whatever stands before it, and its code."""
+def _codes() -> npt.NDArray[np.uint8]:
+    """The code of every character that settles the sound whatever stands before it."""
+    codes = np.full(sys.maxunicode + 1, _ASK, dtype=np.uint8)
+    settled = _settled()
+    codes[list(map(ord, settled))] = list(settled.values())
+    return codes
+
+
+def _settled() -> dict[str, Final]:
+    # Syllables stand in the order of their final consonants, 28 to a row (Unicode, 3.12).
+    row = [final_of_reading(chr(ord(FIRST_SYLLABLE) + place)) for place in range(28)]
     syllables = map(chr, range(ord(FIRST_SYLLABLE), ord(LAST_SYLLABLE) + 1))
-    finals = {syllable: final_of_reading(syllable) for syllable in syllables}
+    finals = dict(zip(syllables, itertools.cycle(row), strict=False))
     finals |= hanja_finals() | SIGNS
     finals |= dict.fromkeys(_NEVER_READ, Final.UNDECIDABLE)
-    finals[""] = Final.UNDECIDABLE  # nothing but marks
-    codes = [final.value for final in finals.values()]
-    return pl.Series(list(finals), dtype=pl.String), pl.Series(codes, dtype=pl.UInt8)
-
-
-def _ask(texts: pl.Series) -> pl.Series:
-    distinct = texts.drop_nulls().unique()
-    codes = pl.Series([final_sound(text).value for text in distinct], dtype=pl.UInt8)
-    return texts.replace_strict(distinct, codes, default=None, return_dtype=pl.UInt8)
+    finals[_NOTHING] = Final.UNDECIDABLE
+    return finals

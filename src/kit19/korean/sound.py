@@ -96,6 +96,8 @@ def spoken_part(text: str) -> str:
 def _parentheses(text: str) -> dict[int, int]:
     """Place of each matched ``)`` → place of its ``(``."""
     pairs: dict[int, int] = {}
+    if ")" not in text:
+        return pairs
     waiting: list[int] = []
     for place, character in enumerate(text):
         if character == "(":

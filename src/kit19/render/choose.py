@@ -48,35 +48,32 @@ def choose(records: pl.DataFrame, templates: TemplateSet, views: int, seed: int)
         Columns id, template (its id), view (0 for the first choice); a record with fewer eligible
         templates than views has fewer rows, one with none has none.
     """
-    places = pl.DataFrame(
-        {
-            template.id: records.select(
-                pl.when(eligible(template, templates.many)).then(
-                    hash_order(_pair(template.id), "template", seed)
-                )
-            ).to_series()
-            for template in templates.templates
-        }
-    )
-    names = places.columns
-    columns = pl.concat_list(names)
+    hashes = [
+        pl.when(eligible(template, templates.many))
+        .then(hash_order(pl.col("id"), "template", seed, suffix=f"|{template.id}"))
+        .alias(template.id)
+        for template in templates.templates
+    ]
+    names = [template.id for template in templates.templates]
     if views == 1:
-        first = places.select(
-            pl.when(columns.list.min().is_not_null()).then(columns.list.arg_min())
-        ).to_series()
-        found = records.select("id", place=first, view=pl.lit(0, dtype=pl.UInt32))
-        chosen = found.filter(pl.col("place").is_not_null())
-        return chosen.select("id", _name(names), "view")
-    long = records.select("id").hstack(places).unpivot(index="id", variable_name=TEMPLATE)
+        return _first(records, hashes, names)
+    long = records.select("id", *hashes).unpivot(index="id", variable_name=TEMPLATE)
     ranked = long.filter(pl.col("value").is_not_null()).with_columns(
         view=(pl.col("value").rank("ordinal").over("id") - 1).cast(pl.UInt32)
     )
     return ranked.filter(pl.col("view") < views).select("id", TEMPLATE, "view")
 
 
-def _pair(template: str) -> pl.Expr:
-    return pl.concat_str("id", pl.lit(f"|{template}"))
-
-
-def _name(names: list[str]) -> pl.Expr:
-    return pl.lit(pl.Series(names)).gather(pl.col("place")).alias(TEMPLATE)
+def _first(records: pl.DataFrame, hashes: list[pl.Expr], names: list[str]) -> pl.DataFrame:
+    """Each record's first choice, in the records' order."""
+    # Two plain passes over columns; gathering the hashes into lists first takes ten times as long.
+    least = pl.min_horizontal(names).alias("#least")
+    is_least = [pl.when(pl.col(name) == pl.col("#least")).then(pl.lit(name)) for name in names]
+    return (
+        records.lazy()
+        .select("id", *hashes)
+        .with_columns(least)
+        .select("id", pl.coalesce(is_least).alias(TEMPLATE), view=pl.lit(0, dtype=pl.UInt32))
+        .filter(pl.col(TEMPLATE).is_not_null())
+        .collect()
+    )

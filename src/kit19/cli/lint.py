@@ -1,0 +1,99 @@
+"""``kit19 lint``: templates checked on every record."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kit19.cli.options import catalog_option, json_option, quiet_option
+from kit19.cli.output import print_json, print_table, print_text, progress
+
+if TYPE_CHECKING:
+    from kit19.lint import Finding, Report
+
+or_sample_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Upstream files, as <source>/<path>. Default: the sample that kit19 carries.",
+)
+FINDINGS = 3
+"""The exit code of a command that was asked to find something, and did."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 lint                                all templates, on the sample
+  kit19 lint nsmc kobest_copa               two subsets
+  kit19 lint --data-dir data --partial      on the real files, as far as they are there
+
+\b
+A template that somebody is writing: kit19 show --from-file my.yaml
+Exit code 3 if anything is found.
+"""
+)
+@click.argument("subsets", nargs=-1, metavar="[SUBSET]...")
+@or_sample_option
+@click.option("--partial", is_flag=True, help="Leave out missing and differing files, and say so.")
+@catalog_option
+@json_option
+@quiet_option
+def lint(
+    subsets: tuple[str, ...],
+    data_dir: Path | None,
+    partial: bool,
+    catalog_dir: Path,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Render every template of SUBSET (default: all) on every record and check what it makes.
+
+    It judges what templates make and how that joins with the fields, never what a field contains.
+    """
+    from kit19.lint import lint as run  # noqa: PLC0415  polars loads only when it works
+
+    with progress(quiet=quiet or as_json) as on_step:
+        report = run(subsets, data_dir, partial=partial, catalog_dir=catalog_dir, on_step=on_step)
+    if as_json:
+        print_json({"renders": report.renders, **asdict(report)})
+    else:
+        print_findings(report.findings)
+        _print_subsets(report)
+    if report.findings:
+        raise click.exceptions.Exit(FINDINGS)
+
+
+def print_findings(findings: list[Finding]) -> None:
+    """Print findings with their counts and examples."""
+    for finding in findings:
+        print_text(f"{finding.subset}.{finding.template}: {finding.rule}: {finding.what}")
+        if finding.of:
+            print_text(f"    in {finding.count:,} of {finding.of:,} renders")
+        for shown in finding.examples:
+            print_text(f"    {shown.id}: {shown.text}")
+        print_text()
+
+
+def _print_subsets(report: Report) -> None:
+    rows = [
+        (
+            name,
+            one.templates,
+            one.records,
+            one.renders,
+            sum(finding.subset == name for finding in report.findings),
+        )
+        for name, one in report.subsets.items()
+    ]
+    columns = ("subset", "templates", "records", "renders", "findings")
+    print_table("", columns, rows, numbers=columns[1:])
+    told = len(report.findings)
+    print_text(f"\n{report.renders:,} renders checked: {f'{told:,} findings' if told else 'clean'}")
+    for name, one in report.subsets.items():
+        if one.left_out:
+            more = f" and {len(one.left_out) - 1} more" if len(one.left_out) > 1 else ""
+            only = "" if one.records else ", so only what needs no record was checked"
+            print_text(f"  ! {name}: {one.left_out[0]}{more}{only}")

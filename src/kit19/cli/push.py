@@ -1,0 +1,108 @@
+"""``kit19 push``: a build on the Hub."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kit19.cli.options import catalog_option, folder_argument, json_option, quiet_option
+from kit19.cli.output import print_json, print_text
+
+if TYPE_CHECKING:
+    from kit19.publish import Pushed
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 push out/kit19 me/kit19-ko --dry-run      check all, say what would be sent
+  kit19 push out/kit19 me/kit19-ko --private
+  kit19 push out/kit19 me/kit19-ko --revision v2 --message "without petitions"
+
+\b
+Environment: HF_TOKEN (else `hf auth login`), HF_ENDPOINT, HF_HUB_OFFLINE, KIT19_OFFLINE.
+The same build pushed again changes nothing; an interrupted push goes on where it stopped.
+"""
+)
+@folder_argument
+@click.argument("repo_id", metavar="REPO_ID")
+@click.option("--private", is_flag=True, help="Make a new dataset private.")
+@click.option("--dry-run", is_flag=True, help="Check everything, send nothing.")
+@click.option("--revision", default="main", show_default=True, help="The branch to commit to.")
+@click.option("--message", default="", help="Of the commit. Default: recipe, rows and digest.")
+@click.option(
+    "--accept-unclear", is_flag=True, help="Publish subsets whose license is unclear about it."
+)
+@click.option(
+    "--accept-contaminated", is_flag=True, help="Publish a build that holds benchmark rows."
+)
+@click.option("--accept-sample", is_flag=True, help="Publish a build of kit19's own sample.")
+@catalog_option
+@json_option
+@quiet_option
+def push(  # noqa: PLR0913, PLR0917  one parameter an option
+    folder: Path,
+    repo_id: str,
+    private: bool,
+    dry_run: bool,
+    revision: str,
+    message: str,
+    accept_unclear: bool,
+    accept_contaminated: bool,
+    accept_sample: bool,
+    catalog_dir: Path,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Publish the build in FOLDER as the dataset REPO_ID (owner/name) on the Hub.
+
+    It is verified first. Subsets whose license forbids sharing are refused, with the command that
+    builds without them.
+    """
+    if quiet or as_json:
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when huggingface_hub is loaded
+    from kit19.publish import PushOptions  # noqa: PLC0415
+    from kit19.publish import push as run  # noqa: PLC0415
+    from kit19.publish.terms import Accepted  # noqa: PLC0415
+
+    said: list[tuple[Accepted, bool]] = [
+        ("unclear", accept_unclear),
+        ("contaminated", accept_contaminated),
+        ("sample", accept_sample),
+    ]
+    options = PushOptions(
+        private=private,
+        dry_run=dry_run,
+        revision=revision,
+        message=message,
+        accept=[kind for kind, accepted in said if accepted],
+        catalog=catalog_dir,
+    )
+    pushed = run(folder, repo_id, options)
+    if as_json:
+        print_json(asdict(pushed))
+    else:
+        _print(pushed)
+
+
+def _print(pushed: Pushed) -> None:
+    whole = f"{pushed.files} files, {pushed.bytes:,} bytes"
+    if pushed.outcome == "unchanged":
+        print_text(f"{pushed.url} ({pushed.revision}) holds this build already: {whole}")
+    elif pushed.outcome == "dry run":
+        print_text(f"Nothing was sent. To {pushed.url} ({pushed.revision}) would go, of {whole}:")
+        for name in pushed.sent:
+            print_text(f"  + {name}")
+    else:
+        print_text(f"{pushed.url} ({pushed.revision}) holds the build: {whole}")
+        print_text(f"  {len(pushed.sent)} of them were new or different there")
+    for name in pushed.removed:
+        print_text(f"  - {name}")
+    for note in pushed.notes:
+        print_text(f"  ! {note}")
+    if pushed.commit:
+        print_text(f"  kit19.load({pushed.repo_id!r}, revision={pushed.commit!r}) gives these rows")
