@@ -161,7 +161,7 @@ def _reader(name: str, column: Column) -> tuple[str, Callable[[dict[str, Any]], 
     values = {fold(key): value for key, value in column.values.items()}
 
     def read(cells: dict[str, Any]) -> str | None:
-        cell = cells[column.source]
+        cell = cells.get(column.source) if column.splits else cells[column.source]
         if cell is None:
             return None
         text = (cell if isinstance(cell, str) else json.dumps(cell)).strip()

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -31,7 +32,7 @@ COLUMNS = [
     *("id", "task", "source", "subset", "upstream_split", "template"),
     *("instruction", "input", "output", "label", "license"),
 ]
-GRAM, MIN_CONTAINED, COVERAGE = 13, 20, 0.5
+GRAM, MIN_NEAR, COVERAGE, KEYS, SCALE = 3, 15, 0.5, 0.8, 1000
 
 
 # ---- what holds the records ---------------------------------------------------------------------
@@ -334,34 +335,59 @@ def _fields_of(template: Template) -> list[str]:
 
 
 class _Contamination:
-    """Whether a text holds benchmark text: equal in bare form, or most of an item's 13-grams."""
+    """Whether a text holds benchmark text: equal in bare form, or most of an item near together.
+
+    The same rule as kit19's, prefix filtering included, on dicts and sets.
+    """
 
     def __init__(self, cards: Catalog, data_dir: Path) -> None:
         self.equal: set[str] = set()
-        self.sizes: list[int] = []
-        self.items: dict[str, list[int]] = defaultdict(list)
         for card in cards.benchmarks.values():
             source = cards.source(card.source)
             rows = list(read_table(source, source.tables[card.table], card.splits, data_dir))
             self.equal |= {_bare(row[name]) for row in rows for name in card.texts}
         self.equal.discard("")
-        for text in self.equal:
-            if len(text) >= MIN_CONTAINED:
-                grams = _grams(text)
-                for gram in grams:
-                    self.items[gram].append(len(self.sizes))
-                self.sizes.append(len(grams))
-        self.known = set(self.items)
+        texts = [text for text in self.equal if len(text) >= MIN_NEAR]
+        in_texts = Counter(gram for text in texts for gram in _grams(text))
+        self.items: list[tuple[int, int, dict[str, int]]] = []  # length, total, gram → weight
+        self.keys: dict[str, list[tuple[int, int]]] = defaultdict(list)  # gram → item, weight
+        for text in texts:
+            rarest = sorted(_grams(text), key=lambda gram: (in_texts[gram], gram))
+            weights = {
+                gram: max(1, round(SCALE * math.log((len(texts) + 1) / (in_texts[gram] + 1))))
+                for gram in rarest
+            }
+            total, before = sum(weights.values()), 0
+            for gram, weight in weights.items():
+                if before < KEYS * total:
+                    self.keys[gram].append((len(self.items), weight))
+                before += weight
+            self.items.append((len(text), total, weights))
 
     def __call__(self, text: str) -> bool:
         bare = _bare(text)
         if bare in self.equal:
             return True
-        shared: dict[int, int] = defaultdict(int)
-        for gram in _grams(bare) & self.known:
-            for item in self.items[gram]:
-                shared[item] += 1
-        return any(count >= COVERAGE * self.sizes[item] for item, count in shared.items())
+        places: dict[str, list[int]] = defaultdict(list)
+        for at in range(len(bare) - GRAM + 1):
+            places[bare[at : at + GRAM]].append(at)
+        held: dict[int, int] = defaultdict(int)
+        for gram in places.keys() & self.keys.keys():
+            for item, weight in self.keys[gram]:
+                held[item] += weight
+        return any(
+            weight >= (COVERAGE + KEYS - 1) * self.items[item][1] and self._near(item, places)
+            for item, weight in held.items()
+        )
+
+    def _near(self, item: int, places: dict[str, list[int]]) -> bool:
+        length, total, weights = self.items[item]
+        windows: dict[int, int] = defaultdict(int)
+        for gram in weights.keys() & places.keys():
+            bins = {at // length for at in places[gram]}
+            for window in bins | {place - 1 for place in bins if place}:
+                windows[window] += weights[gram]
+        return any(weight >= COVERAGE * total for weight in windows.values())
 
 
 _NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")

@@ -23,6 +23,9 @@ class Benchmark(Card):
     scored: Name = Field(description="the split that scores are reported on")
     items: int = Field(gt=0, description="upstream rows of the scored split")
     texts: list[Name] = Field(min_length=1, description="fields whose text must not be trained on")
+    compromised: Literal["any", "all"] = Field(
+        default="any", description="whether one of its texts or all of them must be found elsewhere"
+    )
     label: Name
     metrics: list[Literal["acc", "acc_norm", "macro_f1", "f1"]]
     citation: str = ""

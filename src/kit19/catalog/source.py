@@ -165,6 +165,7 @@ class Column(Card):
     fold_case: bool = Field(default=False, description="compare `values` without case")
     many: str = Field(default="", description="separator, where a cell holds several values")
     missing: list[str] = Field(default=[], description="texts that stand for 'nothing here'")
+    splits: list[str] = Field(default=[], description="only files of these splits have it")
 
     @model_validator(mode="before")
     @classmethod

@@ -1,13 +1,15 @@
 """Curation: named reasons to drop a record. Frames in, frames out; counts are the ledger's."""
 
-from kit19.curate.contamination import Items, find_contaminated, prepare
+from kit19.curate.contamination import Items, bare, find_contaminated, find_items, prepare
 from kit19.curate.reasons import PLACE, find_empty, find_repeats, with_place
 
 __all__ = [
     "PLACE",
     "Items",
+    "bare",
     "find_contaminated",
     "find_empty",
+    "find_items",
     "find_repeats",
     "prepare",
     "with_place",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import polars as pl
+
 from kit19.catalog.source import Delimited, Json, JsonLines, Read, Table
 from kit19.fetch.files import Found
 from kit19.read.delimited import read_delimited
@@ -16,12 +20,16 @@ def read_rows(found: Found, table: Table) -> Rows:
     Raises:
         ReadError: The file cannot be read, or is not of the described shape.
     """
-    wanted = [column.source for column in table.columns.values()]
+    columns = table.columns.values()
+    here = [c.source for c in columns if not c.splits or found.split in c.splits]
+    elsewhere = {c.source for c in columns} - set(here)
     if table.key:
-        wanted.append(table.key)
+        here.append(table.key)
     if table.beside:
-        wanted.append(table.beside.same)
-    return read_file(found, table.read, list(dict.fromkeys(wanted)))
+        here.append(table.beside.same)
+    rows = read_file(found, table.read, list(dict.fromkeys(here)))
+    nothing = [pl.lit(None, dtype=pl.String).alias(name) for name in sorted(elsewhere)]
+    return replace(rows, frame=rows.frame.with_columns(nothing))
 
 
 def read_file(found: Found, read: Read, wanted: list[str]) -> Rows:
