@@ -29,7 +29,8 @@ HEAD = """\
 
 One rendered example of each of the {templates} templates of {subsets} subsets, from the sample that
 kit19 carries: sentences that its authors wrote, not the datasets' own. `make docs` writes this file
-again. To see more of one: `kit19 show SUBSET --template ID`; how to write one: `kit19 show --from-file`.
+again. To see more of one: `kit19 show SUBSET --template ID`; to try one that you are writing:
+`kit19 show --from-file FILE`.
 
 The instruction stands first, the input below it, the answer behind →. “inverse” templates ask for the
 text, given its label.
@@ -71,7 +72,7 @@ def _example(template: ParsedTemplate, records: pl.DataFrame, templates: Templat
     place = hash_order(pl.concat_str("id", pl.lit(f"|{template.id}")), "template", SEED)
     row = render(records, fitting.sort(place).head(1), alone).row(0, named=True)
     asked = [row["instruction"], row["input"]]
-    marks = [template.card.style]
+    marks: list[str] = [template.card.style]
     if template.card.direction == "inverse":
         marks.append("inverse")
     for field, values in template.card.when.items():

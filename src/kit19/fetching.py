@@ -16,6 +16,7 @@ from kit19.fetch import (
     find_files,
     wanted_files,
 )
+from kit19.fetch.origin import identity
 from kit19.paths import default_data_dir
 
 Use = tuple[Source, list[str], list[str]]
@@ -67,23 +68,31 @@ def list_files(
     return list(found.values())
 
 
+def mend_cache() -> list[str]:
+    """Check every file of the cache, and remove those that are damaged.
+
+    Returns:
+        The digests that removed files should have had.
+    """
+    return Cache().mend()
+
+
 def prune_cache(catalog_dir: Path = BUILT_IN) -> tuple[int, int]:
     """Remove from the cache what no data folder links to and no card names.
 
     Returns:
         Files removed, bytes freed.
     """
-    catalog = load_catalog(catalog_dir)
-    keep = {
-        digest
-        for source in catalog.sources.values()
-        for table in source.tables.values()
-        for group in table.files.values()
-        for file in group
-        for digest in (file.sha256, file.archive.sha256 if file.archive else None)
-        if digest
-    }
-    return Cache().prune(keep)
+    cache, keep = Cache(), set()
+    for source in load_catalog(catalog_dir).sources.values():
+        for name, table in source.tables.items():
+            twins = table.beside.files if table.beside else {}
+            for file in [
+                one for files in (table.files, twins) for group in files.values() for one in group
+            ]:
+                stated = (file.archive or file).sha256
+                keep |= {stated, cache.recall(identity(source, name, file))}
+    return cache.prune(digest for digest in keep if digest)
 
 
 def _uses(names: Collection[str], recipe: str, catalog_dir: Path) -> list[Use]:

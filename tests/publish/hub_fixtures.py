@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hub_server import WRITE, HubServer
 
-from kit19.build import build
+from kit19.building import build
 
 SUBSETS = ["nsmc", "kobest_copa", "kowiki_closed_qa"]
 
@@ -34,8 +34,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
     """An empty Hub, a token that may write there, and an empty cache."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import close_session, disable_progress_bars
+    from huggingface_hub import close_session, constants
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     with HubServer() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)

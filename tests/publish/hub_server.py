@@ -102,6 +102,7 @@ class HubServer:
         self.repos: dict[str, Repo] = {}
         self.large: dict[str, bytes] = {}
         self.calls: list[Call] = []
+        self.remarks: list[str] = []  # what the Hub has to say about a card
         self.before: Callable[[Call], None] = lambda _call: None
         self._faults: list[tuple[str, int, str]] = []
         self._lock = threading.Lock()
@@ -194,7 +195,8 @@ class HubServer:
         if not set(card.get("size_categories", [])) <= _SIZES:
             errors.append('"size_categories" is not of the list')
         if not errors:
-            return _json({"errors": [], "warnings": []})
+            remarks = [{"message": remark} for remark in self.remarks]
+            return _json({"errors": [], "warnings": remarks})
         listed = [{"message": error} for error in errors]
         raise RefusedError(400, "Invalid metadata", body={"errors": listed, "warnings": []})
 
@@ -327,6 +329,7 @@ def _json(document: Any) -> tuple[dict[str, str], bytes]:
 def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body in two packets would cost 40 ms a call
 
         def _handle(self) -> None:
             parts = urlsplit(self.path)

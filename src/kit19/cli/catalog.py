@@ -74,8 +74,12 @@ def _one(catalog: Catalog, source: Source, *, as_json: bool) -> None:
     if card.doubt:
         print_text(f"  doubt: {card.doubt.strip()}")
     for origin in source.origins:
-        note = f" ({origin.note.strip()})" if origin.note else ""
-        print_text(f"Origin: {origin.kind}:{origin.repo} @ {origin.revision or 'unpinned'}{note}")
+        said = ["" if origin.tried else "not tried online", origin.note.strip()]
+        note = "; ".join(text for text in said if text)
+        print_text(
+            f"Origin: {origin.kind}:{origin.repo} @ {origin.revision or 'unpinned'}"
+            + (f" ({note})" if note else "")
+        )
     if source.access:
         print_text(f"Access: {source.access.strip()}")
     print_text()

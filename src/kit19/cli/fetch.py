@@ -54,7 +54,7 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> None:
     """Bring the files of each SOURCE, or all that a recipe needs, and verify them."""
     from kit19.fetch import refuse_failures  # noqa: PLC0415
-    from kit19.fetching import fetch_sources, list_files, prune_cache  # noqa: PLC0415
+    from kit19.fetching import fetch_sources, list_files, mend_cache, prune_cache  # noqa: PLC0415
 
     if sum((listing, check, prune)) > 1:
         raise click.UsageError("--list, --check and --prune are three different things: give one")
@@ -68,6 +68,9 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
     if listing:
         _print_files(list_files(names, recipe, data_dir, catalog_dir), as_json=as_json)
         return
+    damaged = mend_cache() if check else []
+    if damaged and not as_json:
+        print_text(f"{len(damaged)} damaged files removed from the cache")
     with byte_progress(quiet=quiet or as_json) as on_progress:
         results = fetch_sources(
             names, recipe, data_dir, jobs=jobs, on_progress=on_progress, catalog_dir=catalog_dir

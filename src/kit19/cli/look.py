@@ -19,7 +19,9 @@ Examples:
   kit19 show kobest_copa -n 5 --data-dir data      from the real files
   kit19 show nsmc --template text_first
   kit19 show nsmc --style 해체
-  kit19 show --from-file my.yaml -n 1              every template of a file of yours, and its lint
+
+\b
+Templates that you are writing: --from-file my.yaml -n 1 shows each of them, and what lint finds.
 """
 )
 @click.argument("subset", required=False)

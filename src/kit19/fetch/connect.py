@@ -189,7 +189,9 @@ def _proxy(scheme: str, address: str, options: dict[str, Any]) -> urllib3.PoolMa
     where = f"{scheme}_proxy"
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")
-        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
+        user = (
+            f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
+        )
         headers = urllib3.make_headers(proxy_basic_auth=user) if user else None
         plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         return urllib3.ProxyManager(plain, proxy_headers=headers, **options)

@@ -81,6 +81,8 @@ def _mirrored(url: str) -> str:
         return url
     if not is_allowed(mirror):
         what = "KIT19_MIRROR must be https (or http on this machine), without a user name"
-        raise OutputError(Problem(what, fix="set it to a base address such as https://mirror.example"))
+        raise OutputError(
+            Problem(what, fix="set it to a base address such as https://mirror.example")
+        )
     parts = urlsplit(url)
     return f"{mirror.rstrip('/')}/{parts.netloc}{parts.path}"

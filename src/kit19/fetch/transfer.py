@@ -127,7 +127,7 @@ class Transfer:
             total = _total(response, have, validator, part)
             return self._receive(response, url, part, expected, (start, total), on_bytes)
 
-    def _receive(  # noqa: PLR0913, PLR0917
+    def _receive(
         self,
         response: urllib3.BaseHTTPResponse,
         url: str,
@@ -144,14 +144,14 @@ class Transfer:
         if total is not None and size is not None and total != size:
             raise TransferError(f"has {total:,} bytes, where the card says {size:,}")
         whole = size if size is not None else total
-        if whole is None and not decode and not _ends_by_itself(response) and not expected.provable:
+        if whole is None and not expected.provable and not _says_its_end(response):
             raise TransferError("does not say how long the file is, and neither does the card")
         most = whole if whole is not None else self.http.most_bytes
         if most > self.http.most_bytes and size is None:
             raise TransferError(f"has {most:,} bytes: refused, since the card states no size")
         if not start:
             part.drop()
-        part.note(url, "" if decode else _validator(response))
+            part.note(url, "" if decode else _validator(response))
         digest, place = part.digest(), start
         on_bytes(place, whole)
 
@@ -165,7 +165,7 @@ class Transfer:
                 pace = (self.http.least_rate, self.http.timeout)
                 take(response, file, digest, most - start, told, decode=decode, pace=pace)
         except TransferError:
-            if place > start and not self._stopped.is_set():
+            if not self._stopped.is_set():
                 part.drop()  # it sent too much: then what came before is of no use either
             raise
         if whole is not None and place < whole:
@@ -201,9 +201,7 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
     return max(0.0, (until - datetime.now(UTC)).total_seconds())
 
 
-def _total(
-    response: urllib3.BaseHTTPResponse, have: int, validator: str, part: Part
-) -> int | None:
+def _total(response: urllib3.BaseHTTPResponse, have: int, validator: str, part: Part) -> int | None:
     """Bytes of the whole file, as the answer states them."""
     if response.status != 206:
         length = response.headers.get("Content-Length", "")
@@ -230,8 +228,10 @@ def _validator(response: urllib3.BaseHTTPResponse) -> str:
     return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
 
 
-def _ends_by_itself(response: urllib3.BaseHTTPResponse) -> bool:
-    return "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+def _says_its_end(response: urllib3.BaseHTTPResponse) -> bool:
+    """Whether a body that is cut short shows (one that ends with the connection does not)."""
+    chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+    return chunked or "Content-Length" in response.headers
 
 
 def _is_packed(response: urllib3.BaseHTTPResponse, size: int | None) -> bool:

@@ -62,16 +62,21 @@ def _front_matter(manifest: Manifest, tables: Tables) -> str:
     data: dict[str, Any] = {
         "pretty_name": manifest.recipe["title"],
         "language": ["ko"],
-        "license": spdx[0].lower() if len(spdx) == 1 else "other",
+        "license": _hub_licenses(spdx),
         "task_categories": sorted(tasks | {"text-generation"}),
         "size_categories": [size],
         "tags": ["instruction-tuning", "korean", "kit19"],
         "configs": [{"config_name": "default", "data_files": files}],
     }
-    if len(spdx) > 1:
-        data["license_name"] = "per-row"
-        data["license_link"] = "NOTICE"
+    if "other" in data["license"]:
+        data["license_name"] = "per-row-see-notice"
     return yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
+
+
+def _hub_licenses(spdx: list[str]) -> list[str]:
+    """The Hub's names: SPDX ids in lower case; a license of one's own is ``other``."""
+    named = {"other" if name.startswith("LicenseRef-") else name.lower() for name in spdx}
+    return sorted(named - {"other"}) + sorted(named & {"other"})
 
 
 def _warnings(manifest: Manifest) -> list[str]:

@@ -1,0 +1,73 @@
+"""Work on many things at once, in threads that Ctrl-C need not wait for."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_GRACE = 1.0
+
+
+def in_threads(
+    work: Callable[[_Item], _Result], items: Sequence[_Item], jobs: int, stopped: threading.Event
+) -> list[_Result]:
+    """Do ``work`` on every item, several at a time.
+
+    A pool of the standard library is joined when the process ends, so Ctrl-C would wait for a server
+    that says nothing. These threads are left behind instead: ``stopped`` tells them to end, and what
+    they had in hand is gone on with by the next fetch.
+
+    Args:
+        work: What to do.
+        items: On what.
+        jobs: Threads.
+        stopped: Set when nothing more is to be begun; set in any case at the end.
+
+    Returns:
+        Results in the order of the items.
+
+    Raises:
+        BaseException: What ``work`` raised first; nothing more is begun then.
+    """
+    todo: queue.SimpleQueue[tuple[int, _Item]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, _Result] | BaseException] = queue.SimpleQueue()
+    for numbered in enumerate(items):
+        todo.put(numbered)
+
+    def run() -> None:
+        while not stopped.is_set():
+            try:
+                index, item = todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                done.put((index, work(item)))
+            except BaseException as error:  # raised again where it can be caught
+                done.put(error)
+
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(min(jobs, len(items)))]
+    results: dict[int, _Result] = {}
+    try:
+        for thread in threads:
+            thread.start()
+        while len(results) < len(items):
+            result = done.get()
+            if isinstance(result, BaseException):
+                raise result
+            results[result[0]] = result[1]
+    finally:
+        stopped.set()
+        _wait(threads)
+    return [results[index] for index in range(len(items))]
+
+
+def _wait(threads: Sequence[threading.Thread]) -> None:
+    until = time.monotonic() + _GRACE
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join(max(0.0, until - time.monotonic()))

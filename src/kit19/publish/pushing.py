@@ -1,0 +1,212 @@
+"""``kit19 push``: a build, whole and as it was verified, as one commit of a dataset repository.
+
+One commit and not ``upload_folder``, which may part a folder into several: between two of them a
+reader would find half of one build and half of another. Large files are sent before the commit,
+so that an interrupted push leaves what stood there, and the next one sends only what is missing.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from kit19.catalog import BUILT_IN, load_catalog
+from kit19.errors import OutputError, Problem
+from kit19.fetch.run import offline
+from kit19.manifest import NAME, Manifest
+from kit19.publish.client import REPO_TYPE, Door, Hub, open_hub, plainly
+from kit19.publish.remote import Digests, Remote, differing, left_over, local_files, look_at
+from kit19.publish.terms import Accepted, check_terms
+from kit19.write import verify
+
+_DOOR = Door(OutputError, "push")
+# What the Hub or a person may have put into a fresh repository; anything else is somebody's data.
+_HARMLESS = {".gitattributes", ".gitignore", "README.md", "LICENSE", "LICENSE.md"}
+
+
+@dataclass(frozen=True)
+class PushOptions:
+    """How a build is published.
+
+    Attributes:
+        private: Make a new repository private; one that is public already is refused.
+        dry_run: Check everything and say what would be sent; send nothing.
+        revision: The branch; made where it is not there.
+        message: Of the commit; default: recipe, rows and digest.
+        accept: What the person who publishes takes upon themselves (see ``check_terms``).
+        catalog: Another folder of cards, laid out like kit19's own.
+    """
+
+    private: bool = False
+    dry_run: bool = False
+    revision: str = "main"
+    message: str = ""
+    accept: Collection[Accepted] = ()
+    catalog: Path = BUILT_IN
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What came of a push.
+
+    Attributes:
+        repo_id: The dataset.
+        url: Its page.
+        revision: The branch.
+        outcome: `pushed`, `unchanged` (the build stood there already), or `dry run`.
+        commit: The commit that holds the build: pin it to load exactly these rows. Empty after a
+            dry run of something new.
+        files: Files of the build.
+        bytes: Their size.
+        sent: Files that were new or different there.
+        removed: Files of an earlier build that went.
+        notes: What should be known, a sentence each.
+    """
+
+    repo_id: str
+    url: str
+    revision: str
+    outcome: Literal["pushed", "unchanged", "dry run"]
+    commit: str
+    files: int
+    bytes: int
+    sent: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def push(folder: str | Path, repo_id: str, options: PushOptions | None = None) -> Pushed:
+    """Publish a build as a dataset on the Hub.
+
+    It is verified first, and refused if a license or its own nature forbids to publish it. If it
+    stands there already, nothing is done.
+
+    Args:
+        folder: A build.
+        repo_id: ``owner/name``; made if it is not there.
+        options: How.
+
+    Raises:
+        VerifyError: The folder is no whole build.
+        OutputError: It may not be published, the repository holds other people's data, or the Hub
+            refused or could not be reached. What stood there before still stands.
+    """
+    folder, options = Path(folder), options or PushOptions()
+    _check_name(repo_id)
+    manifest = verify(folder)
+    catalog = load_catalog(options.catalog)
+    notes = check_terms(manifest, folder, catalog, options.accept)
+    local = local_files(folder, manifest)
+    size = sum((folder / name).stat().st_size for name in local)
+    hub = open_hub(_DOOR)
+    if offline() and not options.dry_run:
+        what = "this is offline mode"
+        raise OutputError(Problem(what, fix="unset HF_HUB_OFFLINE and KIT19_OFFLINE, or --dry-run"))
+    remote = None if offline() else look_at(hub, repo_id, options.revision)
+    if offline():
+        notes = [*notes, "offline: the Hub was not asked what stands there"]
+    _refuse_surprises(hub, repo_id, remote, options)
+    sent = differing(local, remote.files if remote else {})
+    gone = left_over(hub, repo_id, remote, local) if remote and NAME in sent else []
+    stands = remote is not None and remote.has_branch and not sent
+    commit = remote.commit if remote and stands else ""
+    outcome: Literal["pushed", "unchanged", "dry run"] = "unchanged" if stands else "dry run"
+    if not stands and not options.dry_run:
+        message = options.message or _message(manifest)
+        commit, told = _commit(hub, repo_id, remote, options, (folder, sent, gone, message))
+        _confirm(hub, repo_id, commit, local)
+        outcome, notes = "pushed", [*notes, *told]
+    return Pushed(
+        repo_id=repo_id,
+        url=hub.page(repo_id),
+        revision=options.revision,
+        outcome=outcome,
+        commit=commit,
+        files=len(local),
+        bytes=size,
+        sent=sent,
+        removed=gone,
+        notes=notes,
+    )
+
+
+def _check_name(repo_id: str) -> None:
+    part = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
+    if not re.fullmatch(f"{part}/{part}", repo_id) or "--" in repo_id or ".." in repo_id:
+        fix = "give owner/name: letters, digits and single - . _ between them, as in me/kit19-ko"
+        raise OutputError(Problem(f"{repo_id!r} is no name for a dataset on the Hub", fix=fix))
+
+
+def _message(manifest: Manifest) -> str:
+    digest = manifest.content_digest[:12]
+    return f"kit19 {manifest.kit19_version}: {manifest.recipe['id']}, {manifest.rows:,} rows ({digest})"
+
+
+def _refuse_surprises(hub: Hub, repo_id: str, remote: Remote | None, options: PushOptions) -> None:
+    """What a person would not expect of a push: to show private rows, or to write over others'."""
+    if remote is None:
+        return
+    if options.private and not remote.private:
+        fix = f"make it private in its settings ({hub.page(repo_id)}/settings), or push elsewhere"
+        raise OutputError(Problem("is public already; --private makes new ones only", repo_id, fix))
+    foreign = sorted(set(remote.files) - _HARMLESS)
+    if foreign and NAME not in remote.files:
+        shown = ", ".join(foreign[:3]) + (", …" if len(foreign) > 3 else "")
+        what = (
+            f"holds files that kit19 did not write ({shown}); they will not be mixed with a build"
+        )
+        raise OutputError(Problem(what, repo_id, "use another name or branch, or empty it"))
+
+
+def _commit(
+    hub: Hub,
+    repo_id: str,
+    remote: Remote | None,
+    options: PushOptions,
+    change: tuple[Path, list[str], list[str], str],
+) -> tuple[str, list[str]]:
+    """Send the files, then make the one commit; returns it and what the Hub remarked."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete  # noqa: PLC0415
+
+    folder, sent, gone, message = change
+    branch = options.revision
+    with plainly(hub, repo_id), warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always")
+        if remote is None:
+            hub.api.create_repo(
+                repo_id, private=options.private or None, repo_type=REPO_TYPE, exist_ok=True
+            )
+        if branch != "main" and not (remote and remote.has_branch):
+            start = remote.commit if remote else None
+            hub.api.create_branch(
+                repo_id, branch=branch, revision=start, repo_type=REPO_TYPE, exist_ok=True
+            )
+        done = hub.api.create_commit(
+            repo_id,
+            [
+                *(CommitOperationAdd(name, folder / name) for name in sent),
+                *(CommitOperationDelete(name) for name in gone),
+            ],
+            commit_message=message,
+            repo_type=REPO_TYPE,
+            revision=branch,
+            # Refused by the Hub if somebody else committed since we looked.
+            parent_commit=remote.commit if remote else None,
+        )
+    # What the Hub remarks about the card comes as a UserWarning; others are the libraries' own.
+    told = [r for r in remarks if issubclass(r.category, UserWarning)]
+    return done.oid, [" ".join(str(remark.message).split()) for remark in told]
+
+
+def _confirm(hub: Hub, repo_id: str, commit: str, local: dict[str, Digests]) -> None:
+    """The Hub leaves out what a .gitignore there names, and says nothing: so look again."""
+    there = look_at(hub, repo_id, commit)
+    missing = differing(local, there.files if there else {})
+    if missing:
+        what = f"the commit {commit[:12]} there is not the build: {', '.join(missing)}"
+        fix = "a .gitignore there may name them, or the folder changed meanwhile: push again"
+        raise OutputError(Problem(what, repo_id, fix))

@@ -1,0 +1,137 @@
+"""Validation: whole groups, exactly as many records as asked for, nothing on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kit19.mix import HeldOut, hold_out
+
+Row = tuple[int, int, str, bool]
+"""Group, second group (of a pair), label, whether the examination drops it."""
+
+rows = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(0, 12), st.sampled_from("ab"), st.booleans()),
+    min_size=1,
+    max_size=60,
+)
+mostly_clean = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(0, 12), st.sampled_from("ab"), st.just(False)),
+    min_size=1,
+    max_size=60,
+)
+wanted_counts = st.integers(1, 25)
+seeds = st.integers(0, 2**63 - 1)
+
+
+def frame(some: list[Row], *, pairs: bool) -> pl.DataFrame:
+    columns = {
+        "id": [f"s/train/{n}" for n in range(len(some))],
+        "group": [f"g{first}" for first, *_ in some],
+        "label": [label for *_, label, _ in some],
+    }
+    if pairs:
+        columns["partner"] = [f"g{second}" for _, second, *_ in some]
+    return pl.DataFrame(columns)
+
+
+def examiner(some: list[Row]) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    hits = [f"s/train/{n}" for n, row in enumerate(some) if row[3]]
+    table = pl.DataFrame({"id": hits, "evidence": ["x"] * len(hits)}, schema_overrides=_TEXT)
+    return lambda batch: table.join(batch, on="id", how="semi")
+
+
+_TEXT = {"id": pl.String, "evidence": pl.String}
+
+
+def groups_of(records: pl.DataFrame) -> set[str]:
+    names = [name for name in ("group", "partner") if name in records.columns]
+    return {group for name in names for group in records[name]}
+
+
+def parts_of(held: HeldOut) -> list[str]:
+    lists = [held.taken.kept, held.taken.dropped, held.overlap, held.rest]
+    return [name for part in lists for name in part["id"]]
+
+
+def hold(
+    some: list[Row], wanted: int, seed: int, *, pairs: bool, label: str | None
+) -> tuple[pl.DataFrame, HeldOut]:
+    records = frame(some, pairs=pairs)
+    return records, hold_out(records, wanted, seed, examiner(some), label)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("label", [None, "label"])
+@given(some=rows, wanted=wanted_counts, seed=seeds)
+def test_every_record_stands_in_one_place(
+    pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
+) -> None:
+    records, held = hold(some, wanted, seed, pairs=pairs, label=label)
+    assert sorted(parts_of(held)) == sorted(records["id"])
+    assert held.rest.columns == records.columns
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("label", [None, "label"])
+@given(some=rows, wanted=wanted_counts, seed=seeds)
+def test_no_group_stands_on_both_sides(
+    pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
+) -> None:
+    _, held = hold(some, wanted, seed, pairs=pairs, label=label)
+    assert not groups_of(held.taken.kept) & groups_of(held.rest)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("label", [None, "label"])
+@given(some=rows, wanted=wanted_counts, seed=seeds)
+@example(some=[(0, 1, "a", True), (0, 2, "a", False)], wanted=1, seed=0)
+def test_exactly_as_many_as_wanted_are_held_out_where_there_are(
+    pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
+) -> None:
+    _, held = hold(some, wanted, seed, pairs=pairs, label=label)
+    clean = sum(not hit for *_, hit in some)
+    assert held.taken.kept.height == min(wanted, clean)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("label", [None, "label"])
+@given(some=mostly_clean, wanted=wanted_counts, seed=seeds)
+def test_only_what_shares_a_group_with_a_held_out_record_is_lost(
+    pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
+) -> None:
+    records, held = hold(some, wanted, seed, pairs=pairs, label=label)
+    overlapping = records.join(held.overlap, on="id", how="semi")
+    held_groups = groups_of(held.taken.kept)
+    lost = [row for row in overlapping.iter_rows(named=True)]
+    assert [row for row in lost if not {row["group"], row.get("partner")} & held_groups] == []
+
+
+@given(some=mostly_clean, seed=seeds)
+def test_both_classes_are_held_out_alike(some: list[Row], seed: int) -> None:
+    counts = {label: sum(row[2] == label for row in some) for label in "ab"}
+    wanted = 2 * min(counts.values())
+    if not wanted:
+        return
+    _, held = hold(some, wanted, seed, pairs=False, label="label")
+    assert sorted(held.taken.kept["label"]) == ["a"] * (wanted // 2) + ["b"] * (wanted // 2)
+
+
+@given(some=rows, wanted=wanted_counts, seed=seeds)
+def test_the_order_of_records_decides_nothing(some: list[Row], wanted: int, seed: int) -> None:
+    records = frame(some, pairs=True)
+    one = hold_out(records, wanted, seed, examiner(some), None)
+    other = hold_out(records.reverse(), wanted, seed, examiner(some), None)
+    assert one.taken.kept["id"].to_list() == other.taken.kept["id"].to_list()
+    assert sorted(one.rest["id"]) == sorted(other.rest["id"])
+    assert sorted(one.overlap["id"]) == sorted(other.overlap["id"])
+
+
+def test_another_seed_holds_out_other_groups() -> None:
+    some: list[Row] = [(n, n, "a", False) for n in range(100)]
+    kept = [set(hold(some, 10, s, pairs=False, label=None)[1].taken.kept["id"]) for s in (1, 2)]
+    assert len(kept[0] & kept[1]) < 8
