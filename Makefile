@@ -32,6 +32,7 @@ bench: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/templates.py
 
 lock: $(VENV)/.dev
 	$(BIN)/python locks/write.py

@@ -26,7 +26,7 @@ SEED = 19
 _PIECE = re.compile(
     r"\{\{|\}\}"
     r"|\{(?P<field>[a-z0-9_]+)(?:\.(?P<form>[a-z0-9_]+))?\}"
-    r"(?:\{(?P<pair>[^{}]*/[^{}]*)\})?"
+    r"(?:(?P<closing>[’”'\"」』》〉\]】]*)\{(?P<pair>[^{}]*/[^{}]*)\})?"
 )
 _BETWEEN = "\x1f"  # stands between the three texts of a template, and in no record
 
@@ -86,6 +86,7 @@ def _jinja(text: str, many: set[str]) -> str:
         made += _quoted(text[at : match.start()])
         at = match.end()
         field, form, pair = match["field"], match["form"], match["pair"]
+        closing = match["closing"]
         if field is None:
             made += _quoted(match[0][0])
             continue
@@ -93,6 +94,8 @@ def _jinja(text: str, many: set[str]) -> str:
         if form:
             called = f"words.{field}.{form}"
             value = f"{field} | each({called})" if field in many else f"{called}[{field}]"
+        if closing:
+            value = f"({value} ~ {closing!r})"
         made += "{{ " + value + (f" | particle({pair!r})" if pair else "") + " }}"
     return made + _quoted(text[at:])
 
@@ -111,16 +114,18 @@ def _format(text: str, words: Words) -> tuple[str, list[Callable[[Row], str]]]:
             made += match[0]
             continue
         made += "{}"
-        getters.append(_getter(match["field"], match["form"], match["pair"], words))
+        getters.append(_getter(match, words))
     return made + text[at:], getters
 
 
-def _getter(field: str, form: str | None, pair: str | None, words: Words) -> Callable[[Row], str]:
+def _getter(match: re.Match[str], words: Words) -> Callable[[Row], str]:
+    field, form, pair = match["field"], match["form"], match["pair"]
+    closing = match["closing"] or ""
     if form:
         called = words[field][form]
         if pair:
-            called = {name: attach(word, pair) for name, word in called.items()}
+            called = {name: attach(word + closing, pair) for name, word in called.items()}
         return lambda row: called[row[field]]
     if pair:
-        return lambda row: attached(row[field], pair)
+        return lambda row: attached(row[field] + closing, pair)
     return lambda row: str(row[field])

@@ -4,9 +4,7 @@
 each in a process of its own. Reading the files is timed on neither side, compiling templates on both.
 
 The comparison gives both the first records of each subset, since Jinja would take a quarter of an hour
-over all of them; kit19 over everything that is there stands in a row of its own. Templates that put a
-particle behind a closing quote are left out of the comparison on both sides: the peer's translation
-(``language.by_jinja``) does not know them.
+over all of them; kit19 over everything that is there stands in a row of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +26,7 @@ Work = Callable[[], Any]
 
 
 def kit19_way(data_dir: str, first: int | None) -> Work:
-    from kit19.lint import check
+    from kit19.linting import check
 
     prepared = _prepared(data_dir, first)
 
@@ -90,7 +87,7 @@ def _prepared(data_dir: str, first: int | None) -> list[tuple[Any, pl.DataFrame]
     from kit19.catalog import load_catalog
     from kit19.curate import find_empty
     from kit19.fetch import find_files, usable
-    from kit19.lint import View
+    from kit19.linting import View
     from kit19.read import read_subset
     from kit19.render import load_templates
 
@@ -106,8 +103,6 @@ def _prepared(data_dir: str, first: int | None) -> list[tuple[Any, pl.DataFrame]
         records = records.join(find_empty(records, card), on="id", how="anti")
         templates = load_templates(catalog, name)
         if first is not None:
-            known = [t for t in templates.templates if not any(p.closing for p in t.insertions())]
-            templates = replace(templates, templates=known)
             records = records.head(first)
         prepared.append((View(templates, source, card), records))
     return prepared

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         VerifyError,
     )
     from kit19.ledger import Ledger
-    from kit19.lint import Finding, lint
+    from kit19.linting import Finding, lint
     from kit19.loading import Loaded, load
     from kit19.look import Example, Explanation, explain, show, stats
     from kit19.manifest import Manifest
@@ -51,7 +51,7 @@ _HOMES = {
         "VerifyError",
     ],
     "kit19.ledger": ["Ledger"],
-    "kit19.lint": ["Finding", "lint"],
+    "kit19.linting": ["Finding", "lint"],
     "kit19.look": ["Example", "Explanation", "explain", "show", "stats"],
     "kit19.loading": ["Loaded", "load"],
     "kit19.manifest": ["Manifest"],

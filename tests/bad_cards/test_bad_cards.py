@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from kit19.build import Options, build
-from kit19.errors import Kit19Error
+from kit19 import Kit19Error, Options, build
 
 HERE = Path(__file__).parent
 GOOD = HERE / "good"
@@ -75,4 +74,13 @@ def test_a_file_larger_than_any_card_is_refused(tmp_path: Path) -> None:
     with (catalog / "recipes" / "cafe.yaml").open("a", encoding="utf-8") as file:
         file.write("# more\n" * 300_000)
     with pytest.raises(Kit19Error, match=r"cafe\.yaml: is larger than 2,000,000 bytes"):
+        try_to_build(catalog, tmp_path / "out", {})
+
+
+def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog"
+    shutil.copytree(GOOD, catalog)
+    nested = "id: cafe\ntitle: Café reviews\nsubsets: " + "[" * 2_000 + "]" * 2_000
+    (catalog / "recipes" / "cafe.yaml").write_text(nested, encoding="utf-8")
+    with pytest.raises(Kit19Error, match=r"cafe\.yaml"):
         try_to_build(catalog, tmp_path / "out", {})

@@ -70,21 +70,29 @@ class Origins:
     base: str = ""
     pace: float = 0.0
     hold: float = 0.4
+    busy: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def settled(self) -> list[Asked]:
+        """What was asked, once nothing is being answered any more."""
+        for _ in range(2000):
+            with self.lock:
+                if not self.busy:
+                    return list(self.asked)
+            time.sleep(0.002)
+        raise AssertionError("an answer never ended")
 
     def next_fault(self, path: str) -> Fault | None:
         with self.lock:
             faults = self.script[path]
             return faults.popleft() if faults else None
 
-    def sent_bytes(self) -> int:
-        with self.lock:
-            return sum(one.sent for one in self.asked)
-
 
 def later(data: bytes) -> bytes:
     """What upstream has after a change: as long, with as many lines, and other bytes throughout."""
-    return data.translate(bytes(b if b in b"\n\t,{}\"'" else (b ^ 1 if b > 64 else b) for b in range(256)))
+    return data.translate(
+        bytes(b if b in b"\n\t,{}\"'" else (b ^ 1 if b > 64 else b) for b in range(256))
+    )
 
 
 def _honest(path: str, data: bytes, wanted: str, condition: str) -> Reply:
@@ -113,9 +121,11 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's signature
         """Say nothing."""
 
-    def do_GET(self) -> None:  # noqa: N802  the base's name
+    def do_GET(self) -> None:
         origins = self.server.origins
         path = self.path.split("?")[0]
+        with origins.lock:
+            origins.busy += 1
         fault = origins.next_fault(path)
         asked = Asked(path, self.headers.get("Range", ""), self.headers.get("Authorization", ""))
         self._sent = 0
@@ -125,6 +135,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the client went away, as it does when it has had enough
         finally:
             with origins.lock:
+                origins.busy -= 1
                 origins.asked.append(replace(asked, sent=self._sent))
 
     def _answer(self, path: str, fault: Fault | None, asked: Asked) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import polars as pl
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -19,13 +19,14 @@ rows = st.lists(
     min_size=1,
     max_size=60,
 )
-mostly_clean = st.lists(
+clean = st.lists(
     st.tuples(st.integers(0, 12), st.integers(0, 12), st.sampled_from("ab"), st.just(False)),
     min_size=1,
     max_size=60,
 )
 wanted_counts = st.integers(1, 25)
 seeds = st.integers(0, 2**63 - 1)
+kinds: dict[str, Any] = {"pairs": st.booleans(), "label": st.sampled_from([None, "label"])}
 
 
 def frame(some: list[Row], *, pairs: bool) -> pl.DataFrame:
@@ -65,9 +66,7 @@ def hold(
     return records, hold_out(records, wanted, seed, examiner(some), label)
 
 
-@pytest.mark.parametrize("pairs", [False, True])
-@pytest.mark.parametrize("label", [None, "label"])
-@given(some=rows, wanted=wanted_counts, seed=seeds)
+@given(some=rows, wanted=wanted_counts, seed=seeds, **kinds)
 def test_every_record_stands_in_one_place(
     pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
 ) -> None:
@@ -76,9 +75,7 @@ def test_every_record_stands_in_one_place(
     assert held.rest.columns == records.columns
 
 
-@pytest.mark.parametrize("pairs", [False, True])
-@pytest.mark.parametrize("label", [None, "label"])
-@given(some=rows, wanted=wanted_counts, seed=seeds)
+@given(some=rows, wanted=wanted_counts, seed=seeds, **kinds)
 def test_no_group_stands_on_both_sides(
     pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
 ) -> None:
@@ -86,32 +83,32 @@ def test_no_group_stands_on_both_sides(
     assert not groups_of(held.taken.kept) & groups_of(held.rest)
 
 
-@pytest.mark.parametrize("pairs", [False, True])
-@pytest.mark.parametrize("label", [None, "label"])
-@given(some=rows, wanted=wanted_counts, seed=seeds)
-@example(some=[(0, 1, "a", True), (0, 2, "a", False)], wanted=1, seed=0)
+@given(some=rows, wanted=wanted_counts, seed=seeds, **kinds)
+@example(some=[(0, 1, "a", True), (0, 2, "a", False)], wanted=1, seed=0, pairs=True, label=None)
 def test_exactly_as_many_as_wanted_are_held_out_where_there_are(
     pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
 ) -> None:
     _, held = hold(some, wanted, seed, pairs=pairs, label=label)
-    clean = sum(not hit for *_, hit in some)
-    assert held.taken.kept.height == min(wanted, clean)
+    usable = sum(not hit for *_, hit in some)
+    assert held.taken.kept.height == min(wanted, usable)
 
 
-@pytest.mark.parametrize("pairs", [False, True])
-@pytest.mark.parametrize("label", [None, "label"])
-@given(some=mostly_clean, wanted=wanted_counts, seed=seeds)
+@given(some=clean, wanted=wanted_counts, seed=seeds, **kinds)
+@example(
+    some=[(0, 0, "a", False), (1, 0, "b", False)], wanted=1, seed=0, pairs=False, label="label"
+)
+@example(some=[(0, 0, "a", False), (1, 2, "a", False)], wanted=1, seed=0, pairs=True, label=None)
 def test_only_what_shares_a_group_with_a_held_out_record_is_lost(
     pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
 ) -> None:
     records, held = hold(some, wanted, seed, pairs=pairs, label=label)
     overlapping = records.join(held.overlap, on="id", how="semi")
     held_groups = groups_of(held.taken.kept)
-    lost = [row for row in overlapping.iter_rows(named=True)]
-    assert [row for row in lost if not {row["group"], row.get("partner")} & held_groups] == []
+    for row in overlapping.iter_rows(named=True):
+        assert {row["group"], row.get("partner")} & held_groups
 
 
-@given(some=mostly_clean, seed=seeds)
+@given(some=clean, seed=seeds)
 def test_both_classes_are_held_out_alike(some: list[Row], seed: int) -> None:
     counts = {label: sum(row[2] == label for row in some) for label in "ab"}
     wanted = 2 * min(counts.values())

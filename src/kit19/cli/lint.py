@@ -12,7 +12,7 @@ from kit19.cli.options import catalog_option, json_option, quiet_option
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
-    from kit19.lint import Finding, Report
+    from kit19.linting import Finding, Report
 
 or_sample_option = click.option(
     "--data-dir",
@@ -53,7 +53,7 @@ def lint(
 
     It judges what templates make and how that joins with the fields, never what a field contains.
     """
-    from kit19.lint import lint as run  # noqa: PLC0415  polars loads only when it works
+    from kit19.linting import lint as run  # noqa: PLC0415  polars loads only when it works
 
     with progress(quiet=quiet or as_json) as on_step:
         report = run(subsets, data_dir, partial=partial, catalog_dir=catalog_dir, on_step=on_step)

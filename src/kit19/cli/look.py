@@ -58,7 +58,7 @@ def show(  # noqa: PLR0913  one parameter an option
     )
     report = None
     if from_file:
-        from kit19.lint import lint_file  # noqa: PLC0415
+        from kit19.linting import lint_file  # noqa: PLC0415
 
         report = lint_file(from_file, data_dir, catalog_dir)
     if as_json:

@@ -1,0 +1,138 @@
+"""All rules on one subset: template by template, a slice of its records at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from kit19.linting import alike, answers, particles, style, syntax
+from kit19.linting.finding import RULES, Finding, Shown
+from kit19.linting.renders import RENDER_RULES
+from kit19.linting.view import Fault, Flag, View
+from kit19.render import ParsedTemplate
+from kit19.render.choose import eligible
+from kit19.render.render import compile_template
+from kit19.render.templates import TEXTS
+
+SLICE = 1 << 16
+"""Records rendered at a time: renders of a template then take tens of megabytes, not gigabytes."""
+
+_EXAMPLES = 3
+_SHOWN = 160
+
+TEMPLATE_RULES: dict[str, Callable[[View], Iterator[Fault]]] = {
+    "leftover_syntax": syntax.leftover_syntax,
+    "wrong_particle": particles.wrong_particle,
+    "both_form_particle": particles.both_form_particle,
+    "doubled_particle": particles.doubled_particle,
+    "particle_after_free_text": particles.particle_after_free_text,
+    "double_blank": syntax.double_blank,
+    "answer_in_instruction": answers.answer_in_instruction,
+    "ambiguous_output": answers.ambiguous_output,
+    "over_long": syntax.over_long,
+    "mixed_styles": style.mixed_styles,
+    "near_duplicate": alike.near_duplicate,
+    "one_sided": answers.one_sided,
+}
+"""The rules that need no record, by the name of what they find."""
+
+
+@dataclass
+class _Seen:
+    """What the renders of one template showed so far."""
+
+    renders: int = 0
+    shown: list[Shown] = field(default_factory=list)
+    broken: dict[tuple[str, str], tuple[int, list[Shown]]] = field(default_factory=dict)
+    outputs: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, flag: Flag, count: int, shown: list[Shown]) -> None:
+        before, examples = self.broken.get((flag.rule, flag.what), (0, []))
+        self.broken[(flag.rule, flag.what)] = (before + count, (examples + shown)[:_EXAMPLES])
+
+
+def check(view: View, records: pl.DataFrame) -> tuple[list[Finding], int]:
+    """Check a subset's templates on its records.
+
+    Args:
+        view: The subset.
+        records: Columns id and the subset's fields; may be empty.
+
+    Returns:
+        Findings in the order of ``RULES``, and the number of renders looked at.
+    """
+    templates = view.templates.templates
+    seen = {template.id: _Seen() for template in templates}
+    with ThreadPoolExecutor(max_workers=min(4, pl.thread_pool_size())) as pool:
+        for part in records.iter_slices(SLICE):
+            # Each template has a _Seen of its own, so the threads share nothing.
+            list(pool.map(lambda one: _look(view, one, part, seen[one.id]), templates))  # noqa: B023
+    found = [*_of_templates(view, seen)]
+    for template in templates:
+        found += _of_renders(view, template, seen[template.id], any_record=records.height > 0)
+    rank = list(RULES)
+    found.sort(key=lambda finding: rank.index(finding.rule))
+    return found, sum(one.renders for one in seen.values())
+
+
+def _look(view: View, template: ParsedTemplate, part: pl.DataFrame, seen: _Seen) -> None:
+    """Render one template on a slice of records, and note what the renders show."""
+    used = dict.fromkeys([*(p.field for p in template.insertions()), *template.card.when])
+    fitting = part.lazy().filter(eligible(template, view.templates.many)).select("id", *used)
+    renders = fitting.with_columns(compile_template(template, view.templates)).collect()
+    if not renders.height:
+        return
+    seen.renders += renders.height
+    if len(seen.shown) < _EXAMPLES:
+        seen.shown = [*seen.shown, *_shown(renders)][:_EXAMPLES]
+    flags = [flag for rule in RENDER_RULES for flag in rule(view, template, renders)]
+    sums = renders.select(flag.where.sum().alias(str(i)) for i, flag in enumerate(flags)).row(0)
+    for flag, count in zip(flags, sums, strict=True):
+        if count:
+            seen.add(flag, count, _shown(renders.filter(flag.where)))
+    if fields := answers.answering(template):
+        keys = [pl.col(name) for name in [*fields, "output"]]
+        counted = renders.group_by(keys).agg(n=pl.len(), id=pl.col("id").min())
+        seen.outputs.append(counted)
+
+
+def _shown(renders: pl.DataFrame) -> list[Shown]:
+    rows = renders.head(_EXAMPLES).select("id", *TEXTS).rows()
+    return [Shown(record, _one_line(*texts)) for record, *texts in rows]
+
+
+def _one_line(instruction: str | None, given: str | None, output: str | None) -> str:
+    asked = " ⏎ ".join(text for text in (instruction, given) if text)
+    sides = [text.replace("\n", "⏎") for text in (asked, output or "")]
+    return " → ".join(side if len(side) <= _SHOWN else f"{side[:_SHOWN]}…" for side in sides)
+
+
+def _of_templates(view: View, seen: dict[str, _Seen]) -> Iterator[Finding]:
+    """Findings that hold for every render of a template."""
+    name = view.templates.subset
+    for rule, judge in TEMPLATE_RULES.items():
+        for fault in dict.fromkeys(judge(view)):
+            one = seen[fault.template]
+            shown = tuple(one.shown)
+            yield Finding(rule, name, fault.template, fault.what, one.renders, one.renders, shown)
+
+
+def _of_renders(
+    view: View, template: ParsedTemplate, seen: _Seen, *, any_record: bool
+) -> Iterator[Finding]:
+    """Findings that some renders of one template show."""
+    name, total = view.templates.subset, seen.renders
+    if any_record and not total:
+        what = "no record has what it inserts, or its `when` never holds"
+        yield Finding("never_eligible", name, template.id, what, 0, 0)
+    for (rule, what), (count, shown) in seen.broken.items():
+        yield Finding(rule, name, template.id, what, count, total, tuple(shown))
+    if seen.outputs:
+        counted = pl.concat(seen.outputs)
+        for what, rows in answers.unclear(view, template, counted):
+            shown = [Shown(row["id"], row["output"]) for row in rows.head(_EXAMPLES).to_dicts()]
+            count = int(rows["n"].sum())
+            yield Finding("ambiguous_output", name, template.id, what, count, total, tuple(shown))
