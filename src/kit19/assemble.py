@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from kit19.catalog import Recipe, Source, Subset
-from kit19.curate import PLACE, Items, find_contaminated, find_empty, find_repeats, with_place
+from kit19.curate import PLACE, Items, examiner, find_empty, find_repeats, with_place
 from kit19.ledger import REASONS, Ledger, Reason
-from kit19.mix import Examine, HeldOut, Taken, hold_out, take, take_balanced
+from kit19.mix import HeldOut, Taken, hold_out, no_drops, take, take_balanced
 from kit19.read import Records
 from kit19.render import TemplateSet, choose, find_unfit, render
 from kit19.rows import ROW_SCHEMA
@@ -53,21 +53,18 @@ def assemble(use: Use, records: Records, plan: Recipe, items: Items | None) -> A
         items: Benchmark text to keep out; None for no decontamination.
     """
     live, drops = _cheap_reasons(use, records, plan)
-    examine = _examiner(live, use.card, items)
+    examine = examiner(live, use.card, items, near=plan.deduplicate and plan.near_duplicates)
     balance = use.card.label if _balanced(use.card, plan) else None
-    held = HeldOut(_nothing(live), _no_evidence(), live)
+    held = HeldOut(Taken(live.clear(), no_drops(), 0), no_drops(), live)
     if plan.validation and live.height:
         held = hold_out(live, plan.validation, plan.seed, examine, balance)
     ordered = held.rest.sort(PLACE, "id")
     if balance and ordered.height:
-        taken = take_balanced(ordered, balance, plan.cap, examine)
+        taken = take_balanced(ordered, balance, plan.cap, examine, before=held.taken.kept)
     else:
-        taken = take(ordered, plan.cap, examine)
-    drops += [
-        _because("validation_overlap", held.overlap),
-        _because("contaminated", held.taken.dropped),
-        _because("contaminated", taken.dropped),
-    ]
+        taken = take(ordered, plan.cap, examine, before=held.taken.kept)
+    overlap = _because("validation_overlap", held.overlap)
+    drops += [overlap, held.taken.dropped, taken.dropped]
     train = _rows(taken.kept, use, plan, cap=plan.cap if plan.fill else None)
     validation = _rows(held.taken.kept, use, plan, cap=None)
     dropped = pl.concat(drops).sort("id")
@@ -115,28 +112,6 @@ def _cheap_reasons(
         drop("conflict", conflicts)
         drop("duplicate", duplicates)
     return live, drops
-
-
-def _examiner(live: pl.DataFrame, card: Subset, items: Items | None) -> Examine:
-    """The expensive reason. For pairs it looks at each text once and condemns its whole group."""
-    if items is None:
-        return lambda _batch: _no_evidence()
-    if not card.pairs:
-        return lambda batch: find_contaminated(batch, card.exposed, items)
-    sides = [("group", "sentence1"), ("partner", "sentence2")]
-    texts = pl.concat([live.select(id=group, text=text) for group, text in sides]).unique()
-    found = find_contaminated(texts.sort("id", "text"), ["text"], items)
-
-    def examine(batch: pl.DataFrame) -> pl.DataFrame:
-        hits = pl.concat(
-            [
-                batch.select("id", g=name).join(found, left_on="g", right_on="id")
-                for name, _ in sides
-            ]
-        )
-        return hits.select("id", "evidence").sort("id", "evidence").unique("id", keep="first")
-
-    return examine
 
 
 def _rows(records: pl.DataFrame, use: Use, plan: Recipe, cap: int | None) -> pl.DataFrame:
@@ -194,11 +169,3 @@ def _by_reason(dropped: pl.DataFrame) -> dict[Reason, int]:
 
 def _because(reason: Reason, found: pl.DataFrame) -> pl.DataFrame:
     return found.select("id", pl.lit(reason).alias("reason"), "evidence")
-
-
-def _no_evidence() -> pl.DataFrame:
-    return pl.DataFrame(schema={"id": pl.String, "evidence": pl.String})
-
-
-def _nothing(records: pl.DataFrame) -> Taken:
-    return Taken(records.clear(), _no_evidence(), 0)

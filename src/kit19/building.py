@@ -98,13 +98,17 @@ def build(
 
 @dataclass(frozen=True)
 class _Files:
-    """The files of a build: what each subset uses and leaves out, and the benchmarks' own."""
+    """The files of a build: what each subset uses and leaves out, and the benchmarks' own.
+
+    ``skipped`` are benchmarks not looked at, ``refused`` subsets that the license policy leaves out.
+    """
 
     data_dir: Path
     used: dict[str, list[Found]]
     left: dict[str, list[Found]]
     benchmarks: dict[str, list[Found]]
     skipped: list[str]
+    refused: dict[str, str]
 
 
 def _all_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:
@@ -128,10 +132,13 @@ def _find_all(catalog: Catalog, plan: Recipe, options: Options) -> _Files:
     if not data_dir.is_dir():
         fix = "give --data-dir or set KIT19_DATA_DIR, or run `kit19 fetch` first"
         raise FilesError(Problem("there is no such data folder", str(data_dir), fix))
-    files = _Files(data_dir, {}, {}, {}, [])
+    files = _Files(data_dir, {}, {}, {}, [], {})
     problems: list[Problem] = []
     for name in plan.subsets:
         source, subset = catalog.subset(name)
+        if why := source.license.forbids(plan.license):
+            files.refused[name] = why
+            continue
         splits = subset.splits if plan.splits == "train" else source.splits_of(subset)
         found = find_files(source, subset.tables, splits, data_dir, check=not is_sample)
         if is_sample:  # it holds a few files of each source, and says so itself
@@ -218,12 +225,14 @@ def _describe(
         decontaminated_against=sorted(files.benchmarks),
         not_decontaminated_against=sorted(files.skipped),
         subsets=subsets,
-        not_built={
-            name: [_left_out(found) for found in files.left[name]]
-            for name in plan.subsets
-            if name not in built
-        },
+        not_built={name: _why_not_built(files, name) for name in plan.subsets if name not in built},
     )
+
+
+def _why_not_built(files: _Files, name: str) -> list[LeftOut]:
+    if name in files.refused:
+        return [LeftOut(name=name, status="license", why=files.refused[name])]
+    return [_left_out(found) for found in files.left[name]]
 
 
 def _input(catalog: Catalog, found: Found) -> InputFile:

@@ -68,6 +68,7 @@ class Origins:
     script: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
     asked: list[Asked] = field(default_factory=list)
     base: str = ""
+    other: str = ""
     pace: float = 0.0
     hold: float = 0.4
     busy: int = 0
@@ -142,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
         origins = self.server.origins
         if path.startswith("/github.com/") and "/releases/download/" in path:
             # An asset is served by another host, under an address that is signed and short-lived.
-            target = f"{self.server.other}{ASSETS}{path}?signature=secret"
+            target = f"{origins.other}{ASSETS}{path}?signature=secret"
             if fault is None or not fault.kind.startswith("redirect"):
                 if fault:
                     with origins.lock:
@@ -418,7 +419,6 @@ class Server(ThreadingHTTPServer):
     def __init__(self, origins: Origins) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.origins = origins
-        self.other = ""
 
     @property
     def base(self) -> str:
@@ -433,8 +433,7 @@ def serving(origins: Origins | None = None) -> Iterator[Origins]:
     """Two servers that share a memory: the hosts, and the host that release assets come from."""
     origins = origins or Origins()
     front, back = Server(origins), Server(origins)
-    front.other = back.other = back.base
-    origins.base = front.base
+    origins.base, origins.other = front.base, back.base
     threads = [
         threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True)
         for one in (front, back)

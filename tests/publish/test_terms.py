@@ -129,6 +129,7 @@ def test_all_that_stands_in_the_way_is_told_at_once(sample_build: Path) -> None:
         push(sample_build, "me/rows")
     assert [problem.where for problem in caught.value.problems] == [
         "unsmile",
+        "petitions",
         "lbox_summarization",
         "",
     ]

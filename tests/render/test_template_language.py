@@ -83,18 +83,24 @@ def test_a_brace_without_partner_is_a_syntax_error() -> None:
         ),
         (
             template(output="{label}"),
-            "template plain: {label}: a categorical field needs a form\n"
-            "    write {label.FORM} with a form of `words.label`",
+            (
+                "template plain: {label}: a categorical field needs a form\n"
+                "    write {label.FORM} with a form of `words.label`"
+            ),
         ),
         (
             template(input="{text}{은/는}"),
-            "template plain: {text}: a particle may not follow free text\n"
-            "    quote it with a noun that carries the particle, or put it on a line of its own",
+            (
+                "template plain: {text}: a particle may not follow free text\n"
+                "    quote it with a noun that carries the particle, or put it on a line of its own"
+            ),
         ),
         (
             template(input="‘{text}’{은/는}"),
-            "template plain: {text}: a particle may not follow free text\n"
-            "    quote it with a noun that carries the particle, or put it on a line of its own",
+            (
+                "template plain: {text}: a particle may not follow free text\n"
+                "    quote it with a noun that carries the particle, or put it on a line of its own"
+            ),
         ),
         (
             template(input="{은/는} {text}"),
@@ -106,8 +112,10 @@ def test_a_brace_without_partner_is_a_syntax_error() -> None:
         ),
         (
             template(output="긍정입니다."),
-            "template plain: the output holds nothing from the record\n"
-            "    insert a field or a label word",
+            (
+                "template plain: the output holds nothing from the record\n"
+                "    insert a field or a label word"
+            ),
         ),
         (
             template(when={"label": ["great"]}),

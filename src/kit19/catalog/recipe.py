@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kit19.catalog.source import Card, Name
+from kit19.catalog.source import Card, LicensePolicy, Name
 
 Format = Literal["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]
 
@@ -43,7 +43,14 @@ class Recipe(Card):
         default=0, ge=0, description="records of each subset to hold out, in whole groups"
     )
     deduplicate: bool = Field(default=True, description="drop duplicates and conflicting records")
+    near_duplicates: bool = Field(
+        default=True, description="drop records nearly equal to a kept one as well"
+    )
     decontaminate: bool = Field(default=True, description="drop records that hold benchmark text")
+    license: LicensePolicy = Field(
+        default="any",
+        description="leave out subsets whose license forbids this use, or is unclear about it",
+    )
     shuffle: bool = Field(default=True, description="mix the subsets, by hash; else card order")
     seed: int = Field(default=19, ge=0, lt=2**63)
     formats: list[Format] = Field(default=[], description="exports beside the parquet files")

@@ -50,6 +50,14 @@ Task = Literal[
 """The ten task categories of KIT-19."""
 
 Allowed = Literal["yes", "no", "unclear"]
+LicensePolicy = Literal["any", "research", "commercial", "redistributable"]
+"""What a build is for. ``any`` and ``research`` keep nothing out: every source may be studied."""
+
+_USES = {
+    "commercial": "commercial use",
+    "redistribution": "redistribution",
+    "derivatives": "sharing adapted material",
+}
 
 
 class License(Card):
@@ -62,6 +70,25 @@ class License(Card):
     share_alike: bool = False
     stated_in: str = Field(description="where upstream says so")
     doubt: str = Field(default="", description="what does not fit together, if anything")
+
+    def forbids(self, policy: LicensePolicy) -> str:
+        """Why rows under this license may not go into a build of that policy; empty if they may.
+
+        The strict reading rules: what is unclear counts as not allowed.
+        """
+        needed = {
+            "any": (),
+            "research": (),
+            "commercial": ("commercial", "derivatives"),
+            "redistributable": ("redistribution", "derivatives"),
+        }
+        for use in needed[policy]:
+            allowed = getattr(self, use)
+            if allowed == "no":
+                return f"{self.spdx} does not allow {_USES[use]}"
+            if allowed == "unclear":
+                return f"it is unclear whether {_USES[use]} is allowed ({self.doubt.strip()})"
+        return ""
 
 
 class Origin(Card):

@@ -31,7 +31,8 @@ Examples:
   kit19 build my.yaml --exclude unsmile --out out/mine
 
 \b
-Recipes: kit19 (default), full (no caps), paper (contaminated, to measure leakage), sample.
+Recipes: kit19 (default), full (no caps), commercial (licenses that allow it), paper (contaminated,
+to measure leakage), sample.
 An earlier build in --out is replaced when the new one is whole.
 """
 )
@@ -48,6 +49,12 @@ An earlier build in --out is replaced when the new one is whole.
     help="Do not decontaminate against this benchmark, and say so. May be repeated.",
 )
 @click.option("--exclude", multiple=True, metavar="SUBSET", help="Leave a subset out.")
+@click.option(
+    "--license",
+    "license_policy",
+    type=click.Choice(["any", "research", "commercial", "redistributable"]),
+    help="Leave out subsets whose license forbids this, or is unclear about it.",
+)
 @click.option(
     "--format",
     "formats",
@@ -68,6 +75,7 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
     unverified: bool,
     without: tuple[str, ...],
     exclude: tuple[str, ...],
+    license_policy: str | None,
     formats: tuple[str, ...],
     seed: int | None,
     settings: dict[str, Any],
@@ -80,9 +88,13 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
     from kit19.building import build as run  # noqa: PLC0415
 
     changes = dict(settings)
-    for key, value in (("exclude", list(exclude)), ("formats", list(formats)), ("seed", seed)):
-        if value not in (None, []):
-            changes[key] = value
+    asked = {
+        "exclude": list(exclude),
+        "formats": list(formats),
+        "seed": seed,
+        "license": license_policy,
+    }
+    changes |= {key: value for key, value in asked.items() if value not in (None, [])}
     options = Options(
         data_dir=data_dir,
         partial=partial,
@@ -161,5 +173,6 @@ def _notes(manifest: Manifest) -> list[str]:
             notes.append(f"{name} holds unverified files: {', '.join(entry.unverified)}")
     for name, files in manifest.not_built.items():
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        notes.append(f"{name} is not built: {files[0].name}: {files[0].why}{more}")
+        what = files[0].why if files[0].status == "license" else f"{files[0].name}: {files[0].why}"
+        notes.append(f"{name} is not built: {what}{more}")
     return notes

@@ -1,15 +1,19 @@
 """Curation: named reasons to drop a record. Frames in, frames out; counts are the ledger's."""
 
 from kit19.curate.contamination import Items, bare, find_contaminated, find_items, prepare
+from kit19.curate.examine import examiner
+from kit19.curate.near import find_near
 from kit19.curate.reasons import PLACE, find_empty, find_repeats, with_place
 
 __all__ = [
     "PLACE",
     "Items",
     "bare",
+    "examiner",
     "find_contaminated",
     "find_empty",
     "find_items",
+    "find_near",
     "find_repeats",
     "prepare",
     "with_place",

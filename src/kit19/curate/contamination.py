@@ -89,7 +89,7 @@ def prepare(benchmarks: Mapping[str, tuple[Benchmark, pl.DataFrame]]) -> Items:
     named = pl.concat(parts).filter(pl.col("bare") != "").unique(maintain_order=True)
     long = named.filter(pl.col("bare").str.len_chars() >= MIN_NEAR)
     texts = long.select("bare").unique(maintain_order=True).with_row_index("text")
-    grams = _weighted(_grams(texts["bare"]).select(text="place", gram="gram"))
+    grams = _weighted(grams_of(texts["bare"]).select(text="place", gram="gram"))
     totals = grams.group_by("text").agg(total=pl.col("weight").sum())
     lengths = texts.select("text", length=pl.col("bare").str.len_chars().cast(pl.UInt32))
     return Items(
@@ -160,7 +160,7 @@ def find_contaminated(records: pl.DataFrame, fields: list[str], items: Items) ->
 
 def _near(plain: pl.Series, items: Items) -> pl.DataFrame:
     """Columns place, text, overlap, at: texts that hold enough of an item close together."""
-    grams = _grams(plain).join(items.vocabulary, on="gram", how="semi")
+    grams = grams_of(plain).join(items.vocabulary, on="gram", how="semi")
     by_keys = (
         grams.select("place", "gram")
         .unique()
@@ -208,7 +208,7 @@ def _keys(grams: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
     return rarest.filter(before < _KEYS * pl.col("total")).select("gram", "text", "weight")
 
 
-def _grams(texts: pl.Series) -> pl.DataFrame:
+def grams_of(texts: pl.Series) -> pl.DataFrame:
     """All trigrams: columns place (which text), at (where in it), gram (its code points, packed).
 
     Three code points of 21 bits fit into 63, so a gram is its own exact key.

@@ -23,6 +23,17 @@ from kit19.fetch.origin import HUB, is_allowed
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
+_NOBODY = "no connection"
+# What a failure is told as, and whether it means that nobody is there; the first kind that fits.
+_REASONS: dict[type[Exception], tuple[str, bool]] = {
+    broken.ProxyError: ("the proxy does not give a connection", True),
+    broken.NameResolutionError: ("the host is not known", True),
+    broken.NewConnectionError: (_NOBODY, True),
+    broken.ConnectTimeoutError: ("no connection in time", True),
+    broken.ReadTimeoutError: ("no bytes came in time", False),
+    broken.IncompleteRead: ("the connection ended early", False),
+    broken.DecodeError: ("the body is packed wrongly", False),
+}
 _GITHUB_HOSTS = ("github.com", "api.github.com", "raw.githubusercontent.com")
 
 
@@ -31,11 +42,14 @@ class TransferError(Exception):
 
 
 class TryAgainError(Exception):
-    """Worth another try, after ``wait`` seconds if the server said so."""
+    """Worth another try, after ``wait`` seconds if the server said so.
 
-    def __init__(self, why: str, wait: float | None = None) -> None:
+    ``unreached`` means that there was not even a connection.
+    """
+
+    def __init__(self, why: str, wait: float | None = None, *, unreached: bool = False) -> None:
         super().__init__(why)
-        self.wait = wait
+        self.wait, self.unreached = wait, unreached
 
 
 @dataclass(frozen=True)
@@ -56,7 +70,7 @@ class Http:
     """
 
     timeout: float = 30.0
-    attempts: int = 8
+    attempts: int = 7
     most_attempts: int = 100
     backoff: float = 0.5
     most_wait: float = 60.0
@@ -125,7 +139,7 @@ class Connections:
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         if not is_allowed(url):
-            raise TransferError(f"leads to {shown(url)}, which is not https: refused")
+            raise TransferError(f"leads to {shown(url)}: refused, only https is followed")
         parts = urlsplit(url)
         if proxy_bypass(parts.netloc):
             return self._direct
@@ -156,9 +170,9 @@ def shown(url: str) -> str:
     """An address without what may be secret in it."""
     try:
         parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname}{parts.path}"[:200]
     except ValueError:
         return "an address that is none"
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"[:200]
 
 
 def _let_go(response: urllib3.BaseHTTPResponse) -> None:
@@ -202,24 +216,16 @@ def _proxy(scheme: str, address: str, options: dict[str, Any]) -> urllib3.PoolMa
 
 def _plain(error: broken.HTTPError) -> Exception:
     """What a broken transfer comes to, in words that hold nothing secret."""
-    cause: BaseException | None = error
-    reasons = {
-        broken.ConnectTimeoutError: "no connection in time",
-        broken.ReadTimeoutError: "no bytes came in time",
-        broken.NameResolutionError: "the host is not known",
-        broken.NewConnectionError: "no connection",
-        broken.ProxyError: "the proxy does not give a connection",
-        broken.IncompleteRead: "the connection ended early",
-        broken.DecodeError: "the body is packed wrongly",
-    }
     if isinstance(error, broken.LocationValueError):
         return TransferError("the address is none")
     if isinstance(error, broken.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return TransferError("its certificate is not trusted")
+    cause: BaseException | None = error
     while cause is not None:
-        for kind, told in reasons.items():
+        for kind, (told, unreached) in _REASONS.items():
             if isinstance(cause, kind):
-                return TryAgainError(told)
+                why = getattr(cause.__cause__, "strerror", None) if told == _NOBODY else None
+                return TryAgainError(f"{told} ({why})" if why else told, unreached=unreached)
         inner = cause.args[-1] if cause.args and isinstance(cause.args[-1], Exception) else None
         cause = inner or cause.__cause__
     return TryAgainError("the connection broke")

@@ -2,7 +2,7 @@
 
 from kit19.mix.quota import quotas
 from kit19.mix.shuffle import in_card_order, shuffled
-from kit19.mix.take import Examine, Taken, take, take_balanced
+from kit19.mix.take import Examine, Taken, no_drops, take, take_balanced
 from kit19.mix.validation import HeldOut, hold_out
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Taken",
     "hold_out",
     "in_card_order",
+    "no_drops",
     "quotas",
     "shuffled",
     "take",

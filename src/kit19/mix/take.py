@@ -14,8 +14,8 @@ import polars as pl
 
 from kit19.mix.quota import quotas
 
-Examine = Callable[[pl.DataFrame], pl.DataFrame]
-"""Records in, (id, evidence) of those to drop out."""
+Examine = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
+"""Candidates and the records kept before them in; id, reason, evidence of those to drop out."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Taken:
 
     Attributes:
         kept: Candidates kept, in order.
-        dropped: Columns id, evidence: candidates before the last one kept that were dropped.
+        dropped: Columns id, reason, evidence: candidates before the last one kept that were dropped.
         surplus: Number of candidates after the last one kept.
     """
 
@@ -33,22 +33,34 @@ class Taken:
     surplus: int
 
 
-def take(ordered: pl.DataFrame, wanted: int | None, examine: Examine) -> Taken:
+def no_drops() -> pl.DataFrame:
+    """No dropped records: the columns, and no row."""
+    return pl.DataFrame(schema=dict.fromkeys(("id", "reason", "evidence"), pl.String))
+
+
+def take(
+    ordered: pl.DataFrame,
+    wanted: int | None,
+    examine: Examine,
+    before: pl.DataFrame | None = None,
+) -> Taken:
     """Keep the first ``wanted`` candidates that the examination leaves.
 
     Args:
         ordered: Candidates in the order of choice, with a column id.
         wanted: How many to keep; None for all.
         examine: The expensive reasons.
+        before: Records already kept elsewhere, which the examination should know of.
     """
     if wanted is None:
         wanted = ordered.height
     kept: list[pl.DataFrame] = [ordered.clear()]
+    known = ordered.clear() if before is None else before.select(ordered.columns)
     dropped: list[pl.DataFrame] = []
     missing, at = wanted, 0
     while missing and at < ordered.height:
         batch = ordered.slice(at, missing + missing // 50 + 16)
-        hits = examine(batch)
+        hits = examine(batch, pl.concat([known, *kept]))
         clean = batch.join(hits, on="id", how="anti", maintain_order="left").head(missing)
         missing -= clean.height
         if not missing:
@@ -59,13 +71,19 @@ def take(ordered: pl.DataFrame, wanted: int | None, examine: Examine) -> Taken:
         dropped.append(batch.select("id").join(hits, on="id", maintain_order="left"))
         at += batch.height
     if not dropped:
-        dropped = [pl.DataFrame(schema={"id": pl.String, "evidence": pl.String})]
+        dropped = [no_drops()]
     return Taken(
         pl.concat(kept), pl.concat(dropped), ordered.height - at if wanted else ordered.height
     )
 
 
-def take_balanced(ordered: pl.DataFrame, label: str, wanted: int | None, examine: Examine) -> Taken:
+def take_balanced(
+    ordered: pl.DataFrame,
+    label: str,
+    wanted: int | None,
+    examine: Examine,
+    before: pl.DataFrame | None = None,
+) -> Taken:
     """Take equally from each class of ``label``, as far as each has records (see ``quotas``).
 
     Where the examination leaves a class short, the shares are worked out again with what it has.
@@ -76,15 +94,13 @@ def take_balanced(ordered: pl.DataFrame, label: str, wanted: int | None, examine
     available = {name: parts[name].height for name in names}
     while True:
         shares = quotas(available, wanted)
-        results = {name: take(parts[name], shares[name], examine) for name in names}
+        results = {name: take(parts[name], shares[name], examine, before) for name in names}
         short = {n: r.kept.height for n, r in results.items() if r.kept.height < shares[n]}
         if not short:
             break
         available.update(short)
     return Taken(
         pl.concat([results[name].kept for name in names]) if names else ordered,
-        pl.concat([results[name].dropped for name in names])
-        if names
-        else pl.DataFrame(schema={"id": pl.String, "evidence": pl.String}),
+        pl.concat([results[name].dropped for name in names]) if names else no_drops(),
         sum(result.surplus for result in results.values()),
     )

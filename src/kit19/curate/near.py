@@ -1,0 +1,106 @@
+"""Near duplicates: a record that says almost what an earlier kept one says.
+
+Two texts are near if their sets of character trigrams (of the bare text) overlap by at least
+``SIMILAR`` (Jaccard), texts shorter than ``MIN_NEAR`` characters if they are equal in bare form. Two
+records are near if every field of their identity is: two questions about one paragraph are not.
+
+Candidates come from prefix filtering (Bayardo et al., 2007; Xiao et al., PPJoin, 2008): ordered by
+rarity, two sets that overlap enough share one of their few rarest grams, so only those are joined.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from kit19.curate.contamination import MIN_NEAR, bare, grams_of
+
+SIMILAR = 0.8
+# Fields are compared one by one afterwards; together they may overlap a little less.
+_TOGETHER = 0.75
+_PREFIX_SHARE = 0.1
+_SEPARATOR = "\x1f"
+
+
+def find_near(batch: pl.DataFrame, kept: pl.DataFrame, fields: list[str]) -> pl.DataFrame:
+    """Records of a batch that are near to a kept record or to an earlier one of the batch.
+
+    Args:
+        batch: Candidates in the order of choice: id and the fields.
+        kept: Records kept before, likewise.
+        fields: The identity.
+
+    Returns:
+        Columns id, evidence (the id that stays).
+    """
+    columns = ["id", *fields]
+    both = pl.concat([kept.select(columns), batch.select(columns)])
+    plain = {name: bare(both[name].fill_null("")) for name in fields}
+    whole = pl.DataFrame(plain).select(pl.concat_str(fields, separator=_SEPARATOR)).to_series()
+    pairs = _pairs(whole, first_new=kept.height)
+    for name in fields:
+        pairs = _near_in(pairs, plain[name])
+    found: dict[int, int] = {}
+    # In order of the later record: by then it is settled whether the earlier one stays.
+    for earlier, later in pairs.sort("later", "earlier").iter_rows():
+        if later not in found and earlier not in found:
+            found[later] = earlier
+    ids = both["id"]
+    schema = {"id": pl.String, "evidence": pl.String}
+    rows = [(ids[later], ids[earlier]) for later, earlier in found.items()]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _pairs(texts: pl.Series, first_new: int) -> pl.DataFrame:
+    """Columns earlier, later (places): pairs that may be near; the later one is new."""
+    grams = grams_of(texts).select("place", "gram").unique()
+    sizes = grams.group_by("place").agg(size=pl.len())
+    rarity = grams.group_by("gram").agg(rarity=pl.len()).filter(pl.col("rarity") > 1)
+    common = grams.join(rarity, on="gram").join(sizes, on="place").sort("place", "rarity", "gram")
+    # Two sets that overlap enough share one of this many of their rarest grams. Grams that stand in
+    # one text alone come first in the order and can be shared with nobody.
+    enough = pl.col("size") - (_TOGETHER * pl.col("size")).ceil() + 1
+    alone = pl.col("size") - pl.len().over("place")
+    rank = alone + pl.int_range(pl.len(), dtype=pl.UInt32).over("place")
+    rarest = common.filter(rank < enough)
+    return (
+        rarest.lazy()
+        .select("gram", "size", earlier="place")
+        .join(rarest.lazy().select("gram", "size", later="place"), on="gram", suffix="_later")
+        .filter(pl.col("earlier") < pl.col("later"), pl.col("later") >= first_new)
+        .filter(
+            pl.min_horizontal("size", "size_later")
+            >= _TOGETHER * pl.max_horizontal("size", "size_later")
+        )
+        .group_by("earlier", "later")
+        .agg(shared=pl.len(), size=pl.col("size").first())
+        # Of long texts many share one rare gram by chance, and near ones share most of them.
+        .filter(pl.col("shared") >= _PREFIX_SHARE * (1 - _TOGETHER) * pl.col("size"))
+        .select("earlier", "later")
+        .collect()
+    )
+
+
+def _near_in(pairs: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
+    """Pairs whose texts are near."""
+    one, other = texts.gather(pairs["earlier"]), texts.gather(pairs["later"])
+    equal = one == other
+    long = (one.str.len_chars() >= MIN_NEAR) & (other.str.len_chars() >= MIN_NEAR)
+    same, unsure = pairs.filter(equal), pairs.filter(~equal & long)
+    if not unsure.height:
+        return same
+    places = pl.concat([unsure["earlier"], unsure["later"]]).unique().sort()
+    found = grams_of(texts.gather(places))
+    grams = found.with_columns(place=places.gather(found["place"]))
+    grams = grams.select("place", "gram").unique()
+    sizes = grams.group_by("place").agg(size=pl.len())
+    shared = (
+        unsure.join(grams, left_on="earlier", right_on="place")
+        .join(grams, left_on=["later", "gram"], right_on=["place", "gram"])
+        .group_by("earlier", "later")
+        .agg(shared=pl.len())
+        .join(sizes, left_on="earlier", right_on="place")
+        .join(sizes, left_on="later", right_on="place", suffix="_later")
+    )
+    union = pl.col("size") + pl.col("size_later") - pl.col("shared")
+    near = shared.filter(pl.col("shared") >= SIMILAR * union).select("earlier", "later")
+    return pl.concat([same, near])

@@ -1,0 +1,54 @@
+"""The little that curation asks of cards, and frames to try it on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from kit19.catalog import Benchmark, Subset
+from kit19.curate import Items, prepare
+
+
+def subset(**values: object) -> Subset:
+    plain = {
+        "task": "sentiment_analysis",
+        "tables": ["t"],
+        "splits": ["train"],
+        "require": ["text"],
+        "identity": ["text"],
+        "exposed": ["text"],
+    }
+    return Subset.model_validate(plain | values)
+
+
+def items(*texts: str, name: str = "exam") -> Items:
+    """A benchmark whose items are these texts, numbered from 0, in its split ``test``."""
+    card = Benchmark.model_validate(
+        {
+            "id": name,
+            "title": name,
+            "source": "s",
+            "table": "t",
+            "splits": ["test"],
+            "scored": "test",
+            "items": max(1, len(texts)),
+            "texts": ["text"],
+            "label": "label",
+            "metrics": ["acc"],
+        }
+    )
+    numbers = list(range(len(texts)))
+    rows = {
+        "split": ["test"] * len(texts),
+        "#id": [str(number) for number in numbers],
+        "#row": numbers,
+        "text": texts,
+    }
+    schema = {"split": pl.String, "#id": pl.String, "#row": pl.UInt32, "text": pl.String}
+    return prepare({name: (card, pl.DataFrame(rows, schema=schema))})
+
+
+def records(texts: Sequence[str | None]) -> pl.DataFrame:
+    ids = [f"s/train/{n}" for n in range(len(texts))]
+    return pl.DataFrame({"id": ids, "text": texts}, schema={"id": pl.String, "text": pl.String})

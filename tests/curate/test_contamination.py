@@ -1,0 +1,187 @@
+"""Benchmark text is found however it is spaced and written, and short items only as a whole."""
+
+from __future__ import annotations
+
+import math
+import random
+import unicodedata
+from collections import Counter
+
+import polars as pl
+import pytest
+from cards import items, records
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kit19.curate import Items, find_contaminated
+
+ITEM = "겨울이 오기 전에 창문 틈을 막아 두어야 난방비를 아낄 수 있다고 한다."
+SHORT = "정말 재미있어요"
+WORDS = ["봄", "여름", "학교", "시장", "바다", "기차", "저녁", "이야기", "오래된", "걷다", "보았다"]
+korean = st.lists(st.sampled_from(WORDS), min_size=1, max_size=30).map(" ".join)
+RANK = {"equal": 0, "contained": 1, "near": 2}
+
+
+def evidence(text: str | None, known: Items) -> str | None:
+    found = find_contaminated(records([text]), ["text"], known)
+    assert found.height <= 1
+    return found["evidence"][0] if found.height else None
+
+
+def bare(text: str) -> str:
+    composed = unicodedata.normalize("NFKC", text).lower()
+    return "".join(one for one in composed if unicodedata.category(one)[0] in "LN")
+
+
+def grams(text: str) -> list[str]:
+    return [text[at : at + 3] for at in range(len(text) - 2)]
+
+
+class Naive:
+    """The rules with Python's own sets, every item against every text."""
+
+    def __init__(self, benchmark: list[str]) -> None:
+        self.items = {f"exam/test/{n}": bare(text) for n, text in enumerate(benchmark)}
+        self.texts = {text for text in self.items.values() if len(text) >= 15}
+        self.seen = Counter(gram for text in self.texts for gram in set(grams(text)))
+
+    def weight(self, some: set[str]) -> int:
+        rarity = [math.log((len(self.texts) + 1) / (self.seen[gram] + 1)) for gram in some]
+        return sum(max(1, round(1000 * one)) for one in rarity)
+
+    def overlap(self, text: str, item: str) -> float:
+        """The largest share of an item in two neighboring stretches as long as the item."""
+        wanted, there, width = set(grams(item)), grams(text), len(item)
+        held = [
+            wanted & set(there[start : start + 2 * width]) for start in range(0, len(text), width)
+        ]
+        return max((self.weight(some) for some in held), default=0) / self.weight(wanted)
+
+    def evidence(self, text: str) -> str | None:
+        mine = bare(text)
+        found = [(0, -1.0, f"equal {name}") for name, item in self.items.items() if item == mine]
+        for name, item in self.items.items():
+            if item in self.texts and (share := self.overlap(mine, item)) >= 0.5:
+                rule = "contained" if share >= 1 else "near"
+                found.append((RANK[rule], -share, f"{rule} {name}"))
+        return min(found)[2] if mine and found else None
+
+
+@given(st.lists(korean, max_size=6), st.lists(korean, min_size=1, max_size=6), st.randoms())
+@example([ITEM, SHORT], [SHORT, ITEM, f"{SHORT} {ITEM}"], random.Random(1))
+def test_what_is_found_is_what_plain_sets_find(
+    benchmark: list[str], texts: list[str], chance: random.Random
+) -> None:
+    mixed = [*texts]
+    for item in benchmark:  # leaks of all lengths, in the middle of other text
+        start, end = sorted((chance.randint(0, len(item)), chance.randint(0, len(item))))
+        mixed.append(f"{chance.choice(texts)} {item[start:end]} {chance.choice(texts)}")
+    found = find_contaminated(records(mixed), ["text"], items(*benchmark))
+    naive = Naive(benchmark)
+    expected = [(f"s/train/{n}", naive.evidence(text)) for n, text in enumerate(mixed)]
+    assert sorted(found.rows()) == sorted((name, why) for name, why in expected if why)
+
+
+def disguises(text: str) -> dict[str, str]:
+    wide = "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in text)
+    return {
+        "no blanks": text.replace(" ", ""),
+        "other blanks": text.replace(" ", "\u00a0\n\u3000 "),
+        "blanks inside words": " ".join(text),
+        "no marks": text.replace(".", "").replace("!", ""),
+        "other marks": f"“{text}”…♥ ^^",
+        "zero width": "\u200b".join(text),
+        "joiners and marks of order": "\u2060\u200e".join(text) + "\ufeff",
+        "decomposed": unicodedata.normalize("NFD", text),
+        "full width": wide,
+        "capitals": text.upper(),
+    }
+
+
+DISGUISES = sorted(disguises(""))
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("item", [ITEM, SHORT, "KTX를 타고 GTX-A로 3번 갈아탔다!"])
+def test_a_disguise_hides_nothing(item: str, disguise: str) -> None:
+    assert evidence(disguises(item)[disguise], items(item)) == "equal exam/test/0"
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("side", ["record", "benchmark"])
+def test_a_disguise_hides_nothing_inside_a_longer_text(disguise: str, side: str) -> None:
+    hidden = disguises(ITEM)[disguise]
+    inside, known = (hidden, ITEM) if side == "record" else (ITEM, hidden)
+    text = f"어제 뉴스에서 들었는데 {inside} 그래서 오늘 바로 샀다."
+    assert evidence(text, items(known)) == "contained exam/test/0"
+
+
+def test_a_short_item_matches_only_a_whole_text() -> None:
+    known = items(SHORT)
+    assert evidence("정말재미있어요!!", known) == "equal exam/test/0"
+    assert evidence("이 영화 정말 재미있어요", known) is None
+    assert evidence("정말 재미있어요. 두 번 봤어요.", known) is None
+
+
+def test_half_of_an_item_is_enough_and_less_is_not() -> None:
+    item = "가나다라마바사아자차카타파하거너더러머버서어"  # 22 characters, 20 grams of equal weight
+    known = items(item)
+    assert evidence(item[:13], known) == "near exam/test/0"  # 11 grams of 20
+    assert evidence(item[:12], known) == "near exam/test/0"  # 10
+    assert evidence(item[:11], known) is None  # 9
+    assert evidence(item[-12:], known) == "near exam/test/0"
+    assert evidence(f"{item[:7]} 그리고 {item[10:17]}", known) == "near exam/test/0"
+    assert evidence(f"{item[:7]} 그리고 {item[10:16]}", known) is None
+
+
+def test_pieces_that_lie_far_apart_are_no_item() -> None:
+    pieces = ITEM[:13], ITEM[13:25], ITEM[25:]
+    between = " 오늘은 날이 맑아서 빨래를 널고 산책을 다녀왔고 점심에는 국수를 먹었다. "
+    assert evidence(" ".join(pieces), items(ITEM)) == "equal exam/test/0"
+    assert evidence((between * 3).join(pieces), items(ITEM)) is None
+
+
+def test_an_item_is_found_wherever_it_stands() -> None:
+    other = "오늘은 날이 맑아서 빨래를 널고 산책을 다녀왔다. "
+    for before in range(60):
+        text = (other * 3)[:before] + ITEM + other
+        assert evidence(text, items(ITEM)) == "contained exam/test/0", before
+
+
+def test_what_many_items_share_is_no_evidence() -> None:
+    # Every item ends alike; the ending alone is nobody's.
+    ends = "라는 생각이 들었다고 한다."
+    known = items(*[f"{word} {word}에 대한 {word} {ends}" for word in WORDS])
+    assert evidence(f"어제는 그런 날이었다{ends}", known) is None
+
+
+def test_text_that_repeats_itself_counts_once() -> None:
+    item = "가나다라마바사아자차카타파하거너더러머버서어"
+    assert evidence(item[:5] * 40, items(item)) is None
+
+
+def test_equality_goes_before_containment() -> None:
+    longer = f"{ITEM} 아마 그럴 것이다."
+    known = items(ITEM, longer)
+    assert evidence(longer, known) == "equal exam/test/1"
+
+
+def test_nothing_is_nothing() -> None:
+    known = items(ITEM, "", "!!!", "\u200b")
+    for text in ("", None, "…", "\u200b\ufeff", "ㅤ"):
+        assert evidence(text, known) is None
+    assert find_contaminated(records([]), ["text"], known).is_empty()
+    assert evidence(ITEM, items()) is None
+
+
+def test_every_named_field_is_looked_at_and_no_other() -> None:
+    rows = pl.DataFrame(
+        {
+            "id": ["a", "b", "c"],
+            "one": [ITEM, "글", "글"],
+            "two": ["글", ITEM, "글"],
+            "x": [ITEM] * 3,
+        }
+    )
+    found = find_contaminated(rows, ["one", "two"], items(ITEM))
+    assert found.rows() == [("a", "equal exam/test/0"), ("b", "equal exam/test/0")]
