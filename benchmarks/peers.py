@@ -33,6 +33,7 @@ COLUMNS = [
     *("instruction", "input", "output", "label", "license"),
 ]
 GRAM, MIN_NEAR, COVERAGE, KEYS, SCALE = 3, 15, 0.5, 0.8, 1000
+SIMILAR, TOGETHER = 0.8, 0.75
 
 
 # ---- what holds the records ---------------------------------------------------------------------
@@ -269,14 +270,18 @@ class _SubsetBuild:
     def first_clean(
         self, table: Any, places: list[int], wanted: int, *, examine: bool
     ) -> list[int]:
-        if not examine:
-            return places[:wanted]
+        near = None
+        if self.plan.near_duplicates and not self.card.pairs:
+            first = [table[place] for place in places[: wanted + wanted // 50 + 16]]
+            near = _Near(self.card.identity, first)
         kept: list[int] = []
         for place in places:
             if len(kept) == wanted:
                 break
-            if self.is_clean(table[place]):
-                kept.append(place)
+            row = table[place]
+            if (examine and not self.is_clean(row)) or (near and near.seen(row)):
+                continue
+            kept.append(place)
         return kept
 
     def fits(self, template: Template, row: Row) -> bool:
@@ -388,6 +393,46 @@ class _Contamination:
             for window in bins | {place - 1 for place in bins if place}:
                 windows[window] += weights[gram]
         return any(weight >= COVERAGE * total for weight in windows.values())
+
+
+class _Near:
+    """Near duplicates of what was kept: prefix filtering over sets, rarest trigrams first."""
+
+    def __init__(self, fields: list[str], first: list[Row]) -> None:
+        self.fields = fields
+        # Any fixed order of grams finds the same pairs; a good one keeps the lists short.
+        self.rarity = Counter(gram for row in first for gram in _grams("\x1f".join(self.bare(row))))
+        self.kept: list[tuple[int, list[str]]] = []
+        self.by_gram: dict[str, list[int]] = defaultdict(list)
+
+    def bare(self, row: Row) -> list[str]:
+        return [_bare(row[name]) for name in self.fields]
+
+    def seen(self, row: Row) -> bool:
+        """Whether a kept record says almost the same; if none does, the record is kept."""
+        texts = self.bare(row)
+        grams = _grams("\x1f".join(texts))
+        rarest = sorted(grams, key=lambda gram: (self.rarity[gram], gram))
+        prefix = rarest[: len(grams) - math.ceil(TOGETHER * len(grams)) + 1]
+        candidates = {place for gram in prefix for place in self.by_gram[gram]}
+        for place in candidates:
+            size, others = self.kept[place]
+            alike = min(size, len(grams)) >= TOGETHER * max(size, len(grams))
+            if alike and all(map(_near, texts, others)):
+                return True
+        for gram in prefix:
+            self.by_gram[gram].append(len(self.kept))
+        self.kept.append((len(grams), texts))
+        return False
+
+
+def _near(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    if min(len(one), len(other)) < MIN_NEAR:
+        return False
+    mine, theirs = _grams(one), _grams(other)
+    return len(mine & theirs) >= SIMILAR * len(mine | theirs)
 
 
 _NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")

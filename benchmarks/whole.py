@@ -49,13 +49,20 @@ def kit19_way(
 def _examine_all() -> None:
     """Examine every live record before any is taken; what is then kept and dropped is the same."""
     assemble: Any = importlib.import_module("kit19.assemble")
-    usual = assemble._examiner
+    usual = assemble.examiner
 
-    def examiner(live: pl.DataFrame, *rest: Any) -> Callable[[pl.DataFrame], pl.DataFrame]:
-        found = usual(live, *rest)(live)
-        return lambda batch: found.join(batch.select("id"), on="id", how="semi")
+    def examiner(live: pl.DataFrame, card: Any, items: Any, *, near: bool) -> Any:
+        everything = usual(live, card, items, near=False)(live, live.clear())
+        nearly = usual(live, card, None, near=near)
 
-    assemble._examiner = examiner
+        def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+            found: pl.DataFrame = everything.join(batch.select("id"), on="id", how="semi")
+            clean = batch.join(found, on="id", how="anti", maintain_order="left")
+            return pl.concat([found, nearly(clean, kept)])
+
+        return examine
+
+    assemble.examiner = examiner
 
 
 def same_rows(ours: str, others: list[str]) -> Work:

@@ -20,6 +20,7 @@ Weights are integers, so that sums do not depend on the order in which threads a
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ COVERAGE = 0.5
 # are found by keys and none is missed.
 _KEYS = 0.8
 _SCALE = 1000
+_CHARACTERS = 1_000_000
 RULES = ("equal", "contained", "near")
 
 
@@ -213,17 +215,32 @@ def grams_of(texts: pl.Series) -> pl.DataFrame:
 
     Three code points of 21 bits fit into 63, so a gram is its own exact key.
     """
+    schema = {"place": pl.UInt32, "at": pl.UInt32, "gram": pl.UInt64}
+    # A million characters at a time: what numpy needs on the way is four times what comes out.
+    share = texts.str.len_chars().cum_sum().fill_null(0) // _CHARACTERS
+    starts = [0, *(share.diff() > 0).arg_true().to_list(), len(texts)] if len(texts) else [0, 0]
+    parts = [
+        _packed(texts[start:end], start)
+        for start, end in itertools.pairwise(starts)
+        if texts[start:end].str.len_chars().max()
+    ]
+    return pl.concat([pl.DataFrame(schema=schema), *parts])
+
+
+def _packed(texts: pl.Series, first_place: int) -> pl.DataFrame:
     codes = np.frombuffer("".join(texts.to_list()).encode("utf-32-le"), dtype="<u4")
     codes = codes.astype(np.uint64)
     lengths = texts.str.len_chars().to_numpy().astype(np.int64)
     counts = np.maximum(lengths - GRAM + 1, 0)
-    if not counts.sum():
-        return pl.DataFrame(schema={"place": pl.UInt32, "at": pl.UInt32, "gram": pl.UInt64})
     packed = (codes[:-2] << np.uint64(42)) | (codes[1:-1] << np.uint64(21)) | codes[2:]
     # Windows that run over the end of a text are left out.
     place = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
-    at = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    first = np.concatenate(([0], np.cumsum(lengths)[:-1]))
+    at = np.arange(counts.sum(), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
+    start = np.concatenate(([0], np.cumsum(lengths)[:-1]))
     return pl.DataFrame(
-        {"place": place, "at": at.astype(np.uint32), "gram": packed[first[place] + at]}
+        {
+            "place": place + np.uint32(first_place),
+            "at": at.astype(np.uint32),
+            "gram": packed[start[place] + at],
+        }
     )

@@ -18,6 +18,9 @@ SIMILAR = 0.8
 # Fields are compared one by one afterwards; together they may overlap a little less.
 _TOGETHER = 0.75
 _PREFIX_SHARE = 0.1
+_EVERY = 7
+_LARGE = 600  # trigrams from which a text is compared by a sample of them first
+_TOGETHER_SAMPLED = 0.5  # a sample of some 80 trigrams strays from the whole
 _SEPARATOR = "\x1f"
 
 
@@ -52,29 +55,44 @@ def find_near(batch: pl.DataFrame, kept: pl.DataFrame, fields: list[str]) -> pl.
 
 def _pairs(texts: pl.Series, first_new: int) -> pl.DataFrame:
     """Columns earlier, later (places): pairs that may be near; the later one is new."""
-    grams = grams_of(texts).select("place", "gram").unique()
+    grams = grams_of(texts).select("place", "gram")
+    # Of a large set every seventh gram tells enough, the same ones in every text. (Modulo 7 a packed
+    # gram is the sum of its three code points.)
+    sample = grams.filter(pl.col("gram") % _EVERY == 0).unique()
+    sizes = sample.group_by("place").agg(size=pl.len() * _EVERY)
+    # Two near sets are of nearly one size, so each pair stands whole in one of the two parts, which
+    # overlap by more than the estimate strays.
+    large = sizes.filter(pl.col("size") >= _LARGE)
+    too_large = sizes.filter(pl.col("size") > 2 * _LARGE)
+    found = [
+        _candidates(grams.join(too_large, on="place", how="anti").unique(), first_new, _TOGETHER),
+        _candidates(sample.join(large, on="place", how="semi"), first_new, _TOGETHER_SAMPLED),
+    ]
+    return pl.concat(found).unique()
+
+
+def _candidates(grams: pl.DataFrame, first_new: int, together: float) -> pl.DataFrame:
+    """Pairs of sets (columns place, gram) that overlap by ``together`` or nearly so."""
     sizes = grams.group_by("place").agg(size=pl.len())
     rarity = grams.group_by("gram").agg(rarity=pl.len()).filter(pl.col("rarity") > 1)
     common = grams.join(rarity, on="gram").join(sizes, on="place").sort("place", "rarity", "gram")
     # Two sets that overlap enough share one of this many of their rarest grams. Grams that stand in
     # one text alone come first in the order and can be shared with nobody.
-    enough = pl.col("size") - (_TOGETHER * pl.col("size")).ceil() + 1
+    enough = pl.col("size") - (together * pl.col("size")).ceil() + 1
     alone = pl.col("size") - pl.len().over("place")
     rank = alone + pl.int_range(pl.len(), dtype=pl.UInt32).over("place")
-    rarest = common.filter(rank < enough)
+    rarest = common.filter(rank < enough).lazy().select("gram", "size", earlier="place")
     return (
-        rarest.lazy()
-        .select("gram", "size", earlier="place")
-        .join(rarest.lazy().select("gram", "size", later="place"), on="gram", suffix="_later")
+        rarest.join(rarest.rename({"earlier": "later"}), on="gram", suffix="_later")
         .filter(pl.col("earlier") < pl.col("later"), pl.col("later") >= first_new)
         .filter(
             pl.min_horizontal("size", "size_later")
-            >= _TOGETHER * pl.max_horizontal("size", "size_later")
+            >= together * pl.max_horizontal("size", "size_later")
         )
         .group_by("earlier", "later")
         .agg(shared=pl.len(), size=pl.col("size").first())
         # Of long texts many share one rare gram by chance, and near ones share most of them.
-        .filter(pl.col("shared") >= _PREFIX_SHARE * (1 - _TOGETHER) * pl.col("size"))
+        .filter(pl.col("shared") >= _PREFIX_SHARE * (1 - together) * pl.col("size"))
         .select("earlier", "later")
         .collect()
     )
