@@ -21,8 +21,8 @@ _BOTH = re.compile(
 # 은/는 without its braces; with them it is a leftover of syntax.
 _EITHER = re.compile(r"(?<!\{)(?:은/는|는/은|이/가|가/이|을/를|를/을|와/과|과/와|으로/로|로/으로)")
 _TWICE = re.compile("은는|을를|를을|은은 |는는 |를를")
-# 이다 keeps its 이 behind any word (한글 맞춤법 제36항 lets it go, and asks nobody to); what reports
-# speech follows a closing quote in one form (“좋다”라고, “좋아요”라는: 인용격 조사).
+# 이다 keeps its 이 behind any word (표준국어대사전, 이다: it may go after a vowel, and need not); what
+# reports speech follows a closing quote in one form (“좋다”라고, “좋아요”라는: 인용격 조사).
 _INVARIANT = re.compile("이(?:다|며|고|지만)")
 _REPORTS = re.compile("라(?:고|는|며|면서|던|니)")
 
