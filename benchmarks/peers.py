@@ -2,9 +2,10 @@
 
 Plain Python parses (``str.split``, ``csv``, ``json``); then either ``datasets`` (``filter``, ``map``,
 ``select``, ``concatenate_datasets``) or plain lists hold the records; Jinja templates are compiled
-once; benchmark text is looked up in Python sets and dicts. Cards, recipes and templates are read as
-data through kit19's models, and particles come from ``kit19.korean.attach``. Nothing of kit19's
-reading, curating, mixing, rendering or writing is used, so equal rows are also an independent check.
+once; benchmark text and near duplicates are looked up in Python sets and dicts. Cards, recipes,
+templates and the patterns of personal data are read as data through kit19's models, and particles come
+from ``kit19.korean.attach``. Nothing of kit19's reading, curating, mixing, rendering or writing is
+used, so equal rows are also an independent check.
 
 Not done here, though kit19 does it: the ledger, evidence for what was dropped, the dataset card,
 digests of what is written.
@@ -27,6 +28,7 @@ from benchmarks.language import Render, Row, by_jinja, stable_hash
 from benchmarks.peer_read import read_subset, read_table
 from kit19.catalog import Catalog, Recipe, load_catalog
 from kit19.catalog.templates import Template
+from kit19.curate.personal import PATTERNS
 
 COLUMNS = [
     *("id", "task", "source", "subset", "upstream_split", "template"),
@@ -197,6 +199,9 @@ class _SubsetBuild:
             template.id: by_jinja(_texts(template), file.words, self.many)
             for template in self.templates
         }
+        listed = {*self.source.categories_of(self.card), "made_by"}
+        fields = (self.source.fields_of(self.card, table) for table in self.card.tables)
+        self.texts = set(chain.from_iterable(fields)) - listed
         self.used = {template.id: _fields_of(template) for template in self.templates}
         self.contaminated = contaminated
         self.dirty: set[str] = set()
@@ -295,7 +300,8 @@ class _SubsetBuild:
         start = f"{self.plan.seed}:template:{row['id']}|"
         fitting = [t.id for t in self.templates if self.fits(t, row)]
         chosen = min(fitting, key=lambda name: stable_hash(start + name))
-        instruction, given, output = self.renders[chosen](row)
+        shown = {name: _masked(text) if name in self.texts else text for name, text in row.items()}
+        instruction, given, output = self.renders[chosen](shown)
         return {
             "id": row["id"],
             "task": self.card.task,
@@ -393,6 +399,21 @@ class _Contamination:
             for window in bins | {place - 1 for place in bins if place}:
                 windows[window] += weights[gram]
         return any(weight >= COVERAGE * total for weight in windows.values())
+
+
+_MASKS = [
+    (kind, re.compile(pattern)) for kind, patterns in PATTERNS.items() for pattern in patterns
+]
+_WORTH_A_LOOK = re.compile("[0-9@]")
+
+
+def _masked(text: str | None) -> str | None:
+    if text is None or not _WORTH_A_LOOK.search(text):
+        return text
+    for kind, pattern in _MASKS:
+        for _ in range(2):
+            text = pattern.sub(rf"\g<b>[{kind}]\g<a>", text)
+    return text
 
 
 class _Near:

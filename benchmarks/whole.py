@@ -51,12 +51,12 @@ def _examine_all() -> None:
     assemble: Any = importlib.import_module("kit19.assemble")
     usual = assemble.examiner
 
-    def examiner(live: pl.DataFrame, card: Any, items: Any, *, near: bool) -> Any:
-        everything = usual(live, card, items, near=False)(live, live.clear())
-        nearly = usual(live, card, None, near=near)
+    def examiner(live: pl.DataFrame, card: Any, items: Any, *, near: bool, **rest: Any) -> Any:
+        everything = usual(live, card, items, near=False, **rest)(live, live.clear())
+        nearly = usual(live, card, None, near=near, **rest)
 
-        def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-            found: pl.DataFrame = everything.join(batch.select("id"), on="id", how="semi")
+        def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> Any:
+            found = everything.join(batch.select("id"), on="id", how="semi")
             clean = batch.join(found, on="id", how="anti", maintain_order="left")
             return pl.concat([found, nearly(clean, kept)])
 

@@ -8,12 +8,22 @@ from typing import Any
 import polars as pl
 
 from kit19.catalog import Recipe, Source, Subset
-from kit19.curate import PLACE, Items, examiner, find_empty, find_repeats, with_place
+from kit19.curate import (
+    PLACE,
+    Items,
+    examiner,
+    find_empty,
+    find_repeats,
+    mask_records,
+    with_place,
+)
 from kit19.ledger import REASONS, Ledger, Reason
 from kit19.mix import HeldOut, Taken, hold_out, no_drops, take, take_balanced
 from kit19.read import Records
 from kit19.render import TemplateSet, choose, find_unfit, render
 from kit19.rows import ROW_SCHEMA
+
+_MASKED = "#masked"
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,15 @@ class Use:
     source: Source
     card: Subset
     templates: TemplateSet
+
+    @property
+    def texts(self) -> list[str]:
+        """The fields that hold text, as against values that the card lists."""
+        listed = self.source.categories_of(self.card)
+        own = {
+            f: None for table in self.card.tables for f in self.source.fields_of(self.card, table)
+        }
+        return [name for name in own if name not in listed and name != "made_by"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +72,13 @@ def assemble(use: Use, records: Records, plan: Recipe, items: Items | None) -> A
         items: Benchmark text to keep out; None for no decontamination.
     """
     live, drops = _cheap_reasons(use, records, plan)
-    examine = examiner(live, use.card, items, near=plan.deduplicate and plan.near_duplicates)
+    examine = examiner(
+        live,
+        use.card,
+        items,
+        near=plan.deduplicate and plan.near_duplicates,
+        personal=use.texts if plan.personal_data == "drop" else None,
+    )
     balance = use.card.label if _balanced(use.card, plan) else None
     held = HeldOut(Taken(live.clear(), no_drops(), 0), no_drops(), live)
     if plan.validation and live.height:
@@ -123,7 +148,11 @@ def _rows(records: pl.DataFrame, use: Use, plan: Recipe, cap: int | None) -> pl.
     if cap:
         place = records.select("id", PLACE)
         chosen = chosen.join(place, on="id").sort("view", PLACE, "id").head(cap).drop(PLACE)
-    rendered = render(records, chosen, use.templates)
+    masked = pl.zeros(records.height, dtype=pl.UInt32, eager=True)
+    if plan.personal_data == "mask":
+        records, masked = mask_records(records, [n for n in use.texts if n in records.columns])
+    counted = records.with_columns(masked.alias(_MASKED))
+    rendered = render(counted, chosen, use.templates)
     label = pl.col(use.card.label) if use.card.label else pl.lit(None)
     return rendered.select(
         "id",
@@ -137,7 +166,7 @@ def _rows(records: pl.DataFrame, use: Use, plan: Recipe, cap: int | None) -> pl.
         upstream_split="split",
         label=label.cast(pl.String),
         license=pl.lit(use.source.license.spdx),
-        masked=pl.lit(0, dtype=pl.UInt32),
+        masked=pl.col(_MASKED),
     ).select(ROW_SCHEMA.names())
 
 

@@ -16,6 +16,7 @@ Reason = Literal[
     "duplicate",
     "validation_overlap",
     "contaminated",
+    "personal_data",
     "near_duplicate",
 ]
 """Why a record is not in a build, in the order in which reasons apply; the first wins."""
@@ -31,6 +32,7 @@ MEANING: Mapping[Reason, str] = {
     "duplicate": "the same record stands earlier in the hash order, and stays there",
     "validation_overlap": "it shares a group with a validation record",
     "contaminated": "it, or for a pair something in its groups, holds text of a benchmark item",
+    "personal_data": "it holds a telephone, e-mail, registration or account number",
     "near_duplicate": "it says almost what a kept record says",
 }
 

@@ -47,6 +47,11 @@ class Recipe(Card):
         default=True, description="drop records nearly equal to a kept one as well"
     )
     decontaminate: bool = Field(default=True, description="drop records that hold benchmark text")
+    personal_data: Literal["mask", "keep", "drop"] = Field(
+        default="mask",
+        description="telephone, e-mail, registration and account numbers in text: masked by kind, "
+        "left as they are, or the whole record dropped",
+    )
     license: LicensePolicy = Field(
         default="any",
         description="leave out subsets whose license forbids this use, or is unclear about it",

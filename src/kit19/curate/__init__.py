@@ -3,6 +3,7 @@
 from kit19.curate.contamination import Items, bare, find_contaminated, find_items, prepare
 from kit19.curate.examine import examiner
 from kit19.curate.near import find_near
+from kit19.curate.personal import mask_records
 from kit19.curate.reasons import PLACE, find_empty, find_repeats, with_place
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "find_items",
     "find_near",
     "find_repeats",
+    "mask_records",
     "prepare",
     "with_place",
 ]

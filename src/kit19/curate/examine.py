@@ -9,12 +9,18 @@ import polars as pl
 from kit19.catalog.source import Subset
 from kit19.curate.contamination import Items, find_contaminated
 from kit19.curate.near import find_near
+from kit19.curate.personal import find_personal
 
 Find = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 def examiner(
-    live: pl.DataFrame, card: Subset, items: Items | None, *, near: bool
+    live: pl.DataFrame,
+    card: Subset,
+    items: Items | None,
+    *,
+    near: bool,
+    personal: list[str] | None = None,
 ) -> Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]:
     """What examines a batch of candidates of one subset.
 
@@ -24,17 +30,21 @@ def examiner(
         items: Benchmark text to keep out; None for no decontamination.
         near: Whether near duplicates go. Derived pairs are combinations of the same texts by their
             nature, so among them nothing counts as near.
+        personal: Fields in which personal data makes a record go; None for none.
 
     Returns:
         A function of candidates (in order) and of the records kept before them, giving columns id,
-        reason, evidence of those to drop; a record has one reason, contamination first.
+        reason, evidence of those to drop; a record has one reason, the first of ``REASONS``.
     """
     contaminated = _finder(live, card, items)
 
     def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
         hits = [_because("contaminated", contaminated(batch))]
-        if near and not card.pairs:
+        if personal:
             clean = batch.join(hits[0], on="id", how="anti", maintain_order="left")
+            hits.append(_because("personal_data", find_personal(clean, personal)))
+        if near and not card.pairs:
+            clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
             hits.append(_because("near_duplicate", find_near(clean, kept, card.identity)))
         return pl.concat(hits)
 
