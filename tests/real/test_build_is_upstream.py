@@ -134,11 +134,12 @@ def test_every_rows_label_is_upstreams(either: Build) -> None:
 
 def test_every_rows_text_is_its_template_with_upstreams_text_in_it(either: Build) -> None:
     wrong = [
-        (row["id"], row["template"], texts)
+        row["id"]
         for row, record in either.pairs()
-        if (texts := templates(row["subset"]).wrong(row["template"], record, row))
+        if templates(row["subset"]).wrong(row["template"], record, row)
     ]
-    assert wrong == []
+    # Only where personal data was masked does a row say something else, and then it says so.
+    assert wrong == [row["id"] for row, _ in either.pairs() if row["masked"]]
 
 
 def test_every_template_shows_some_text_of_the_record(either: Build) -> None:
