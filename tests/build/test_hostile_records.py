@@ -16,7 +16,7 @@ GOOD = Path(__file__).parents[1] / "bad_cards" / "good"
 HOSTILE = {
     "braces": "{label} {label.ko} {은/는} {{text}} }{ {",
     "html": "<b>굵게</b> &lt;tag&gt; <script>alert(1)</script> <!-- 주석 -->",
-    "markdown": "---\n".strip() + " # 제목 | 표 | `코드` ```` **굵게** [링크](x)",
+    "markdown": "--- # 제목 | 표 | `코드` ```` **굵게** [링크](x)",
     "control": "벨\x07 널\x00 이스케이프\x1b[31m 지움\x7f 구분\x1f\x1e\x1d\x1c 줄\x85\u2028\u2029끝",
     "quotes": '"겹" \'홑\' “둥근” \\" \\n \\u0041',
     "decomposed": "\u1112\u1161\u11ab\u1100\u1173\u11af 풀어쓴 글",
@@ -58,7 +58,7 @@ def test_the_text_stands_in_the_row_as_it_was(out: Path) -> None:
 def test_exports_hold_it_too(out: Path) -> None:
     rows = rows_of(out, "train").to_dicts()
     # Split at line feeds alone: U+2028 and its like may stand in a JSON string as they are.
-    text = (out / "exports" / "alpaca-train.jsonl").read_text(encoding="utf-8", newline="")
+    text = (out / "exports" / "alpaca-train.jsonl").read_bytes().decode("utf-8")
     lines = text.removesuffix("\n").split("\n")
     assert [json.loads(line)["input"] for line in lines] == [row["input"] for row in rows]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.mix import HeldOut, hold_out
+from kit19.mix import Examine, HeldOut, hold_out
 
 Row = tuple[int, int, str, bool]
 """Group, second group (of a pair), label, whether the examination drops it."""
@@ -40,13 +39,11 @@ def frame(some: list[Row], *, pairs: bool) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def examiner(some: list[Row]) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    hits = [f"s/train/{n}" for n, row in enumerate(some) if row[3]]
-    table = pl.DataFrame({"id": hits, "evidence": ["x"] * len(hits)}, schema_overrides=_TEXT)
-    return lambda batch: table.join(batch, on="id", how="semi")
-
-
-_TEXT = {"id": pl.String, "evidence": pl.String}
+def examiner(some: list[Row]) -> Examine:
+    hits = [(f"s/train/{n}", "contaminated", "x") for n, row in enumerate(some) if row[3]]
+    schema = dict.fromkeys(("id", "reason", "evidence"), pl.String)
+    table = pl.DataFrame(hits, schema=schema, orient="row")
+    return lambda batch, _kept: table.join(batch, on="id", how="semi")
 
 
 def groups_of(records: pl.DataFrame) -> set[str]:

@@ -2,101 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.mix import Taken, quotas, take, take_balanced
+from kit19.mix import Examine, Taken, quotas, take, take_balanced
 
-Hits = dict[str, str]
-hit_patterns = st.lists(st.booleans(), max_size=200)
-labeled = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.booleans()), max_size=120)
+Candidate = tuple[str, int, bool]
+"""Label, what it says (a later one that says the same is too near), whether it is contaminated."""
+
+candidates = st.lists(
+    st.tuples(st.sampled_from("abc"), st.integers(0, 40), st.booleans()), max_size=150
+)
+all_apart = st.lists(st.booleans(), max_size=200).map(
+    lambda hits: [("a", n, hit) for n, hit in enumerate(hits)]
+)
 caps = st.one_of(st.none(), st.integers(0, 220))
+SCHEMA = {"id": pl.String, "label": pl.String, "says": pl.Int64, "hit": pl.Boolean}
+DROPS = dict.fromkeys(("id", "reason", "evidence"), pl.String)
 
 
-def candidates(count: int, labels: list[str] | None = None) -> pl.DataFrame:
-    ids = [f"s/train/{n}" for n in range(count)]
-    columns = {"id": ids, "label": labels or ["a"] * count}
-    return pl.DataFrame(columns, schema={"id": pl.String, "label": pl.String})
+def frame(some: list[Candidate]) -> pl.DataFrame:
+    rows = [(f"s/train/{n}", *rest) for n, rest in enumerate(some)]
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def examiner(hits: Hits) -> tuple[Callable[[pl.DataFrame], pl.DataFrame], list[str]]:
-    """An examination that knows its hits, and notes what it was shown."""
+def one_by_one(
+    batch: list[tuple[str, int, bool]], kept: dict[int, str]
+) -> list[tuple[str, str, str]]:
+    """The drops of a batch (id, what it says, hit), with what was kept before it."""
+    drops = []
+    for name, says, hit in batch:
+        if hit:
+            drops.append((name, "contaminated", "x"))
+        elif says in kept:
+            drops.append((name, "near_duplicate", kept[says]))
+        else:
+            kept[says] = name
+    return drops
+
+
+def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    known = {says: name for name, says in kept.select("id", "says").iter_rows()}
+    drops = one_by_one(batch.select("id", "says", "hit").rows(), known)
+    # In no particular order, as the real one makes no promise.
+    return pl.DataFrame(drops[::-1], schema=DROPS, orient="row")
+
+
+def watched() -> tuple[Examine, list[str]]:
+    """An examination that notes what it was shown."""
     shown: list[str] = []
-    table = pl.DataFrame(list(hits.items()), ["id", "evidence"], orient="row")
-    table = table.cast({"id": pl.String, "evidence": pl.String})
 
-    def examine(batch: pl.DataFrame) -> pl.DataFrame:
+    def watching(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
         shown.extend(batch["id"])
-        # In no particular order, as the real one makes no promise.
-        return table.join(batch, on="id", how="semi").sample(fraction=1, shuffle=True, seed=1)
+        return examine(batch, kept)
 
-    return examine, shown
+    return watching, shown
 
 
 def by_examining_everything(
-    ids: list[str], hits: Hits, wanted: int | None
-) -> tuple[list[str], list[tuple[str, str]], int]:
-    """Kept, dropped with evidence, surplus."""
-    clean = [name for name in ids if name not in hits]
+    rows: pl.DataFrame, wanted: int | None
+) -> tuple[list[str], list[tuple[str, str, str]], int]:
+    """Kept, dropped, surplus."""
+    ids = rows["id"].to_list()
+    drops = one_by_one(rows.select("id", "says", "hit").rows(), {})
+    gone = {name for name, *_ in drops}
+    clean = [name for name in ids if name not in gone]
     kept = clean if wanted is None else clean[:wanted]
     enough = wanted is not None and len(kept) == wanted
     end = (ids.index(kept[-1]) + 1 if kept else 0) if enough else len(ids)
-    return kept, [(name, hits[name]) for name in ids[:end] if name in hits], len(ids) - end
+    before_end = set(ids[:end])
+    return kept, [drop for drop in drops if drop[0] in before_end], len(ids) - end
 
 
-def told(taken: Taken) -> tuple[list[str], list[tuple[str, str]], int]:
+def told(taken: Taken) -> tuple[list[str], list[tuple[str, ...]], int]:
     return taken.kept["id"].to_list(), taken.dropped.rows(), taken.surplus
 
 
-@given(hit_patterns, caps)
-@example([True] * 60, 5)
-@example([True] * 30 + [False] * 30, 5)
-@example([False, True] * 50, 50)
-@example([False] * 5 + [True] * 5, 5)
-@example([False] * 5, 5)
+@given(st.one_of(all_apart, candidates), caps)
+@example([("a", n, True) for n in range(60)], 5)
+@example([("a", n, n < 30) for n in range(60)], 5)
+@example([("a", n, n % 2 == 1) for n in range(100)], 50)
+@example([("a", n, n >= 5) for n in range(10)], 5)
+@example([("a", n // 30, False) for n in range(90)], 3)
+@example([("a", 0, False)] * 5, 5)
 @example([], 5)
 def test_taking_is_examining_everything_and_cutting(
-    pattern: list[bool], wanted: int | None
+    some: list[Candidate], wanted: int | None
 ) -> None:
-    ordered = candidates(len(pattern))
-    hits = {f"s/train/{n}": f"equal item/{n}" for n, hit in enumerate(pattern) if hit}
-    examine, _ = examiner(hits)
-    expected = by_examining_everything(ordered["id"].to_list(), hits, wanted)
-    assert told(take(ordered, wanted, examine)) == expected
+    rows = frame(some)
+    assert told(take(rows, wanted, examine)) == by_examining_everything(rows, wanted)
 
 
 @given(st.integers(0, 100), st.integers(1, 100))
 def test_only_a_prefix_is_examined_and_nothing_twice(wanted: int, factor: int) -> None:
-    examine, shown = examiner({})
-    take(candidates(wanted * factor + 500), wanted, examine)
+    watching, shown = watched()
+    take(frame([("a", n, False) for n in range(wanted * factor + 500)]), wanted, watching)
     assert len(shown) == len(set(shown)) <= wanted + wanted // 50 + 16
 
 
-def test_kept_records_stay_as_they_were() -> None:
-    ordered = candidates(40).with_columns(text=pl.lit("글"))
-    kept = take(ordered, 7, examiner({"s/train/2": "x"})[0]).kept
-    assert kept.equals(ordered.filter(pl.col("id") != "s/train/2").head(7))
-
-
-@given(labeled, caps)
-@example([("a", True)] * 40 + [("b", False)] * 40, 40)
-@example([("a", False), ("b", True), ("c", False)] * 20, None)
-def test_classes_are_taken_as_equally_as_clean_records_allow(
-    rows: list[tuple[str, bool]], wanted: int | None
+@given(candidates, candidates, st.integers(0, 60))
+def test_what_was_kept_elsewhere_is_known(
+    held: list[Candidate], some: list[Candidate], wanted: int
 ) -> None:
-    ordered = candidates(len(rows), [label for label, _ in rows])
-    hits = {f"s/train/{n}": "x" for n, (_, hit) in enumerate(rows) if hit}
-    ids = {label: ordered.filter(label=label)["id"].to_list() for label in set(ordered["label"])}
-    clean = {label: sum(name not in hits for name in names) for label, names in ids.items()}
+    before = frame(held).with_columns(id="held/" + pl.col("id"))
+    said = set(before["says"])
+    taken = take(frame(some), wanted, examine, before)
+    assert not said & set(taken.kept["says"])
+    assert not set(taken.kept["id"]) & set(before["id"])
+    assert taken.kept.height + taken.dropped.height + taken.surplus == len(some)
+
+
+def test_kept_records_stay_as_they_were() -> None:
+    rows = frame([("a", n, n == 2) for n in range(40)])
+    assert take(rows, 7, examine).kept.equals(rows.filter(~pl.col("hit")).head(7))
+
+
+@given(st.one_of(all_apart, candidates), caps)
+@example([("a", n, True) for n in range(40)] + [("b", n, False) for n in range(40, 80)], 40)
+@example([("abc"[n % 3], n, n % 3 == 1) for n in range(60)], None)
+def test_classes_are_taken_as_equally_as_clean_records_allow(
+    some: list[Candidate], wanted: int | None
+) -> None:
+    rows = frame(some)
+    parts = {label: rows.filter(label=label) for label in sorted(set(rows["label"]))}
+    clean = {label: len(by_examining_everything(p, None)[0]) for label, p in parts.items()}
     shares = quotas(clean, wanted)
-    expected = [by_examining_everything(ids[label], hits, shares[label]) for label in sorted(ids)]
-    taken = take_balanced(ordered, "label", wanted, examiner(hits)[0])
-    kept, dropped, surplus = told(taken)
-    assert kept == [name for part in expected for name in part[0]]
-    assert len(kept) + len(dropped) + surplus == len(rows)
-    # A class that is examined to its end counts all of its hits, so no more than those are lost.
-    assert {name for name, _ in dropped} >= {name for part in expected for name, _ in part[1]}
-    assert {name for name, _ in dropped} <= set(hits)
+    expected = {label: by_examining_everything(p, shares[label]) for label, p in parts.items()}
+    kept, dropped, surplus = told(take_balanced(rows, "label", wanted, examine))
+    assert kept == [name for part in expected.values() for name in part[0]]
+    assert len(kept) + len(dropped) + surplus == len(some)
+    # A class that is examined to its end counts all of its drops, so more than those may be told.
+    everything = {d[0] for p in parts.values() for d in by_examining_everything(p, None)[1]}
+    assert {d[0] for part in expected.values() for d in part[1]} <= {d[0] for d in dropped}
+    assert {d[0] for d in dropped} <= everything

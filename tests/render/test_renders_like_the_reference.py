@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from reference import TEXTS, Record, Reference, load_reference
 
+from kit19 import build
 from kit19.catalog import load_catalog
 from kit19.fetch import find_files
 from kit19.read import read_subset
@@ -78,12 +79,11 @@ def test_the_templates_that_may_be_chosen_are_those_that_fit(subset: str, sample
     assert unfit == set(records["id"]) - {name for name, _ in expected}
 
 
-def test_every_row_of_the_sample_build_is_what_the_reference_makes(
-    sample_build: Path, sample_dir: Path
-) -> None:
-    rows = pl.concat(
-        [pl.read_parquet(path) for path in sorted((sample_build / "data").glob("*.parquet"))]
-    )
+def test_every_row_of_a_build_is_what_the_reference_makes(tmp_path: Path, sample_dir: Path) -> None:
+    # Masking changes texts between the record and the row, and has tests of its own.
+    build("sample", tmp_path / "out", changes={"personal_data": "keep"})
+    paths = sorted((tmp_path / "out" / "data").glob("*.parquet"))
+    rows = pl.concat([pl.read_parquet(path) for path in paths])
     seen = 0
     for (subset,), part in rows.partition_by("subset", as_dict=True).items():
         reference = reference_of(str(subset))
