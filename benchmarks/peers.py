@@ -387,7 +387,8 @@ class _Contamination:
             for item, weight in self.keys[gram]:
                 held[item] += weight
         return any(
-            weight >= (COVERAGE + KEYS - 1) * self.items[item][1] and self._near(item, places)
+            weight >= (COVERAGE + KEYS - 1 - 1e-9) * self.items[item][1]
+            and self._near(item, places)
             for item, weight in held.items()
         )
 

@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kit19.auditing import Audit, audit
     from kit19.building import Options, build
     from kit19.catalog import Catalog, Recipe, Source, load_catalog
     from kit19.diffing import Diff, diff
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from kit19.write import verify
 
 _HOMES = {
+    "kit19.auditing": ["Audit", "audit"],
     "kit19.building": ["Options", "build"],
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
     "kit19.diffing": ["Diff", "diff"],
@@ -61,6 +63,7 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Audit",
     "Catalog",
     "CatalogError",
     "Diff",
@@ -83,6 +86,7 @@ __all__ = [
     "Source",
     "UnknownNameError",
     "VerifyError",
+    "audit",
     "build",
     "diff",
     "explain",

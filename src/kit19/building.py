@@ -91,6 +91,10 @@ def build(
         _in_order([part.validation for part in built.values()], plan),
         pl.concat([part.dropped for part in built.values()]),
     )
+    if not tables.train.height:
+        what = "keeps no row: everything was dropped"
+        fix = "see `kit19 build --help` for what may be changed: --exclude, --set, other files"
+        raise FilesError(Problem(what, f"recipe {plan.id}", fix))
     manifest = write_build(Path(out), tables, _describe(catalog, plan, files, built), catalog)
     on_step("done", len(files.used) + 1, len(files.used) + 1)
     return manifest

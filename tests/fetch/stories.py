@@ -58,12 +58,16 @@ def draw(seed: int) -> tuple[str, list[Fault]]:
     kinds = sorted(KINDS)
     # Every kind comes first in some story; what follows is chance.
     drawn = [kinds[seed // len(PLACES) % len(kinds)], *rng.choices(kinds, k=rng.randrange(0, 5))]
+    if rng.random() < 0.35:
+        drawn.insert(0, "cut")  # so that there is something to go on from, and to be led astray by
     faults = []
     for kind in drawn:
         say = rng.choice(SAYINGS.get(kind, ("",)))
         if kind in ("429", "503") and rng.random() < 0.3:
             say = soon(rng.choice((-5, 0.01, 3600)))
-        faults.append(Fault(kind, round(rng.choice((rng.random(), rng.random(), 0, 1)), 3), say))
+        faults.append(
+            Fault(kind, round(rng.choice((*(rng.random() for _ in range(4)), 0, 1)), 3), say)
+        )
     return source, faults
 
 

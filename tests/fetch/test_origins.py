@@ -74,6 +74,11 @@ def _derived(where: str, repo: str, commit: str, rows: str, folder: Path) -> Ite
         for path in _expanded(assets[1]):
             yield f"https://github.com/{repo}/releases/download/{tag}/{path}"
         return
+    yield from _raw(where, repo, commit, folder)
+
+
+def _raw(where: str, repo: str, commit: str, folder: Path) -> Iterator[str]:
+    """Addresses of files in a repository."""
     for part in where.split("; "):
         other = re.search(r"github:(\S+) `[^`]+` @([0-9a-f]{12})", part)
         owner, at = other.groups() if other else (repo, commit)

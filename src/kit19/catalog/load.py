@@ -89,7 +89,9 @@ class Catalog:
             CatalogError: It is not valid.
         """
         data, lines, where = self._recipe_data(name, ())
-        data.pop("extends", None)
+        if "extends" in (changes or {}):
+            what = "extends cannot be changed here"
+            raise CatalogError(Problem(what, "--set extends", "write a recipe of your own"))
         for key, value in (changes or {}).items():
             data[key] = value
         recipe = fit_model(data, lines, where, Recipe, changed=changes or ())
@@ -100,7 +102,7 @@ class Catalog:
             raise CatalogError(Problem("no subset is left", where, "exclude fewer"))
         if len(set(left)) != len(left):
             raise CatalogError(Problem("a subset is named twice", where))
-        return recipe.model_copy(update={"subsets": left, "exclude": []})
+        return recipe.model_copy(update={"subsets": left, "exclude": [], "extends": None})
 
     def _recipe_data(self, name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], Lines, str]:
         if name.endswith((".yaml", ".yml")):
@@ -108,7 +110,9 @@ class Catalog:
         else:
             known = self.recipe_names()
             if name not in known:
-                fix = f"{nearest(name, known)} A file of yours must end in .yaml"
+                hint = nearest(name, known)
+                stop = "" if hint.endswith("?") else "."
+                fix = f"{hint}{stop} A file of yours must end in .yaml"
                 raise UnknownNameError(Problem(f"there is no recipe {name!r}", fix=fix))
             path = self.root / "recipes" / f"{name}.yaml"
         if name in seen:

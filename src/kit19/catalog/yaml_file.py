@@ -25,6 +25,8 @@ Lines = dict[tuple[str | int, ...], int]
 _MAX_BYTES = 2_000_000  # our largest card is a hundredth of this
 _INT = re.compile(r"-?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?")
+_MOST_NESTED = 50
+_INDENT = re.compile(r"^ {50}", re.MULTILINE)
 _REFERENCE_SIGNS = frozenset("&*!")  # without one of them no anchor, alias or tag can be
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
@@ -105,9 +107,15 @@ def fit_model(
 
 
 def _refuse_references(text: str, path: str) -> None:
-    if not _REFERENCE_SIGNS.intersection(text):
+    nested = text.count("[") + text.count("{") + len(_INDENT.findall(text)) > _MOST_NESTED
+    if not nested and not _REFERENCE_SIGNS.intersection(text):
         return
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_NESTED:
+            raise CatalogError(Problem(f"is nested more than {_MOST_NESTED} deep", path))
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise CatalogError(

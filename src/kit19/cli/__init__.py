@@ -27,6 +27,7 @@ _COMMANDS = {
     "build": "build",
     "verify": "build",
     "explain": "look",
+    "audit": "audit",
     "diff": "look",
     "stats": "look",
     "push": "push",
@@ -58,7 +59,7 @@ Examples:
   kit19 explain out/kit19 nsmc/train/9976970        why a record is there, or is not
 """,
 )
-@click.version_option(package_name="kit19")
+@click.version_option(package_name="kit19", prog_name="kit19")
 def cli() -> None:
     """kit19, the Korean Instruction Toolkit.
 

@@ -38,6 +38,7 @@ COVERAGE = 0.5
 # covers COVERAGE of the item covers at least COVERAGE + _KEYS - 1 of it by keys alone, so candidates
 # are found by keys and none is missed.
 _KEYS = 0.8
+_BY_KEYS = COVERAGE + _KEYS - 1 - 1e-9  # exactly half of an item is enough, whatever floats say
 _SCALE = 1000
 _CHARACTERS = 1_000_000
 RULES = ("equal", "contained", "near")
@@ -171,7 +172,7 @@ def _near(plain: pl.Series, items: Items) -> pl.DataFrame:
         .group_by("place", "text")
         .agg(held=pl.col("weight").sum())
         .join(items.texts.lazy(), on="text")
-        .filter(pl.col("held") >= (COVERAGE + _KEYS - 1) * pl.col("total"))
+        .filter(pl.col("held") >= _BY_KEYS * pl.col("total"))
         .select("place", "text", "length", "total")
         .collect()
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from kit19.curate.contamination import MIN_NEAR, bare, grams_of
+from kit19.curate.contamination import GRAM, MIN_NEAR, bare, grams_of
 
 SIMILAR = 0.8
 # Fields are compared one by one afterwards; together they may overlap a little less.
@@ -68,7 +68,12 @@ def _pairs(texts: pl.Series, first_new: int) -> pl.DataFrame:
         _candidates(grams.join(too_large, on="place", how="anti").unique(), first_new, _TOGETHER),
         _candidates(sample.join(large, on="place", how="semi"), first_new, _TOGETHER_SAMPLED),
     ]
-    return pl.concat(found).unique()
+    # A text of one or two characters has no trigram: it is near to its equals alone.
+    tiny = texts.str.len_chars() < GRAM
+    numbered = pl.DataFrame({"text": texts}).with_row_index("earlier").filter(tiny)
+    equal = numbered.join(numbered.rename({"earlier": "later"}), on="text")
+    new = (pl.col("earlier") < pl.col("later")) & (pl.col("later") >= first_new)
+    return pl.concat([*found, equal.filter(new).select("earlier", "later")]).unique()
 
 
 def _candidates(grams: pl.DataFrame, first_new: int, together: float) -> pl.DataFrame:

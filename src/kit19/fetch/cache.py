@@ -97,16 +97,13 @@ class Cache:
         """Let a blob stand under a name in a data folder, in one step."""
         place.parent.mkdir(parents=True, exist_ok=True)
         mark = f".{place.name}.kit19-new-"
-        for old in place.parent.iterdir():
-            # Left by a process that was killed while it copied.
-            if old.name.startswith(mark) and old.stat().st_ctime < time.time() - _DAY:
-                old.unlink(missing_ok=True)
         temporary = place.with_name(f"{mark}{uuid.uuid4().hex[:12]}")
         try:
             try:
                 os.link(blob, temporary)
-            except OSError:
-                shutil.copyfile(blob, temporary)  # another file system, or one without hard links
+            except OSError:  # another file system, or one without hard links
+                _sweep(place.parent, mark)
+                shutil.copyfile(blob, temporary)
             temporary.replace(place)
         except OSError:
             temporary.unlink(missing_ok=True)
@@ -164,6 +161,13 @@ class Cache:
 
 def _key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _sweep(folder: Path, mark: str) -> None:
+    """Remove what a process left that was killed while it copied, a day ago or more."""
+    for old in folder.iterdir():
+        if old.name.startswith(mark) and old.stat().st_ctime < time.time() - _DAY:
+            old.unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> int:

@@ -24,12 +24,13 @@ def quotas(available: Mapping[str, int], cap: int | None) -> dict[str, int]:
         return dict.fromkeys(available, least)
     taken = dict.fromkeys(available, 0)
     left = cap
-    open_classes = sorted(available)
+    open_classes = [name for name in sorted(available) if available[name]]
     while left and open_classes:
-        share, extra = divmod(left, len(open_classes))
-        for index, name in enumerate(open_classes):
-            wanted = share + (index < extra)
-            more = min(wanted, available[name] - taken[name])
+        share = left // len(open_classes)
+        if not share:
+            open_classes, share = open_classes[:left], 1
+        for name in open_classes:
+            more = min(share, available[name] - taken[name])
             taken[name] += more
             left -= more
         open_classes = [name for name in open_classes if taken[name] < available[name]]

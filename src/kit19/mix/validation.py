@@ -54,16 +54,18 @@ def hold_out(
             if label
             else take(inside, wanted, examine)
         )
-        whole = edge >= ranked[_RANK].max()  # type: ignore[operator]
+        whole = edge >= ranked[_LAST].max()  # type: ignore[operator]
         if taken.kept.height >= wanted or whole:
             break
         target += wanted - taken.kept.height
-    # Surplus cannot occur on this side: what is not held out overlaps with what is.
+    sides = [name for name in ("group", "partner") if name in records.columns]
+    held = pl.concat([taken.kept.select(group=name) for name in sides]).unique()
     gone = pl.concat([taken.kept.select("id"), taken.dropped.select("id")])
-    touched = ranked.filter(pl.col(_RANK) <= edge).join(gone, on="id", how="anti")
-    overlap = touched.select("id", evidence="group")
-    rest = ranked.filter(pl.col(_RANK) > edge).drop(_RANK, _LAST)
-    return HeldOut(Taken(taken.kept, taken.dropped, 0), overlap, rest)
+    left = records.join(gone, on="id", how="anti", maintain_order="left")
+    touching = [left.join(held, left_on=name, right_on="group", how="semi") for name in sides]
+    overlap = pl.concat([part.select("id", evidence="group") for part in touching]).unique("id")
+    rest = left.join(overlap, on="id", how="anti", maintain_order="left")
+    return HeldOut(Taken(taken.kept, taken.dropped, 0), overlap.sort("id"), rest)
 
 
 def _rank_groups(records: pl.DataFrame, seed: int) -> pl.DataFrame:

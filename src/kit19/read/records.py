@@ -18,7 +18,7 @@ from kit19.fetch.files import Found
 from kit19.read.decode import DECODERS
 from kit19.read.derive import MANY, derive
 from kit19.read.pairs import derive_pairs
-from kit19.read.rows import LINE, ROW, Quarantined, Rows
+from kit19.read.rows import LINE, ROW, Quarantined, Rows, refuse_if_nothing
 from kit19.read.table import read_file, read_rows
 
 _KEY = "#id"
@@ -89,6 +89,7 @@ def read_subset(name: str, source: Source, subset: Subset, files: list[Found]) -
         rows = _with_twin(read_rows(found, table), found, table, files)
         total += rows.total
         frame, wrong = _to_records(rows, table, found)
+        refuse_if_nothing(Rows(frame, [*rows.quarantined, *wrong]), str(found.path))
         bad += [_bad_row(name, found, row) for row in [*rows.quarantined, *wrong]]
         if subset.pairs:
             frame = derive_pairs(frame, subset.pairs, key=_KEY, prefix=f"{name}/{found.split}/")

@@ -66,8 +66,8 @@ def load_templates(catalog: Catalog, subset: str) -> TemplateSet:
     Raises:
         CatalogError: Every mistake found, with file, line, template and reason.
     """
-    file, lines = catalog.templates(subset)
     source, spec = catalog.subset(subset)
+    file, lines = catalog.templates(subset)
     where = str(catalog.template_path(subset))
     return check_templates(file, lines, where, source, spec)
 
@@ -196,7 +196,8 @@ class _Checker:
 
 def _squeezed(pieces: list[Piece]) -> tuple[object, ...]:
     """Pieces without what does not tell two templates apart: spacing and punctuation."""
-    return tuple(
+    parts = (
         "".join(filter(str.isalnum, piece.text)) if isinstance(piece, Literal) else piece
         for piece in pieces
     )
+    return tuple(part for part in parts if part)

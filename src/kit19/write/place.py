@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from polars.exceptions import PolarsError
 
 from kit19.errors import OutputError, Problem
 
@@ -49,7 +51,7 @@ def replacing(folder: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
                 _swap(temporary, folder)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
+    except (OSError, PolarsError) as error:
         raise OutputError(_explain(error, folder)) from None
 
 
@@ -110,9 +112,14 @@ def _sync(folder: Path) -> None:
                 os.fsync(stream.fileno())
 
 
-def _explain(error: OSError, folder: Path) -> Problem:
-    if error.errno == errno.ENOSPC:
+def _explain(error: Exception, folder: Path) -> Problem:
+    # polars tells the system's number in its message alone.
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+    if number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return Problem("the disk is full", str(folder), "free some space, or use another --out")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Problem(f"cannot be written: {error.strerror}", str(folder), "use another --out")
-    return Problem(f"cannot be written: {error}", str(folder))
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Problem(
+            f"cannot be written: {os.strerror(number)}", str(folder), "use another --out"
+        )
+    return Problem(f"cannot be written: {str(error).splitlines()[0]}", str(folder))

@@ -77,6 +77,13 @@ def _files(folder: Path, manifest: Manifest) -> list[Problem]:
     return problems
 
 
+def _count_rows(path: Path) -> int:
+    if path.suffix == ".parquet":
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
 def _rows(folder: Path, manifest: Manifest) -> list[Problem]:
     """The manifest's own counts against the rows: what digests cannot see in an edited manifest."""
     where = str(folder / NAME)
@@ -89,9 +96,8 @@ def _rows(folder: Path, manifest: Manifest) -> list[Problem]:
             problems.append(Problem(f"says {said} {what}, the files hold {found}", where, _FIX))
 
     for output in manifest.outputs:
-        if output.rows is not None and output.path.endswith(".parquet"):
-            held = pl.scan_parquet(folder / output.path).select(pl.len()).collect().item()
-            expect(f"rows in {output.path}", output.rows, held)
+        if output.rows is not None:
+            expect(f"rows in {output.path}", output.rows, _count_rows(folder / output.path))
     expect("content digest", manifest.content_digest, content_digest(train, validation))
     rows = pl.concat([train, validation])
     expect("subsets", sorted(manifest.subsets), sorted(rows["subset"].unique()))
@@ -108,6 +114,9 @@ def _rows(folder: Path, manifest: Manifest) -> list[Problem]:
         for reason in REASONS:
             said = entry.ledger.dropped.get(reason, 0)
             expect(f"{reason} records of {name}", said, by_reason.get(reason, 0))
+        trained = train.filter(pl.col("subset") == name).drop_nulls("label")
+        labels = dict(trained.group_by("label").len().sort("label").iter_rows())
+        expect(f"labels of {name}", entry.labels, labels)
         counted = dict(mine.group_by("template").len().sort("template").iter_rows())
         expect(f"examples by template of {name}", entry.templates, counted)
     return problems

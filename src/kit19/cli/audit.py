@@ -1,0 +1,165 @@
+"""``kit19 audit``: benchmark items in anybody's dataset."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kit19.cli.options import catalog_option, data_dir_option, json_option, quiet_option
+from kit19.cli.output import print_json, print_table, print_text, progress
+
+if TYPE_CHECKING:
+    from kit19.report import Audit, Hit
+
+FOUND = 3
+"""The exit code of --fail-on-hit, when something was found."""
+_SHOWN = 5
+_EVERY = 1_000_000  # rows between two lines of progress where there is no terminal
+# A text of a stranger's dataset must not move the cursor, or turn the line around.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 audit my.jsonl                              against all seven benchmarks
+  kit19 audit data.csv --column question --against kobest_boolq
+  kit19 audit owner/name --out audit                a dataset on the Hub, with a page to read
+  kit19 audit owner/name@refs/convert/parquet       a branch, tag or commit of it
+  kit19 audit train.parquet --against my_exam.jsonl
+  kit19 audit my.jsonl --fail-on-hit --json         for CI: exit code 3 if anything is found
+
+\b
+The benchmarks' own files must be there: `kit19 fetch klue kobest` brings them.
+"""
+)
+@click.argument("dataset", metavar="PATH|HUB_ID")
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="A benchmark, or a file whose every row is an item. May be repeated. Default: all seven.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    help="Look only into this column (dots reach inside). May be repeated. Default: all text.",
+)
+@click.option(
+    "--header/--no-header",
+    default=None,
+    help="Whether CSV, TSV or text begins with names of columns. Default: told from the lines.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write hits.parquet, audit.json and report.html into this folder.",
+)
+@click.option("--fail-on-hit", is_flag=True, help="Exit with 3 if anything is found.")
+@data_dir_option
+@catalog_option
+@json_option
+@quiet_option
+def audit(  # noqa: PLR0913, PLR0917  one parameter an option
+    dataset: str,
+    against: tuple[str, ...],
+    columns: tuple[str, ...],
+    header: bool | None,
+    out: Path | None,
+    fail_on_hit: bool,
+    data_dir: Path | None,
+    catalog_dir: Path,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Say which benchmark items stand in the dataset PATH|HUB_ID, and where.
+
+    It may be JSON lines, JSON, CSV, TSV, plain lines, parquet, a folder of such files, or a dataset
+    on the Hub (owner/name). Text is found in any column, also inside lists and objects.
+    """
+    if quiet or as_json:
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when huggingface_hub is loaded
+    from kit19.auditing import audit as run  # noqa: PLC0415  polars loads only when it works
+    from kit19.auditing import write_audit  # noqa: PLC0415
+
+    with progress(quiet=quiet or as_json) as on_step:
+        on_step("reading the benchmarks", 0, 2)
+        result = run(
+            dataset,
+            against,
+            data_dir,
+            columns,
+            header=header,
+            on_rows=_counter(on_step),
+            catalog_dir=catalog_dir,
+        )
+        on_step(f"{result.rows_read:,} rows", 2, 2)
+    if out:
+        write_audit(result, out)
+    if as_json:
+        print_json(result.model_dump())
+    else:
+        _print(result, out)
+    if fail_on_hit and result.hits:
+        raise click.exceptions.Exit(FOUND)
+
+
+def _counter(on_step: Callable[[str, int, int], None]) -> Callable[[int], None]:
+    told = -1
+
+    def count(rows: int) -> None:
+        nonlocal told
+        if sys.stderr.isatty() or rows // _EVERY > told:
+            told = rows // _EVERY
+            on_step(f"looking into the dataset: {rows:,} rows", 1, 2)
+
+    return count
+
+
+def _print(result: Audit, out: Path | None) -> None:
+    from kit19.report import strongest  # noqa: PLC0415
+
+    rows = []
+    for name, one in result.benchmarks.items():
+        counts = one.added_by_rule().values()
+        rows.append((name, one.items, one.compromised, f"{one.share:.1%}", *counts, one.touched))
+    columns = (
+        "benchmark",
+        "items",
+        "compromised",
+        "share",
+        "equal",
+        "contained",
+        "near",
+        "touched",
+    )
+    print_table("", columns, rows, numbers=columns[1:])
+    found = f"{len(result.rows):,} of {result.rows_read:,} rows hold benchmark text"
+    print_text(f"\n{found}" if result.rows else f"\nnothing found in {result.rows_read:,} rows")
+    for hit in strongest(result.hits)[:_SHOWN]:
+        _print_hit(hit)
+    left = len(result.hits) - _SHOWN
+    if left > 0:
+        print_text(f"\nand {left:,} more hits; --out DIR or --json gives them all")
+    if out:
+        print_text(f"\n{out / 'report.html'} shows them; hits.parquet and audit.json have all")
+
+
+def _print_hit(hit: Hit) -> None:
+    overlap = f" {hit.overlap:.0%}" if hit.rule == "near" else ""
+    what = f"{hit.rule}{overlap} to {hit.benchmark} {_plain(hit.item)} ({_plain(hit.field)})"
+    column = f", column {_plain(hit.column)}" if hit.column else ""
+    print_text(f"\nrow {hit.row}{column}: {what}")
+    print_text(f"  here   {_plain(hit.text)}")
+    print_text(f"  there  {_plain(hit.item_text)}")
+
+
+def _plain(text: str) -> str:
+    return _CONTROL.sub(" ", text)
