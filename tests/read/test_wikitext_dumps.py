@@ -81,7 +81,8 @@ def test_pages_of_a_namespace_are_excluded_with_line_and_reason() -> None:
 
 
 def test_text_before_the_first_title_belongs_to_no_article() -> None:
-    assert articles("머리말\n\n= 가 =\n\n가이다.\n").frame.drop("#line").rows() == [(0, "가", "가이다.")]
+    rows = articles("머리말\n\n= 가 =\n\n가이다.\n").frame.drop("#line").rows()
+    assert rows == [(0, "가", "가이다.")]
 
 
 def test_an_article_with_bytes_that_are_not_utf8_is_quarantined_alone() -> None:
