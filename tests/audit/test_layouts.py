@@ -258,6 +258,15 @@ def test_a_text_of_millions_of_characters_is_searched_to_its_end(
     assert all(hit.item_text[:10] in hit.text for hit in result.hits)
 
 
+@pytest.mark.parametrize("place", [979_990, 999_985, 1_000_000, 1_959_990, 1_979_985])
+def test_an_item_is_not_cut_where_a_long_text_is(place: int, tmp_path: Path, exam: Path) -> None:
+    filling = (INNOCENT[0] * 80_000)[:2_000_000]
+    path = tmp_path / "long.txt"
+    path.write_text(filling[:place] + SENTENCES[0] + filling[place:], "utf-8")
+    (hit,) = audit(path, [str(exam)]).hits
+    assert hit.overlap == 1.0
+
+
 def test_rows_are_counted_over_batches_and_files(tmp_path: Path, exam: Path) -> None:
     rows: list[object] = [{"text": ""} for _ in range(BATCH)]
     write_jsonl(tmp_path / "d" / "1.jsonl", [*rows[1:], {"text": SENTENCES[0]}])

@@ -186,12 +186,18 @@ def _near(plain: pl.Series, items: Items) -> pl.DataFrame:
         .unique(["place", "text", "window", "gram"])
         .group_by("place", "text", "window")
         .agg(pl.col("weight").sum(), pl.col("total").first(), pl.col("at").min())
-        .with_columns(overlap=pl.col("weight") / pl.col("total"))
-        .filter(pl.col("overlap") >= COVERAGE)
+        .filter(pl.col("weight") >= COVERAGE * pl.col("total"))
+        .with_columns(overlap=_share(pl.col("weight"), pl.col("total")))
         .sort("place", "text", "overlap", "at", descending=[False, False, True, False])
         .unique(["place", "text"], keep="first", maintain_order=True)
         .select("place", "text", "overlap", "at")
     )
+
+
+def _share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    # A division by one and the same number may be done as a product with its inverse, which need
+    # not give 1 for the whole: so the whole is said to be one.
+    return pl.when(part == whole).then(1.0).otherwise(part / whole)
 
 
 def _weighted(grams: pl.DataFrame) -> pl.DataFrame:

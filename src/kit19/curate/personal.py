@@ -7,6 +7,9 @@ is: dates, prices, numbers of laws, cases and petitions, business registration n
 book numbers, company hotlines (1588-1234), and what is starred out already, save resident registration
 numbers, whose first half alone is a birthday.
 
+In the sources that we have this finds 57 pieces, 41 of them in petitions. All were read: 56 are what
+they are called (offices' telephones count), one is a registered letter's number, taken for an account.
+
 Hangul may stand right before or behind a number (연락처는010-…으로), so a word border is none here, and
 this kind of regular expression cannot look around. Hence the groups ``b`` and ``a``: what stands before
 and after, kept as it is.

@@ -1,0 +1,29 @@
+"""An audit as a folder: all hits as a table, the result as JSON, and a page to read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from kit19.report import Audit, audit_page, to_frame
+from kit19.write.place import replacing
+
+FILES = ("hits.parquet", "audit.json", "report.html")
+
+
+def write_audit(result: Audit, folder: Path) -> None:
+    """Write an audit into a folder, whole or not at all; an audit that stands there is replaced.
+
+    Raises:
+        OutputError: The folder holds something else, or cannot be written.
+    """
+    with replacing(folder, _is_audit) as place:
+        table, document, page = (place / name for name in FILES)
+        to_frame(result).write_parquet(table, compression="zstd", row_group_size=50_000)
+        text = json.dumps(result.model_dump(), ensure_ascii=False, indent=1)
+        document.write_text(text + "\n", encoding="utf-8")
+        page.write_text(audit_page(result), encoding="utf-8")
+
+
+def _is_audit(folder: Path) -> bool:
+    return {path.name for path in folder.iterdir()} <= set(FILES)
