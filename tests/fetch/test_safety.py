@@ -100,6 +100,17 @@ def test_a_token_is_sent_to_the_hub_and_not_to_where_it_redirects(
     assert [asked.token for asked in origins.settled()] == [f"Bearer {TOKEN}", ""]
 
 
+def test_nobody_can_have_a_token_sent_by_redirecting_to_its_host(
+    cards: Path, origins: Origins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", origins.other)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    address = ADDRESSES["digest"]
+    origins.script[address].append(Fault("redirect to http", say=f"{origins.other}{address}"))
+    assert fetch(cards, tmp_path / "data", "digest").outcome == "fetched"
+    assert [asked.token for asked in origins.settled()] == ["", ""]
+
+
 def test_a_mirror_gets_no_token(
     cards: Path, origins: Origins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,8 +109,8 @@ def read_table(source: Source, table: str, files: list[Found]) -> pl.DataFrame:
     """
     spec = source.tables[table]
     frames = []
-    for found in files:
-        rows = read_rows(found, spec)
+    for found in (f for f in files if not f.twin):
+        rows = _with_twin(read_rows(found, spec), found, spec, files)
         frame, wrong = _to_records(rows, spec, found)
         for row in [*rows.quarantined, *wrong]:
             # A benchmark with a hole in it would keep nothing out where the hole is.
