@@ -255,8 +255,8 @@ def test_a_duplicate_is_the_same_record_as_the_one_that_stays(kit19: Build) -> N
         one, other = records[row["id"]], records[row["evidence"]]
         texts = {name for name in one if name not in labels}
         assert {squeezed(one[name]) for name in texts} == {squeezed(other[name]) for name in texts}
-        # Only the prefix is examined for contamination, so the one that stays may yet go for that.
-        assert gone.get(row["evidence"], "contaminated") == "contaminated"
+        # Only the prefix is examined, so the one that stays may yet go for what is found there.
+        assert gone.get(row["evidence"], "contaminated") in ("contaminated", "near_duplicate")
 
 
 def test_paper_gives_five_thousand_rows_of_every_subset_at_hand(paper: Build) -> None:
