@@ -208,8 +208,9 @@ def test_csv_and_tsv_of_upstream_have_the_rows_that_are_known(real_data: Path) -
         "petitions/petitions_2017-08": 662,
     }
     counted = {}
+    limit = csv.field_size_limit()
     for name in expected:
         path = next(p for p in real_data.rglob(Path(name).name) if str(p).endswith(name))
         counted[name] = audit(path, ["kobest_copa"], real_data).rows_read
     assert counted == expected
-    assert csv.field_size_limit() > 1 << 20
+    assert csv.field_size_limit() == limit

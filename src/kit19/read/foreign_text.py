@@ -103,14 +103,17 @@ def _named(
 
 
 def _csv(text: io.TextIOWrapper, path: Path) -> Iterator[list[str]]:
-    csv.field_size_limit(_FIELD)
     rows = csv.reader(text)
     while True:
+        # The limit is the whole process's, so it is put back before anybody else reads CSV.
+        usual = csv.field_size_limit(_FIELD)
         try:
             row = next(rows, None)
         except csv.Error as error:
             where = f"{path}:{rows.line_num}"
             raise ReadError(Problem(f"is not valid CSV: {error}", where)) from None
+        finally:
+            csv.field_size_limit(usual)
         if row is None:
             return
         if row:  # a blank line is no row, as everywhere else that reads CSV
