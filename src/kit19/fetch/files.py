@@ -155,12 +155,19 @@ def usable(
 
 
 def look(found: Found, read: Read, data_dir: Path, *, check: bool) -> Found:
-    """Look at what stands under a file's name, packed or not, and check it against its card."""
+    """Look at what stands under a file's name, packed or not, and check it against its card.
+
+    An unpacked file that is right is used; one that is not must not hide the archive beside it.
+    """
+    plain = _look_at(found, read, check=check)
     archive = found.spec.archive
-    if not found.path.exists() and archive:
-        packed = data_dir / found.source / archive.path
-        if packed.exists():
-            found = replace(found, path=packed, packed=True)
+    if plain.status in ("verified", "unchecked") or archive is None:
+        return plain
+    packed = replace(found, path=data_dir / found.source / archive.path, packed=True)
+    return _look_at(packed, read, check=check) if packed.path.exists() else plain
+
+
+def _look_at(found: Found, read: Read, *, check: bool) -> Found:
     if not found.path.exists():
         return found
     if not found.path.is_file():
