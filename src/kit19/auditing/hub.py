@@ -9,6 +9,7 @@ from pathlib import Path
 from kit19.errors import FilesError, Problem, ReadError
 from kit19.fetch.run import offline
 from kit19.publish.client import REPO_TYPE, Door, Hub, open_hub, plainly
+from kit19.publish.snapshot import bring_files
 from kit19.read.foreign import SUFFIXES, data_names
 
 _DOOR = Door(FilesError, "audit")
@@ -40,7 +41,8 @@ def bring_dataset(name: str) -> Path:
     hub = open_hub(_DOOR)
     try:
         files = None if offline() else _data_files(hub, repo, revision)
-        return _bring(hub, repo, revision, files)
+        patterns = None if files is None else [glob.escape(name) for name in files]
+        return bring_files(hub, repo, revision, patterns, again="audit")
     except FilesError as error:
         # Who mistyped a path should not have to wonder what the Hub has to do with it.
         here = f"and there is no file or folder {name!r} here"
@@ -58,30 +60,3 @@ def _data_files(hub: Hub, repo: str, revision: str | None) -> list[str]:
         fix = f"the Hub may have made parquet of it: kit19 audit {repo}@refs/convert/parquet"
         raise ReadError(Problem(what, repo, fix))
     return found
-
-
-def _bring(hub: Hub, repo: str, revision: str | None, files: list[str] | None) -> Path:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415  an extra, and slow to load
-    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
-
-    with plainly(hub, repo):
-        try:
-            place = snapshot_download(
-                repo,
-                repo_type=REPO_TYPE,
-                revision=revision,
-                allow_patterns=None if files is None else [glob.escape(name) for name in files],
-                endpoint=hub.endpoint,
-                token=hub.token,
-                local_files_only=offline(),
-                library_name="kit19",
-            )
-        except LocalEntryNotFoundError as error:
-            if not offline() and error.__cause__ is not None:
-                raise error.__cause__ from None  # what kept us from the Hub
-            place = None
-    if place is None:
-        what = f"is not in the cache ({revision or 'main'}), and this is offline mode"
-        fix = "audit it once with HF_HUB_OFFLINE and KIT19_OFFLINE unset"
-        raise FilesError(Problem(what, repo, fix))
-    return Path(place)

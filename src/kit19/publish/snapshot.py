@@ -9,7 +9,7 @@ from pathlib import Path
 from kit19.errors import FilesError, Problem, VerifyError
 from kit19.fetch.run import offline
 from kit19.manifest import NAME, Manifest, read_manifest
-from kit19.publish.client import REPO_TYPE, Door, open_hub, plainly
+from kit19.publish.client import REPO_TYPE, Door, Hub, open_hub, plainly
 
 _DOOR = Door(FilesError, "load")
 
@@ -31,6 +31,47 @@ class Snapshot:
     files: list[Path]
 
 
+def bring_files(
+    hub: Hub, repo: str, revision: str | None, patterns: list[str] | None, *, again: str
+) -> Path:
+    """Bring files of a dataset on the Hub into the Hub's own cache.
+
+    Args:
+        hub: The door to the Hub.
+        repo: ``owner/name``.
+        revision: Commit, tag or branch.
+        patterns: Names of the files wanted; None for what is in the cache.
+        again: What the user did, for the hint of what to do once with a network.
+
+    Raises:
+        FilesError: They cannot be had.
+    """
+    from huggingface_hub import snapshot_download  # noqa: PLC0415  an extra, and slow to load
+    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
+
+    with plainly(hub, repo):
+        try:
+            place = snapshot_download(
+                repo,
+                repo_type=REPO_TYPE,
+                revision=revision,
+                allow_patterns=patterns,
+                endpoint=hub.endpoint,
+                token=hub.token,
+                local_files_only=offline(),
+                library_name="kit19",
+            )
+        except LocalEntryNotFoundError as error:
+            if not offline() and error.__cause__ is not None:
+                raise error.__cause__ from None  # what kept us from the Hub
+            place = None
+    if place is None:
+        what = f"is not in the cache ({revision or 'main'}), and this is offline mode"
+        fix = f"{again} it once with HF_HUB_OFFLINE and KIT19_OFFLINE unset"
+        raise FilesError(Problem(what, repo, fix))
+    return Path(place)
+
+
 def bring_build(repo_id: str, split: str, revision: str | None = None) -> Snapshot:
     """Bring one split of a published build, from the cache where it is there already.
 
@@ -45,30 +86,8 @@ def bring_build(repo_id: str, split: str, revision: str | None = None) -> Snapsh
         VerifyError: It is no build of kit19's, or not what its manifest says.
     """
     hub = open_hub(_DOOR)
-    from huggingface_hub import snapshot_download  # noqa: PLC0415
-    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
-
-    with plainly(hub, repo_id):
-        try:
-            place = snapshot_download(
-                repo_id,
-                repo_type=REPO_TYPE,
-                revision=revision,
-                allow_patterns=[NAME, f"data/{split}-*.parquet"],
-                endpoint=hub.endpoint,
-                token=hub.token,
-                local_files_only=offline(),
-                library_name="kit19",
-            )
-        except LocalEntryNotFoundError as error:
-            if not offline() and error.__cause__ is not None:
-                raise error.__cause__ from None  # what kept us from the Hub
-            place = None
-    if place is None:
-        what = f"is not in the cache ({revision or 'main'}), and this is offline mode"
-        fix = "load it once with HF_HUB_OFFLINE and KIT19_OFFLINE unset"
-        raise FilesError(Problem(what, repo_id, fix))
-    folder = Path(place)
+    patterns = [NAME, f"data/{split}-*.parquet"]
+    folder = bring_files(hub, repo_id, revision, patterns, again="load")
     if not (folder / NAME).is_file():
         what = "is no build of kit19's: it has no manifest.json"
         raise VerifyError(Problem(what, repo_id, "load it with datasets.load_dataset"))
