@@ -11,6 +11,7 @@ from kit19.catalog import Recipe, Source, Subset
 from kit19.curate import (
     PLACE,
     Items,
+    because,
     examiner,
     find_empty,
     find_repeats,
@@ -88,7 +89,7 @@ def assemble(use: Use, records: Records, plan: Recipe, items: Items | None) -> A
         taken = take_balanced(ordered, balance, plan.cap, examine, before=held.taken.kept)
     else:
         taken = take(ordered, plan.cap, examine, before=held.taken.kept)
-    overlap = _because("validation_overlap", held.overlap)
+    overlap = because("validation_overlap", held.overlap)
     drops += [overlap, held.taken.dropped, taken.dropped]
     train = _rows(taken.kept, use, plan, cap=plan.cap if plan.fill else None)
     validation = _rows(held.taken.kept, use, plan, cap=None)
@@ -128,7 +129,7 @@ def _cheap_reasons(
         nonlocal live
         if found.height:
             live = live.join(found, on="id", how="anti", maintain_order="left")
-            drops.append(_because(reason, found))
+            drops.append(because(reason, found))
 
     drop("empty", find_empty(live, use.card))
     drop("no_template", find_unfit(live, use.templates))
@@ -194,7 +195,3 @@ def _counts(rows: pl.DataFrame, column: str) -> dict[str, int]:
 def _by_reason(dropped: pl.DataFrame) -> dict[Reason, int]:
     counted = dict(dropped.group_by("reason").len().iter_rows())
     return {reason: counted[reason] for reason in REASONS if reason in counted}
-
-
-def _because(reason: Reason, found: pl.DataFrame) -> pl.DataFrame:
-    return found.select("id", pl.lit(reason).alias("reason"), "evidence")

@@ -10,6 +10,7 @@ from kit19.catalog.source import Subset
 from kit19.curate.contamination import Items, find_contaminated
 from kit19.curate.near import find_near
 from kit19.curate.personal import find_personal
+from kit19.ledger import Reason
 
 Find = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -39,13 +40,13 @@ def examiner(
     contaminated = _finder(live, card, items)
 
     def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-        hits = [_because("contaminated", contaminated(batch))]
+        hits = [because("contaminated", contaminated(batch))]
         if personal:
             clean = batch.join(hits[0], on="id", how="anti", maintain_order="left")
-            hits.append(_because("personal_data", find_personal(clean, personal)))
+            hits.append(because("personal_data", find_personal(clean, personal)))
         if near and not card.pairs:
             clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
-            hits.append(_because("near_duplicate", find_near(clean, kept, card.identity)))
+            hits.append(because("near_duplicate", find_near(clean, kept, card.identity)))
         return pl.concat(hits)
 
     return examine
@@ -76,5 +77,6 @@ def _group_finder(live: pl.DataFrame, items: Items) -> Find:
     return find
 
 
-def _because(reason: str, found: pl.DataFrame) -> pl.DataFrame:
+def because(reason: Reason, found: pl.DataFrame) -> pl.DataFrame:
+    """Records found (id, evidence) as drops: columns id, reason, evidence."""
     return found.select("id", pl.lit(reason).alias("reason"), "evidence")
