@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kit19.catalog.benchmark import Benchmark
     from kit19.catalog.load import BUILT_IN, Catalog, load_catalog
+    from kit19.catalog.prompt_format import PromptFormat
     from kit19.catalog.recipe import Format, Recipe
     from kit19.catalog.source import Source, Subset, Table
     from kit19.catalog.templates import Template, TemplateFile
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "benchmark": ["Benchmark"],
     "load": ["BUILT_IN", "Catalog", "load_catalog"],
+    "prompt_format": ["PromptFormat"],
     "recipe": ["Format", "Recipe"],
     "source": ["Source", "Subset", "Table"],
     "templates": ["Template", "TemplateFile"],
@@ -28,6 +30,7 @@ __all__ = [
     "Benchmark",
     "Catalog",
     "Format",
+    "PromptFormat",
     "Recipe",
     "Source",
     "Subset",

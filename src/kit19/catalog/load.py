@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit19.catalog.benchmark import Benchmark
+from kit19.catalog.prompt_format import PromptFormat
 from kit19.catalog.recipe import Recipe
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.templates import TemplateFile
@@ -131,6 +132,22 @@ class Catalog:
     def recipe_names(self) -> list[str]:
         """Ids of all recipes."""
         return sorted(path.stem for path in (self.root / "recipes").glob("*.yaml"))
+
+    def prompt_format(self, name: str) -> PromptFormat:
+        """A prompt format by name, or from a YAML file of the user's.
+
+        Raises:
+            UnknownNameError: There is none.
+            CatalogError: It is not valid.
+        """
+        path = Path(name)
+        if path.suffix not in {".yaml", ".yml"}:
+            known = sorted(found.stem for found in (self.root / "formats").glob("*.yaml"))
+            if name not in known:
+                what = f"there is no prompt format {name!r}"
+                raise UnknownNameError(Problem(what, fix=nearest(name, known)))
+            path = self.root / "formats" / f"{name}.yaml"
+        return load_model(path, PromptFormat)[0]
 
 
 @functools.cache
