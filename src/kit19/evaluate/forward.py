@@ -1,0 +1,93 @@
+"""One batch through the model: log-likelihoods of its requests."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import torch
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+from kit19.evaluate.memory import Scores
+from kit19.evaluate.tree import Batch, Ids
+
+
+class Forward:
+    """Runs batches.
+
+    Args:
+        model: A causal language model of transformers, or PEFT's around one.
+        device: Where it lies.
+        head_everywhere: Compute predictions at every place, needed or not (to measure what it saves).
+    """
+
+    def __init__(self, model: Any, device: torch.device, *, head_everywhere: bool = False) -> None:
+        self._model = model
+        self._device = device
+        inner = model.get_base_model() if getattr(model, "peft_config", None) else model
+        known = inspect.signature(inner.forward).parameters
+        # transformers renamed the argument in 5.2x; remote code may have either.
+        self._cache_name = next(n for n in ("cache", "past_key_values", "") if n in known or not n)
+        self._keeps = "logits_to_keep" in known and not head_everywhere
+        self.dtype = next(model.parameters()).dtype
+        self._prefix: tuple[Ids, list[tuple[torch.Tensor, torch.Tensor]]] = ([], [])
+
+    @property
+    def takes_prefix(self) -> bool:
+        """Whether the model can go on from keys and values computed before."""
+        return bool(self._cache_name)
+
+    @torch.inference_mode()
+    def score(self, batch: Batch, prefix: Ids) -> Scores:
+        """Log-likelihood in nats, and whether every token was the likeliest, of each request."""
+        visible = torch.from_numpy(batch.visible).to(self._device)
+        mask = torch.zeros(visible.shape, dtype=self.dtype, device=self._device)
+        mask.masked_fill_(~visible, torch.finfo(self.dtype).min)
+        more: dict[str, Any] = {"logits_to_keep": batch.keep} if self._keeps else {}
+        if prefix:
+            more[self._cache_name] = self._past(prefix, len(batch.tokens))
+        logits = self._model(
+            input_ids=torch.from_numpy(batch.tokens).to(self._device),
+            attention_mask=mask[:, None],
+            position_ids=torch.from_numpy(batch.positions).to(self._device),
+            use_cache=bool(prefix),
+            **more,
+        ).logits[:, -batch.keep :]
+        return _sum_up(batch, *_edges(batch, logits))
+
+    def _past(self, prefix: Ids, rows: int) -> DynamicCache:
+        """The prefix's keys and values, once for every row (as views: nothing is copied)."""
+        if self._prefix[0] != prefix:
+            past = DynamicCache()
+            ids = torch.tensor([prefix], device=self._device)
+            self._model(input_ids=ids, use_cache=True, **{self._cache_name: past})
+            self._prefix = (prefix, [(layer.keys, layer.values) for layer in past.layers])
+        cache = DynamicCache()
+        for keys, values in self._prefix[1]:
+            layer = DynamicLayer()
+            layer.lazy_initialization(keys, values)
+            layer.keys = keys.expand(rows, -1, -1, -1)
+            layer.values = values.expand(rows, -1, -1, -1)
+            cache.layers.append(layer)
+        return cache
+
+
+def _edges(batch: Batch, logits: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Log-probability of each edge, and whether its token is the first likeliest."""
+    rows, places, tokens = (torch.from_numpy(part).to(logits.device) for part in batch.edges)
+    wide = logits.float()
+    taken = wide[rows, places, tokens]
+    highest = wide.amax(-1)
+    greedy = taken == highest[rows, places]
+    # In half precision several tokens may share the highest value: the first one counts, as in argmax.
+    for edge in torch.nonzero(greedy).flatten().tolist():
+        greedy[edge] = wide[rows[edge], places[edge]].argmax() == tokens[edge]
+    total = torch.logsumexp(wide, -1)
+    return (taken - total[rows, places]).double().cpu().numpy(), greedy.cpu().numpy()
+
+
+def _sum_up(batch: Batch, values: np.ndarray, greedy: np.ndarray) -> Scores:
+    sums = np.add.reduceat(values[batch.uses], batch.starts)
+    all_greedy = np.logical_and.reduceat(greedy[batch.uses], batch.starts)
+    return [(float(value), bool(one)) for value, one in zip(sums, all_greedy, strict=True)]
