@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         CatalogError,
         FilesError,
         Kit19Error,
+        ModelError,
         OutputError,
         ParticleError,
         Problem,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         UnknownNameError,
         VerifyError,
     )
+    from kit19.evaluating import EvalOptions, Evaluation, evaluate_model
     from kit19.ledger import Ledger
     from kit19.linting import Finding, lint
     from kit19.loading import Loaded, load
@@ -45,6 +47,7 @@ _HOMES = {
         "CatalogError",
         "FilesError",
         "Kit19Error",
+        "ModelError",
         "OutputError",
         "ParticleError",
         "Problem",
@@ -52,6 +55,7 @@ _HOMES = {
         "UnknownNameError",
         "VerifyError",
     ],
+    "kit19.evaluating": ["EvalOptions", "Evaluation", "evaluate_model"],
     "kit19.ledger": ["Ledger"],
     "kit19.linting": ["Finding", "lint"],
     "kit19.look": ["Example", "Explanation", "explain", "show", "stats"],
@@ -67,6 +71,8 @@ __all__ = [
     "Catalog",
     "CatalogError",
     "Diff",
+    "EvalOptions",
+    "Evaluation",
     "Example",
     "Explanation",
     "FilesError",
@@ -75,6 +81,7 @@ __all__ = [
     "Ledger",
     "Loaded",
     "Manifest",
+    "ModelError",
     "Options",
     "OutputError",
     "ParticleError",
@@ -89,6 +96,7 @@ __all__ = [
     "audit",
     "build",
     "diff",
+    "evaluate_model",
     "explain",
     "lint",
     "load",

@@ -36,7 +36,7 @@ class ScoredModel(_Part):
     Attributes:
         name: Hub id, or the last part of a folder's path.
         revision: Commit on the Hub; empty for a folder.
-        digest: sha256 over its weight files (an adapter's included).
+        digest: sha256 over weights, configuration and tokenizer (an adapter's included).
         adapter: Name of the adapter; empty if there is none.
         architecture: As its config names it.
         parameters: Weights, counted.
@@ -88,7 +88,8 @@ class Caution(_Part):
     Attributes:
         code: A short name, for programs: ``constant``, ``near_constant``, ``below_majority``,
             ``truncated``, ``byte_tokens``, ``unknown_tokens``, ``chat_without_template``,
-            ``shots_from_scored_split``, ``contaminated_training``, ``unverified_training`` …
+            ``shots_from_scored_split``, ``contaminated_training``, ``unverified_training``,
+            ``scored_by_hflm``, ``one_answer`` …
         task: The task it is about; empty if it is about the whole evaluation.
         what: One sentence.
     """
@@ -110,6 +111,7 @@ class EvalRecord(_Part):
         format_id: The prompt format used; empty for ``raw``.
         seed: Of the draw of examples.
         limit: At most so many items of each task; None for all.
+        sample: Whether the items are kit19's own sample rather than the benchmarks.
         device: ``cpu``, ``cuda`` …
         hardware: Its name.
         tasks: By name, kit19's seven only.
@@ -124,6 +126,7 @@ class EvalRecord(_Part):
     format_id: str
     seed: int
     limit: int | None
+    sample: bool
     device: str
     hardware: str
     tasks: dict[str, TaskEntry]

@@ -32,8 +32,13 @@ _COMMANDS = {
     "diff": "look",
     "stats": "look",
     "push": "push",
+    "eval": "evaluate",
+    "tasks": "evaluate",
+    "lm-eval": "evaluate",
     "demo": "demo",
 }
+# Commands whose names no function can have.
+_FUNCTIONS = {"eval": "evaluate", "lm-eval": "lm_eval"}
 
 
 class _Lazy(click.Group):
@@ -44,7 +49,7 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"kit19.cli.{_COMMANDS[cmd_name]}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, _FUNCTIONS.get(cmd_name, cmd_name))
         assert isinstance(command, click.Command)  # noqa: S101  our own modules
         return command
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_LINES_APART = 10.0  # seconds between lines of progress where there is no terminal
 
 
 def print_json(document: Any) -> None:
@@ -106,6 +109,54 @@ def byte_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
         def update(now: Any) -> None:
             told = f"{now.files} of {now.files_total} files"
             bar.update(task, description=told, completed=now.bytes, total=now.bytes_total or None)
+
+        yield update
+
+
+@contextmanager
+def rate_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Steps, and a bar with rate and time left, on stderr; lines where it is no terminal."""
+    if quiet:
+        yield lambda _what, _done, _total: None
+        return
+    if not sys.stderr.isatty():
+        began = last = time.monotonic()
+        step = ""
+
+        def line(what: str, done: int, total: int) -> None:
+            nonlocal began, last, step
+            now = time.monotonic()
+            if what == step and done < total and now - last < _LINES_APART:
+                return
+            if what != step:
+                began = now
+            step, last = what, now
+            rate = f" {done:,} of {total:,}" if done else ""
+            if now - began > 1:
+                left = (total - done) * (now - began) / max(done, 1)
+                rate += f", {done / (now - began):,.0f}/s, {left:,.0f} s left"
+            print(f"{what}{rate}", file=sys.stderr, flush=True)
+
+        yield line
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    rate = TextColumn("{task.fields[rate]}")
+    columns = [TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), rate]
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None, rate="")
+
+        def update(what: str, done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            told = f"{speed:,.0f}/s" if speed else ""
+            bar.update(task, description=what, completed=done, total=total or None, rate=told)
 
         yield update
 

@@ -1,0 +1,14 @@
+"""Scoring causal language models on Korean benchmarks, with the harness's numbers.
+
+Importing this room costs nothing; its modules load torch and lm-evaluation-harness.
+"""
+
+from pathlib import Path
+
+TASKS = Path(__file__).parent / "tasks"
+"""The folder of task files, for the harness's ``--include_path``."""
+
+
+def own_tasks() -> list[str]:
+    """Names of the tasks that kit19 carries."""
+    return sorted(path.stem for path in TASKS.glob("*.yaml"))

@@ -62,10 +62,11 @@ class Forward:
             past = DynamicCache()
             ids = torch.tensor([prefix], device=self._device)
             self._model(input_ids=ids, use_cache=True, **{self._cache_name: past})
-            self._prefix = (prefix, [(layer.keys, layer.values) for layer in past.layers])
+            layers: list[Any] = list(past.layers)
+            self._prefix = (prefix, [(layer.keys, layer.values) for layer in layers])
         cache = DynamicCache()
         for keys, values in self._prefix[1]:
-            layer = DynamicLayer()
+            layer = DynamicLayer()  # type: ignore[no-untyped-call]
             layer.lazy_initialization(keys, values)
             layer.keys = keys.expand(rows, -1, -1, -1)
             layer.values = values.expand(rows, -1, -1, -1)

@@ -1,7 +1,7 @@
 """Scores that were computed before, by content: a batch's own bytes and what scored it are its name.
 
-The unit is the batch, not the request: the same request in another batch may differ in the sixth decimal,
-and a run that was killed and started again must end in the same bytes as one that was not.
+The unit is the batch, not the request: the same request in another batch may differ in the sixth
+decimal, and a run that was killed and started again must end in the same bytes as one that was not.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class Memory:
 
     Args:
         folder: Where the file lies, or is made.
-        scorer: All that decides a score besides the tokens: the model's digest, dtype, device, versions.
+        scorer: All that decides a score besides the tokens: the model's digest, dtype, device.
     """
 
     def __init__(self, folder: Path, scorer: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._scorer = json.dumps(scorer, sort_keys=True).encode()
         self._base = sqlite3.connect(folder / "scores.sqlite", isolation_level=None, timeout=60)
-        # What a killed process wrote is safe with the system; only a power cut may lose the last batches.
+        # What a killed process wrote is safe with the system; only a power cut may lose batches.
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = OFF")
         self._base.execute("CREATE TABLE IF NOT EXISTS scores (batch BLOB PRIMARY KEY, value TEXT)")
@@ -56,7 +56,14 @@ class Memory:
     def _name(self, batch: Batch, prefix: Ids) -> bytes:
         digest = hashlib.sha256(self._scorer)
         digest.update(json.dumps(prefix).encode())
-        parts = (batch.tokens, batch.positions, batch.visible, batch.edges, batch.uses, batch.starts)
+        parts = (
+            batch.tokens,
+            batch.positions,
+            batch.visible,
+            batch.edges,
+            batch.uses,
+            batch.starts,
+        )
         for part in parts:
             digest.update(str(part.shape).encode())
             digest.update(part.tobytes())

@@ -1,4 +1,4 @@
-"""How the tasks sum up their items. Each item is (gold class, predicted class), as indices of choices."""
+"""How the tasks sum up their items: pairs of gold and predicted class, as indices of choices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def macro_f1(items: Iterable[tuple[int, int]]) -> float:
-    """The mean of the classes' F1 scores, as scikit-learn computes it over gold and predicted classes."""
+    """The mean of the F1 scores of all gold and predicted classes, as scikit-learn has it."""
     from sklearn.metrics import f1_score  # noqa: PLC0415  slow to load
 
     golds, predictions = zip(*items, strict=True)

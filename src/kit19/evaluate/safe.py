@@ -2,8 +2,8 @@
 
 A row with branches needs two things of a model: that it takes the attention mask that it is given, and
 positions that are not places. Whole families do not (sliding windows, linear or hybrid layers, ALiBi,
-FlashAttention's kernels), so a model is looked at before it is trusted, and then asked: a few random rows
-are scored both ways, and must agree.
+FlashAttention's kernels), so a model is looked at before it is trusted, and then asked: a few random
+rows are scored both ways, and must agree.
 """
 
 from __future__ import annotations
@@ -30,28 +30,22 @@ def why_unsafe(model: Any) -> str:
         model: A transformers or PEFT model.
     """
     adapters = getattr(model, "peft_config", {})
-    if any(getattr(config, "is_prompt_learning", False) for config in adapters.values()):
-        return "its adapter puts tokens of its own before the prompt"
-    inner = model.get_base_model() if adapters and hasattr(model, "get_base_model") else model
-    config = inner.config
-    if getattr(config, "is_encoder_decoder", False):
-        return "it is an encoder-decoder"
-    text = config.get_text_config(decoder=True)
+    inner = model.get_base_model() if adapters else model
+    text = inner.config.get_text_config(decoder=True)
     attention = getattr(text, "_attn_implementation", None) or "eager"
-    if attention not in _MASKS:
-        return f"its attention ({attention}) takes no mask of ours"
-    layers = set(getattr(text, "layer_types", None) or ["full_attention"])
-    if layers != {"full_attention"}:
-        return f"it has layers of other kinds ({', '.join(sorted(layers - {'full_attention'}))})"
-    window = getattr(text, "sliding_window", None)
-    if window and getattr(text, "use_sliding_window", True):
-        return f"its attention reaches back {window} tokens only"
-    if getattr(text, "alibi", False):
-        return "its attention knows places, not positions (ALiBi)"
-    known = set(inspect.signature(inner.forward).parameters)
-    if missing := {"attention_mask", "position_ids"} - known:
-        return f"it takes no {' and no '.join(sorted(missing))}"
-    return ""
+    layers = set(getattr(text, "layer_types", None) or ["full_attention"]) - {"full_attention"}
+    window = getattr(text, "use_sliding_window", True) and getattr(text, "sliding_window", None)
+    missing = {"attention_mask", "position_ids"} - set(inspect.signature(inner.forward).parameters)
+    own_tokens = any(getattr(one, "is_prompt_learning", False) for one in adapters.values())
+    reasons = {
+        "its adapter puts tokens of its own before the prompt": own_tokens,
+        f"its attention ({attention}) takes no mask of ours": attention not in _MASKS,
+        f"it has layers of other kinds ({', '.join(sorted(layers))})": layers,
+        f"its attention reaches back {window} tokens only": window,
+        "its attention knows places, not positions (ALiBi)": getattr(text, "alibi", False),
+        f"it takes no {' and no '.join(sorted(missing))}": missing,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def disagreement(

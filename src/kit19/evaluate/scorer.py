@@ -58,7 +58,7 @@ class Cut:
 
 
 @register_model("kit19")
-class SharedLM(HFLM):  # type: ignore[misc]  lm_eval has no types
+class SharedLM(HFLM):  # type: ignore[misc]
     """A causal language model of transformers, for log-likelihood tasks.
 
     Args:

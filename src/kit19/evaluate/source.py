@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from datasets import Dataset, DatasetDict
 from lm_eval.api.samplers import ContextSampler
@@ -46,8 +46,15 @@ class BenchmarkFiles:
         """The split that examples come from: without a train file, the scored one."""
         return SHOTS_SPLIT if self.shots else self.card.scored
 
+    @property
+    def may_ask_itself(self) -> bool:
+        """Whether examples may come from the scored split: where no further split was ever released."""
+        return self.card.splits == [self.card.scored]
 
-def find_benchmark(name: str, data_dir: Path | None = None, *, sample: bool = False) -> BenchmarkFiles:
+
+def find_benchmark(
+    name: str, data_dir: Path | None = None, *, sample: bool = False
+) -> BenchmarkFiles:
     """Find and verify the files of a benchmark.
 
     Args:
@@ -62,7 +69,11 @@ def find_benchmark(name: str, data_dir: Path | None = None, *, sample: bool = Fa
     card = catalog.benchmarks[name]
     folder = SAMPLE if sample else (data_dir or default_data_dir())
     found = find_files(
-        catalog.source(card.source), [card.table], [SHOTS_SPLIT, card.scored], folder, check=not sample
+        catalog.source(card.source),
+        [card.table],
+        [SHOTS_SPLIT, card.scored],
+        folder,
+        check=not sample,
     )
     # Examples are wanted by few: a train file that is not there is no error, an altered one is.
     wanted = [one for one in found if one.split == card.scored or one.status != "missing"]
@@ -95,7 +106,7 @@ def load(
     scored = _documents(files, files.scored)
     train = _documents(files, files.shots) if files.shots else []
     Shots.pools[benchmark] = train
-    empty = {name: [] for name in scored[0]}
+    empty: dict[str, list[Any]] = {name: [] for name in scored[0]}
     return DatasetDict(
         {
             SHOTS_SPLIT: Dataset.from_list(train) if train else Dataset.from_dict(empty),
@@ -121,14 +132,14 @@ def _documents(files: BenchmarkFiles, found: list[Found]) -> Rows:
     ]
 
 
-class Shots(ContextSampler):  # type: ignore[misc]  lm_eval has no types
+class Shots(ContextSampler):  # type: ignore[misc]
     """Examples from the train split where its file is there, else from the scored one.
 
-    KLUE's test files were never released, so dev is scored; the harness tells a sampler which item is
-    asked, which must not be among the examples, only if the examples' split is named like the scored one.
+    KLUE's test files were never released, so dev is scored. The asked item must not be among the
+    examples; the harness tells it only to a sampler whose split is named like the scored one.
     """
 
-    pools: dict[str, Rows] = {}
+    pools: ClassVar[dict[str, Rows]] = {}
     """Train documents of each benchmark that was loaded."""
 
     def sample(
@@ -140,8 +151,7 @@ class Shots(ContextSampler):  # type: ignore[misc]  lm_eval has no types
     ) -> Sequence[dict[str, Any]]:
         """Draw ``n`` documents, as the harness draws them from a split of that name."""
         pool = self.pools.get(eval_doc[_BENCHMARK], []) if eval_doc else []
-        if pool:
-            drawn: Sequence[dict[str, Any]] = self.rnd.sample(pool, n)
-            return drawn
-        drawn = super().sample(n, eval_doc, df, **kwargs)
+        drawn: Sequence[dict[str, Any]] = (
+            self.rnd.sample(pool, n) if pool else super().sample(n, eval_doc, df, **kwargs)
+        )
         return drawn

@@ -37,7 +37,9 @@ def encode_pairs(
         ModelError: A continuation has no token of its own.
     """
     moved = [_move_blanks(context, continuation) for context, continuation in pairs]
-    texts = dict.fromkeys(text for context, rest in moved if context for text in (context, context + rest))
+    texts = dict.fromkeys(
+        text for context, rest in moved if context for text in (context, context + rest)
+    )
     ids = dict(zip(texts, _encode(model, list(texts)), strict=True))
     encoded = []
     for context, rest in moved:
@@ -48,7 +50,9 @@ def encode_pairs(
             pair = _after_nothing(model, rest)
         if not pair[1]:
             what = f"the continuation {rest!r} has no token of its own after {context[-40:]!r}"
-            fix = "the tokenizer merges it with the context; this item cannot be scored by likelihood"
+            fix = (
+                "the tokenizer merges it with the context; this item cannot be scored by likelihood"
+            )
             raise ModelError(Problem(what, fix=fix))
         encoded.append(pair)
     return encoded

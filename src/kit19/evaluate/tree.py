@@ -3,8 +3,8 @@
 A request asks for the log-likelihood of a continuation after a context. Requests with the same context
 tokens become one row: the context once, then their continuations as a trie, each node a token that
 sees the context and its own ancestors only. A continuation's last token is never fed: it is only
-predicted. What all contexts of a task begin with is not even in the rows (``prefix``): its keys and values
-are computed once.
+predicted. What all contexts of a task begin with is not even in the rows (``prefix``): its keys and
+values are computed once.
 
 ``            ┌ 예   ``  positions after the fork are the same in every branch, so a node's position
 ``context ──┤      ``  is its depth, not its place in the row.
@@ -126,7 +126,9 @@ def plant(requests: Sequence[Request], prefix: Ids, *, branch: bool = True) -> l
         prefix: Tokens left out of the rows.
         branch: Share a context among its continuations; else every request has a row of its own.
     """
-    rows: dict[tuple[int, ...], tuple[Row, dict[tuple[int, int], int], dict[tuple[int, int], int]]] = {}
+    rows: dict[
+        tuple[int, ...], tuple[Row, dict[tuple[int, int], int], dict[tuple[int, int], int]]
+    ] = {}
     for request in requests:
         key = (*request.context, *(() if branch else (-1, request.index)))
         if key not in rows:
@@ -209,7 +211,9 @@ def _branches(row: Row, seen: npt.NDArray[np.bool_], positions: Ints) -> None:
 
 def _uses(rows: Sequence[Row], keep: int) -> tuple[Ints, Ints, Ints, Ints]:
     edges: list[tuple[int, int, int]] = []
-    requests, uses, starts = [], [], []
+    requests: Ids = []
+    uses: Ids = []
+    starts: Ids = []
     for place, row in enumerate(rows):
         first = len(edges)
         # The kept places of a row are its last ones: the fork, then the nodes.

@@ -32,9 +32,15 @@ class Snapshot:
 
 
 def bring_files(
-    hub: Hub, repo: str, revision: str | None, patterns: list[str] | None, *, again: str
+    hub: Hub,
+    repo: str,
+    revision: str | None,
+    patterns: list[str] | None,
+    *,
+    again: str,
+    repo_type: str = REPO_TYPE,
 ) -> Path:
-    """Bring files of a dataset on the Hub into the Hub's own cache.
+    """Bring files of a dataset or model on the Hub into the Hub's own cache.
 
     Args:
         hub: The door to the Hub.
@@ -42,6 +48,7 @@ def bring_files(
         revision: Commit, tag or branch.
         patterns: Names of the files wanted; None for what is in the cache.
         again: What the user did, for the hint of what to do once with a network.
+        repo_type: ``dataset`` or ``model``.
 
     Raises:
         FilesError: They cannot be had.
@@ -53,7 +60,7 @@ def bring_files(
         try:
             place = snapshot_download(
                 repo,
-                repo_type=REPO_TYPE,
+                repo_type=repo_type,
                 revision=revision,
                 allow_patterns=patterns,
                 endpoint=hub.endpoint,

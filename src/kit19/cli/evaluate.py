@@ -1,0 +1,225 @@
+"""``kit19 eval``, ``kit19 tasks`` and ``kit19 lm-eval``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kit19.cli.options import data_dir_option, json_option, quiet_option
+from kit19.cli.output import print_json, print_table, print_text, rate_progress
+
+if TYPE_CHECKING:
+    from kit19.evaluating import Evaluation
+
+
+@click.command(
+    "eval",
+    epilog="""\b
+Examples:
+  kit19 eval EleutherAI/polyglot-ko-1.3b --out results/base
+  kit19 eval out/run --out results/tuned --format instruction
+  kit19 eval out/run --tasks kobest_copa,klue_sts --shots 5 --out results/five
+  kit19 eval me/model --tasks haerae,kmmlu --out results/more     any task of lm-evaluation-harness
+  kit19 eval me/model --peft me/adapter --dtype bfloat16 --limit 100 --out results/quick
+
+\b
+Tasks: kobest_copa kobest_boolq kobest_hellaswag kobest_sentineg kobest_wic klue_sts klue_ynat (all
+seven by default). The numbers are lm-evaluation-harness's. An evaluation that was stopped goes on where
+it stopped. On several GPUs: accelerate launch -m kit19 eval ...
+""",
+)
+@click.argument("model")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The results folder.")
+@click.option("--tasks", default="", metavar="NAME,...", help="Default: the seven.")
+@click.option("--shots", default=0, show_default=True, type=click.IntRange(0, 100))
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(["raw", "instruction", "chat"]),
+    default="raw",
+    show_default=True,
+    help="The bare prompt, the model's training prompt, or its chat template.",
+)
+@click.option(
+    "--prompt-format", metavar="NAME|FILE", help="For --format instruction: alpaca, kullm ..."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many items of each task.")
+@click.option("--batch-tokens", type=click.IntRange(min=1), help="Default: by device.")
+@click.option("--device", help="cpu, cuda, cuda:1, mps. Default: what is there.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+    default="auto",
+    show_default=True,
+)
+@click.option("--revision", help="Commit, tag or branch on the Hub.")
+@click.option("--peft", "adapter", metavar="ADAPTER", help="Put this adapter on the model.")
+@click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
+@click.option("--allow-pickle", is_flag=True, help="Load weights that are not safetensors.")
+@click.option("--seed", default=1234, show_default=True, help="Of the draw of examples.")
+@click.option("--fresh", is_flag=True, help="Neither use nor keep scores in the cache.")
+@click.option("--sample", is_flag=True, help="Score kit19's own small sample: a try, no benchmark.")
+@data_dir_option
+@json_option
+@quiet_option
+def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
+    model: str,
+    out: Path,
+    tasks: str,
+    shots: int,
+    how: Any,
+    prompt_format: str | None,
+    limit: int | None,
+    batch_tokens: int | None,
+    device: str | None,
+    dtype: Any,
+    revision: str | None,
+    adapter: str | None,
+    trust_remote_code: bool,
+    allow_pickle: bool,
+    seed: int,
+    fresh: bool,
+    sample: bool,
+    data_dir: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Score MODEL (a folder or Hub id) on Korean benchmarks, zero- or few-shot."""
+    _calm()
+    from kit19.evaluating import EvalOptions, evaluate_model  # noqa: PLC0415  slow to load
+
+    options = EvalOptions(
+        tasks=tuple(name.strip() for name in tasks.split(",") if name.strip()),
+        shots=shots,
+        format=how,
+        prompt_format=prompt_format,
+        data_dir=data_dir,
+        sample=sample,
+        limit=limit,
+        batch_tokens=batch_tokens,
+        device=device,
+        dtype=dtype,
+        revision=revision,
+        adapter=adapter,
+        trust_remote_code=trust_remote_code,
+        pickled=allow_pickle,
+        seed=seed,
+        remember=not fresh,
+    )
+    with rate_progress(quiet=quiet or as_json) as on_step:
+        found = evaluate_model(model, out, options, on_step)
+    if not found.figures:
+        return  # a further process of several
+    if as_json:
+        print_json({"results": found.figures, "kit19": found.record.model_dump(mode="json")})
+    else:
+        print_evaluation(found, out)
+
+
+def print_evaluation(found: Evaluation, out: Path) -> None:
+    """A line a task, then what a reader must know."""
+    rows = []
+    for task, figures in found.figures.items():
+        entry = found.record.tasks.get(task)
+        for key, value in figures.items():
+            if "_stderr" in key or not isinstance(value, float):
+                continue
+            metric = key.partition(",")[0]
+            error = figures.get(f"{metric}_stderr,none")
+            told = f"± {error:.4f}" if isinstance(error, float) else ""
+            counts = (entry.scored, entry.shots) if entry else ("", "")
+            rows.append([task, metric, f"{value:.4f}", told, *counts])
+    columns = ["task", "metric", "value", "stderr", "items", "shots"]
+    print_table("", columns, rows, numbers=columns[2:])
+    print_text(f"\nformat {found.record.format}{_named(found.record.format_id)}, in {out}")
+    if found.record.sample:
+        print_text("  ! kit19's own sample, not the benchmarks")
+    if found.record.limit:
+        print_text(f"  ! a try: at most {found.record.limit:,} items of each task")
+    for caution in found.record.cautions:
+        print_text(f"  ! {caution.task + ': ' if caution.task else ''}{caution.what}")
+
+
+def _named(format_id: str) -> str:
+    return f" ({format_id})" if format_id else ""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 tasks
+  lm_eval --include_path $(kit19 tasks --path) --tasks klue_sts --model hf --model_args pretrained=...
+"""
+)
+@click.option("--path", is_flag=True, help="Print the folder of task files alone.")
+@json_option
+def tasks(path: bool, as_json: bool) -> None:
+    """List the benchmark tasks, or where their files lie for lm-evaluation-harness."""
+    from kit19.catalog import load_catalog  # noqa: PLC0415
+    from kit19.evaluate import TASKS, own_tasks  # noqa: PLC0415
+
+    if path:
+        print_json(str(TASKS)) if as_json else print_text(str(TASKS))
+        return
+    cards = load_catalog().benchmarks
+    found = [cards[name] for name in own_tasks()]
+    if as_json:
+        print_json(
+            [
+                card.model_dump(include={"id", "title", "scored", "items", "metrics"})
+                for card in found
+            ]
+        )
+        return
+    rows = [
+        [card.id, card.title, card.scored, card.items, ", ".join(card.metrics)] for card in found
+    ]
+    print_table("", ["task", "title", "split", "items", "metrics"], rows, numbers=["items"])
+
+
+@click.command(
+    "lm-eval",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    epilog="""\b
+Examples:
+  kit19 lm-eval --model kit19 --model_args pretrained=me/model --tasks klue_sts,kobest_copa
+  kit19 lm-eval --model vllm --model_args pretrained=me/model --tasks klue_sts
+  kit19 lm-eval ls tasks
+""",
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lm_eval(arguments: tuple[str, ...]) -> None:
+    """Run lm-evaluation-harness's own command line, with the model type `kit19` and our tasks."""
+    from kit19.evaluate import TASKS  # noqa: PLC0415
+    from kit19.evaluating import require_layer  # noqa: PLC0415
+
+    require_layer()
+    import lm_eval.models  # noqa: F401, PLC0415  before ours, or the harness's own types are lost
+    from lm_eval.__main__ import cli_evaluate  # noqa: PLC0415
+
+    import kit19.evaluate.scorer  # noqa: F401, PLC0415  registers the model type
+
+    sys.argv = ["kit19 lm-eval", *_with_tasks(arguments, str(TASKS))]
+    cli_evaluate()
+
+
+def _with_tasks(arguments: Sequence[str], folder: str) -> list[str]:
+    """The arguments, with our task files where they are taken and no others are named."""
+    named = any(one.partition("=")[0] == "--include_path" for one in arguments)
+    runs = bool(arguments) and (arguments[0] == "run" or arguments[0].startswith("-"))
+    asks_help = bool({"-h", "--help"} & set(arguments))
+    return [*arguments, *(() if named or asks_help or not runs else ("--include_path", folder))]
+
+
+def _calm() -> None:
+    """Keep other libraries from printing bars and advice of their own; must come before they load."""
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
