@@ -1,0 +1,258 @@
+"""The scorer beside lm-evaluation-harness's HFLM: same requests, same model, same process.
+
+python -m benchmarks.eval --data-dir ../shared/data            zero-shot, five-shot, levers, end to end
+python -m benchmarks.eval --only zero --limit 100 --rounds 1   a quick look
+
+The model is a small GPT-NeoX made here from a fixed seed, its tokenizer from the benchmarks' own text; with
+``--model FOLDER`` another one (``--gguf FILE`` for weights in that format). Rounds are interleaved; figures
+are medians. Every log-likelihood is compared with HFLM's before a time is reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+TASKS = (
+    "kobest_copa",
+    "kobest_hellaswag",
+    "kobest_wic",
+    "kobest_sentineg",
+    "klue_sts",
+    "klue_ynat",
+    "kobest_boolq",
+)
+BATCHES = (1, 4, 16)
+AGREE = 1e-3
+Times = dict[str, dict[str, float]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--gguf")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=["zero", "five", "levers", "memory", "whole"])
+    parser.add_argument("--measure", choices=["ours", "hflm"], help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    os.environ["KIT19_DATA_DIR"] = str(asked.data_dir.resolve())
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    if asked.measure:
+        print(json.dumps(_peak(asked)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if asked.model is None:
+            asked.model = make_model(Path(folder) / "neox", asked.data_dir)
+        for kind, shots in (("zero", 0), ("five", 5)):
+            if kind in asked.only:
+                ways = _ways(asked, [f"HFLM, batch {n}" for n in BATCHES])
+                _report(f"{shots}-shot", _measure(asked, ways, shots))
+        if "levers" in asked.only:
+            _report_levers(_measure(asked, _lever_ways(asked), 0))
+        if "memory" in asked.only:
+            _report_memory(asked)
+        if "whole" in asked.only:
+            _report_whole(asked, Path(folder))
+
+
+def make_model(folder: Path, data_dir: Path) -> Path:
+    """A GPT-NeoX of 2.8 M parameters with a byte-level BPE of 4,000 tokens, from a fixed seed."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
+
+    texts = [path.read_text("utf-8") for path in sorted((data_dir / "kobest").rglob("*.tsv"))]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=4000,
+        special_tokens=["<|endoftext|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator((line for text in texts for line in text.splitlines()), trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>")
+    torch.manual_seed(19)
+    config = GPTNeoXConfig(
+        vocab_size=len(fast),
+        hidden_size=192,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=768,
+        max_position_embeddings=2048,
+    )
+    GPTNeoXForCausalLM(config).save_pretrained(folder)
+    fast.save_pretrained(folder)
+    return folder
+
+
+def _load(asked: argparse.Namespace, name: str, **options: Any) -> Any:
+    import lm_eval.models  # noqa: F401
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
+    from kit19.evaluate.scorer import SharedLM
+
+    torch.set_num_threads(asked.threads)
+    kind = SharedLM if name == "kit19" else HFLM
+    more = {"gguf_file": asked.gguf} if asked.gguf else {}
+    return kind(pretrained=str(asked.model), device="cpu", dtype="float32", **more, **options)
+
+
+def _ways(asked: argparse.Namespace, peers: list[str]) -> dict[str, Any]:
+    ways: dict[str, Any] = {"kit19": _load(asked, "kit19")}
+    for name in peers:
+        ways[name] = _load(asked, "hflm", batch_size=int(name.rsplit(" ", 1)[1]))
+    return ways
+
+
+def _lever_ways(asked: argparse.Namespace) -> dict[str, Any]:
+    from kit19.evaluate.scorer import Levers
+
+    off = {
+        "without sharing contexts": {"levers": Levers(share=False)},
+        "without a common prefix": {"levers": Levers(prefix=False)},
+        "with predictions everywhere": {"levers": Levers(head=False)},
+        "batches of 512 tokens": {"batch_tokens": 512},
+        "batches of 6,144 tokens": {"batch_tokens": 6144},
+    }
+    return {"kit19": _load(asked, "kit19")} | {
+        name: _load(asked, "kit19", **options) for name, options in off.items()
+    }
+
+
+def _requests(asked: argparse.Namespace, shots: int) -> Iterator[tuple[str, list[Any]]]:
+    from lm_eval.tasks import TaskManager
+
+    from kit19.evaluate import TASKS as FOLDER
+
+    manager = TaskManager(include_path=str(FOLDER), include_defaults=False)
+    for name in TASKS:
+        task = manager.load([name])["tasks"][name]
+        task.set_config(key="num_fewshot", value=shots)
+        task.set_fewshot_seed(seed=1234)
+        task.build_all_requests(limit=asked.limit, rank=0, world_size=1)
+        yield name, task.instances
+
+
+def _measure(asked: argparse.Namespace, ways: Mapping[str, Any], shots: int) -> Times:
+    """Seconds of each way on each task, medians over the rounds."""
+    found: Times = {name: {} for name in ways}
+    for task, requests in _requests(asked, shots):
+        taken: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(asked.rounds):
+            values: dict[str, list[float]] = {}
+            for name, lm in ways.items():
+                gc.collect()
+                start = time.perf_counter()
+                scores = lm.loglikelihood(requests, disable_tqdm=True)
+                taken[name].append(time.perf_counter() - start)
+                values[name] = [value for value, _ in scores]
+            ours = values["kit19"]
+            for name, theirs in values.items():
+                off = max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
+                assert off <= AGREE, f"{task}: {name} differs by {off}"
+        for name, times in taken.items():
+            found[name][task] = statistics.median(times)
+        print(f"  {task}: {taken}", file=sys.stderr, flush=True)
+    return found
+
+
+def _report(title: str, times: Times) -> None:
+    peers = [name for name in times if name != "kit19"]
+    ours = times["kit19"]
+    print(f"\n**{title}**\n\n| task | kit19 s | against HFLM's best batch | against batch 1 |")
+    print("|---|--:|--:|--:|")
+    best = {task: min(times[name][task] for name in peers) for task in ours}
+    first = times[peers[0]]
+    for task, own in ours.items():
+        print(f"| `{task}` | {own:.2f} | {best[task] / own:.1f} | {first[task] / own:.1f} |")
+    together = sum(ours.values())
+    all_best, all_first = sum(best.values()) / together, sum(first.values()) / together
+    print(f"| together | {together:.2f} | {all_best:.2f} | {all_first:.2f} |", flush=True)
+
+
+def _report_levers(times: Times) -> None:
+    print("\n**Each lever alone** (time × kit19's, all tasks together)\n\n| way | × |\n|---|--:|")
+    own = sum(times["kit19"].values())
+    for name, found in times.items():
+        print(f"| {name} | {sum(found.values()) / own:.2f} |", flush=True)
+
+
+def _peak(asked: argparse.Namespace) -> dict[str, float]:
+    """Peak memory in MiB of one way on the heaviest task, in a process of its own."""
+    name = "kit19" if asked.measure == "ours" else "hflm"
+    lm = _load(asked, name, **({} if name == "kit19" else {"batch_size": 16}))
+    for task, requests in _requests(asked, 5):
+        if task == "kobest_boolq":
+            lm.loglikelihood(requests, disable_tqdm=True)
+    return {"mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def _report_memory(asked: argparse.Namespace) -> None:
+    print("\n**Peak memory**, five-shot BoolQ\n\n| way | MiB |\n|---|--:|")
+    for name, measure in (("kit19", "ours"), ("HFLM, batch 16", "hflm")):
+        command = [sys.executable, "-m", "benchmarks.eval", "--measure", measure]
+        command += ["--data-dir", str(asked.data_dir), "--model", str(asked.model)]
+        command += ["--limit", str(asked.limit or 100), "--threads", str(asked.threads)]
+        command += ["--gguf", asked.gguf] if asked.gguf else []
+        ran = subprocess.run(command, check=True, capture_output=True, text=True)
+        print(f"| {name} | {json.loads(ran.stdout.splitlines()[-1])['mib']:,.0f} |", flush=True)
+
+
+def _report_whole(asked: argparse.Namespace, folder: Path) -> None:
+    """Both commands as a user types them: start-up, tokenising and metrics included."""
+    from kit19.evaluate import TASKS as FOLDER
+
+    tasks, model = ",".join(TASKS), str(asked.model)
+    limit = ["--limit", str(asked.limit)] if asked.limit else []
+    ours = [sys.executable, "-m", "kit19", "eval", model, "--tasks", tasks, "--fresh", "--quiet"]
+    theirs = [sys.executable, "-m", "lm_eval", "run", "--model", "hf", "--device", "cpu"]
+    theirs += ["--model_args", f"pretrained={model},dtype=float32", "--include_path", str(FOLDER)]
+    theirs += ["--tasks", tasks, "--log_samples", "--output_path", str(folder / "theirs")]
+    commands: dict[str, list[str]] = {
+        "kit19 eval": [*ours, "--dtype", "float32", "--out", str(folder / "ours"), *limit],
+        "lm_eval, batch 1 (its default)": [*theirs, *limit],
+        "lm_eval, batch 16": [*theirs, "--batch_size", "16", *limit],
+    }
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    environment = os.environ | {"OMP_NUM_THREADS": str(asked.threads)}
+    for _ in range(asked.rounds):
+        for name, command in commands.items():
+            times[name].append(_timed(lambda command=command: _run(command, environment)))  # type: ignore[misc]
+            shutil.rmtree(folder / "theirs", ignore_errors=True)
+    own = statistics.median(times["kit19 eval"])
+    print("\n**The whole command**, seven tasks\n\n| command | s | × kit19 |\n|---|--:|--:|")
+    for name, taken in times.items():
+        print(f"| {name} | {statistics.median(taken):.1f} | {statistics.median(taken) / own:.2f} |")
+
+
+def _timed(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, env=dict(environment))
+
+
+if __name__ == "__main__":
+    main()
