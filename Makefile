@@ -15,7 +15,7 @@ help:
 	@echo "make lock   write locks/ again from what is installed"
 	@echo "make clean  remove what the targets above made"
 
-demo: $(VENV)/.core
+demo: $(VENV)/.models
 	$(BIN)/kit19 demo
 
 test: $(VENV)/.dev
@@ -41,13 +41,17 @@ clean:
 	rm -rf $(VENV) out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The demo needs the core alone; the development layer comes on top of it in the same environment.
+# The layers lie on each other in one environment: the core, what works with models, development.
 $(VENV)/.core: pyproject.toml locks/core.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r locks/core.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.core locks/dev.txt
+$(VENV)/.models: $(VENV)/.core locks/models.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r locks/models.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.models locks/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r locks/dev.txt
 	@touch $@

@@ -3,9 +3,9 @@
 python -m benchmarks.eval --data-dir ../shared/data            zero-shot, five-shot, levers, end to end
 python -m benchmarks.eval --only zero --limit 100 --rounds 1   a quick look
 
-The model is a small GPT-NeoX made here from a fixed seed, its tokenizer from the benchmarks' own text; with
-``--model FOLDER`` another one (``--gguf FILE`` for weights in that format). Rounds are interleaved; figures
-are medians. Every log-likelihood is compared with HFLM's before a time is reported.
+The model is a small GPT-NeoX made here from a fixed seed, its tokenizer from the benchmarks' own text;
+with ``--model FOLDER`` another one (``--gguf FILE`` for weights in that format). Rounds are
+interleaved; figures are medians. Every log-likelihood is compared with HFLM's before it is reported.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ TASKS = (
 )
 BATCHES = (1, 4, 16)
 AGREE = 1e-3
+END = "<|endoftext|>"
 Times = dict[str, dict[str, float]]
 
 
@@ -83,12 +84,14 @@ def make_model(folder: Path, data_dir: Path) -> Path:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=4000,
-        special_tokens=["<|endoftext|>"],
+        special_tokens=[END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator((line for text in texts for line in text.splitlines()), trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>")
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer, eos_token=END
+    )
     torch.manual_seed(19)
     config = GPTNeoXConfig(
         vocab_size=len(fast),
@@ -126,7 +129,7 @@ def _ways(asked: argparse.Namespace, peers: list[str]) -> dict[str, Any]:
 def _lever_ways(asked: argparse.Namespace) -> dict[str, Any]:
     from kit19.evaluate.scorer import Levers
 
-    off = {
+    off: dict[str, dict[str, Any]] = {
         "without sharing contexts": {"levers": Levers(share=False)},
         "without a common prefix": {"levers": Levers(prefix=False)},
         "with predictions everywhere": {"levers": Levers(head=False)},

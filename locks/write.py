@@ -1,7 +1,8 @@
 """Write the locks: exact pins of a layer and all that it needs, as installed here.
 
-``core.txt`` is what `pip install kit19` brings, ``dev.txt`` adds the development layer. Pins carry
-neither index addresses nor hashes, so that they hold wherever the packages come from.
+``core.txt`` is what `pip install kit19` brings, ``models.txt`` adds what evaluates, trains and reports,
+``dev.txt`` the development layer. Pins carry neither index addresses nor hashes, so that they hold
+wherever the packages come from; nor do they say which build of a version it is (torch's +cpu).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def needed(requirements: list[str]) -> dict[str, str]:
         except PackageNotFoundError:
             raise SystemExit(f"{name} is not installed: run `make test` first") from None
         known = name in found
-        found[name] = package.version
+        found[name] = package.version.partition("+")[0]
         if known and not requirement.extras:
             continue
         for text in package.requires or []:
@@ -40,13 +41,17 @@ def needed(requirements: list[str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Write both locks."""
+    """Write the locks."""
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     core = needed(project["dependencies"])
-    dev = needed(project["optional-dependencies"]["dev"])
-    layers = {"core.txt": core, "dev.txt": {k: v for k, v in dev.items() if k not in core}}
-    for name, pins in layers.items():
-        lines = [f"{package}=={version}\n" for package, version in sorted(pins.items())]
+    extras = project["optional-dependencies"]
+    models = needed([*extras["hub"], *extras["eval"], *extras["train"], *extras["report"]])
+    dev = needed(extras["dev"])
+    written: set[str] = set()
+    for name, pins in (("core.txt", core), ("models.txt", models), ("dev.txt", dev)):
+        new = sorted(set(pins) - written)
+        written |= set(pins)
+        lines = [f"{package}=={pins[package]}\n" for package in new]
         (HERE / name).write_text(HEAD + "".join(lines), encoding="utf-8")
 
 
