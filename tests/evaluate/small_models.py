@@ -49,7 +49,7 @@ def tokenizer(kind: TokenizerKind) -> PreTrainedTokenizerFast:
         special_tokens=[END, BEGIN, UNKNOWN],
         initial_alphabet=alphabet,
         show_progress=False,
-        max_token_length=6,
+        max_token_length=2 if kind == "merging" else 6,
     )
     base.train_from_iterator((line for text in texts for line in text.splitlines()), trainer)
     named: dict[str, Any] = {"eos_token": END, "unk_token": UNKNOWN}

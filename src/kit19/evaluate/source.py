@@ -118,7 +118,7 @@ def load(
 def _documents(files: BenchmarkFiles, found: list[Found]) -> Rows:
     card = files.card
     source = load_catalog().source(card.source)
-    rows = read_table(source, card.table, found)
+    rows = read_table(source, card.table, found, trim=False)
     classes = source.tables[card.table].categories()[card.label]
     fields = [name for name in rows.columns if not name.startswith("#") and name != "split"]
     return [

@@ -98,8 +98,17 @@ def read_subset(name: str, source: Source, subset: Subset, files: list[Found]) -
     return Records(merged, [*bad, *twice], total)
 
 
-def read_table(source: Source, table: str, files: list[Found]) -> pl.DataFrame:
+def read_table(
+    source: Source, table: str, files: list[Found], *, trim: bool = True
+) -> pl.DataFrame:
     """Read a table's rows as fields, for uses that are not training (benchmark items).
+
+    Args:
+        source: The source card.
+        table: Name of its table.
+        files: Files of the table.
+        trim: Leave out blanks around texts, as records do. Prompts of a benchmark keep them: 70 BoolQ
+            paragraphs end in one, and a score depends on it.
 
     Raises:
         ReadError: A row cannot be read.
@@ -111,7 +120,7 @@ def read_table(source: Source, table: str, files: list[Found]) -> pl.DataFrame:
     frames = []
     for found in (f for f in files if not f.twin):
         rows = _with_twin(read_rows(found, spec), found, spec, files)
-        frame, wrong = _to_records(rows, spec, found)
+        frame, wrong = _to_records(rows, spec, found, trim=trim)
         for row in [*rows.quarantined, *wrong]:
             # A benchmark with a hole in it would keep nothing out where the hole is.
             raise ReadError(Problem(row.why, f"{found.path}:{row.line}", "replace the file"))
@@ -119,10 +128,12 @@ def read_table(source: Source, table: str, files: list[Found]) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _to_records(rows: Rows, table: Table, found: Found) -> tuple[pl.DataFrame, list[Quarantined]]:
+def _to_records(
+    rows: Rows, table: Table, found: Found, *, trim: bool = True
+) -> tuple[pl.DataFrame, list[Quarantined]]:
     columns = table.all_columns()
     rows = _decoded(rows, list(columns.values()))
-    fields = [_field(column).alias(name) for name, column in columns.items()]
+    fields = [_field(column, trim=trim).alias(name) for name, column in columns.items()]
     unknown = [_unknown(column, name) for name, column in columns.items() if column.values]
     if table.key:
         empty = pl.col(table.key).str.strip_chars().fill_null("") == ""
@@ -159,8 +170,10 @@ def _key(table: Table, found: Found) -> pl.Expr:
     return number.alias(_KEY)
 
 
-def _field(column: Column) -> pl.Expr:
-    text = pl.col(column.source).str.strip_chars()
+def _field(column: Column, *, trim: bool) -> pl.Expr:
+    text = pl.col(column.source)
+    if trim or column.values:
+        text = text.str.strip_chars()
     if column.missing:
         text = pl.when(~text.is_in(column.missing)).then(text)
     if not column.values:
