@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ParticleError,
         Problem,
         ReadError,
+        ResultsError,
         UnknownNameError,
         VerifyError,
     )
@@ -49,6 +50,7 @@ _HOMES = {
         "ParticleError",
         "Problem",
         "ReadError",
+        "ResultsError",
         "UnknownNameError",
         "VerifyError",
     ],
@@ -83,6 +85,7 @@ __all__ = [
     "Pushed",
     "ReadError",
     "Recipe",
+    "ResultsError",
     "Source",
     "UnknownNameError",
     "VerifyError",

@@ -7,6 +7,7 @@
     ├── FilesError            upstream files are missing or differ from what their card says
     ├── ReadError             an upstream file cannot be read at all
     ├── OutputError           a result cannot be written, or its place is taken
+    ├── ResultsError          results of evaluations cannot be read, or not be compared
     └── VerifyError           a build is not what its manifest says
 
 An error carries every problem that was found, not the first: each says what is wrong, where,
@@ -79,6 +80,10 @@ class ReadError(Kit19Error):
 
 class OutputError(Kit19Error):
     """A result cannot be written where it should go."""
+
+
+class ResultsError(Kit19Error):
+    """Results of evaluations cannot be read, or cannot be compared with each other."""
 
 
 class VerifyError(Kit19Error):
