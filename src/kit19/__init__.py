@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kit19.auditing import Audit, audit
     from kit19.building import Options, build
     from kit19.catalog import Catalog, Recipe, Source, load_catalog
+    from kit19.comparing import Comparison, compare
     from kit19.diffing import Diff, diff
     from kit19.errors import (
         CatalogError,
@@ -41,6 +42,7 @@ _HOMES = {
     "kit19.auditing": ["Audit", "audit"],
     "kit19.building": ["Options", "build"],
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
+    "kit19.comparing": ["Comparison", "compare"],
     "kit19.diffing": ["Diff", "diff"],
     "kit19.errors": [
         "CatalogError",
@@ -68,6 +70,7 @@ __all__ = [
     "Audit",
     "Catalog",
     "CatalogError",
+    "Comparison",
     "Diff",
     "Example",
     "Explanation",
@@ -91,6 +94,7 @@ __all__ = [
     "VerifyError",
     "audit",
     "build",
+    "compare",
     "diff",
     "explain",
     "lint",

@@ -84,6 +84,7 @@ def _row(sample: dict[str, Any], delimiter: str, split: str) -> dict[str, Any]:
     asked = list(sample["arguments"].values())
     answers = [float(answer[0]) for answer in sample["filtered_resps"]]
     choices = [str(one["arg_1"]) for one in asked]
+    "".join([str(asked[0]["arg_0"]), *choices]).encode()  # a lone surrogate is no text
     prediction = max(range(len(answers)), key=lambda place: (answers[place], -place))
     gold = _gold(sample, [text.removeprefix(delimiter) for text in choices], prediction)
     doc = sample["doc"]

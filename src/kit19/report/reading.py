@@ -7,7 +7,7 @@ items, and must be those that the results state.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ _AGAIN = "evaluate again with `kit19 eval`, or give another folder"
 _TOLERANCE = 6e-5
 
 
-def read_scored(path: str | Path, benchmarks: dict[str, Benchmark]) -> Scored:
+def read_scored(path: str | Path, benchmarks: Mapping[str, Benchmark]) -> Scored:
     """Read the results of one model.
 
     Args:

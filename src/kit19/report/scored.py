@@ -22,8 +22,8 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "normalized": pl.Int32,
     "gold": pl.Int32,
 }
-"""Columns of ``ScoredTask.items``. ``normalized`` is the choice with the highest log-likelihood for each
-character; ``item`` is empty where the results do not name the benchmark's ids."""
+"""Columns of ``ScoredTask.items``. ``normalized`` is the choice with the highest log-likelihood for
+each character; ``item`` is empty where the results do not name the benchmark's ids."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Replicates:
 
 
 def replicates(
-    gold: Counts, answers: Sequence[Counts], classes: int, draws: int, seed: int
+    gold: Counts, answers: Sequence[Counts], classes: int, draws: int, seed: int | Sequence[int]
 ) -> list[Replicates]:
     """Resample items; all given answers are resampled together, so their replicates are paired.
 
@@ -46,7 +46,7 @@ def replicates(
         classes: How many classes there are.
         draws: Replicates.
         seed: Of the draw. A cell's replicates depend on it and on its items alone, never on what else
-            is compared.
+            is compared. Different sequences give independent draws.
 
     Returns:
         For each of ``answers``, its confusion matrices.

@@ -59,13 +59,13 @@ def explain_published(scores: dict[str, float], golds: Counts, digits: int = 2) 
     """
     scores = {name: score for name, score in scores.items() if name != "acc_norm"}
     half = 0.5 * 10.0**-digits + 1e-9
-    for answer in range(len(golds)):
+    for every in range(len(golds)):
         fits = [
-            abs(100 * float(constant_scores(name, golds)[answer]) - score) <= half
+            abs(100 * float(constant_scores(name, golds)[every]) - score) <= half
             for name, score in scores.items()
         ]
         if len(scores) > 1 and all(fits):
-            return Answers("constant", answer, 1.0)
+            return Answers("constant", every, 1.0)
     if len(golds) != 2 or len(scores) < 2:
         return None
     zeros, ones = np.meshgrid(np.arange(golds[0] + 1), np.arange(golds[1] + 1), indexing="ij")
@@ -79,7 +79,7 @@ def explain_published(scores: dict[str, float], golds: Counts, digits: int = 2) 
         return None
     verdicts = []
     for row in given:
-        most = int(row.argmax())
+        most = int(np.argmax(row))
         verdicts.append(_judge(most, float(row[most]), float(golds[most] / golds.sum())))
     least = min(verdicts, key=lambda one: one.share)
     kinds = {one.kind for one in verdicts}

@@ -126,8 +126,5 @@ def _t_below(t: float, freedom: int) -> float:
     for k in range(1 + odd, freedom, 2):
         total += term
         term *= cosine**2 * k / (k + 1)
-    if odd:
-        inside = 2 / math.pi * (angle + sine * total)
-    else:
-        inside = sine * total
+    inside = 2 / math.pi * (angle + sine * total) if odd else sine * total
     return 0.5 + inside / 2
