@@ -112,7 +112,7 @@ def _print(found: Comparison, out: Path | None) -> None:
     from kit19.report.compare_table import remarks, tables  # noqa: PLC0415
 
     for table in tables(found):
-        print_table(table.title, table.columns, table.rows, numbers=table.columns[2:])
+        print_table(table.title, table.columns, table.rows, numbers=table.columns[table.names :])
         for note in table.notes:
             print_text(f"  {note}")
         print_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,15 +23,16 @@ from kit19.report.compare_table import (
     remarks,
     score_table,
 )
-from kit19.report.safe_text import json_in_script, plain
+from kit19.report.glyphs import font_face
+from kit19.report.safe_text import json_in_script, plain, printable
 
 _HERE = Path(__file__).parent
 _MARKED = re.compile(rf" ([{re.escape(''.join(MARKS))}]+)$")
 
 _METHOD = """\
-<p class="note">Accuracy: Wilson's interval, exact McNemar test. F1: percentile bootstrap over items, paired
-for differences. p is Holm-corrected over all differences in the table. <b>detectable</b>: the difference that
-so many items, answered so differently, would have shown in 80% of cases. Log-likelihoods are natural.</p>"""
+<p class="note">Accuracy: Wilson's interval, exact McNemar test. F1: percentile bootstrap over items,
+paired for differences. p is Holm-corrected over all differences in the table. <b>detectable</b>: the
+difference that so many items, answered so differently, would have shown in 80% of cases.</p>"""
 
 _KINDS = {
     "": "all shown here",
@@ -49,10 +51,11 @@ def comparison_page(result: Comparison, drawings: Sequence[Drawing], items: dict
         drawings: Its charts.
         items: What ``changed_items`` gives.
     """
-    style = (_HERE / "compare.css").read_text(encoding="utf-8")
+    face = font_face(printable(json.dumps(items, ensure_ascii=False) + result.model_dump_json()))
+    style = face + (_HERE / "compare.css").read_text(encoding="utf-8")
     script = (_HERE / "compare.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    allowed = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    allowed = f"default-src 'none'; style-src 'unsafe-inline'; font-src data:; script-src 'sha256-{digest}'"
     title = plain(" · ".join(model.name for model in result.models))
     general = {one.name: one for one in drawings if not one.task}
     parts = [
@@ -107,7 +110,7 @@ def _models(result: Comparison) -> Iterator[str]:
         [one.name, one.writer, one.dtype or "–", one.asked, one.data or "not recorded", one.recipe]
         for one in result.models
     ]
-    yield from _table(Table("Models", columns, rows, []), names=len(columns))
+    yield from _table(Table("Models", columns, rows, [], names=len(columns)))
 
 
 def _maybe(table: Table | None) -> Iterator[str]:
@@ -115,10 +118,11 @@ def _maybe(table: Table | None) -> Iterator[str]:
         yield from _table(table)
 
 
-def _table(table: Table, names: int = 2) -> Iterator[str]:
-    """A table; its first columns are of names, the others of figures."""
+def _table(table: Table) -> Iterator[str]:
     yield f'<h2>{plain(table.title)}</h2>\n<div class="wide"><table>\n<thead><tr>'
-    kinds = ["" if place < names else ' class="number"' for place in range(len(table.columns))]
+    kinds = [
+        "" if place < table.names else ' class="number"' for place in range(len(table.columns))
+    ]
     for kind, text in zip(kinds, table.columns, strict=True):
         yield f"<th{kind}>{plain(text)}</th>"
     yield "</tr></thead>\n<tbody>"

@@ -29,15 +29,17 @@ class Table:
 
     Attributes:
         title: What it shows.
-        columns: Headings; the first two are of names, the others of figures.
+        columns: Headings.
         rows: As many cells in each.
         notes: Lines below it.
+        names: How many columns hold names; those behind them hold figures.
     """
 
     title: str
     columns: list[str]
     rows: list[list[str]]
     notes: list[str]
+    names: int = 2
 
 
 def score_table(result: Comparison) -> Table:
@@ -71,7 +73,7 @@ def difference_table(result: Comparison) -> Table:
     title = f"Differences to {result.models[0].name}, points, paired"
     tests = "p: exact McNemar for accuracies, paired bootstrap for F1"
     could = "detectable: what so many items, answered so differently, show in 80% of cases"
-    return Table(title, [*columns, "detectable"], rows, [*_legend(used), tests, could])
+    return Table(title, [*columns, "detectable"], rows, [*_legend(used), tests, could], names=3)
 
 
 def compromise_table(result: Comparison) -> Table | None:
@@ -191,7 +193,7 @@ def markdown(result: Comparison) -> str:
     for table in tables(result):
         lines += [f"## {_md(table.title)}", ""]
         lines.append("| " + " | ".join(map(_md, table.columns)) + " |")
-        lines.append("|---|---|" + "---:|" * (len(table.columns) - 2))
+        lines.append("|" + "---|" * table.names + "---:|" * (len(table.columns) - table.names))
         lines += ["| " + " | ".join(map(_md, row)) + " |" for row in table.rows]
         lines += ["", *(f"- {_md(note)}" for note in table.notes)]
         lines += [""] if table.notes else []
@@ -223,7 +225,7 @@ def latex(result: Comparison) -> str:
 def _latex_table(table: Table, tex: Callable[[str], str]) -> Iterator[str]:
     yield "\\begin{table}\n\\centering\\small"
     yield f"\\caption{{{tex(table.title)}}}"
-    yield f"\\begin{{tabular}}{{ll{'r' * (len(table.columns) - 2)}}}\n\\toprule"
+    yield f"\\begin{{tabular}}{{{'l' * table.names}{'r' * (len(table.columns) - table.names)}}}\n\\toprule"
     yield _latex_row(table.columns, tex) + "\n\\midrule"
     before = ""
     for row in table.rows:

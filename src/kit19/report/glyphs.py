@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import io
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -70,6 +72,25 @@ def _outline(text: ElementTree.Element) -> ElementTree.Element:
     return group
 
 
+def font_face(text: str) -> str:
+    """A CSS rule that brings the Korean characters of a text, for readers without a Korean font."""
+    _font()  # refuses where the layer is missing
+    from fontTools import subset  # noqa: PLC0415  only where something is drawn
+
+    options = subset.Options(layout_features=[], hinting=False, desubroutinize=False, flavor="woff")
+    cutter = subset.Subsetter(options)
+    # Latin is everywhere; the rest is Korean and what Korean text is written with.
+    cutter.populate(unicodes={ord(character) for character in text if ord(character) > 0x2FFF})
+    packed = io.BytesIO()
+    with subset.load_font(str(font_path()), options) as font:
+        cutter.subset(font)
+        font.flavor = "woff"
+        font.save(packed)
+    data = base64.b64encode(packed.getvalue()).decode()
+    source = f'url("data:font/woff;base64,{data}") format("woff")'
+    return f'@font-face {{ font-family: "kit19 Korean"; src: {source}; }}\n'
+
+
 @functools.cache
 def _font() -> tuple[Any, int]:
     """The font, and its units in an em."""
@@ -77,7 +98,7 @@ def _font() -> tuple[Any, int]:
         from fontTools.ttLib import TTFont  # noqa: PLC0415  only where something is drawn
     except ImportError:
         raise missing_layer() from None
-    font = TTFont(font_path(), lazy=True)
+    font = TTFont(io.BytesIO(font_path().read_bytes()), lazy=True)  # no file stays open
     return font, font["head"].unitsPerEm
 
 
