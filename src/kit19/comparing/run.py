@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 from kit19.catalog import BUILT_IN, Catalog, load_catalog
-from kit19.comparing.cells import cells_of, compared_task, confusion_of, differences_of, length_bins
+from kit19.comparing.cells import (
+    How,
+    cells_of,
+    compared_task,
+    confusion_of,
+    differences_of,
+    length_bins,
+)
 from kit19.comparing.exposure import Audits, compromises, read_audits, seen
 from kit19.comparing.fairness import unfair_aspects
 from kit19.comparing.published import published_cells
@@ -16,9 +24,12 @@ from kit19.errors import Problem, ResultsError
 from kit19.report.compare_result import (
     Cell,
     ComparedModel,
+    ComparedTask,
     Comparison,
     Compromise,
+    Confusion,
     Difference,
+    LengthBin,
     Note,
     Unfair,
 )
@@ -64,60 +75,83 @@ def compare(
     if stops:
         fix = "evaluate both on the same items (the same --limit, the same benchmark files)"
         raise ResultsError([Problem(str(one), fix=fix) for one in stops])
-    how = (draws, seed)
-    base, tasks = models[0], sorted({task for model in models for task in model.tasks})
-    cells: list[Cell] = []
-    differences: list[Difference] = []
-    apart: list[Compromise | Note] = []
-    for done, task in enumerate(tasks):
-        on_step(task, done, len(tasks) + 1)
-        card = catalog.benchmarks.get(task)
-        for model in models:
-            if task not in model.tasks:
-                continue
-            metrics = metrics_of(model.tasks[task], card)
-            cells += cells_of(model, task, metrics, seen(model, task, found, catalog), how)
-            if model is not base and task in base.tasks:
-                differences += differences_of(base, model, task, metrics, how)
-                ids = found.get(model.name, {}).get(task)
-                if ids is not None:
-                    apart += compromises(base, model, task, metrics, ids, how)
-    corrected = holm([one.p for one in differences])
+    counted = _count(models, catalog, found, (draws, seed), on_step)
+    steps = len(counted.tasks) + 1
     comparison = Comparison(
         kit19_version=version("kit19"),
         seed=seed,
         draws=draws,
         models=[_described(model) for model in models],
-        tasks=[compared_task(models, task, catalog.benchmarks.get(task)) for task in tasks],
-        cells=cells,
-        differences=[
-            one.model_copy(update={"p_holm": p})
-            for one, p in zip(differences, corrected, strict=True)
-        ],
-        compromises=[one for one in apart if isinstance(one, Compromise)],
         unfair=unfair,
-        notes=[*_notes(models, found), *(one for one in apart if isinstance(one, Note))],
-        confusions=[
-            confusion_of(model, task) for task in tasks for model in models if task in model.tasks
-        ],
-        lengths=[
-            one
-            for task in tasks
-            for model in models
-            if task in model.tasks
-            for one in length_bins(model, task)
-        ],
-        published=published_cells(catalog, tasks),
+        **vars(counted) | {"notes": [*_notes(models, found), *counted.notes]},
+        published=published_cells(catalog, [task.name for task in counted.tasks]),
         published_note=_published_note(catalog),
         caveats=[caveat for table in catalog.published() for caveat in table.caveats],
     )
     if out is not None:
-        on_step("drawing", len(tasks), len(tasks) + 1)
+        on_step("drawing", steps - 1, steps)
         from kit19.comparing.folder import write_comparison  # noqa: PLC0415  drawing needs a layer
 
         write_comparison(comparison, models, Path(out))
-    on_step("done", len(tasks) + 1, len(tasks) + 1)
+    on_step("done", steps, steps)
     return comparison
+
+
+@dataclass
+class _Counted:
+    """What is counted task by task; the names are those of ``Comparison``."""
+
+    tasks: list[ComparedTask] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    compromises: list[Compromise] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    confusions: list[Confusion] = field(default_factory=list)
+    lengths: list[LengthBin] = field(default_factory=list)
+
+
+def _count(
+    models: Sequence[Scored], catalog: Catalog, audits: Audits, how: How, on_step: OnStep
+) -> _Counted:
+    counted = _Counted()
+    tasks = sorted({task for model in models for task in model.tasks})
+    for done, task in enumerate(tasks):
+        on_step(task, done, len(tasks) + 1)
+        card = catalog.benchmarks.get(task)
+        counted.tasks.append(compared_task(models, task, card))
+        for model in models:
+            if task not in model.tasks:
+                continue
+            metrics = metrics_of(model.tasks[task], card)
+            counted.cells += cells_of(model, task, metrics, seen(model, task, audits, catalog), how)
+            counted.confusions.append(confusion_of(model, task))
+            counted.lengths += length_bins(model, task)
+            if model is not models[0] and task in models[0].tasks:
+                _against_base(counted, models[0], model, (task, metrics), audits, how)
+    corrected = holm([one.p for one in counted.differences])
+    counted.differences = [
+        one.model_copy(update={"p_holm": p})
+        for one, p in zip(counted.differences, corrected, strict=True)
+    ]
+    return counted
+
+
+def _against_base(
+    counted: _Counted,
+    base: Scored,
+    model: Scored,
+    asked: tuple[str, Sequence[str]],
+    audits: Audits,
+    how: How,
+) -> None:
+    task, metrics = asked
+    counted.differences += differences_of(base, model, task, metrics, how)
+    ids = audits.get(model.name, {}).get(task)
+    for one in compromises(base, model, task, metrics, ids, how) if ids is not None else ():
+        if isinstance(one, Note):
+            counted.notes.append(one)
+        else:
+            counted.compromises.append(one)
 
 
 def check(results: Sequence[str | Path], catalog_dir: Path = BUILT_IN) -> list[Unfair]:

@@ -22,7 +22,8 @@ def changed_items(models: Sequence[Scored], most: int = MOST) -> dict[str, Any]:
 
     Returns:
         ``models``: names; ``items``: of each the task, ``doc`` (row), ``item``, ``prompt``,
-        ``choices``, ``gold`` and ``answers`` (for each model the prediction and the log-likelihoods, or null);
+        ``choices``, ``gold`` and ``answers`` (for each model the prediction and the
+        log-likelihoods, or null);
         ``left``: how many changed items of each task are not among them.
     """
     base = models[0]

@@ -55,7 +55,10 @@ def comparison_page(result: Comparison, drawings: Sequence[Drawing], items: dict
     style = face + (_HERE / "compare.css").read_text(encoding="utf-8")
     script = (_HERE / "compare.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    allowed = f"default-src 'none'; style-src 'unsafe-inline'; font-src data:; script-src 'sha256-{digest}'"
+    allowed = (
+        "default-src 'none'; style-src 'unsafe-inline'; font-src data:; "
+        f"script-src 'sha256-{digest}'"
+    )
     title = plain(" · ".join(model.name for model in result.models))
     general = {one.name: one for one in drawings if not one.task}
     parts = [

@@ -225,7 +225,8 @@ def latex(result: Comparison) -> str:
 def _latex_table(table: Table, tex: Callable[[str], str]) -> Iterator[str]:
     yield "\\begin{table}\n\\centering\\small"
     yield f"\\caption{{{tex(table.title)}}}"
-    yield f"\\begin{{tabular}}{{{'l' * table.names}{'r' * (len(table.columns) - table.names)}}}\n\\toprule"
+    kinds = "l" * table.names + "r" * (len(table.columns) - table.names)
+    yield f"\\begin{{tabular}}{{{kinds}}}\n\\toprule"
     yield _latex_row(table.columns, tex) + "\n\\midrule"
     before = ""
     for row in table.rows:

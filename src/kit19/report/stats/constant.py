@@ -58,16 +58,18 @@ def explain_published(scores: dict[str, float], golds: Counts, digits: int = 2) 
         The verdict that every fitting pair of counts agrees on; None where nothing can be told.
     """
     scores = {name: score for name, score in scores.items() if name != "acc_norm"}
-    half = 0.5 * 10.0**-digits + 1e-9
-    for every in range(len(golds)):
-        fits = [
-            abs(100 * float(constant_scores(name, golds)[every]) - score) <= half
-            for name, score in scores.items()
-        ]
-        if len(scores) > 1 and all(fits):
-            return Answers("constant", every, 1.0)
-    if len(golds) != 2 or len(scores) < 2:
+    if len(scores) < 2:
         return None
+    half = 0.5 * 10.0**-digits + 1e-9
+    if len(golds) == 2:
+        return _explain_two(scores, golds, half)
+    fits = np.ones(len(golds), dtype=bool)
+    for name, score in scores.items():
+        fits &= np.abs(100 * constant_scores(name, golds) - score) <= half
+    return Answers("constant", int(fits.argmax()), 1.0) if fits.any() else None
+
+
+def _explain_two(scores: dict[str, float], golds: Counts, half: float) -> Answers | None:
     zeros, ones = np.meshgrid(np.arange(golds[0] + 1), np.arange(golds[1] + 1), indexing="ij")
     rows = [[zeros, golds[0] - zeros], [golds[1] - ones, ones]]
     counts = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
