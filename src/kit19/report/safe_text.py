@@ -25,5 +25,15 @@ def plain(text: str) -> str:
 
 def json_in_script(document: Any) -> str:
     """A document as JSON that no text in it can lead out of its ``<script>``."""
-    text = printable(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+    text = json.dumps(_printable(document), ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _printable(document: Any) -> Any:
+    if isinstance(document, str):
+        return printable(document)
+    if isinstance(document, dict):
+        return {printable(str(key)): _printable(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [_printable(value) for value in document]
+    return document
