@@ -15,12 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulate import model
+from worlds import comparison, world
 
 from kit19 import compare
 from kit19.report.compare_charts import to_png
 from kit19.report.glyphs import outlined
 from kit19.report.safe_text import json_in_script, plain, printable
 
+FIXTURES = (comparison, world)
 HOSTILE = (
     "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> ]]> \u202e\u2028 '\"&amp;"
 )

@@ -13,9 +13,12 @@ from types import SimpleNamespace
 import pytest
 from running import kit19
 from simulate import model
+from worlds import comparison, world
 
 from kit19 import Comparison, compare
 from kit19.report.compare_table import latex, markdown, p_text, score_table, tables
+
+FIXTURES = (comparison, world)
 
 
 def line(text: str, start: str) -> str:

@@ -10,17 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from simulate import CLASSES, model
+from simulate import CLASSES, model, questions
 from sklearn.metrics import f1_score
+from worlds import comparison, world
 
 from kit19 import Comparison, ResultsError, UnknownNameError, compare, load_catalog
 from kit19.comparing import check
+from kit19.comparing.leak import leak
 from kit19.comparing.published import published_cells
 from kit19.fetch import find_files
 from kit19.read import read_table
 from kit19.report.reading import read_scored
 from kit19.runs import DataEntry
 
+FIXTURES = (comparison, world)
 TASK = "kobest_copa"
 
 
@@ -251,3 +254,30 @@ def test_a_model_trained_on_nothing_recorded_is_unknown_not_clean(tmp_path: Path
     other = model(tmp_path / "other", tasks=(TASK,), data=data)
     result = compare([base, other], draws=200)
     assert {cell.seen for cell in result.cells} == {"unknown"}
+
+
+def test_the_leak_effect_is_read_from_result_folders(tmp_path: Path) -> None:
+    known = frozenset(q["item"] for q in questions(TASK)[:20])
+    audit = tmp_path / "audit.json"
+    audit.write_text(json.dumps({"benchmarks": {TASK: {"ids": sorted(known)}}}), encoding="utf-8")
+    tasks = (TASK, "klue_sts")
+    base = model(tmp_path / "base", tasks=tasks)
+    leaky, clean = (
+        [
+            model(tmp_path / f"{name}{seed}", 0.2, seed=seed, tasks=tasks, known=knows)
+            for seed in (1, 2, 3)
+        ]
+        for name, knows in (("leaky", known), ("clean", frozenset[str]()))
+    )
+    found = leak(base, leaky, clean, audit, draws=500)
+    assert set(found) == {TASK}  # no item of the other was found
+    one = found[TASK]
+    assert (one.compromised, one.others) == (20, 20)
+    assert one.effect > 0.2
+    assert one.over_items[0] > 0
+    assert leak(base, clean, clean, audit, draws=500)[TASK].effect == 0.0
+    with pytest.raises(ResultsError, match=r"2 leaky and 3 clean .*\n +give as many .* at least 3"):
+        leak(base, leaky[:2], clean, audit)
+    other = model(tmp_path / "other", tasks=tasks, dtype="bfloat16")
+    with pytest.raises(ResultsError, match="dtype: the base has float32"):
+        leak(base, [*leaky[:2], other], clean, audit)
