@@ -88,7 +88,10 @@ def font_face(text: str) -> str:
         font.save(packed)
     data = base64.b64encode(packed.getvalue()).decode()
     source = f'url("data:font/woff;base64,{data}") format("woff")'
-    return f'@font-face {{ font-family: "kit19 Korean"; src: {source}; }}\n'
+    # Only for these characters, and first in line: as a last resort, browsers keep boxes that they drew
+    # before it was there.
+    only = "unicode-range: U+3000-FFFF"
+    return f'@font-face {{ font-family: "kit19 Korean"; {only}; src: {source}; }}\n'
 
 
 @functools.cache
