@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kit19.auditing import Audit, audit
     from kit19.building import Options, build
     from kit19.catalog import Catalog, Recipe, Source, load_catalog
+    from kit19.comparing import Comparison, compare
     from kit19.diffing import Diff, diff
     from kit19.errors import (
         CatalogError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         ParticleError,
         Problem,
         ReadError,
+        ResultsError,
         UnknownNameError,
         VerifyError,
     )
@@ -42,6 +44,7 @@ _HOMES = {
     "kit19.auditing": ["Audit", "audit"],
     "kit19.building": ["Options", "build"],
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
+    "kit19.comparing": ["Comparison", "compare"],
     "kit19.diffing": ["Diff", "diff"],
     "kit19.errors": [
         "CatalogError",
@@ -52,6 +55,7 @@ _HOMES = {
         "ParticleError",
         "Problem",
         "ReadError",
+        "ResultsError",
         "UnknownNameError",
         "VerifyError",
     ],
@@ -70,6 +74,7 @@ __all__ = [
     "Audit",
     "Catalog",
     "CatalogError",
+    "Comparison",
     "Diff",
     "EvalOptions",
     "Evaluation",
@@ -90,11 +95,13 @@ __all__ = [
     "Pushed",
     "ReadError",
     "Recipe",
+    "ResultsError",
     "Source",
     "UnknownNameError",
     "VerifyError",
     "audit",
     "build",
+    "compare",
     "diff",
     "evaluate_model",
     "explain",

@@ -8,6 +8,7 @@
     ├── ReadError             an upstream file cannot be read at all
     ├── OutputError           a result cannot be written, or its place is taken
     ├── ModelError            a model cannot be had, loaded or scored
+    ├── ResultsError          results of evaluations cannot be read, or not be compared
     └── VerifyError           a build is not what its manifest says
 
 An error carries every problem that was found, not the first: each says what is wrong, where,
@@ -84,6 +85,10 @@ class OutputError(Kit19Error):
 
 class ModelError(Kit19Error):
     """A language model cannot be had, loaded or scored."""
+
+
+class ResultsError(Kit19Error):
+    """Results of evaluations cannot be read, or cannot be compared with each other."""
 
 
 class VerifyError(Kit19Error):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -28,7 +29,7 @@ COLUMNS = {
 def test_every_cell_is_the_file_s(real_data: Path, case: tuple[str, str], split: str) -> None:
     name, folder = case
     path = real_data / "kobest/v1.0" / folder / f"{split}.tsv"
-    quoting = csv.QUOTE_MINIMAL if folder == "HellaSwag" else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if folder == "HellaSwag" else csv.QUOTE_NONE
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=quoting))
     documents = load(name, str(real_data))[split]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kit19.catalog.benchmark import Benchmark
     from kit19.catalog.load import BUILT_IN, Catalog, load_catalog
     from kit19.catalog.prompt_format import PromptFormat
+    from kit19.catalog.published import Published
     from kit19.catalog.recipe import Format, Recipe
     from kit19.catalog.source import Source, Subset, Table
     from kit19.catalog.templates import Template, TemplateFile
@@ -20,6 +21,7 @@ _HOMES = {
     "benchmark": ["Benchmark"],
     "load": ["BUILT_IN", "Catalog", "load_catalog"],
     "prompt_format": ["PromptFormat"],
+    "published": ["Published"],
     "recipe": ["Format", "Recipe"],
     "source": ["Source", "Subset", "Table"],
     "templates": ["Template", "TemplateFile"],
@@ -31,6 +33,7 @@ __all__ = [
     "Catalog",
     "Format",
     "PromptFormat",
+    "Published",
     "Recipe",
     "Source",
     "Subset",

@@ -10,6 +10,7 @@ from typing import Any
 
 from kit19.catalog.benchmark import Benchmark
 from kit19.catalog.prompt_format import PromptFormat
+from kit19.catalog.published import Published
 from kit19.catalog.recipe import Recipe
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.templates import TemplateFile
@@ -148,6 +149,15 @@ class Catalog:
                 raise UnknownNameError(Problem(what, fix=nearest(name, known)))
             path = self.root / "formats" / f"{name}.yaml"
         return load_model(path, PromptFormat)[0]
+
+    def published(self) -> list[Published]:
+        """Tables of scores that others published, in alphabetical order of their files.
+
+        Raises:
+            CatalogError: One is not valid.
+        """
+        paths = sorted((self.root / "published").glob("*.yaml"))
+        return [load_model(path, Published)[0] for path in paths]
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """The command line: the edge of kit19, and the only place where anything is printed.
 
 Exit codes: 0 done; 1 something read or done failed; 2 the command line is wrong; 3 findings, where
-a command is asked to find (``lint``, ``audit --fail-on-hit``); 130 Ctrl-C.
+a command is asked to find (``lint``, ``audit --fail-on-hit``, ``compare --check``); 130 Ctrl-C.
 Results go to stdout, progress and errors to stderr.
 """
 
@@ -31,6 +31,7 @@ _COMMANDS = {
     "audit": "audit",
     "diff": "look",
     "stats": "look",
+    "compare": "compare",
     "push": "push",
     "eval": "evaluate",
     "tasks": "evaluate",

@@ -10,7 +10,7 @@ from typing import Any
 from kit19.results import Caution, Sample, TaskEntry
 from kit19.runs import RunRecord
 
-NEAR_CONSTANT = 0.97
+NEAR_CONSTANT = 0.95
 """From this share of answers in one class on, a predictor is called nearly constant."""
 _IN_BYTES = 0.2
 _ONE_FORM = 0.9

@@ -1,0 +1,126 @@
+"""Paired bootstrap of every cell of a table: ``python -m benchmarks.compare [--quick]``.
+
+Six models on seven benchmarks of the real sizes, answers made up by a fixed seed: 10,000 replicates of
+every score and of every difference to the first model, by ``kit19.report.stats`` and by a plain loop
+over scikit-learn. The loop runs fewer replicates and is scaled; the table says how many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, f1_score
+
+from kit19 import load_catalog
+from kit19.report.stats import interval, paired_replicates, replicates
+
+CLASSES = {"hellaswag": 4, "ynat": 7}
+MODELS = 6
+DRAWS = 10_000
+
+Ints = NDArray[np.int64]
+Table = dict[str, tuple[list[str], int, Ints, list[Ints]]]
+
+
+def made_up() -> Table:
+    """Benchmark → metrics, classes, golds, and answers of each model."""
+    table: Table = {}
+    for place, (name, card) in enumerate(load_catalog().benchmarks.items()):
+        rng = np.random.default_rng(place)
+        classes = next((n for end, n in CLASSES.items() if name.endswith(end)), 2)
+        gold = rng.integers(classes, size=card.items)
+        answers = [
+            np.where(
+                rng.random(card.items) < 0.3 + 0.08 * model,
+                gold,
+                rng.integers(classes, size=card.items),
+            )
+            for model in range(MODELS)
+        ]
+        table[name] = (list(card.metrics), classes, gold, answers)
+    return table
+
+
+def ours(table: Table, draws: int) -> dict[str, tuple[float, float]]:
+    """Intervals of every score and difference."""
+    found = {}
+    for name, (metrics, classes, gold, answers) in table.items():
+        for model, answer in enumerate(answers):
+            (alone,) = replicates(gold, [answer], classes, draws, 0)
+            for metric in metrics:
+                found[f"{name} {metric} {model}"] = interval(alone.scores(metric)[1])
+            if model:
+                pair = replicates(gold, [answers[0], answer], classes, draws, 0)
+                for metric in metrics:
+                    drawn = paired_replicates(metric, *pair)[1]
+                    found[f"{name} {metric} {model} - 0"] = interval(drawn)
+    return found
+
+
+SCORES: dict[str, Callable[[Ints, Ints], float]] = {
+    "acc": accuracy_score,
+    "acc_norm": accuracy_score,
+    "macro_f1": lambda gold, answer: f1_score(gold, answer, average="macro"),
+    "f1": f1_score,
+}
+
+
+def peer(table: Table, draws: int) -> dict[str, tuple[float, float]]:
+    """The same by a loop: items drawn once for all models, each scored once a replicate."""
+    found = {}
+    rng = np.random.default_rng(0)
+    for name, (metrics, _, gold, answers) in table.items():
+        drawn: dict[str, list[list[float]]] = {metric: [] for metric in metrics}
+        for _ in range(draws):
+            rows = rng.integers(len(gold), size=len(gold))
+            right = gold[rows]
+            for metric in metrics:
+                drawn[metric].append([SCORES[metric](right, answer[rows]) for answer in answers])
+        for metric in metrics:
+            scores = np.array(drawn[metric])
+            for model in range(MODELS):
+                found[f"{name} {metric} {model}"] = interval(scores[:, model])
+                if model:
+                    found[f"{name} {metric} {model} - 0"] = interval(
+                        scores[:, model] - scores[:, 0]
+                    )
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few replicates, one round")
+    quick = parser.parse_args().quick
+    table = made_up()
+    draws, peer_draws, rounds = (500, 5, 1) if quick else (DRAWS, 100, 3)
+    times: dict[str, list[float]] = {"ours": [], "peer": []}
+    for _ in range(rounds):
+        start = time.perf_counter()
+        fast = ours(table, draws)
+        times["ours"].append(time.perf_counter() - start)
+        start = time.perf_counter()
+        slow = peer(table, peer_draws)
+        times["peer"].append((time.perf_counter() - start) * draws / peer_draws)
+    assert fast.keys() == slow.keys()
+    widths = [(fast[k][1] - fast[k][0]) / (slow[k][1] - slow[k][0]) for k in fast]
+    middle = {way: statistics.median(found) for way, found in times.items()}
+    print(f"{len(fast)} intervals, {draws:,} replicates; medians of {rounds} (fastest–slowest)\n")
+    print("| way | s | range |\n|---|---:|---:|")
+    for way, title in (
+        ("ours", "kit19"),
+        ("peer", f"scikit-learn loop, {peer_draws} replicates, scaled"),
+    ):
+        print(f"| {title} | {middle[way]:,.1f} | {min(times[way]):,.1f}–{max(times[way]):,.1f} |")
+    print(
+        f"\n{middle['peer'] / middle['ours']:,.0f} × as fast; width of our intervals over the peer's: "
+    )
+    print(f"median {statistics.median(widths):.2f}")
+
+
+if __name__ == "__main__":
+    main()

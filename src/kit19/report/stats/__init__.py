@@ -1,0 +1,39 @@
+"""What scores mean: metrics, intervals, paired tests, constant answers. Numbers in, numbers out."""
+
+from kit19.report.stats.bootstrap import (
+    REPLICATES,
+    Replicates,
+    interval,
+    paired_replicates,
+    replicates,
+    shift_p,
+)
+from kit19.report.stats.constant import Answers, answers_of, explain_published
+from kit19.report.stats.intervals import wilson
+from kit19.report.stats.leak import LeakEffect, Seed, leak_effect
+from kit19.report.stats.metrics import KEYS, confusion, constant_scores, metric
+from kit19.report.stats.paired import detectable, detectable_shift, holm, mcnemar
+
+__all__ = [
+    "KEYS",
+    "REPLICATES",
+    "Answers",
+    "LeakEffect",
+    "Replicates",
+    "Seed",
+    "answers_of",
+    "confusion",
+    "constant_scores",
+    "detectable",
+    "detectable_shift",
+    "explain_published",
+    "holm",
+    "interval",
+    "leak_effect",
+    "mcnemar",
+    "metric",
+    "paired_replicates",
+    "replicates",
+    "shift_p",
+    "wilson",
+]

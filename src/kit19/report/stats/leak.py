@@ -1,0 +1,130 @@
+"""What benchmark items in the training data were worth.
+
+For one training seed: the gap (score on compromised items minus score on clean ones) of the model that
+was trained on them, minus the gap of its twin whose data leave them out, both relative to the base
+model's own gap. A harder or easier compromised half moves all three alike, and cancels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+import numpy as np
+
+from kit19.report.stats.bootstrap import interval
+from kit19.report.stats.metrics import Floats
+
+FEWEST_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Seed:
+    """The right answers of one training seed's two models.
+
+    Attributes:
+        leaky: (n,) whether the model trained on the contaminated data is right.
+        clean: (n,) whether its decontaminated twin is.
+    """
+
+    leaky: Floats
+    clean: Floats
+
+
+@dataclass(frozen=True)
+class LeakEffect:
+    """The effect, in accuracy (from -1 to 1).
+
+    Attributes:
+        compromised: Items in the contaminated data.
+        others: Items not in it.
+        leaky_gap: Mean gap of the contaminated models beyond the base model's.
+        clean_gap: The same of their twins.
+        seeds: The effect of each seed.
+        effect: Their mean.
+        over_seeds: 95% t interval over the seeds: would other seeds show it?
+        over_items: 95% bootstrap interval over items, the seeds as they are: would other items?
+    """
+
+    compromised: int
+    others: int
+    leaky_gap: float
+    clean_gap: float
+    seeds: list[float]
+    effect: float
+    over_seeds: tuple[float, float]
+    over_items: tuple[float, float]
+
+
+def leak_effect(
+    base: Floats, seeds: Sequence[Seed], compromised: Floats, draws: int, seed: int
+) -> LeakEffect:
+    """Measure the effect on one benchmark.
+
+    Args:
+        base: (n,) whether the base model is right on each item.
+        seeds: At least three training seeds.
+        compromised: (n,) whether the item stands in the contaminated data; some must, some not.
+        draws: Bootstrap replicates of items.
+        seed: Of the bootstrap.
+    """
+    inside = compromised.astype(bool)
+    gap = _gap(inside)
+    each = [gap(one.leaky) - gap(one.clean) for one in seeds]
+    of_base = gap(base)
+    per_item = np.mean([one.leaky - one.clean for one in seeds], axis=0)
+    rng = np.random.default_rng(seed)
+    parts = [per_item[inside], per_item[~inside]]
+    drawn = [_resampled_means(part, draws, rng) for part in parts]
+    return LeakEffect(
+        compromised=int(inside.sum()),
+        others=int((~inside).sum()),
+        leaky_gap=mean(gap(one.leaky) for one in seeds) - of_base,
+        clean_gap=mean(gap(one.clean) for one in seeds) - of_base,
+        seeds=each,
+        effect=mean(each),
+        over_seeds=_t_interval(each),
+        over_items=interval(drawn[0] - drawn[1]),
+    )
+
+
+def _gap(inside: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Callable[[Floats], float]:
+    return lambda right: float(right[inside].mean() - right[~inside].mean())
+
+
+def _resampled_means(values: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """Means of resampled items, by the counts of the few distinct values."""
+    distinct, counts = np.unique(values, return_counts=True)
+    drawn = rng.multinomial(len(values), counts / len(values), size=draws)
+    return np.asarray(drawn @ distinct / len(values))
+
+
+def _t_interval(values: Sequence[float]) -> tuple[float, float]:
+    middle, half = mean(values), 0.0
+    if len(values) > 1:
+        half = t_quantile(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values))
+    return middle - half, middle + half
+
+
+def t_quantile(share: float, freedom: int) -> float:
+    """Student's t by bisection of its distribution; ``share`` above a half."""
+    low, high = 0.0, 1e6
+    while high - low > 1e-10 * max(1.0, high):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _t_below(middle, freedom) < share else (low, middle)
+    return (low + high) / 2
+
+
+def _t_below(t: float, freedom: int) -> float:
+    """P(T ≤ t) for t ≥ 0: Abramowitz and Stegun (1964), 26.7.3 and 26.7.4."""
+    angle = math.atan(t / math.sqrt(freedom))
+    cosine, sine = math.cos(angle), math.sin(angle)
+    odd = freedom % 2
+    term, total = (cosine if odd else 1.0), 0.0
+    for k in range(1 + odd, freedom, 2):
+        total += term
+        term *= cosine**2 * k / (k + 1)
+    inside = 2 / math.pi * (angle + sine * total) if odd else sine * total
+    return 0.5 + inside / 2
