@@ -29,6 +29,8 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.build --data-dir $(DATA)
+	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.eval --data-dir $(DATA) --limit 200
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/generate.py
