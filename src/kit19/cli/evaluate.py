@@ -154,6 +154,7 @@ def _named(format_id: str) -> str:
     epilog="""\b
 Examples:
   kit19 tasks
+  kit19 tasks --path                 the folder of task files alone
   lm_eval --include_path $(kit19 tasks --path) --tasks klue_sts --model hf --model_args pretrained=...
 """
 )
