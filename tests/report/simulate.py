@@ -189,6 +189,7 @@ def _record(
         "limit": None,
         "device": "cpu",
         "hardware": "a test",
+        "sample": True,
         "tasks": entries,
         "cautions": [],
     }

@@ -186,7 +186,7 @@ def tasks(path: bool, as_json: bool) -> None:
 
 @click.command(
     "lm-eval",
-    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    context_settings={"ignore_unknown_options": True},
     epilog="""\b
 Examples:
   kit19 lm-eval --model kit19 --model_args pretrained=me/model --tasks klue_sts,kobest_copa
@@ -196,7 +196,10 @@ Examples:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lm_eval(arguments: tuple[str, ...]) -> None:
-    """Run lm-evaluation-harness's own command line, with the model type `kit19` and our tasks."""
+    """Run lm-evaluation-harness's own command line, with the model type `kit19` and our tasks.
+
+    Its own help: kit19 lm-eval -- --help
+    """
     from kit19.evaluate import TASKS  # noqa: PLC0415
     from kit19.evaluating import require_layer  # noqa: PLC0415
 
