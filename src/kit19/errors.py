@@ -7,7 +7,8 @@
     ├── FilesError            upstream files are missing or differ from what their card says
     ├── ReadError             an upstream file cannot be read at all
     ├── OutputError           a result cannot be written, or its place is taken
-    └── VerifyError           a build is not what its manifest says
+    ├── VerifyError           a build is not what its manifest says
+    └── TrainError            a model cannot be trained, loaded or talked to
 
 An error carries every problem that was found, not the first: each says what is wrong, where,
 and what to do. Nothing that yaml, pydantic or polars raises leaves the public API.
@@ -83,6 +84,10 @@ class OutputError(Kit19Error):
 
 class VerifyError(Kit19Error):
     """A build folder is not what its manifest says."""
+
+
+class TrainError(Kit19Error):
+    """A model cannot be trained on these rows, loaded, or talked to."""
 
 
 def told(problems: Sequence[Problem]) -> list[str]:
