@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kit19.auditing import Audit, audit
     from kit19.building import Options, build
     from kit19.catalog import Catalog, Recipe, Source, load_catalog
+    from kit19.chatting import Chat, open_chat
     from kit19.diffing import Diff, diff
     from kit19.errors import (
         CatalogError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         ParticleError,
         Problem,
         ReadError,
+        TrainError,
         UnknownNameError,
         VerifyError,
     )
@@ -34,12 +36,23 @@ if TYPE_CHECKING:
     from kit19.look import Example, Explanation, explain, show, stats
     from kit19.manifest import Manifest
     from kit19.publish import Pushed, PushOptions, push
+    from kit19.runs import RunRecord, read_run
+    from kit19.train import Settings, load_preset
+    from kit19.training import (
+        Trained,
+        TrainOptions,
+        TrainPlan,
+        merge,
+        plan_training,
+        train_model,
+    )
     from kit19.write import verify
 
 _HOMES = {
     "kit19.auditing": ["Audit", "audit"],
     "kit19.building": ["Options", "build"],
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
+    "kit19.chatting": ["Chat", "open_chat"],
     "kit19.diffing": ["Diff", "diff"],
     "kit19.errors": [
         "CatalogError",
@@ -49,6 +62,7 @@ _HOMES = {
         "ParticleError",
         "Problem",
         "ReadError",
+        "TrainError",
         "UnknownNameError",
         "VerifyError",
     ],
@@ -58,6 +72,16 @@ _HOMES = {
     "kit19.loading": ["Loaded", "load"],
     "kit19.manifest": ["Manifest"],
     "kit19.publish": ["PushOptions", "Pushed", "push"],
+    "kit19.runs": ["RunRecord", "read_run"],
+    "kit19.train": ["Settings", "load_preset"],
+    "kit19.training": [
+        "TrainOptions",
+        "TrainPlan",
+        "Trained",
+        "merge",
+        "plan_training",
+        "train_model",
+    ],
     "kit19.write": ["verify"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -66,6 +90,7 @@ __all__ = [
     "Audit",
     "Catalog",
     "CatalogError",
+    "Chat",
     "Diff",
     "Example",
     "Explanation",
@@ -83,7 +108,13 @@ __all__ = [
     "Pushed",
     "ReadError",
     "Recipe",
+    "RunRecord",
+    "Settings",
     "Source",
+    "TrainError",
+    "TrainOptions",
+    "TrainPlan",
+    "Trained",
     "UnknownNameError",
     "VerifyError",
     "audit",
@@ -93,9 +124,15 @@ __all__ = [
     "lint",
     "load",
     "load_catalog",
+    "load_preset",
+    "merge",
+    "open_chat",
+    "plan_training",
     "push",
+    "read_run",
     "show",
     "stats",
+    "train_model",
     "verify",
 ]
 

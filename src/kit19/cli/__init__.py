@@ -31,6 +31,9 @@ _COMMANDS = {
     "audit": "audit",
     "diff": "look",
     "stats": "look",
+    "train": "train",
+    "chat": "chat",
+    "merge": "train",
     "push": "push",
     "demo": "demo",
 }

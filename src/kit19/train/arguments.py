@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def threads(settings: Settings, parameters: int) -> int:
+def choose_threads(settings: Settings, parameters: int) -> int:
     """CPU threads to train with: as set, else decided by the size of the model alone.
 
     By size and not by trial: sums of floats depend on the number of threads, and the same seed
@@ -67,6 +68,23 @@ def attention(settings: Settings) -> str:
     if settings.attention == "auto":
         return "flash_attention_2" if able else "sdpa"
     return settings.attention
+
+
+def world_size() -> int:
+    """Devices that train together, as accelerate or torchrun started them; 1 without either."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def machine_memory() -> int:
+    """Bytes of the GPU that is here, else of this machine."""
+    if device() == "cuda":
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def plans_in_bf16(settings: Settings, *, elsewhere: bool) -> bool:
+    """Whether a run would compute in bfloat16, here or on a GPU that is elsewhere."""
+    return settings.precision != "fp32" if elsewhere else in_bf16(settings)
 
 
 def steps(settings: Settings, lines: int, world: int) -> int:

@@ -45,11 +45,11 @@ class Collate:
             size = len(line["input_ids"])
             ids[number, :size], labels[number, :size] = line["input_ids"], line["labels"]
             if shared:
-                # Positions of the filling stay 0: each of its tokens is a row of its own, that nobody sees.
+                # Positions of the filling stay 0: each of its tokens is a row of its own, unseen.
                 places[number, :size] = np.concatenate([np.arange(n) for n in line["seq_lengths"]])
             else:
-                # Behind its row the filling is out of sight, so positions may run on: without a reset there
-                # is no mask to build, and the fast causal path is taken.
+                # Behind its row the filling is out of sight, so positions may run on: without a reset
+                # there is no mask to build, and the fast causal path is taken.
                 places[number] = np.arange(width)
         parts = {"input_ids": ids, "labels": labels, "position_ids": places}
         return {name: torch.from_numpy(part) for name, part in parts.items()}

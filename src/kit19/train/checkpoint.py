@@ -1,9 +1,9 @@
 """Checkpoints that are whole: written under another name first, and read back to the last tensor.
 
-transformers saves the output head of GPT-NeoX as ``embed_out.weight`` and its Trainer, when it resumes or
-goes back to the best checkpoint, looks for ``lm_head.weight``, finds none, warns and goes on with the head
-that happens to be there (docs/upstream/neox-resume.md). So weights are read here by the way that
-knows the names, ``from_pretrained``, and a tensor that is missing is an error.
+transformers saves the output head of GPT-NeoX as ``embed_out.weight`` and its Trainer, when it resumes
+or goes back to the best checkpoint, looks for ``lm_head.weight``, finds none, warns and goes on with
+the head that happens to be there (docs/upstream/neox-resume.md). So weights are read here by the way
+that knows the names, ``from_pretrained``, and a tensor that is missing is an error.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def restore(model: Any, checkpoint: Path) -> None:
 
 def explain_write(error: BaseException, run: Path) -> TrainError:
     """What a failed write means, and what of the run still stands."""
-    told = re.search(r"\(os error (\d+)\)", str(error))  # safetensors tells the number in words alone
+    told = re.search(
+        r"\(os error (\d+)\)", str(error)
+    )  # safetensors tells the number in words alone
     number = getattr(error, "errno", None) or (int(told[1]) if told else None)
     full = number in _FULL or "file write failed" in str(error)
     what = "the disk is full" if full else f"cannot be written: {str(error).splitlines()[0]}"

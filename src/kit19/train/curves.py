@@ -54,21 +54,21 @@ def draw(series: Mapping[str, Points], title: str) -> str:
     def place(step: float, value: float) -> tuple[float, float]:
         return _LEFT + across * step / last, _TOP + down * (1 - value / most)
 
+    style = 'font-family="sans-serif" font-size="12" role="img"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        'font-family="sans-serif" font-size="12" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" {style}>',
         f"<title>{escape(title)}</title>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
         f'<text x="{_LEFT}" y="18" font-size="14">{escape(title)}</text>',
     ]
+    low = _HEIGHT - _BOTTOM + 18
     for tick in range(_TICKS):
         share = tick / (_TICKS - 1)
         x, y = place(last * share, most * share)
         parts += [
             f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>',
             f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{most * share:.2f}</text>',
-            f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">'
-            f"{last * share:.0f}</text>",
+            f'<text x="{x:.1f}" y="{low}" text-anchor="middle">{last * share:.0f}</text>',
         ]
     for number, (name, line) in enumerate(series.items()):
         color = _COLORS[number]

@@ -23,8 +23,16 @@ from kit19.train.tokens import Tokens
 
 _UNSEEN = -100
 # Models that change their logits behind the head; theirs are left to TRL, which knows each.
-_CHANGED = ("final_logit_softcapping", "logit_scale", "logits_scaling", "output_multiplier")
-_CHANGED += ("lm_head_multiplier", "output_router_logits", "num_local_experts", "num_experts")
+_CHANGED = [
+    "final_logit_softcapping",
+    "lm_head_multiplier",
+    "logit_scale",
+    "logits_scaling",
+    "num_experts",
+    "num_local_experts",
+    "output_multiplier",
+    "output_router_logits",
+]
 
 
 @dataclass
@@ -85,7 +93,7 @@ def token_losses(model: Any, batch: dict[str, torch.Tensor], *, plain: bool) -> 
     return -scored
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
 def row_losses(
     model: Any, tokens: Tokens, lines: Lines, collate: Collate, *, at_once: int, plain: bool
 ) -> NDArray[np.float64]:

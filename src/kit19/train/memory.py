@@ -1,7 +1,7 @@
 """The memory that a run needs on each GPU, by arithmetic, and the first setting that fits.
 
-Weights, gradients and optimizer are exact counts; activations are an estimate for a transformer layer as
-PyTorch runs it (34 bytes × tokens × hidden in 16 bits, Korthikanti et al. 2022, without the
+Weights, gradients and optimizer are exact counts; activations are an estimate for a transformer layer
+as PyTorch runs it (34 bytes × tokens × hidden in 16 bits, Korthikanti et al. 2022, without the
 attention matrix, which sdpa and flash do not keep). What the allocator and the driver take comes on
 top: 1 GiB is allowed for it.
 """
@@ -15,7 +15,8 @@ from kit19.train.settings import Settings
 
 GIB = 1 << 30
 _OVERHEAD = GIB
-_LOGITS = 3 * 4  # bytes for each logit: in fp32, its gradient, and the softmax between them
+_LOGITS = 12  # bytes: a logit in fp32, its gradient, and the softmax between them
+_ANSWERS = 4  # a quarter of the tokens at most are answers, and only those have logits
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def estimate(shape: Shape, settings: Settings, *, gpus: int = 1, bf16: bool = Tr
     # With checkpointing one layer's activations live at a time, and the input of each.
     between = shape.layers * tokens * shape.hidden * wide
     body = layer + between if settings.checkpointing else shape.layers * layer
-    activations = int(body) + tokens * shape.vocabulary * _LOGITS // 4
+    activations = int(body) + tokens * shape.vocabulary * _LOGITS // _ANSWERS
     return Need(weights // gpus, gradients // gpus, optimizer // gpus, activations)
 
 

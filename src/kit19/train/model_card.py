@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import yaml
 
@@ -28,7 +28,10 @@ def model_card(run: RunRecord, name: str) -> str:
         name: Title of the model.
     """
     parts = [_front(run), f"# {name}", _about(run), _data(run), _training(run), _figures(run)]
-    parts += [_use(run, name), "Made by kit19, the Korean Instruction Toolkit. `run.json` has it all."]
+    parts += [
+        _use(run, name),
+        "Made by kit19, the Korean Instruction Toolkit. `run.json` has it all.",
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -47,13 +50,17 @@ def _front(run: RunRecord) -> str:
 
 
 def _about(run: RunRecord) -> str:
-    how = {"full": "all weights", "lora": "a LoRA adapter", "qlora": "a LoRA adapter on 4-bit weights"}
+    how = {
+        "full": "all weights",
+        "lora": "a LoRA adapter",
+        "qlora": "a LoRA adapter on 4-bit weights",
+    }
     base = run.base.name + (f" @ {run.base.revision[:12]}" if run.base.revision else "")
     made = f"{base} ({run.base.architecture}), tuned on Korean instructions: {how[run.method]}."
     if not run.base.digest:
         made = (
-            f"A small {run.base.architecture}, made from nothing on the rows below to show that training "
-            "works. It knows no Korean beyond them and is of no other use."
+            f"A small {run.base.architecture}, made from nothing on the rows below to show that "
+            "training works. It knows no Korean beyond them and is of no other use."
         )
     return f"{made}\n\nTraining data: {_LABELS[run.data.label]}" + (
         f" Why: {run.data.why}." if run.data.why else ""
@@ -64,7 +71,9 @@ def _data(run: RunRecord) -> str:
     data = run.data
     lines = ["## Data"]
     if data.sample:
-        lines.append("kit19's own sample, **not the datasets**: no figure below says anything of them.")
+        lines.append(
+            "kit19's own sample, **not the datasets**: no figure below says anything of them."
+        )
     if data.recipe:
         lines.append(
             f"A build of the recipe `{data.recipe}` (content digest `{data.content_digest[:16]}…`), "
@@ -97,8 +106,8 @@ def _subsets(run: RunRecord) -> list[tuple[str, ...]]:
 
 
 def _training(run: RunRecord) -> str:
-    told = ("learning_rate", "schedule", "epochs", "max_length", "layout", "batch_size")
-    told = (*told, "accumulate", "optimizer")
+    told = ["learning_rate", "schedule", "epochs", "max_length", "layout", "batch_size"]
+    told += ["accumulate", "optimizer"]
     shown = [(name, str(run.settings[name])) for name in told if name in run.settings]
     shown += [("seed", str(run.seed)), ("prompt format", str(run.format["id"]))]
     counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in run.rows.items())
@@ -118,9 +127,10 @@ def _figures(run: RunRecord) -> str:
 def _use(run: RunRecord, name: str) -> str:
     prompt = str(run.format.get("prompt", ""))
     shown = f"```text\n{prompt}\n```" if prompt else "The tokenizer's own chat template."
-    return f"## Ask it\n\nThe prompt it was trained with:\n\n{shown}\n\n```console\nkit19 chat {name}\n```"
+    ask = f"```console\nkit19 chat {name}\n```"
+    return f"## Ask it\n\nThe prompt it was trained with:\n\n{shown}\n\n{ask}"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]] | Mapping[str, str]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

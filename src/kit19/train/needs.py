@@ -1,4 +1,4 @@
-"""The layers that training is installed in: what is missing is said in the one line that installs it."""
+"""The layer that training is installed in: the one line that installs what is missing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What must hold before the first step, looked for in the real rows by the real tokenizer.
 
-Each of these trained silently wrong models in public trackers: a loss that is masked everywhere, prompts
-that are cut differently when they are asked, answers that never learn to end.
+Each of these faults trained wrong models in silence, in public trackers: a loss that is masked
+everywhere, prompts that are cut differently when they are asked, answers that never learn to end.
 """
 
 from __future__ import annotations
@@ -55,9 +55,8 @@ def _of_rows(found: Found, name: str) -> list[Problem]:
             "the chat template writes none after an answer; use --format alpaca, koalpaca or kullm",
         ),
         "not_prefix": (
-            "whose prompt is cut into other tokens alone than before its answer, so that the model "
-            "would be asked what it was never trained on",
-            "end the prompt on a token boundary: the blank between them belongs to the answer",
+            "whose prompt is cut into other tokens alone than before its answer",
+            "what is asked would not be what was trained: a blank between them belongs to the answer",
         ),
     }
     return [
@@ -158,7 +157,9 @@ def check_batches(collate: Callable[[list[Any]], Any], tokens: Tokens, tokenizer
                 f"{tokenizer.decode(labels[labels != -100])!r} is masked in the batch"
                 f"{': padding and end are one token' if same else ''}"
             )
-            fix = "give the tokenizer a padding token of its own, or mask by length instead of token"
+            fix = (
+                "give the tokenizer a padding token of its own, or mask by length instead of token"
+            )
             raise TrainError(Problem(what, f"row {tokens.rows['id'][number]}", fix))
 
 

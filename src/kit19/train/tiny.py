@@ -73,7 +73,5 @@ def make_model(config: Any, seed: int) -> Any:
 
 def _texts(data: Data, form: PromptFormat) -> Iterator[str]:
     for batch in islice(data.train.batches(), _READ):
-        for instruction, text, output in batch.select(
-            "instruction", "input", "output"
-        ).iter_rows():
+        for instruction, text, output in batch.select("instruction", "input", "output").iter_rows():
             yield form.ask(instruction, text) + form.reply(output)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -128,9 +127,17 @@ def tokenize(
     """
     key = _key(rows_key, prompts, limit)
     folder = cache / key
-    if not (folder / "found.json").is_file():
+    if not _is_whole(folder):
         _make(rows, prompts, limit, folder)
     return _open(folder, key)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a set is there with every byte: a mapped file that is too short kills the process."""
+    if not (folder / "found.json").is_file():
+        return False
+    tokens = pl.read_parquet(folder / "rows.parquet", columns=["tokens"])["tokens"].sum()
+    return (folder / "tokens.bin").stat().st_size == 4 * tokens
 
 
 def _key(rows_key: str, prompts: Prompts, limit: tuple[int, bool]) -> str:
@@ -236,9 +243,10 @@ def _unknown_id(tokenizer: Any) -> int | None:
 
 
 def _where_cut(tokenizer: Any, asked: Ids, whole: Ids) -> str:
-    same = len(os.path.commonprefix([asked, whole]))
-    alone, before = asked[same : same + 3], whole[same : same + 3]
-    return f"alone it ends in {tokenizer.decode(alone)!r}, before its answer {tokenizer.decode(before)!r}"
+    differ = [place for place, (a, b) in enumerate(zip(asked, whole, strict=False)) if a != b]
+    same = differ[0] if differ else min(len(asked), len(whole))
+    alone, before = (tokenizer.decode(ids[same : same + 3]) for ids in (asked, whole))
+    return f"alone it ends in {alone!r}, before its answer in {before!r}"
 
 
 def _open(folder: Path, key: str) -> Tokens:

@@ -22,6 +22,8 @@ from kit19.train.settings import Settings
 from kit19.train.tokens import Tokens
 
 OnStep = Callable[[str, int, int], None]
+WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
+"""What a full disk raises: Python's, torch's and safetensors' own."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         self.rows, self.settings, self.run = rows, settings, run
         self.collate = Collate(tokenizer.pad_token_id)
         stop = [EarlyStoppingCallback(settings.patience)] if settings.patience else []
-        flat = arguments.padding_free  # FlashAttention parts rows by lengths, which TRL's collator gives
+        flat = (
+            arguments.padding_free
+        )  # FlashAttention parts rows by lengths, which TRL's collator gives
         held_out = rows.validation
         super().__init__(
             model,
@@ -84,7 +88,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         self,
         model: Any,
         inputs: dict[str, Any],
-        return_outputs: bool = False,  # noqa: FBT001, FBT002  transformers' signature
+        return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
         """The mean loss of the labelled tokens, over all batches of the step."""
@@ -119,9 +123,8 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
             of = tasks == task
             found[f"{prefix}_{task}_loss"] = float(losses[of].sum() / counts[of].sum())
         self.log(dict(found))
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, found
-        )
+        handler = self.callback_handler
+        self.control: Any = handler.on_evaluate(self.args, self.state, self.control, found)
         return found
 
     def _losses(self, tokens: Tokens) -> np.ndarray[Any, Any]:
@@ -135,7 +138,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         model.eval()
         try:
             with self._precision():
-                losses = row_losses(
+                losses: np.ndarray[Any, Any] = row_losses(
                     model,
                     tokens,
                     mine,
@@ -169,13 +172,13 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
             if main:
                 whole.sweep(self.run)
             self.accelerator.wait_for_everyone()
-            # SFTTrainer's own would write a model card into the run's folder each time: ours stands there.
+            # Not SFTTrainer's own, which writes a model card into the run's folder each time.
             super(SFTTrainer, self)._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
             if main:
                 whole.publish(self.run, step)
                 whole.rotate(self.run, self.settings.keep, best or None)
-        except (OSError, RuntimeError, SafetensorError) as error:
+        except WRITE_ERRORS as error:
             if main:
                 whole.sweep(self.run)
             raise whole.explain_write(error, self.run) from None
@@ -210,7 +213,7 @@ class _Progress(TrainerCallback):  # type: ignore[misc]
     def __init__(self, on_step: OnStep) -> None:
         self.on_step = on_step
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """After each optimizer step."""
         if state.is_world_process_zero and state.global_step % args.logging_steps == 0:
             losses = [entry["loss"] for entry in state.log_history[-3:] if "loss" in entry]
