@@ -22,8 +22,8 @@ def curves_of(history: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
     """Series by name (``loss``, ``eval_loss``, ``eval_<task>_loss``, ``learning_rate``), step → value.
 
     Args:
-        history: What transformers logged, an entry each time. Of an entry written twice (a run that was
-            killed and went on) the later stands.
+        history: What transformers logged, an entry each time. Of two at one step the first
+            stands: at the end the best weights are measured again.
     """
     series: dict[str, dict[int, float]] = {}
     for entry in history:
@@ -31,7 +31,7 @@ def curves_of(history: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
             if name in ("loss", "learning_rate") or (
                 name.startswith("eval_") and name.endswith("loss")
             ):
-                series.setdefault(name, {})[int(entry["step"])] = float(value)
+                series.setdefault(name, {}).setdefault(int(entry["step"]), float(value))
     return {name: sorted(points.items()) for name, points in sorted(series.items())}
 
 

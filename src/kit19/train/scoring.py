@@ -57,7 +57,7 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 
 
 def scored_rows(train: RowFiles, validation: RowFiles, most: int) -> pl.DataFrame:
-    """Held-out rows that can be scored, with ``choices`` and ``commonest`` of their template.
+    """Held-out rows that can be scored, one a record, with their template's ``choices`` and ``commonest``.
 
     Args:
         train: Training rows; from them it is known which answers a template gives.
@@ -74,7 +74,9 @@ def scored_rows(train: RowFiles, validation: RowFiles, most: int) -> pl.DataFram
     few = choices.filter(pl.col("choices").list.len().is_between(2, _FEW))
     held_out = pl.concat(list(validation.batches()))
     joined = held_out.join(few, on=_BY, how="inner", maintain_order="left")
-    return joined.filter(pl.col("output").is_in(pl.col("choices"))).head(most)
+    scored = joined.filter(pl.col("output").is_in(pl.col("choices")))
+    # Further views of a record say the same again: counted, they would narrow the interval for nothing.
+    return scored.unique("id", keep="first", maintain_order=True).head(most)
 
 
 def score(model: Answering, rows: pl.DataFrame) -> list[Score]:
