@@ -130,6 +130,7 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     epilog="""\b
 Examples:
   kit19 merge runs/mine --out merged
+  kit19 merge runs/mine --out merged --json
 """
 )
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))

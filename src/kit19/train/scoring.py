@@ -57,7 +57,9 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 
 
 def scored_rows(train: RowFiles, validation: RowFiles, most: int) -> pl.DataFrame:
-    """Held-out rows that can be scored, one a record, with their template's ``choices`` and ``commonest``.
+    """Held-out rows that can be scored, one a record.
+
+    ``choices`` are the answers that the row's template gives in training, ``commonest`` the first of them.
 
     Args:
         train: Training rows; from them it is known which answers a template gives.
