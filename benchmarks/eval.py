@@ -93,9 +93,7 @@ def make_model(folder: Path, data_dir: Path) -> Path:
         show_progress=False,
     )
     tokenizer.train_from_iterator((line for text in texts for line in text.splitlines()), trainer)
-    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=tokenizer, eos_token=END
-    )
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END)
     torch.manual_seed(19)
     config = GPTNeoXConfig(
         vocab_size=len(fast),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kit19.auditing import Audit, audit
     from kit19.building import Options, build
     from kit19.catalog import Catalog, Recipe, Source, load_catalog
+    from kit19.chatting import Chat, open_chat
     from kit19.comparing import Comparison, compare
     from kit19.diffing import Diff, diff
     from kit19.errors import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         Problem,
         ReadError,
         ResultsError,
+        TrainError,
         UnknownNameError,
         VerifyError,
     )
@@ -38,6 +40,16 @@ if TYPE_CHECKING:
     from kit19.look import Example, Explanation, explain, show, stats
     from kit19.manifest import Manifest
     from kit19.publish import Pushed, PushOptions, push
+    from kit19.runs import RunRecord, read_run
+    from kit19.train import Settings, load_preset
+    from kit19.training import (
+        Trained,
+        TrainOptions,
+        TrainPlan,
+        merge,
+        plan_training,
+        train_model,
+    )
     from kit19.write import verify
 
 _HOMES = {
@@ -45,6 +57,7 @@ _HOMES = {
     "kit19.building": ["Options", "build"],
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
     "kit19.comparing": ["Comparison", "compare"],
+    "kit19.chatting": ["Chat", "open_chat"],
     "kit19.diffing": ["Diff", "diff"],
     "kit19.errors": [
         "CatalogError",
@@ -56,6 +69,7 @@ _HOMES = {
         "Problem",
         "ReadError",
         "ResultsError",
+        "TrainError",
         "UnknownNameError",
         "VerifyError",
     ],
@@ -66,6 +80,16 @@ _HOMES = {
     "kit19.loading": ["Loaded", "load"],
     "kit19.manifest": ["Manifest"],
     "kit19.publish": ["PushOptions", "Pushed", "push"],
+    "kit19.runs": ["RunRecord", "read_run"],
+    "kit19.train": ["Settings", "load_preset"],
+    "kit19.training": [
+        "TrainOptions",
+        "TrainPlan",
+        "Trained",
+        "merge",
+        "plan_training",
+        "train_model",
+    ],
     "kit19.write": ["verify"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -74,6 +98,7 @@ __all__ = [
     "Audit",
     "Catalog",
     "CatalogError",
+    "Chat",
     "Comparison",
     "Diff",
     "EvalOptions",
@@ -96,7 +121,13 @@ __all__ = [
     "ReadError",
     "Recipe",
     "ResultsError",
+    "RunRecord",
+    "Settings",
     "Source",
+    "TrainError",
+    "TrainOptions",
+    "TrainPlan",
+    "Trained",
     "UnknownNameError",
     "VerifyError",
     "audit",
@@ -108,9 +139,15 @@ __all__ = [
     "lint",
     "load",
     "load_catalog",
+    "load_preset",
+    "merge",
+    "open_chat",
+    "plan_training",
     "push",
+    "read_run",
     "show",
     "stats",
+    "train_model",
     "verify",
 ]
 

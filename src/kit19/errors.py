@@ -9,6 +9,7 @@
     ├── OutputError           a result cannot be written, or its place is taken
     ├── ModelError            a model cannot be had, loaded or scored
     ├── ResultsError          results of evaluations cannot be read, or not be compared
+    ├── TrainError            a model cannot be trained, loaded or talked to
     └── VerifyError           a build is not what its manifest says
 
 An error carries every problem that was found, not the first: each says what is wrong, where,
@@ -93,6 +94,10 @@ class ResultsError(Kit19Error):
 
 class VerifyError(Kit19Error):
     """A build folder is not what its manifest says."""
+
+
+class TrainError(Kit19Error):
+    """A model cannot be trained on these rows, loaded, or talked to."""
 
 
 def told(problems: Sequence[Problem]) -> list[str]:

@@ -288,7 +288,7 @@ def _hardware(scorer: SharedLM) -> str:
     if scorer.device.type == "cuda":
         import torch  # noqa: PLC0415
 
-        return torch.cuda.get_device_name(scorer.device)
+        return str(torch.cuda.get_device_name(scorer.device))
     return platform.processor() or platform.machine()
 
 

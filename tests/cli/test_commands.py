@@ -117,7 +117,7 @@ def test_a_table_is_not_cut_where_nobody_looks_at_a_terminal(built: Path) -> Non
 
 
 def test_the_demo_ends_with_a_table_and_three_examples(tmp_path: Path) -> None:
-    said = invoke("demo", "--out", tmp_path / "out")
+    said = invoke("demo", "--no-train", "--out", tmp_path / "out")
     assert said.code == 0
     assert "sample data, written by the authors of kit19" in said.out
     assert [int(n) for n in re.findall(r"^── (\d+) · ", said.out, re.MULTILINE)] == [1, 2, 3]

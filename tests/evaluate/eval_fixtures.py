@@ -20,7 +20,7 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def model_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """A model's folder by family, tokenizer and window; made once."""
-    from small_models import make
+    from eval_models import make
 
     made: dict[tuple[Any, ...], Path] = {}
 

@@ -171,9 +171,9 @@ class HubServer:
     def create(self, call: Call) -> tuple[dict[str, str], bytes]:
         asked = call.json()
         repo = f"{asked['organization']}/{asked['name']}"
-        assert asked["type"] == "dataset"
+        assert asked.get("type", "model") in ("dataset", "model")
         if repo in self.repos:
-            raise RefusedError(409, "You already created this dataset repo")
+            raise RefusedError(409, "You already created this repo")
         private = asked.get("visibility") == "private" or bool(asked.get("private"))
         self.repos[repo] = Repo(private)
         rules = b"*.parquet filter=lfs diff=lfs merge=lfs -text\n"
@@ -301,14 +301,14 @@ class HubServer:
         return headers, blob.data
 
 
-_REPO = r"/api/datasets/(?P<repo>[^/]+/[^/]+)"
+_REPO = r"/api/(?:datasets|models)/(?P<repo>[^/]+/[^/]+)"
 _ROUTES: list[tuple[str, str, Callable[..., tuple[dict[str, str], bytes]]]] = [
     ("POST", r"/api/repos/create", HubServer.create),
     ("POST", r"/api/validate-yaml", HubServer.validate),
     ("POST", _REPO + r"/branch/(?P<branch>.+)", HubServer.branch),
     ("POST", _REPO + r"/preupload/(?P<revision>.+)", HubServer.preupload),
     ("POST", _REPO + r"/commit/(?P<revision>.+)", HubServer.commit),
-    ("POST", r"/datasets/(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch", HubServer.batch),
+    ("POST", r"(?:/datasets)?/(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch", HubServer.batch),
     ("PUT", r"/lfs/(?P<oid>\w+)", HubServer.receive),
     ("POST", r"/verify", HubServer.verify),
     ("GET", _REPO, HubServer.info),
@@ -316,7 +316,7 @@ _ROUTES: list[tuple[str, str, Callable[..., tuple[dict[str, str], bytes]]]] = [
     ("GET", _REPO + r"/tree/(?P<revision>[^/]+)(?:/(?P<path>.+))?", HubServer.tree),
     (
         "GET HEAD",
-        r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)",
+        r"(?:/datasets)?/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)",
         HubServer.resolve,
     ),
 ]

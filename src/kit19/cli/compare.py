@@ -91,7 +91,7 @@ def compare(  # noqa: PLR0913  one parameter an option
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
-        _print(found, out)
+        print_comparison(found, out)
 
 
 def _check(results: tuple[str, ...], catalog_dir: Path, *, as_json: bool) -> None:
@@ -108,15 +108,17 @@ def _check(results: tuple[str, ...], catalog_dir: Path, *, as_json: bool) -> Non
         raise click.exceptions.Exit(UNFAIR)
 
 
-def _print(found: Comparison, out: Path | None) -> None:
+def print_comparison(found: Comparison, out: Path | None, *, brief: bool = False) -> None:
+    """The tables and what to mind; briefly, the scores alone."""
     from kit19.report.compare_table import remarks, tables  # noqa: PLC0415
 
-    for table in tables(found):
+    for table in tables(found)[: 1 if brief else None]:
         print_table(table.title, table.columns, table.rows, numbers=table.columns[table.names :])
         for note in table.notes:
             print_text(f"  {note}")
         print_text()
-    for line in [*remarks(found), *(found.caveats if found.published else [])]:
+    told = [] if brief else [*remarks(found), *(found.caveats if found.published else [])]
+    for line in told:
         print_text(f"  ! {' '.join(line.split())}")
     if out:
         print_text(f"\n{out / 'report.html'} shows it all; charts, tables and JSON lie beside it")

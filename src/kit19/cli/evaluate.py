@@ -91,7 +91,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet: bool,
 ) -> None:
     """Score MODEL (a folder or Hub id) on Korean benchmarks, zero- or few-shot."""
-    _calm()
+    calm()
     from kit19.evaluating import EvalOptions, evaluate_model  # noqa: PLC0415  slow to load
 
     options = EvalOptions(
@@ -221,7 +221,7 @@ def _with_tasks(arguments: Sequence[str], folder: str) -> list[str]:
     return [*arguments, *(() if named or asks_help or not runs else ("--include_path", folder))]
 
 
-def _calm() -> None:
+def calm() -> None:
     """Keep other libraries from printing bars and advice of their own; must come before they load."""
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

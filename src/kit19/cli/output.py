@@ -26,6 +26,11 @@ def print_text(text: str = "") -> None:
     print(text)
 
 
+def print_piece(text: str) -> None:
+    """Print a piece of a text that is still being written."""
+    print(text, end="", flush=True)
+
+
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Iterable[str] = ()
 ) -> None:

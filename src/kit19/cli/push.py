@@ -1,4 +1,4 @@
-"""``kit19 push``: a build on the Hub."""
+"""``kit19 push``: a build or a run on the Hub."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Examples:
   kit19 push out/kit19 me/kit19-ko --dry-run      check all, say what would be sent
   kit19 push out/kit19 me/kit19-ko --private
+  kit19 push runs/mine me/my-model                a training run, as a model
   kit19 push out/kit19 me/kit19-ko --revision v2 --message "without petitions"
 
 \b
@@ -30,10 +31,10 @@ The same build pushed again changes nothing; an interrupted push goes on where i
 )
 @folder_argument
 @click.argument("repo_id", metavar="REPO_ID")
-@click.option("--private", is_flag=True, help="Make a new dataset private.")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
 @click.option("--dry-run", is_flag=True, help="Check everything, send nothing.")
 @click.option("--revision", default="main", show_default=True, help="The branch to commit to.")
-@click.option("--message", default="", help="Of the commit. Default: recipe, rows and digest.")
+@click.option("--message", default="", help="Of the commit. Default: what it is.")
 @click.option(
     "--accept-unclear", is_flag=True, help="Publish subsets whose license is unclear about it."
 )
@@ -58,9 +59,9 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Publish the build in FOLDER as the dataset REPO_ID (owner/name) on the Hub.
+    """Publish the build in FOLDER as the dataset REPO_ID (owner/name), or a run as a model, on the Hub.
 
-    It is verified first. Subsets whose license forbids sharing are refused, with the command that
+    A build is verified first. Subsets whose license forbids sharing are refused, with the command that
     builds without them.
     """
     if quiet or as_json:
@@ -92,17 +93,17 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
 def _print(pushed: Pushed) -> None:
     whole = f"{pushed.files} files, {pushed.bytes:,} bytes"
     if pushed.outcome == "unchanged":
-        print_text(f"{pushed.url} ({pushed.revision}) holds this build already: {whole}")
+        print_text(f"{pushed.url} ({pushed.revision}) holds it already: {whole}")
     elif pushed.outcome == "dry run":
         print_text(f"Nothing was sent. To {pushed.url} ({pushed.revision}) would go, of {whole}:")
         for name in pushed.sent:
             print_text(f"  + {name}")
     else:
-        print_text(f"{pushed.url} ({pushed.revision}) holds the build: {whole}")
+        print_text(f"{pushed.url} ({pushed.revision}) holds it: {whole}")
         print_text(f"  {len(pushed.sent)} of them were new or different there")
     for name in pushed.removed:
         print_text(f"  - {name}")
     for note in pushed.notes:
         print_text(f"  ! {note}")
-    if pushed.commit:
+    if pushed.commit and "/datasets/" in pushed.url:
         print_text(f"  kit19.load({pushed.repo_id!r}, revision={pushed.commit!r}) gives these rows")

@@ -38,23 +38,27 @@ class Forward:
         """Whether the model can go on from keys and values computed before."""
         return bool(self._cache_name)
 
-    @torch.inference_mode()
     def score(self, batch: Batch, prefix: Ids) -> Scores:
         """Log-likelihood in nats, and whether every token was the likeliest, of each request."""
+        with torch.inference_mode():
+            return _sum_up(batch, *_edges(batch, self._logits(batch, prefix)))
+
+    def _logits(self, batch: Batch, prefix: Ids) -> torch.Tensor:
+        """(rows, kept places, vocabulary) predictions of a batch."""
         visible = torch.from_numpy(batch.visible).to(self._device)
         mask = torch.zeros(visible.shape, dtype=self.dtype, device=self._device)
         mask.masked_fill_(~visible, torch.finfo(self.dtype).min)
         more: dict[str, Any] = {"logits_to_keep": batch.keep} if self._keeps else {}
         if prefix:
             more[self._cache_name] = self._past(prefix, len(batch.tokens))
-        logits = self._model(
+        logits: torch.Tensor = self._model(
             input_ids=torch.from_numpy(batch.tokens).to(self._device),
             attention_mask=mask[:, None],
             position_ids=torch.from_numpy(batch.positions).to(self._device),
             use_cache=bool(prefix),
             **more,
         ).logits[:, -batch.keep :]
-        return _sum_up(batch, *_edges(batch, logits))
+        return logits
 
     def _past(self, prefix: Ids, rows: int) -> DynamicCache:
         """The prefix's keys and values, once for every row (as views: nothing is copied)."""
@@ -66,7 +70,7 @@ class Forward:
             self._prefix = (prefix, [(layer.keys, layer.values) for layer in layers])
         cache = DynamicCache()
         for keys, values in self._prefix[1]:
-            layer = DynamicLayer()  # type: ignore[no-untyped-call]
+            layer = DynamicLayer()
             layer.lazy_initialization(keys, values)
             layer.keys = keys.expand(rows, -1, -1, -1)
             layer.values = values.expand(rows, -1, -1, -1)

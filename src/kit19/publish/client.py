@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from kit19.errors import Kit19Error, Problem
@@ -30,10 +30,12 @@ class Door:
     Attributes:
         error: What a failure is raised as.
         verb: What the caller does, as in "push again".
+        kind: What kind of repository it asks about.
     """
 
     error: type[Kit19Error]
     verb: str
+    kind: Literal["dataset", "model"] = "dataset"
 
 
 @dataclass(frozen=True, repr=False)  # a token has no place in a repr
@@ -46,8 +48,9 @@ class Hub:
     door: Door
 
     def page(self, repo_id: str) -> str:
-        """The address of a dataset's page."""
-        return f"{self.endpoint}/datasets/{repo_id}"
+        """The address of a repository's page."""
+        place = "datasets/" if self.door.kind == "dataset" else ""
+        return f"{self.endpoint}/{place}{repo_id}"
 
 
 def open_hub(door: Door) -> Hub:

@@ -1,4 +1,4 @@
-"""``kit19 push``: a build, whole and as it was verified, as one commit of a dataset repository.
+"""``kit19 push``: a build or a run, whole, as one commit of a repository on the Hub.
 
 One commit and not ``upload_folder``, which may part a folder into several: between two of them a
 reader would find half of one build and half of another. Large files are sent before the commit,
@@ -18,12 +18,24 @@ from kit19.catalog import BUILT_IN, load_catalog
 from kit19.errors import OutputError, Problem
 from kit19.fetch.run import offline
 from kit19.manifest import NAME, Manifest
-from kit19.publish.client import REPO_TYPE, Door, Hub, open_hub, plainly
-from kit19.publish.remote import Digests, Remote, differing, left_over, local_files, look_at
+from kit19.publish.client import Door, Hub, open_hub, plainly
+from kit19.publish.remote import (
+    Digests,
+    Remote,
+    differing,
+    digests_of,
+    left_over,
+    local_files,
+    look_at,
+)
+from kit19.publish.runs import check_run, is_weights, run_files
 from kit19.publish.terms import Accepted, check_terms
+from kit19.runs import NAME as RUN
+from kit19.runs import read_run
 from kit19.write import verify
 
-_DOOR = Door(OutputError, "push")
+_DATASET = Door(OutputError, "push")
+_MODEL = Door(OutputError, "push", "model")
 # What the Hub or a person may have put into a fresh repository; anything else is somebody's data.
 _HARMLESS = {".gitattributes", ".gitignore", "README.md", "LICENSE", "LICENSE.md"}
 
@@ -54,13 +66,13 @@ class Pushed:
     """What came of a push.
 
     Attributes:
-        repo_id: The dataset.
+        repo_id: The dataset, or the model.
         url: Its page.
         revision: The branch.
-        outcome: `pushed`, `unchanged` (the build stood there already), or `dry run`.
-        commit: The commit that holds the build: pin it to load exactly these rows. Empty after a
-            dry run of something new.
-        files: Files of the build.
+        outcome: `pushed`, `unchanged` (it stood there already), or `dry run`.
+        commit: The commit that holds it: pin it to load exactly this. Empty after a dry run of
+            something new.
+        files: Files of the build or run.
         bytes: Their size.
         sent: Files that were new or different there.
         removed: Files of an earlier build that went.
@@ -79,44 +91,53 @@ class Pushed:
     notes: list[str] = field(default_factory=list)
 
 
-def push(folder: str | Path, repo_id: str, options: PushOptions | None = None) -> Pushed:
-    """Publish a build as a dataset on the Hub.
+@dataclass(frozen=True)
+class _Bundle:
+    """What is published: its files, the one that tells whose it is, and what should be known."""
 
-    It is verified first, and refused if a license or its own nature forbids to publish it. If it
-    stands there already, nothing is done.
+    door: Door
+    marker: str
+    files: dict[str, Digests]
+    message: str
+    notes: list[str]
+
+
+def push(folder: str | Path, repo_id: str, options: PushOptions | None = None) -> Pushed:
+    """Publish a build as a dataset, or a training run as a model, on the Hub.
+
+    A build is verified first; both are refused if a license or their own nature forbids to publish
+    them. If it stands there already, nothing is done.
 
     Args:
-        folder: A build.
+        folder: A build, or the folder of a run.
         repo_id: ``owner/name``; made if it is not there.
         options: How.
 
     Raises:
-        VerifyError: The folder is no whole build.
+        VerifyError: The folder is no whole build, and no finished run.
         OutputError: It may not be published, the repository holds other people's data, or the Hub
             refused or could not be reached. What stood there before still stands.
     """
     folder, options = Path(folder), options or PushOptions()
     _check_name(repo_id)
-    manifest = verify(folder)
-    catalog = load_catalog(options.catalog)
-    notes = check_terms(manifest, folder, catalog, options.accept)
-    local = local_files(folder, manifest)
+    bundle = _run(folder, options) if (folder / RUN).is_file() else _build(folder, options)
+    local, notes = bundle.files, bundle.notes
     size = sum((folder / name).stat().st_size for name in local)
-    hub = open_hub(_DOOR)
+    hub = open_hub(bundle.door)
     if offline() and not options.dry_run:
         what = "this is offline mode"
         raise OutputError(Problem(what, fix="unset HF_HUB_OFFLINE and KIT19_OFFLINE, or --dry-run"))
     remote = None if offline() else look_at(hub, repo_id, options.revision)
     if offline():
         notes = [*notes, "offline: the Hub was not asked what stands there"]
-    _refuse_surprises(hub, repo_id, remote, options)
+    _refuse_surprises(hub, repo_id, remote, options, bundle.marker)
     sent = differing(local, remote.files if remote else {})
-    gone = left_over(hub, repo_id, remote, local) if remote and NAME in sent else []
+    gone = _left_over(hub, repo_id, remote, bundle) if remote and bundle.marker in sent else []
     stands = remote is not None and remote.has_branch and not sent
     commit = remote.commit if remote and stands else ""
     outcome: Literal["pushed", "unchanged", "dry run"] = "unchanged" if stands else "dry run"
     if not stands and not options.dry_run:
-        message = options.message or _message(manifest)
+        message = options.message or bundle.message
         commit, told = _commit(hub, repo_id, remote, options, (folder, sent, gone, message))
         _confirm(hub, repo_id, commit, local)
         outcome, notes = "pushed", [*notes, *told]
@@ -138,7 +159,34 @@ def _check_name(repo_id: str) -> None:
     part = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
     if not re.fullmatch(f"{part}/{part}", repo_id) or "--" in repo_id or ".." in repo_id:
         fix = "give owner/name: letters, digits and single - . _ between them, as in me/kit19-ko"
-        raise OutputError(Problem(f"{repo_id!r} is no name for a dataset on the Hub", fix=fix))
+        raise OutputError(Problem(f"{repo_id!r} is no name for a repository on the Hub", fix=fix))
+
+
+def _build(folder: Path, options: PushOptions) -> _Bundle:
+    manifest = verify(folder)
+    notes = check_terms(manifest, folder, load_catalog(options.catalog), options.accept)
+    files = local_files(folder, manifest)
+    return _Bundle(_DATASET, NAME, files, _message(manifest), notes)
+
+
+def _run(folder: Path, options: PushOptions) -> _Bundle:
+    record = read_run(folder)
+    assert record is not None  # noqa: S101  its file is there
+    notes = check_run(record, load_catalog(options.catalog), options.accept)
+    files = digests_of(folder, run_files(folder))
+    message = (
+        f"kit19 {record.kit19_version}: {record.base.name}, {record.method}, {record.data.label}"
+    )
+    return _Bundle(_MODEL, RUN, files, message, notes)
+
+
+def _left_over(hub: Hub, repo_id: str, remote: Remote, bundle: _Bundle) -> list[str]:
+    """Files of an earlier build or run there that this one does not have."""
+    if bundle.marker == NAME:
+        return left_over(hub, repo_id, remote, bundle.files)
+    # Weights that stayed from another run would be loaded instead of these, or beside them.
+    there = [name for name in remote.files if RUN in remote.files and is_weights(name)]
+    return sorted(set(there) - set(bundle.files))
 
 
 def _message(manifest: Manifest) -> str:
@@ -146,7 +194,9 @@ def _message(manifest: Manifest) -> str:
     return f"kit19 {manifest.kit19_version}: {manifest.recipe['id']}, {manifest.rows:,} rows ({digest})"
 
 
-def _refuse_surprises(hub: Hub, repo_id: str, remote: Remote | None, options: PushOptions) -> None:
+def _refuse_surprises(
+    hub: Hub, repo_id: str, remote: Remote | None, options: PushOptions, marker: str
+) -> None:
     """What a person would not expect of a push: to show private rows, or to write over others'."""
     if remote is None:
         return
@@ -154,11 +204,9 @@ def _refuse_surprises(hub: Hub, repo_id: str, remote: Remote | None, options: Pu
         fix = f"make it private in its settings ({hub.page(repo_id)}/settings), or push elsewhere"
         raise OutputError(Problem("is public already; --private makes new ones only", repo_id, fix))
     foreign = sorted(set(remote.files) - _HARMLESS)
-    if foreign and NAME not in remote.files:
+    if foreign and marker not in remote.files:
         shown = ", ".join(foreign[:3]) + (", …" if len(foreign) > 3 else "")
-        what = (
-            f"holds files that kit19 did not write ({shown}); they will not be mixed with a build"
-        )
+        what = f"holds files that kit19 did not write ({shown}); they will not be mixed with ours"
         raise OutputError(Problem(what, repo_id, "use another name or branch, or empty it"))
 
 
@@ -178,12 +226,12 @@ def _commit(
         warnings.simplefilter("always")
         if remote is None:
             hub.api.create_repo(
-                repo_id, private=options.private or None, repo_type=REPO_TYPE, exist_ok=True
+                repo_id, private=options.private or None, repo_type=hub.door.kind, exist_ok=True
             )
         if branch != "main" and not (remote and remote.has_branch):
             start = remote.commit if remote else None
             hub.api.create_branch(
-                repo_id, branch=branch, revision=start, repo_type=REPO_TYPE, exist_ok=True
+                repo_id, branch=branch, revision=start, repo_type=hub.door.kind, exist_ok=True
             )
         done = hub.api.create_commit(
             repo_id,
@@ -192,7 +240,7 @@ def _commit(
                 *(CommitOperationDelete(name) for name in gone),
             ],
             commit_message=message,
-            repo_type=REPO_TYPE,
+            repo_type=hub.door.kind,
             revision=branch,
             # Refused by the Hub if somebody else committed since we looked.
             parent_commit=remote.commit if remote else None,
@@ -207,6 +255,6 @@ def _confirm(hub: Hub, repo_id: str, commit: str, local: dict[str, Digests]) -> 
     there = look_at(hub, repo_id, commit)
     missing = differing(local, there.files if there else {})
     if missing:
-        what = f"the commit {commit[:12]} there is not the build: {', '.join(missing)}"
+        what = f"the commit {commit[:12]} there is not what was pushed: {', '.join(missing)}"
         fix = "a .gitignore there may name them, or the folder changed meanwhile: push again"
         raise OutputError(Problem(what, repo_id, fix))

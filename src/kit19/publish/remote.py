@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit19.manifest import NAME, Manifest
-from kit19.publish.client import REPO_TYPE, Hub, plainly
+from kit19.publish.client import Hub, plainly
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,18 @@ def look_at(hub: Hub, repo_id: str, branch: str) -> Remote | None:
 
     with plainly(hub, repo_id):
         try:
-            info = hub.api.repo_info(repo_id, repo_type=REPO_TYPE)
+            info = hub.api.repo_info(repo_id, repo_type=hub.door.kind)
         except RepositoryNotFoundError:
             return None
         private, has_branch = bool(info.private), True
         try:
-            info = hub.api.repo_info(repo_id, repo_type=REPO_TYPE, revision=branch)
+            info = hub.api.repo_info(repo_id, repo_type=hub.door.kind, revision=branch)
         except RevisionNotFoundError:
             has_branch = False
         commit = info.sha or ""
-        tree = hub.api.list_repo_tree(repo_id, recursive=True, repo_type=REPO_TYPE, revision=commit)
+        tree = hub.api.list_repo_tree(
+            repo_id, recursive=True, repo_type=hub.door.kind, revision=commit
+        )
         files = {
             entry.path: Digests(entry.blob_id, entry.lfs.sha256 if entry.lfs else "")
             for entry in tree
@@ -67,7 +69,12 @@ def look_at(hub: Hub, repo_id: str, branch: str) -> Remote | None:
 def local_files(folder: Path, manifest: Manifest) -> dict[str, Digests]:
     """The files that a build publishes: what its manifest lists, and the manifest."""
     names = [*(output.path for output in manifest.outputs), NAME]
-    return {name: _digests((folder / name).read_bytes()) for name in names}
+    return digests_of(folder, names)
+
+
+def digests_of(folder: Path, names: Iterable[str]) -> dict[str, Digests]:
+    """Digests of files below a folder; weights of gigabytes never lie in memory."""
+    return {name: _digests(folder / name) for name in names}
 
 
 def differing(local: Mapping[str, Digests], remote: Mapping[str, Digests]) -> list[str]:
@@ -81,7 +88,7 @@ def left_over(hub: Hub, repo_id: str, remote: Remote, local: Collection[str]) ->
         return []
     with plainly(hub, repo_id), tempfile.TemporaryDirectory() as place:
         path = hub.api.hf_hub_download(
-            repo_id, NAME, repo_type=REPO_TYPE, revision=remote.commit, local_dir=place
+            repo_id, NAME, repo_type=hub.door.kind, revision=remote.commit, local_dir=place
         )
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     try:
@@ -98,7 +105,12 @@ def _equal(mine: Digests, theirs: Digests | None) -> bool:
     return mine.sha256 == theirs.sha256 if theirs.sha256 else mine.git_blob == theirs.git_blob
 
 
-def _digests(data: bytes) -> Digests:
+def _digests(path: Path) -> Digests:
     # SHA-1 is git's choice, not ours: it names content here and protects nothing.
-    blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
-    return Digests(blob.hexdigest(), hashlib.sha256(data).hexdigest())
+    blob = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    whole = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            blob.update(piece)
+            whole.update(piece)
+    return Digests(blob.hexdigest(), whole.hexdigest())

@@ -58,7 +58,7 @@ def tokenizer(kind: TokenizerKind) -> PreTrainedTokenizerFast:
             single=f"{BEGIN} $A", special_tokens=[(BEGIN, 1)]
         )
         named["bos_token"] = BEGIN
-    return PreTrainedTokenizerFast(tokenizer_object=base, **named)  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(tokenizer_object=base, **named)
 
 
 def make(

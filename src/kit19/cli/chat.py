@@ -1,0 +1,136 @@
+"""``kit19 chat``: talk to a trained model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kit19.cli.options import catalog_option, json_option
+from kit19.cli.output import print_json, print_piece, print_text
+from kit19.errors import Kit19Error
+
+if TYPE_CHECKING:
+    from kit19.chatting import Chat
+
+_HELP = """\
+/reset            forget what was said
+/template NAME    ask by another prompt format (alpaca, koalpaca, kullm, chat); without NAME, show it
+/quit             end (also Ctrl-D)
+A line that ends in \\ goes on in the next; three double quotes on a line begin and end a long text."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 chat runs/mine
+  kit19 chat runs/mine --prompt "다음 문장을 긍정과 부정 가운데 하나로 분류해 주세요. 정말 재미있었다"
+  cat question.txt | kit19 chat runs/mine
+  kit19 chat owner/name --format koalpaca --temperature 0.7
+
+\b
+In a conversation: /reset, /template, /help, /quit.
+"""
+)
+@click.argument("model", metavar="RUN|MODEL")
+@click.option("--prompt", help="Ask this once, print the answer, and end.")
+@click.option("--format", "form", default="", help="Prompt format. Default: the run's own.")
+@click.option(
+    "--max-tokens", type=click.IntRange(min=1), default=512, show_default=True, help="Of an answer."
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="0: the likeliest answer, each time the same.",
+)
+@catalog_option
+@json_option
+def chat(
+    model: str,
+    prompt: str | None,
+    form: str,
+    max_tokens: int,
+    temperature: float,
+    catalog_dir: Path,
+    as_json: bool,
+) -> None:
+    """Talk to RUN (a run's folder) or any causal MODEL, asked as it was trained to be asked."""
+    from kit19.chatting import open_chat  # noqa: PLC0415
+
+    if prompt is None and not sys.stdin.isatty():
+        prompt = sys.stdin.read()
+        if not prompt.strip():
+            raise click.UsageError("there is nothing on stdin; give --prompt")
+    if prompt is None and as_json:
+        raise click.UsageError("--json answers one question: give --prompt, or text on stdin")
+    talk = open_chat(model, form, most=max_tokens, temperature=temperature, catalog_dir=catalog_dir)
+    if prompt is None:
+        _converse(talk)
+    elif as_json:
+        answer = "".join(talk.say(prompt))
+        print_json({"prompt": prompt.strip(), "answer": answer, "format": talk.format.id})
+    else:
+        _answer(talk, prompt)
+
+
+def _converse(talk: Chat) -> None:
+    about = f", trained on {talk.run.data.label} data" if talk.run else ""
+    print_text(f"{talk.name}{about}; prompt format {talk.format.id}. /help says more.")
+    while (text := _read()) is not None:
+        command, _, rest = text.strip().partition(" ")
+        if command in ("/quit", "/exit"):
+            return
+        try:
+            if command.startswith("/"):
+                print_text(_command(talk, command, rest.strip()))
+            elif command:
+                _answer(talk, text)
+        except Kit19Error as error:
+            print_text(str(error))
+        except KeyboardInterrupt:
+            print_text("\n(interrupted; not remembered)")
+    print_text()
+
+
+def _command(talk: Chat, command: str, name: str) -> str:
+    if command == "/reset":
+        talk.reset()
+        return "(forgotten)"
+    if command == "/template":
+        if name:
+            talk.use_format(name)
+        return f"{talk.format.id}: {talk.format.title}"
+    return _HELP if command == "/help" else f"there is no {command}\n{_HELP}"
+
+
+def _answer(talk: Chat, text: str) -> None:
+    for piece in talk.say(text):
+        print_piece(piece)
+    print_text()
+
+
+def _read() -> str | None:
+    """One turn, of one line or more; None at the end of input."""
+    lines: list[str] = []
+    quoted = False
+    while True:
+        try:
+            line = input("… " if lines or quoted else "> ")
+        except EOFError:
+            return "\n".join(lines) if lines else None
+        except KeyboardInterrupt:
+            return None
+        if line.strip() == '"""':
+            if quoted:
+                return "\n".join(lines)
+            quoted = True
+        elif quoted:
+            lines.append(line)
+        elif line.endswith("\\"):
+            lines.append(line[:-1])
+        else:
+            return "\n".join([*lines, line])

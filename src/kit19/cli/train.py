@@ -1,0 +1,239 @@
+"""``kit19 train`` and ``kit19 merge``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kit19.cli.options import catalog_option, json_option, parse_settings, quiet_option
+from kit19.cli.output import print_json, print_table, print_text, progress
+
+if TYPE_CHECKING:
+    from kit19.train import Settings
+    from kit19.train.memory import Need
+    from kit19.training import Trained, TrainPlan
+
+_GIB = 1 << 30
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 train --data out/kit19 --model tiny --out runs/tiny           from nothing, two CPU cores
+  kit19 train --data out/kit19 --model polyglot-ko-1.3b --out runs/kit-1.3b
+  kit19 train --data out/kit19 --model owner/name --set method=lora --format chat --out runs/mine
+  kit19 train --data my.jsonl --model polyglot-ko-5.8b-lora --set epochs=3 --out runs/mine
+  kit19 train --data out/kit19 --model polyglot-ko-5.8b --dry-run --gpus 4 --gpu-memory 80
+  accelerate launch --config_file fsdp.yaml -m kit19 train …          docs/training.md
+
+\b
+MODEL is a preset (tiny, polyglot-ko-1.3b, polyglot-ko-1.3b-lora, polyglot-ko-5.8b,
+polyglot-ko-5.8b-lora, kanana-1.5-8b-lora, or a YAML file), a Hub id, or a model's folder.
+The same command again goes on from the last checkpoint.
+"""
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="PATH",
+    help="A build, or a JSON lines or parquet file.",
+)
+@click.option("--model", required=True, help="A preset, a Hub id or a folder.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.")
+@click.option("--preset", default="", help="A preset for a MODEL that is none: its settings alone.")
+@click.option(
+    "--format", "form", help="Prompt format: alpaca, koalpaca, kullm, chat, or a YAML file."
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Of new weights, order and dropout.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=parse_settings,
+    help="Replace a setting, e.g. --set epochs=3 --set lora.rank=8. May be repeated.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    type=click.Choice(["lost_answers", "unknown_tokens", "byte_tokens"]),
+    help="Go on in spite of this fault of preflight. May be repeated.",
+)
+@click.option("--merge", "merge_after", is_flag=True, help="Merge the adapter into the weights.")
+@click.option("--restart", is_flag=True, help="Remove what an earlier run left in --out.")
+@click.option(
+    "--dry-run", is_flag=True, help="Preflight, and the memory that it needs; no training."
+)
+@click.option(
+    "--gpus",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="For --dry-run: GPUs that share weights and optimizer.",
+)
+@click.option(
+    "--gpu-memory",
+    type=click.FloatRange(min=0),
+    metavar="GIB",
+    help="For --dry-run: of each GPU. Default: of what is here.",
+)
+@catalog_option
+@json_option
+@quiet_option
+def train(  # noqa: PLR0913, PLR0917  one parameter an option
+    data: Path,
+    model: str,
+    out: Path | None,
+    preset: str,
+    form: str | None,
+    seed: int | None,
+    settings: dict[str, Any],
+    allow: tuple[str, ...],
+    merge_after: bool,
+    restart: bool,
+    dry_run: bool,
+    gpus: int,
+    gpu_memory: float | None,
+    catalog_dir: Path,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Train MODEL on the answers of instruction rows, and write a run that explains itself."""
+    from kit19.training import TrainOptions, plan_training, train_model  # noqa: PLC0415
+
+    if out is None and not dry_run:
+        raise click.UsageError("give --out, or --dry-run")
+    asked = {"format": form, "seed": seed, "allow": list(allow)}
+    changes = settings | {key: value for key, value in asked.items() if value not in (None, [])}
+    chosen = _settings(model, preset, changes)
+    options = TrainOptions(restart=restart, merge=merge_after, catalog=catalog_dir)
+    with progress(quiet=quiet or as_json) as on_step:
+        if dry_run:
+            memory = int(gpu_memory * _GIB) if gpu_memory else None
+            plan = plan_training(
+                data, chosen, options, gpus=gpus, gpu_memory=memory, on_step=on_step
+            )
+        elif out is not None:
+            trained = train_model(data, out, chosen, options, on_step)
+    if dry_run:
+        _print_plan(plan, as_json=as_json)
+    elif as_json:
+        print_json(trained.record.model_dump(mode="json"))
+    else:
+        print_trained(trained)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  kit19 merge runs/mine --out merged
+  kit19 merge runs/mine --out merged --json
+"""
+)
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@json_option
+def merge(run: Path, out: Path, as_json: bool) -> None:
+    """Merge the adapter in the folder RUN into its base model, as a model of its own."""
+    from kit19.training import merge as run_merge  # noqa: PLC0415
+
+    record = run_merge(run, out)
+    if as_json:
+        print_json(record.model_dump(mode="json") if record else None)
+    else:
+        print_text(f"{out}: whole weights, loaded with from_pretrained")
+
+
+def _settings(model: str, preset: str, changes: dict[str, Any]) -> Settings:
+    """A preset by its name; or any model, with the settings of ``--preset``."""
+    from kit19.train import load_preset, preset_names  # noqa: PLC0415
+
+    if model in preset_names() or model.endswith((".yaml", ".yml")):
+        if preset:
+            raise click.UsageError("--model names a preset already; leave --preset out")
+        return load_preset(model, changes)
+    return load_preset(preset, {"tiny": None, "revision": "", **changes, "model": model})
+
+
+def print_trained(trained: Trained) -> None:
+    """What came of a training, for people."""
+    record = trained.record
+    rows = [
+        (name.removeprefix("eval_").removesuffix("_loss"), f"{value:.3f}")
+        for name, value in record.metrics.items()
+        if name.startswith("eval_") and name != "eval_loss"
+    ]
+    if rows:
+        print_table("", ("held-out answers", "loss"), rows, numbers=("loss",))
+    held_out = record.metrics.get("eval_loss")
+    told = f", {held_out:.3f} on held-out answers" if held_out is not None else ""
+    print_text(
+        f"\n{record.base.name}, {record.method}: {record.settings['steps']:,} steps in "
+        f"{trained.seconds:,.0f} s ({trained.supervised:,.0f} answer tokens a second), "
+        f"loss {record.metrics['loss']:.3f}{told}"
+    )
+    for note in trained.notes:
+        print_text(f"  ! {note}")
+    print_text(f"{trained.folder} holds the run; kit19 chat {trained.folder}")
+
+
+def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
+    need = {"": plan.need} | ({"then": plan.then} if plan.then and plan.changes else {})
+    if as_json:
+        print_json(
+            {
+                "settings": plan.settings.model_dump(mode="json"),
+                "rows": plan.rows,
+                "steps": plan.steps,
+                "supervised_tokens": plan.supervised,
+                "filled": plan.filled,
+                "tokens_per_syllable": plan.per_syllable,
+                "parameters": plan.parameters,
+                "gpus": plan.gpus,
+                "memory": _bytes(plan.need),
+                "available": plan.available,
+                "changes": plan.changes,
+                "memory_then": _bytes(plan.then) if plan.then else None,
+                "notes": plan.notes,
+            }
+        )
+        return
+    stated = plan.settings.stated
+    shown = plan.settings.model_dump(mode="json", exclude={"id", "title", "about", "stated"})
+    settings = [(name, value, stated.get(name, "")) for name, value in shown.items()]
+    print_table("", ("setting", "value", "stated by (else ours)"), settings)
+    print_text("\nrows: " + ", ".join(f"{name} {count:,}" for name, count in plan.rows.items()))
+    print_text(
+        f"{plan.parameters:,} parameters, {plan.steps:,} steps, {plan.supervised:,} answer tokens an "
+        f"epoch, lines {plan.filled:.0%} full, {plan.per_syllable:.2f} tokens a syllable\n"
+    )
+    columns = ("GiB on each GPU", "weights", "gradients", "optimizer", "activations", "in all")
+    rows = []
+    for name, one in need.items():
+        title = (
+            "as set" if not name else ", ".join(f"{k}={v}" for k, v in (plan.changes or {}).items())
+        )
+        rows.append([title, *(f"{part / _GIB:.1f}" for part in _bytes(one).values())])
+    print_table("", columns, rows, numbers=columns[1:])
+    fits = "fits" if plan.changes == {} else "does not fit"
+    print_text(f"\nit {fits} into the {plan.available / _GIB:.1f} GiB of each of {plan.gpus} here")
+    if plan.changes:
+        words = " ".join(f"--set {key}={str(value).lower()}" for key, value in plan.changes.items())
+        print_text(f"the first that fits: {words}")
+    elif plan.changes is None:
+        print_text("nothing that kit19 knows fits: take a smaller model, or more GPUs (--gpus)")
+    for note in plan.notes:
+        print_text(f"  ! {note}")
+
+
+def _bytes(need: Need) -> dict[str, int]:
+    return {
+        "weights": need.weights,
+        "gradients": need.gradients,
+        "optimizer": need.optimizer,
+        "activations": need.activations,
+        "total": need.total,
+    }

@@ -1,0 +1,149 @@
+"""Our settings as TRL's arguments: every value that matters is given, none left to a default."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from trl import SFTConfig
+
+from kit19.errors import Problem, TrainError
+from kit19.train.settings import Settings
+
+SMALL = 20_000_000
+"""Parameters up to which one CPU thread is faster than several: two were 1.5 to 6.7 times slower than
+one for models of up to 3 million on two shared cores."""
+
+
+def device() -> str:
+    """``cuda``, ``mps`` or ``cpu``: what training would run on."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def choose_threads(settings: Settings, parameters: int) -> int:
+    """CPU threads to train with: as set, else decided by the size of the model alone.
+
+    By size and not by trial: sums of floats depend on the number of threads, and the same seed
+    shall give the same weights.
+    """
+    if settings.threads:
+        return settings.threads
+    return 1 if device() == "cpu" and parameters <= SMALL else torch.get_num_threads()
+
+
+def in_bf16(settings: Settings) -> bool:
+    """Whether to compute in bfloat16.
+
+    Raises:
+        TrainError: It is asked for, and the device cannot.
+    """
+    able = device() == "cuda" and torch.cuda.is_bf16_supported()
+    if settings.precision == "bf16" and device() == "cuda" and not able:
+        what = f"{torch.cuda.get_device_name()} does not compute in bfloat16"
+        raise TrainError(Problem(what, fix="train in float32: --set precision=fp32"))
+    return settings.precision == "bf16" or (settings.precision == "auto" and able)
+
+
+def attention(settings: Settings) -> str:
+    """How attention is computed: flash where it is installed and can be, else sdpa.
+
+    Raises:
+        TrainError: Flash is asked for, and cannot be had.
+    """
+    able = (
+        device() == "cuda"
+        and importlib.util.find_spec("flash_attn") is not None
+        and in_bf16(settings)
+    )
+    if settings.attention == "flash_attention_2" and not able:
+        what = "FlashAttention needs a CUDA GPU, bfloat16 and the package flash-attn"
+        fix = "pip install flash-attn, or --set attention=sdpa"
+        raise TrainError(Problem(what, fix=fix))
+    if settings.attention == "auto":
+        return "flash_attention_2" if able else "sdpa"
+    return settings.attention
+
+
+def world_size() -> int:
+    """Devices that train together, as accelerate or torchrun started them; 1 without either."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def machine_memory() -> int:
+    """Bytes of the GPU that is here, else of this machine."""
+    if device() == "cuda":
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def plans_in_bf16(settings: Settings, *, elsewhere: bool) -> bool:
+    """Whether a run would compute in bfloat16, here or on a GPU that is elsewhere."""
+    return settings.precision != "fp32" if elsewhere else in_bf16(settings)
+
+
+def steps(settings: Settings, lines: int, world: int) -> int:
+    """Optimizer steps of a run over so many lines on so many devices."""
+    batches = math.ceil(lines / (settings.batch_size * world))
+    in_all = math.ceil(settings.epochs * math.ceil(batches / settings.accumulate))
+    return min(in_all, settings.max_steps or in_all)
+
+
+def make_arguments(
+    settings: Settings, run: Path, total: int, *, validated: bool, world: int
+) -> SFTConfig:
+    """TRL's arguments.
+
+    Args:
+        settings: Ours.
+        run: The run's folder.
+        total: Steps to take.
+        validated: Whether there are rows to measure on.
+        world: Devices.
+    """
+    measured = "steps" if settings.evaluate_every else "epoch"
+    saved = "steps" if settings.save_every else "epoch"
+    flat = attention(settings) == "flash_attention_2"
+    given: dict[str, Any] = {
+        "output_dir": str(run),
+        "per_device_train_batch_size": settings.batch_size,
+        "per_device_eval_batch_size": settings.batch_size,
+        "gradient_accumulation_steps": settings.accumulate,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": settings.schedule,
+        "warmup_steps": math.ceil(settings.warmup * total),
+        "weight_decay": settings.weight_decay,
+        "max_grad_norm": settings.clip,
+        "max_steps": total,
+        "optim": settings.optimizer,
+        "bf16": in_bf16(settings),
+        "use_cpu": device() == "cpu",
+        "activation_checkpointing": settings.checkpointing,
+        "eval_strategy": measured if validated else "no",
+        "eval_steps": settings.evaluate_every or None,
+        "save_strategy": saved,
+        "save_steps": settings.save_every or 500,
+        "save_total_limit": None,  # `checkpoint.rotate` does it, once a new one is whole
+        "load_best_model_at_end": settings.best and validated,
+        "metric_for_best_model": "eval_loss",
+        "greater_is_better": False,
+        "logging_steps": settings.log_every,
+        "report_to": settings.report_to or "none",
+        "seed": settings.seed,
+        "data_seed": settings.seed,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": device() == "cuda",
+        "remove_unused_columns": False,
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+        "max_length": None,
+        "packing": False,  # the lines are packed already
+        "padding_free": flat,
+        "shuffle_dataset": False,
+        "ddp_find_unused_parameters": False if world > 1 else None,
+    }
+    return SFTConfig(**given)

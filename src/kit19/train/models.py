@@ -1,0 +1,166 @@
+"""The model that training starts from, and its tokenizer: from the Hub, a folder, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+from kit19.catalog import PromptFormat
+from kit19.errors import Problem, TrainError
+from kit19.runs import BaseModelEntry
+from kit19.train import tiny
+from kit19.train.arguments import attention, device, in_bf16
+from kit19.train.rows import Data
+from kit19.train.settings import Settings
+
+_ADAPTER = "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Base:
+    """Where a run starts: a tokenizer, and how to have the model once it is needed.
+
+    Attributes:
+        tokenizer: Of transformers; it has a padding token.
+        config: The model's; of a model from nothing, of the one that would be made.
+        stops: Tokens at which the model's own settings end an answer.
+        entry: What the run says of it, without the digest of weights that were not looked at yet.
+    """
+
+    tokenizer: Any
+    config: Any
+    stops: frozenset[int]
+    entry: BaseModelEntry
+
+
+def find_base(settings: Settings, data: Data, form: PromptFormat) -> Base:
+    """The tokenizer and the shape of the model; its weights are not read.
+
+    Raises:
+        TrainError: There is no such model, it is no causal language model, or it is an adapter.
+    """
+    if settings.tiny:
+        tokenizer = tiny.make_tokenizer(data, form, settings.tiny)
+        config = tiny.make_config(tokenizer, settings.tiny)
+        entry = BaseModelEntry(name=tiny.NAME, architecture=config.architectures[0])
+        return Base(tokenizer, config, frozenset(), entry)
+    name = settings.model
+    if not name:
+        what = "no model is named"
+        raise TrainError(Problem(what, fix="give --model: a Hub id, a folder, or tiny"))
+    if (Path(name) / _ADAPTER).is_file():
+        what = "is an adapter: one on top of another is not trained here"
+        fix = f"merge it first: kit19 merge {name} --out DIR"
+        raise TrainError(Problem(what, name, fix))
+    with readable(name):
+        revision = settings.revision or None
+        config = AutoConfig.from_pretrained(name, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+        try:
+            generation = GenerationConfig.from_pretrained(name, revision=revision)
+        except OSError:  # many models have none, which says that the end token alone ends
+            generation = GenerationConfig()
+    if tokenizer.pad_token_id is None:
+        # No embedding is added: padding is masked by length, and the end of an answer is not padding.
+        tokenizer.pad_token = tokenizer.eos_token
+    ends = generation.eos_token_id
+    stops = frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends])
+    entry = BaseModelEntry(
+        name=name.rstrip("/").rsplit("/", 1)[-1] if Path(name).is_dir() else name,
+        revision="" if Path(name).is_dir() else str(getattr(config, "_commit_hash", "") or ""),
+        architecture=(config.architectures or [""])[0],
+    )
+    return Base(tokenizer, config, stops, entry)
+
+
+def load_weights(settings: Settings, base: Base) -> Any:
+    """The model with its weights, where training wants it.
+
+    Raises:
+        TrainError: The weights cannot be had, or 4-bit weights cannot be used here.
+    """
+    if settings.tiny:
+        return tiny.make_model(base.config, settings.seed)
+    trained_whole = settings.method == "full"
+    low = in_bf16(settings) and (not trained_whole or settings.weights == "bf16")
+    given: dict[str, Any] = {
+        "revision": settings.revision or None,
+        "attn_implementation": attention(settings),
+        "dtype": torch.bfloat16 if low else torch.float32,
+    }
+    if settings.method == "qlora":
+        given["quantization_config"] = _four_bits()
+    with readable(settings.model):
+        return AutoModelForCausalLM.from_pretrained(settings.model, **given)
+
+
+def adapter_of(settings: Settings) -> Any:
+    """PEFT's configuration of the adapter; None where all weights are trained."""
+    if settings.method == "full":
+        return None
+    from peft import LoraConfig  # noqa: PLC0415  a second to load, and only for adapters
+
+    lora = settings.lora
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets,
+    )
+
+
+def digest_of(settings: Settings, base: Base) -> str:
+    """sha256 over the base model's weight files; empty for a model from nothing."""
+    if settings.tiny:
+        return ""
+    folder = Path(settings.model)
+    if not folder.is_dir():
+        from huggingface_hub import snapshot_download  # noqa: PLC0415  it is in the Hub's cache by now
+
+        revision = base.entry.revision or None
+        folder = Path(snapshot_download(settings.model, revision=revision, local_files_only=True))
+    return weights_digest(folder)
+
+
+def weights_digest(folder: Path) -> str:
+    """sha256 over the names and bytes of a model's weight files, in order of name."""
+    whole = hashlib.sha256()
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]):
+        with path.open("rb") as stream:
+            whole.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
+    return whole.hexdigest()
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Turn what transformers raises about a model into one of our errors."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        fix = "give a Hub id (owner/name; offline it must be in the cache), or a model's folder"
+        raise TrainError(Problem(f"the model cannot be loaded: {first}", name, fix)) from None
+
+
+def _four_bits() -> Any:
+    if device() != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
+        what = "QLoRA keeps weights in 4 bits, which takes a CUDA GPU and bitsandbytes"
+        fix = "pip install bitsandbytes on a machine with a GPU, or --set method=lora"
+        raise TrainError(Problem(what, fix=fix))
+    from transformers import BitsAndBytesConfig  # noqa: PLC0415
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )

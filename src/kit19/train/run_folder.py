@@ -1,0 +1,106 @@
+"""The folder of a run: what stands in it while it trains, and when it is done.
+
+While it trains: ``plan.json`` (what would be trained) and ``checkpoints/``. Done: a model that
+transformers loads, ``curves.json``, ``curves.svg``, ``README.md``, and ``run.json``, written last.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from kit19.errors import OutputError, Problem, TrainError
+from kit19.runs import NAME, RunRecord
+from kit19.train import checkpoint, curves, model_card
+
+PLAN = "plan.json"
+
+
+@contextmanager
+def running(run: Path, plan: dict[str, Any], *, restart: bool) -> Iterator[Path | None]:
+    """Take a folder for a run; gives the checkpoint to go on from, if it is there.
+
+    Args:
+        run: The folder. It may be new, empty, or hold the same run, unfinished.
+        plan: All that decides the run; what was begun with another plan is not gone on with.
+        restart: Remove what an earlier run left there, and begin.
+
+    Raises:
+        OutputError: The folder holds something else, a finished run, or another kit19 writes there.
+        TrainError: It holds an unfinished run of another plan.
+    """
+    run.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run.with_name(f".{run.name}.kit19-lock"), timeout=0)
+    try:
+        with lock:
+            yield _begin(run, plan, restart=restart)
+    except Timeout:
+        fix = "wait for it, or use another --out"
+        raise OutputError(Problem("another kit19 is training there", str(run), fix)) from None
+
+
+def _begin(run: Path, plan: dict[str, Any], *, restart: bool) -> Path | None:
+    there = run.exists() and any(run.iterdir())
+    ours = (run / PLAN).is_file() or (run / NAME).is_file()
+    if there and not ours:
+        what = "holds files that kit19 did not write; they will not be replaced"
+        raise OutputError(Problem(what, str(run), "use another --out, or empty it"))
+    if there and restart:
+        shutil.rmtree(run)
+    elif (run / NAME).is_file():
+        fix = "use another --out, or --restart to train it anew"
+        raise OutputError(Problem("holds a finished run", str(run), fix))
+    whole = checkpoint.whole_checkpoints(run)
+    if whole:  # without one nothing is lost by beginning anew
+        _refuse_another(run, plan)
+    run.mkdir(exist_ok=True)
+    checkpoint.sweep(run)
+    _write(run / PLAN, json.dumps(plan, ensure_ascii=False, indent=1) + "\n")
+    return whole[-1] if whole else None
+
+
+def _refuse_another(run: Path, plan: dict[str, Any]) -> None:
+    try:
+        begun = json.loads((run / PLAN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        begun = {}
+    differ = [name for name in _flat(plan) if _flat(plan)[name] != _flat(begun).get(name)]
+    if differ:
+        was, now = _flat(begun).get(differ[0]), _flat(plan)[differ[0]]
+        what = f"an unfinished run of another plan is there: {differ[0]} was {was}, is {now}"
+        more = f" (and {len(differ) - 1} more)" if len(differ) > 1 else ""
+        fix = "use another --out, the same settings to go on, or --restart to begin anew"
+        raise TrainError(Problem(what + more, str(run), fix))
+
+
+def _flat(plan: dict[str, Any]) -> dict[str, Any]:
+    return {**plan, **plan.get("settings", {}), "settings": None}
+
+
+def finish(run: Path, record: RunRecord, history: list[dict[str, Any]]) -> None:
+    """Write what explains the run, its record last, and remove its checkpoints.
+
+    Args:
+        run: The folder; it holds the model already.
+        record: The run's record.
+        history: What was logged.
+    """
+    curves.write_curves(run, curves.curves_of(history), f"{record.base.name}: loss")
+    _write(run / model_card.NAME, model_card.model_card(record, run.name))
+    # torch pickles it beside the model; it says nothing that run.json does not, and holds a path.
+    (run / "training_args.bin").unlink(missing_ok=True)
+    _write(run / NAME, record.to_json())
+    (run / PLAN).unlink()
+    shutil.rmtree(run / checkpoint.FOLDER, ignore_errors=True)
+
+
+def _write(path: Path, text: str) -> None:
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)

@@ -1,0 +1,147 @@
+"""Small real models and rows for the tests of training.
+
+They stand here and not in a conftest.py because mypy refuses two modules of one name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("trl", reason="kit19[train] is not installed")
+
+from kit19 import Settings, load_catalog, load_preset
+from kit19.train.prompts import Prompts, make_prompts
+from kit19.train.rows import RowFiles, of_file
+from kit19.train.settings import Tiny
+from kit19.train.tiny import make_config, make_model, make_tokenizer
+
+TINY = Tiny(layers=2, hidden=32, heads=2, vocabulary=500)
+WORDS = ["영화", "배우", "음악", "이야기", "장면", "연출", "결말", "대사", "화면", "감독"]
+GOOD, BAD = "재미있고 훌륭했다", "지루하고 아쉬웠다"
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    import torch
+
+    monkeypatch.setenv("KIT19_CACHE", str(tmp_path / "cache"))
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def rows(count: int = 64) -> list[dict[str, str]]:
+    made = []
+    for number in range(count):
+        good = number % 2 == 0
+        word, other = WORDS[number % 10], WORDS[number // 10 % 10]
+        text = f"{word}도 {other}도 {GOOD if good else BAD}" + " 정말" * (number % 5)
+        made.append(
+            {
+                "id": f"cafe/train/{number}",
+                "task": "sentiment_analysis" if number % 4 < 2 else "nli",
+                "instruction": "이 평이 좋은 평인지 나쁜 평인지 말해 주세요.",
+                "input": text if number % 3 else "",
+                "output": "좋은 평이에요." if good else "나쁜 평이에요.",
+            }
+        )
+    return made
+
+
+def write_rows(path: Path, made: list[dict[str, Any]]) -> Path:
+    lines = [json.dumps(row, ensure_ascii=False) for row in made]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_rows(tmp_path_factory.mktemp("rows") / "rows.jsonl", rows())
+
+
+@pytest.fixture(scope="session")
+def tokenizer(data: Path) -> Any:
+    form = load_catalog().prompt_format("koalpaca")
+    return make_tokenizer(of_file(data, 0, 19), form, TINY)
+
+
+def save_neox(tokenizer: Any, folder: Path, seed: int = 1) -> Path:
+    make_model(make_config(tokenizer, TINY), seed).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_llama(tokenizer: Any, folder: Path, seed: int = 1) -> Path:
+    from transformers import LlamaConfig, LlamaForCausalLM, set_seed
+
+    set_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+SAVE = {"neox": save_neox, "llama": save_llama}
+
+
+def settings(model: Path | None = None, **changes: Any) -> Settings:
+    """Settings of a run of six steps."""
+    given = {
+        "model": str(model) if model else "",
+        "format": "koalpaca",
+        "max_length": 128,
+        "batch_size": 2,
+        "max_steps": 6,
+        "epochs": 9,
+        "learning_rate": 0.01,
+        "validation": 8,
+        "evaluate_every": 2,
+        "save_every": 2,
+        "log_every": 1,
+        "best": False,
+        "attention": "sdpa",
+    }
+    if model is None:
+        given["tiny"] = TINY.model_dump()
+    return load_preset("", {**given, **changes})
+
+
+def prompts_of(tokenizer: Any, form: str = "koalpaca") -> Prompts:
+    return make_prompts(tokenizer, load_catalog().prompt_format(form))
+
+
+def row_files(path: Path) -> RowFiles:
+    return RowFiles((path,))
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    found: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        found |= load_file(path)
+    assert found
+    return found
+
+
+def equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    import torch
+
+    return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
