@@ -19,7 +19,7 @@ demo: $(VENV)/.models
 	$(BIN)/kit19 demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -180,7 +180,7 @@ def test_a_changed_build_is_not_published(hub: HubServer, built: Path, tmp_path:
 def test_a_name_that_the_hub_cannot_have_is_refused_at_once(
     hub: HubServer, built: Path, name: str
 ) -> None:
-    assert "is no name for a dataset" in refusal(built, name)
+    assert "is no name for a repository" in refusal(built, name)
     assert hub.calls == []
 
 
@@ -276,7 +276,7 @@ def test_a_file_that_the_hub_leaves_out_in_silence_is_noticed(hub: HubServer, bu
     push(built, "me/rows", SAMPLE)
     hub.repos["me/rows"].commit({".gitignore": Blob(b"*.parquet\n")}, "by hand")
     message = refusal(built)
-    assert "is not the build: data/train-00000-of-00001.parquet" in message
+    assert "is not what was pushed: data/train-00000-of-00001.parquet" in message
     assert ".gitignore" in message
 
 
