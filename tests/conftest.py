@@ -26,6 +26,7 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("KIT19_", "HF_")) and name != "KIT19_TEST_EFFORT":
             monkeypatch.delenv(name)
+    monkeypatch.delenv("COLUMNS", raising=False)  # tests in several processes are given one
 
 
 @pytest.fixture(autouse=True)

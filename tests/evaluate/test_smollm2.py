@@ -27,7 +27,7 @@ def weights() -> Path:
 @pytest.mark.parametrize("shots", [0, 2])
 def test_smollm2_scores_as_hflm_scores_it(weights: Path, real_data: Path, shots: int) -> None:
     mine, other = (
-        run(load(weights.parent, gguf_file=weights.name), shots=shots, limit=3, data_dir=real_data)
+        run(load(weights.parent, gguf_file=weights.name), shots=shots, limit=2, data_dir=real_data)
         for load in (ours, theirs)
     )
     assert same(mine, other) <= 1e-3
