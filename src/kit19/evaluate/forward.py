@@ -12,6 +12,8 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from kit19.evaluate.memory import Scores
 from kit19.evaluate.tree import Batch, Ids
 
+_PLACES = 64  # predictions looked at together on a CPU: they stay in its caches
+
 
 class Forward:
     """Runs batches.
@@ -81,15 +83,23 @@ class Forward:
 def _edges(batch: Batch, logits: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Log-probability of each edge, and whether its token is the first likeliest."""
     rows, places, tokens = (torch.from_numpy(part).to(logits.device) for part in batch.edges)
-    wide = logits.float()
-    taken = wide[rows, places, tokens]
-    highest = wide.amax(-1)
-    greedy = taken == highest[rows, places]
-    # In half precision several tokens may share the highest value: the first one counts, as in argmax.
-    for edge in torch.nonzero(greedy).flatten().tolist():
-        greedy[edge] = wide[rows[edge], places[edge]].argmax() == tokens[edge]
-    total = torch.logsumexp(wide, -1)
-    return (taken - total[rows, places]).double().cpu().numpy(), greedy.cpu().numpy()
+    owner = rows * logits.shape[1] + places
+    flat = logits.flatten(0, 1)
+    values = torch.empty(len(tokens), dtype=torch.float64, device=logits.device)
+    greedy = torch.empty(len(tokens), dtype=torch.bool, device=logits.device)
+    step = _PLACES if logits.device.type == "cpu" else len(flat)
+    for start in range(0, len(flat), step):
+        wide = flat[start : start + step].float()
+        mine = torch.nonzero((owner >= start) & (owner < start + step)).flatten()
+        place, token = owner[mine] - start, tokens[mine]
+        likely = wide[place, token] == wide.amax(-1)[place]
+        # In half precision several tokens may share the highest value: the first one counts, as in
+        # argmax, which is too slow to be asked of every place.
+        for one in torch.nonzero(likely).flatten().tolist():
+            likely[one] = wide[place[one]].argmax() == token[one]
+        values[mine] = torch.log_softmax(wide, dim=-1)[place, token].double()
+        greedy[mine] = likely
+    return values.cpu().numpy(), greedy.cpu().numpy()
 
 
 def _sum_up(batch: Batch, values: np.ndarray, greedy: np.ndarray) -> Scores:
