@@ -31,6 +31,7 @@ _BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -
 _MODULES = (source, templates, benchmark, recipe)
 _NAMED = {
     id(source.Name): "name",
+    id(recipe.RecipeName): "name, hyphens allowed",
     id(source.RelativePath): "relative path",
     id(source.Digest): "hex digits",
     id(source.Task): "[task](#tasks)",

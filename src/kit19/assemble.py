@@ -112,6 +112,7 @@ def assemble(use: Use, records: Records, plan: Recipe, items: Items | None) -> A
         "templates": _counts(pl.concat([train, validation]), "template"),
         "labels": _counts(train, "label"),
         "cut": _cut(taken, balance),
+        "short": plan.cap - train.height if plan.fill and plan.cap else 0,
     }
     return Assembled(train, validation, dropped, facts)
 

@@ -66,6 +66,8 @@ class SubsetEntry(_Part):
         labels: Training records of each label (empty where there is no label).
         cut: For each class (or "" without balance) the hash of the last record taken; records
             beyond it are surplus. Empty where nothing is surplus.
+        short: Training rows that the cap lacks though the recipe fills: every record is already
+            shown by every template that fits it.
         files: Files used of files expected.
         incomplete: Files left out.
         unverified: Names of files used though they differ.
@@ -79,6 +81,7 @@ class SubsetEntry(_Part):
     templates: dict[str, int]
     labels: dict[str, int]
     cut: dict[str, int]
+    short: int = 0
     files: tuple[int, int]
     incomplete: list[LeftOut] = []
     unverified: list[str] = []
@@ -136,6 +139,13 @@ class Manifest(_Part):
     def rows(self) -> int:
         """Rendered rows of all subsets."""
         return sum(entry.ledger.examples for entry in self.subsets.values())
+
+    @property
+    def short(self) -> str:
+        """Subsets that filling could not bring to the cap, with the rows they have; or empty."""
+        cap = self.recipe["cap"]
+        short = [(name, entry.short) for name, entry in self.subsets.items() if entry.short]
+        return ", ".join(f"{name} {cap - lacking:,}" for name, lacking in short)
 
 
 class _Version(BaseModel):

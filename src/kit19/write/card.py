@@ -95,6 +95,11 @@ def _warnings(manifest: Manifest) -> list[str]:
     elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
         names = ", ".join(manifest.not_decontaminated_against) or "any benchmark"
         notes.append(f"**Not decontaminated against {names}.**")
+    if manifest.short:
+        notes.append(
+            f"Fewer rows than the cap of {manifest.recipe['cap']:,}, though every record is shown by "
+            f"every template that fits it: {manifest.short}."
+        )
     for name, entry in manifest.subsets.items():
         used, expected = entry.files
         if used < expected:
