@@ -248,5 +248,5 @@ def test_without_shuffling_rows_stand_by_subset_and_id(tmp_path: Path) -> None:
 
 def test_without_deduplication_repeats_stay(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    manifest = sample_of(out, "nsmc", deduplicate=False, cap=None)
+    manifest = sample_of(out, "nsmc", dedup="none", cap=None)
     assert set(manifest.subsets["nsmc"].ledger.dropped) == {"empty"}

@@ -44,9 +44,10 @@ class Recipe(Card):
     validation: int = Field(
         default=0, ge=0, description="records of each subset to hold out, in whole groups"
     )
-    deduplicate: bool = Field(default=True, description="drop duplicates and conflicting records")
-    near_duplicates: bool = Field(
-        default=True, description="drop records nearly equal to a kept one as well"
+    dedup: Literal["none", "exact", "near", "across"] = Field(
+        default="near",
+        description="`exact`: drop duplicates and conflicting records of a subset; `near`: and those "
+        "nearly equal to a kept one; `across`: and those whose text an earlier subset keeps",
     )
     decontaminate: bool = Field(default=True, description="drop records that hold benchmark text")
     personal_data: Literal["mask", "keep", "drop"] = Field(

@@ -39,6 +39,7 @@ def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
         _example(tables),
         _subset_table(manifest),
         _ledger_table(manifest),
+        _shared(manifest),
         _licenses(manifest, catalog),
         _contamination(manifest),
         _TEMPLATES,
@@ -178,6 +179,31 @@ def _ledger_table(manifest: Manifest) -> str:
         )
     lines += ["", *[f"- `{reason}`: {MEANING[reason]}." for reason in used]]
     lines += ["", "`dropped.parquet` names every dropped record with its reason and the evidence."]
+    return "\n".join(lines) + "\n"
+
+
+def _shared(manifest: Manifest) -> str:
+    lines = ["## The same text in several subsets", ""]
+    if not manifest.independent:
+        lines += [
+            "A record whose text an earlier subset keeps was dropped (`duplicate_across`), so a",
+            "subset's rows depend on the others: removing one may change the rest.",
+            "",
+        ]
+    if not manifest.shared:
+        return "\n".join([*lines, "No two subsets share a text."]) + "\n"
+    lines += [
+        "Records whose text, letters and digits alone, is also another subset's. They stand in both.",
+        "",
+        "| subset, earlier subset | records | of them with another label | for example |",
+        "|---|---:|---:|---|",
+    ]
+    for pair in manifest.shared:
+        one, other = pair.examples[0]
+        lines.append(
+            f"| `{pair.subset}`, `{pair.earlier}` | {pair.records:,} | {pair.other_label:,} "
+            f"| `{one}`, `{other}` |"
+        )
     return "\n".join(lines) + "\n"
 
 
