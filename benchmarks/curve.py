@@ -55,7 +55,7 @@ def measure(folder: str, size: int) -> Work:
     building, assembling = map(importlib.import_module, ("kit19.building", "kit19.assemble"))
     spent: dict[str, float] = {}
     # Private names: no public one stands between reading, hashing and what follows the cap.
-    _time(building, "_find_all", "reading", spent)
+    _time(building, "find_inputs", "reading", spent)
     _time(building, "read_subset", "reading", spent)
     _time(building, "_benchmark_items", "benchmarks", spent)
     _time(assembling, "_cheap_reasons", "hashing", spent)

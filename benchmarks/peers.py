@@ -276,7 +276,7 @@ class _SubsetBuild:
         self, table: Any, places: list[int], wanted: int, *, examine: bool
     ) -> list[int]:
         near = None
-        if self.plan.near_duplicates and not self.card.pairs:
+        if self.plan.dedup == "near" and not self.card.pairs:
             first = [table[place] for place in places[: wanted + wanted // 50 + 16]]
             near = _Near(self.card.identity, first)
         kept: list[int] = []

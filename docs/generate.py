@@ -31,6 +31,7 @@ _BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -
 _MODULES = (source, templates, benchmark, recipe)
 _NAMED = {
     id(source.Name): "name",
+    id(recipe.RecipeName): "name, hyphens allowed",
     id(source.RelativePath): "relative path",
     id(source.Digest): "hex digits",
     id(source.Task): "[task](#tasks)",
@@ -217,7 +218,9 @@ def recipes() -> str:
         cap = f"up to {one.cap:,}" if one.cap else "all"
         if one.fill:
             cap = f"{one.cap:,}, by further templates where records run out"
-        clean = "duplicates and benchmark text out" if one.decontaminate else "both left in"
+        out = {"duplicates": one.dedup != "none", "benchmark text": one.decontaminate}
+        clean = " and ".join(name for name, is_out in out.items() if is_out)
+        clean = f"{clean} out" if clean else "both left in"
         lines.append(
             f"| `{name}` | {cap} | {one.splits} | {clean} | {' '.join(one.about.split())} |"
         )

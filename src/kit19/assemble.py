@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,13 @@ from kit19.catalog import Recipe, Source, Subset
 from kit19.curate import (
     PLACE,
     Items,
+    Said,
     because,
     examiner,
     find_empty,
     find_repeats,
     mask_records,
+    texts_of,
     with_place,
 )
 from kit19.ledger import REASONS, Ledger, Reason
@@ -54,16 +57,20 @@ class Assembled:
         train: Training rows (``ROW_SCHEMA``), in no particular order.
         validation: Held-out rows, likewise.
         dropped: Columns id, reason, evidence.
+        said: What its kept records say, to compare with other subsets.
         facts: What the manifest's entry says of it, files apart.
     """
 
     train: pl.DataFrame
     validation: pl.DataFrame
     dropped: pl.DataFrame
+    said: Said
     facts: dict[str, Any]
 
 
-def assemble(use: Use, records: Records, plan: Recipe, items: Items | None) -> Assembled:
+def assemble(
+    use: Use, records: Records, plan: Recipe, items: Items | None, earlier: Iterable[Said] = ()
+) -> Assembled:
     """Choose the records of one subset and render them.
 
     Args:
@@ -71,14 +78,16 @@ def assemble(use: Use, records: Records, plan: Recipe, items: Items | None) -> A
         records: All its records.
         plan: The recipe.
         items: Benchmark text to keep out; None for no decontamination.
+        earlier: What subsets assembled before keep; under ``dedup: across`` it is not kept again.
     """
     live, drops = _cheap_reasons(use, records, plan)
     examine = examiner(
         live,
         use.card,
         items,
-        near=plan.deduplicate and plan.near_duplicates,
+        near=plan.dedup in {"near", "across"},
         personal=use.texts if plan.personal_data == "drop" else None,
+        earlier=_texts(earlier) if plan.dedup == "across" else None,
     )
     balance = use.card.label if _balanced(use.card, plan) else None
     held = HeldOut(Taken(live.clear(), no_drops(), 0), no_drops(), live)
@@ -112,8 +121,21 @@ def assemble(use: Use, records: Records, plan: Recipe, items: Items | None) -> A
         "templates": _counts(pl.concat([train, validation]), "template"),
         "labels": _counts(train, "label"),
         "cut": _cut(taken, balance),
+        "short": plan.cap - train.height if plan.fill and plan.cap else 0,
     }
-    return Assembled(train, validation, dropped, facts)
+    kept = pl.concat([taken.kept, held.taken.kept])
+    return Assembled(train, validation, dropped, _said(kept, use), facts)
+
+
+def _said(kept: pl.DataFrame, use: Use) -> Said:
+    texts = texts_of(kept, use.card.exposed, use.card.label)
+    labels = use.source.categories_of(use.card).get(use.card.label or "", [])
+    return Said(texts, use.card.task, frozenset(labels))
+
+
+def _texts(earlier: Iterable[Said]) -> pl.DataFrame | None:
+    texts = [part.texts for part in earlier]
+    return pl.concat(texts) if texts else None
 
 
 def _cheap_reasons(
@@ -133,7 +155,7 @@ def _cheap_reasons(
 
     drop("empty", find_empty(live, use.card))
     drop("no_template", find_unfit(live, use.templates))
-    if plan.deduplicate:
+    if plan.dedup != "none":
         conflicts, duplicates = find_repeats(live, use.card)
         drop("conflict", conflicts)
         drop("duplicate", duplicates)

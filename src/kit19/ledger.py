@@ -17,6 +17,7 @@ Reason = Literal[
     "validation_overlap",
     "contaminated",
     "personal_data",
+    "duplicate_across",
     "near_duplicate",
 ]
 """Why a record is not in a build, in the order in which reasons apply; the first wins."""
@@ -33,6 +34,7 @@ MEANING: Mapping[Reason, str] = {
     "validation_overlap": "it shares a group with a validation record",
     "contaminated": "it, or for a pair something in its groups, holds text of a benchmark item",
     "personal_data": "it holds a telephone, e-mail, registration or account number",
+    "duplicate_across": "an earlier subset of the recipe keeps a record with the same text",
     "near_duplicate": "it says almost what a kept record says",
 }
 

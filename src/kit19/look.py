@@ -253,8 +253,9 @@ def stats(folder: str | Path) -> pl.DataFrame:
     """Numbers of a build, a row for each subset.
 
     Returns:
-        Columns subset, task, license, rows, records, templates, labels, and the median and largest
-        number of characters of prompt (instruction and input) and output.
+        Columns subset, task, license, rows, records, shared (records whose text another subset has as
+        well), templates, labels, and the median and largest number of characters of prompt
+        (instruction and input) and output.
 
     Raises:
         VerifyError: The folder is no build.
@@ -276,5 +277,8 @@ def stats(folder: str | Path) -> pl.DataFrame:
         output_median=output.median().cast(pl.UInt32),
         output_max=output.max(),
     )
-    order = pl.DataFrame({"subset": list(manifest.subsets)})
-    return order.join(grouped, on="subset", maintain_order="left")
+    shared = [entry.shared for entry in manifest.subsets.values()]
+    order = pl.DataFrame({"subset": list(manifest.subsets), "shared": shared})
+    found = order.join(grouped, on="subset", maintain_order="left")
+    front = ["subset", "task", "license", "rows", "records", "shared"]
+    return found.select(*front, pl.exclude(front))

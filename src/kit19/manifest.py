@@ -66,6 +66,9 @@ class SubsetEntry(_Part):
         labels: Training records of each label (empty where there is no label).
         cut: For each class (or "" without balance) the hash of the last record taken; records
             beyond it are surplus. Empty where nothing is surplus.
+        short: Training rows that the cap lacks though the recipe fills: every record is already
+            shown by every template that fits it.
+        shared: Kept records whose text another subset of the build has as well.
         files: Files used of files expected.
         incomplete: Files left out.
         unverified: Names of files used though they differ.
@@ -79,9 +82,30 @@ class SubsetEntry(_Part):
     templates: dict[str, int]
     labels: dict[str, int]
     cut: dict[str, int]
+    short: int = 0
+    shared: int = 0
     files: tuple[int, int]
     incomplete: list[LeftOut] = []
     unverified: list[str] = []
+
+
+class SharedText(_Part):
+    """Text that two subsets of a build share.
+
+    Attributes:
+        subset: The later one in the recipe.
+        earlier: The other.
+        records: Kept records of the later one whose text a kept record of the earlier one has.
+        other_label: How many of them have another label there; 0 where the two subsets' labels do not
+            mean the same.
+        examples: Some pairs of ids: of the later and of the earlier subset.
+    """
+
+    subset: str
+    earlier: str
+    records: int
+    other_label: int
+    examples: list[tuple[str, str]]
 
 
 class OutputFile(_Part):
@@ -108,6 +132,8 @@ class Manifest(_Part):
         decontaminated_against: Benchmarks whose text was kept out.
         not_decontaminated_against: Benchmarks that were not looked at.
         subsets: By name, in the recipe's order.
+        shared: Text that subsets have in common, pair by pair.
+        independent: Whether a subset's rows would be the same if another were left out.
         not_built: Subsets of the recipe without any file, with the files that are missing.
         outputs: Every file written, except this one.
         content_digest: Order-independent digest of all rows.
@@ -124,6 +150,8 @@ class Manifest(_Part):
     decontaminated_against: list[str]
     not_decontaminated_against: list[str]
     subsets: dict[str, SubsetEntry]
+    shared: list[SharedText] = []
+    independent: bool = True
     not_built: dict[str, list[LeftOut]]
     outputs: list[OutputFile]
     content_digest: str
@@ -136,6 +164,13 @@ class Manifest(_Part):
     def rows(self) -> int:
         """Rendered rows of all subsets."""
         return sum(entry.ledger.examples for entry in self.subsets.values())
+
+    @property
+    def short(self) -> str:
+        """Subsets that filling could not bring to the cap, with the rows they have; or empty."""
+        cap = self.recipe["cap"]
+        short = [(name, entry.short) for name, entry in self.subsets.items() if entry.short]
+        return ", ".join(f"{name} {cap - lacking:,}" for name, lacking in short)
 
 
 class _Version(BaseModel):

@@ -190,6 +190,39 @@ def test_the_recipe_paper_says_that_it_is_contaminated(tmp_path: Path) -> None:
     assert "**CONTAMINATED on purpose.**" in (out / "README.md").read_text(encoding="utf-8")
 
 
+def test_paper_and_paper_clean_differ_by_the_leak_and_not_by_size(tmp_path: Path) -> None:
+    leaky, clean = tmp_path / "paper", tmp_path / "clean"
+    one = sample_of(leaky, recipe="paper", cap=600)
+    other = sample_of(clean, recipe="paper-clean", cap=600)
+    assert Counter(rows_of(clean)["subset"]) == Counter(rows_of(leaky)["subset"])
+    assert set(Counter(rows_of(clean)["subset"]).values()) == {600}
+    assert (one.contaminated, one.short) == (True, "")
+    assert (other.contaminated, other.short) == (False, "")
+    # What benchmarks hold is in the one and not in the other.
+    assert set(other.decontaminated_against) == set(CATALOG.benchmarks)
+    for name, subset in ((name, CATALOG.subset(name)[1]) for name in ALL):
+        splits = {*rows_of(clean).filter(subset=name)["upstream_split"]}
+        assert splits <= set(subset.splits), name
+    gone = dropped_of(clean)
+    assert set(gone["reason"]) == {"contaminated", "empty", "excluded"}
+    leaked = gone.filter(reason="contaminated")["id"]
+    assert set(leaked) & set(rows_of(leaky)["id"])
+    # Whatever else `paper` took of the train splits is in its twin as well.
+    took = {name for name in rows_of(leaky)["id"] if name.split("/")[1] == "train"}
+    assert took - set(leaked) <= set(rows_of(clean)["id"])
+
+
+def test_a_subset_that_filling_cannot_bring_to_the_cap_is_named(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    manifest = sample_of(out, "kobest_copa", "parakqc", recipe="paper-clean", cap=1000)
+    rows = Counter(rows_of(out)["subset"])
+    assert rows["parakqc"] == 1000 > rows["kobest_copa"]
+    assert manifest.subsets["kobest_copa"].short == 1000 - rows["kobest_copa"]
+    assert manifest.short == f"kobest_copa {rows['kobest_copa']}"
+    said = f"every template that fits it: kobest_copa {rows['kobest_copa']}."
+    assert said in (out / "README.md").read_text(encoding="utf-8")
+
+
 def test_equal_classes_where_the_recipe_asks_for_them(tmp_path: Path) -> None:
     out = tmp_path / "out"
     manifest = sample_of(out, "apeach", "korsts", "nsmc", balance="label", cap=30, validation=0)
@@ -215,5 +248,5 @@ def test_without_shuffling_rows_stand_by_subset_and_id(tmp_path: Path) -> None:
 
 def test_without_deduplication_repeats_stay(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    manifest = sample_of(out, "nsmc", deduplicate=False, cap=None)
+    manifest = sample_of(out, "nsmc", dedup="none", cap=None)
     assert set(manifest.subsets["nsmc"].ledger.dropped) == {"empty"}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from samples import dropped_of, files_of, sample_of
 
-from kit19 import building
+from kit19 import inputs
 from kit19.catalog import Source
 from kit19.fetch import Found, find_files
 
@@ -36,15 +36,15 @@ def test_files_read_in_another_order_give_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     straight, reversed_ = tmp_path / "straight", tmp_path / "reversed"
-    sample_of(straight, deduplicate=True)
+    sample_of(straight)
     asked = []
 
     def backwards(source: Source, *rest: Any, **options: Any) -> list[Found]:
         asked.append(source.id)
         return find_files(source, *rest, **options)[::-1]
 
-    monkeypatch.setattr(building, "find_files", backwards)
-    sample_of(reversed_, deduplicate=True)
+    monkeypatch.setattr(inputs, "find_files", backwards)
+    sample_of(reversed_)
     assert len(asked) > 20
     assert files_of(straight) == files_of(reversed_)
 

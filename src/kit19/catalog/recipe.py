@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from kit19.catalog.source import Card, LicensePolicy, Name
 
 Format = Literal["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]
+
+RecipeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 
 
 class Recipe(Card):
@@ -17,10 +19,10 @@ class Recipe(Card):
     A build is a function of the recipe, the input files and the locked versions, nothing else.
     """
 
-    id: Name
+    id: RecipeName
     title: str
     about: str = ""
-    extends: Name | None = Field(
+    extends: RecipeName | None = Field(
         default=None, description="the recipe whose values this one changes"
     )
     subsets: list[Name] = Field(default=[], min_length=1, description="which subsets")
@@ -42,9 +44,10 @@ class Recipe(Card):
     validation: int = Field(
         default=0, ge=0, description="records of each subset to hold out, in whole groups"
     )
-    deduplicate: bool = Field(default=True, description="drop duplicates and conflicting records")
-    near_duplicates: bool = Field(
-        default=True, description="drop records nearly equal to a kept one as well"
+    dedup: Literal["none", "exact", "near", "across"] = Field(
+        default="near",
+        description="`exact`: drop duplicates and conflicting records of a subset; `near`: and those "
+        "nearly equal to a kept one; `across`: and those whose text an earlier subset keeps",
     )
     decontaminate: bool = Field(default=True, description="drop records that hold benchmark text")
     personal_data: Literal["mask", "keep", "drop"] = Field(

@@ -32,7 +32,7 @@ Examples:
 
 \b
 Recipes: kit19 (default), full (no caps), commercial (licenses that allow it), paper (contaminated,
-to measure leakage), sample.
+to measure leakage), paper-clean (as many rows without the leak), sample.
 An earlier build in --out is replaced when the new one is whole.
 """
 )
@@ -165,6 +165,22 @@ def _notes(manifest: Manifest) -> list[str]:
     elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
         names = ", ".join(manifest.not_decontaminated_against) or "anything: there is no benchmark"
         notes.append(f"not decontaminated against {names}")
+    if manifest.shared:
+        pairs = ", ".join(f"{s.subset}/{s.earlier} {s.records:,}" for s in manifest.shared)
+        notes.append(
+            f"text that two subsets share, in records: {pairs} (--set dedup=across drops it)"
+        )
+    if not manifest.independent:
+        notes.append("leaving a subset out may change rows of the others: dedup is across")
+    if manifest.short:
+        notes.append(
+            f"fewer than {manifest.recipe['cap']:,} rows by all templates: {manifest.short}"
+        )
+    return notes + _file_notes(manifest)
+
+
+def _file_notes(manifest: Manifest) -> list[str]:
+    notes = []
     for name, entry in manifest.subsets.items():
         used, expected = entry.files
         if used < expected:

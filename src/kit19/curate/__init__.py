@@ -1,5 +1,6 @@
 """Curation: named reasons to drop a record. Frames in, frames out; counts are the ledger's."""
 
+from kit19.curate.across import Said, shared_texts, texts_of
 from kit19.curate.contamination import Items, bare, find_contaminated, find_items, prepare
 from kit19.curate.examine import because, examiner
 from kit19.curate.near import find_near
@@ -9,6 +10,7 @@ from kit19.curate.reasons import PLACE, find_empty, find_repeats, with_place
 __all__ = [
     "PLACE",
     "Items",
+    "Said",
     "bare",
     "because",
     "examiner",
@@ -19,5 +21,7 @@ __all__ = [
     "find_repeats",
     "mask_records",
     "prepare",
+    "shared_texts",
+    "texts_of",
     "with_place",
 ]

@@ -1,4 +1,4 @@
-"""The expensive reasons, for the candidates that might be taken: contaminated, near duplicate."""
+"""The expensive reasons, for the candidates that might be taken: contaminated, said elsewhere, near."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import polars as pl
 
 from kit19.catalog.source import Subset
+from kit19.curate.across import find_said
 from kit19.curate.contamination import Items, find_contaminated
 from kit19.curate.near import find_near
 from kit19.curate.personal import find_personal
@@ -22,6 +23,7 @@ def examiner(
     *,
     near: bool,
     personal: list[str] | None = None,
+    earlier: pl.DataFrame | None = None,
 ) -> Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]:
     """What examines a batch of candidates of one subset.
 
@@ -32,6 +34,8 @@ def examiner(
         near: Whether near duplicates go. Derived pairs are combinations of the same texts by their
             nature, so among them nothing counts as near.
         personal: Fields in which personal data makes a record go; None for none.
+        earlier: Columns id, said: kept records of earlier subsets, whose text must not come again;
+            None where it may.
 
     Returns:
         A function of candidates (in order) and of the records kept before them, giving columns id,
@@ -44,6 +48,9 @@ def examiner(
         if personal:
             clean = batch.join(hits[0], on="id", how="anti", maintain_order="left")
             hits.append(because("personal_data", find_personal(clean, personal)))
+        if earlier is not None:
+            clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
+            hits.append(because("duplicate_across", find_said(clean, card.exposed, earlier)))
         if near and not card.pairs:
             clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
             hits.append(because("near_duplicate", find_near(clean, kept, card.identity)))

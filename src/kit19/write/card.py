@@ -39,6 +39,7 @@ def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
         _example(tables),
         _subset_table(manifest),
         _ledger_table(manifest),
+        _shared(manifest),
         _licenses(manifest, catalog),
         _contamination(manifest),
         _TEMPLATES,
@@ -95,6 +96,11 @@ def _warnings(manifest: Manifest) -> list[str]:
     elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
         names = ", ".join(manifest.not_decontaminated_against) or "any benchmark"
         notes.append(f"**Not decontaminated against {names}.**")
+    if manifest.short:
+        notes.append(
+            f"Fewer rows than the cap of {manifest.recipe['cap']:,}, though every record is shown by "
+            f"every template that fits it: {manifest.short}."
+        )
     for name, entry in manifest.subsets.items():
         used, expected = entry.files
         if used < expected:
@@ -173,6 +179,31 @@ def _ledger_table(manifest: Manifest) -> str:
         )
     lines += ["", *[f"- `{reason}`: {MEANING[reason]}." for reason in used]]
     lines += ["", "`dropped.parquet` names every dropped record with its reason and the evidence."]
+    return "\n".join(lines) + "\n"
+
+
+def _shared(manifest: Manifest) -> str:
+    lines = ["## The same text in several subsets", ""]
+    if not manifest.independent:
+        lines += [
+            "A record whose text an earlier subset keeps was dropped (`duplicate_across`), so a",
+            "subset's rows depend on the others: removing one may change the rest.",
+            "",
+        ]
+    if not manifest.shared:
+        return "\n".join([*lines, "No two subsets share a text."]) + "\n"
+    lines += [
+        "Records whose text, letters and digits alone, is also another subset's. They stand in both.",
+        "",
+        "| subset, earlier subset | records | of them with another label | for example |",
+        "|---|---:|---:|---|",
+    ]
+    for pair in manifest.shared:
+        one, other = pair.examples[0]
+        lines.append(
+            f"| `{pair.subset}`, `{pair.earlier}` | {pair.records:,} | {pair.other_label:,} "
+            f"| `{one}`, `{other}` |"
+        )
     return "\n".join(lines) + "\n"
 
 

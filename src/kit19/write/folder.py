@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from kit19.catalog import Catalog
-from kit19.manifest import NAME, InputFile, LeftOut, Manifest, OutputFile, SubsetEntry
+from kit19.manifest import NAME, InputFile, LeftOut, Manifest, OutputFile, SharedText, SubsetEntry
 from kit19.write.card import dataset_card
 from kit19.write.croissant import croissant
 from kit19.write.exports import write_export
@@ -44,6 +44,8 @@ class Description:
     decontaminated_against: list[str]
     not_decontaminated_against: list[str]
     subsets: dict[str, SubsetEntry]
+    shared: list[SharedText]
+    independent: bool
     not_built: dict[str, list[LeftOut]]
 
 
