@@ -17,18 +17,19 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import click
 from pydantic.fields import FieldInfo
 
-from kit19.catalog import benchmark, load_catalog, recipe, source, templates
+from kit19.catalog import benchmark, load_catalog, prompt_format, recipe, source, templates
 from kit19.catalog.source import Card
 from kit19.cli import cli
 from kit19.ledger import MEANING
 from kit19.read.derive import FUNCTIONS
+from kit19.train import load_preset, preset_names, settings
 
 DOCS = Path(__file__).parent
-GENERATED = ("cli.md", "catalog.md")
+GENERATED = ("cli.md", "catalog.md", "training.md")
 WIDTH = 100  # of a terminal, so that the help does not follow the one that this runs in
 
 _BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)
-_MODULES = (source, templates, benchmark, recipe)
+_MODULES = (source, templates, benchmark, recipe, prompt_format, settings)
 _NAMED = {
     id(source.Name): "name",
     id(recipe.RecipeName): "name, hyphens allowed",
@@ -119,6 +120,9 @@ NOTES = {
     "Recipe.title": "the title of the dataset card",
     "Recipe.about": "the first paragraph of the dataset card",
     "Recipe.seed": "decides every choice",
+    "PromptFormat.id": "its name, and the file's",
+    "PromptFormat.title": "its name for people",
+    "PromptFormat.about": "where it comes from",
 }
 
 
@@ -242,6 +246,16 @@ def reasons() -> str:
     return "\n".join([*lines, *(f"| `{name}` | {text} |" for name, text in MEANING.items())])
 
 
+def presets() -> str:
+    """The presets that kit19 carries."""
+    lines = ["| preset | model | what for |", "|---|---|---|"]
+    for name in preset_names():
+        one = load_preset(name)
+        model = f"`{one.model}`" if one.model else "made from nothing"
+        lines.append(f"| `{name}` | {model} | {' '.join(one.about.split())} |")
+    return "\n".join(lines)
+
+
 def _listed(values: Any) -> Callable[[], str]:
     return lambda: ", ".join(f"`{value}`" for value in get_args(values))
 
@@ -251,6 +265,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "recipes": recipes,
     "functions": functions,
     "reasons": reasons,
+    "presets": presets,
     "tasks": _listed(source.Task),
     "styles": _listed(templates.Style),
 }

@@ -267,9 +267,11 @@ def prepare(path: Path, settings: Settings, options: TrainOptions, on_step: OnSt
     Raises:
         Kit19Error: As ``train_model``.
     """
+    from kit19.train.arguments import check_names  # noqa: PLC0415
     from kit19.train.batches import Collate, lay_out  # noqa: PLC0415
     from kit19.train.models import find_base  # noqa: PLC0415
 
+    check_names(settings)
     form = load_catalog(options.catalog).prompt_format(settings.format)
     on_step("checking the rows", 0, 4)
     data = read_data(path, settings)

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from small_models import SAVE, data, one_thread, settings, tokenizer
 
-from kit19 import TrainError, train_model
+from kit19 import Kit19Error, TrainError, train_model
 from kit19.cli import cli
 
 __all__ = ["data", "one_thread", "tokenizer"]
@@ -52,7 +52,7 @@ def test_a_dry_run_shows_settings_and_memory(data: Path, tmp_path: Path) -> None
     words = ["train", "--data", data, "--model", "tiny", "--dry-run", "--quiet"]
     said = call(*words, "--gpu-memory", 8)
     assert "GiB on each GPU" in said
-    assert "it fits into the 8.0 GiB" in said
+    assert "it fits into the 8.0 GiB of one GPU" in said
     found = json.loads(call(*words, "--json", "--gpu-memory", "0.5"))
     assert found["changes"] is None
     assert found["memory"]["total"] > found["available"]
@@ -70,6 +70,49 @@ def test_a_wrong_command_line_is_told(words: list[str], told: str, data: Path) -
     done = CliRunner().invoke(cli, ["train", "--data", str(data), *words])
     assert done.exit_code == 2
     assert told in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--model", "tinny"], "there is no preset 'tinny'\n    did you mean tiny?"),
+        (["--model", "x", "--preset", "tinny"], "did you mean tiny?"),
+        (["--model", "./gone"], "./gone: there is no such folder"),
+        (["--set", "learnig_rate=1"], "no setting 'learnig_rate'\n    did you mean learning_rate?"),
+        (["--set", "tiny.layer=1"], "did you mean tiny.layers"),
+        (
+            ["--set", "optimizer=adam_torch"],
+            "there is no 'adam_torch'\n    did you mean adamw_torch",
+        ),
+        (["--set", "schedule=cosin"], "there is no 'cosin'\n    did you mean cosine?"),
+        (["--set", "report_to=wanb"], "there is no 'wanb'\n    did you mean wandb"),
+        (["--set", "report_to=clearml"], "clearml cannot be used here: it is not installed"),
+        (["--set", "batch_size=0"], "batch_size: input should be greater than or equal to 1"),
+        (["--set", "layout=pack"], "layout: input should be 'packed', 'grouped' or 'padded'"),
+        (["--set", "learning_rate=0"], "learning_rate: input should be greater than 0"),
+        (["--set", "lost=1.5"], "lost: input should be less than or equal to 1"),
+        (["--set", "pack_length=8"], "`pack_length` must not be below `max_length`"),
+        (["--format", "kulm"], "did you mean kullm?"),
+        (["--data", "gone.jsonl"], "gone.jsonl: there is no such file"),
+    ],
+)
+def test_a_wrong_name_or_value_is_told_with_the_right_one(
+    words: list[str], told: str, data: Path, tmp_path: Path
+) -> None:
+    given = [
+        "train",
+        "--data",
+        str(data),
+        "--model",
+        "tiny",
+        "--out",
+        str(tmp_path / "run"),
+        *words,
+    ]
+    with pytest.raises(Kit19Error) as stop:
+        call(*given)
+    assert told in str(stop.value)
+    assert not (tmp_path / "run").exists()
 
 
 def test_chat_answers_once_or_from_a_pipe(run: Path) -> None:
@@ -114,6 +157,12 @@ def test_a_conversation_has_commands_and_longer_texts(
 def test_a_model_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="the model cannot be loaded"):
         call("chat", tmp_path, "--prompt", "안녕하세요")
+    with pytest.raises(TrainError, match="gone: there is no such folder"):
+        call("chat", tmp_path / "gone", "--prompt", "안녕하세요")
+    with pytest.raises(TrainError, match="tiny: is a preset, and no model yet"):
+        call("chat", "tiny", "--prompt", "안녕하세요")
+    with pytest.raises(TrainError, match="gone: there is no such folder"):
+        call("merge", tmp_path / "gone", "--out", tmp_path / "merged")
 
 
 def test_earlier_turns_that_do_not_fit_are_left(run: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -202,8 +203,7 @@ def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
         )
         return
     stated = plan.settings.stated
-    shown = plan.settings.model_dump(mode="json", exclude={"id", "title", "about", "stated"})
-    settings = [(name, value, stated.get(name, "")) for name, value in shown.items()]
+    settings = [(name, value, stated.get(name, "")) for name, value in _shown(plan.settings)]
     print_table("", ("setting", "value", "stated by (else ours)"), settings)
     print_text("\nrows: " + ", ".join(f"{name} {count:,}" for name, count in plan.rows.items()))
     print_text(
@@ -218,8 +218,9 @@ def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
         )
         rows.append([title, *(f"{part / _GIB:.1f}" for part in _bytes(one).values())])
     print_table("", columns, rows, numbers=columns[1:])
-    fits = "fits" if plan.changes == {} else "does not fit"
-    print_text(f"\nit {fits} into the {plan.available / _GIB:.1f} GiB of each of {plan.gpus} here")
+    fits = "fits into" if plan.changes == {} else "does not fit into"
+    each = f"each of {plan.gpus} GPUs" if plan.gpus > 1 else "one GPU, or of this machine"
+    print_text(f"\nit {fits} the {plan.available / _GIB:.1f} GiB of {each}")
     if plan.changes:
         words = " ".join(f"--set {key}={str(value).lower()}" for key, value in plan.changes.items())
         print_text(f"the first that fits: {words}")
@@ -227,6 +228,18 @@ def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
         print_text("nothing that kit19 knows fits: take a smaller model, or more GPUs (--gpus)")
     for note in plan.notes:
         print_text(f"  ! {note}")
+
+
+def _shown(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Settings that have a say in the run, those of the adapter and of a model from nothing by name."""
+    for name, value in settings.model_dump(mode="json").items():
+        unused = name == "lora" and settings.method == "full"
+        if name in ("id", "title", "about", "stated") or unused or value in (None, ""):
+            continue
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", str(one)) for inner, one in value.items())
+        else:
+            yield name, ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _bytes(need: Need) -> dict[str, int]:

@@ -9,14 +9,47 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.integrations.integration_utils import (
+    INTEGRATION_TO_CALLBACK,
+    get_available_reporting_integrations,
+)
+from transformers.trainer_utils import SchedulerType
+from transformers.training_args import OptimizerNames
 from trl import SFTConfig
 
-from kit19.errors import Problem, TrainError
+from kit19.errors import Problem, TrainError, UnknownNameError, nearest
 from kit19.train.settings import Settings
 
 SMALL = 20_000_000
 """Parameters up to which one CPU thread is faster than several: two were 1.5 to 6.7 times slower than
 one for models of up to 3 million on two shared cores."""
+
+
+def check_names(settings: Settings) -> None:
+    """Stop at names that transformers does not know, before anything is computed.
+
+    Raises:
+        UnknownNameError: Names the nearest right ones.
+        TrainError: Curves are to be sent by a package that is not installed.
+    """
+    known = {
+        "optimizer": [one.value for one in OptimizerNames],
+        "schedule": [one.value for one in SchedulerType],
+        "report_to": [*INTEGRATION_TO_CALLBACK],
+    }
+    given = [("optimizer", settings.optimizer), ("schedule", settings.schedule)]
+    given += [("report_to", name) for name in settings.report_to]
+    wrong = [
+        Problem(f"{key}: there is no {name!r}", fix=nearest(name, known[key]))
+        for key, name in given
+        if name not in known[key]
+    ]
+    if wrong:
+        raise UnknownNameError(wrong)
+    missing = sorted(set(settings.report_to) - set(get_available_reporting_integrations()))
+    if missing:
+        what = f"report_to: {', '.join(missing)} cannot be used here: it is not installed"
+        raise TrainError(Problem(what, fix=f"pip install {' '.join(missing)}"))
 
 
 def device() -> str:

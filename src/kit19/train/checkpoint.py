@@ -2,7 +2,7 @@
 
 transformers saves the output head of GPT-NeoX as ``embed_out.weight`` and its Trainer, when it resumes
 or goes back to the best checkpoint, looks for ``lm_head.weight``, finds none, warns and goes on with
-the head that happens to be there (docs/upstream/neox-resume.md). So weights are read here by the way
+the head that happens to be there (docs/upstream/neox_resume.md). So weights are read here by the way
 that knows the names, ``from_pretrained``, and a tensor that is missing is an error.
 """
 

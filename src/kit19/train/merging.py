@@ -23,6 +23,8 @@ def merged(run: Path) -> tuple[Any, Any]:
         TrainError: The run has no adapter, or its base model cannot be had.
     """
     config = run / ADAPTER[0]
+    if not run.is_dir():
+        raise TrainError(Problem("there is no such folder", str(run)))
     if not config.is_file():
         what = "has no adapter: its weights are whole already"
         raise TrainError(Problem(what, str(run)))

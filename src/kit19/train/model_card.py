@@ -106,8 +106,9 @@ def _subsets(run: RunRecord) -> list[tuple[str, ...]]:
 
 
 def _training(run: RunRecord) -> str:
-    told = ["learning_rate", "schedule", "epochs", "max_length", "layout", "batch_size"]
-    told += ["accumulate", "optimizer"]
+    # Steps, as taken: a run may end before its epochs do.
+    told = ["learning_rate", "schedule", "steps", "max_length", "layout", "batch_size"]
+    told += ["accumulate", "devices", "optimizer"]
     shown = [(name, str(run.settings[name])) for name in told if name in run.settings]
     shown += [("seed", str(run.seed)), ("prompt format", str(run.format["id"]))]
     counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in run.rows.items())

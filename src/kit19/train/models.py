@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib.util
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +16,15 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from kit19.catalog import PromptFormat
-from kit19.errors import Problem, TrainError
+from kit19.errors import Problem, TrainError, UnknownNameError, nearest
 from kit19.runs import BaseModelEntry
 from kit19.train import tiny
 from kit19.train.arguments import attention, device, in_bf16
 from kit19.train.rows import Data
-from kit19.train.settings import Settings
+from kit19.train.settings import Settings, preset_names
 
 _ADAPTER = "adapter_config.json"
+_HUB_ID = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -140,9 +143,34 @@ def weights_digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
+def refuse_misspelled(name: str) -> None:
+    """Stop at a name that no model can have, rather than after a minute of asking the Hub for it.
+
+    Raises:
+        TrainError: It looks like a folder, and there is none.
+        UnknownNameError: It is nearly a preset's.
+    """
+    if Path(name).exists():
+        return
+    if not _HUB_ID.fullmatch(name):
+        raise TrainError(Problem("there is no such folder", name))
+    if name in preset_names():
+        fix = f"train one from it first: kit19 train --data OUT --model {name} --out RUN"
+        raise TrainError(Problem("is a preset, and no model yet", name, fix))
+    if difflib.get_close_matches(name, preset_names(), cutoff=0.8):
+        fix = f"{nearest(name, preset_names())} A model of the Hub has an owner: owner/{name}"
+        raise UnknownNameError(Problem(f"there is no preset {name!r}", fix=fix))
+
+
 @contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Turn what transformers raises about a model into one of our errors."""
+    """Turn what transformers raises about a model into one of our errors.
+
+    Raises:
+        TrainError: Whatever it was.
+        UnknownNameError: See ``refuse_misspelled``.
+    """
+    refuse_misspelled(name)
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError) as error:

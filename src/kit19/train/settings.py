@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kit19.catalog.source import Card
 from kit19.catalog.yaml_file import fit_model, load_model, read_yaml
@@ -121,8 +121,15 @@ class Settings(Card):
         default=0, ge=0, description="stop after so many evaluations without a lower loss; 0: never"
     )
     log_every: int = Field(default=10, ge=1, description="steps between two points of the curve")
-    report_to: list[str] = Field(default=[], description="wandb, tensorboard … as transformers")
+    report_to: list[str] = Field(
+        default=[], description="wandb, tensorboard … as transformers names them; one or a list"
+    )
     seed: int = Field(default=19, ge=0, description="of weights made anew, order and dropout")
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -145,6 +152,9 @@ class Settings(Card):
         return self.pack_length or self.max_length
 
 
+_INSIDE: dict[str, type[Card]] = {"lora": Lora, "tiny": Tiny}  # settings that have settings
+
+
 def preset_names() -> list[str]:
     """Ids of all presets."""
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
@@ -159,7 +169,7 @@ def load_preset(name: str = "", changes: Mapping[str, Any] | None = None) -> Set
             the like reach inside.
 
     Raises:
-        UnknownNameError: There is no such preset.
+        UnknownNameError: There is no such preset, or no such setting.
         CatalogError: A value is not valid; file, line and key are told.
     """
     path = Path(name)
@@ -176,9 +186,15 @@ def load_preset(name: str = "", changes: Mapping[str, Any] | None = None) -> Set
         raise CatalogError(Problem("a preset is a mapping of keys to values", str(path)))
     for key, value in changes.items():
         outer, _, inner = key.partition(".")
-        if inner:
-            data[outer] = {**(data.get(outer) or {}), inner: value}
-        else:
-            data[outer] = value
+        _refuse_unknown(key, outer, inner)
+        data[outer] = {**(data.get(outer) or {}), inner: value} if inner else value
     changed = {key.partition(".")[0] for key in changes}
     return fit_model(data, lines, name or "the settings", Settings, changed=changed)
+
+
+def _refuse_unknown(key: str, outer: str, inner: str) -> None:
+    known = set(Settings.model_fields)
+    if inner and outer in _INSIDE:
+        known = {f"{outer}.{name}" for name in _INSIDE[outer].model_fields}
+    if key not in known:
+        raise UnknownNameError(Problem(f"there is no setting {key!r}", fix=nearest(key, known)))
