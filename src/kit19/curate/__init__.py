@@ -1,7 +1,8 @@
 """Curation: named reasons to drop a record. Frames in, frames out; counts are the ledger's."""
 
-from kit19.curate.contamination import Items, bare, find_contaminated, find_items, prepare
+from kit19.curate.contamination import Items, find_contaminated, find_items, prepare
 from kit19.curate.examine import because, examiner
+from kit19.curate.grams import bare
 from kit19.curate.near import find_near
 from kit19.curate.personal import mask_records
 from kit19.curate.reasons import PLACE, find_empty, find_repeats, with_place
