@@ -112,7 +112,7 @@ def _spaces_moved(text: str, dice: random.Random) -> str:
 
 
 def _inflected(text: str, dice: random.Random, share: float) -> str:
-    """The sentence ends otherwise, and this share of its particles are others (at least one of both)."""
+    """The sentence ends otherwise, and so does this share of its other words (at least one in all)."""
     words = text.split()
     changed = 0
     for at, word in enumerate(words[:-1]):

@@ -16,7 +16,7 @@ import polars as pl
 
 from kit19.assemble import Assembled, Use, assemble
 from kit19.catalog import BUILT_IN, Catalog, Recipe, load_catalog
-from kit19.curate import Items, prepare
+from kit19.curate import Items, prepared
 from kit19.errors import CatalogError, FilesError, Kit19Error, Problem, UnknownNameError, nearest
 from kit19.fetch import Found, find_files, usable
 from kit19.manifest import InputFile, LeftOut, Manifest, SubsetEntry
@@ -193,7 +193,7 @@ def _benchmark_items(catalog: Catalog, files: _Files) -> Items | None:
     for name, found in files.benchmarks.items():
         card = catalog.benchmarks[name]
         rows[name] = (card, read_table(catalog.source(card.source), card.table, found))
-    return prepare(rows)
+    return prepared(rows)
 
 
 def _in_order(parts: list[pl.DataFrame], plan: Recipe) -> pl.DataFrame:

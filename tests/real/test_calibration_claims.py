@@ -18,7 +18,7 @@ from kit19.auditing import audit
 from kit19.building import Options, build
 from kit19.catalog import load_catalog
 from kit19.curate import bare
-from kit19.curate.contamination import COVERAGE, MIN_NEAR, STEM_COVERAGE
+from kit19.curate.contamination import COVERAGE, MIN_NEAR
 
 pytestmark = pytest.mark.real
 

@@ -69,6 +69,19 @@ class Grams:
     keys: pl.DataFrame
     sieve: npt.NDArray[np.bool_]
 
+    @classmethod
+    def of(
+        cls,
+        coverage: float,
+        least: int,
+        *,
+        texts: pl.DataFrame,
+        grams: pl.DataFrame,
+        keys: pl.DataFrame,
+    ) -> Grams:
+        """The tables, with their sieve."""
+        return cls(coverage, least, texts, grams, keys, _sieve(grams["gram"]))
+
 
 @dataclass(frozen=True)
 class Items:
@@ -250,13 +263,12 @@ def _ready(grams: pl.DataFrame, lengths: pl.DataFrame, coverage: float, least: i
     # Exactly the share is enough, whatever floats say.
     needed = ((_BY_KEYS - 1e-9) * pl.col("total")).ceil().cast(pl.UInt32)
     keys = rarest.filter(before < (1 - coverage + _BY_KEYS) * pl.col("total"))
-    return Grams(
-        coverage=coverage,
-        least=least,
+    return Grams.of(
+        coverage,
+        least,
         texts=lengths.join(totals, on="text"),
         grams=weighted.select("gram", "text", "weight"),
         keys=keys.select("gram", "text", "weight", needed=needed),
-        sieve=_sieve(weighted["gram"]),
     )
 
 
