@@ -14,7 +14,7 @@ import polars as pl
 
 from kit19.assemble import Assembled, Use, assemble
 from kit19.catalog import Catalog, Recipe, load_catalog
-from kit19.curate import Items, prepare
+from kit19.curate import Items, prepared
 from kit19.describing import describe
 from kit19.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.inputs import Files, Options, find_inputs
@@ -103,7 +103,7 @@ def _benchmark_items(catalog: Catalog, files: Files) -> Items | None:
     for name, found in files.benchmarks.items():
         card = catalog.benchmarks[name]
         rows[name] = (card, read_table(catalog.source(card.source), card.table, found))
-    return prepare(rows)
+    return prepared(rows)
 
 
 def _in_order(parts: list[pl.DataFrame], plan: Recipe) -> pl.DataFrame:

@@ -67,6 +67,10 @@ LIGHT: dict[str, Perturbation] = {
     "spaces moved": spaces,
     "no spaces": lambda text, _: text.replace(" ", ""),
     "one particle in four changed": lambda text, chance: particles(text, chance, 0.25),
+    "every particle changed": lambda text, chance: particles(text, chance, 1),
+    "every particle changed, embedded": lambda text, chance: embedded(
+        particles(text, chance, 1), chance
+    ),
     "decomposed": lambda text, _: unicodedata.normalize("NFD", text),
     "full width": full_width,
     "zero width": lambda text, _: "\u200b".join(text),

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from kit19.catalog import Benchmark, Subset
-from kit19.curate import Items, prepare
+from kit19.curate import Items
+from kit19.curate.contamination import prepare
 
 
 def subset(**values: object) -> Subset:
@@ -22,7 +23,12 @@ def subset(**values: object) -> Subset:
     return Subset.model_validate(plain | values)
 
 
-def items(*texts: str, name: str = "exam") -> Items:
+def items(*texts: str) -> Items:
+    """The texts of a benchmark (see there), ready."""
+    return prepare(benchmark(*texts))
+
+
+def benchmark(*texts: str, name: str = "exam") -> dict[str, tuple[Benchmark, pl.DataFrame]]:
     """A benchmark whose items are these texts, numbered from 0, in its split ``test``."""
     card = Benchmark.model_validate(
         {
@@ -46,7 +52,7 @@ def items(*texts: str, name: str = "exam") -> Items:
         "text": texts,
     }
     schema = {"split": pl.String, "#id": pl.String, "#row": pl.UInt32, "text": pl.String}
-    return prepare({name: (card, pl.DataFrame(rows, schema=schema))})
+    return {name: (card, pl.DataFrame(rows, schema=schema))}
 
 
 def records(texts: Sequence[str | None]) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import math
 import random
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 
 import polars as pl
 import pytest
@@ -14,10 +15,26 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit19.curate import Items, find_contaminated
+from kit19.korean.stems import TAILS
 
 ITEM = "겨울이 오기 전에 창문 틈을 막아 두어야 난방비를 아낄 수 있다고 한다."
+CHANGED = "겨울은 오기 전까지 창문도 틈만 막고 두어도 난방비가 아낄 수는 있대요 했다."
 SHORT = "정말 재미있어요"
-WORDS = ["봄", "여름", "학교", "시장", "바다", "기차", "저녁", "이야기", "오래된", "걷다", "보았다"]
+WORDS = [
+    "봄",
+    "봄에는",
+    "여름",
+    "학교",
+    "시장을",
+    "시장은",
+    "바다",
+    "기차",
+    "저녁",
+    "이야기",
+    "오래된",
+    "걷다",
+    "보았다",
+]
 korean = st.lists(st.sampled_from(WORDS), min_size=1, max_size=30).map(" ".join)
 RANK = {"equal": 0, "contained": 1, "near": 2}
 
@@ -37,34 +54,66 @@ def grams(text: str) -> list[str]:
     return [text[at : at + 3] for at in range(len(text) - 2)]
 
 
+def words(text: str) -> list[str]:
+    return [one for word in text.split() if (one := bare(word))]
+
+
+def stem(word: str) -> str:
+    return word[0] if word[1:] in TAILS else word[:2]
+
+
+def stems(text: str) -> list[tuple[int, str]]:
+    """Each word's stem, and how many letters stand before it."""
+    some = words(text)
+    return [(sum(map(len, some[:n])), stem(word)) for n, word in enumerate(some)]
+
+
 class Naive:
     """The rules with Python's own sets, every item against every text."""
 
     def __init__(self, benchmark: list[str]) -> None:
-        self.items = {f"exam/test/{n}": bare(text) for n, text in enumerate(benchmark)}
-        self.texts = {text for text in self.items.values() if len(text) >= 15}
-        self.seen = Counter(gram for text in self.texts for gram in set(grams(text)))
+        self.items = {f"exam/test/{n}": text for n, text in enumerate(benchmark)}
+        long = {bare(text): text for text in reversed(benchmark) if len(bare(text)) >= 15}
+        self.parts: dict[str, Callable[[str], list[tuple[int, str]]]] = {
+            "trigram": lambda text: list(enumerate(grams(bare(text)))),
+            "stem": stems,
+        }
+        self.count = len(long)
+        self.seen = {
+            name: Counter(part for text in long.values() for part in {p for _, p in take(text)})
+            for name, take in self.parts.items()
+        }
+        self.long = long
 
-    def weight(self, some: set[str]) -> int:
-        rarity = [math.log((len(self.texts) + 1) / (self.seen[gram] + 1)) for gram in some]
+    def weight(self, name: str, some: set[str]) -> int:
+        rarity = [math.log((self.count + 1) / (self.seen[name][part] + 1)) for part in some]
         return sum(max(1, round(1000 * one)) for one in rarity)
 
-    def overlap(self, text: str, item: str) -> float:
+    def overlap(self, name: str, text: str, item: str, least: int) -> float:
         """The largest share of an item in two neighboring stretches as long as the item."""
-        wanted, there, width = set(grams(item)), grams(text), len(item)
+        known = self.long[bare(item)]  # of items that differ in blanks alone the first
+        wanted, width = {part for _, part in self.parts[name](known)}, len(bare(known))
+        there = self.parts[name](text)
         held = [
-            wanted & set(there[start : start + 2 * width]) for start in range(0, len(text), width)
+            {part for at, part in there if start <= at < start + 2 * width} & wanted
+            for start in range(0, len(bare(text)), width)
         ]
-        return max((self.weight(some) for some in held), default=0) / self.weight(wanted)
+        enough = [self.weight(name, some) for some in held if len(some) >= least]
+        return max(enough, default=0) / self.weight(name, wanted)
 
     def evidence(self, text: str) -> str | None:
-        mine = bare(text)
-        found = [(0, -1.0, f"equal {name}") for name, item in self.items.items() if item == mine]
+        found = [
+            (0, -1.0, f"equal {n}") for n, item in self.items.items() if bare(item) == bare(text)
+        ]
         for name, item in self.items.items():
-            if item in self.texts and (share := self.overlap(mine, item)) >= 0.5:
+            if bare(item) not in self.long:
+                continue
+            if (share := self.overlap("trigram", text, item, 1)) >= 0.5:
                 rule = "contained" if share >= 1 else "near"
                 found.append((RANK[rule], -share, f"{rule} {name}"))
-        return min(found)[2] if mine and found else None
+            if (share := self.overlap("stem", text, item, 4)) >= 0.7:
+                found.append((RANK["near"], -share, f"near {name}"))
+        return min(found)[2] if bare(text) and found else None
 
 
 @given(st.lists(korean, max_size=6), st.lists(korean, min_size=1, max_size=6), st.randoms())
@@ -132,6 +181,37 @@ def test_half_of_an_item_is_enough_and_less_is_not() -> None:
     assert evidence(item[-12:], known) == "near exam/test/0"
     assert evidence(f"{item[:7]} 그리고 {item[10:17]}", known) == "near exam/test/0"
     assert evidence(f"{item[:7]} 그리고 {item[10:16]}", known) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        CHANGED,
+        CHANGED.replace(" ", "…\n"),
+        unicodedata.normalize("NFD", CHANGED),
+        "\u200b".join(CHANGED),
+    ],
+)
+def test_an_item_is_known_by_its_stems_where_every_particle_is_another(changed: str) -> None:
+    mine, theirs = set(grams(bare(ITEM))), set(grams(bare(changed)))
+    assert len(mine & theirs) < len(mine) / 3
+    for text in (changed, f"어제 뉴스에서 들었는데 {changed} 그래서 오늘 바로 샀다."):
+        assert evidence(text, items(ITEM)) == "near exam/test/0"
+
+
+def test_a_noun_of_one_syllable_keeps_it_before_any_particle() -> None:
+    item = "귤을 산 형이 집에서 밥도 먹고 책을 읽다가 잤다"
+    assert (
+        evidence("귤만 산 형은 집에는 밥을 먹네 책도 읽으며 잤어요", items(item))
+        == "near exam/test/0"
+    )
+
+
+def test_three_stems_are_no_evidence() -> None:
+    item = "도서관열람실은 시험기간에만 자정까지"
+    assert evidence("도서관엔 시험이 자정에도", items(item)) is None
+    longer = f"{item} 불을 켠다"
+    assert evidence("도서관엔 시험이 자정에도 불도 켠다네", items(longer)) == "near exam/test/0"
 
 
 def test_pieces_that_lie_far_apart_are_no_item() -> None:

@@ -17,7 +17,8 @@ from upstream import lines, unquoted
 from kit19.auditing import audit
 from kit19.building import Options, build
 from kit19.catalog import load_catalog
-from kit19.curate.contamination import COVERAGE, MIN_NEAR, bare
+from kit19.curate import bare
+from kit19.curate.contamination import COVERAGE, MIN_NEAR
 
 pytestmark = pytest.mark.real
 

@@ -11,7 +11,7 @@ import polars as pl
 from kit19.auditing.hub import bring_dataset, is_on_hub
 from kit19.auditing.items import Exam, find_exams
 from kit19.catalog import BUILT_IN, Benchmark, load_catalog
-from kit19.curate import Items, bare, find_items, prepare
+from kit19.curate import Items, bare, find_items, prepared
 from kit19.errors import Problem, ReadError
 from kit19.paths import default_data_dir
 from kit19.read import read_texts
@@ -48,7 +48,7 @@ def audit(
         Kit19Error: Unknown names, or files that cannot be had or read.
     """
     exams = find_exams(load_catalog(catalog_dir), against, data_dir or default_data_dir())
-    index = prepare({name: (exam.card, exam.rows) for name, exam in exams.items()})
+    index = prepared({name: (exam.card, exam.rows) for name, exam in exams.items()})
     name = str(dataset)
     path = bring_dataset(name) if isinstance(dataset, str) and is_on_hub(name) else Path(dataset)
     parts: list[pl.DataFrame] = []

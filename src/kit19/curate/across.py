@@ -13,7 +13,7 @@ from itertools import combinations
 
 import polars as pl
 
-from kit19.curate.contamination import bare
+from kit19.curate.grams import bare
 from kit19.manifest import SharedText
 from kit19.order import stable_hash
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from kit19.curate.contamination import GRAM, MIN_NEAR, bare, grams_of
+from kit19.curate.contamination import MIN_NEAR
+from kit19.curate.grams import GRAM, bare, trigrams_of
 
 SIMILAR = 0.8
 # Fields are compared one by one afterwards; together they may overlap a little less.
@@ -55,7 +56,7 @@ def find_near(batch: pl.DataFrame, kept: pl.DataFrame, fields: list[str]) -> pl.
 
 def _pairs(texts: pl.Series, first_new: int) -> pl.DataFrame:
     """Columns earlier, later (places): pairs that may be near; the later one is new."""
-    grams = grams_of(texts).select("place", "gram")
+    grams = trigrams_of(texts).select("place", "gram")
     # Of a large set every seventh gram tells enough, the same ones in every text. (Modulo 7 a packed
     # gram is the sum of its three code points.)
     sample = grams.filter(pl.col("gram") % _EVERY == 0).unique()
@@ -112,7 +113,7 @@ def _near_in(pairs: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
     if not unsure.height:
         return same
     places = pl.concat([unsure["earlier"], unsure["later"]]).unique().sort()
-    found = grams_of(texts.gather(places))
+    found = trigrams_of(texts.gather(places))
     grams = found.with_columns(place=places.gather(found["place"]))
     grams = grams.select("place", "gram").unique()
     sizes = grams.group_by("place").agg(size=pl.len())
