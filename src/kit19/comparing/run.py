@@ -39,6 +39,9 @@ from kit19.report.stats import REPLICATES, holm
 
 OnStep = Callable[[str, int, int], None]
 
+_MARKED = ("constant", "near_constant", "below_majority")
+"""Cautions of an evaluation that are counted anew here, and stand as marks beside the scores."""
+
 
 def compare(
     results: Sequence[str | Path],
@@ -215,7 +218,8 @@ def _notes(models: Sequence[Scored], audits: Audits) -> Iterator[Note]:
         if not model.record:
             continue
         for caution in model.record.cautions:
-            yield Note(model=model.name, task=caution.task, what=caution.what)
+            if caution.code not in _MARKED:
+                yield Note(model=model.name, task=caution.task, what=caution.what)
         run = model.record.model.run
         if run and run.data.label != "clean" and model.name not in audits:
             why = f": {run.data.why}" if run.data.why else ""
