@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from kit19.catalog.extra import Extra
 from kit19.catalog.source import Card, LicensePolicy, Name
 
 Format = Literal["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]
@@ -61,4 +62,5 @@ class Recipe(Card):
     )
     shuffle: bool = Field(default=True, description="mix the subsets, by hash; else card order")
     seed: int = Field(default=19, ge=0, lt=2**63)
+    extra: list[Extra] = Field(default=[], description="files of your own")
     formats: list[Format] = Field(default=[], description="exports beside the parquet files")
