@@ -89,7 +89,7 @@ def assemble(
         use.card,
         items,
         near=plan.dedup in {"near", "across"},
-        personal=use.texts if plan.personal_data == "drop" else None,
+        personal=use.texts if plan.pii == "drop" else None,
         earlier=_texts(earlier) if plan.dedup == "across" else None,
     )
     balance = use.card.label if _balanced(use.card, plan) else None
@@ -170,7 +170,7 @@ def _rows(records: pl.DataFrame, use: Use, plan: Recipe, cap: int | None) -> pl.
     """Render records; with a cap, fill up to it with further templates of the same records."""
     chosen = _chosen(records, use.templates, plan, cap) if use.templates else None
     masked = pl.zeros(records.height, dtype=pl.UInt32, eager=True)
-    if plan.personal_data == "mask":
+    if plan.pii == "mask":
         records, masked = mask_records(records, [n for n in use.texts if n in records.columns])
     counted = records.with_columns(masked.alias(_MASKED))
     if use.templates and chosen is not None:

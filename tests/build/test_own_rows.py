@@ -175,6 +175,29 @@ def test_benchmark_text_repeats_and_personal_data_are_treated_as_everywhere(tmp_
     assert "010-1234" not in kept["input"]
 
 
+@pytest.mark.parametrize(
+    ("pii", "told"),
+    [
+        ("mask", ("전화는 [전화번호]입니다.", 1, {})),
+        ("keep", ("전화는 010-1234-5678입니다.", 0, {})),
+        ("drop", (None, 0, {"pii": 1})),
+    ],
+)
+def test_personal_data_is_masked_kept_or_dropped(
+    pii: str, told: tuple[str | None, int, dict[str, int]], tmp_path: Path
+) -> None:
+    rows = [
+        ROWS[0],
+        {"instruction": "옮겨 쓰세요.", "input": "전화는 010-1234-5678입니다.", "output": "네."},
+    ]
+    done = kit19("build", recipe(tmp_path, rows), "--set", f"pii={pii}", "--out", tmp_path / "out")
+    assert done.code == 0
+    found = dict(mine(tmp_path).select("id", "input").iter_rows()).get("mydata/extra/1")
+    dropped = dict(dropped_of(tmp_path / "out").select("id", "reason").iter_rows())
+    assert (found, int(mine(tmp_path)["masked"].sum())) == told[:2]
+    assert dropped.get("mydata/extra/1") == ("pii" if told[2] else None)
+
+
 def test_the_cap_and_validation_apply(tmp_path: Path) -> None:
     rows = [
         {"instruction": f"{n}번째 낱말을 말하세요.", "output": f"낱말 {n * n}"} for n in range(60)

@@ -51,7 +51,7 @@ class Recipe(Card):
         "nearly equal to a kept one; `across`: and those whose text an earlier subset keeps",
     )
     decontaminate: bool = Field(default=True, description="drop records that hold benchmark text")
-    personal_data: Literal["mask", "keep", "drop"] = Field(
+    pii: Literal["mask", "keep", "drop"] = Field(
         default="mask",
         description="telephone, e-mail, registration and account numbers in text: masked by kind, "
         "left as they are, or the whole record dropped",
