@@ -17,7 +17,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import click
 from pydantic.fields import FieldInfo
 
-from kit19.catalog import benchmark, load_catalog, prompt_format, recipe, source, templates
+from kit19.catalog import (
+    benchmark,
+    extra,
+    load_catalog,
+    prompt_format,
+    recipe,
+    source,
+    templates,
+)
 from kit19.catalog.source import Card
 from kit19.cli import cli
 from kit19.ledger import MEANING
@@ -29,7 +37,7 @@ GENERATED = ("cli.md", "catalog.md", "training.md")
 WIDTH = 100  # of a terminal, so that the help does not follow the one that this runs in
 
 _BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)
-_MODULES = (source, templates, benchmark, recipe, prompt_format, settings)
+_MODULES = (source, templates, benchmark, extra, recipe, prompt_format, settings)
 _NAMED = {
     id(source.Name): "name",
     id(recipe.RecipeName): "name, hyphens allowed",

@@ -27,17 +27,19 @@ from kit19.read import Records
 from kit19.render import TemplateSet, choose, find_unfit, render
 from kit19.rows import ROW_SCHEMA
 
+AS_IS = "as_is"
+"""The template of a row that stands as its builder brought it."""
 _MASKED = "#masked"
 
 
 @dataclass(frozen=True)
 class Use:
-    """A subset with its source card and its templates."""
+    """A subset with its source card and its templates; without templates, rows stay as they are."""
 
     name: str
     source: Source
     card: Subset
-    templates: TemplateSet
+    templates: TemplateSet | None
 
     @property
     def texts(self) -> list[str]:
@@ -46,7 +48,8 @@ class Use:
         own = {
             f: None for table in self.card.tables for f in self.source.fields_of(self.card, table)
         }
-        return [name for name in own if name not in listed and name != "made_by"]
+        no_text = {*listed, "made_by", self.card.label}
+        return [name for name in own if name not in no_text]
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def assemble(
         use.card,
         items,
         near=plan.dedup in {"near", "across"},
-        personal=use.texts if plan.personal_data == "drop" else None,
+        personal=use.texts if plan.pii == "drop" else None,
         earlier=_texts(earlier) if plan.dedup == "across" else None,
     )
     balance = use.card.label if _balanced(use.card, plan) else None
@@ -121,7 +124,7 @@ def assemble(
         "templates": _counts(pl.concat([train, validation]), "template"),
         "labels": _counts(train, "label"),
         "cut": _cut(taken, balance),
-        "short": plan.cap - train.height if plan.fill and plan.cap else 0,
+        "short": plan.cap - train.height if plan.fill and plan.cap and use.templates else 0,
     }
     kept = pl.concat([taken.kept, held.taken.kept])
     return Assembled(train, validation, dropped, _said(kept, use), facts)
@@ -154,7 +157,8 @@ def _cheap_reasons(
             drops.append(because(reason, found))
 
     drop("empty", find_empty(live, use.card))
-    drop("no_template", find_unfit(live, use.templates))
+    if use.templates:
+        drop("no_template", find_unfit(live, use.templates))
     if plan.dedup != "none":
         conflicts, duplicates = find_repeats(live, use.card)
         drop("conflict", conflicts)
@@ -164,18 +168,15 @@ def _cheap_reasons(
 
 def _rows(records: pl.DataFrame, use: Use, plan: Recipe, cap: int | None) -> pl.DataFrame:
     """Render records; with a cap, fill up to it with further templates of the same records."""
-    views = plan.views
-    if cap and records.height < cap:
-        views = len(use.templates.templates)
-    chosen = choose(records, use.templates, views, plan.seed)
-    if cap:
-        place = records.select("id", PLACE)
-        chosen = chosen.join(place, on="id").sort("view", PLACE, "id").head(cap).drop(PLACE)
+    chosen = _chosen(records, use.templates, plan, cap) if use.templates else None
     masked = pl.zeros(records.height, dtype=pl.UInt32, eager=True)
-    if plan.personal_data == "mask":
+    if plan.pii == "mask":
         records, masked = mask_records(records, [n for n in use.texts if n in records.columns])
     counted = records.with_columns(masked.alias(_MASKED))
-    rendered = render(counted, chosen, use.templates)
+    if use.templates and chosen is not None:
+        rendered = render(counted, chosen, use.templates)
+    else:
+        rendered = counted.with_columns(template=pl.lit(AS_IS))
     label = pl.col(use.card.label) if use.card.label else pl.lit(None)
     return rendered.select(
         "id",
@@ -191,6 +192,20 @@ def _rows(records: pl.DataFrame, use: Use, plan: Recipe, cap: int | None) -> pl.
         license=pl.lit(use.source.license.spdx),
         masked=pl.col(_MASKED),
     ).select(ROW_SCHEMA.names())
+
+
+def _chosen(
+    records: pl.DataFrame, templates: TemplateSet, plan: Recipe, cap: int | None
+) -> pl.DataFrame:
+    """Which templates show which records."""
+    views = plan.views
+    if cap and records.height < cap:
+        views = len(templates.templates)
+    chosen = choose(records, templates, views, plan.seed)
+    if cap:
+        place = records.select("id", PLACE)
+        chosen = chosen.join(place, on="id").sort("view", PLACE, "id").head(cap).drop(PLACE)
+    return chosen
 
 
 def _balanced(card: Subset, plan: Recipe) -> bool:

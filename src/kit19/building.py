@@ -20,7 +20,7 @@ from kit19.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.inputs import Files, Options, find_inputs
 from kit19.manifest import Manifest
 from kit19.mix import in_card_order, shuffled
-from kit19.read import read_subset, read_table
+from kit19.read import read_own, read_subset, read_table
 from kit19.render import TemplateSet, load_templates
 from kit19.write import Tables, write_build
 
@@ -55,16 +55,20 @@ def build(
             left half-written.
     """
     options = options or Options()
-    catalog = load_catalog(options.catalog)
-    plan = catalog.recipe(recipe, changes)
+    cards = load_catalog(options.catalog)
+    plan = cards.recipe(recipe, changes)
+    catalog = cards.with_extra(plan.extra)
     templates = _all_templates(catalog, plan)
     files = find_inputs(catalog, plan, options)
     items = _benchmark_items(catalog, files)
     built: dict[str, Assembled] = {}
     for done, (name, used) in enumerate(files.used.items()):
         on_step(name, done, len(files.used) + 1)
-        use = Use(name, *catalog.subset(name), templates[name])
-        records = read_subset(name, use.source, use.card, used)
+        use = Use(name, *catalog.subset(name), templates.get(name))
+        if use.templates:
+            records = read_subset(name, use.source, use.card, used)
+        else:
+            records = read_own(name, use.source, used[0])
         earlier = [part.said for part in built.values()]
         built[name] = assemble(use, records, plan, items, earlier)
     on_step("writing", len(files.used), len(files.used) + 1)
@@ -83,10 +87,11 @@ def build(
 
 
 def _all_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:
-    """Templates of every subset; the mistakes of all files are reported at once."""
+    """Templates of every subset that is no extra; mistakes of all files are reported at once."""
     loaded: dict[str, TemplateSet] = {}
     problems: list[Problem] = []
-    for name in plan.subsets:
+    own = {extra.name for extra in plan.extra}
+    for name in (name for name in plan.subsets if name not in own):
         try:
             loaded[name] = load_templates(catalog, name)
         except Kit19Error as error:

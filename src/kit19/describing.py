@@ -33,9 +33,11 @@ def describe(
         )
         for name, part in built.items()
     }
-    sources = {catalog.owners[name] for name in built}
+    own = {extra.name for extra in plan.extra}
+    carded = [name for name in built if name not in own]
+    sources = {catalog.owners[name] for name in carded}
     cards = {name: _digest(catalog.root / "sources" / f"{name}.yaml") for name in sorted(sources)}
-    cards |= {f"templates/{name}": _digest(catalog.template_path(name)) for name in built}
+    cards |= {f"templates/{name}": _digest(catalog.template_path(name)) for name in carded}
     return Description(
         recipe=plan.model_dump(mode="json"),
         sample=plan.data == "sample",

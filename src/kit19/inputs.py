@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kit19.catalog import BUILT_IN, Catalog, Recipe
+from kit19.catalog import BUILT_IN, Catalog, Recipe, Source
 from kit19.errors import FilesError, Problem, UnknownNameError, nearest
 from kit19.fetch import Found, find_files, usable
+from kit19.fetch.files import look
 from kit19.paths import default_data_dir
 from kit19.sample import SAMPLE
 
@@ -56,10 +57,15 @@ def find_inputs(catalog: Catalog, plan: Recipe, options: Options) -> Files:
         raise FilesError(Problem("there is no such data folder", str(data_dir), fix))
     files = Files(data_dir, {}, {}, {}, [], {})
     problems: list[Problem] = []
+    own = {extra.name: Path(extra.path) for extra in plan.extra}
     for name in plan.subsets:
         source, subset = catalog.subset(name)
         if why := source.license.forbids(plan.license):
             files.refused[name] = why
+            continue
+        if name in own:
+            files.used[name] = [_find_own(source, own[name], problems)]
+            files.left[name] = []
             continue
         splits = subset.splits if plan.splits == "train" else source.splits_of(subset)
         found = find_files(source, subset.tables, splits, data_dir, check=not is_sample)
@@ -79,6 +85,18 @@ def find_inputs(catalog: Catalog, plan: Recipe, options: Options) -> Files:
     if not files.used:
         raise FilesError(Problem("no subset of the recipe has any usable file", str(data_dir)))
     return files
+
+
+def _find_own(source: Source, path: Path, problems: list[Problem]) -> Found:
+    """The file of a recipe's own subset, digested; there is nothing to check it against."""
+    ((name, table),) = source.tables.items()
+    ((split, (spec,)),) = table.files.items()
+    found = look(Found(source.id, name, split, spec, path), table.read, path.parent, check=False)
+    if found.status != "unchecked":
+        what = "is missing" if found.status == "missing" else found.by
+        fix = f"correct `extra`, or leave it out: --exclude {source.id}"
+        problems.append(Problem(what, str(path), fix))
+    return replace(found, by="nothing: it is the builder's own")
 
 
 def _find_benchmarks(

@@ -16,7 +16,7 @@ Reason = Literal[
     "duplicate",
     "validation_overlap",
     "contaminated",
-    "personal_data",
+    "pii",
     "duplicate_across",
     "near_duplicate",
 ]
@@ -33,7 +33,7 @@ MEANING: Mapping[Reason, str] = {
     "duplicate": "the same record stands earlier in the hash order, and stays there",
     "validation_overlap": "it shares a group with a validation record",
     "contaminated": "it, or for a pair something in its groups, holds text of a benchmark item",
-    "personal_data": "it holds a telephone, e-mail, registration or account number",
+    "pii": "it holds personal data: a telephone, e-mail, registration or account number",
     "duplicate_across": "an earlier subset of the recipe keeps a record with the same text",
     "near_duplicate": "it says almost what a kept record says",
 }

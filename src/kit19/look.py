@@ -187,7 +187,7 @@ def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Ex
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    catalog = load_catalog(catalog_dir)
+    catalog = load_catalog(catalog_dir).of_build(manifest.recipe)
     name, _, rest = record.partition("/")
     split, _, key = rest.partition("/")
     source, subset = catalog.subset(name)

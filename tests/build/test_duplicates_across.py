@@ -65,6 +65,9 @@ def bare(text: str) -> str:
     return "".join(sign for sign in text.lower() if sign.isalnum())
 
 
+Where = list[str | Path]
+
+
 def built(
     street: Path, root: Path, cafe: list[Review], bar: list[Review], **changes: object
 ) -> Manifest:
@@ -113,7 +116,7 @@ def test_on_request_the_later_subset_gives_it_up(street: Path, tmp_path: Path) -
 
 def test_the_command_line_tells_of_both(street: Path, tmp_path: Path) -> None:
     data = street_data(tmp_path / "data", CAFE, BAR)
-    where = ["--catalog", street, "--data-dir", data, "--out", tmp_path / "out"]
+    where: Where = ["--catalog", street, "--data-dir", data, "--out", tmp_path / "out"]
     told = kit19("build", "street", *where)
     assert "share, in records: bar_reviews/cafe_reviews 2" in told.out
     gone = kit19("build", "street", *where, "--set", "dedup=across")
@@ -136,7 +139,7 @@ def test_no_text_is_kept_twice_and_the_cap_is_filled(
         root = Path(place)
         manifest = built(street, root, cafe, bar, dedup="across", cap=cap, decontaminate=False)
         rows, gone = rows_of(root / "out"), dropped_of(root / "out")
-        apart = {
+        apart: dict[str, dict[str, set[str]]] = {
             name: {bare(text): set() for text in rows.filter(subset=name)["input"]}
             for name in ("cafe_reviews", "bar_reviews")
         }

@@ -81,7 +81,7 @@ def test_the_templates_that_may_be_chosen_are_those_that_fit(subset: str, sample
 
 def test_every_row_of_a_build_is_what_the_reference_makes(tmp_path: Path, sample_dir: Path) -> None:
     # Masking changes texts between the record and the row, and has tests of its own.
-    build("sample", tmp_path / "out", changes={"personal_data": "keep"})
+    build("sample", tmp_path / "out", changes={"pii": "keep"})
     paths = sorted((tmp_path / "out" / "data").glob("*.parquet"))
     rows = pl.concat([pl.read_parquet(path) for path in paths])
     seen = 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kit19.catalog.benchmark import Benchmark
+from kit19.catalog.extra import Extra
 from kit19.catalog.prompt_format import PromptFormat
 from kit19.catalog.published import Published
 from kit19.catalog.recipe import Recipe
@@ -97,14 +98,37 @@ class Catalog:
         for key, value in (changes or {}).items():
             data[key] = value
         recipe = fit_model(data, lines, where, Recipe, changed=changes or ())
+        self._refuse_clashes(recipe.extra, lines, where)
+        whole = self.with_extra(recipe.extra)
         for subset in [*recipe.subsets, *recipe.exclude]:
-            self.subset(subset)
-        left = [subset for subset in recipe.subsets if subset not in recipe.exclude]
+            whole.subset(subset)
+        own = [extra.name for extra in recipe.extra]
+        left = [subset for subset in [*recipe.subsets, *own] if subset not in recipe.exclude]
         if not left:
             raise CatalogError(Problem("no subset is left", where, "exclude fewer"))
         if len(set(left)) != len(left):
             raise CatalogError(Problem("a subset is named twice", where))
-        return recipe.model_copy(update={"subsets": left, "exclude": [], "extends": None})
+        extra = [one for one in recipe.extra if one.name in left]
+        settled = {"subsets": left, "exclude": [], "extends": None, "extra": extra}
+        return recipe.model_copy(update=settled)
+
+    def _refuse_clashes(self, extra: Sequence[Extra], lines: Lines, where: str) -> None:
+        for place, name in enumerate(one.name for one in extra):
+            if name in self.owners or name in self.sources:
+                line = lines.get(("extra", place, "name"))
+                what = f"extra: the catalog has {name!r} already"
+                at = f"{where}:{line}" if line else where
+                raise CatalogError(Problem(what, at, "give it a name of its own"))
+
+    def with_extra(self, extra: Sequence[Extra]) -> Catalog:
+        """The catalog and the sources that a recipe brings itself."""
+        sources = {one.name: one.source() for one in extra}
+        owners = {name: name for name in sources}
+        return replace(self, sources={**self.sources, **sources}, owners={**self.owners, **owners})
+
+    def of_build(self, recipe: Mapping[str, Any]) -> Catalog:
+        """The catalog that a build was made with, by the recipe in its manifest."""
+        return self.with_extra([Extra.model_validate(one) for one in recipe.get("extra", [])])
 
     def _recipe_data(self, name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], Lines, str]:
         if name.endswith((".yaml", ".yml")):
@@ -124,6 +148,7 @@ class Catalog:
         data, lines = read_yaml(path)
         if not isinstance(data, dict):
             raise CatalogError(Problem("a recipe is a mapping of keys to values", str(path)))
+        _place_extra(data, path.parent)
         parent = data.get("extends")
         if isinstance(parent, str):
             base, _, _ = self._recipe_data(parent, (*seen, name))
@@ -191,6 +216,14 @@ def load_catalog(root: Path = BUILT_IN) -> Catalog:
     if problems:
         raise CatalogError(problems)
     return Catalog(root, sources, benchmarks, owners)
+
+
+def _place_extra(data: dict[str, Any], folder: Path) -> None:
+    """Paths of a recipe's own files lead from the recipe; what is no path, the model refuses."""
+    extra = data.get("extra")
+    for one in extra if isinstance(extra, list) else []:
+        if isinstance(one, dict) and isinstance(path := one.get("path"), str) and path:
+            one["path"] = str(folder / path)
 
 
 def _own_name(name: str, path: Path) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from kit19.catalog.extra import Extra
 from kit19.catalog.source import Card, LicensePolicy, Name
 
 Format = Literal["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]
@@ -50,7 +51,7 @@ class Recipe(Card):
         "nearly equal to a kept one; `across`: and those whose text an earlier subset keeps",
     )
     decontaminate: bool = Field(default=True, description="drop records that hold benchmark text")
-    personal_data: Literal["mask", "keep", "drop"] = Field(
+    pii: Literal["mask", "keep", "drop"] = Field(
         default="mask",
         description="telephone, e-mail, registration and account numbers in text: masked by kind, "
         "left as they are, or the whole record dropped",
@@ -61,4 +62,5 @@ class Recipe(Card):
     )
     shuffle: bool = Field(default=True, description="mix the subsets, by hash; else card order")
     seed: int = Field(default=19, ge=0, lt=2**63)
+    extra: list[Extra] = Field(default=[], description="files of your own")
     formats: list[Format] = Field(default=[], description="exports beside the parquet files")

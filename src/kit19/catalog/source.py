@@ -48,6 +48,8 @@ Task = Literal[
     "summarization",
 ]
 """The ten task categories of KIT-19."""
+AnyTask = Task | Literal["instruction"]
+"""A category, or what rows of one's own are that mix them."""
 
 Allowed = Literal["yes", "no", "unclear"]
 LicensePolicy = Literal["any", "research", "commercial", "redistributable"]
@@ -94,8 +96,8 @@ class License(Card):
 class Origin(Card):
     """One place that serves files of the source. Origins are tried in the card's order."""
 
-    kind: Literal["github", "hub", "release", "bucket"]
-    repo: str = Field(description="owner/name, or the bucket")
+    kind: Literal["github", "hub", "release", "bucket", "local"]
+    repo: str = Field(description="owner/name, or the bucket; of a `local` file its name")
     revision: str = Field(default="", description="commit, tag or revision that is pinned")
     path: str = Field(default="", description="folder inside the origin that file paths start from")
     strip: str = Field(default="", description="beginning of our file paths that upstream lacks")
@@ -109,7 +111,7 @@ class Origin(Card):
     def _bucket_has_provider(self) -> Self:
         if (self.kind == "bucket") != (self.provider is not None):
             raise ValueError("give `provider` exactly for a bucket")
-        if self.kind != "bucket" and not self.revision:
+        if self.kind not in {"bucket", "local"} and not self.revision:
             raise ValueError("pin a `revision`")
         return self
 
@@ -328,7 +330,7 @@ PAIR_FIELDS = ("sentence1", "sentence2", "label", "similarity", "made_by")
 class Subset(Card):
     """One use of a source in KIT-19."""
 
-    task: Task
+    task: AnyTask
     tables: list[Name] = Field(min_length=1)
     splits: list[Name] = Field(description="only these may become training rows")
     pairs: Pairs | None = None

@@ -47,7 +47,7 @@ def examiner(
         hits = [because("contaminated", contaminated(batch))]
         if personal:
             clean = batch.join(hits[0], on="id", how="anti", maintain_order="left")
-            hits.append(because("personal_data", find_personal(clean, personal)))
+            hits.append(because("pii", find_personal(clean, personal)))
         if earlier is not None:
             clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
             hits.append(because("duplicate_across", find_said(clean, card.exposed, earlier)))

@@ -58,7 +58,7 @@ def _all(source: Source, table: str, file: File, hub: str) -> list[str]:
     return [
         _address(origin, path.removeprefix(origin.strip), hub.rstrip("/"))
         for origin in source.origins
-        if not origin.tables or table in origin.tables
+        if origin.kind != "local" and (not origin.tables or table in origin.tables)
     ]
 
 

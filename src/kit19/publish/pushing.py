@@ -164,7 +164,9 @@ def _check_name(repo_id: str) -> None:
 
 def _build(folder: Path, options: PushOptions) -> _Bundle:
     manifest = verify(folder)
-    notes = check_terms(manifest, folder, load_catalog(options.catalog), options.accept)
+    notes = check_terms(
+        manifest, folder, load_catalog(options.catalog).of_build(manifest.recipe), options.accept
+    )
     files = local_files(folder, manifest)
     return _Bundle(_DATASET, NAME, files, _message(manifest), notes)
 

@@ -19,6 +19,7 @@ _HUB_TASKS = {
     "closed_book_qa": "question-answering",
     "boolean_qa": "question-answering",
     "summarization": "summarization",
+    "instruction": "text-generation",
 }
 _SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
 
@@ -42,7 +43,7 @@ def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
         _shared(manifest),
         _licenses(manifest, catalog),
         _contamination(manifest),
-        _TEMPLATES,
+        _TEMPLATES + _own_rows(manifest),
         _trainers(manifest),
         _sources(manifest, catalog),
     ]
@@ -254,6 +255,14 @@ at their ends removed. (Some sources are themselves translations: KorNLI, KorSTS
 of PAWS-X were machine-translated upstream.) The templates have not been reviewed by a native editor
 outside the project.
 """
+
+
+def _own_rows(manifest: Manifest) -> str:
+    own = [one["name"] for one in manifest.recipe["extra"] if one["name"] in manifest.subsets]
+    if not own:
+        return ""
+    names = ", ".join(f"`{name}`" for name in own)
+    return f"\nNone of this is said of {names}: those rows stand as they were brought (`as_is`).\n"
 
 
 def _trainers(manifest: Manifest) -> str:

@@ -13,6 +13,9 @@ def notice(manifest: Manifest, catalog: Catalog) -> str:
         "license. Rows are the sources' own text, set into instruction templates written for kit19",
         "(Apache-2.0).",
     ]
+    own = [one["name"] for one in manifest.recipe["extra"] if one["name"] in manifest.subsets]
+    if own:
+        lines += [f"Rows of {', '.join(own)} stand as the builder brought them, without templates."]
     if manifest.sample:
         lines += [
             "",

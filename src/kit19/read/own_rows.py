@@ -1,0 +1,146 @@
+"""Rows of one's own (``extra`` of a recipe): JSON lines or parquet, in the layouts that trainers read.
+
+A row's layout is told by its keys: ``instruction`` and ``output`` (``input`` may be left out),
+``prompt`` and ``completion``, or one question and one answer under ``messages`` or ``conversations``.
+Other keys are not looked at, except ``id``, the label's, and ``license``, which must not contradict the
+recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+from pydantic_core import from_json
+
+from kit19.catalog.extra import SPLIT, TEXTS
+from kit19.catalog.source import Source
+from kit19.errors import Problem, ReadError
+from kit19.fetch import Found
+from kit19.read.records import BadRow, Records
+
+_BOM = b"\xef\xbb\xbf"
+_TURNS = {
+    "messages": ("role", "content", "user", "assistant"),
+    "conversations": ("from", "value", "human", "gpt"),
+}
+_LAYOUTS = "instruction and output, prompt and completion, messages, or conversations"
+
+
+class _BadRowError(Exception):
+    """A row that has none of the layouts."""
+
+
+def read_own(name: str, source: Source, found: Found) -> Records:
+    """Read rows of one's own.
+
+    Args:
+        name: The subset that they become.
+        source: Its card (see ``Extra.source``).
+        found: The file.
+
+    Returns:
+        Records with the fields instruction, input, output and perhaps the label. A record's key is
+        its own ``id`` if every row has one and no two the same, else its 0-based number.
+
+    Raises:
+        ReadError: The file cannot be read, or not one of its rows.
+    """
+    label = source.subsets[name].label
+    rows: list[dict[str, str | None]] = []
+    bad: list[BadRow] = []
+    number = -1
+    for number, (line, row) in enumerate(_rows(found)):
+        try:
+            rows.append({"number": str(number), **_plain(row, label, source.license.spdx)})
+        except _BadRowError as error:
+            record = f"{name}/{SPLIT}/{found.stem}:{number}"
+            bad.append(BadRow(record, found.name, line, "malformed", str(error)))
+    if not rows:
+        what = (
+            f"not one of its {number + 1:,} rows can be read; the first: {bad[0].why}"
+            if bad
+            else "is empty"
+        )
+        raise ReadError(Problem(what, str(found.path), f"a row has {_LAYOUTS}"))
+    fields = [*TEXTS, *([label] if label else [])]
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(("number", "id", *fields), pl.String))
+    named = frame["id"].fill_null("").str.strip_chars() != ""
+    own = named.all() and frame["id"].is_unique().all()
+    key = pl.concat_str(pl.lit(f"{name}/{SPLIT}/"), "id" if own else "number")
+    records = frame.select(*fields, id=key, split=pl.lit(SPLIT), group=key)
+    return Records(records, bad, upstream_rows=number + 1)
+
+
+def _rows(found: Found) -> Iterator[tuple[int, Any]]:
+    """Each row with its line (0 in parquet); what is no JSON is given as the reason."""
+    if found.path.suffix == ".parquet":
+        try:
+            frame = pl.read_parquet(found.path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            first = str(error).splitlines()[0]
+            raise ReadError(Problem(f"is no readable parquet: {first}", str(found.path))) from None
+        yield from ((0, row) for row in frame.iter_rows(named=True))
+        return
+    lines = found.path.read_bytes().removeprefix(_BOM).split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield number, from_json(line)
+            except ValueError as error:
+                yield number, _BadRowError(f"is not valid JSON: {error}")
+
+
+def _plain(row: Any, label: str | None, license_: str) -> dict[str, str | None]:
+    if isinstance(row, _BadRowError):
+        raise row
+    if not isinstance(row, dict):
+        raise _BadRowError("is not an object")
+    if row.get("license") not in (None, license_):
+        raise _BadRowError(f"license: says {row['license']!r}, the recipe says {license_!r}")
+    found: dict[str, str | None] = {
+        name: _text(name, value) for name, value in zip(TEXTS, _texts(row), strict=True)
+    }
+    if label:
+        found[label] = _scalar(label, row.get(label))
+    return {"id": _scalar("id", row.get("id")), **found}
+
+
+def _texts(row: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Instruction, input and output, whatever the layout; None where there is nothing."""
+    if row.keys() >= {"instruction", "output"}:
+        return row["instruction"], row.get("input"), row["output"]
+    if row.keys() >= {"prompt", "completion"}:
+        return row["prompt"], None, row["completion"]
+    for key, names in _TURNS.items():
+        if key in row:
+            return _one_turn(key, row[key], names)
+    raise _BadRowError(f"has none of the layouts: {_LAYOUTS}")
+
+
+def _one_turn(key: str, turns: Any, names: tuple[str, str, str, str]) -> tuple[Any, Any, Any]:
+    who, text, asks, answers = names
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise _BadRowError(f"{key}: is not a list of objects")
+    roles = [turn.get(who) for turn in turns]
+    if roles != [asks, answers]:
+        said = ", ".join(map(str, roles))
+        raise _BadRowError(f"{key}: not one question and one answer: {said}")
+    return turns[0].get(text), None, turns[1].get(text)
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _BadRowError(f"{name}: is not text")
+    return value.strip()
+
+
+def _scalar(name: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise _BadRowError(f"{name}: is neither text nor a whole number")

@@ -1,0 +1,379 @@
+"""Rows of one's own (``extra``): the same rules as for everything else, and nothing around them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from commands import GOOD, kit19, said
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import dropped_of, files_of, rows_of
+
+from kit19 import Kit19Error, Manifest, Options, build, explain, load_catalog
+from kit19.fetch import find_files
+from kit19.read import read_table
+from kit19.sample import SAMPLE
+
+RECIPE = """\
+id: mine
+title: Mine and the sample's
+data: sample
+subsets: [sae4k]
+cap: 20
+extra:
+  - name: mydata
+    path: rows/my.jsonl
+    license: CC-BY-4.0
+"""
+LAYOUTS = "instruction and output, prompt and completion, messages, or conversations"
+OWN_TERMS = (
+    "{spdx: LicenseRef-mine, commercial: yes, redistribution: no, derivatives: yes, "
+    "stated_in: a letter}"
+)
+ROWS: list[dict[str, Any]] = [
+    {"instruction": "수도를 말해 보세요.", "input": "프랑스", "output": "파리"},
+    {"instruction": "색을 하나 말해 보세요.", "output": "파랑"},
+    {"prompt": "하나 더하기 하나는?", "completion": "둘"},
+    {
+        "messages": [
+            {"role": "user", "content": "안녕?"},
+            {"role": "assistant", "content": "반가워요."},
+        ]
+    },
+    {"conversations": [{"from": "human", "value": "몇 시?"}, {"from": "gpt", "value": "세 시"}]},
+]
+
+
+def lines(rows: list[Any]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def recipe(place: Path, rows: list[Any] | str, text: str = RECIPE) -> Path:
+    (place / "rows").mkdir(parents=True, exist_ok=True)
+    content = rows if isinstance(rows, str) else lines(rows)
+    (place / "rows" / "my.jsonl").write_text(content, encoding="utf-8")
+    path = place / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def made(place: Path, rows: list[Any] | str, text: str = RECIPE, **changes: Any) -> Manifest:
+    return build(str(recipe(place, rows, text)), place / "out", changes=changes)
+
+
+def mine(place: Path) -> pl.DataFrame:
+    return rows_of(place / "out").filter(subset="mydata").sort("id")
+
+
+def test_every_layout_goes_in_as_it_is(tmp_path: Path) -> None:
+    manifest = made(tmp_path, ROWS)
+    rows = mine(tmp_path)
+    assert rows.select("id", "instruction", "input", "output").rows() == [
+        ("mydata/extra/0", "수도를 말해 보세요.", "프랑스", "파리"),
+        ("mydata/extra/1", "색을 하나 말해 보세요.", "", "파랑"),
+        ("mydata/extra/2", "하나 더하기 하나는?", "", "둘"),
+        ("mydata/extra/3", "안녕?", "", "반가워요."),
+        ("mydata/extra/4", "몇 시?", "", "세 시"),
+    ]
+    for name, value in [("template", "as_is"), ("task", "instruction"), ("license", "CC-BY-4.0")]:
+        assert set(rows[name]) == {value}
+    assert manifest.subsets["mydata"].ledger.train == 5
+    assert kit19("verify", tmp_path / "out").code == 0
+
+
+def test_parquet_gives_the_same_rows_as_json_lines(tmp_path: Path) -> None:
+    made(tmp_path / "one", ROWS[:2])
+    text = RECIPE.replace("my.jsonl", "my.parquet")
+    place = tmp_path / "other"
+    path = recipe(place, "", text)
+    pl.DataFrame(ROWS[:2]).write_parquet(place / "rows" / "my.parquet")
+    build(str(path), place / "out")
+    assert mine(place).equals(mine(tmp_path / "one"))
+
+
+def test_own_ids_are_kept_where_they_are_ids(tmp_path: Path) -> None:
+    named = [{**row, "id": f"q-{n}"} for n, row in enumerate(ROWS)]
+    made(tmp_path / "named", named)
+    assert mine(tmp_path / "named")["id"].to_list() == [f"mydata/extra/q-{n}" for n in range(5)]
+    doubled = [{**row, "id": 7} for row in ROWS]
+    made(tmp_path / "doubled", doubled)
+    assert mine(tmp_path / "doubled")["id"].to_list() == [f"mydata/extra/{n}" for n in range(5)]
+
+
+def test_a_row_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> None:
+    bad: list[Any] = [
+        ["a list"],
+        {"text": "neither"},
+        {"instruction": "몇?", "output": 3},
+        {"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]},
+        {"instruction": "a", "output": "b", "license": "CC-BY-NC-4.0"},
+    ]
+    made(tmp_path, lines([ROWS[0], *bad]) + "{cut\n")
+    gone = dict(
+        dropped_of(tmp_path / "out").filter(reason="malformed").select("id", "evidence").rows()
+    )
+    assert {name: text.split(": ", 1) for name, text in gone.items()} == {
+        "mydata/extra/my:1": ["mydata/my.jsonl:2", "is not an object"],
+        "mydata/extra/my:2": [
+            "mydata/my.jsonl:3",
+            f"has none of the layouts: {LAYOUTS}",
+        ],
+        "mydata/extra/my:3": ["mydata/my.jsonl:4", "output: is not text"],
+        "mydata/extra/my:4": [
+            "mydata/my.jsonl:5",
+            "messages: not one question and one answer: system, user",
+        ],
+        "mydata/extra/my:5": [
+            "mydata/my.jsonl:6",
+            "license: says 'CC-BY-NC-4.0', the recipe says 'CC-BY-4.0'",
+        ],
+        "mydata/extra/my:6": [
+            "mydata/my.jsonl:7",
+            "is not valid JSON: key must be a string at line 1 column 2",
+        ],
+    }
+    found = explain(tmp_path / "out", "mydata/extra/my:1")
+    assert (found.status, found.evidence) == ("dropped", "mydata/my.jsonl:2: is not an object")
+
+
+def a_benchmark_sentence() -> str:
+    card = load_catalog().benchmarks["kobest_copa"]
+    source = load_catalog().source(card.source)
+    rows = read_table(source, card.table, find_files(source, [card.table], card.splits, SAMPLE))
+    return str(max(rows["premise"], key=len))
+
+
+def test_benchmark_text_repeats_and_personal_data_are_treated_as_everywhere(tmp_path: Path) -> None:
+    leak = a_benchmark_sentence()
+    rows = [
+        {"instruction": "이어서 쓰세요.", "input": leak, "output": "그래서 그랬다."},
+        {
+            "instruction": "번호를 옮겨 쓰세요.",
+            "input": "전화는 010-1234-5678입니다.",
+            "output": "네.",
+        },
+        ROWS[0],
+        ROWS[0],
+        {"instruction": "", "output": "무엇에?"},
+    ]
+    manifest = made(tmp_path, rows)
+    assert manifest.subsets["mydata"].ledger.dropped == {
+        "empty": 1,
+        "duplicate": 1,
+        "contaminated": 1,
+    }
+    found = explain(tmp_path / "out", "mydata/extra/0")
+    assert found.why.startswith("contaminated: ")
+    assert "kobest_copa" in found.evidence
+    kept = mine(tmp_path).filter(pl.col("masked") > 0).row(0, named=True)
+    assert (kept["id"], kept["masked"]) == ("mydata/extra/1", 1)
+    assert "010-1234" not in kept["input"]
+
+
+@pytest.mark.parametrize(
+    ("pii", "told"),
+    [
+        ("mask", ("전화는 [전화번호]입니다.", 1, {})),
+        ("keep", ("전화는 010-1234-5678입니다.", 0, {})),
+        ("drop", (None, 0, {"pii": 1})),
+    ],
+)
+def test_personal_data_is_masked_kept_or_dropped(
+    pii: str, told: tuple[str | None, int, dict[str, int]], tmp_path: Path
+) -> None:
+    rows = [
+        ROWS[0],
+        {"instruction": "옮겨 쓰세요.", "input": "전화는 010-1234-5678입니다.", "output": "네."},
+    ]
+    done = kit19("build", recipe(tmp_path, rows), "--set", f"pii={pii}", "--out", tmp_path / "out")
+    assert done.code == 0
+    found = dict(mine(tmp_path).select("id", "input").iter_rows()).get("mydata/extra/1")
+    dropped = dict(dropped_of(tmp_path / "out").select("id", "reason").iter_rows())
+    assert (found, int(mine(tmp_path)["masked"].sum())) == told[:2]
+    assert dropped.get("mydata/extra/1") == ("pii" if told[2] else None)
+
+
+def test_the_cap_and_validation_apply(tmp_path: Path) -> None:
+    rows = [
+        {"instruction": f"{n}번째 낱말을 말하세요.", "output": f"낱말 {n * n}"} for n in range(60)
+    ]
+    manifest = made(tmp_path, rows, cap=10, validation=5, dedup="exact")
+    ledger = manifest.subsets["mydata"].ledger
+    assert (ledger.train, ledger.validation, ledger.surplus, ledger.read) == (10, 5, 45, 60)
+    held, taken = (
+        set(rows_of(tmp_path / "out", s).filter(subset="mydata")["id"])
+        for s in ("validation", "train")
+    )
+    assert (len(held), len(taken)) == (5, 10)
+    assert not held & taken
+    left = sorted({f"mydata/extra/{n}" for n in range(60)} - held - taken)
+    assert explain(tmp_path / "out", left[0]).status == "surplus"
+
+
+def test_a_label_may_be_named(tmp_path: Path) -> None:
+    text = RECIPE + "    label: side\n    task: sentiment_analysis\n"
+    rows = [{**ROWS[0], "side": "good"}, {**ROWS[1], "side": "bad"}, ROWS[2]]
+    manifest = made(tmp_path, rows, text)
+    assert manifest.subsets["mydata"].labels == {"bad": 1, "good": 1}
+    assert manifest.subsets["mydata"].ledger.dropped == {"empty": 1}
+    assert set(mine(tmp_path)["task"]) == {"sentiment_analysis"}
+
+
+def test_documents_tell_of_it_and_of_no_path(tmp_path: Path) -> None:
+    notice = "    title: My own rows\n    notice: Written by me, CC BY 4.0.\n"
+    manifest = made(tmp_path / "somewhere", ROWS, RECIPE + notice)
+    out = tmp_path / "somewhere" / "out"
+    (entry,) = [one for one in manifest.inputs if one.name.startswith("mydata/")]
+    assert entry.name == "mydata/my.jsonl"
+    assert entry.bytes == (tmp_path / "somewhere" / "rows" / "my.jsonl").stat().st_size
+    texts = {name: data.decode() for name, data in files_of(out).items() if b"PAR1" not in data}
+    assert "My own rows (mydata)\n  Written by me, CC BY 4.0." in texts["NOTICE"]
+    assert "| mydata | CC-BY-4.0 | yes | yes | yes | no |" in texts["README.md"]
+    assert "None of this is said of `mydata`" in texts["README.md"]
+    assert "CC-BY-4.0" in texts["croissant.json"]
+    assert not [name for name, text in texts.items() if "somewhere" in text or "rows/my" in text]
+
+
+def test_the_same_bytes_from_another_folder(tmp_path: Path) -> None:
+    made(tmp_path / "here", ROWS)
+    made(tmp_path / "there" / "deeper", ROWS)
+    assert files_of(tmp_path / "here" / "out") == files_of(tmp_path / "there" / "deeper" / "out")
+
+
+@pytest.mark.parametrize(
+    ("license_", "policy", "why"),
+    [
+        ("CC-BY-4.0", "commercial", ""),
+        ("CC-BY-SA-4.0", "commercial", ""),
+        ("Apache-2.0", "redistributable", ""),
+        ("CC-BY-NC-4.0", "redistributable", ""),
+        ("CC-BY-NC-4.0", "commercial", "CC-BY-NC-4.0 does not allow commercial use"),
+        ("CC-BY-NC-ND-4.0", "redistributable", "does not allow sharing adapted material"),
+        ("CC-BY-ND-4.0", "commercial", "CC-BY-ND-4.0 does not allow sharing adapted material"),
+        ("LicenseRef-mine", "commercial", "it is unclear whether commercial use is allowed"),
+        ("unknown", "commercial", "it is unclear whether commercial use is allowed"),
+        ("unknown", "redistributable", "it is unclear whether redistribution is allowed"),
+        ("unknown", "any", ""),
+        (
+            OWN_TERMS,
+            "commercial",
+            "",
+        ),
+    ],
+)
+def test_the_license_policy_holds_for_it(
+    license_: str, policy: str, why: str, tmp_path: Path
+) -> None:
+    text = RECIPE.replace("CC-BY-4.0", license_).replace("sae4k", "nsmc")
+    done = kit19(
+        "build",
+        recipe(tmp_path, ROWS, text),
+        "--license",
+        policy,
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
+    manifest = Manifest.model_validate_json(done.out)
+    refused = manifest.not_built.get("mydata", [])
+    assert bool(why) == bool(refused) == ("mydata" not in manifest.subsets)
+    assert why in "".join(one.why for one in refused)
+
+
+def test_a_recipe_of_own_rows_alone(tmp_path: Path) -> None:
+    text = RECIPE.replace("subsets: [sae4k]\n", "")
+    manifest = made(tmp_path, ROWS, text)
+    assert list(manifest.subsets) == ["mydata"]
+    assert manifest.decontaminated_against
+
+
+def test_it_can_be_left_out(tmp_path: Path) -> None:
+    path = recipe(tmp_path, ROWS)
+    (tmp_path / "rows" / "my.jsonl").unlink()
+    assert kit19("build", path, "--exclude", "mydata", "--out", tmp_path / "out").code == 0
+    assert set(rows_of(tmp_path / "out")["subset"]) == {"sae4k"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("rows/my", "rows/no", "{place}/rows/no.jsonl: is missing"),
+        ("rows/my.jsonl", "rows", "{place}/rows: it is not a plain file"),
+        (
+            "name: mydata",
+            "name: nsmc",
+            "{place}/mine.yaml:7: extra: the catalog has 'nsmc' already",
+        ),
+        ("name: mydata", "name: My-data", "{place}/mine.yaml:7: extra.0.name: string should match"),
+        ("license: CC", "licence: CC", "{place}/mine.yaml:9: unknown key 'extra.0.licence'"),
+        (
+            "path: rows/my.jsonl",
+            "task: nli",
+            "{place}/mine.yaml:7: the key 'extra.0.path' is missing",
+        ),
+        (
+            "    license: CC-BY-4.0\n",
+            "",
+            "{place}/mine.yaml:7: the key 'extra.0.license' is missing",
+        ),
+        ("license: CC", "label: output\n    license: CC", "`label` names output, which a row"),
+        ("license: CC", "task: talk\n    license: CC", "{place}/mine.yaml:9: extra.0.task"),
+    ],
+)
+def test_what_is_wrong_is_told(old: str, new: str, message: str, tmp_path: Path) -> None:
+    path = recipe(tmp_path, ROWS, RECIPE.replace(old, new))
+    done = kit19("build", path, "--out", tmp_path / "out")
+    assert done.code == 1
+    assert message.format(place=tmp_path) in done.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "my.jsonl: is empty"),
+        ("no json\n", "my.jsonl: not one of its 1 rows can be read; the first: is not valid JSON"),
+        (lines([{"text": "x"}] * 3), "not one of its 3 rows can be read; the first: has none of"),
+    ],
+)
+def test_a_file_without_rows_is_refused(content: str, message: str, tmp_path: Path) -> None:
+    done = kit19("build", recipe(tmp_path, content), "--out", tmp_path / "out")
+    assert done.code == 1
+    assert message in " ".join(said(done))
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+anything = st.one_of(
+    st.fixed_dictionaries(
+        {"instruction": texts, "output": texts}, optional={"input": texts, "id": texts}
+    ),
+    st.dictionaries(texts, st.one_of(st.none(), st.integers(), texts), max_size=3),
+    st.lists(st.integers(), max_size=2),
+)
+
+
+@given(rows=st.lists(anything, max_size=10))
+def test_whatever_stands_in_the_file_is_accounted_for(
+    rows: list[Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = tmp_path_factory.mktemp("own")
+    shutil.copytree(GOOD, place / "catalog")
+    text = RECIPE.replace("data: sample\n", "").replace("sae4k", "cafe_reviews")
+    path = recipe(place, [ROWS[0], *rows], text)
+    options = Options(data_dir=place / "catalog" / "data", catalog=place / "catalog")
+    manifest = build(str(path), place / "out", options)
+    ledger = manifest.subsets["mydata"].ledger
+    assert ledger.read == len(rows) + 1
+    assert ledger.kept == ledger.examples == mine(place).height
+    assert mine(place)["id"].is_unique().all()
+    shutil.rmtree(place)
+
+
+def test_a_name_of_a_recipe_that_is_extended_brings_its_file(tmp_path: Path) -> None:
+    with pytest.raises(Kit19Error, match="there is no subset 'mydata'"):
+        made(tmp_path, ROWS, RECIPE.replace("sae4k", "mydata").split("extra:")[0])
