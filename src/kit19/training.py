@@ -19,6 +19,7 @@ from kit19.catalog import BUILT_IN, PromptFormat, load_catalog
 from kit19.paths import cache_dir
 from kit19.runs import NAME as RUN
 from kit19.runs import RunRecord, read_run
+from kit19.train import processes
 from kit19.train.curves import JSON_NAME, SVG_NAME
 from kit19.train.model_card import NAME as CARD
 from kit19.train.model_card import model_card
@@ -157,19 +158,26 @@ def train_model(
     settings, options = settings or Settings(), options or TrainOptions()
     run = Path(out)
     with quiet():
-        ready = prepare(Path(data), settings, options, on_step)
+        with processes.one_first():
+            ready = prepare(Path(data), settings, options, on_step)
         plan = _plan(settings, ready)
         with running(run, plan, restart=options.restart) as checkpoint:
             trained = _train(ready, settings, run, checkpoint, on_step)
-            if options.merge and settings.method != "full":
-                on_step("merging the adapter", 0, 1)
-                from kit19.train.merging import merge_in_place  # noqa: PLC0415
-
-                merge_in_place(run)
-            finish(run, trained.record, trained.history)
+            if processes.is_main():
+                _finish(run, trained, on_step, merge=options.merge and settings.method != "full")
+        processes.leave()
     return Trained(
         run, trained.record, trained.resumed, trained.seconds, trained.rate, _notes(ready, trained)
     )
+
+
+def _finish(run: Path, trained: _Done, on_step: OnStep, *, merge: bool) -> None:
+    if merge:
+        on_step("merging the adapter", 0, 1)
+        from kit19.train.merging import merge_in_place  # noqa: PLC0415
+
+        merge_in_place(run)
+    finish(run, trained.record, trained.history)
 
 
 def plan_training(
@@ -330,7 +338,7 @@ def _train(
 
     on_step("loading the model", 3, 4)
     model = load_weights(settings, ready.base)
-    world = made.world_size()
+    world = processes.world_size()
     total = made.steps(settings, len(ready.lines), world)
     count = made.choose_threads(settings, model.num_parameters())
     with threads(count):

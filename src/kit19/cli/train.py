@@ -103,6 +103,7 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet: bool,
 ) -> None:
     """Train MODEL on the answers of instruction rows, and write a run that explains itself."""
+    from kit19.train import processes  # noqa: PLC0415
     from kit19.training import TrainOptions, plan_training, train_model  # noqa: PLC0415
 
     if out is None and not dry_run:
@@ -111,7 +112,8 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     changes = settings | {key: value for key, value in asked.items() if value not in (None, [])}
     chosen = _settings(model, preset, changes)
     options = TrainOptions(restart=restart, merge=merge_after, catalog=catalog_dir)
-    with progress(quiet=quiet or as_json) as on_step:
+    alone = processes.is_main()  # of several that train together, one talks
+    with progress(quiet=quiet or as_json or not alone) as on_step:
         if dry_run:
             memory = int(gpu_memory * _GIB) if gpu_memory else None
             plan = plan_training(
@@ -119,6 +121,8 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
             )
         elif out is not None:
             trained = train_model(data, out, chosen, options, on_step)
+    if not alone:
+        return
     if dry_run:
         _print_plan(plan, as_json=as_json)
     elif as_json:

@@ -3,8 +3,9 @@
 One file holds one idea: ``rows`` (what is trained on), ``tokens`` (once, cached by content),
 ``preflight`` (what must hold before the first step), ``packing``, ``batches``, ``losses`` (of answers),
 ``trainer`` and ``checkpoint`` (whole or not there), ``tiny`` (a model from nothing), ``memory``,
-``curves``, ``model_card``, ``run_folder``, ``talking``, ``scoring``. Importing this package loads none
-of torch: modules that need it are imported by ``kit19.training`` when it works.
+``processes`` (several, that train one model), ``curves``, ``model_card``, ``run_folder``, ``talking``,
+``scoring``. Importing this package loads none of torch: modules that need it are imported by
+``kit19.training`` when it works.
 """
 
 from kit19.train.settings import Lora, Settings, Tiny, load_preset, preset_names

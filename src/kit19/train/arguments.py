@@ -103,11 +103,6 @@ def attention(settings: Settings) -> str:
     return settings.attention
 
 
-def world_size() -> int:
-    """Devices that train together, as accelerate or torchrun started them; 1 without either."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 def machine_memory() -> int:
     """Bytes of the GPU that is here, else of this machine."""
     if device() == "cuda":

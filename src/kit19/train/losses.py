@@ -49,10 +49,9 @@ class AnswerLosses(ModelOutput):  # type: ignore[misc]  # transformers is untype
 
 
 def has_plain_head(model: Any) -> bool:
-    """Whether logits are the head's output and nothing else, for a model on CPU."""
+    """Whether logits are the head's output and nothing else."""
     config = model.config.get_text_config()
-    changed = any(getattr(config, name, None) for name in _CHANGED)
-    return bool(model.device.type == "cpu") and not changed
+    return not any(getattr(config, name, None) for name in _CHANGED)
 
 
 def add_answer_losses(model: Any) -> None:

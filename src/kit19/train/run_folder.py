@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from kit19.errors import OutputError, Problem, TrainError
 from kit19.runs import NAME, RunRecord
-from kit19.train import checkpoint, curves, model_card
+from kit19.train import checkpoint, curves, model_card, processes
 
 PLAN = "plan.json"
 
@@ -25,6 +25,8 @@ PLAN = "plan.json"
 @contextmanager
 def running(run: Path, plan: dict[str, Any], *, restart: bool) -> Iterator[Path | None]:
     """Take a folder for a run; gives the checkpoint to go on from, if it is there.
+
+    Of several processes one takes it; the others wait until it has.
 
     Args:
         run: The folder. It may be new, empty, or hold the same run, unfinished.
@@ -35,17 +37,28 @@ def running(run: Path, plan: dict[str, Any], *, restart: bool) -> Iterator[Path 
         OutputError: The folder holds something else, a finished run, or another kit19 writes there.
         TrainError: It holds an unfinished run of another plan.
     """
+    if not processes.is_main():
+        processes.wait()
+        yield _last(run)
+        return
     run.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(run.with_name(f".{run.name}.kit19-lock"), timeout=0)
     try:
         with lock:
-            yield _begin(run, plan, restart=restart)
+            _begin(run, plan, restart=restart)
+            processes.wait()
+            yield _last(run)
     except Timeout:
         fix = "wait for it, or use another --out"
         raise OutputError(Problem("another kit19 is training there", str(run), fix)) from None
 
 
-def _begin(run: Path, plan: dict[str, Any], *, restart: bool) -> Path | None:
+def _last(run: Path) -> Path | None:
+    whole = checkpoint.whole_checkpoints(run)
+    return whole[-1] if whole else None
+
+
+def _begin(run: Path, plan: dict[str, Any], *, restart: bool) -> None:
     there = run.exists() and any(run.iterdir())
     ours = (run / PLAN).is_file() or (run / NAME).is_file()
     if there and not ours:
@@ -56,13 +69,11 @@ def _begin(run: Path, plan: dict[str, Any], *, restart: bool) -> Path | None:
     elif (run / NAME).is_file():
         fix = "use another --out, or --restart to train it anew"
         raise OutputError(Problem("holds a finished run", str(run), fix))
-    whole = checkpoint.whole_checkpoints(run)
-    if whole:  # without one nothing is lost by beginning anew
+    if _last(run):  # without one nothing is lost by beginning anew
         _refuse_another(run, plan)
     run.mkdir(exist_ok=True)
     checkpoint.sweep(run)
     _write(run / PLAN, json.dumps(plan, ensure_ascii=False, indent=1) + "\n")
-    return whole[-1] if whole else None
 
 
 def _refuse_another(run: Path, plan: dict[str, Any]) -> None:

@@ -69,7 +69,8 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         )
         self.pop_callback(PrinterCallback)  # only the command line prints
         inner = self.model.get_base_model() if adapter is not None else self.model
-        self.plain = has_plain_head(inner)
+        # By where it will be: a model that is to be cut into pieces is not on its device yet.
+        self.plain = self.args.device.type == "cpu" and has_plain_head(inner)
         if self.plain:
             add_answer_losses(inner)
 
