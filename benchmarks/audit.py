@@ -80,8 +80,8 @@ def rules(data_dir: str, rows: str, which: str) -> Work:
 
     exams = find_exams(load_catalog(), (), Path(data_dir))
     benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
-    exact: dict[str, float] = {"coverage": 1, "stem_coverage": 2} if which == "exact" else {}
-    index = prepare(benchmarks, **exact)
+    exact = which == "exact"
+    index = prepare(benchmarks, coverage=1, stem_coverage=2) if exact else prepare(benchmarks)
     texts = pl.Series(_read(rows))
 
     def work() -> int:
@@ -178,7 +178,7 @@ def measure(ways: dict[str, tuple[str, dict[str, Any]]], rounds: int) -> dict[st
 
 
 def seconds(runs: Runs) -> float:
-    return statistics.median(one["seconds"] for one in runs)
+    return float(statistics.median(one["seconds"] for one in runs))
 
 
 def told(runs: Runs) -> str:
@@ -187,7 +187,7 @@ def told(runs: Runs) -> str:
 
 
 def peak(runs: Runs) -> float:
-    return max(one["peak_mib"] for one in runs)
+    return float(max(one["peak_mib"] for one in runs))
 
 
 def met(what: str, figure: float, asked: float, *, at_most: bool = False) -> None:
