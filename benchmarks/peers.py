@@ -3,9 +3,9 @@
 Plain Python parses (``str.split``, ``csv``, ``json``); then either ``datasets`` (``filter``, ``map``,
 ``select``, ``concatenate_datasets``) or plain lists hold the records; Jinja templates are compiled
 once; benchmark text and near duplicates are looked up in Python sets and dicts. Cards, recipes,
-templates and the patterns of personal data are read as data through kit19's models, and particles come
-from ``kit19.korean.attach``. Nothing of kit19's reading, curating, mixing, rendering or writing is
-used, so equal rows are also an independent check.
+templates, the patterns of personal data and the list of particles are read as data from kit19, and
+particles come from ``kit19.korean.attach``. Nothing of kit19's reading, curating, mixing, rendering
+or writing is used, so equal rows are also an independent check.
 
 Not done here, though kit19 does it: the ledger, evidence for what was dropped, the dataset card,
 digests of what is written.
@@ -19,7 +19,7 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,12 +29,14 @@ from benchmarks.peer_read import read_subset, read_table
 from kit19.catalog import Catalog, Recipe, load_catalog
 from kit19.catalog.templates import Template
 from kit19.curate.personal import PATTERNS
+from kit19.korean.stems import TAILS
 
 COLUMNS = [
     *("id", "task", "source", "subset", "upstream_split", "template"),
     *("instruction", "input", "output", "label", "license"),
 ]
-GRAM, MIN_NEAR, COVERAGE, KEYS, SCALE = 3, 15, 0.5, 0.8, 1000
+GRAM, MIN_NEAR, COVERAGE, SCALE = 3, 15, 0.5, 1000
+STEM_COVERAGE, LEAST_STEMS, BY_KEYS = 0.7, 4, 0.3
 SIMILAR, TOGETHER = 0.8, 0.75
 
 
@@ -348,58 +350,83 @@ def _fields_of(template: Template) -> list[str]:
 class _Contamination:
     """Whether a text holds benchmark text: equal in bare form, or most of an item near together.
 
-    The same rule as kit19's, prefix filtering included, on dicts and sets.
+    The same rules as kit19's, prefix filtering included, on dicts and sets.
     """
 
     def __init__(self, cards: Catalog, data_dir: Path) -> None:
-        self.equal: set[str] = set()
+        known: dict[str, list[str]] = {}  # bare text → its words
         for card in cards.benchmarks.values():
             source = cards.source(card.source)
             rows = list(read_table(source, source.tables[card.table], card.splits, data_dir))
-            self.equal |= {_bare(row[name]) for row in rows for name in card.texts}
-        self.equal.discard("")
-        texts = [text for text in self.equal if len(text) >= MIN_NEAR]
-        in_texts = Counter(gram for text in texts for gram in _grams(text))
+            for name in card.texts:
+                for row in rows:
+                    words = _words(row[name])
+                    known.setdefault("".join(words), words)
+        known.pop("", None)
+        self.equal = set(known)
+        long = [(text, words) for text, words in known.items() if len(text) >= MIN_NEAR]
+        lengths = [len(text) for text, _ in long]
+        self.trigrams = _Lookup([_grams(text) for text, _ in long], lengths, COVERAGE, 1)
+        stems = [{stem for _, stem in _stems(words)} for _, words in long]
+        self.stems = _Lookup(stems, lengths, STEM_COVERAGE, LEAST_STEMS)
+
+    def __call__(self, text: str) -> bool:
+        words = _words(text)
+        bare = "".join(words)
+        if bare in self.equal:
+            return True
+        trigrams = ((at, bare[at : at + GRAM]) for at in range(len(bare) - GRAM + 1))
+        return self.trigrams.found(trigrams) or self.stems.found(_stems(words))
+
+
+class _Lookup:
+    """Items by what they are made of: trigrams, or stems."""
+
+    def __init__(
+        self, items: list[set[str]], lengths: list[int], coverage: float, least: int
+    ) -> None:
+        self.coverage, self.least = coverage, least
+        in_items = Counter(gram for grams in items for gram in grams)
         self.items: list[tuple[int, int, dict[str, int]]] = []  # length, total, gram → weight
         self.keys: dict[str, list[tuple[int, int]]] = defaultdict(list)  # gram → item, weight
-        for text in texts:
-            rarest = sorted(_grams(text), key=lambda gram: (in_texts[gram], gram))
+        for grams, length in zip(items, lengths, strict=True):
+            if len(grams) < least:
+                continue
             weights = {
-                gram: max(1, round(SCALE * math.log((len(texts) + 1) / (in_texts[gram] + 1))))
-                for gram in rarest
+                gram: max(1, round(SCALE * math.log((len(items) + 1) / (in_items[gram] + 1))))
+                for gram in sorted(grams, key=lambda gram: (in_items[gram], gram))
             }
             total, before = sum(weights.values()), 0
             for gram, weight in weights.items():
-                if before < KEYS * total:
+                if before < (1 - coverage + BY_KEYS) * total:
                     self.keys[gram].append((len(self.items), weight))
                 before += weight
-            self.items.append((len(text), total, weights))
+            self.items.append((length, total, weights))
 
-    def __call__(self, text: str) -> bool:
-        bare = _bare(text)
-        if bare in self.equal:
-            return True
+    def found(self, grams: Iterable[tuple[int, str]]) -> bool:
         places: dict[str, list[int]] = defaultdict(list)
-        for at in range(len(bare) - GRAM + 1):
-            places[bare[at : at + GRAM]].append(at)
+        for at, gram in grams:
+            places[gram].append(at)
         held: dict[int, int] = defaultdict(int)
         for gram in places.keys() & self.keys.keys():
             for item, weight in self.keys[gram]:
                 held[item] += weight
         return any(
-            weight >= (COVERAGE + KEYS - 1 - 1e-9) * self.items[item][1]
-            and self._near(item, places)
+            weight >= (BY_KEYS - 1e-9) * self.items[item][1] and self._near(item, places)
             for item, weight in held.items()
         )
 
     def _near(self, item: int, places: dict[str, list[int]]) -> bool:
         length, total, weights = self.items[item]
-        windows: dict[int, int] = defaultdict(int)
+        windows: dict[int, list[int]] = defaultdict(list)
         for gram in weights.keys() & places.keys():
             bins = {at // length for at in places[gram]}
             for window in bins | {place - 1 for place in bins if place}:
-                windows[window] += weights[gram]
-        return any(weight >= COVERAGE * total for weight in windows.values())
+                windows[window].append(weights[gram])
+        return any(
+            len(some) >= self.least and sum(some) >= self.coverage * total
+            for some in windows.values()
+        )
 
 
 _MASKS = [
@@ -458,12 +485,27 @@ def _near(one: str, other: str) -> bool:
 
 
 _NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
+_NO_LETTER_OR_BLANK = re.compile(r"[^\w\s]|_")
 _BLANKS = re.compile(r"\s+")
 
 
 def _bare(text: str | None) -> str:
     plain = unicodedata.normalize("NFKC", text or "").lower()
     return _NO_LETTER_OR_DIGIT.sub("", plain)
+
+
+def _words(text: str | None) -> list[str]:
+    plain = unicodedata.normalize("NFKC", text or "").lower()
+    return _NO_LETTER_OR_BLANK.sub("", plain).split()
+
+
+def _stems(words: list[str]) -> list[tuple[int, str]]:
+    """Each word's stem behind the letters before it."""
+    found, at = [], 0
+    for word in words:
+        found.append((at, word[0] if word[1:] in TAILS else word[:2]))
+        at += len(word)
+    return found
 
 
 def _grams(text: str) -> set[str]:

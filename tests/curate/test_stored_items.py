@@ -35,7 +35,7 @@ def alike(one: Items, other: Items) -> None:
         for part in ("texts", "grams", "keys"):
             # The order of rows means nothing here, and joins need not keep it.
             assert_frame_equal(getattr(mine, part), getattr(theirs, part), check_row_order=False)
-        assert (mine.sieve == theirs.sieve).all()
+        assert (mine.met == theirs.met).all()
 
 
 @pytest.mark.parametrize("texts", [TEXTS, ["짧다"], []])

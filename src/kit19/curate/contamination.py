@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ import numpy.typing as npt
 import polars as pl
 
 from kit19.catalog.benchmark import Benchmark
-from kit19.curate.grams import spaced, stems_of, trigrams_of
+from kit19.curate.grams import Wanted, spaced, stems_of, trigrams_of
 from kit19.order import stable_hash
 
 MIN_NEAR = 15
@@ -44,8 +44,12 @@ LEAST_STEMS = 4
 # found by keys and none is missed.
 _BY_KEYS = 0.3
 _SCALE = 1000
+_BITS = 22
+_SPREADS = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_MET = 500_000  # rows of keys that are joined at a time
 RULES = ("equal", "contained", "near")
 _CHARACTERS = 2_000_000  # looked at together: what keys of items they meet must fit into memory
+TakeApart = Callable[[pl.Series, Wanted | None], pl.DataFrame]
 _RANK = pl.col("rule").replace_strict({name: rank for rank, name in enumerate(RULES)})
 
 
@@ -58,8 +62,8 @@ class Grams:
         least: How many of its grams must be found.
         texts: Columns text, length (characters), total (weight).
         grams: Columns gram, text, weight.
-        keys: The same, keys only, and needed: what a text's keys must weigh together.
-        sieve: See ``_sieve``.
+        keys: The same, keys only, with the text's length and needed: what its keys must weigh together.
+        met: For each slot (see ``_slot``) how many rows of ``keys`` have a gram that falls into it.
     """
 
     coverage: float
@@ -67,7 +71,7 @@ class Grams:
     texts: pl.DataFrame
     grams: pl.DataFrame
     keys: pl.DataFrame
-    sieve: npt.NDArray[np.bool_]
+    met: npt.NDArray[np.int64]
 
     @classmethod
     def of(
@@ -79,8 +83,9 @@ class Grams:
         grams: pl.DataFrame,
         keys: pl.DataFrame,
     ) -> Grams:
-        """The tables, with their sieve."""
-        return cls(coverage, least, texts, grams, keys, _sieve(grams["gram"]))
+        """The tables, with what is counted from them."""
+        met = np.bincount(_slot(keys["gram"].to_numpy()), minlength=1 << _BITS)
+        return cls(coverage, least, texts, grams, keys, met)
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,8 @@ def prepare(
         for name, (card, rows) in benchmarks.items()
         for field in card.texts
     ]
-    every = pl.concat(parts).with_columns(bare=_joined(pl.col("words")))
+    joined = pl.col("words").str.replace_all(" ", "", literal=True)
+    every = pl.concat(parts).with_columns(bare=joined)
     named = every.filter(pl.col("bare") != "").unique(maintain_order=True)
     long = named.filter(pl.col("bare").str.len_chars() >= shortest)
     texts = long.unique("bare", keep="first", maintain_order=True).with_row_index("text")
@@ -188,13 +194,14 @@ def find_contaminated(records: pl.DataFrame, fields: list[str], items: Items) ->
 
 def _found(texts: pl.Series, items: Items) -> pl.DataFrame:
     """What each rule finds, columns as of ``find_items``."""
-    words = pl.DataFrame({"words": spaced(texts)}).with_row_index("place")
-    plain = words.select("place", bare=_joined(pl.col("words")))
-    equal = plain.select("place", key=stable_hash(pl.col("bare"))).join(items.equal, on="key")
+    words = spaced(texts)
+    plain = words.str.replace_all(" ", "", literal=True)
+    keys = pl.DataFrame({"bare": plain}).select(key=stable_hash(pl.col("bare")))
+    equal = keys.with_row_index("place").join(items.equal, on="key")
     nothing = pl.lit(0, dtype=pl.UInt32)
     rule = pl.when(pl.col("overlap") >= 1).then(pl.lit("contained")).otherwise(pl.lit("near"))
-    by_trigrams = _near(trigrams_of(plain["bare"]), items.trigrams).with_columns(rule=rule)
-    by_stems = _near(stems_of(words["words"]), items.stems).with_columns(rule=pl.lit("near"))
+    by_trigrams = _near(plain, trigrams_of, items.trigrams).with_columns(rule=rule)
+    by_stems = _near(words, stems_of, items.stems).with_columns(rule=pl.lit("near"))
     parts = [
         equal.with_columns(rule=pl.lit("equal"), overlap=pl.lit(1.0), at=nothing),
         *(near.join(items.owners, on="text") for near in (by_trigrams, by_stems)),
@@ -203,24 +210,16 @@ def _found(texts: pl.Series, items: Items) -> pl.DataFrame:
     return pl.concat([part.select(columns) for part in parts])
 
 
-def _joined(words: pl.Expr) -> pl.Expr:
-    return words.str.replace_all(" ", "", literal=True)
-
-
-def _near(grams: pl.DataFrame, known: Grams) -> pl.DataFrame:
+def _near(texts: pl.Series, take_apart: TakeApart, known: Grams) -> pl.DataFrame:
     """Columns place, text, overlap, at: texts that hold enough of an item close together."""
-    grams = grams.filter(pl.Series(known.sieve[_slot(grams["gram"])], dtype=pl.Boolean))
-    candidates = _candidates(grams, known.keys).join(known.texts, on="text")
-    looked_at = grams.join(candidates.select("place").unique(), on="place", how="semi")
-    hits = candidates.join(known.grams, on="text").join(looked_at, on=["place", "gram"])
-    # Two neighboring bins as long as the item hold it wherever it stands.
-    bins = hits.with_columns(window=pl.col("at") // pl.col("length"))
-    earlier = bins.filter(pl.col("window") > 0).with_columns(window=pl.col("window") - 1)
+    candidates = _candidates(texts, take_apart, known)
+    places = candidates["place"].unique().sort()
+    grams = take_apart(texts.gather(places), None)
+    grams = grams.with_columns(place=places.gather(grams["place"]))
+    hits = candidates.join(known.texts, on="text").join(known.grams, on="text")
+    hits = hits.join(grams, on=["place", "gram"])
     return (
-        pl.concat([bins, earlier])
-        .unique(["place", "text", "window", "gram"])
-        .group_by("place", "text", "window")
-        .agg(pl.col("weight").sum(), pl.col("total").first(), pl.col("at").min(), held=pl.len())
+        _in_windows(hits, "total")
         .filter(pl.col("weight") >= known.coverage * pl.col("total"), pl.col("held") >= known.least)
         .with_columns(overlap=_share(pl.col("weight"), pl.col("total")))
         .sort("place", "text", "overlap", "at", descending=[False, False, True, False])
@@ -229,17 +228,57 @@ def _near(grams: pl.DataFrame, known: Grams) -> pl.DataFrame:
     )
 
 
-def _candidates(grams: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
-    """Columns place, text: where the keys that a text holds weigh enough for an item."""
-    met = grams.select("place", "gram").unique().join(keys, on="gram")
-    # Most texts meet most items in one common key alone. Sums by a hash of the two, which can only be
-    # too large, tell so ten times faster than sums by the two.
-    pair = met["place"].cast(pl.UInt64) * (1 << 32) + met["text"]
-    slot = _slot(pair).astype(np.int64)
-    held = np.bincount(slot, weights=met["weight"].to_numpy())[slot]
-    some = met.filter(pl.Series(held >= met["needed"].to_numpy(), dtype=pl.Boolean))
-    sums = some.group_by("place", "text").agg(pl.col("weight").sum(), pl.col("needed").first())
-    return sums.filter(pl.col("weight") >= pl.col("needed")).select("place", "text")
+def _in_windows(hits: pl.DataFrame, bound: str) -> pl.DataFrame:
+    """What the distinct grams of an item (place, text, at, gram, weight, length) weigh close together.
+
+    Columns place, text, window, weight, at (of the first), held (how many), and the bound.
+    """
+    # Two neighboring bins as long as the item hold it wherever it stands.
+    bins = hits.with_columns(window=pl.col("at") // pl.col("length"))
+    earlier = bins.filter(pl.col("window") > 0).with_columns(window=pl.col("window") - 1)
+    return (
+        pl.concat([bins, earlier])
+        .unique(["place", "text", "window", "gram"])
+        .group_by("place", "text", "window")
+        .agg(pl.col("weight").sum(), pl.col("at").min(), pl.col(bound).first(), held=pl.len())
+    )
+
+
+def _candidates(texts: pl.Series, take_apart: TakeApart, known: Grams) -> pl.DataFrame:
+    """Columns place, text: where enough keys of an item stand near together, and a few more."""
+    if known.keys.is_empty():
+        return pl.DataFrame(schema={"place": pl.UInt32, "text": pl.UInt32})
+    grams = take_apart(texts, lambda some: known.met[_slot(some)] > 0)
+    share = known.met[_slot(grams["gram"].to_numpy())].cumsum() // _MET
+    starts = [0, *(np.flatnonzero(np.diff(share)) + 1), grams.height]
+    # Each part goes on for as many grams as two windows have at most.
+    beyond = 2 * int(known.keys["length"].to_numpy().max(initial=0))
+    parts = [
+        _meeting(grams[start : end + beyond], known.keys)
+        for start, end in itertools.pairwise(starts)
+    ]
+    return pl.concat(parts).unique()
+
+
+def _meeting(grams: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """Columns place, text."""
+    met = grams.join(keys, on="gram")
+    # Most texts meet most items in one common key alone. Sums by a hash of text, item and window, which
+    # can only be too large, tell so ten times faster than sums by the three; by another hash of those
+    # that are left once more.
+    for spread in _SPREADS:
+        met = met.filter(pl.Series(_may_be_enough(met, spread), dtype=pl.Boolean))
+    enough = _in_windows(met, "needed").filter(pl.col("weight") >= pl.col("needed"))
+    return enough.select("place", "text")
+
+
+def _may_be_enough(met: pl.DataFrame, spread: np.uint64) -> npt.NDArray[np.bool_]:
+    pair = met["place"].to_numpy().astype(np.uint64) << np.uint64(32) | met["text"].to_numpy()
+    slot = _slot(pair, met.height.bit_length() + 1, spread)
+    slot += 1 + met["at"].to_numpy() // met["length"].to_numpy()
+    held = np.bincount(slot, met["weight"].to_numpy(), minlength=int(slot.max(initial=0)) + 2)
+    near: npt.NDArray[np.float64] = held[slot] + np.maximum(held[slot - 1], held[slot + 1])
+    return near >= met["needed"].to_numpy()
 
 
 def _share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
@@ -258,7 +297,8 @@ def _ready(grams: pl.DataFrame, lengths: pl.DataFrame, coverage: float, least: i
     weight = pl.col("in_texts").replace_strict(weights, return_dtype=pl.UInt32)
     weighted = enough.join(frequency.with_columns(weight=weight), on="gram", maintain_order="left")
     totals = weighted.group_by("text").agg(total=pl.col("weight").sum())
-    rarest = weighted.join(totals, on="text").sort("text", "in_texts", "gram")
+    known = lengths.join(totals, on="text")
+    rarest = weighted.join(known, on="text").sort("text", "in_texts", "gram")
     before = pl.col("weight").cum_sum().over("text") - pl.col("weight")
     # Exactly the share is enough, whatever floats say.
     needed = ((_BY_KEYS - 1e-9) * pl.col("total")).ceil().cast(pl.UInt32)
@@ -266,25 +306,14 @@ def _ready(grams: pl.DataFrame, lengths: pl.DataFrame, coverage: float, least: i
     return Grams.of(
         coverage,
         least,
-        texts=lengths.join(totals, on="text"),
+        texts=known,
         grams=weighted.select("gram", "text", "weight"),
-        keys=keys.select("gram", "text", "weight", needed=needed),
+        keys=keys.select("gram", "text", "weight", "length", needed=needed),
     )
 
 
-_SIEVE_BITS = 22
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
-
-
-def _sieve(grams: pl.Series) -> npt.NDArray[np.bool_]:
-    """Which slots any gram falls into: quick to ask, and few others fall into the same.
-
-    Most grams of a text are of no item; a join finds that out ten times slower.
-    """
-    sieve = np.zeros(1 << _SIEVE_BITS, dtype=np.bool_)
-    sieve[_slot(grams)] = True
-    return sieve
-
-
-def _slot(grams: pl.Series) -> npt.NDArray[np.uint64]:
-    return (grams.to_numpy() * _SPREAD) >> np.uint64(64 - _SIEVE_BITS)
+def _slot(
+    grams: npt.NDArray[np.uint64], bits: int = _BITS, spread: np.uint64 = _SPREADS[0]
+) -> npt.NDArray[np.int64]:
+    """A place for each of many keys in a table that is quick to ask; some keys share one."""
+    return ((grams * spread) >> np.uint64(64 - bits)).astype(np.int64)

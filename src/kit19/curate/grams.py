@@ -20,6 +20,7 @@ _BITS = 21
 _CHARACTERS = 1_000_000
 _SCHEMA = {"place": pl.UInt32, "at": pl.UInt32, "gram": pl.UInt64}
 _Codes = npt.NDArray[np.uint64]
+Wanted = Callable[[_Codes], npt.NDArray[np.bool_]]
 
 
 def bare(texts: pl.Series) -> pl.Series:
@@ -41,27 +42,37 @@ def _composed(texts: pl.Series) -> pl.Series:
     return composed.str.to_lowercase()
 
 
-def trigrams_of(texts: pl.Series) -> pl.DataFrame:
-    """All trigrams of n texts: columns place (which text), at (where in it), gram."""
-    return _piece_by_piece(texts, _trigrams)
+def trigrams_of(texts: pl.Series, wanted: Wanted | None = None) -> pl.DataFrame:
+    """All trigrams of n texts, or those that are wanted.
 
+    Args:
+        texts: n texts, none null.
+        wanted: Says of many grams at once which ones to give.
 
-def stems_of(texts: pl.Series) -> pl.DataFrame:
-    """All stems of n texts of words with blanks between them: columns place, at, gram.
-
-    ``at`` counts without the blanks, as in the bare form.
+    Returns:
+        Columns place (which text), at (where in it), gram, in this order.
     """
-    return _piece_by_piece(texts, _stems)
+    return _piece_by_piece(texts, _trigrams, wanted)
+
+
+def stems_of(texts: pl.Series, wanted: Wanted | None = None) -> pl.DataFrame:
+    """All stems of n texts of words with blanks between them, or those that are wanted.
+
+    As ``trigrams_of``; ``at`` counts without the blanks, as in the bare form.
+    """
+    return _piece_by_piece(texts, _stems, wanted)
 
 
 def _piece_by_piece(
-    texts: pl.Series, take_apart: Callable[[pl.Series, int], pl.DataFrame]
+    texts: pl.Series,
+    take_apart: Callable[[pl.Series, Wanted | None], pl.DataFrame],
+    wanted: Wanted | None,
 ) -> pl.DataFrame:
     # A million characters at a time: what numpy needs on the way is four times what comes out.
-    share = texts.str.len_chars().cum_sum().fill_null(0) // _CHARACTERS
-    starts = [0, *(share.diff() > 0).arg_true().to_list(), len(texts)] if len(texts) else [0, 0]
+    share = texts.str.len_chars().cum_sum() // _CHARACTERS
+    starts = [0, *(share.diff() > 0).arg_true(), len(texts)]
     parts = [
-        take_apart(texts[start:end], start)
+        take_apart(texts[start:end], wanted).with_columns(pl.col("place") + start)
         for start, end in itertools.pairwise(starts)
         if texts[start:end].str.len_chars().max()
     ]
@@ -78,16 +89,17 @@ def _packed(letters: Iterable[Any]) -> Any:
     return sum(one << np.uint64(by) for one, by in zip(letters, shifts, strict=False))
 
 
-def _trigrams(texts: pl.Series, first_place: int) -> pl.DataFrame:
+def _trigrams(texts: pl.Series, wanted: Wanted | None) -> pl.DataFrame:
     codes = _codes(texts.to_list()).astype(np.uint64)
-    lengths = texts.str.len_chars().to_numpy().astype(np.int64)
-    counts = np.maximum(lengths - GRAM + 1, 0)
+    lengths = texts.str.len_chars().to_numpy()
     packed = _packed((codes[:-2], codes[1:-1], codes[2:]))
-    # Windows that run over the end of a text are left out.
-    place = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
-    at = np.arange(counts.sum(), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
-    start = np.concatenate(([0], np.cumsum(lengths)[:-1]))
-    return _framed(place + np.uint32(first_place), at, packed[start[place] + at])
+    place = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)
+    told = place[:-2] == place[2:]  # windows that run over the end of a text are left out
+    if wanted:
+        told &= wanted(packed)
+    where = np.flatnonzero(told)
+    start = np.cumsum(lengths, dtype=np.int64) - lengths
+    return _framed(place[where], where - start[place[where]], packed[where])
 
 
 _TAIL_KEYS = np.array(
@@ -95,7 +107,7 @@ _TAIL_KEYS = np.array(
 )
 
 
-def _stems(texts: pl.Series, first_place: int) -> pl.DataFrame:
+def _stems(texts: pl.Series, wanted: Wanted | None) -> pl.DataFrame:
     codes = _codes(texts.to_list(), between="\n")
     ends_text, is_letter = codes == ord("\n"), codes > ord(" ")
     begins, ends = is_letter.copy(), is_letter.copy()
@@ -111,13 +123,16 @@ def _stems(texts: pl.Series, first_place: int) -> pl.DataFrame:
     tails = _packed(letter(1 + nth) for nth in range(LONGEST_TAIL))
     lone = (length <= 1 + LONGEST_TAIL) & np.isin(tails, _TAIL_KEYS)
     stem = _packed([letter(0), *(np.where(lone, np.uint64(0), letter(n)) for n in range(1, STEM))])
+    if wanted:
+        told = wanted(stem)
+        start, stem = start[told], stem[told]
     place = np.cumsum(ends_text, dtype=np.uint32)[start]
     before: npt.NDArray[np.int64] = (
         np.cumsum(is_letter) - is_letter
     )  # letters before each character
     first = np.concatenate(([0], np.flatnonzero(ends_text) + 1))
     at = before[start] - np.append(before, is_letter.sum())[first[place]]
-    return _framed(place + np.uint32(first_place), at, stem)
+    return _framed(place, at, stem)
 
 
 def _framed(place: npt.NDArray[np.uint32], at: npt.NDArray[np.int64], gram: _Codes) -> pl.DataFrame:

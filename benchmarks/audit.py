@@ -1,0 +1,308 @@
+"""The audit: time and memory, beside a scan with a Python set of character 13-grams.
+
+``python -m benchmarks.audit --data-dir ../shared/data`` prints Markdown tables; ``--json`` names a file
+for all figures; ``--quick`` takes small sizes and one round. What is measured: benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import re
+import shutil
+import statistics
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from benchmarks.worker import run
+
+GRAM = 13
+LONG = 10_000  # characters
+Work = Callable[[], Any]
+
+
+# --- Jobs, each in a process of its own --------------------------------------------------------------
+
+
+def make_rows(data_dir: str, out: str, kind: str, count: int) -> Work:
+    """Write JSON lines of ``count`` distinct texts: ``short`` (reviews) or ``long`` (petitions, joined).
+
+    What comes round again gets the number of the round behind it.
+    """
+
+    def work() -> int:
+        characters = 0
+        with Path(out).open("w", encoding="utf-8") as stream:
+            for text in islice(_texts(Path(data_dir), kind), count):
+                characters += len(text)
+                stream.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+        return characters
+
+    return work
+
+
+def _texts(data: Path, kind: str) -> Iterator[str]:
+    if kind == "short":
+        files = [data / "nsmc" / f"ratings_{split}.txt" for split in ("train", "test")]
+        lines = [line for path in files for line in path.read_text("utf-8").split("\n")[1:]]
+        texts = list(dict.fromkeys(line.split("\t")[1] for line in lines if line))
+    else:
+        texts = list(_joined_petitions(data))
+    for lap in range(sys.maxsize):
+        yield from (f"{text} {lap}" for text in texts) if lap else texts
+
+
+def _joined_petitions(data: Path) -> Iterator[str]:
+    held = ""
+    for path in sorted((data / "petitions").glob("petitions_*")):
+        for line in path.read_text("utf-8").splitlines():
+            held += json.loads(line)["content"] + "\n"
+            if len(held) >= LONG:
+                yield held
+                held = ""
+
+
+def rules(data_dir: str, rows: str, which: str) -> Work:
+    """Look through the texts by kit19's rules: the exact ones (equal, contained), or all."""
+    import polars as pl
+
+    from kit19.auditing.items import find_exams
+    from kit19.catalog import load_catalog
+    from kit19.curate import find_items
+    from kit19.curate.contamination import prepare
+
+    exams = find_exams(load_catalog(), (), Path(data_dir))
+    benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
+    exact = which == "exact"
+    index = prepare(benchmarks, coverage=1, stem_coverage=2) if exact else prepare(benchmarks)
+    texts = pl.Series(_read(rows))
+
+    def work() -> int:
+        batches = (texts[start : start + 20_000] for start in range(0, len(texts), 20_000))
+        return sum(find_items(batch, index)["place"].n_unique() for batch in batches)
+
+    return work
+
+
+def python_set(data_dir: str, rows: str) -> Work:
+    """Look for any shared character 13-gram: the same bare form, and a Python set."""
+    from kit19.auditing.items import find_exams
+    from kit19.catalog import load_catalog
+
+    exams = find_exams(load_catalog(), (), Path(data_dir)).values()
+    items = [text for exam in exams for field in exam.card.texts for text in exam.rows[field]]
+    grams = {gram for text in items for gram in _grams(_bare(text or ""))}
+    texts = _read(rows)
+
+    def work() -> int:
+        return sum(any(gram in grams for gram in _grams(_bare(text))) for text in texts)
+
+    return work
+
+
+_NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
+
+
+def _bare(text: str) -> str:
+    return _NO_LETTER_OR_DIGIT.sub("", unicodedata.normalize("NFKC", text).lower())
+
+
+def _grams(text: str) -> Iterator[str]:
+    return (text[at : at + GRAM] for at in range(len(text) - GRAM + 1))
+
+
+def _read(rows: str) -> list[str]:
+    with Path(rows).open(encoding="utf-8") as lines:
+        return [json.loads(line)["text"] for line in lines]
+
+
+def whole(data_dir: str, rows: str, cache: str) -> Work:
+    """Audit a file, all of it: ``kit19.audit``."""
+    os.environ["KIT19_CACHE"] = cache
+    from kit19 import audit
+
+    def work() -> int:
+        return len(audit(rows, data_dir=Path(data_dir)).rows)
+
+    return work
+
+
+def index(data_dir: str, cache: str) -> Work:
+    """Make the benchmarks' items ready, or find them ready."""
+    os.environ["KIT19_CACHE"] = cache
+    from kit19.auditing.items import find_exams
+    from kit19.catalog import load_catalog
+    from kit19.curate import prepared
+
+    exams = find_exams(load_catalog(), (), Path(data_dir))
+    benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
+    return lambda: prepared(benchmarks).equal.height
+
+
+def build(data_dir: str, cache: str, out: str, decontaminate: bool) -> Work:
+    """Build the default recipe, with or without looking for benchmark text."""
+    os.environ["KIT19_CACHE"] = cache
+    from kit19.building import Options
+    from kit19.building import build as run_build
+
+    changes = {"decontaminate": decontaminate}
+    options = Options(data_dir=Path(data_dir), partial=True)
+
+    def work() -> int:
+        made = run_build("kit19", out, options, changes)
+        return sum(one.ledger.examples for one in made.subsets.values())
+
+    return work
+
+
+# --- Tables ----------------------------------------------------------------------------------------
+
+Runs = list[dict[str, Any]]
+
+
+def measure(ways: dict[str, tuple[str, dict[str, Any]]], rounds: int) -> dict[str, Runs]:
+    """Every way once a round."""
+    runs: dict[str, Runs] = {name: [] for name in ways}
+    for number in range(rounds):
+        for name, (job, given) in ways.items():
+            print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
+            runs[name].append(run(f"audit:{job}", **given))
+    return runs
+
+
+def seconds(runs: Runs) -> float:
+    return float(statistics.median(one["seconds"] for one in runs))
+
+
+def told(runs: Runs) -> str:
+    every = [one["seconds"] for one in runs]
+    return f"{statistics.median(every):.2f} ({min(every):.2f}–{max(every):.2f})"
+
+
+def peak(runs: Runs) -> float:
+    return float(max(one["peak_mib"] for one in runs))
+
+
+def met(what: str, figure: float, asked: float, *, at_most: bool = False) -> None:
+    ok = figure <= asked if at_most else figure >= asked
+    sign = "≤" if at_most else "≥"
+    print(f"- {what}: {figure:,.2f} (asked: {sign} {asked:g}; {'met' if ok else 'missed'})")
+
+
+def by_rules(data: str, rows: dict[str, Path], rounds: int) -> dict[str, Any]:
+    """The rules alone, in memory, short texts and long ones."""
+    found: dict[str, Any] = {}
+    for kind, path in rows.items():
+        given = {"data_dir": data, "rows": path}
+        ways = {
+            "kit19, equal and contained": ("rules", {**given, "which": "exact"}),
+            "kit19, all rules": ("rules", {**given, "which": "all"}),
+            f"Python set of character {GRAM}-grams": ("python_set", given),
+        }
+        runs = measure(ways, rounds)
+        slow = runs[f"Python set of character {GRAM}-grams"]
+        print(
+            f"\n**{kind}**\n\n| way | seconds (fastest–slowest) | × the set | texts found | peak MiB |"
+        )
+        print("|---|--:|--:|--:|--:|")
+        for name, done in runs.items():
+            times = seconds(slow) / seconds(done)
+            count = done[0]["result"]
+            print(f"| {name} | {told(done)} | {times:.2f} | {count:,} | {peak(done):,.0f} |")
+        print()
+        exact = seconds(slow) / seconds(runs["kit19, equal and contained"])
+        met("exact rules, × the set's speed", exact, 2)
+        found[kind] = runs
+    return found
+
+
+def by_size(data: str, rows: dict[int, Path], cache: Path, rounds: int) -> dict[str, Any]:
+    """The whole audit of a file, reading included; the largest once."""
+    ways = {
+        f"{count:,}": ("whole", {"data_dir": data, "rows": path, "cache": cache})
+        for count, path in rows.items()
+    }
+    small, large = list(ways.items())[:-1], list(ways.items())[-1:]
+    runs = measure(dict(small), rounds) | measure(dict(large), 1)
+    print("\n| rows | seconds (fastest–slowest) | µs a row | peak MiB |\n|--:|--:|--:|--:|")
+    for count, done in zip(rows, runs.values(), strict=True):
+        each = 1e6 * seconds(done) / count
+        print(f"| {count:,} | {told(done)} | {each:.1f} | {peak(done):,.0f} |")
+    print()
+    met("peak MiB, any size", max(map(peak, runs.values())), 1536, at_most=True)
+    return runs
+
+
+def by_cache(data: str, scratch: Path, rounds: int) -> dict[str, Any]:
+    """The index, made and found."""
+    runs: dict[str, Runs] = {"cold": [], "warm": []}
+    for _ in range(rounds):
+        cache = scratch / "index"
+        shutil.rmtree(cache, ignore_errors=True)
+        for name in runs:
+            runs[name].append(run("audit:index", data_dir=data, cache=cache))
+    print("\n| index | seconds (fastest–slowest) |\n|---|--:|")
+    for name, done in runs.items():
+        print(f"| {name} | {told(done)} |")
+    return runs
+
+
+def by_build(data: str, cache: Path, scratch: Path, rounds: int) -> dict[str, Any]:
+    """What looking for benchmark text adds to the default build."""
+    given = {"data_dir": data, "cache": cache, "out": scratch / "out"}
+    ways = {
+        "without": ("build", {**given, "decontaminate": False}),
+        "with": ("build", {**given, "decontaminate": True}),
+    }
+    runs = measure(ways, rounds)
+    print("\n| decontamination | seconds (fastest–slowest) |\n|---|--:|")
+    for name, done in runs.items():
+        print(f"| {name} | {told(done)} |")
+    print()
+    added = seconds(runs["with"]) / seconds(runs["without"]) - 1
+    met("share of the build's time that it adds", added, 0.5, at_most=True)
+    return runs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--quick", action="store_true", help="small sizes, one round")
+    parser.add_argument("--json", type=Path, help="a file for all figures")
+    given = parser.parse_args()
+    data = str(given.data_dir.resolve())
+    sizes = (10_000, 20_000) if given.quick else (100_000, 1_000_000, 3_000_000)
+    long, rounds = (50, 1) if given.quick else (2_000, 3)
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        rows = {count: scratch / f"{count}.jsonl" for count in sizes}
+        for count, path in rows.items():
+            run("audit:make_rows", data_dir=data, out=path, kind="short", count=count)
+        petitions = scratch / "long.jsonl"
+        made = run("audit:make_rows", data_dir=data, out=petitions, kind="long", count=long)
+        each = made["result"] / long
+        print(f"## The rules alone: {sizes[1]:,} reviews, {long:,} texts of {each:,.0f} characters")
+        kinds = {f"{sizes[1]:,} reviews": rows[sizes[1]], f"{long:,} long texts": petitions}
+        figures["rules"] = by_rules(data, kinds, rounds)
+        if importlib.util.find_spec("datatrove") is None:
+            print("\ndatatrove is not installed here and was not measured.")
+        print("\n## The whole audit of a file of JSON lines")
+        figures["sizes"] = by_size(data, rows, scratch / "cache", rounds)
+        print("\n## The index of the benchmarks' items")
+        figures["index"] = by_cache(data, scratch, rounds)
+        print("\n## The default build")
+        figures["build"] = by_build(data, scratch / "cache", scratch, rounds)
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
