@@ -33,7 +33,8 @@ if TYPE_CHECKING:
         UnknownNameError,
         VerifyError,
     )
-    from kit19.evaluating import EvalOptions, Evaluation, evaluate_model
+    from kit19.evaluate.options import EvalOptions
+    from kit19.evaluating import Evaluation, evaluate_model
     from kit19.ledger import Ledger
     from kit19.linting import Finding, lint
     from kit19.loading import Loaded, load
@@ -73,7 +74,8 @@ _HOMES = {
         "UnknownNameError",
         "VerifyError",
     ],
-    "kit19.evaluating": ["EvalOptions", "Evaluation", "evaluate_model"],
+    "kit19.evaluate.options": ["EvalOptions"],
+    "kit19.evaluating": ["Evaluation", "evaluate_model"],
     "kit19.ledger": ["Ledger"],
     "kit19.linting": ["Finding", "lint"],
     "kit19.look": ["Example", "Explanation", "explain", "show", "stats"],

@@ -8,18 +8,18 @@ Everything that can be wrong is looked for before the model is loaded, since loa
 from __future__ import annotations
 
 import importlib.util
-import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from kit19.catalog import PromptFormat, load_catalog
 from kit19.errors import FilesError, Kit19Error, ModelError, Problem, UnknownNameError, nearest
 from kit19.evaluate import TASKS, own_tasks
+from kit19.evaluate.options import EvalOptions
 from kit19.paths import cache_dir
-from kit19.results import NAME, EvalRecord, Format, ScoredModel, TaskEntry
+from kit19.recording import Asked, entry_of, identity, record_of
+from kit19.results import NAME, EvalRecord
 from kit19.write.place import replacing
 
 if TYPE_CHECKING:
@@ -28,50 +28,6 @@ if TYPE_CHECKING:
     from kit19.evaluate.source import BenchmarkFiles
 
 _LAYER = ("torch", "transformers", "lm_eval", "accelerate", "peft")
-_VERSIONS = ("kit19", "lm_eval", "peft", "torch", "transformers")
-SEED = 1234
-"""The harness's own seed for drawing examples."""
-
-
-@dataclass(frozen=True)
-class EvalOptions:
-    """How to evaluate.
-
-    Attributes:
-        tasks: Names of kit19's tasks, or of the harness's; default: kit19's seven.
-        shots: Examples before each question.
-        format: ``raw`` prompts, the training prompt (``instruction``), or the chat template.
-        prompt_format: For ``instruction``: a format's name or file; default: the run's own.
-        data_dir: Where benchmark files lie; default as everywhere.
-        sample: Score kit19's own small sample of the benchmarks instead.
-        limit: At most so many items of each task.
-        batch_tokens: Tokens in a batch; default by device.
-        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; default: what is there.
-        dtype: ``auto`` (the model's own), ``float32``, ``bfloat16``, ``float16``.
-        revision: Of a model on the Hub.
-        adapter: A PEFT adapter to put on the model.
-        trust_remote_code: Let the model bring code of its own.
-        pickled: Load weights in torch's pickle format too.
-        seed: Of the draw of examples.
-        remember: Keep scores in the cache, and use what is there.
-    """
-
-    tasks: tuple[str, ...] = ()
-    shots: int = 0
-    format: Format = "raw"
-    prompt_format: str | None = None
-    data_dir: Path | None = None
-    sample: bool = False
-    limit: int | None = None
-    batch_tokens: int | None = None
-    device: str | None = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    revision: str | None = None
-    adapter: str | None = None
-    trust_remote_code: bool = False
-    pickled: bool = False
-    seed: int = SEED
-    remember: bool = True
 
 
 @dataclass(frozen=True)
@@ -115,16 +71,17 @@ def evaluate_model(
 
     on_step("finding the model", 0, 0)
     brought = bring_model(str(model), options.revision, options.adapter, pickled=options.pickled)
-    asked_in = _prompt_format(options, brought)
+    prompt_format = _prompt_format(options, brought)
     on_step("loading the model", 0, 0)
     scorer = _load(brought, options)
-    if asked_in:
-        _set_format(scorer, asked_in)
+    if prompt_format:
+        _set_format(scorer, prompt_format)
+    asked = Asked(scorer, brought, options, prompt_format)
     scorer.on_progress = lambda done, total: on_step("scoring", done, total)
-    results, tasks = _score(scorer, manager, options, brought)
+    results, tasks = _score(asked, manager)
     if scorer.rank != 0:  # one process of several writes
-        return Evaluation({}, _record(scorer, brought, options, asked_in, {}, {}))
-    return _write(Path(out), scorer, brought, options, asked_in, files, results, tasks)
+        return Evaluation({}, record_of(asked, {}, {}))
+    return _write(Path(out), asked, files, results, tasks)
 
 
 def require_layer() -> None:
@@ -243,19 +200,18 @@ def _set_format(scorer: SharedLM, prompt_format: PromptFormat) -> None:
     use_format(scorer, prompt_format)
 
 
-def _score(
-    scorer: SharedLM, manager: Any, options: EvalOptions, brought: Brought
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _score(asked: Asked, manager: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The harness's results, and its tasks by name."""
     from lm_eval import simple_evaluate  # noqa: PLC0415
 
     from kit19.evaluate.formats import require_chat_template  # noqa: PLC0415
     from kit19.evaluate.memory import Memory  # noqa: PLC0415
 
+    scorer, options = asked.scorer, asked.options
     if options.format == "chat":
         require_chat_template(scorer)
     if options.remember and not scorer.fallback:
-        scorer.memory = Memory(cache_dir() / "scores", _identity(scorer, brought))
+        scorer.memory = Memory(cache_dir() / "scores", identity(scorer, asked.brought))
     try:
         loaded = manager.load(_named(options))["tasks"]
         results = simple_evaluate(
@@ -274,30 +230,9 @@ def _score(
     return results or {}, loaded
 
 
-def _identity(scorer: SharedLM, brought: Brought) -> dict[str, Any]:
-    """All that decides a score besides the tokens."""
-    return {
-        "model": brought.digest,
-        "dtype": str(scorer.model.dtype),
-        "device": _hardware(scorer),
-        "versions": {name: version(name) for name in _VERSIONS},
-    }
-
-
-def _hardware(scorer: SharedLM) -> str:
-    if scorer.device.type == "cuda":
-        import torch  # noqa: PLC0415
-
-        return str(torch.cuda.get_device_name(scorer.device))
-    return platform.processor() or platform.machine()
-
-
-def _write(  # noqa: PLR0913  the parts of one folder
+def _write(
     out: Path,
-    scorer: SharedLM,
-    brought: Brought,
-    options: EvalOptions,
-    asked_in: PromptFormat | None,
+    asked: Asked,
     files: dict[str, BenchmarkFiles],
     results: dict[str, Any],
     tasks: dict[str, Any],
@@ -306,9 +241,11 @@ def _write(  # noqa: PLR0913  the parts of one folder
 
     samples = {name: to_samples(tasks[name], logged) for name, logged in results["samples"].items()}
     entries = {
-        name: _entry(name, files[name], scorer, options, results) for name in files if name in tasks
+        name: entry_of(name, found, asked, results)
+        for name, found in files.items()
+        if name in tasks
     }
-    record = _record(scorer, brought, options, asked_in, entries, results["samples"] | samples)
+    record = record_of(asked, entries, results["samples"] | samples)
     with replacing(out, is_ours=lambda path: (path / NAME).is_file()) as place:
         write_results(place, results, samples, record)
     figures = {
@@ -316,92 +253,3 @@ def _write(  # noqa: PLR0913  the parts of one folder
         for name, found in results["results"].items()
     }
     return Evaluation(figures, record)
-
-
-def _entry(
-    name: str,
-    files: BenchmarkFiles,
-    scorer: SharedLM,
-    options: EvalOptions,
-    results: dict[str, Any],
-) -> TaskEntry:
-    counts = results["n-samples"][name]
-    cuts = {cut.doc_id: 0 for cut in scorer.cuts if cut.task == name}
-    for cut in scorer.cuts:
-        if cut.task == name:
-            cuts[cut.doc_id] = max(cuts[cut.doc_id], cut.tokens)
-    used = [*files.scored, *(files.shots if options.shots else [])]
-    return TaskEntry(
-        version=str(results["versions"][name]),
-        split=files.card.scored,
-        shots=options.shots,
-        shots_from=files.shots_split if options.shots else "",
-        items=counts["original"],
-        scored=counts["effective"],
-        files={found.name: found.sha256 for found in used},
-        truncated=len(cuts),
-        tokens_cut=sum(cuts.values()),
-    )
-
-
-def _record(
-    scorer: SharedLM,
-    brought: Brought,
-    options: EvalOptions,
-    asked_in: PromptFormat | None,
-    entries: dict[str, TaskEntry],
-    samples: dict[str, Any],
-) -> EvalRecord:
-    model = scorer.model
-    return EvalRecord(
-        kit19_version=version("kit19"),
-        versions={name: version(name) for name in _VERSIONS},
-        model=ScoredModel(
-            name=brought.name,
-            revision=brought.revision,
-            digest=brought.digest,
-            adapter=brought.adapter_name,
-            architecture=(model.config.architectures or [type(model).__name__])[0],
-            parameters=sum(weights.numel() for weights in model.parameters()),
-            dtype=str(model.dtype).removeprefix("torch."),
-            context=scorer.max_length,
-            run=brought.run,
-        ),
-        format=options.format,
-        format_id=asked_in.id if asked_in else "",
-        seed=options.seed,
-        limit=options.limit,
-        sample=options.sample,
-        device=scorer.device.type,
-        hardware=_hardware(scorer),
-        tasks=entries,
-        cautions=_cautions(scorer, brought, options, entries, samples),
-    )
-
-
-def _cautions(
-    scorer: SharedLM,
-    brought: Brought,
-    options: EvalOptions,
-    entries: dict[str, TaskEntry],
-    samples: dict[str, Sequence[Any]],
-) -> list[Any]:
-    from kit19.evaluate import cautions as say  # noqa: PLC0415
-    from kit19.results import Sample  # noqa: PLC0415
-
-    texts = [one.prompt for logged in samples.values() for one in logged if isinstance(one, Sample)]
-    found = say.cautions_of_model(
-        brought.run,
-        has_chat_template=bool(getattr(scorer.tokenizer, "chat_template", None)),
-        raw=options.format == "raw",
-        fallback=scorer.fallback,
-    )
-    found += say.cautions_of_tokenizer(scorer.tokenizer, texts)
-    for name, logged in samples.items():
-        if name in entries:
-            found += say.cautions_of_task(name, entries[name])
-        if logged and isinstance(logged[0], Sample):
-            found += say.cautions_of_answers(name, logged)
-        elif logged and isinstance(logged[0]["filtered_resps"][0], str):
-            found += say.cautions_of_outputs(name, logged)
-    return found

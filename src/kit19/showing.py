@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from kit19.building import Options, build
 from kit19.comparing import Comparison, compare
 from kit19.errors import FilesError
-from kit19.evaluating import EvalOptions, evaluate_model
+from kit19.evaluate.options import EvalOptions
+from kit19.evaluating import evaluate_model
 from kit19.train import load_preset
 from kit19.train.needs import need_training
 from kit19.training import Trained, TrainOptions, prepare, quiet, threads, train_model

@@ -92,7 +92,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> None:
     """Score MODEL (a folder or Hub id) on Korean benchmarks, zero- or few-shot."""
     calm()
-    from kit19.evaluating import EvalOptions, evaluate_model  # noqa: PLC0415  slow to load
+    from kit19.evaluate.options import EvalOptions  # noqa: PLC0415
+    from kit19.evaluating import evaluate_model  # noqa: PLC0415  slow to load
 
     options = EvalOptions(
         tasks=tuple(name.strip() for name in tasks.split(",") if name.strip()),
