@@ -19,7 +19,7 @@ from kit19.describing import describe
 from kit19.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.inputs import Files, Options, find_inputs
 from kit19.manifest import Manifest
-from kit19.mix import in_card_order, shuffled
+from kit19.mix import cap_tasks, in_card_order, shuffled, weigh
 from kit19.read import read_own, read_subset, read_table
 from kit19.render import TemplateSet, load_templates
 from kit19.write import Tables, write_build
@@ -61,16 +61,12 @@ def build(
     templates = _all_templates(catalog, plan)
     files = find_inputs(catalog, plan, options)
     items = _benchmark_items(catalog, files)
-    built: dict[str, Assembled] = {}
-    for done, (name, used) in enumerate(files.used.items()):
-        on_step(name, done, len(files.used) + 1)
-        use = Use(name, *catalog.subset(name), templates.get(name))
-        if use.templates:
-            records = read_subset(name, use.source, use.card, used)
-        else:
-            records = read_own(name, use.source, used[0])
-        earlier = [part.said for part in built.values()]
-        built[name] = assemble(use, records, plan, items, earlier)
+    uses = {name: Use(name, *catalog.subset(name), templates.get(name)) for name in files.used}
+    built = _assemble_all(uses, plan, files, items, on_step)
+    if plan.weights or plan.per_task_cap:
+        # What a subset may give is known only now that all have been looked at.
+        plans = _mixed(uses, plan, built)
+        built = _assemble_all(uses, plan, files, items, on_step, plans)
     on_step("writing", len(files.used), len(files.used) + 1)
     tables = Tables(
         _in_order([part.train for part in built.values()], plan),
@@ -84,6 +80,43 @@ def build(
     manifest = write_build(Path(out), tables, describe(catalog, plan, files, built), catalog)
     on_step("done", len(files.used) + 1, len(files.used) + 1)
     return manifest
+
+
+def _assemble_all(
+    uses: Mapping[str, Use],
+    plan: Recipe,
+    files: Files,
+    items: Items | None,
+    on_step: OnStep,
+    plans: Mapping[str, Recipe] | None = None,
+) -> dict[str, Assembled]:
+    """Assemble every subset by the recipe, or by a plan of its own where it has one."""
+    built: dict[str, Assembled] = {}
+    for done, (name, use) in enumerate(uses.items()):
+        on_step(name, done, len(uses) + 1)
+        used = files.used[name]
+        if use.templates:
+            records = read_subset(name, use.source, use.card, used)
+        else:
+            records = read_own(name, use.source, used[0])
+        earlier = [part.said for part in built.values()]
+        built[name] = assemble(use, records, (plans or {}).get(name, plan), items, earlier)
+    return built
+
+
+def _mixed(
+    uses: Mapping[str, Use], plan: Recipe, built: Mapping[str, Assembled]
+) -> dict[str, Recipe]:
+    """Each subset's plan under caps of tasks and weights: the recipe with a cap of its own."""
+    counts = {name: part.facts["ledger"].train for name, part in built.items()}
+    if plan.fill:  # rows count then, not records
+        counts = {name: part.train.height for name, part in built.items()}
+    if plan.per_task_cap:
+        tasks = {name: use.card.task for name, use in uses.items()}
+        counts = cap_tasks(counts, tasks, plan.per_task_cap)
+    if plan.weights:
+        counts = weigh(counts, plan.weights)
+    return {name: plan.model_copy(update={"cap": count}) for name, count in counts.items()}
 
 
 def _all_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:

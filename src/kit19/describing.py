@@ -48,7 +48,7 @@ def describe(
         not_decontaminated_against=sorted(files.skipped),
         subsets=subsets,
         shared=shared,
-        independent=plan.dedup != "across",
+        entangled_by=plan.entangled_by,
         not_built={name: _why_not_built(files, name) for name in plan.subsets if name not in built},
     )
 

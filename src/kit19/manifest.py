@@ -133,7 +133,8 @@ class Manifest(_Part):
         not_decontaminated_against: Benchmarks that were not looked at.
         subsets: By name, in the recipe's order.
         shared: Text that subsets have in common, pair by pair.
-        independent: Whether a subset's rows would be the same if another were left out.
+        entangled_by: Recipe keys by which a subset's rows depend on the others; without any, leaving
+            one out changes no row of another.
         not_built: Subsets of the recipe without any file, with the files that are missing.
         outputs: Every file written, except this one.
         content_digest: Order-independent digest of all rows.
@@ -151,7 +152,7 @@ class Manifest(_Part):
     not_decontaminated_against: list[str]
     subsets: dict[str, SubsetEntry]
     shared: list[SharedText] = []
-    independent: bool = True
+    entangled_by: list[str] = []
     not_built: dict[str, list[LeftOut]]
     outputs: list[OutputFile]
     content_digest: str

@@ -86,7 +86,7 @@ def test_a_shared_text_is_told_and_stays(street: Path, tmp_path: Path) -> None:
     # Of the two, one is called good there and bad here.
     assert (pair.records, pair.other_label) == (2, 1)
     assert ("bar_reviews/train/0", "cafe_reviews/train/0") in map(tuple, pair.examples)
-    assert manifest.independent
+    assert manifest.entangled_by == []
     assert rows_of(tmp_path / "out").height == 5
     assert dict(stats(tmp_path / "out").select("subset", "shared").iter_rows()) == {
         "cafe_reviews": 2,
@@ -108,7 +108,7 @@ def test_on_request_the_later_subset_gives_it_up(street: Path, tmp_path: Path) -
         (f"bar_reviews/train/{n}", "duplicate_across", f"cafe_reviews/train/{n}") for n in (0, 1)
     }
     assert manifest.subsets["bar_reviews"].ledger.dropped == {"duplicate_across": 2}
-    assert (manifest.shared, manifest.independent) == ([], False)
+    assert (manifest.shared, manifest.entangled_by) == ([], ["dedup"])
     found = explain(out, "bar_reviews/train/0", street)
     assert (found.status, found.evidence) == ("dropped", "cafe_reviews/train/0")
     assert "removing one may change the rest" in (out / "README.md").read_text(encoding="utf-8")

@@ -100,9 +100,13 @@ class Catalog:
         recipe = fit_model(data, lines, where, Recipe, changed=changes or ())
         self._refuse_clashes(recipe.extra, lines, where)
         whole = self.with_extra(recipe.extra)
-        for subset in [*recipe.subsets, *recipe.exclude]:
+        for subset in [*recipe.subsets, *recipe.exclude, *recipe.weights]:
             whole.subset(subset)
         own = [extra.name for extra in recipe.extra]
+        strange = [name for name in recipe.weights if name not in {*recipe.subsets, *own}]
+        if strange:
+            what = f"weights: names {strange[0]}, which is not among the subsets"
+            raise CatalogError(Problem(what, where, "add it to `subsets`, or give it no weight"))
         left = [subset for subset in [*recipe.subsets, *own] if subset not in recipe.exclude]
         if not left:
             raise CatalogError(Problem("no subset is left", where, "exclude fewer"))

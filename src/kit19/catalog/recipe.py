@@ -35,6 +35,14 @@ class Recipe(Card):
         default="train", description="`all` lets benchmark splits in: only to measure leakage"
     )
     cap: int | None = Field(default=5000, gt=0, description="most training rows of a subset")
+    per_task_cap: int | None = Field(
+        default=None, gt=0, description="most training records of a task, shared among its subsets"
+    )
+    weights: dict[Name, Annotated[float, Field(gt=0, lt=1e9)]] = Field(
+        default={},
+        description="subset → its weight in the mixture (1 for those not named): training records in "
+        "proportion, as many as the scarcest allows",
+    )
     fill: bool = Field(
         default=False, description="fill a short subset with further templates of its records"
     )
@@ -64,3 +72,13 @@ class Recipe(Card):
     seed: int = Field(default=19, ge=0, lt=2**63)
     extra: list[Extra] = Field(default=[], description="files of your own")
     formats: list[Format] = Field(default=[], description="exports beside the parquet files")
+
+    @property
+    def entangled_by(self) -> list[str]:
+        """Keys by which a subset's rows depend on what other subsets hold."""
+        depends = {
+            "dedup": self.dedup == "across",
+            "per_task_cap": self.per_task_cap is not None,
+            "weights": bool(self.weights),
+        }
+        return [key for key, is_so in depends.items() if is_so]

@@ -170,8 +170,9 @@ def _notes(manifest: Manifest) -> list[str]:
         notes.append(
             f"text that two subsets share, in records: {pairs} (--set dedup=across drops it)"
         )
-    if not manifest.independent:
-        notes.append("leaving a subset out may change rows of the others: dedup is across")
+    if manifest.entangled_by:
+        keys = ", ".join(manifest.entangled_by)
+        notes.append(f"leaving a subset out may change rows of the others: {keys}")
     if manifest.short:
         notes.append(
             f"fewer than {manifest.recipe['cap']:,} rows by all templates: {manifest.short}"

@@ -97,6 +97,12 @@ def _warnings(manifest: Manifest) -> list[str]:
     elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
         names = ", ".join(manifest.not_decontaminated_against) or "any benchmark"
         notes.append(f"**Not decontaminated against {names}.**")
+    if manifest.entangled_by:
+        keys = ", ".join(f"`{key}`" for key in manifest.entangled_by)
+        notes.append(
+            f"A subset's rows depend on which others are built with it ({keys}): removing one may "
+            "change the rest."
+        )
     if manifest.short:
         notes.append(
             f"Fewer rows than the cap of {manifest.recipe['cap']:,}, though every record is shown by "
@@ -185,12 +191,6 @@ def _ledger_table(manifest: Manifest) -> str:
 
 def _shared(manifest: Manifest) -> str:
     lines = ["## The same text in several subsets", ""]
-    if not manifest.independent:
-        lines += [
-            "A record whose text an earlier subset keeps was dropped (`duplicate_across`), so a",
-            "subset's rows depend on the others: removing one may change the rest.",
-            "",
-        ]
     if not manifest.shared:
         return "\n".join([*lines, "No two subsets share a text."]) + "\n"
     lines += [

@@ -45,7 +45,7 @@ class Description:
     not_decontaminated_against: list[str]
     subsets: dict[str, SubsetEntry]
     shared: list[SharedText]
-    independent: bool
+    entangled_by: list[str]
     not_built: dict[str, list[LeftOut]]
 
 
