@@ -383,10 +383,8 @@ def _train(
         rows=ready.counts,
         metrics=metrics,
     )
-    lines = (
-        (trainer.state.global_step - resumed) * settings.batch_size * settings.accumulate * world
-    )
-    seen = ready.train.found.supervised * lines / max(len(ready.lines), 1)
+    epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
+    seen = ready.train.found.supervised * epochs
     return _Done(record, history, resumed, seconds, seen / max(seconds, 1e-9))
 
 
