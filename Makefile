@@ -7,7 +7,7 @@ DATA   ?= ../shared/data
 .PHONY: help demo test lint bench docs lock clean
 
 help:
-	@echo "make demo   build the sample, verify it, show three of its rows (offline data)"
+	@echo "make demo   build the sample, train a small model on it, evaluate and compare (offline)"
 	@echo "make test   the whole test suite"
 	@echo "make lint   ruff, mypy, import rules"
 	@echo "make bench  speed and memory beside the peers; DATA=folder of upstream files"
@@ -32,6 +32,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.audit --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.eval --data-dir $(DATA) --limit 200
+	$(BIN)/python -m benchmarks.train --data-dir $(DATA)
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/generate.py

@@ -40,17 +40,11 @@ if TYPE_CHECKING:
     from kit19.loading import Loaded, load
     from kit19.look import Example, Explanation, explain, show, stats
     from kit19.manifest import Manifest
+    from kit19.preparing import TrainOptions
     from kit19.publish import Pushed, PushOptions, push
     from kit19.runs import RunRecord, read_run
     from kit19.train import Settings, load_preset
-    from kit19.training import (
-        Trained,
-        TrainOptions,
-        TrainPlan,
-        merge,
-        plan_training,
-        train_model,
-    )
+    from kit19.training import Trained, TrainPlan, merge, plan_training, train_model
     from kit19.write import verify
 
 _HOMES = {
@@ -81,17 +75,11 @@ _HOMES = {
     "kit19.look": ["Example", "Explanation", "explain", "show", "stats"],
     "kit19.loading": ["Loaded", "load"],
     "kit19.manifest": ["Manifest"],
+    "kit19.preparing": ["TrainOptions"],
     "kit19.publish": ["PushOptions", "Pushed", "push"],
     "kit19.runs": ["RunRecord", "read_run"],
     "kit19.train": ["Settings", "load_preset"],
-    "kit19.training": [
-        "TrainOptions",
-        "TrainPlan",
-        "Trained",
-        "merge",
-        "plan_training",
-        "train_model",
-    ],
+    "kit19.training": ["TrainPlan", "Trained", "merge", "plan_training", "train_model"],
     "kit19.write": ["verify"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -16,9 +16,10 @@ from kit19.comparing import Comparison, compare
 from kit19.errors import FilesError
 from kit19.evaluate.options import EvalOptions
 from kit19.evaluating import evaluate_model
+from kit19.preparing import TrainOptions, prepare, quiet, threads
 from kit19.train import load_preset
 from kit19.train.needs import need_training
-from kit19.training import Trained, TrainOptions, prepare, quiet, threads, train_model
+from kit19.training import Trained, train_model
 
 if TYPE_CHECKING:
     from kit19.train.showing import Shown

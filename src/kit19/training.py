@@ -1,7 +1,8 @@
 """Training: instruction rows in, a run folder out that explains itself.
 
 ``train_model`` is the whole flow: rows → tokens → preflight → lines → SFTTrainer → run folder. Killed
-at any moment, the same call goes on from the last whole checkpoint.
+at any moment, the same call goes on from the last whole checkpoint. ``plan_training`` ends before the
+first step, and says what it would need.
 """
 
 from __future__ import annotations
@@ -9,14 +10,11 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit19.catalog import BUILT_IN, PromptFormat, load_catalog
-from kit19.paths import cache_dir
+from kit19.preparing import OnStep, Prepared, TrainOptions, prepare, quiet, threads, warnings_of
 from kit19.runs import NAME as RUN
 from kit19.runs import RunRecord, read_run
 from kit19.train import processes
@@ -25,41 +23,15 @@ from kit19.train.model_card import NAME as CARD
 from kit19.train.model_card import model_card
 from kit19.train.needs import need_training
 from kit19.train.packing import filled
-from kit19.train.preflight import check_batches, check_rows, check_syllables
-from kit19.train.prompts import Prompts, make_prompts
-from kit19.train.rows import Data, is_build, of_build, of_file
 from kit19.train.run_folder import finish, running
 from kit19.train.settings import Settings
-from kit19.train.tokens import Tokens, tokenize
-from kit19.write import verify
 from kit19.write.place import replacing
 
 if TYPE_CHECKING:
     from kit19.train.memory import Need
-    from kit19.train.models import Base
-
-OnStep = Callable[[str, int, int], None]
-"""Called as (what is being done, steps done, steps in all)."""
 
 CURVES = (JSON_NAME, SVG_NAME)
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """How a run treats its surroundings. None of this changes a weight.
-
-    Attributes:
-        restart: Remove what an earlier run left in the folder, and begin anew.
-        merge: Merge the adapter into the base model's weights at the end.
-        cache: Where tokens are kept; default: ``tokens`` in the user's cache.
-        catalog: Another folder of cards, for prompt formats.
-    """
-
-    restart: bool = False
-    merge: bool = False
-    cache: Path | None = None
-    catalog: Path = BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -118,21 +90,6 @@ class TrainPlan:
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """All that comes before the first step."""
-
-    data: Data
-    form: PromptFormat
-    base: Base
-    prompts: Prompts
-    train: Tokens
-    validation: Tokens | None
-    per_syllable: float
-    counts: dict[str, int]
-    lines: list[list[int]]
-
-
 def train_model(
     data: str | Path,
     out: str | Path,
@@ -160,8 +117,8 @@ def train_model(
     with quiet():
         with processes.one_first():
             ready = prepare(Path(data), settings, options, on_step)
-        plan = _plan(settings, ready)
-        with running(run, plan, restart=options.restart) as checkpoint:
+        decides = _decides(settings, ready)
+        with running(run, decides, restart=options.restart) as checkpoint:
             trained = _train(ready, settings, run, checkpoint, on_step)
             if processes.is_main():
                 _finish(run, trained, on_step, merge=options.merge and settings.method != "full")
@@ -228,7 +185,7 @@ def plan_training(
         gpus=gpus,
         changes=fits[0] if fits else None,
         then=fits[1] if fits else None,
-        notes=_warnings(ready),
+        notes=warnings_of(ready),
     )
 
 
@@ -262,55 +219,8 @@ def merge(run: str | Path, out: str | Path) -> RunRecord | None:
     return record
 
 
-def read_data(path: Path, settings: Settings) -> Data:
-    """The rows of a build, which is verified first, or of a user's file."""
-    if is_build(path) or path.is_dir():
-        return of_build(path, verify(path), settings.validation, settings.seed)
-    return of_file(path, settings.validation, settings.seed)
-
-
-def prepare(path: Path, settings: Settings, options: TrainOptions, on_step: OnStep) -> Prepared:
-    """Rows, tokens, preflight: every fault is found before a weight is read.
-
-    Raises:
-        Kit19Error: As ``train_model``.
-    """
-    from kit19.train.arguments import check_names  # noqa: PLC0415
-    from kit19.train.batches import Collate, lay_out  # noqa: PLC0415
-    from kit19.train.models import find_base  # noqa: PLC0415
-
-    check_names(settings)
-    form = load_catalog(options.catalog).prompt_format(settings.format)
-    on_step("checking the rows", 0, 4)
-    data = read_data(path, settings)
-    on_step("reading the tokenizer", 1, 4)
-    base = find_base(settings, data, form)
-    prompts = make_prompts(base.tokenizer, form, base.stops)
-    rate = check_syllables(data, prompts, settings.allow)
-    on_step("tokens", 2, 4)
-    limit = (settings.max_length, settings.long_rows == "cut")
-    cache = options.cache or cache_dir() / "tokens"
-    train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
-    check_rows(train.found, data.name, settings)
-    held_out = None
-    if data.validation:
-        held_out = tokenize(data.validation, f"{data.key} validation", prompts, limit, cache)
-        held_out = held_out if len(held_out) else None
-    check_batches(Collate(base.tokenizer.pad_token_id), train, base.tokenizer)
-    lines = lay_out(train, settings)
-    counts = {
-        "read": train.found.read,
-        "too_long": train.found.too_long,
-        "answers_lost": train.found.answers_lost,
-        "dropped": train.found.dropped,
-        "train": len(train),
-        "lines": len(lines),
-        "validation": len(held_out) if held_out else 0,
-    }
-    return Prepared(data, form, base, prompts, train, held_out, rate, counts, lines)
-
-
-def _plan(settings: Settings, ready: Prepared) -> dict[str, Any]:
+def _decides(settings: Settings, ready: Prepared) -> dict[str, Any]:
+    """All that decides a run: what was begun with something else is not gone on with."""
     return {
         "settings": settings.model_dump(mode="json"),
         "rows": ready.train.key,
@@ -383,60 +293,13 @@ def _train(
         rows=ready.counts,
         metrics=metrics,
     )
-    lines = (
-        (trainer.state.global_step - resumed) * settings.batch_size * settings.accumulate * world
-    )
-    seen = ready.train.found.supervised * lines / max(len(ready.lines), 1)
+    epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
+    seen = ready.train.found.supervised * epochs
     return _Done(record, history, resumed, seconds, seen / max(seconds, 1e-9))
 
 
-def _warnings(ready: Prepared) -> list[str]:
-    entry, found = ready.data.entry, ready.train.found
-    notes = []
-    if entry.sample:
-        notes.append("trained on kit19's own sample: not the datasets")
-    if entry.label != "clean":
-        notes.append(f"its training data is {entry.label}: {entry.why}")
-    if found.too_long:
-        cut = found.too_long - found.dropped
-        notes.append(
-            f"{found.too_long:,} of {found.read:,} rows are too long: {found.dropped:,} left out, "
-            f"{cut:,} cut, {found.answers_lost:,} without any answer left"
-        )
-    if found.unknown:
-        notes.append(f"{found.unknown:,} tokens are unknown to the tokenizer")
-    return notes
-
-
 def _notes(ready: Prepared, done: _Done) -> list[str]:
-    notes = _warnings(ready)
+    notes = warnings_of(ready)
     if done.resumed:
         notes.insert(0, f"went on from step {done.resumed}")
     return notes
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute on so many CPU threads."""
-    import torch  # noqa: PLC0415
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Transformers' remarks on stderr would stand between lines of progress; ours say what matters."""
-    from transformers import logging  # noqa: PLC0415
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)

@@ -103,8 +103,9 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet: bool,
 ) -> None:
     """Train MODEL on the answers of instruction rows, and write a run that explains itself."""
+    from kit19.preparing import TrainOptions  # noqa: PLC0415
     from kit19.train import processes  # noqa: PLC0415
-    from kit19.training import TrainOptions, plan_training, train_model  # noqa: PLC0415
+    from kit19.training import plan_training, train_model  # noqa: PLC0415
 
     if out is None and not dry_run:
         raise click.UsageError("give --out, or --dry-run")

@@ -1,0 +1,309 @@
+"""Training beside TRL's own ways: ``python -m benchmarks.train`` (``--quick``: does it still run).
+
+Same rows, same model, same texts; every measurement is a process of its own (``worker.py``), rounds are
+interleaved, figures are medians. One thread, float32: see README.md for what that leaves out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.worker import run
+
+ONE_THREAD = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS")
+LENGTH = 512  # tokens of a row, and of a packed line
+ROWS = 16  # of a batch, where rows stand alone; lines are chosen to hold about as many tokens
+LINES = 4
+WAYS = ("kit19", "padding", "grouped", "bfd", "bfd, a line a batch")
+Work = Callable[[], dict[str, Any]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="few rows, one round")
+    parser.add_argument("--only", nargs="*", default=["speed", "losses", "rows"])
+    asked = parser.parse_args()
+    os.environ |= dict.fromkeys(ONE_THREAD, "1")
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1", "TOKENIZERS_PARALLELISM": "true"}
+    few, many, rounds = (100, 2_000, 1) if asked.quick else (500, 100_000, asked.rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        os.environ["HF_HOME"] = str(place / "hub")
+        made = run("train:make", data_dir=asked.data_dir.resolve(), place=place, rows=many)[
+            "result"
+        ]
+        print(
+            f"{made['rows']:,} rows of {made['subsets']} subsets, {made['parameters']:,} parameters"
+        )
+        if "speed" in asked.only:
+            _report_speed(_rounds("train:speed", WAYS, rounds, place=place, rows=few))
+        if "losses" in asked.only:
+            found = run("train:losses", place=place, rows=few)["result"]
+            told = (
+                f"\nPacked and alone: {found['rows']:,} rows in {found['lines']:,} lines, largest "
+            )
+            told += f"difference of a row's loss a token {found['mean']:.1e}, of its sum "
+            print(f"{told}{found['sum']:.1e}")
+        if "rows" in asked.only:
+            _report_rows(_rounds("train:prepare", ("kit19", "TRL"), rounds, place=place, rows=many))
+
+
+def _rounds(job: str, ways: tuple[str, ...], rounds: int, **given: Any) -> dict[str, Any]:
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+    for number in range(rounds):
+        for way in ways:
+            found[way].append(run(job, way=way, **given))
+            print(f"  {job} {number + 1}: {way} {json.dumps(found[way][-1])}", file=sys.stderr)
+    return found
+
+
+def _report_speed(found: dict[str, Any]) -> None:
+    rates = {way: [one["result"]["rate"] for one in runs] for way, runs in found.items()}
+    own = statistics.median(rates["kit19"])
+    print("\n| way | answer tokens a second | fastest–slowest | kit19's, times it | steps |")
+    print("|---|--:|--:|--:|--:|")
+    for way, taken in rates.items():
+        middle, steps = statistics.median(taken), found[way][0]["result"]["steps"]
+        spread = f"{max(taken):,.0f}–{min(taken):,.0f}"
+        print(f"| {way} | {middle:,.0f} | {spread} | {own / middle:.2f} | {steps} |", flush=True)
+
+
+def _report_rows(found: dict[str, Any]) -> None:
+    seconds = {way: [one["seconds"] for one in runs] for way, runs in found.items()}
+    own = statistics.median(seconds["kit19"])
+    print("\n| way | s | fastest–slowest | times kit19 | lines | peak MiB (before the work) |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for way, taken in seconds.items():
+        middle, one = statistics.median(taken), found[way][0]
+        spread = f"{min(taken):.1f}–{max(taken):.1f}"
+        peak = f"{one['peak_mib']:,.0f} ({one['before_mib']:,.0f})"
+        lines = one["result"]["lines"]
+        print(f"| {way} | {middle:.1f} | {spread} | {middle / own:.2f} | {lines:,} | {peak} |")
+
+
+# -- jobs, each in a process of its own -----------------------------------------------------------
+
+
+def make(data_dir: str, place: str, rows: int) -> Work:
+    """Rows of the real files, and a GPT-NeoX with a tokenizer of its own, from a fixed seed."""
+    import polars as pl
+
+    from kit19 import Options, build, load_catalog
+    from kit19.train.rows import of_file
+    from kit19.train.settings import Tiny
+    from kit19.train.tiny import make_config, make_model, make_tokenizer
+
+    def work() -> dict[str, Any]:
+        folder = Path(place)
+        manifest = build(
+            "kit19",
+            folder / "build",
+            Options(data_dir=Path(data_dir), partial=True),
+            {"views": 2, "cap": 10_000},  # twice as many rows: 100,000 can be had
+        )
+        names = ("id", "task", "instruction", "input", "output")
+        frame = pl.read_parquet(folder / "build/data/train-*.parquet", columns=list(names)).head(
+            rows
+        )
+        frame.write_parquet(folder / "rows.parquet")
+        form = load_catalog().prompt_format("koalpaca")
+        shape = Tiny(layers=4, hidden=128, heads=4, vocabulary=8000)
+        tokenizer = make_tokenizer(of_file(folder / "rows.parquet", 0, 19), form, shape)
+        model = make_model(make_config(tokenizer, shape), 19)
+        model.save_pretrained(folder / "model")
+        tokenizer.save_pretrained(folder / "model")
+        asked = [form.ask(*pair) for pair in frame.select("instruction", "input").iter_rows()]
+        answers = [form.reply(text) for text in frame["output"]]
+        pairs = pl.DataFrame({"prompt": asked, "completion": answers})
+        pairs.write_parquet(folder / "pairs.parquet")
+        counts = [
+            len(ids)
+            for ids in tokenizer([a + b for a, b in pairs.iter_rows()], padding=False)["input_ids"]
+        ]
+        short = pl.Series(counts) < LENGTH
+        for name, table in (("rows", frame), ("pairs", pairs)):
+            table.filter(short).write_parquet(folder / f"short-{name}.parquet")
+        return {
+            "rows": frame.height,
+            "subsets": len(manifest.subsets),
+            "parameters": model.num_parameters(),
+        }
+
+    return work
+
+
+def _settings(place: str, **changes: Any) -> Any:
+    from kit19 import load_preset
+
+    given = {"model": f"{place}/model", "format": "koalpaca", "max_length": LENGTH, "epochs": 1}
+    given |= {"batch_size": LINES, "best": False, "validation": 0, "threads": 1}
+    return load_preset("", {**given, "learning_rate": 0.001, **changes})
+
+
+def _first(place: str, name: str, rows: int) -> Path:
+    import polars as pl
+
+    path = Path(tempfile.mkdtemp(dir=place)) / f"{name}.parquet"
+    pl.read_parquet(Path(place) / f"short-{name}.parquet").head(rows).write_parquet(path)
+    return path
+
+
+def speed(place: str, way: str, rows: int) -> Work:
+    """An epoch over the first rows, tokens made before the clock starts."""
+    return _ours(place, rows) if way == "kit19" else _theirs(place, way, rows)
+
+
+def _ours(place: str, rows: int) -> Work:
+    from kit19 import TrainOptions, plan_training, train_model
+
+    data = _first(place, "rows", rows)
+    options, settings = TrainOptions(cache=data.parent / "tokens"), _settings(place)
+    plan_training(data, settings, options)
+
+    def work() -> dict[str, Any]:
+        done = train_model(data, data.parent / "run", settings, options)
+        answers = done.supervised * done.seconds
+        return {"rate": done.supervised, "answers": answers, "steps": done.record.settings["steps"]}
+
+    return work
+
+
+def _theirs(place: str, way: str, rows: int) -> Work:
+    import time
+
+    import torch
+    from datasets import load_dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import SFTConfig, SFTTrainer
+
+    torch.set_num_threads(1)
+    packed = way.startswith("bfd")
+    pairs = _first(place, "pairs", rows)
+    sizes = {"bfd": LINES, "bfd, a line a batch": 1}
+    arguments = SFTConfig(
+        output_dir=str(pairs.parent / "theirs"),
+        max_length=LENGTH,
+        packing=packed,
+        packing_strategy="bfd",
+        per_device_train_batch_size=sizes.get(way, ROWS),
+        train_sampling_strategy="group_by_length" if way == "grouped" else "random",
+        num_train_epochs=1,
+        learning_rate=0.001,
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        logging_steps=10,
+    )
+    trainer = SFTTrainer(
+        AutoModelForCausalLM.from_pretrained(f"{place}/model", attn_implementation="sdpa"),
+        args=arguments,
+        train_dataset=load_dataset("parquet", data_files=str(pairs), split="train"),
+        processing_class=AutoTokenizer.from_pretrained(f"{place}/model"),
+    )
+    answers = sum(int((batch["labels"] >= 0).sum()) for batch in trainer.get_train_dataloader())
+
+    def work() -> dict[str, Any]:
+        start = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - start
+        steps = trainer.state.global_step
+        return {"rate": answers / seconds, "answers": answers, "steps": steps}
+
+    return work
+
+
+def losses(place: str, rows: int) -> Work:
+    """The loss of each row, in packed lines and alone, by the same model."""
+    import numpy as np
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from kit19 import load_catalog
+    from kit19.train.batches import Collate
+    from kit19.train.losses import add_answer_losses, row_losses
+    from kit19.train.packing import one_by_one, pack
+    from kit19.train.prompts import make_prompts
+    from kit19.train.rows import RowFiles
+    from kit19.train.tokens import tokenize
+
+    torch.set_num_threads(1)
+    data = _first(place, "rows", rows)
+    tokenizer = AutoTokenizer.from_pretrained(f"{place}/model")
+    model = AutoModelForCausalLM.from_pretrained(f"{place}/model").eval()
+    add_answer_losses(model)
+    prompts = make_prompts(tokenizer, load_catalog().prompt_format("koalpaca"))
+    tokens = tokenize(RowFiles((data,)), "first", prompts, (LENGTH, False), data.parent / "tokens")
+
+    def work() -> dict[str, Any]:
+        lines = pack(tokens.lengths, LENGTH)
+        packed, alone = (
+            row_losses(model, tokens, of, Collate(tokenizer.pad_token_id), at_once=many, plain=True)
+            for of, many in ((lines, LINES), (one_by_one(len(tokens)), 1))
+        )
+        off = np.abs(packed - alone)
+        mean = (off / (tokens.lengths - tokens.asked)).max()
+        told = {"mean": float(mean), "sum": float(off.max())}
+        return {"rows": len(tokens), "lines": len(lines), **told}
+
+    return work
+
+
+def prepare(place: str, way: str, rows: int) -> Work:  # noqa: ARG001  the file holds so many
+    """From a parquet file to packed lines, with nothing in any cache."""
+    folder = Path(tempfile.mkdtemp(dir=place))
+    if way == "kit19":
+        import kit19.train.models
+        import kit19.train.trainer  # noqa: F401  imports are no part of the work
+        from kit19 import TrainOptions, plan_training
+
+        settings = _settings(place, allow=["lost_answers"])
+
+        def ours() -> dict[str, Any]:
+            options = TrainOptions(cache=folder)
+            plan = plan_training(Path(place) / "rows.parquet", settings, options)
+            return {"lines": plan.rows["lines"]}
+
+        return ours
+
+    from datasets import load_dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import SFTConfig, SFTTrainer
+
+    model = AutoModelForCausalLM.from_pretrained(f"{place}/model")
+    tokenizer = AutoTokenizer.from_pretrained(f"{place}/model")
+    arguments = SFTConfig(
+        output_dir=str(folder),
+        max_length=LENGTH,
+        packing=True,
+        packing_strategy="bfd",
+        use_cpu=True,
+        bf16=False,
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+    def theirs() -> dict[str, Any]:
+        cache = str(folder / "datasets")
+        pairs = f"{place}/pairs.parquet"
+        data = load_dataset("parquet", data_files=pairs, split="train", cache_dir=cache)
+        trainer = SFTTrainer(model, arguments, train_dataset=data, processing_class=tokenizer)
+        return {"lines": len(trainer.train_dataset)}
+
+    return theirs
+
+
+if __name__ == "__main__":
+    main()

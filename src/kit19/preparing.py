@@ -1,0 +1,153 @@
+"""What comes before the first step of a training: rows, tokens, preflight, lines.
+
+Every fault is found here, before a weight is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit19.catalog import BUILT_IN, PromptFormat, load_catalog
+from kit19.paths import cache_dir
+from kit19.train.preflight import check_batches, check_rows, check_syllables
+from kit19.train.prompts import Prompts, make_prompts
+from kit19.train.rows import Data, is_build, of_build, of_file
+from kit19.train.settings import Settings
+from kit19.train.tokens import Tokens, tokenize
+from kit19.write import verify
+
+if TYPE_CHECKING:
+    from kit19.train.models import Base
+
+OnStep = Callable[[str, int, int], None]
+"""Called as (what is being done, steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How a run treats its surroundings. None of this changes a weight.
+
+    Attributes:
+        restart: Remove what an earlier run left in the folder, and begin anew.
+        merge: Merge the adapter into the base model's weights at the end.
+        cache: Where tokens are kept; default: ``tokens`` in the user's cache.
+        catalog: Another folder of cards, for prompt formats.
+    """
+
+    restart: bool = False
+    merge: bool = False
+    cache: Path | None = None
+    catalog: Path = BUILT_IN
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that comes before the first step."""
+
+    data: Data
+    form: PromptFormat
+    base: Base
+    prompts: Prompts
+    train: Tokens
+    validation: Tokens | None
+    per_syllable: float
+    counts: dict[str, int]
+    lines: list[list[int]]
+
+
+def read_data(path: Path, settings: Settings) -> Data:
+    """The rows of a build, which is verified first, or of a user's file."""
+    if is_build(path) or path.is_dir():
+        return of_build(path, verify(path), settings.validation, settings.seed)
+    return of_file(path, settings.validation, settings.seed)
+
+
+def prepare(path: Path, settings: Settings, options: TrainOptions, on_step: OnStep) -> Prepared:
+    """Rows, tokens, preflight: every fault is found before a weight is read.
+
+    Raises:
+        Kit19Error: As ``train_model``.
+    """
+    from kit19.train.arguments import check_names  # noqa: PLC0415
+    from kit19.train.batches import Collate, lay_out  # noqa: PLC0415
+    from kit19.train.models import find_base  # noqa: PLC0415
+
+    check_names(settings)
+    form = load_catalog(options.catalog).prompt_format(settings.format)
+    on_step("checking the rows", 0, 4)
+    data = read_data(path, settings)
+    on_step("reading the tokenizer", 1, 4)
+    base = find_base(settings, data, form)
+    prompts = make_prompts(base.tokenizer, form, base.stops)
+    rate = check_syllables(data, prompts, settings.allow)
+    on_step("tokens", 2, 4)
+    limit = (settings.max_length, settings.long_rows == "cut")
+    cache = options.cache or cache_dir() / "tokens"
+    train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
+    check_rows(train.found, data.name, settings)
+    held_out = None
+    if data.validation:
+        held_out = tokenize(data.validation, f"{data.key} validation", prompts, limit, cache)
+        held_out = held_out if len(held_out) else None
+    check_batches(Collate(base.tokenizer.pad_token_id), train, base.tokenizer)
+    lines = lay_out(train, settings)
+    counts = {
+        "read": train.found.read,
+        "too_long": train.found.too_long,
+        "answers_lost": train.found.answers_lost,
+        "dropped": train.found.dropped,
+        "train": len(train),
+        "lines": len(lines),
+        "validation": len(held_out) if held_out else 0,
+    }
+    return Prepared(data, form, base, prompts, train, held_out, rate, counts, lines)
+
+
+def warnings_of(ready: Prepared) -> list[str]:
+    """What a reader of the run must know of its rows, a sentence each."""
+    entry, found = ready.data.entry, ready.train.found
+    notes = []
+    if entry.sample:
+        notes.append("trained on kit19's own sample: not the datasets")
+    if entry.label != "clean":
+        notes.append(f"its training data is {entry.label}: {entry.why}")
+    if found.too_long:
+        cut = found.too_long - found.dropped
+        notes.append(
+            f"{found.too_long:,} of {found.read:,} rows are too long: {found.dropped:,} left out, "
+            f"{cut:,} cut, {found.answers_lost:,} without any answer left"
+        )
+    if found.unknown:
+        notes.append(f"{found.unknown:,} tokens are unknown to the tokenizer")
+    return notes
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute on so many CPU threads."""
+    import torch  # noqa: PLC0415
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Transformers' remarks on stderr would stand between lines of progress; ours say what matters."""
+    from transformers import logging  # noqa: PLC0415
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
