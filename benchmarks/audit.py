@@ -32,7 +32,7 @@ Work = Callable[[], Any]
 
 
 def make_rows(data_dir: str, out: str, kind: str, count: int) -> Work:
-    """Write JSON lines of ``count`` distinct texts: ``short`` (reviews) or ``long`` (petitions, joined).
+    """Write JSON lines of ``count`` distinct texts: ``short`` (reviews), ``long`` (petitions, joined).
 
     What comes round again gets the number of the round behind it.
     """
@@ -246,8 +246,8 @@ def by_cache(data: str, scratch: Path, rounds: int) -> dict[str, Any]:
     for _ in range(rounds):
         cache = scratch / "index"
         shutil.rmtree(cache, ignore_errors=True)
-        for name in runs:
-            runs[name].append(run("audit:index", data_dir=data, cache=cache))
+        for done in runs.values():  # first there is none, then there is one
+            done.append(run("audit:index", data_dir=data, cache=cache))
     print("\n| index | seconds (fastest–slowest) |\n|---|--:|")
     for name, done in runs.items():
         print(f"| {name} | {told(done)} |")

@@ -660,12 +660,6 @@ def settings_table(told: dict[str, dict[float, Any]], chosen: set[tuple[str, flo
     for name, by_threshold in told.items():
         for threshold, one in by_threshold.items():
             is_chosen = (name, threshold) in chosen
-            if (
-                name.startswith("kit19, near")
-                and name != SHIPPED
-                and threshold != contamination.COVERAGE
-            ):
-                continue  # in the figures of --json
             mark = "**" if is_chosen else ""
             cells = [_percent(one["recall"][s]) for s in ("light", "medium", "heavy")]
             cells += [_percent(one["recall_short"][s]) for s in ("light", "medium")]

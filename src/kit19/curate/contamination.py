@@ -25,6 +25,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,7 @@ _BY_KEYS = 0.3
 _SCALE = 1000
 _BITS = 22
 _SPREADS = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
-_MET = 500_000  # rows of keys that are joined at a time
+_MET = 250_000  # rows of keys that are joined at a time
 RULES = ("equal", "contained", "near")
 _CHARACTERS = 2_000_000  # looked at together: what keys of items they meet must fit into memory
 TakeApart = Callable[[pl.Series, Wanted | None], pl.DataFrame]
@@ -200,11 +201,13 @@ def _found(texts: pl.Series, items: Items) -> pl.DataFrame:
     equal = keys.with_row_index("place").join(items.equal, on="key")
     nothing = pl.lit(0, dtype=pl.UInt32)
     rule = pl.when(pl.col("overlap") >= 1).then(pl.lit("contained")).otherwise(pl.lit("near"))
-    by_trigrams = _near(plain, trigrams_of, items.trigrams).with_columns(rule=rule)
-    by_stems = _near(words, stems_of, items.stems).with_columns(rule=pl.lit("near"))
+    looked_for = (plain, trigrams_of, items.trigrams), (words, stems_of, items.stems)
+    with ThreadPoolExecutor(len(looked_for)) as pool:  # numpy and polars let threads run
+        by_trigrams, by_stems = pool.map(lambda one: _near(*one), looked_for)
     parts = [
         equal.with_columns(rule=pl.lit("equal"), overlap=pl.lit(1.0), at=nothing),
-        *(near.join(items.owners, on="text") for near in (by_trigrams, by_stems)),
+        by_trigrams.with_columns(rule=rule).join(items.owners, on="text"),
+        by_stems.with_columns(rule=pl.lit("near")).join(items.owners, on="text"),
     ]
     columns = ["place", "item", "field", "rule", "overlap", "at"]
     return pl.concat([part.select(columns) for part in parts])
@@ -274,11 +277,13 @@ def _meeting(grams: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
 
 def _may_be_enough(met: pl.DataFrame, spread: np.uint64) -> npt.NDArray[np.bool_]:
     pair = met["place"].to_numpy().astype(np.uint64) << np.uint64(32) | met["text"].to_numpy()
-    slot = _slot(pair, met.height.bit_length() + 1, spread)
+    slot = _slot(pair, met.height.bit_length() + 3, spread)
     slot += 1 + met["at"].to_numpy() // met["length"].to_numpy()
-    held = np.bincount(slot, met["weight"].to_numpy(), minlength=int(slot.max(initial=0)) + 2)
-    near: npt.NDArray[np.float64] = held[slot] + np.maximum(held[slot - 1], held[slot + 1])
-    return near >= met["needed"].to_numpy()
+    weight = met["weight"].to_numpy().astype(np.float64)
+    held = np.bincount(slot, weight, minlength=int(slot.max(initial=0)) + 2)
+    near = held[slot] + np.maximum(held[slot - 1], held[slot + 1])
+    enough: npt.NDArray[np.bool_] = near >= met["needed"].to_numpy()
+    return enough
 
 
 def _share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
