@@ -218,7 +218,11 @@ def _absent(
             record, "not built", f"the recipe {recipe['id']} does not ask for {name}"
         )
     if name in manifest.not_built:
-        missing = "; ".join(f"{f.name}: {f.why}" for f in manifest.not_built[name])
+        gone = manifest.not_built[name]
+        if gone[0].status == "license":
+            why = f"{name} is left out by the license policy {recipe['license']}"
+            return Explanation(record, "not built", why, gone[0].why)
+        missing = "; ".join(f"{f.name}: {f.why}" for f in gone)
         return Explanation(record, "not built", f"{name} had no usable file", missing)
     allowed = catalog.subset(name)[1].splits
     if recipe["splits"] == "train" and split not in allowed:

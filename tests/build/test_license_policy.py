@@ -15,7 +15,7 @@ import yaml
 from commands import kit19
 from samples import rows_of
 
-from kit19 import Manifest, load_catalog
+from kit19 import Manifest, explain, load_catalog
 
 CATALOG = load_catalog()
 POLICIES = ("any", "research", "commercial", "redistributable")
@@ -129,6 +129,10 @@ def test_a_source_is_kept_or_refused_with_its_reason(
         refused = [(one.status, one.why) for one in manifest.not_built.get(subset, [])]
         assert [status for status, _ in refused] == ["license"] * bool(why)
         assert all(text.startswith(why) for _, text in refused)
+        if why:
+            told = explain(out, f"{subset}/train/0")
+            assert told.why == f"{subset} is left out by the license policy {policy}"
+            assert told.evidence.startswith(why)
         assert (f"`{subset}` is not in this build ({subset}: {why}" in card_of(out)) == bool(why)
 
 

@@ -176,6 +176,34 @@ def test_benchmark_text_repeats_and_personal_data_are_treated_as_everywhere(tmp_
 
 
 @pytest.mark.parametrize(
+    ("dedup", "dropped"),
+    [
+        ("none", {}),
+        ("exact", {"duplicate": 1}),
+        ("near", {"duplicate": 1, "near_duplicate": 1}),
+        ("across", {"duplicate": 1, "near_duplicate": 1}),
+    ],
+)
+def test_each_kind_of_dedup_drops_what_the_one_before_does_and_more(
+    dedup: str, dropped: dict[str, int], tmp_path: Path
+) -> None:
+    text = "어제 저녁에 동생과 함께 강가를 따라 오래 걸으며 지난 여름의 여행 이야기를 나누었다"
+    row = {"instruction": "이어서 한 문장을 쓰세요.", "input": text, "output": "별이 떴다."}
+    rows = [row, row, row | {"input": text + "네"}, ROWS[0]]
+    manifest = made(tmp_path, rows, dedup=dedup)
+    assert manifest.subsets["mydata"].ledger.dropped == dropped
+    assert mine(tmp_path).height == 4 - sum(dropped.values())
+
+
+def test_what_a_recipe_brings_is_not_fetched(tmp_path: Path) -> None:
+    path = recipe(tmp_path, ROWS, RECIPE + "decontaminate: false\n")
+    done = kit19("fetch", "--recipe", path, "--list", "--data-dir", tmp_path / "data")
+    assert done.code == 0, done.err
+    assert "sae4k" in done.out
+    assert "mydata" not in done.out + done.err
+
+
+@pytest.mark.parametrize(
     ("pii", "told"),
     [
         ("mask", ("전화는 [전화번호]입니다.", 1, {})),

@@ -190,6 +190,7 @@ LINES = st.lists(
 @given(st.one_of(LINES, st.text("0123456789-. ()@+*a가은행", max_size=60)))
 @example("010-1234-5678 010-1234-5678 010-1234-5678 010-1234-5678")
 @example("02-123-4567-010-1234-5678")
+@example("국민은행 123456 04 123456 사업자등록번호 123-45-67890")
 def test_masking_twice_changes_nothing_more(text: str) -> None:
     once, _ = masked(text)
     assert masked(once) == (once, 0)

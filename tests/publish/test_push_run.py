@@ -66,6 +66,7 @@ def test_weights_of_an_earlier_run_do_not_stay_beside_new_ones(
         ({"label": "contaminated", "why": "x"}, "contaminated", "trained on benchmark rows"),
         ({"sample": True}, "sample", "kit19's own sample"),
         ({"subsets": {"unsmile": 2}}, "unclear", "trained on unsmile, whose licenses forbid"),
+        ({"subsets": {"nsmc": 2, "mydata": 2}}, "unclear", "trained on mydata, whose licenses"),
     ],
 )
 def test_what_spoils_a_model_is_published_on_a_persons_word_alone(

@@ -19,6 +19,7 @@ from kit19.order import stable_hash
 
 _SEPARATOR = "\x1f"
 _EXAMPLES = 3
+_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ class Said:
 
 def texts_of(records: pl.DataFrame, fields: list[str], label: str | None) -> pl.DataFrame:
     """What records say: columns id, said, label."""
+    # In slices, since the bare texts are as large as the texts themselves.
+    slices = range(0, max(records.height, 1), _AT_ONCE)
+    return pl.concat([_texts(records.slice(start, _AT_ONCE), fields, label) for start in slices])
+
+
+def _texts(records: pl.DataFrame, fields: list[str], label: str | None) -> pl.DataFrame:
     plain = pl.DataFrame({name: bare(records[name].fill_null("")) for name in fields})
     whole = plain.select(text=pl.concat_str(fields, separator=_SEPARATOR)).to_series()
     named = pl.col(label).cast(pl.String) if label else pl.lit(None, dtype=pl.String)

@@ -93,7 +93,8 @@ PATTERNS: dict[str, list[str]] = {
     "전화번호": _phones(),
     "계좌번호": [
         *[rf"{_NOT_WITHIN}{shape}{_END}" for shape in _ACCOUNTS],
-        *[rf"(?P<b>{_BANK}[^0-9\n]{{0,15}}){shape}{_END_NO_SUM}" for shape in _BY_A_BANK],
+        # No ] on the way: [계좌번호], our own mask, must not speak for the number after it.
+        *[rf"(?P<b>{_BANK}[^0-9\n\]]{{0,15}}){shape}{_END_NO_SUM}" for shape in _BY_A_BANK],
         *[rf"{_NOT_IN_A_NAME}{shape}(?P<a> ?[(]?{_BANK})" for shape in _BY_A_BANK],
     ],
 }
