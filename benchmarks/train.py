@@ -1,7 +1,8 @@
 """Training beside TRL's own ways: ``python -m benchmarks.train`` (``--quick``: does it still run).
 
 Same rows, same model, same texts; every measurement is a process of its own (``worker.py``), rounds are
-interleaved, figures are medians. One thread, float32: see README.md for what that leaves out.
+interleaved, figures are medians. One thread, so that processor time can be taken: what else runs on
+the machine changes it little. See README.md for what all of this leaves out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,7 +81,7 @@ def _report_speed(found: dict[str, Any]) -> None:
 
 
 def _report_rows(found: dict[str, Any]) -> None:
-    seconds = {way: [one["seconds"] for one in runs] for way, runs in found.items()}
+    seconds = {way: [one["result"]["seconds"] for one in runs] for way, runs in found.items()}
     own = statistics.median(seconds["kit19"])
     print("\n| way | s | fastest–slowest | times kit19 | lines | peak MiB (before the work) |")
     print("|---|--:|--:|--:|--:|--:|")
@@ -160,40 +162,54 @@ def _first(place: str, name: str, rows: int) -> Path:
 
 def speed(place: str, way: str, rows: int) -> Work:
     """An epoch over the first rows, tokens made before the clock starts."""
-    return _ours(place, rows) if way == "kit19" else _theirs(place, way, rows)
+    import torch
 
-
-def _ours(place: str, rows: int) -> Work:
-    from kit19 import TrainOptions, plan_training, train_model
-
-    data = _first(place, "rows", rows)
-    options, settings = TrainOptions(cache=data.parent / "tokens"), _settings(place)
-    plan_training(data, settings, options)
+    torch.set_num_threads(1)
+    trainer = _ours(place, rows) if way == "kit19" else _theirs(place, way, rows)
+    answers = sum(int((batch["labels"] >= 0).sum()) for batch in trainer.get_train_dataloader())
 
     def work() -> dict[str, Any]:
-        done = train_model(data, data.parent / "run", settings, options)
-        answers = done.supervised * done.seconds
-        return {"rate": done.supervised, "answers": answers, "steps": done.record.settings["steps"]}
+        start = time.process_time()
+        trainer.train()
+        rate = answers / (time.process_time() - start)
+        return {"rate": rate, "answers": answers, "steps": trainer.state.global_step}
 
     return work
 
 
-def _theirs(place: str, way: str, rows: int) -> Work:
-    import time
+def _ours(place: str, rows: int) -> Any:
+    from kit19 import TrainOptions
+    from kit19.preparing import prepare
+    from kit19.train.arguments import make_arguments, steps
+    from kit19.train.models import load_weights
+    from kit19.train.trainer import AnswerTrainer, Rows
 
-    import torch
+    data, settings = _first(place, "rows", rows), _settings(place, save_every=1_000_000)
+    options = TrainOptions(cache=data.parent / "tokens")
+    ready = prepare(data, settings, options, lambda _what, _done, _total: None)
+    total = steps(settings, len(ready.lines), 1)
+    run_folder = data.parent / "run"
+    return AnswerTrainer(
+        load_weights(settings, ready.base),
+        ready.base.tokenizer,
+        Rows(ready.train, ready.lines, None),
+        settings,
+        run_folder,
+        arguments=make_arguments(settings, run_folder, total, validated=False, world=1),
+    )
+
+
+def _theirs(place: str, way: str, rows: int) -> Any:
     from datasets import load_dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 
-    torch.set_num_threads(1)
-    packed = way.startswith("bfd")
     pairs = _first(place, "pairs", rows)
     sizes = {"bfd": LINES, "bfd, a line a batch": 1}
     arguments = SFTConfig(
         output_dir=str(pairs.parent / "theirs"),
         max_length=LENGTH,
-        packing=packed,
+        packing=way.startswith("bfd"),
         packing_strategy="bfd",
         per_device_train_batch_size=sizes.get(way, ROWS),
         train_sampling_strategy="group_by_length" if way == "grouped" else "random",
@@ -207,22 +223,12 @@ def _theirs(place: str, way: str, rows: int) -> Work:
         disable_tqdm=True,
         logging_steps=10,
     )
-    trainer = SFTTrainer(
+    return SFTTrainer(
         AutoModelForCausalLM.from_pretrained(f"{place}/model", attn_implementation="sdpa"),
         args=arguments,
         train_dataset=load_dataset("parquet", data_files=str(pairs), split="train"),
         processing_class=AutoTokenizer.from_pretrained(f"{place}/model"),
     )
-    answers = sum(int((batch["labels"] >= 0).sum()) for batch in trainer.get_train_dataloader())
-
-    def work() -> dict[str, Any]:
-        start = time.perf_counter()
-        trainer.train()
-        seconds = time.perf_counter() - start
-        steps = trainer.state.global_step
-        return {"rate": answers / seconds, "answers": answers, "steps": steps}
-
-    return work
 
 
 def losses(place: str, rows: int) -> Work:
@@ -273,8 +279,9 @@ def prepare(place: str, way: str, rows: int) -> Work:  # noqa: ARG001  the file 
 
         def ours() -> dict[str, Any]:
             options = TrainOptions(cache=folder)
+            start = time.process_time()
             plan = plan_training(Path(place) / "rows.parquet", settings, options)
-            return {"lines": plan.rows["lines"]}
+            return {"lines": plan.rows["lines"], "seconds": time.process_time() - start}
 
         return ours
 
@@ -296,11 +303,12 @@ def prepare(place: str, way: str, rows: int) -> Work:  # noqa: ARG001  the file 
     )
 
     def theirs() -> dict[str, Any]:
+        start = time.process_time()
         cache = str(folder / "datasets")
         pairs = f"{place}/pairs.parquet"
         data = load_dataset("parquet", data_files=pairs, split="train", cache_dir=cache)
         trainer = SFTTrainer(model, arguments, train_dataset=data, processing_class=tokenizer)
-        return {"lines": len(trainer.train_dataset)}
+        return {"lines": len(trainer.train_dataset), "seconds": time.process_time() - start}
 
     return theirs
 

@@ -129,12 +129,18 @@ def train_model(
 
 
 def _finish(run: Path, trained: _Done, on_step: OnStep, *, merge: bool) -> None:
-    if merge:
-        on_step("merging the adapter", 0, 1)
-        from kit19.train.merging import merge_in_place  # noqa: PLC0415
+    from kit19.train.checkpoint import explain_write  # noqa: PLC0415
+    from kit19.train.trainer import WRITE_ERRORS  # noqa: PLC0415
 
-        merge_in_place(run)
-    finish(run, trained.record, trained.history)
+    try:
+        if merge:
+            on_step("merging the adapter", 0, 1)
+            from kit19.train.merging import merge_in_place  # noqa: PLC0415
+
+            merge_in_place(run)
+        finish(run, trained.record, trained.history)
+    except WRITE_ERRORS as error:
+        raise explain_write(error, run) from None
 
 
 def plan_training(

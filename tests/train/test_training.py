@@ -236,6 +236,9 @@ def test_a_folder_is_never_taken_from_somebody(data: Path, tmp_path: Path) -> No
     (taken / "thesis.txt").write_text("mine")
     with pytest.raises(OutputError, match="holds files that kit19 did not write"):
         train_model(data, taken, settings())
+    for place, why in ((taken / "thesis.txt", "Not a"), (taken / "thesis.txt" / "run", "File")):
+        with pytest.raises(OutputError, match=f"cannot be written: {why}"):
+            train_model(data, place, settings())
     run = tmp_path / "run"
     how = settings(max_steps=4, validation=0)
     interrupted(data, run, how, after=3)
@@ -350,6 +353,9 @@ def test_what_cannot_be_had_is_said_in_one_line(data: Path, tokenizer: Any, tmp_
         train_model(data, tmp_path / "run", kit19.load_preset("", {"model": ""}))
     with pytest.raises(TrainError, match="the model cannot be loaded"):
         train_model(data, tmp_path / "run", settings(tmp_path))
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(TrainError, match="holds no row to train on"):
+        train_model(tmp_path / "empty.jsonl", tmp_path / "run", settings())
     model = SAVE["neox"](tokenizer, tmp_path / "base")
     with pytest.raises(TrainError, match="takes a CUDA GPU and bitsandbytes"):
         train_model(data, tmp_path / "run", settings(model, method="qlora"))

@@ -125,7 +125,8 @@ def _held_out(
     if not hold_out:
         return Data(name, rows, None, entry, key)
     place = hash_order(pl.col("id"), "validation", seed)
-    hashes = pl.concat([batch.select(place.alias("h")) for batch in rows.batches()])["h"]
+    found = [batch.select(place.alias("h")) for batch in rows.batches()]
+    hashes = pl.concat(found)["h"] if found else pl.Series([], dtype=pl.UInt64)
     count = min(hold_out, hashes.len() // 5)
     if not count:
         return Data(name, rows, None, entry, key)

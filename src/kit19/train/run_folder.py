@@ -41,16 +41,38 @@ def running(run: Path, plan: dict[str, Any], *, restart: bool) -> Iterator[Path 
         processes.wait()
         yield _last(run)
         return
-    run.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(run):
+        with _writable(run):
+            _begin(run, plan, restart=restart)
+        processes.wait()
+        yield _last(run)
+
+
+@contextmanager
+def _locked(run: Path) -> Iterator[None]:
     lock = FileLock(run.with_name(f".{run.name}.kit19-lock"), timeout=0)
     try:
-        with lock:
-            _begin(run, plan, restart=restart)
-            processes.wait()
-            yield _last(run)
+        with _writable(run):
+            run.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
     except Timeout:
         fix = "wait for it, or use another --out"
         raise OutputError(Problem("another kit19 is training there", str(run), fix)) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _writable(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except Timeout:  # it is an OSError too
+        raise
+    except OSError as error:
+        what = f"cannot be written: {error.strerror or error}"
+        raise OutputError(Problem(what, str(run), "use another --out")) from None
 
 
 def _last(run: Path) -> Path | None:
