@@ -19,8 +19,8 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,6 +37,7 @@ COLUMNS = [
 ]
 GRAM, MIN_NEAR, COVERAGE, SCALE = 3, 15, 0.5, 1000
 STEM_COVERAGE, LEAST_STEMS, BY_KEYS = 0.7, 4, 0.3
+MOST_PAIRS, COMMON_PAIR = 8, 10
 SIMILAR, TOGETHER = 0.8, 0.75
 
 
@@ -367,8 +368,12 @@ class _Contamination:
         long = [(text, words) for text, words in known.items() if len(text) >= MIN_NEAR]
         lengths = [len(text) for text, _ in long]
         self.trigrams = _Lookup([_grams(text) for text, _ in long], lengths, COVERAGE, 1)
-        stems = [{stem for _, stem in _stems(words)} for _, words in long]
-        self.stems = _Lookup(stems, lengths, STEM_COVERAGE, LEAST_STEMS)
+        stems = [[stem for _, stem in _stems(words)] for _, words in long]
+        self.stems = _Lookup([set(some) for some in stems], lengths, STEM_COVERAGE, LEAST_STEMS)
+        pairs = [list(dict.fromkeys(pairwise(some))) for some in stems]
+        in_items = Counter(pair for some in pairs for pair in some)
+        rare = [[pair for pair in some if in_items[pair] <= COMMON_PAIR] for some in pairs]
+        self.rarest = [set(sorted(some, key=in_items.__getitem__)[:MOST_PAIRS]) for some in rare]
 
     def __call__(self, text: str) -> bool:
         words = _words(text)
@@ -376,7 +381,15 @@ class _Contamination:
         if bare in self.equal:
             return True
         trigrams = ((at, bare[at : at + GRAM]) for at in range(len(bare) - GRAM + 1))
-        return self.trigrams.found(trigrams) or self.stems.found(_stems(words))
+        if any(self.trigrams.found(trigrams)):
+            return True
+        stems = _stems(words)
+        there = set(pairwise(stem for _, stem in stems))
+        return any(self._side_by_side(item, there) for item in self.stems.found(stems))
+
+    def _side_by_side(self, item: int, there: set[tuple[str, str]]) -> bool:
+        rarest = self.rarest[item]
+        return len(rarest & there) >= max(1, math.ceil(len(rarest) / 4))
 
 
 class _Lookup:
@@ -387,14 +400,14 @@ class _Lookup:
     ) -> None:
         self.coverage, self.least = coverage, least
         in_items = Counter(gram for grams in items for gram in grams)
-        self.items: list[tuple[int, int, dict[str, int]]] = []  # length, total, gram → weight
+        # Length, total, gram → weight; nothing for an item of too few grams.
+        self.items: list[tuple[int, int, dict[str, int]]] = []
         self.keys: dict[str, list[tuple[int, int]]] = defaultdict(list)  # gram → item, weight
         for grams, length in zip(items, lengths, strict=True):
-            if len(grams) < least:
-                continue
             weights = {
                 gram: max(1, round(SCALE * math.log((len(items) + 1) / (in_items[gram] + 1))))
                 for gram in sorted(grams, key=lambda gram: (in_items[gram], gram))
+                if len(grams) >= least
             }
             total, before = sum(weights.values()), 0
             for gram, weight in weights.items():
@@ -403,7 +416,8 @@ class _Lookup:
                 before += weight
             self.items.append((length, total, weights))
 
-    def found(self, grams: Iterable[tuple[int, str]]) -> bool:
+    def found(self, grams: Iterable[tuple[int, str]]) -> Iterator[int]:
+        """Numbers of the items of which enough stands close together."""
         places: dict[str, list[int]] = defaultdict(list)
         for at, gram in grams:
             places[gram].append(at)
@@ -411,9 +425,10 @@ class _Lookup:
         for gram in places.keys() & self.keys.keys():
             for item, weight in self.keys[gram]:
                 held[item] += weight
-        return any(
-            weight >= (BY_KEYS - 1e-9) * self.items[item][1] and self._near(item, places)
+        return (
+            item
             for item, weight in held.items()
+            if weight >= (BY_KEYS - 1e-9) * self.items[item][1] and self._near(item, places)
         )
 
     def _near(self, item: int, places: dict[str, list[int]]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import unicodedata
@@ -68,6 +69,10 @@ def stems(text: str) -> list[tuple[int, str]]:
     return [(sum(map(len, some[:n])), stem(word)) for n, word in enumerate(some)]
 
 
+def pairs(text: str) -> list[tuple[str, str]]:
+    return list(itertools.pairwise(one for _, one in stems(text)))
+
+
 class Naive:
     """The rules with Python's own sets, every item against every text."""
 
@@ -84,6 +89,13 @@ class Naive:
             for name, take in self.parts.items()
         }
         self.long = long
+
+    def side_by_side(self, text: str, item: str) -> bool:
+        """Whether a quarter of the item's eight rarest pairs of stems stand in the text."""
+        known = {item: list(dict.fromkeys(pairs(text))) for item, text in self.long.items()}
+        seen = Counter(pair for some in known.values() for pair in some)
+        rarest = sorted((p for p in known[bare(item)] if seen[p] <= 10), key=seen.__getitem__)[:8]
+        return len(set(rarest) & set(pairs(text))) >= max(1, math.ceil(len(rarest) / 4))
 
     def weight(self, name: str, some: set[str]) -> int:
         rarity = [math.log((self.count + 1) / (self.seen[name][part] + 1)) for part in some]
@@ -111,7 +123,8 @@ class Naive:
             if (share := self.overlap("trigram", text, item, 1)) >= 0.5:
                 rule = "contained" if share >= 1 else "near"
                 found.append((RANK[rule], -share, f"{rule} {name}"))
-            if (share := self.overlap("stem", text, item, 4)) >= 0.7:
+            share = self.overlap("stem", text, item, 4)
+            if share >= 0.7 and self.side_by_side(text, item):
                 found.append((RANK["near"], -share, f"near {name}"))
         return min(found)[2] if bare(text) and found else None
 
@@ -212,6 +225,24 @@ def test_three_stems_are_no_evidence() -> None:
     assert evidence("도서관엔 시험이 자정에도", items(item)) is None
     longer = f"{item} 불을 켠다"
     assert evidence("도서관엔 시험이 자정에도 불도 켠다네", items(longer)) == "near exam/test/0"
+
+
+def test_stems_none_of_which_stand_side_by_side_are_no_evidence() -> None:
+    item = "아침에 신문을 읽고 정원에 나무를 심었다"
+    assert evidence("아침은 신문도 읽네 정원의 나무만 심었어요", items(item)) == "near exam/test/0"
+    # Every second word is another one, and the others are turned around.
+    assert evidence("심었어요 저 나무만 큰 정원의 옛 읽네 이 신문도 그 아침은", items(item)) is None
+
+
+def test_what_stands_side_by_side_in_many_items_is_no_evidence() -> None:
+    # A quarter of the item's pairs must be found, and its last one is too common to count.
+    item = "우체국 소포를 부치러 언덕을 넘을 수 있다"
+    text = "소포는 부치러 언덕도 그 우체국에서 큰 넘을 옛 수는 있어요"
+    lone = "소포가 부치러 이 우체국도 저 언덕만 큰 넘을 옛 수는 있어요"
+    others = [f"{n}번 손님은 {n}호 방에서 쉴 수 있다" for n in range(100, 140)]
+    for copy, expected in ((text, "near exam/test/0"), (lone, None)):
+        assert evidence(copy, items(item, *others)) == expected
+    assert evidence(lone, items(item)) == "near exam/test/0"
 
 
 def test_pieces_that_lie_far_apart_are_no_item() -> None:

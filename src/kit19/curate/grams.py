@@ -52,27 +52,25 @@ def trigrams_of(texts: pl.Series, wanted: Wanted | None = None) -> pl.DataFrame:
     Returns:
         Columns place (which text), at (where in it), gram, in this order.
     """
-    return _piece_by_piece(texts, _trigrams, wanted)
+    return _piece_by_piece(texts, lambda some: _trigrams(some, wanted))
 
 
-def stems_of(texts: pl.Series, wanted: Wanted | None = None) -> pl.DataFrame:
-    """All stems of n texts of words with blanks between them, or those that are wanted.
+def stems_of(texts: pl.Series) -> pl.DataFrame:
+    """All stems of n texts of words with blanks between them: columns as of ``trigrams_of``.
 
-    As ``trigrams_of``; ``at`` counts without the blanks, as in the bare form.
+    ``at`` counts without the blanks, as in the bare form.
     """
-    return _piece_by_piece(texts, _stems, wanted)
+    return _piece_by_piece(texts, _stems)
 
 
 def _piece_by_piece(
-    texts: pl.Series,
-    take_apart: Callable[[pl.Series, Wanted | None], pl.DataFrame],
-    wanted: Wanted | None,
+    texts: pl.Series, take_apart: Callable[[pl.Series], pl.DataFrame]
 ) -> pl.DataFrame:
     # A million characters at a time: what numpy needs on the way is four times what comes out.
     share = texts.str.len_chars().cum_sum() // _CHARACTERS
     starts = [0, *(share.diff() > 0).arg_true(), len(texts)]
     parts = [
-        take_apart(texts[start:end], wanted).with_columns(pl.col("place") + start)
+        take_apart(texts[start:end]).with_columns(pl.col("place") + start)
         for start, end in itertools.pairwise(starts)
         if texts[start:end].str.len_chars().max()
     ]
@@ -107,7 +105,7 @@ _TAIL_KEYS = np.array(
 )
 
 
-def _stems(texts: pl.Series, wanted: Wanted | None) -> pl.DataFrame:
+def _stems(texts: pl.Series) -> pl.DataFrame:
     codes = _codes(texts.to_list(), between="\n")
     ends_text, is_letter = codes == ord("\n"), codes > ord(" ")
     begins, ends = is_letter.copy(), is_letter.copy()
@@ -123,9 +121,6 @@ def _stems(texts: pl.Series, wanted: Wanted | None) -> pl.DataFrame:
     tails = _packed(letter(1 + nth) for nth in range(LONGEST_TAIL))
     lone = (length <= 1 + LONGEST_TAIL) & np.isin(tails, _TAIL_KEYS)
     stem = _packed([letter(0), *(np.where(lone, np.uint64(0), letter(n)) for n in range(1, STEM))])
-    if wanted:
-        told = wanted(stem)
-        start, stem = start[told], stem[told]
     place = np.cumsum(ends_text, dtype=np.uint32)[start]
     before: npt.NDArray[np.int64] = (
         np.cumsum(is_letter) - is_letter

@@ -19,8 +19,9 @@ from pathlib import Path
 import polars as pl
 
 from kit19.catalog.benchmark import Benchmark
-from kit19.curate import contamination, grams
-from kit19.curate.contamination import Grams, Items, prepare
+from kit19.curate import contamination, grams, lookup
+from kit19.curate.contamination import Items, prepare
+from kit19.curate.lookup import Grams
 from kit19.korean import stems
 from kit19.order import stable_hash
 from kit19.paths import cache_dir
@@ -48,7 +49,7 @@ def prepared(benchmarks: Mapping[str, tuple[Benchmark, pl.DataFrame]]) -> Items:
 
 def _key(benchmarks: Mapping[str, tuple[Benchmark, pl.DataFrame]]) -> str:
     digest = hashlib.sha256(pl.__version__.encode())
-    for module in (contamination, grams, stems):
+    for module in (contamination, lookup, grams, stems):
         digest.update(inspect.getsource(module).encode())
     for name, (card, rows) in benchmarks.items():
         columns = ["split", "#id", *card.texts]
