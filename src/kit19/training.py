@@ -249,7 +249,7 @@ def _train(
 ) -> _Done:
     from kit19.train import arguments as made  # noqa: PLC0415
     from kit19.train.checkpoint import explain_write, step_of  # noqa: PLC0415
-    from kit19.train.models import adapter_of, digest_of, load_weights  # noqa: PLC0415
+    from kit19.train.models import adapter_of, load_weights  # noqa: PLC0415
     from kit19.train.trainer import WRITE_ERRORS, AnswerTrainer, Rows  # noqa: PLC0415
 
     on_step("loading the model", 3, 4)
@@ -281,13 +281,25 @@ def _train(
     resumed = step_of(checkpoint) if checkpoint else 0
     history = trainer.state.log_history
     # On CPU sums depend on the number of threads: it belongs to what decides the weights.
-    used = {**settings.model_dump(mode="json"), "threads": count}
-    used |= {"steps": trainer.state.global_step, "devices": world}
-    losses = [entry["train_loss"] for entry in history if "train_loss" in entry]
-    last = [entry["loss"] for entry in history if "loss" in entry]
-    metrics = {"loss": last[-1] if last else losses[-1], **measured}
-    metrics["tokens_per_syllable"] = ready.per_syllable
-    record = RunRecord(
+    used = {"threads": count, "steps": trainer.state.global_step, "devices": world}
+    record = _record(ready, settings, used, {"loss": _last_loss(history), **measured})
+    epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
+    seen = ready.train.found.supervised * epochs
+    return _Done(record, history, resumed, seconds, seen / max(seconds, 1e-9))
+
+
+def _last_loss(history: list[dict[str, Any]]) -> float:
+    """Of the last point of the curve; of a run too short for one, of all of it."""
+    found = [entry[name] for name in ("train_loss", "loss") for entry in history if name in entry]
+    return float(found[-1])
+
+
+def _record(
+    ready: Prepared, settings: Settings, used: dict[str, Any], metrics: dict[str, float]
+) -> RunRecord:
+    from kit19.train.models import digest_of  # noqa: PLC0415
+
+    return RunRecord(
         kit19_version=importlib.metadata.version("kit19"),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
         base=ready.base.entry.model_copy(update={"digest": digest_of(settings, ready.base)}),
@@ -295,13 +307,10 @@ def _train(
         method=settings.method,
         format=ready.form.model_dump(mode="json"),
         seed=settings.seed,
-        settings=used,
+        settings={**settings.model_dump(mode="json"), **used},
         rows=ready.counts,
-        metrics=metrics,
+        metrics={**metrics, "tokens_per_syllable": ready.per_syllable},
     )
-    epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
-    seen = ready.train.found.supervised * epochs
-    return _Done(record, history, resumed, seconds, seen / max(seconds, 1e-9))
 
 
 def _notes(ready: Prepared, done: _Done) -> list[str]:
