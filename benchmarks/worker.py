@@ -31,7 +31,8 @@ def run(job: str, **given: Any) -> dict[str, Any]:
         given: Its arguments (JSON; a Path is passed as its text).
 
     Returns:
-        ``seconds``, ``peak_mib``, ``before_mib`` and the work's ``result``.
+        ``seconds``, ``cpu_seconds`` (of all threads), ``peak_mib``, ``before_mib`` and the work's
+        ``result``.
 
     Raises:
         RuntimeError: The job failed; what it wrote is in the message.
@@ -56,10 +57,16 @@ def main() -> None:
     work = prepare(**json.loads(sys.argv[2]))
     gc.collect()
     before = peak_mib()
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     result = work()
-    seconds = time.perf_counter() - start
-    told = {"seconds": seconds, "peak_mib": peak_mib(), "before_mib": before, "result": result}
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
+    told = {
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "peak_mib": peak_mib(),
+        "before_mib": before,
+        "result": result,
+    }
     print(json.dumps(told))
 
 

@@ -18,7 +18,7 @@ from kit19.auditing import audit
 from kit19.building import Options, build
 from kit19.catalog import load_catalog
 from kit19.curate import bare
-from kit19.curate.contamination import COVERAGE, MIN_NEAR
+from kit19.curate.contamination import COVERAGE, MIN_NEAR, STEM_COVERAGE
 
 pytestmark = pytest.mark.real
 
@@ -163,8 +163,9 @@ def test_the_benchmarks_own_overlap_is_what_the_audit_finds(real_data: Path, nam
 
 
 def test_the_rules_use_what_the_calibration_chose() -> None:
-    bold = re.findall(r"^\| \*\*(kit19, near from \d+)\*\* \| \*\*([\d.]+)\*\*", DOCUMENT, re.M)
-    assert bold == [(f"kit19, near from {MIN_NEAR}", f"{COVERAGE:g}")]
+    setting = r"^\| \*\*(kit19, near from \d+, stems [\d.]+)\*\* \| \*\*([\d.]+)\*\*"
+    chosen = (f"kit19, near from {MIN_NEAR}, stems {STEM_COVERAGE:g}", f"{COVERAGE:g}")
+    assert re.findall(setting, DOCUMENT, re.M) == [chosen]
 
 
 def test_a_tenth_of_the_calibration_reaches_what_the_whole_promises(
@@ -175,6 +176,7 @@ def test_a_tenth_of_the_calibration_reaches_what_the_whole_promises(
     told = calibration.figures(calibration.judge(rule, world), COVERAGE, "report")
     assert told["recall"]["light"] >= 0.98
     assert told["recall"]["medium"] >= 0.90
+    assert told["by_kind"]["every particle and ending"] >= 0.98
     assert told["false_per_100k"] <= 100
     assert told["klue_sts_in_parakqc"] == 132
     # What makes a copy must change it, or the recall is one of copies that are none.
@@ -213,6 +215,7 @@ def test_what_a_build_removes_is_counted_by_benchmark_and_rule(
 def test_the_picture_is_one_and_shows_every_rule() -> None:
     root = ET.parse(ROOT / "docs" / "images" / "contamination.svg").getroot()  # noqa: S314  ours
     texts = [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
-    shown = (f"kit19, near from {MIN_NEAR}", "character 13-grams", "word 13-grams", "MinHash")
+    ours = f"kit19, near from {MIN_NEAR}, stems {STEM_COVERAGE:g}"
+    shown = (ours, "character 13-grams", "word 13-grams", "MinHash")
     assert all(name in texts for name in shown)
     assert len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))) == len(shown)

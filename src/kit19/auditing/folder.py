@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from kit19.errors import OutputError
 from kit19.report import Audit, audit_page, to_frame
+from kit19.report.glyphs import font_face
 from kit19.write.place import replacing
 
 FILES = ("hits.parquet", "audit.json", "report.html")
@@ -22,7 +24,16 @@ def write_audit(result: Audit, folder: Path) -> None:
         to_frame(result).write_parquet(table, compression="zstd", row_group_size=50_000)
         text = json.dumps(result.model_dump(), ensure_ascii=False, indent=1)
         document.write_text(text + "\n", encoding="utf-8")
-        page.write_text(audit_page(result), encoding="utf-8")
+        page.write_text(_page(result), encoding="utf-8")
+
+
+def _page(result: Audit) -> str:
+    """The page, with its Korean characters where the layer ``report`` is installed."""
+    page = audit_page(result)
+    try:
+        return audit_page(result, face=font_face(page))
+    except OutputError:
+        return page  # the reader's own fonts do
 
 
 def _is_audit(folder: Path) -> bool:

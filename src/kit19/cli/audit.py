@@ -153,8 +153,10 @@ def _print(result: Audit, out: Path | None) -> None:
 
 
 def _print_hit(hit: Hit) -> None:
-    overlap = f" {hit.overlap:.0%}" if hit.rule == "near" else ""
-    what = f"{hit.rule}{overlap} to {hit.benchmark} {_plain(hit.item)} ({_plain(hit.field)})"
+    how = {"equal": "equal to", "contained": "holds", "near": f"near, {hit.overlap:.0%}, to"}[
+        hit.rule
+    ]
+    what = f"{how} {hit.benchmark} {_plain(hit.item)} ({_plain(hit.field)})"
     column = f", column {_plain(hit.column)}" if hit.column else ""
     print_text(f"\nrow {hit.row}{column}: {what}")
     print_text(f"  here   {_plain(hit.text)}")

@@ -25,7 +25,7 @@ COMMON_PAIR = 10
 # Prefix filtering: an item's rarest trigrams that hold 1 - coverage + _BY_KEYS of its weight are its
 # keys. What covers ``coverage`` of the item covers at least _BY_KEYS of it by keys alone, so candidates
 # are found by keys and none is missed.
-_BY_KEYS = 0.3
+_BY_KEYS = 0.2
 _SCALE = 1000
 _MET = 250_000  # rows of keys that are joined at a time
 _BITS = 22
@@ -147,6 +147,8 @@ def near_by_stems(words: pl.Series, known: Grams) -> pl.DataFrame:
 
     As ``near_by_trigrams``, of n texts with blanks between words.
     """
+    if known.keys.is_empty():
+        words = words.clear()
     stems = stems_of(words)
     pairs = _pairs(stems)
     some = pairs.filter(pl.Series(known.may_be_key(pairs["gram"].to_numpy()), dtype=pl.Boolean))
