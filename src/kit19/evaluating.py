@@ -8,7 +8,8 @@ Everything that can be wrong is looked for before the model is loaded, since loa
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,20 +215,40 @@ def _score(asked: Asked, manager: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         scorer.memory = Memory(cache_dir() / "scores", identity(scorer, asked.brought))
     try:
         loaded = manager.load(_named(options))["tasks"]
-        results = simple_evaluate(
-            model=scorer,
-            tasks=list(loaded.values()),
-            num_fewshot=options.shots,
-            task_manager=manager,
-            limit=options.limit,
-            apply_chat_template=options.format != "raw",
-            fewshot_as_multiturn=options.format == "chat",
-            fewshot_random_seed=options.seed,
-        )
+        with _no_survey():
+            results = simple_evaluate(
+                model=scorer,
+                tasks=list(loaded.values()),
+                num_fewshot=options.shots,
+                task_manager=manager,
+                limit=options.limit,
+                apply_chat_template=options.format != "raw",
+                fewshot_as_multiturn=options.format == "chat",
+                fewshot_random_seed=options.seed,
+            )
     finally:
         if scorer.memory:
             scorer.memory.close()
     return results or {}, loaded
+
+
+@contextmanager
+def _no_survey() -> Iterator[None]:
+    """Keep the harness from asking git and the system about this machine.
+
+    It takes seconds, git complains outside of a repository, and our results tell nothing of either.
+    """
+    from lm_eval import evaluator  # noqa: PLC0415
+
+    asks = ("get_git_commit_hash", "add_env_info")
+    kept = {name: getattr(evaluator, name) for name in asks}
+    try:
+        for name in asks:
+            setattr(evaluator, name, lambda *_: None)
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(evaluator, name, function)
 
 
 def _write(
