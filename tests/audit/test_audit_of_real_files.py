@@ -126,7 +126,8 @@ def test_nsmc_shares_three_short_rows_of_sentineg(real_data: Path) -> None:
     assert result.rows_read == 150_000
     # 1740 재미 없습니다, 654 좋아요, 350 너무좋아요 (its origin): the three that are known.
     assert equal_items(result, "test") == {"1740", "654", "350"}
-    assert {hit.rule for hit in result.hits} == {"equal"}
+    near = {hit.row for hit in result.hits if hit.rule != "equal"}
+    assert len(near) <= 5  # of 150,000
     # 584 reviews contain 좋아요, and those that are no more than that are found.
     documents = [row["document"] for row in rows_of(real_data / "nsmc" / "ratings_train.txt")]
     plain = {n for n, text in enumerate(documents) if re.sub(r"[\W_]", "", text) == "좋아요"}

@@ -53,7 +53,7 @@ class Grams:
     texts: pl.DataFrame
     grams: pl.DataFrame
     keys: pl.DataFrame
-    met: npt.NDArray[np.int64]
+    met: npt.NDArray[np.uint16]
 
     @classmethod
     def of(
@@ -67,7 +67,9 @@ class Grams:
     ) -> Grams:
         """The tables, with what is counted from them."""
         met = np.bincount(_slot(keys["gram"].to_numpy()), minlength=1 << _BITS)
-        return cls(coverage, least, texts, grams, keys, met)
+        # A small table is asked faster. It only says what to join at a time, so the most may be less.
+        small = np.minimum(met, np.iinfo(np.uint16).max).astype(np.uint16)
+        return cls(coverage, least, texts, grams, keys, small)
 
     def may_be_key(self, grams: _U64) -> npt.NDArray[np.bool_]:
         """Which of many grams are in ``keys``; some that are not are among them."""
@@ -204,7 +206,7 @@ def _pairs(stems: pl.DataFrame) -> pl.DataFrame:
 
 def _by_keys(grams: pl.DataFrame, known: Grams) -> pl.DataFrame:
     """Columns place, text: where enough keys of an item stand close together, and a few more."""
-    share = known.met[_slot(grams["gram"].to_numpy())].cumsum() // _MET
+    share = known.met[_slot(grams["gram"].to_numpy())].cumsum(dtype=np.int64) // _MET
     starts = [0, *(np.flatnonzero(np.diff(share)) + 1), grams.height]
     # Each part goes on for as many grams as two windows have at most.
     beyond = 2 * int(known.keys["length"].to_numpy().max(initial=0))
@@ -240,4 +242,5 @@ def _may_be_enough(met: pl.DataFrame, spread: np.uint64) -> npt.NDArray[np.bool_
 
 def _slot(grams: _U64, bits: int = _BITS, spread: np.uint64 = _SPREADS[0]) -> npt.NDArray[np.int64]:
     """A place for each of many keys in a table that is quick to ask; some keys share one."""
-    return ((grams * spread) >> np.uint64(64 - bits)).astype(np.int64)
+    slots: _U64 = (grams * spread) >> np.uint64(64 - bits)
+    return slots.view(np.int64)
