@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kit19.errors import Problem, TrainError
-from kit19.train.prompts import Prompts
+from kit19.train.prompts import Prompts, encode_all
 from kit19.train.rows import Data
 from kit19.train.settings import Fault, Settings
 from kit19.train.tokens import Found, Tokens
@@ -96,7 +96,7 @@ def tokens_per_syllable(texts: Sequence[str], tokenizer: Any) -> float:
     words = [word for text in texts for word in _HANGUL.findall(text)]
     if not words:
         return 0.0
-    ids = tokenizer(words, add_special_tokens=False)["input_ids"]
+    ids = encode_all(tokenizer, words, special=False)
     return sum(map(len, ids)) / sum(map(len, words))
 
 

@@ -21,11 +21,13 @@ class Prompts:
     Attributes:
         tokenizer: A tokenizer of transformers.
         format: The prompt format.
-        ends: Tokens that end an answer: the tokenizer's own, and those at which the model stops.
+        end: The tokenizer's own end token.
+        ends: Tokens that end an answer: that one, and those at which the model stops.
     """
 
     tokenizer: Any
     format: PromptFormat
+    end: int
     ends: frozenset[int]
 
     def texts(self, rows: pl.DataFrame) -> tuple[list[str], list[str]]:
@@ -72,21 +74,11 @@ class Prompts:
         An end token that some tokenizers put behind every text is taken away: behind a prompt it
         would end the answer before it begins.
         """
-        texts = list(texts)
         special = not self.format.chat  # a chat template writes its own
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        if backend is None:
-            found = self.tokenizer(texts, add_special_tokens=special)["input_ids"]
-        else:
-            backend.no_truncation()
-            backend.no_padding()
-            # Rust, all threads, no offsets: 3 times as fast as the tokenizer's own call.
-            encoded = backend.encode_batch_fast(texts, add_special_tokens=special)
-            found = [one.ids for one in encoded]
-        end = self.tokenizer.eos_token_id
-        if special and any(ids and ids[-1] == end for ids in found):
-            found = [ids[:-1] if ids and ids[-1] == end else ids for ids in found]
-        return [list(ids) for ids in found]
+        found = encode_all(self.tokenizer, list(texts), special=special)
+        if special and any(ids and ids[-1] == self.end for ids in found):
+            found = [ids[:-1] if ids and ids[-1] == self.end else ids for ids in found]
+        return found
 
     def ended(self, whole: Ids, asked: int) -> Ids | None:
         """A whole example that ends in an end token; None where no end token can be learned.
@@ -96,7 +88,7 @@ class Prompts:
             asked: Of these, the prompt's.
         """
         if not self.format.chat:
-            return [*whole, self.tokenizer.eos_token_id]
+            return [*whole, self.end]
         # Templates write the end of the turn themselves, some with a line break behind it, which nobody
         # will ever generate.
         for place in range(len(whole) - 1, asked - 1, -1):
@@ -119,7 +111,26 @@ def make_prompts(tokenizer: Any, form: PromptFormat, stops: Iterable[int] = ()) 
     if form.chat and not tokenizer.chat_template:
         what = f"has no chat template, which the prompt format {form.id!r} asks for"
         raise TrainError(Problem(what, name, "use another: --format alpaca, koalpaca or kullm"))
-    return Prompts(tokenizer, form, frozenset({int(tokenizer.eos_token_id), *stops}))
+    end = int(tokenizer.eos_token_id)
+    return Prompts(tokenizer, form, end, frozenset({end, *stops}))
+
+
+def encode_all(tokenizer: Any, texts: list[str], *, special: bool) -> list[Ids]:
+    """Tokens of each text.
+
+    Args:
+        tokenizer: A tokenizer of transformers.
+        texts: n texts.
+        special: Put the tokenizer's special tokens around them.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        found: list[Ids] = tokenizer(texts, add_special_tokens=special)["input_ids"]
+        return found
+    backend.no_truncation()
+    backend.no_padding()
+    # Rust, all threads, no offsets: 3 times as fast as the tokenizer's own call.
+    return [one.ids for one in backend.encode_batch_fast(texts, add_special_tokens=special)]
 
 
 def _user(instruction: str, text: str) -> dict[str, str]:
