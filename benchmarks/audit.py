@@ -280,6 +280,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
     parser.add_argument("--quick", action="store_true", help="small sizes, one round")
     parser.add_argument("--json", type=Path, help="a file for all figures")
+    parser.add_argument("--only", nargs="*", default=["rules", "sizes", "index", "build"])
     given = parser.parse_args()
     data = str(given.data_dir.resolve())
     sizes = (10_000, 20_000) if given.quick else (100_000, 1_000_000, 3_000_000)
@@ -292,18 +293,24 @@ def main() -> None:
             run("audit:make_rows", data_dir=data, out=path, kind="short", count=count)
         petitions = scratch / "long.jsonl"
         made = run("audit:make_rows", data_dir=data, out=petitions, kind="long", count=long)
-        each = made["result"] / long
-        print(f"## The rules alone: {sizes[1]:,} reviews, {long:,} texts of {each:,.0f} characters")
-        kinds = {f"{sizes[1]:,} reviews": rows[sizes[1]], f"{long:,} long texts": petitions}
-        figures["rules"] = by_rules(data, kinds, rounds)
-        if importlib.util.find_spec("datatrove") is None:
-            print("\ndatatrove is not installed here and was not measured.")
-        print("\n## The whole audit of a file of JSON lines")
-        figures["sizes"] = by_size(data, rows, scratch / "cache", rounds)
-        print("\n## The index of the benchmarks' items")
-        figures["index"] = by_cache(data, scratch, rounds)
-        print("\n## The default build")
-        figures["build"] = by_build(data, scratch / "cache", scratch, rounds)
+        if "rules" in given.only:
+            each = made["result"] / long
+            print(
+                f"## The rules alone: {sizes[1]:,} reviews, {long:,} texts of {each:,.0f} characters"
+            )
+            kinds = {f"{sizes[1]:,} reviews": rows[sizes[1]], f"{long:,} long texts": petitions}
+            figures["rules"] = by_rules(data, kinds, rounds)
+            if importlib.util.find_spec("datatrove") is None:
+                print("\ndatatrove is not installed here and was not measured.")
+        if "sizes" in given.only:
+            print("\n## The whole audit of a file of JSON lines")
+            figures["sizes"] = by_size(data, rows, scratch / "cache", rounds)
+        if "index" in given.only:
+            print("\n## The index of the benchmarks' items")
+            figures["index"] = by_cache(data, scratch, rounds)
+        if "build" in given.only:
+            print("\n## The default build")
+            figures["build"] = by_build(data, scratch / "cache", scratch, rounds)
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
