@@ -123,8 +123,7 @@ def _all_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:
     """Templates of every subset that is no extra; mistakes of all files are reported at once."""
     loaded: dict[str, TemplateSet] = {}
     problems: list[Problem] = []
-    own = {extra.name for extra in plan.extra}
-    for name in (name for name in plan.subsets if name not in own):
+    for name in (name for name in plan.subsets if name not in plan.own):
         try:
             loaded[name] = load_templates(catalog, name)
         except Kit19Error as error:

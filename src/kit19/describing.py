@@ -33,8 +33,7 @@ def describe(
         )
         for name, part in built.items()
     }
-    own = {extra.name for extra in plan.extra}
-    carded = [name for name in built if name not in own]
+    carded = [name for name in built if name not in plan.own]
     sources = {catalog.owners[name] for name in carded}
     cards = {name: _digest(catalog.root / "sources" / f"{name}.yaml") for name in sorted(sources)}
     cards |= {f"templates/{name}": _digest(catalog.template_path(name)) for name in carded}

@@ -110,8 +110,7 @@ def _whole(source: Source) -> Use:
 def _needed(catalog: Catalog, recipe: str) -> list[Use]:
     plan = catalog.recipe(recipe)
     uses: list[Use] = []
-    own = {extra.name for extra in plan.extra}
-    for name in (name for name in plan.subsets if name not in own):
+    for name in (name for name in plan.subsets if name not in plan.own):
         source, subset = catalog.subset(name)
         splits = subset.splits if plan.splits == "train" else source.splits_of(subset)
         uses.append((source, subset.tables, splits))

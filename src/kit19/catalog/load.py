@@ -102,7 +102,7 @@ class Catalog:
         whole = self.with_extra(recipe.extra)
         for subset in [*recipe.subsets, *recipe.exclude, *recipe.weights]:
             whole.subset(subset)
-        own = [extra.name for extra in recipe.extra]
+        own = recipe.own
         strange = [name for name in recipe.weights if name not in {*recipe.subsets, *own}]
         if strange:
             what = f"weights: names {strange[0]}, which is not among the subsets"

@@ -74,6 +74,11 @@ class Recipe(Card):
     formats: list[Format] = Field(default=[], description="exports beside the parquet files")
 
     @property
+    def own(self) -> list[str]:
+        """Names of the subsets that the builder brings."""
+        return [extra.name for extra in self.extra]
+
+    @property
     def entangled_by(self) -> list[str]:
         """Keys by which a subset's rows depend on what other subsets hold."""
         depends = {

@@ -22,7 +22,6 @@ Weights are integers, so that sums do not depend on the order in which threads a
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from kit19.catalog.benchmark import Benchmark
-from kit19.curate.grams import spaced
+from kit19.curate.grams import spaced, stretches
 from kit19.curate.lookup import Grams, by_stems, by_trigrams, near_by_stems, near_by_trigrams
 from kit19.order import stable_hash
 
@@ -116,11 +115,9 @@ def find_items(texts: pl.Series, items: Items) -> pl.DataFrame:
         larger share.
     """
     every = texts.fill_null("")
-    share = every.str.len_chars().cum_sum() // _CHARACTERS
-    starts = [0, *(share.diff() > 0).arg_true(), len(every)]
     found = pl.concat(
         _found(every[start:end], items).with_columns(pl.col("place") + start)
-        for start, end in itertools.pairwise(starts)
+        for start, end in stretches(every, _CHARACTERS)
     )
     ordered = found.sort("place", "item", "field", _RANK, -pl.col("overlap"), "at")
     return ordered.unique(["place", "item", "field"], keep="first", maintain_order=True)

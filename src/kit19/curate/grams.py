@@ -6,7 +6,7 @@ Three code points of 21 bits fit into 63, so a trigram or a stem is its own exac
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -63,15 +63,19 @@ def stems_of(texts: pl.Series) -> pl.DataFrame:
     return _piece_by_piece(texts, _stems)
 
 
+def stretches(texts: pl.Series, characters: int) -> Iterator[tuple[int, int]]:
+    """Starts and ends of stretches of n texts, none null, that hold about so many characters each."""
+    share = texts.str.len_chars().cum_sum() // characters
+    return itertools.pairwise([0, *(share.diff() > 0).arg_true(), len(texts)])
+
+
 def _piece_by_piece(
     texts: pl.Series, take_apart: Callable[[pl.Series], pl.DataFrame]
 ) -> pl.DataFrame:
     # A million characters at a time: what numpy needs on the way is four times what comes out.
-    share = texts.str.len_chars().cum_sum() // _CHARACTERS
-    starts = [0, *(share.diff() > 0).arg_true(), len(texts)]
     parts = [
         take_apart(texts[start:end]).with_columns(pl.col("place") + start)
-        for start, end in itertools.pairwise(starts)
+        for start, end in stretches(texts, _CHARACTERS)
         if texts[start:end].str.len_chars().max()
     ]
     return pl.concat([pl.DataFrame(schema=_SCHEMA), *parts])
