@@ -60,7 +60,8 @@ def help_examples() -> Iterator[str]:
 def parse(line: str) -> None:
     """Have click parse a command line without running it; a click.UsageError if it cannot."""
     name, *arguments = shlex.split(line)[1:]
-    parent = click.Context(cli, info_name="kit19")
+    # With the settings of the group: click keeps the help option of a command's first context.
+    parent = click.Context(cli, info_name="kit19", **cli.context_settings)
     command = cli.get_command(parent, name)
     if command is None:
         raise click.UsageError(f"no such command: {name}")
