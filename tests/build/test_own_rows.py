@@ -141,6 +141,39 @@ def test_a_row_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> None
     assert (found.status, found.evidence) == ("dropped", "mydata/my.jsonl:2: is not an object")
 
 
+def test_what_belongs_to_a_question_is_never_left_out(tmp_path: Path) -> None:
+    row = {"instruction": "그건 몇 층이야?", "output": "3층입니다."}
+    said = ROWS[3]["messages"]
+    beside: list[dict[str, Any]] = [
+        row | {"history": [["도서관이 어디야?", "본관에 있습니다."]]},
+        row | {"system": "너는 늙은 소나무다"},
+        row | {"history": [], "system": "", "tools": None, "url": "a"},
+        {"messages": [said[0], said[1] | {"reasoning_content": "인사하자."}]},
+        {"instruction": None, "input": None, "output": None, "messages": said},
+        row | {"messages": said},
+        {"prompt": [said[0]], "completion": [said[1] | {"content": "그래."}]},
+        {"prompt": "이어서", "input": "가나", "completion": "다라"},
+    ]
+    made(tmp_path, beside)
+    gone = dropped_of(tmp_path / "out").filter(reason="malformed")
+    assert dict(gone.select("id", "evidence").rows()) == {
+        "mydata/extra/my:0": "mydata/my.jsonl:1: history: belongs to the question or its answer, "
+        "and would be lost",
+        "mydata/extra/my:1": "mydata/my.jsonl:2: system: belongs to the question or its answer, "
+        "and would be lost",
+        "mydata/extra/my:3": "mydata/my.jsonl:4: messages[1].reasoning_content: belongs to its turn, "
+        "and would be lost",
+        "mydata/extra/my:5": "mydata/my.jsonl:6: holds two questions in two layouts; which is meant "
+        "is not said",
+    }
+    assert mine(tmp_path).select("id", "instruction", "input", "output").rows() == [
+        ("mydata/extra/2", "그건 몇 층이야?", "", "3층입니다."),
+        ("mydata/extra/4", "안녕?", "", "반가워요."),
+        ("mydata/extra/6", "안녕?", "", "그래."),
+        ("mydata/extra/7", "이어서", "가나", "다라"),
+    ]
+
+
 def a_benchmark_sentence() -> str:
     card = load_catalog().benchmarks["kobest_copa"]
     source = load_catalog().source(card.source)

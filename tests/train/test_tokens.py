@@ -138,7 +138,78 @@ def test_a_conversation_of_several_turns_is_refused_with_its_row(tmp_path: Path)
     turn = {"role": "user", "content": "안녕하세요"}
     made = [LAYOUTS["messages"](rows(1)[0]), {"messages": [turn, turn]}]
     path = write_rows(tmp_path / "rows.jsonl", made)
-    with pytest.raises(TrainError, match=r"rows\.jsonl, row 1: .*user,user"):
+    with pytest.raises(TrainError, match=r"rows\.jsonl, row 1: .*user, user"):
+        list(row_files(path).batches())
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("key", ["system", "history", "tools", "reasoning_content", "images"])
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_what_belongs_to_a_question_is_never_left_out(
+    layout: str, key: str, kind: str, tmp_path: Path
+) -> None:
+    made = [LAYOUTS[layout](row) | {key: None, "url": "a"} for row in rows(3)]
+    path = tmp_path / f"rows.{kind}"
+
+    def write() -> None:
+        if kind == "parquet":
+            pl.DataFrame(made, infer_schema_length=None).write_parquet(path)
+        else:
+            write_rows(path, made)
+
+    write()
+    assert sum(batch.height for batch in row_files(path).batches()) == 3  # nothing is said there
+    made[1][key] = [["너는 누구니?", "나무요."]] if key == "history" else "너는 늙은 소나무다"
+    write()
+    with pytest.raises(TrainError, match=rf"{path.name}, row 1: {key}: .* would be lost"):
+        list(row_files(path).batches())
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "tool_calls", "weight"])
+@pytest.mark.parametrize("layout", ["messages", "sharegpt"])
+def test_what_a_turn_says_beside_its_text_is_never_left_out(
+    layout: str, key: str, tmp_path: Path
+) -> None:
+    made = [LAYOUTS[layout](row) for row in rows(2)]
+    [name] = made[1]
+    made[1][name][1] |= {key: [] if key == "tool_calls" else None, "model": "gpt"}
+    path = write_rows(tmp_path / "rows.jsonl", made)
+    assert sum(batch.height for batch in row_files(path).batches()) == 2
+    made[1][name][1][key] = 0
+    write_rows(path, made)
+    with pytest.raises(TrainError, match=rf"row 1: {name}\[1\]\.{key}: .* would be lost"):
+        list(row_files(path).batches())
+
+
+def test_two_layouts_in_a_row_must_agree(tmp_path: Path) -> None:
+    row = rows(1)[0] | {"input": ""}
+    path = tmp_path / "rows.jsonl"
+    write_rows(path, [row | LAYOUTS["messages"](row)])
+    [batch] = row_files(path).batches()
+    empty = {"instruction": None, "input": None, "output": None}
+    write_rows(path, [empty | LAYOUTS["messages"](row)])
+    [other] = row_files(path).batches()
+    assert batch["output"].to_list() == other["output"].to_list() == [row["output"]]
+    write_rows(path, [row | LAYOUTS["messages"](rows(2)[1])])
+    with pytest.raises(TrainError, match="two questions in two layouts"):
+        list(row_files(path).batches())
+
+
+def test_lists_of_turns_as_prompt_and_completion_are_read(tmp_path: Path) -> None:
+    user, said = LAYOUTS["messages"](rows(1)[0])["messages"]
+    path = write_rows(tmp_path / "rows.jsonl", [{"prompt": [user], "completion": [said]}])
+    [batch] = row_files(path).batches()
+    assert batch["instruction"].to_list() == [rows(1)[0]["instruction"]]
+    assert batch["output"].to_list() == [rows(1)[0]["output"]]
+    write_rows(path, [{"prompt": [said, user], "completion": [said]}])
+    with pytest.raises(TrainError, match="row 0: prompt and completion: not one question"):
+        list(row_files(path).batches())
+
+
+@pytest.mark.parametrize("value", [["가", "나"], {"text": "가"}, True])
+def test_a_value_that_is_no_text_is_not_written_out_as_text(value: Any, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [*rows(1), rows(1)[0] | {"output": value}])
+    with pytest.raises(TrainError, match="row 1: output: is not text"):
         list(row_files(path).batches())
 
 

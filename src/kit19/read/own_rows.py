@@ -2,8 +2,9 @@
 
 A row's layout is told by its keys: ``instruction`` and ``output`` (``input`` may be left out),
 ``prompt`` and ``completion``, or one question and one answer under ``messages`` or ``conversations``.
-Other keys are not looked at, except ``id``, the label's, and ``license``, which must not contradict the
-recipe.
+A row with keys that belong to the question or the answer beside these (``system``, ``history``,
+``tools``, reasoning …) is malformed; see ``layouts``. Other keys are not looked at, except ``id``, the
+label's, and ``license``, which must not contradict the recipe.
 """
 
 from __future__ import annotations
@@ -18,18 +19,10 @@ from kit19.catalog.extra import SPLIT, TEXTS
 from kit19.catalog.source import Source
 from kit19.errors import Problem, ReadError
 from kit19.fetch import Found
+from kit19.read.layouts import LAYOUTS, LayoutError, texts_of
 from kit19.read.records import BadRow, Records
 
 _BOM = b"\xef\xbb\xbf"
-_TURNS = {
-    "messages": ("role", "content", "user", "assistant"),
-    "conversations": ("from", "value", "human", "gpt"),
-}
-_LAYOUTS = "instruction and output, prompt and completion, messages, or conversations"
-
-
-class _BadRowError(Exception):
-    """A row that has none of the layouts."""
 
 
 def read_own(name: str, source: Source, found: Found) -> Records:
@@ -54,7 +47,7 @@ def read_own(name: str, source: Source, found: Found) -> Records:
     for number, (line, row) in enumerate(_rows(found)):
         try:
             rows.append({"number": str(number), **_plain(row, label, source.license.spdx)})
-        except _BadRowError as error:
+        except LayoutError as error:
             record = f"{name}/{SPLIT}/{found.stem}:{number}"
             bad.append(BadRow(record, found.name, line, "malformed", str(error)))
     if not rows:
@@ -63,7 +56,7 @@ def read_own(name: str, source: Source, found: Found) -> Records:
             if bad
             else "is empty"
         )
-        raise ReadError(Problem(what, str(found.path), f"a row has {_LAYOUTS}"))
+        raise ReadError(Problem(what, str(found.path), f"a row has {LAYOUTS}"))
     fields = [*TEXTS, *([label] if label else [])]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(("number", "id", *fields), pl.String))
     named = frame["id"].fill_null("").str.strip_chars() != ""
@@ -89,52 +82,29 @@ def _rows(found: Found) -> Iterator[tuple[int, Any]]:
             try:
                 yield number, from_json(line)
             except ValueError as error:
-                yield number, _BadRowError(f"is not valid JSON: {error}")
+                yield number, LayoutError(f"is not valid JSON: {error}")
 
 
 def _plain(row: Any, label: str | None, license_: str) -> dict[str, str | None]:
-    if isinstance(row, _BadRowError):
+    if isinstance(row, LayoutError):
         raise row
     if not isinstance(row, dict):
-        raise _BadRowError("is not an object")
+        raise LayoutError("is not an object")
     if row.get("license") not in (None, license_):
-        raise _BadRowError(f"license: says {row['license']!r}, the recipe says {license_!r}")
+        raise LayoutError(f"license: says {row['license']!r}, the recipe says {license_!r}")
     found: dict[str, str | None] = {
-        name: _text(name, value) for name, value in zip(TEXTS, _texts(row), strict=True)
+        name: _text(name, value) for name, value in zip(TEXTS, texts_of(row), strict=True)
     }
     if label:
         found[label] = _scalar(label, row.get(label))
     return {"id": _scalar("id", row.get("id")), **found}
 
 
-def _texts(row: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """Instruction, input and output, whatever the layout; None where there is nothing."""
-    if row.keys() >= {"instruction", "output"}:
-        return row["instruction"], row.get("input"), row["output"]
-    if row.keys() >= {"prompt", "completion"}:
-        return row["prompt"], None, row["completion"]
-    for key, names in _TURNS.items():
-        if key in row:
-            return _one_turn(key, row[key], names)
-    raise _BadRowError(f"has none of the layouts: {_LAYOUTS}")
-
-
-def _one_turn(key: str, turns: Any, names: tuple[str, str, str, str]) -> tuple[Any, Any, Any]:
-    who, text, asks, answers = names
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise _BadRowError(f"{key}: is not a list of objects")
-    roles = [turn.get(who) for turn in turns]
-    if roles != [asks, answers]:
-        said = ", ".join(map(str, roles))
-        raise _BadRowError(f"{key}: not one question and one answer: {said}")
-    return turns[0].get(text), None, turns[1].get(text)
-
-
 def _text(name: str, value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise _BadRowError(f"{name}: is not text")
+        raise LayoutError(f"{name}: is not text")
     return value.strip()
 
 
@@ -143,4 +113,4 @@ def _scalar(name: str, value: Any) -> str | None:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise _BadRowError(f"{name}: is neither text nor a whole number")
+    raise LayoutError(f"{name}: is neither text nor a whole number")

@@ -7,27 +7,29 @@ completion``, ``messages`` and ``conversations`` with one question and one answe
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+from pydantic_core import from_json
 
 from kit19.errors import Problem, TrainError
 from kit19.manifest import NAME as MANIFEST
 from kit19.manifest import Manifest
 from kit19.order import hash_order
+from kit19.read.layouts import CONTEXT, TURNS, LayoutError, texts_of
 from kit19.runs import DataEntry
 
 COLUMNS = ("id", "task", "subset", "template", "instruction", "input", "output", "label")
 """All String. Of a user's file only instruction, input and output may hold text; ``id`` is the row."""
 
 _AT_ONCE = 10_000  # rows in memory at a time: at 2 kB a row some 20 MB
-_ALPACA = ("instruction", "output")
-_TURNS = {"messages": ("role", "content", "user", "assistant")}
-_TURNS["conversations"] = ("from", "value", "human", "gpt")
+_BOM = b"\xef\xbb\xbf"
+_ASKS = {"instruction", "prompt", *TURNS}  # one of these is in every layout
+_FIX = "known: instruction+input+output, prompt+completion, messages, conversations"
 
 
 @dataclass(frozen=True)
@@ -166,10 +168,7 @@ def _entry(folder: Path, manifest: Manifest) -> DataEntry:
 
 def _read(path: Path) -> Iterator[pl.DataFrame]:
     try:
-        done = 0
-        for frame in _parquet(path) if path.suffix == ".parquet" else _json_lines(path):
-            yield _plain(frame, path, done)
-            done += frame.height
+        yield from _parquet(path) if path.suffix == ".parquet" else _json_lines(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         first = str(error).splitlines()[0]
         fix = "give a build, or JSON lines or parquet with instruction, input and output"
@@ -180,48 +179,97 @@ def _parquet(path: Path) -> Iterator[pl.DataFrame]:
     rows = pl.scan_parquet(path)
     height = rows.select(pl.len()).collect().item()
     for start in range(0, height, _AT_ONCE):
-        yield rows.slice(start, _AT_ONCE).collect()
+        frame = rows.slice(start, _AT_ONCE).collect()
+        if _is_plain(frame.schema):
+            yield _as_columns(frame, start)
+        else:
+            yield _from_objects(frame.iter_rows(named=True), path, start)
 
 
 def _json_lines(path: Path) -> Iterator[pl.DataFrame]:
+    """Each line by itself: columns inferred over all lines would turn mixed values into text."""
+    done = 0
     with path.open("rb") as stream:
-        while lines := list(islice(stream, _AT_ONCE)):
-            yield pl.read_ndjson(io.BytesIO(b"".join(lines)), infer_schema_length=None)
+        numbered = enumerate(stream, 1)
+        while lines := list(islice(numbered, _AT_ONCE)):
+            rows = [_json(line, path, number) for number, line in lines if line.strip()]
+            yield _from_objects(rows, path, done)
+            done += len(rows)
 
 
-def _plain(frame: pl.DataFrame, path: Path, done: int) -> pl.DataFrame:
-    """Any layout as ``COLUMNS``."""
-    there = set(frame.columns)
-    if there.issuperset(_ALPACA):
-        texts = frame
-    elif there >= {"prompt", "completion"}:
-        texts = frame.rename({"prompt": "instruction", "completion": "output"})
-    elif turns := there & set(_TURNS):
-        texts = _one_turn(frame, turns.pop(), path, done)
-    else:
-        what = f"has the columns {', '.join(frame.columns)}: no layout that is known"
-        fix = "known: instruction+input+output, prompt+completion, messages, conversations"
-        raise TrainError(Problem(what, str(path), fix))
+def _json(line: bytes, path: Path, number: int) -> Any:
+    try:
+        return from_json(line.removeprefix(_BOM) if number == 1 else line)
+    except ValueError as error:
+        what = f"cannot be read: {str(error).splitlines()[0]}"
+        fix = "give a build, or JSON lines or parquet with instruction, input and output"
+        raise TrainError(Problem(what, f"{path}, line {number}", fix)) from None
+
+
+def _is_plain(schema: pl.Schema) -> bool:
+    """Whether a table has instruction and output as text and no key that needs a look at each row."""
+    texts = [schema[name] for name in ("instruction", "input", "output") if name in schema]
+    others = {"prompt", "completion", *TURNS, *CONTEXT}
+    return (
+        schema.keys() >= {"instruction", "output"}
+        and all(kind == pl.String for kind in texts)
+        and not schema.keys() & others
+    )
+
+
+def _as_columns(frame: pl.DataFrame, done: int) -> pl.DataFrame:
     row = pl.int_range(done, done + frame.height, dtype=pl.Int64).cast(pl.String)
-    texts = texts.with_columns(id=pl.col("id").cast(pl.String) if "id" in there else row)
-    missing = [pl.lit("").alias(name) for name in COLUMNS if name not in texts.columns]
-    return texts.with_columns(missing).select(
+    named = frame.with_columns(
+        id=pl.col("id").cast(pl.String) if "id" in frame.columns else row,
+    )
+    missing = [pl.lit("").alias(name) for name in COLUMNS if name not in named.columns]
+    return named.with_columns(missing).select(
         pl.col(name).cast(pl.String).fill_null("") for name in COLUMNS
     )
 
 
-def _one_turn(frame: pl.DataFrame, column: str, path: Path, done: int) -> pl.DataFrame:
-    role, text, asks, answers = _TURNS[column]
-    names = frame[column].list.eval(pl.element().struct.field(role)).list.join(",")
-    wrong = (names != f"{asks},{answers}").fill_null(value=True).arg_true()
-    if wrong.len():
-        what = f"its {column} are not one question and one answer: {names[wrong[0]]}"
-        fix = "only single turns are trained on; leave the others out"
-        raise TrainError(Problem(what, f"{path}, row {done + wrong[0]}", fix))
-    turn = pl.col(column).list
-    return frame.with_columns(
-        instruction=turn.get(0).struct.field(text), output=turn.get(1).struct.field(text)
-    )
+def _from_objects(rows: Iterable[Any], path: Path, done: int) -> pl.DataFrame:
+    """Rows of any layout as ``COLUMNS``.
+
+    Raises:
+        TrainError: Names the first row that cannot be used whole.
+    """
+    found = []
+    for number, row in enumerate(rows, done):
+        try:
+            found.append(_from_object(row, number))
+        except LayoutError as error:
+            raise TrainError(Problem(str(error), f"{path}, row {number}", _fix(error))) from None
+    return pl.DataFrame(found, schema=dict.fromkeys(COLUMNS, pl.String), orient="row")
+
+
+def _from_object(row: Any, number: int) -> list[str]:
+    if not isinstance(row, dict):
+        raise LayoutError("is not an object")
+    if not row.keys() & _ASKS:
+        raise LayoutError(f"has the columns {', '.join(row)}: no layout that is known")
+    names = ("instruction", "input", "output")
+    texts = dict(zip(names, texts_of(row), strict=True))
+    named = {"id": number, **{key: row[key] for key in row.keys() & set(COLUMNS)}, **texts}
+    if named["id"] is None:
+        named["id"] = number
+    return [_text(name, named.get(name)) for name in COLUMNS]
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise LayoutError(f"{name}: is not text")
+
+
+def _fix(error: LayoutError) -> str:
+    if "would be lost" in str(error):
+        return "put it into the text of the question, or remove the key"
+    if "not one question" in str(error):
+        return "only single turns are trained on; leave the others out"
+    return _FIX
 
 
 def _digest(*parts: str) -> str:
