@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +46,14 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that comes before the first step."""
+    """All that comes before the first step.
 
+    Attributes:
+        settings: Those that training runs with: as asked for, but for what the model does not allow.
+        notes: What differs from what was asked for, and why.
+    """
+
+    settings: Settings
     data: Data
     form: PromptFormat
     base: Base
@@ -57,6 +63,7 @@ class Prepared:
     per_syllable: float
     counts: dict[str, int]
     lines: list[list[int]]
+    notes: tuple[str, ...] = ()
 
 
 def read_data(path: Path, settings: Settings) -> Data:
@@ -104,13 +111,38 @@ def prepare(path: Path, settings: Settings, options: TrainOptions, on_step: OnSt
         "lines": len(lines),
         "validation": len(held_out) if held_out else 0,
     }
-    return Prepared(data, form, base, prompts, train, held_out, rate, counts, lines)
+    return Prepared(settings, data, form, base, prompts, train, held_out, rate, counts, lines)
+
+
+def one_row_a_line(ready: Prepared, why: str) -> Prepared:
+    """The same rows in the layout ``grouped``, because of what the model does in shared lines.
+
+    Args:
+        ready: All that comes before the first step, in the layout ``packed``.
+        why: Why rows must not share a line.
+    """
+    from kit19.train.batches import lay_out  # noqa: PLC0415
+
+    settings = ready.settings.model_copy(update={"layout": "grouped"})
+    lines = lay_out(ready.train, settings)
+    shared = len(ready.train) / max(len(ready.lines), 1)
+    note = (
+        f"{why}; so each row has a line of its own (layout=grouped): a line of the layout packed held "
+        f"{shared:.1f} rows, so batch_size and accumulate now make a step of that many fewer"
+    )
+    return replace(
+        ready,
+        settings=settings,
+        lines=lines,
+        counts={**ready.counts, "lines": len(lines)},
+        notes=(*ready.notes, note),
+    )
 
 
 def warnings_of(ready: Prepared) -> list[str]:
-    """What a reader of the run must know of its rows, a sentence each."""
+    """What a reader of the run must know of its rows and its model, a sentence each."""
     entry, found = ready.data.entry, ready.train.found
-    notes = []
+    notes = [*ready.notes]
     if entry.sample:
         notes.append("trained on kit19's own sample: not the datasets")
     if entry.label != "clean":

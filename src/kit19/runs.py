@@ -89,6 +89,7 @@ class RunRecord(_Part):
         settings: Every setting that training ran with.
         rows: Rows before and after each step of preparation, by name.
         metrics: Figures at the end, by name.
+        notes: What kit19 decided by itself because of the model, a sentence each.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -102,6 +103,7 @@ class RunRecord(_Part):
     settings: dict[str, Any]
     rows: dict[str, int]
     metrics: dict[str, float]
+    notes: list[str] = []
 
     def to_json(self) -> str:
         """The file's text."""

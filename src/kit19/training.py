@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit19.preparing import OnStep, Prepared, TrainOptions, prepare, quiet, threads, warnings_of
+from kit19.errors import Problem, TrainError
+from kit19.preparing import (
+    OnStep,
+    Prepared,
+    TrainOptions,
+    one_row_a_line,
+    prepare,
+    quiet,
+    threads,
+    warnings_of,
+)
 from kit19.runs import NAME as RUN
 from kit19.runs import RunRecord, read_run
 from kit19.train import processes
@@ -23,7 +33,7 @@ from kit19.train.model_card import NAME as CARD
 from kit19.train.model_card import model_card
 from kit19.train.needs import need_training
 from kit19.train.packing import filled
-from kit19.train.run_folder import finish, running
+from kit19.train.run_folder import choose, chosen, finish, running
 from kit19.train.settings import Settings
 from kit19.write.place import replacing
 
@@ -119,12 +129,12 @@ def train_model(
             ready = prepare(Path(data), settings, options, on_step)
         decides = _decides(settings, ready)
         with running(run, decides, restart=options.restart) as checkpoint:
-            trained = _train(ready, settings, run, checkpoint, on_step)
+            trained = _train(ready, run, checkpoint, on_step)
             if processes.is_main():
                 _finish(run, trained, on_step, merge=options.merge and settings.method != "full")
         processes.leave()
     return Trained(
-        run, trained.record, trained.resumed, trained.seconds, trained.rate, _notes(ready, trained)
+        run, trained.record, trained.resumed, trained.seconds, trained.rate, _notes(trained)
     )
 
 
@@ -237,6 +247,7 @@ def _decides(settings: Settings, ready: Prepared) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Done:
+    ready: Prepared
     record: RunRecord
     history: list[dict[str, Any]]
     resumed: int
@@ -244,16 +255,16 @@ class _Done:
     rate: float
 
 
-def _train(
-    ready: Prepared, settings: Settings, run: Path, checkpoint: Path | None, on_step: OnStep
-) -> _Done:
+def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep) -> _Done:
     from kit19.train import arguments as made  # noqa: PLC0415
     from kit19.train.checkpoint import explain_write, step_of  # noqa: PLC0415
     from kit19.train.models import adapter_of, load_weights  # noqa: PLC0415
     from kit19.train.trainer import WRITE_ERRORS, AnswerTrainer, Rows  # noqa: PLC0415
 
     on_step("loading the model", 3, 4)
-    model = load_weights(settings, ready.base)
+    model = load_weights(ready.settings, ready.base)
+    ready = _keep_rows_apart(ready, model, run, begun=checkpoint is not None)
+    settings = ready.settings
     world = processes.world_size()
     total = made.steps(settings, len(ready.lines), world)
     count = made.choose_threads(settings, model.num_parameters())
@@ -282,10 +293,38 @@ def _train(
     history = trainer.state.log_history
     # On CPU sums depend on the number of threads: it belongs to what decides the weights.
     used = {"threads": count, "steps": trainer.state.global_step, "devices": world}
-    record = _record(ready, settings, used, {"loss": _last_loss(history), **measured})
+    record = _record(ready, used, {"loss": _last_loss(history), **measured})
     epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
     seen = ready.train.found.supervised * epochs
-    return _Done(record, history, resumed, seconds, seen / max(seconds, 1e-9))
+    return _Done(ready, record, history, resumed, seconds, seen / max(seconds, 1e-9))
+
+
+def _keep_rows_apart(ready: Prepared, model: Any, run: Path, *, begun: bool) -> Prepared:
+    """Give each row its own line where the model would mix those that share one.
+
+    The decision is the main process's, for all, and stays with the run: one that goes on from a
+    checkpoint trains in the layout that it began in.
+
+    Raises:
+        TrainError: The run began with shared lines, and now they are found to mix.
+    """
+    from kit19.train.batches import Collate  # noqa: PLC0415
+    from kit19.train.isolation import as_trained, why_not_shared  # noqa: PLC0415
+
+    why = ""
+    if processes.is_main():
+        why = chosen(run).get("own_lines", "")
+        shared = begun and not why
+        if not why:
+            collate = Collate(ready.base.tokenizer.pad_token_id)
+            with as_trained(model, ready.settings):
+                why = why_not_shared(model, ready.train, ready.lines, collate)
+        if shared and why:
+            fix = "use --restart to begin anew, with each row in its own line"
+            raise TrainError(Problem(f"the run began in shared lines, but {why}", str(run), fix))
+        choose(run, own_lines=why)
+    why = processes.share(why)
+    return one_row_a_line(ready, why) if why else ready
 
 
 def _last_loss(history: list[dict[str, Any]]) -> float:
@@ -294,11 +333,10 @@ def _last_loss(history: list[dict[str, Any]]) -> float:
     return float(found[-1])
 
 
-def _record(
-    ready: Prepared, settings: Settings, used: dict[str, Any], metrics: dict[str, float]
-) -> RunRecord:
+def _record(ready: Prepared, used: dict[str, Any], metrics: dict[str, float]) -> RunRecord:
     from kit19.train.models import digest_of  # noqa: PLC0415
 
+    settings = ready.settings
     return RunRecord(
         kit19_version=importlib.metadata.version("kit19"),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
@@ -310,11 +348,12 @@ def _record(
         settings={**settings.model_dump(mode="json"), **used},
         rows=ready.counts,
         metrics={**metrics, "tokens_per_syllable": ready.per_syllable},
+        notes=[*ready.notes],
     )
 
 
-def _notes(ready: Prepared, done: _Done) -> list[str]:
-    notes = warnings_of(ready)
+def _notes(done: _Done) -> list[str]:
+    notes = warnings_of(done.ready)
     if done.resumed:
         notes.insert(0, f"went on from step {done.resumed}")
     return notes

@@ -26,7 +26,10 @@ _UNSEEN = -100  # the label of a token without a loss, as torch's cross entropy 
 
 @dataclass(frozen=True)
 class Collate:
-    """Lines → a batch: ``input_ids``, ``labels`` and ``position_ids``, each B × L int64.
+    """Lines → a batch: ``input_ids``, ``labels`` and, if rows share a line, ``position_ids``.
+
+    Each is B × L int64. Where each row has its own line, the model counts positions itself: some begin
+    at another number than 0 (RoBERTa), and some take no positions at all (Mamba).
 
     Attributes:
         pad: Token that fills lines up; it is never seen by a row, and never has a loss.
@@ -40,18 +43,17 @@ class Collate:
         shared = any(len(line["seq_lengths"]) > 1 for line in lines)
         ids = np.full((len(lines), width), self.pad, np.int64)
         labels = np.full((len(lines), width), _UNSEEN, np.int64)
+        # Positions of the filling stay 0: each of its tokens is a row of its own, unseen.
         places = np.zeros((len(lines), width), np.int64)
         for number, line in enumerate(lines):
             size = len(line["input_ids"])
             ids[number, :size], labels[number, :size] = line["input_ids"], line["labels"]
-            if shared:
-                # Positions of the filling stay 0: each of its tokens is a row of its own, unseen.
-                places[number, :size] = np.concatenate([np.arange(n) for n in line["seq_lengths"]])
-            else:
-                # Behind its row the filling is out of sight, so positions may run on: without a reset
-                # there is no mask to build, and the fast causal path is taken.
-                places[number] = np.arange(width)
-        parts = {"input_ids": ids, "labels": labels, "position_ids": places}
+            places[number, :size] = np.concatenate([np.arange(n) for n in line["seq_lengths"]])
+        parts = {"input_ids": ids, "labels": labels}
+        if shared:
+            # Without them there is no mask to build, and the fast causal path is taken: filling behind
+            # a row is out of its sight.
+            parts["position_ids"] = places
         return {name: torch.from_numpy(part) for name, part in parts.items()}
 
 

@@ -17,6 +17,11 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def local_rank() -> int:
+    """Which of this machine's processes this is: the number of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
 def is_main() -> bool:
     """Whether this is the one process that writes the run's folder, and prints."""
     return os.environ.get("RANK", "0") == "0"
@@ -36,6 +41,16 @@ def one_first() -> Iterator[None]:
         return
     with _state().local_main_process_first():
         yield
+
+
+def share(value: Any) -> Any:
+    """What the main process found, in every process; what the others give is ignored."""
+    if world_size() == 1:
+        return value
+    from accelerate.utils import broadcast_object_list  # noqa: PLC0415
+
+    _state()  # joins the group that broadcasts
+    return broadcast_object_list([value])[0]
 
 
 def leave() -> None:

@@ -20,6 +20,7 @@ from kit19.runs import NAME, RunRecord
 from kit19.train import checkpoint, curves, model_card, processes
 
 PLAN = "plan.json"
+_CHOSEN = "chosen"  # in the plan: what was decided on the loaded model
 
 
 @contextmanager
@@ -93,16 +94,14 @@ def _begin(run: Path, plan: dict[str, Any], *, restart: bool) -> None:
         raise OutputError(Problem("holds a finished run", str(run), fix))
     if _last(run):  # without one nothing is lost by beginning anew
         _refuse_another(run, plan)
+        plan = {**plan, _CHOSEN: chosen(run)}
     run.mkdir(exist_ok=True)
     checkpoint.sweep(run)
     _write(run / PLAN, json.dumps(plan, ensure_ascii=False, indent=1) + "\n")
 
 
 def _refuse_another(run: Path, plan: dict[str, Any]) -> None:
-    try:
-        begun = json.loads((run / PLAN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        begun = {}
+    begun = _read(run)
     differ = [name for name in _flat(plan) if _flat(plan)[name] != _flat(begun).get(name)]
     if differ:
         was, now = _flat(begun).get(differ[0]), _flat(plan)[differ[0]]
@@ -114,6 +113,27 @@ def _refuse_another(run: Path, plan: dict[str, Any]) -> None:
 
 def _flat(plan: dict[str, Any]) -> dict[str, Any]:
     return {**plan, **plan.get("settings", {}), "settings": None}
+
+
+def chosen(run: Path) -> dict[str, Any]:
+    """What an unfinished run decided once its model was loaded; empty before that."""
+    found: dict[str, Any] = _read(run).get(_CHOSEN, {})
+    return found
+
+
+def choose(run: Path, **decisions: Any) -> None:
+    """Write decisions into the plan, so that the run goes on with the same ones."""
+    plan = _read(run)
+    plan[_CHOSEN] = plan.get(_CHOSEN, {}) | decisions
+    _write(run / PLAN, json.dumps(plan, ensure_ascii=False, indent=1) + "\n")
+
+
+def _read(run: Path) -> dict[str, Any]:
+    try:
+        plan: dict[str, Any] = json.loads((run / PLAN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return plan
 
 
 def finish(run: Path, record: RunRecord, history: list[dict[str, Any]]) -> None:

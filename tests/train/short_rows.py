@@ -1,0 +1,56 @@
+"""Short rows for the tiny models of ``architectures``, whose tokens are letters and whose windows end.
+
+They stand here and not in a conftest.py because mypy refuses two modules of one name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from small_models import write_rows
+
+from kit19 import Settings, load_preset
+
+FORMAT = {
+    "id": "short",
+    "title": "Short",
+    "prompt": "Q {instruction}\nA",
+    "prompt_with_input": "Q {instruction} {input}\nA",
+    "answer": " {output}",
+}
+SIZES = ["ant", "bee", "cat", "dog", "elephant", "fox", "giraffe", "hen"]
+
+
+def short_rows(folder: Path, count: int = 24) -> Path:
+    """Rows of 10 to 40 tokens, several of which fit into a line of 64."""
+    made = [
+        {
+            "id": str(number),
+            "task": "size",
+            "instruction": f"size of {SIZES[number % 8]} {number // 8}" + " ?" * (number % 5),
+            "input": "",
+            "output": "small" if number % 8 < 4 else "large",
+        }
+        for number in range(count)
+    ]
+    return write_rows(folder / "short.jsonl", made)
+
+
+def short_settings(folder: Path, model: Path, **changes: Any) -> Settings:
+    """Two steps of full training in packed lines of 64 tokens, ended by a save."""
+    form = folder / "short.yaml"
+    form.write_text(yaml.safe_dump(FORMAT), encoding="utf-8")
+    given = {
+        "model": str(model),
+        "format": str(form),
+        "max_length": 64,
+        "batch_size": 2,
+        "max_steps": 2,
+        "learning_rate": 0.01,
+        "validation": 4,
+        "log_every": 1,
+        "best": False,
+    }
+    return load_preset("", {**given, **changes})
