@@ -1,12 +1,14 @@
-"""The judge of ``benchmarks/judge.py``: what it does alone, and, where kiwipiepy is, what it says."""
+"""The judge of ``studies/particle_judge``: what it does alone, and what it says where kiwipiepy is."""
 
 import re
 from pathlib import Path
 
 import pytest
-from benchmarks.judge import KINDS, OTHER, UNREAD, WHOLE, Judge, Line, Place, in_hangul, spacing
 from hypothesis import given
 from hypothesis import strategies as st
+from studies.particle_judge.judge import KINDS, OTHER, UNREAD, Judge, in_hangul
+from studies.particle_judge.particles import Place
+from studies.particle_judge.texts import WHOLE, Line, spacing
 
 from kit19.catalog import BUILT_IN
 from kit19.korean import Final, choose, final_sound, parse_particle

@@ -7,11 +7,13 @@ import re
 import unicodedata
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import polars as pl
 import pytest
+from studies.contamination.judging import figures, judge
+from studies.contamination.labelled_set import load_items, load_world
+from studies.contamination.rules import RULES, SHIPPED
 from upstream import lines, unquoted
 
 from kit19.auditing import audit
@@ -75,15 +77,6 @@ def leak(real_data: Path) -> Leak:
     return Leak(real_data)
 
 
-@pytest.fixture(scope="module")
-def calibration() -> ModuleType:
-    # Where pytest is started as a program of its own, the repository is not on the path.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT))
-        from benchmarks import contamination
-    return contamination
-
-
 def derived(one: int, two: int) -> bool:
     """Whether the pair rule of ParaKQC's authors makes a pair of these two rows."""
     one, two = sorted((one, two))
@@ -135,8 +128,8 @@ def test_a_short_item_is_equal_to_42_reviews_and_stands_in_584(real_data: Path) 
     assert "584 contain it" in DOCUMENT
 
 
-def test_short_items_are_as_many_as_said(real_data: Path, calibration: ModuleType) -> None:
-    items = calibration.load_items(load_catalog(), real_data)
+def test_short_items_are_as_many_as_said(real_data: Path) -> None:
+    items = load_items(load_catalog(), real_data)
     short = items.filter(pl.col("length") < MIN_NEAR)
     said = f"{short.height:,} of the {items.height:,} distinct item texts are that short"
     assert said in DOCUMENT
@@ -168,12 +161,10 @@ def test_the_rules_use_what_the_calibration_chose() -> None:
     assert re.findall(setting, DOCUMENT, re.M) == [chosen]
 
 
-def test_a_tenth_of_the_calibration_reaches_what_the_whole_promises(
-    real_data: Path, calibration: ModuleType
-) -> None:
-    world = calibration.load_world(real_data, quick=True)
-    (rule,) = (one for one in calibration.RULES if one.name == calibration.SHIPPED)
-    told = calibration.figures(calibration.judge(rule, world), COVERAGE, "report")
+def test_a_tenth_of_the_calibration_reaches_what_the_whole_promises(real_data: Path) -> None:
+    world = load_world(real_data, quick=True)
+    (rule,) = (one for one in RULES if one.name == SHIPPED)
+    told = figures(judge(rule, world), COVERAGE, "report")
     assert told["recall"]["light"] >= 0.98
     assert told["recall"]["medium"] >= 0.90
     assert told["by_kind"]["every particle and ending"] >= 0.98

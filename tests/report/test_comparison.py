@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from simulate import CLASSES, model, questions
 from sklearn.metrics import f1_score
+from studies.leak.results import leak
 from worlds import comparison, world
 
 from kit19 import Comparison, ResultsError, UnknownNameError, compare, load_catalog
 from kit19.comparing import check
-from kit19.comparing.leak import leak
 from kit19.comparing.published import published_cells
 from kit19.fetch import find_files
 from kit19.read import read_table

@@ -15,9 +15,9 @@ from sklearn.metrics import f1_score
 from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
+from studies.leak.effect import Seed, leak_effect, t_quantile
 
 from kit19.report.stats import (
-    Seed,
     answers_of,
     confusion,
     constant_scores,
@@ -25,7 +25,6 @@ from kit19.report.stats import (
     explain_published,
     holm,
     interval,
-    leak_effect,
     mcnemar,
     metric,
     paired_replicates,
@@ -33,7 +32,6 @@ from kit19.report.stats import (
     shift_p,
     wilson,
 )
-from kit19.report.stats.leak import t_quantile
 
 SIZES = [519, 397, 500, 1000, 1260, 1404, 9107]
 SHARES = np.linspace(0.3, 0.95, 14)

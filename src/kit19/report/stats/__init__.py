@@ -10,7 +10,6 @@ from kit19.report.stats.bootstrap import (
 )
 from kit19.report.stats.constant import Answers, answers_of, explain_published
 from kit19.report.stats.intervals import wilson
-from kit19.report.stats.leak import LeakEffect, Seed, leak_effect
 from kit19.report.stats.metrics import KEYS, confusion, constant_scores, metric
 from kit19.report.stats.paired import detectable, detectable_shift, holm, mcnemar
 
@@ -18,9 +17,7 @@ __all__ = [
     "KEYS",
     "REPLICATES",
     "Answers",
-    "LeakEffect",
     "Replicates",
-    "Seed",
     "answers_of",
     "confusion",
     "constant_scores",
@@ -29,7 +26,6 @@ __all__ = [
     "explain_published",
     "holm",
     "interval",
-    "leak_effect",
     "mcnemar",
     "metric",
     "paired_replicates",

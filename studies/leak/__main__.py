@@ -1,4 +1,4 @@
-"""What leaked items were worth: ``python -m benchmarks.leak BASE --leaky … --clean … --audit …``.
+"""What leaked items were worth: ``python -m studies.leak BASE --leaky … --clean … --audit …``.
 
 Reads results that are there and trains nothing; docs/leak.md says what is measured and how.
 """
@@ -10,7 +10,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from kit19.comparing.leak import leak
+from studies.leak.results import leak
 
 
 def main() -> None:

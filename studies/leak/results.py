@@ -14,8 +14,8 @@ from kit19.comparing.fairness import unfair_aspects
 from kit19.comparing.run import read_all
 from kit19.errors import Problem, ResultsError
 from kit19.report.scored import Scored
-from kit19.report.stats import REPLICATES, LeakEffect, Seed, leak_effect
-from kit19.report.stats.leak import FEWEST_SEEDS
+from kit19.report.stats import REPLICATES
+from studies.leak.effect import FEWEST_SEEDS, LeakEffect, Seed, leak_effect
 
 
 def leak(

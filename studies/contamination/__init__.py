@@ -1,0 +1,1 @@
+"""How well benchmark text is found."""

@@ -1,0 +1,1 @@
+"""What leaked benchmark items are worth."""

@@ -1,0 +1,264 @@
+"""Judging spacing and spelling of what templates say themselves."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from kit19.catalog import Catalog
+from kit19.korean import PARTICLES, attach
+from kit19.linting import View
+from kit19.order import hash_order
+from kit19.render.choose import eligible
+from kit19.render.parse import Literal, Piece
+from kit19.render.templates import TEXTS
+from studies.particle_judge.judge import _CLOSING, OTHER, SEED, Judge, Tally, records_of
+
+WHOLE = {
+    "dictionary word": """문제없 한마디 이다음 빈칸 머리글 앞말 물어봤 불러온 함께하 인공지능
+        양자택일 전제 문장""",
+    "compound": """별점 점검표 정답표 정리표 비교표 분석표 평가표 기준표 영화평 관람평 용어집 판례집
+        검색창 유사도""",
+    "name": """성소수자 위키백과 국민청원 판결요지 정치개혁 경제민주화 성장동력 보건복지 고령화대책
+        성평등""",
+    "particle or ending": "이려는데 배우는데 경위보다 뭐라는",
+}
+"""Words that we write in one piece and the judge in two. Listed one by one, so that another split is
+unexplained until somebody has looked at it."""
+NAMED = {"맞음"}
+"""Words unknown to the judge that somebody has looked at."""
+SLIPS = """
+    됬어요 어떻해요 몇일이에요 깨끗히 곰곰히 오랫만에 할께요 뵈요 되요 설겆이 희안한 어의없는
+    왠만하면 가르켜 알맞는 않했다 요컨데 일일히 사과은 책를 집로 감라고 나무으로 학생는 글와 사과 는
+    글 에서 문장 이예요 읽을수 아는것 두개 하지않고 이글을 할때 맞는지를알려
+"""
+"""Mistakes of spelling, of particles and of spacing, planted to see what the judge notices."""
+_SIGN = re.compile(r"[/·…×]|[A-Za-z]")
+_HADA = re.compile(r"(?:려고|야|곤|싶어|다르게)$")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a render; ``own`` says of each character whether the template wrote it."""
+
+    where: str
+    text: str
+    own: tuple[bool, ...]
+
+    @property
+    def solid(self) -> list[int]:
+        """Where its characters stand that are no blanks."""
+        return [n for n, char in enumerate(self.text) if not char.isspace()]
+
+    def eojeol(self, at: int) -> str:
+        """What stands between blanks around a place."""
+        start = max(self.text.rfind(" ", 0, at) + 1, 0)
+        return self.text[start:].split(" ")[0]
+
+
+LONGEST = 600  # rulings and petitions are the sample's text, not the templates'
+
+
+def own_lines(catalog: Catalog) -> list[Line]:
+    """Every line that templates write, in each wording that labels give it, around sample records."""
+    lines: dict[str, Line] = {}
+    for name in sorted(catalog.owners):
+        view, records = records_of(catalog, name, None)
+        for template in view.templates.templates:
+            fitting = records.filter(eligible(template, view.templates.many))
+            row = fitting.sort(
+                hash_order(pl.col("id"), "template", SEED, suffix=f"|{template.id}")
+            ).row(0, named=True)
+            for text in TEXTS:
+                for world in view.worlds(template, text):
+                    made, own = "", list[bool]()
+                    for piece in template.texts[text]:
+                        for part, ours in _spans(view, piece, world, row):
+                            made += part
+                            own += [ours] * len(part)
+                    for line in _split(f"{name}: {template.id}", made, own):
+                        lines.setdefault(line.text, line)
+    return list(lines.values())
+
+
+def _spans(
+    view: View, piece: Piece, world: Mapping[str, str], row: Mapping[str, Any]
+) -> Iterator[tuple[str, bool]]:
+    if isinstance(piece, Literal):
+        yield piece.text, True
+    elif piece.form:
+        word = view.templates.words[piece.field][piece.form][world[piece.field]] + piece.closing
+        yield attach(word, piece.particle) if piece.particle else word, True
+    else:
+        text = row[piece.field]
+        yield text, False
+        closed = text + piece.closing
+        whole = attach(closed, piece.particle) if piece.particle else closed
+        yield whole.removeprefix(text), True
+
+
+def _split(where: str, text: str, own: list[bool]) -> Iterator[Line]:
+    at = 0
+    for part in text.split("\n"):
+        ours = tuple(own[at : at + len(part)])
+        at += len(part) + 1
+        theirs = any(o and "가" <= char <= "힣" for char, o in zip(part, ours, strict=True))
+        if theirs and len(part) <= LONGEST:
+            yield Line(where, part, ours)
+
+
+def spacing(judge: Judge, line: Line) -> Iterator[tuple[str, str]]:
+    """Where the judge's spacing differs in or beside the template's own words: kind, example."""
+    spaced = judge.kiwi.space(line.text)
+    solid, theirs = line.solid, blanks(spaced)
+    if "".join(spaced.split()) != "".join(line.text.split()):
+        yield OTHER, f"{line.text} → {spaced}"
+        return
+    for n, (here, there) in enumerate(zip(blanks(line.text), theirs, strict=True)):
+        at, before = solid[n], solid[n - 1] if n else 0
+        if here != there and n and (line.own[at] or line.own[before]):
+            left, right = line.eojeol(before), line.eojeol(at)
+            cut = at - (line.text.rfind(" ", 0, at) + 1)
+            shown = f"{left} {right} → {left}{right}"
+            if there:
+                shown = f"{right} → {right[:cut]} {right[cut:]}"
+            yield _spacing_kind(line.text, before, at, splits=there), shown
+
+
+def blanks(text: str) -> list[bool]:
+    """For each character that is no blank, whether a blank stands before it."""
+    told, blank = [], False
+    for char in text:
+        if not char.isspace():
+            told.append(blank)
+        blank = char.isspace()
+    return told
+
+
+def _spacing_kind(text: str, before: int, at: int, *, splits: bool) -> str:
+    if not splits:
+        hada = _HADA.search(text[: before + 1]) and text[at] in "하할합해"
+        return "beside a sign" if text[before] == ":" else "하다 apart" if hada else OTHER
+    if _SIGN.match(text[before]):
+        return "beside a sign"
+    for kind, words in WHOLE.items():
+        for word in words.split():
+            found = text.rfind(word, 0, before + len(word))
+            if found >= 0 and found <= before and at < found + len(word):
+                return kind
+    return OTHER
+
+
+def spelling(judge: Judge, line: Line) -> Iterator[tuple[str, str]]:
+    """Where the judge does not know the template's own words or would spell them otherwise.
+
+    It takes the line apart and writes it again from the morphemes, which it spells correctly.
+    """
+    tokens = judge.kiwi.tokenize(line.text)
+    for token in tokens:
+        if token.oov and line.own[token.start]:
+            yield "unknown form" if token.form in NAMED else OTHER, token.form
+    solid = line.solid
+    ours = "".join(line.text[at] for at in solid)
+    theirs = "".join(judge.kiwi.join(tokens).split())
+    for what, a, b, c, d in difflib.SequenceMatcher(None, ours, theirs, False).get_opcodes():
+        touched = solid[max(a - 1, 0) : max(b, a + 1)]
+        if what != "equal" and any(line.own[at] for at in touched):
+            shown = line.eojeol(solid[min(a, len(solid) - 1)])
+            kind = _spelling_kind(ours[:a], ours[a:b], theirs[c:d])
+            yield kind, f"{shown} → {ours[a:b] or '∅'} becomes {theirs[c:d] or '∅'}"
+
+
+_SHORT = {"추어": "춰", "누어": "눠", "주어": "줘", "꾸어": "꿔", "보아": "봐", "되어": "돼"}
+_SHORT |= {"하여": "해", "하였": "했"}  # 한글 맞춤법 제34항, 제35항
+_SPOKEN = {("게", "것이"), ("", "고하")}  # 이게, 뭐라는
+
+
+def _spelling_kind(before: str, ours: str, theirs: str) -> str:
+    if _SHORT.get(ours) == theirs:
+        return "short form"
+    if (ours, theirs) in _SPOKEN:
+        return "spoken form"
+    forms = {(p.after_consonant, p.after_vowel) for p in PARTICLES}
+    if before[-1:].isdigit():
+        particle = (ours, theirs) in forms or (ours, theirs) == ("", "이")
+        return "bare number" if particle else OTHER
+    if before[-1:] == ")" and (ours, theirs) in forms:
+        return "last in brackets"
+    return (
+        "behind a mark" if (ours, theirs) == ("", "이") and before[-1:] in _CLOSING + ")" else OTHER
+    )
+
+
+def judge_texts(judge: Judge, catalog: Catalog) -> tuple[list[str], list[Tally]]:
+    """Judge spelling and spacing of all that templates say themselves, particles included."""
+    lines = own_lines(catalog)
+    gaps = sum(
+        line.own[at] or line.own[before]
+        for line in lines
+        for before, at in zip(line.solid, line.solid[1:], strict=False)
+    )
+    tallies = []
+    for check in (spacing, spelling):
+        tally = Tally()
+        seen = Counter((kind, shown) for line in lines for kind, shown in check(judge, line))
+        for (kind, shown), count in seen.items():
+            tally.add(kind, shown, count)
+        tallies.append(tally)
+    kept, own = _control(judge, lines)
+    differ = tallies[0].counts.total()
+    caught = [slip for slip in _slips() if _noticed(judge, slip)]
+    missed = [slip for slip in _slips() if slip not in caught]
+    report = [
+        (
+            f"{len(lines):,} lines; between two characters there are {gaps:,} places for a blank. The "
+            f"judge decides {gaps - differ:,} of them as we do ({1 - differ / gaps:.2%})."
+        ),
+        "",
+        *tallies[0].table(),
+        "",
+        (
+            f"Does it notice? Given the same lines without any blank, it puts {kept / own:.1%} of our "
+            f"{own:,} blanks back."
+        ),
+        "",
+        "Spelling: what it does not know, or would write otherwise.",
+        "",
+        *tallies[1].table(),
+        "",
+        (
+            f"Does it notice? Of {len(_slips())} mistakes planted on purpose it notices "
+            f"{len(caught)}. It misses {', '.join(missed) or 'none'}."
+        ),
+    ]
+    return report, tallies
+
+
+def _control(judge: Judge, lines: list[Line]) -> tuple[int, int]:
+    """Of the blanks beside the template's own words, how many come back when all are taken away."""
+    kept = own = 0
+    for line in lines:
+        solid = line.solid
+        again = blanks(judge.kiwi.space(line.text, reset_whitespace=True))
+        for n, (here, there) in enumerate(zip(blanks(line.text), again, strict=True)):
+            if n and here and (line.own[solid[n]] or line.own[solid[n - 1]]):
+                own += 1
+                kept += there
+    return kept, own
+
+
+def _slips() -> list[str]:
+    # In some the blank is the mistake.
+    return re.findall(r"(?:사과 는|글 에서|문장 이예요|\S+)", SLIPS)
+
+
+def _noticed(judge: Judge, slip: str) -> bool:
+    text = f"이 글은 {slip} 그렇다."
+    line = Line("", text, (True,) * len(text))
+    return judge.kiwi.space(text) != text or any(kind == OTHER for kind, _ in spelling(judge, line))
