@@ -19,8 +19,23 @@ and what to do. Nothing that yaml, pydantic or polars raises leaves the public A
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import errno
+import functools
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+_FIXES = {
+    errno.EACCES: "check who may read and write it",
+    errno.EPERM: "check who may read and write it",
+    errno.ENAMETOOLONG: "give it a shorter name",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+}
 
 
 @dataclass(frozen=True)
@@ -116,3 +131,38 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     return f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(names)}"
+
+
+def problem_of(error: OSError, where: str = "", what: str = "cannot be used") -> Problem:
+    """What the operating system refused, as a problem.
+
+    Args:
+        error: What it raised.
+        where: The file. Default: the one that the error names, if it names any.
+        what: What could not be done.
+    """
+    named = error.filename
+    if not where and named is not None:
+        where = os.fsdecode(named) if isinstance(named, str | bytes) else str(named)
+    reason = error.strerror or str(error) or type(error).__name__
+    fix = _FIXES.get(error.errno or 0, "")
+    return Problem(f"{what}: {reason}", where, fix) if where else Problem(reason, fix=fix)
+
+
+def names_files(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Decorate a public function: a path that the system refuses is a :class:`Kit19Error`.
+
+    Where a more precise error is known, the function raises it itself; this is for all other paths
+    that come from a user. An ``OSError`` that names no file is none of those and passes.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise Kit19Error(problem_of(error)) from error
+
+    return call

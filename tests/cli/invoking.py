@@ -32,17 +32,20 @@ class Said:
 def invoke(*arguments: str | Path) -> Said:
     """Run one command; what `main` does not catch is not caught here either."""
     out, err = io.StringIO(), io.StringIO()
-    with (
-        patch("sys.argv", ["kit19", *map(str, arguments)]),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run_main(*arguments)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def run_main(*arguments: str | Path) -> int:
+    """Run one command into whatever the standard streams are, and give its exit code."""
+    with patch("sys.argv", ["kit19", *map(str, arguments)]):
         try:
             main()
         except SystemExit as exit_:
             code = exit_.code
     assert isinstance(code, int)
-    return Said(code, out.getvalue(), err.getvalue())
+    return code
 
 
 def commands() -> list[str]:

@@ -1,19 +1,25 @@
 """The command line: the edge of kit19, and the only place where anything is printed.
 
 Exit codes: 0 done; 1 something read or done failed; 2 the command line is wrong; 3 findings, where
-a command is asked to find (``lint``, ``audit --fail-on-hit``, ``compare --check``); 130 Ctrl-C.
-Results go to stdout, progress and errors to stderr.
+a command is asked to find (``lint``, ``audit --fail-on-hit``, ``compare --check``); 130 Ctrl-C; 141
+the reader of stdout went away (``| head -1``). Results go to stdout, progress and errors to stderr.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
-from kit19.errors import Kit19Error
+from kit19.cli.output import print_error, print_note
+from kit19.cli.streams import READER_GONE, ReaderGoneError, abandon_unwritten, flush_result, prepare
+from kit19.errors import Kit19Error, OutputError, Problem, problem_of
 
 # pydantic looks through every installed package for plugins of its own when it loads: 20 ms of a start
 # that should take 150, for a feature that kit19 does not use.
@@ -45,7 +51,30 @@ _COMMANDS = {
 _FUNCTIONS = {"eval": "evaluate", "lm-eval": "lm_eval"}
 
 
+INTERRUPTED = 130
+"""The exit code of Ctrl-C: 128 + SIGINT, as shells report it."""
+
+
+@contextlib.contextmanager
+def _past_click() -> Iterator[None]:
+    """Keep from click what it would take for something else: a closed pipe, a file that ends early."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise ReaderGoneError from None
+    except EOFError as error:
+        raise Kit19Error(Problem(f"a file ends too early: {error}")) from error
+
+
 class _Lazy(click.Group):
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _past_click():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _past_click():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return list(_COMMANDS)
 
@@ -81,21 +110,46 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit."""
     try:
+        sys.exit(_run())
+    finally:
+        abandon_unwritten()
+
+
+def _run() -> int:
+    """Run one command: its exit code, once its result is written, or it is said what failed."""
+    prepare()
+    try:
         code = cli(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        flush_result()
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        shown = io.StringIO()
+        error.show(shown)
+        print_note(shown.getvalue().rstrip("\n"))
+        return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; nothing was left half-written.", err=True)
-        sys.exit(130)
-    except Kit19Error as error:
-        for line in str(error).splitlines():
-            click.echo(line if line.startswith(" ") else f"error: {line}", err=True)
-        sys.exit(1)
-    except BrokenPipeError:
-        # The reader of our output went away (a pager was closed): that is no failure of ours.
-        sys.stderr.close()
-        sys.exit(0)
-    sys.exit(code or 0)
+        print_note("Interrupted; nothing was left half-written.")
+        return INTERRUPTED
+    except ReaderGoneError:
+        return READER_GONE
+    except (Kit19Error, OSError, MemoryError) as error:
+        return _failed(error)
+    return int(code or 0)
+
+
+def _failed(error: Kit19Error | OSError | MemoryError) -> int:
+    """Say what failed. What no room made an error of its own is one line here, not a traceback."""
+    if isinstance(error, Kit19Error):
+        print_error(error.problems)
+        return 1
+    try:
+        flush_result()  # libraries print too, and do not say where it failed
+    except ReaderGoneError:
+        return READER_GONE
+    except OutputError as lost:
+        print_error(lost.problems)
+        return 1
+    if isinstance(error, OSError):
+        print_error([problem_of(error)])
+    else:
+        print_error([Problem(": ".join(["there is not enough memory", *map(str, error.args)]))])
+    return 1

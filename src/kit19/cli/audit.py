@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from kit19.cli.options import catalog_option, data_dir_option, json_option, quiet_option
 from kit19.cli.output import print_json, print_table, print_text, progress
+from kit19.cli.streams import is_terminal
 
 if TYPE_CHECKING:
     from kit19.report import Audit, Hit
@@ -21,8 +21,6 @@ FOUND = 3
 """The exit code of --fail-on-hit, when something was found."""
 _SHOWN = 5
 _EVERY = 1_000_000  # rows between two lines of progress where there is no terminal
-# A text of a stranger's dataset must not move the cursor, or turn the line around.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 @click.command(
@@ -116,7 +114,7 @@ def _counter(on_step: Callable[[str, int, int], None]) -> Callable[[int], None]:
 
     def count(rows: int) -> None:
         nonlocal told
-        if sys.stderr.isatty() or rows // _EVERY > told:
+        if is_terminal(sys.stderr) or rows // _EVERY > told:
             told = rows // _EVERY
             on_step(f"looking into the dataset: {rows:,} rows", 1, 2)
 
@@ -156,12 +154,12 @@ def _print_hit(hit: Hit) -> None:
     how = {"equal": "equal to", "contained": "holds", "near": f"near, {hit.overlap:.0%}, to"}[
         hit.rule
     ]
-    what = f"{how} {hit.benchmark} {_plain(hit.item)} ({_plain(hit.field)})"
-    column = f", column {_plain(hit.column)}" if hit.column else ""
+    what = f"{how} {hit.benchmark} {_one_line(hit.item)} ({_one_line(hit.field)})"
+    column = f", column {_one_line(hit.column)}" if hit.column else ""
     print_text(f"\nrow {hit.row}{column}: {what}")
-    print_text(f"  here   {_plain(hit.text)}")
-    print_text(f"  there  {_plain(hit.item_text)}")
+    print_text(f"  here   {_one_line(hit.text)}")
+    print_text(f"  there  {_one_line(hit.item_text)}")
 
 
-def _plain(text: str) -> str:
-    return _CONTROL.sub(" ", text)
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -10,6 +10,7 @@ import click
 
 from kit19.cli.options import catalog_option, json_option
 from kit19.cli.output import print_json, print_piece, print_text
+from kit19.cli.streams import is_terminal
 from kit19.errors import Kit19Error
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def chat(
     """Talk to RUN (a run's folder) or any causal MODEL, asked as it was trained to be asked."""
     from kit19.chatting import open_chat  # noqa: PLC0415
 
-    if prompt is None and not sys.stdin.isatty():
-        prompt = sys.stdin.read()
+    if prompt is None and not is_terminal(sys.stdin):
+        prompt = sys.stdin.read() if sys.stdin else ""
         if not prompt.strip():
             raise click.UsageError("there is nothing on stdin; give --prompt")
     if prompt is None and as_json:

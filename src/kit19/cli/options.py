@@ -40,9 +40,9 @@ def parse_settings(
     for item in values:
         key, separator, text = item.partition("=")
         if not separator or not key:
-            raise click.BadParameter(f"{item!r} is not key=value")
+            raise click.BadParameter(f"{_short(item)} is not key=value")
         if not text:
-            raise click.BadParameter(f"{item!r} gives no value; write null for none")
+            raise click.BadParameter(f"{_short(item)} gives no value; write null for none")
         settings[key] = _value(text, item)
     return settings
 
@@ -51,9 +51,14 @@ def _value(text: str, item: str) -> Any:
     from kit19.catalog.yaml_file import parse_yaml  # noqa: PLC0415  only where there is a value
 
     try:
-        return parse_yaml(text, item)[0]
-    except CatalogError:
-        raise click.BadParameter(f"the value of {item!r} cannot be read") from None
+        return parse_yaml(text, "")[0]
+    except CatalogError as error:
+        why = error.problems[0].what
+        raise click.BadParameter(f"the value of {_short(item)} cannot be read: {why}") from None
+
+
+def _short(item: str) -> str:
+    return repr(item if len(item) <= 80 else item[:79] + "…")
 
 
 set_option = click.option(

@@ -1,14 +1,22 @@
-"""Printing: JSON or tables on stdout, progress on stderr."""
+"""Printing: JSON or tables on stdout, progress and errors on stderr.
+
+Nothing that is printed acts on a terminal (``visible.py``) or gets lost unnoticed (``streams.py``).
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from kit19.cli.streams import is_terminal, write_note, write_result
+from kit19.cli.visible import visible, visible_json, visible_line
+from kit19.errors import Problem, told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,18 +25,35 @@ _LINES_APART = 10.0  # seconds between lines of progress where there is no termi
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document, Korean as Korean."""
-    print(json.dumps(document, ensure_ascii=False, indent=1, default=str))
+    """Print one JSON document, Korean as Korean where the stream's encoding has it."""
+    text = visible_json(json.dumps(document, ensure_ascii=False, indent=1, default=str))
+    if not _fits(text):
+        text = visible_json(json.dumps(document, indent=1, default=str))
+    write_result(text + "\n")
 
 
 def print_text(text: str = "") -> None:
     """Print plain text."""
-    print(text)
+    write_result(visible(text) + "\n")
 
 
 def print_piece(text: str) -> None:
     """Print a piece of a text that is still being written."""
-    print(text, end="", flush=True)
+    write_result(visible(text), flush=True)
+
+
+def print_note(text: str) -> None:
+    """Print plain text on stderr."""
+    write_note(visible(text) + "\n")
+
+
+def print_error(problems: Iterable[Problem]) -> None:
+    """Print on stderr what went wrong; what a text holds beyond its first line is indented."""
+    for line in told(tuple(problems)):
+        first, *more = visible(line).split("\n")
+        print_note(first if first.startswith(" ") else f"error: {first}")
+        for one in more:
+            print_note(f"    {one}")
 
 
 def print_table(
@@ -43,24 +68,30 @@ def print_table(
         numbers: Headings of columns to align right.
     """
     from rich.table import Table  # noqa: PLC0415  rich is slow to load, and JSON needs none of it
+    from rich.text import Text  # noqa: PLC0415
 
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    # Text, never str: rich would read brackets in it as markup, and `:smile:` as an emoji.
+    heading = Text(visible(title), style="table.title") if title else None
+    table = Table(title=heading, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         right = column in set(numbers)
-        table.add_column(column, justify="right" if right else "left", no_wrap=right)
+        justify: Literal["left", "right"] = "right" if right else "left"
+        table.add_column(Text(visible(column)), justify=justify, no_wrap=right)
     for row in rows:
-        table.add_row(*[_cell(value) for value in row])
-    _console().print(table)
+        table.add_row(*[Text(_cell(value)) for value in row])
+    drawn = io.StringIO()
+    _console(drawn).print(table)
+    write_result(drawn.getvalue())
 
 
 def print_example(index: int, example: Any) -> None:
     """Print one rendered example."""
-    print(f"── {index} · {example.id} · {example.template} ({example.style})")
+    print_text(f"── {index} · {example.id} · {example.template} ({example.style})")
     for name in ("instruction", "input", "output"):
         text = getattr(example, name)
         if text:
-            print(f"[{name}]\n{text}")
-    print()
+            print_text(f"[{name}]\n{text}")
+    print_text()
 
 
 @contextmanager
@@ -69,23 +100,27 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     if quiet:
         yield lambda _what, _done, _total: None
         return
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
 
         def line(what: str, done: int, total: int) -> None:
             if done < total:
-                print(f"[{done + 1}/{total}] {what}", file=sys.stderr, flush=True)
+                print_note(f"[{done + 1}/{total}] {visible_line(what)}")
 
         yield line
         return
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-    columns = [TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn()]
+    columns = [
+        TextColumn("{task.description:<22}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    ]
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("checking files", total=None)
 
         def update(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
+            bar.update(task, description=visible_line(what), completed=done, total=total)
 
         yield update
 
@@ -93,7 +128,7 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def byte_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
     """A bar of bytes with rate and time left on stderr; nothing when quiet or no terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not is_terminal(sys.stderr):
         yield lambda _progress: None
         return
     from rich.console import Console  # noqa: PLC0415
@@ -106,7 +141,7 @@ def byte_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
         TransferSpeedColumn,
     )
 
-    columns = [TextColumn("{task.description}"), BarColumn(), DownloadColumn()]
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn()]
     console = Console(stderr=True)
     with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task("looking", total=None)
@@ -124,7 +159,7 @@ def rate_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     if quiet:
         yield lambda _what, _done, _total: None
         return
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         began = last = time.monotonic()
         step = ""
 
@@ -140,7 +175,7 @@ def rate_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
             if now - began > 1:
                 left = (total - done) * (now - began) / max(done, 1)
                 rate += f", {done / (now - began):,.0f}/s, {left:,.0f} s left"
-            print(f"{what}{rate}", file=sys.stderr, flush=True)
+            print_note(f"{visible_line(what)}{rate}")
 
         yield line
         return
@@ -154,29 +189,52 @@ def rate_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     )
 
     rate = TextColumn("{task.fields[rate]}")
-    columns = [TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), rate]
+    columns = [
+        TextColumn("{task.description:<18}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        rate,
+    ]
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None, rate="")
 
         def update(what: str, done: int, total: int) -> None:
             speed = bar.tasks[0].speed
             told = f"{speed:,.0f}/s" if speed else ""
-            bar.update(task, description=what, completed=done, total=total or None, rate=told)
+            bar.update(
+                task, description=visible_line(what), completed=done, total=total or None, rate=told
+            )
 
         yield update
 
 
-def _console() -> Console:
+def _console(drawn: io.StringIO) -> Console:
+    """Draws for standard output, but does not write there: rich would not say what was lost."""
     from rich.console import Console  # noqa: PLC0415
 
+    shown = is_terminal(sys.stdout)
     # A table cut to a pipe's guessed 80 columns helps nobody.
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "160"))
-    return Console(width=width, highlight=False)
+    width = None if shown else _columns()
+    return Console(file=drawn, force_terminal=shown or None, width=width, highlight=False)
+
+
+def _columns() -> int:
+    """``COLUMNS``, where it is a number that tables can have, else 160."""
+    asked = os.environ.get("COLUMNS", "")
+    return min(max(int(asked), 1), 10_000) if asked.isdecimal() and len(asked) < 9 else 160
 
 
 def _cell(value: Any) -> str:
-    from rich.markup import escape  # noqa: PLC0415
-
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return "" if value is None else escape(str(value))
+    return "" if value is None else visible(str(value))
+
+
+def _fits(text: str) -> bool:
+    """Whether the encoding of standard output has every character."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
