@@ -16,7 +16,7 @@ from kit19.assemble import Assembled, Use, assemble
 from kit19.catalog import Catalog, Recipe, load_catalog
 from kit19.curate import Items, prepared
 from kit19.describing import describe
-from kit19.errors import CatalogError, FilesError, Kit19Error, Problem
+from kit19.errors import CatalogError, FilesError, Kit19Error, Problem, names_files
 from kit19.inputs import Files, Options, find_inputs
 from kit19.manifest import Manifest
 from kit19.mix import cap_tasks, in_card_order, shuffled, weigh
@@ -30,6 +30,7 @@ OnStep = Callable[[str, int, int], None]
 """Called as (what is being done, steps done, steps in all)."""
 
 
+@names_files
 def build(
     recipe: str = "kit19",
     out: str | Path = "out",

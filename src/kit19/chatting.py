@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit19.catalog import BUILT_IN, Catalog, PromptFormat, load_catalog
-from kit19.errors import Problem, TrainError
+from kit19.errors import Problem, TrainError, names_files
 from kit19.train.needs import need_model
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Chat:
         self._model = replace(self._model, prompts=made)
 
 
+@names_files
 def open_chat(
     model: str | Path,
     form: str = "",

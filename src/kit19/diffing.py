@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from kit19.errors import names_files
 from kit19.manifest import Manifest, read_manifest
 from kit19.write import read_rows
 
@@ -46,6 +47,7 @@ class Diff:
     subsets: dict[str, SubsetDiff] = field(default_factory=dict)
 
 
+@names_files
 def diff(left: str | Path, right: str | Path) -> Diff:
     """Compare two builds.
 

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit19.catalog import PromptFormat, load_catalog
-from kit19.errors import FilesError, Kit19Error, ModelError, Problem, UnknownNameError, nearest
+from kit19.errors import (
+    FilesError,
+    Kit19Error,
+    ModelError,
+    Problem,
+    UnknownNameError,
+    names_files,
+    nearest,
+)
 from kit19.evaluate import TASKS, own_tasks
 from kit19.evaluate.options import EvalOptions
 from kit19.paths import cache_dir
@@ -39,6 +47,7 @@ class Evaluation:
     record: EvalRecord = field(repr=False)
 
 
+@names_files
 def evaluate_model(
     model: str | Path,
     out: str | Path,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from kit19.catalog import BUILT_IN, Catalog, Source, load_catalog
+from kit19.errors import names_files
 from kit19.fetch import (
     Cache,
     Fetched,
@@ -23,6 +24,7 @@ Use = tuple[Source, list[str], list[str]]
 """A source with the tables and splits that are wanted of it."""
 
 
+@names_files
 def fetch_sources(
     names: Collection[str] = (),
     recipe: str = "kit19",
@@ -53,6 +55,7 @@ def fetch_sources(
     return fetch_files(wants, Cache(), http, jobs, on_progress)
 
 
+@names_files
 def list_files(
     names: Collection[str] = (),
     recipe: str = "kit19",
@@ -68,6 +71,7 @@ def list_files(
     return list(found.values())
 
 
+@names_files
 def mend_cache() -> list[str]:
     """Check every file of the cache, and remove those that are damaged.
 
@@ -77,6 +81,7 @@ def mend_cache() -> list[str]:
     return Cache().mend()
 
 
+@names_files
 def prune_cache(catalog_dir: Path = BUILT_IN) -> tuple[int, int]:
     """Remove from the cache what no data folder links to and no card names.
 

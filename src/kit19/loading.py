@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from kit19.catalog import BUILT_IN, Catalog, Source, Subset, load_catalog
-from kit19.errors import FilesError, Kit19Error, Problem, UnknownNameError, VerifyError, nearest
+from kit19.errors import (
+    FilesError,
+    Kit19Error,
+    Problem,
+    UnknownNameError,
+    VerifyError,
+    names_files,
+    nearest,
+)
 from kit19.fetch import Found, find_files, usable
 from kit19.manifest import Manifest, read_manifest
 from kit19.paths import default_data_dir
@@ -110,6 +118,7 @@ class Loaded:
             raise VerifyError(Problem(f"cannot be read: {first}", self.name, fix)) from None
 
 
+@names_files
 def load(
     name: str | Path,
     split: str = "train",

@@ -11,7 +11,7 @@ import polars as pl
 from kit19.catalog import BUILT_IN, Catalog, TemplateFile, load_catalog
 from kit19.catalog.yaml_file import load_model
 from kit19.curate import find_empty, with_place
-from kit19.errors import CatalogError, FilesError, Problem, UnknownNameError, nearest
+from kit19.errors import CatalogError, FilesError, Problem, UnknownNameError, names_files, nearest
 from kit19.fetch import find_files, usable
 from kit19.ledger import MEANING
 from kit19.manifest import Manifest, read_manifest
@@ -36,6 +36,7 @@ class Example:
     label: str | None
 
 
+@names_files
 def show(  # noqa: PLR0913  one parameter an option of the command
     subset: str | None = None,
     n: int = 3,
@@ -174,6 +175,7 @@ class Explanation:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
+@names_files
 def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Explanation:
     """Say why a record is in a build, or is not.
 
@@ -253,6 +255,7 @@ def _absent(
     )
 
 
+@names_files
 def stats(folder: str | Path) -> pl.DataFrame:
     """Numbers of a build, a row for each subset.
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit19.errors import Problem, VerifyError
 from kit19.ledger import Ledger
+from kit19.paths import read_small
 
 NAME = "manifest.json"
 SCHEMA_VERSION = 1
@@ -188,7 +189,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / NAME
     fix = "kit19 writes it last: build again with `kit19 build … --out`"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_small(path).decode("utf-8")
     except FileNotFoundError:
         what = "is not a whole build: it has no manifest.json"
         raise VerifyError(Problem(what, str(folder), fix)) from None

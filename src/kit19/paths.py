@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
+
+_LARGEST = 1_000_000_000  # bytes; such files have a thousandth of it
 
 
 def cache_dir() -> Path:
@@ -19,3 +23,22 @@ def default_data_dir() -> Path:
     if folder := os.environ.get("KIT19_DATA_DIR"):
         return Path(folder)
     return cache_dir() / "data"
+
+
+def read_small(path: Path) -> bytes:
+    """The bytes of a file that somebody wrote by hand, or that kit19 wrote about its work.
+
+    Args:
+        path: The file. A pipe or a device is refused: reading one may never end.
+
+    Raises:
+        OSError: It cannot be read, is no regular file or is unreasonably large; it names the file.
+    """
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file", str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
+    if found.st_size > _LARGEST:
+        raise OSError(errno.EFBIG, f"it is larger than {_LARGEST:,} bytes", str(path))
+    return path.read_bytes()

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from kit19.errors import Problem, VerifyError
+from kit19.errors import Problem, VerifyError, names_files
 
 NAME = "run.json"
 SCHEMA_VERSION = 1
@@ -110,6 +110,7 @@ class RunRecord(_Part):
         return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
 
 
+@names_files
 def read_run(folder: Path) -> RunRecord | None:
     """The record of a run; None where the folder is a model but no run of kit19's.
 

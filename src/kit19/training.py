@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit19.errors import Problem, TrainError
+from kit19.errors import Problem, TrainError, names_files
 from kit19.preparing import (
     OnStep,
     Prepared,
@@ -100,6 +100,7 @@ class TrainPlan:
     notes: list[str]
 
 
+@names_files
 def train_model(
     data: str | Path,
     out: str | Path,
@@ -153,6 +154,7 @@ def _finish(run: Path, trained: _Done, on_step: OnStep, *, merge: bool) -> None:
         raise explain_write(error, run) from None
 
 
+@names_files
 def plan_training(
     data: str | Path,
     settings: Settings | None = None,
@@ -205,6 +207,7 @@ def plan_training(
     )
 
 
+@names_files
 def merge(run: str | Path, out: str | Path) -> RunRecord | None:
     """Merge the adapter of a run into its base model, as a folder that loads by itself.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from kit19.errors import OutputError
+from kit19.errors import OutputError, names_files
 from kit19.report import Audit, audit_page, to_frame
 from kit19.report.glyphs import font_face
 from kit19.write.place import replacing
@@ -13,6 +13,7 @@ from kit19.write.place import replacing
 FILES = ("hits.parquet", "audit.json", "report.html")
 
 
+@names_files
 def write_audit(result: Audit, folder: Path) -> None:
     """Write an audit into a folder, whole or not at all; an audit that stands there is replaced.
 

@@ -12,7 +12,7 @@ from kit19.auditing.hub import bring_dataset, is_on_hub
 from kit19.auditing.items import Exam, find_exams
 from kit19.catalog import BUILT_IN, Benchmark, load_catalog
 from kit19.curate import Items, bare, find_items, prepared
-from kit19.errors import Problem, ReadError
+from kit19.errors import Problem, ReadError, names_files
 from kit19.paths import default_data_dir
 from kit19.read import read_texts
 from kit19.report import Audit, Compromised, Hit
@@ -21,6 +21,7 @@ _EXCERPT = 120
 _BEFORE = 10  # characters of an excerpt that stand before what was found
 
 
+@names_files
 def audit(
     dataset: str | Path,
     against: Collection[str] = (),

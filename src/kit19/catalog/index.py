@@ -45,7 +45,7 @@ def list_sources(root: Path) -> list[Listed]:
                     license=terms["spdx"],
                     commercial=terms["commercial"],
                     derivatives=terms["derivatives"],
-                    subsets=list(card.get("subsets", {})),
+                    subsets=[str(name) for name in card.get("subsets", {})],
                     benchmarks=benchmarks.get(card["id"], []),
                 )
             )

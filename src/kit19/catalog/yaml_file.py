@@ -7,6 +7,8 @@ refused: cards need none, and aliases are how a small file becomes a huge one.
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import yaml
 
 from kit19.errors import CatalogError, Problem
+from kit19.paths import read_small
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -26,7 +29,9 @@ _MAX_BYTES = 2_000_000  # our largest card is a hundredth of this
 _INT = re.compile(r"-?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?")
 _MOST_NESTED = 50
-_INDENT = re.compile(r"^ {50}", re.MULTILINE)
+# All that text can nest by: brackets, deep indentation, and several `-` or `?` on one line.
+_NESTS = re.compile(r"[\[{]|^ {50}|(?<=[-?:])[ \t]+[-?](?=\s)", re.MULTILINE)
+_LARGEST = 2**63 - 1  # what columns hold
 _REFERENCE_SIGNS = frozenset("&*!")  # without one of them no anchor, alias or tag can be
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
@@ -44,7 +49,9 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         CatalogError: It cannot be read, is no YAML, or uses a tag, anchor, alias or doubled key.
     """
     try:
-        raw = path.read_bytes()
+        if path.stat().st_size > _MAX_BYTES:
+            raise CatalogError(Problem(f"is larger than {_MAX_BYTES:,} bytes", str(path)))
+        raw = read_small(path)
         text = raw.decode("utf-8")
     except OSError as error:
         raise CatalogError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
@@ -53,8 +60,6 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         raise CatalogError(
             Problem("is not UTF-8", f"{path}:{line}", "save the file as UTF-8")
         ) from None
-    if len(raw) > _MAX_BYTES:
-        raise CatalogError(Problem(f"is larger than {_MAX_BYTES:,} bytes", str(path)))
     return parse_yaml(text, str(path))
 
 
@@ -68,7 +73,11 @@ def parse_yaml(text: str, path: str) -> tuple[Any, Lines]:
         where = f"{path}:{mark.line + 1}" if mark else path
         raise CatalogError(Problem(f"is not valid YAML: {error.problem}", where)) from None
     except yaml.YAMLError as error:
-        raise CatalogError(Problem(f"is not valid YAML: {error}", path)) from None
+        first = str(error).partition("\n")[0]
+        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+        raise CatalogError(Problem(f"is not valid YAML: {first}", f"{path}:{line}")) from None
+    except UnicodeEncodeError:  # a command line that is not UTF-8
+        raise CatalogError(Problem("is not UTF-8", path)) from None
     lines: Lines = {}
     if root is None:
         raise CatalogError(Problem("is empty", path))
@@ -107,16 +116,16 @@ def fit_model(
 
 
 def _refuse_references(text: str, path: str) -> None:
-    nested = text.count("[") + text.count("{") + len(_INDENT.findall(text)) > _MOST_NESTED
-    if not nested and not _REFERENCE_SIGNS.intersection(text):
+    deep = sum(1 for _ in itertools.islice(_NESTS.finditer(text), _MOST_NESTED + 1))
+    if deep <= _MOST_NESTED and not _REFERENCE_SIGNS.intersection(text):
         return
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MOST_NESTED:
-            raise CatalogError(Problem(f"is nested more than {_MOST_NESTED} deep", path))
         line = event.start_mark.line + 1 if event.start_mark else 0
+        if depth > _MOST_NESTED:
+            _fail(f"is nested more than {_MOST_NESTED} deep", path, line)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise CatalogError(
                 Problem("anchors and aliases are not allowed", f"{path}:{line}", "write it out")
@@ -130,7 +139,7 @@ def _refuse_references(text: str, path: str) -> None:
 def _plain(node: yaml.Node, at: tuple[str | int, ...], lines: Lines, path: str) -> Any:
     lines[at] = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
-        return _scalar(node)
+        return _scalar(node, path)
     if isinstance(node, yaml.SequenceNode):
         return [_plain(child, (*at, i), lines, path) for i, child in enumerate(node.value)]
     assert isinstance(node, yaml.MappingNode)  # noqa: S101  YAML has three kinds of node
@@ -147,17 +156,30 @@ def _plain(node: yaml.Node, at: tuple[str | int, ...], lines: Lines, path: str) 
     return result
 
 
-def _scalar(node: yaml.ScalarNode) -> Any:
+def _scalar(node: yaml.ScalarNode, path: str) -> Any:
     text = str(node.value)
+    if "\0" in text:  # no file name, and no text of a language, has it
+        _fail("the character U+0000 is not allowed", path, node.start_mark.line + 1)
     if node.style in ("'", '"', "|", ">"):
         return text
     if text in _WORDS:
         return _WORDS[text]
     if _INT.fullmatch(text):
+        # The length first: Python refuses to read thousands of digits.
+        if len(text) > 20 or not -_LARGEST <= int(text) <= _LARGEST:
+            _too_large(text, node, path)
         return int(text)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        number = float(text)
+        if not math.isfinite(number):
+            _too_large(text, node, path)
+        return number
     return text
+
+
+def _too_large(text: str, node: yaml.Node, path: str) -> NoReturn:
+    shown = text if len(text) <= 30 else f"{text[:20]}… of {len(text):,} digits"
+    _fail(f"the number {shown} is too large", path, node.start_mark.line + 1)
 
 
 def _fail(what: str, path: str, line: int) -> NoReturn:

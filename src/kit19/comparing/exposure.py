@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kit19.catalog import Catalog
 from kit19.errors import Problem, ResultsError, UnknownNameError, nearest
+from kit19.paths import read_small
 from kit19.report.compare_result import Compromise, Gap, Interval, Note, Seen
 from kit19.report.scored import Scored, ScoredTask
 from kit19.report.stats import Replicates, interval, paired_replicates, replicates
@@ -53,7 +54,7 @@ def _read_audit(path: Path) -> dict[str, frozenset[str]]:
     file = path / "audit.json" if path.is_dir() else path
     fix = "give what `kit19 audit DATASET --out DIR` or `--json` wrote"
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(read_small(file).decode("utf-8"))
         return {
             name: frozenset(map(str, one["ids"])) for name, one in document["benchmarks"].items()
         }

@@ -20,7 +20,7 @@ from kit19.comparing.cells import (
 from kit19.comparing.exposure import Audits, compromises, read_audits, seen
 from kit19.comparing.fairness import unfair_aspects
 from kit19.comparing.published import published_cells
-from kit19.errors import Problem, ResultsError
+from kit19.errors import Problem, ResultsError, names_files
 from kit19.report.compare_result import (
     Cell,
     ComparedModel,
@@ -43,6 +43,7 @@ _MARKED = ("constant", "near_constant", "below_majority")
 """Cautions of an evaluation that are counted anew here, and stand as marks beside the scores."""
 
 
+@names_files
 def compare(
     results: Sequence[str | Path],
     out: str | Path | None = None,
@@ -157,6 +158,7 @@ def _against_base(
             counted.compromises.append(one)
 
 
+@names_files
 def check(results: Sequence[str | Path], catalog_dir: Path = BUILT_IN) -> list[Unfair]:
     """In what results differ that should be alike, the first being the base.
 

@@ -10,7 +10,7 @@ import polars as pl
 from kit19.catalog import BUILT_IN, Catalog, TemplateFile, load_catalog
 from kit19.catalog.yaml_file import load_model
 from kit19.curate import find_empty
-from kit19.errors import CatalogError, FilesError, Kit19Error, Problem
+from kit19.errors import CatalogError, FilesError, Kit19Error, Problem, names_files
 from kit19.fetch import Found, find_files, usable
 from kit19.linting.check import check
 from kit19.linting.finding import Checked, Finding, Report
@@ -24,6 +24,7 @@ OnStep = Callable[[str, int, int], None]
 """Called as (subset, subsets done, subsets in all)."""
 
 
+@names_files
 def lint(
     subsets: Iterable[str] = (),
     data_dir: Path | None = None,
@@ -59,6 +60,7 @@ def lint(
     return report
 
 
+@names_files
 def lint_file(path: Path, data_dir: Path | None = None, catalog_dir: Path = BUILT_IN) -> Report:
     """Check a templates file that somebody is writing, on what is there of its subset's files.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from kit19.catalog import BUILT_IN, load_catalog
-from kit19.errors import OutputError, Problem
+from kit19.errors import OutputError, Problem, names_files
 from kit19.fetch.run import offline
 from kit19.manifest import NAME, Manifest
 from kit19.publish.client import Door, Hub, open_hub, plainly
@@ -102,6 +102,7 @@ class _Bundle:
     notes: list[str]
 
 
+@names_files
 def push(folder: str | Path, repo_id: str, options: PushOptions | None = None) -> Pushed:
     """Publish a build as a dataset, or a training run as a model, on the Hub.
 

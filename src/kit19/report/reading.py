@@ -15,6 +15,7 @@ import polars as pl
 
 from kit19.catalog import Benchmark
 from kit19.errors import Kit19Error, Problem, ResultsError
+from kit19.paths import read_small
 from kit19.report.harness import harness_asked, harness_dtype, harness_name, harness_tasks
 from kit19.report.scored import SCHEMA, Scored, ScoredTask, normalized_choice
 from kit19.report.stats import KEYS, confusion, metric
@@ -80,7 +81,7 @@ def _find(path: Path) -> Path:
 
 def _document(file: Path) -> dict[str, Any]:
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(read_small(file).decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ResultsError(Problem(f"cannot be read: {error}", str(file), _AGAIN)) from None
     except json.JSONDecodeError as error:

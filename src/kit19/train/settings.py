@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from kit19.catalog.source import Card
 from kit19.catalog.yaml_file import fit_model, load_model, read_yaml
-from kit19.errors import CatalogError, Problem, UnknownNameError, nearest
+from kit19.errors import CatalogError, Problem, UnknownNameError, names_files, nearest
 
 PRESETS = Path(__file__).parent / "presets"
 """The presets that kit19 carries."""
@@ -160,6 +160,7 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
+@names_files
 def load_preset(name: str = "", changes: Mapping[str, Any] | None = None) -> Settings:
     """Settings by name, or from a YAML file of the user's, with some values replaced.
 

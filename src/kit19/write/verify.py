@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from kit19.errors import Problem, VerifyError
+from kit19.errors import Problem, VerifyError, names_files
 from kit19.ledger import REASONS
 from kit19.manifest import NAME, Manifest, read_manifest
 from kit19.rows import ROW_SCHEMA
@@ -16,6 +16,7 @@ from kit19.write.parquet import content_digest
 _FIX = "the folder was changed after it was built: build it again"
 
 
+@names_files
 def verify(folder: str | Path) -> Manifest:
     """Check every file, digest, row and count of a build.
 
