@@ -176,10 +176,13 @@ def quiet() -> Iterator[None]:
     """Transformers' remarks on stderr would stand between lines of progress; ours say what matters."""
     from transformers import logging  # noqa: PLC0415
 
+    from kit19.train.adapters import tied_embeddings_are_handled  # noqa: PLC0415
+
     before = logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with tied_embeddings_are_handled():
+            yield
     finally:
         logging.set_verbosity(before)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,7 @@ def train_model(
     with quiet():
         with processes.one_first():
             ready = prepare(Path(data), settings, options, on_step)
+            ready = _with_digest(ready, settings)
         decides = _decides(settings, ready)
         with running(run, decides, restart=options.restart) as checkpoint:
             trained = _train(ready, run, checkpoint, on_step)
@@ -248,6 +249,14 @@ def _decides(settings: Settings, ready: Prepared) -> dict[str, Any]:
     }
 
 
+def _with_digest(ready: Prepared, settings: Settings) -> Prepared:
+    """The same with the digest of the base's weights, which a resumed run must find again."""
+    from kit19.train.models import digest_of  # noqa: PLC0415
+
+    entry = ready.base.entry.model_copy(update={"digest": digest_of(settings, ready.base)})
+    return replace(ready, base=replace(ready.base, entry=entry))
+
+
 @dataclass(frozen=True)
 class _Done:
     ready: Prepared
@@ -260,6 +269,7 @@ class _Done:
 
 def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep) -> _Done:
     from kit19.train import arguments as made  # noqa: PLC0415
+    from kit19.train.adapters import bind  # noqa: PLC0415
     from kit19.train.checkpoint import explain_write, step_of  # noqa: PLC0415
     from kit19.train.models import adapter_of, load_weights  # noqa: PLC0415
     from kit19.train.trainer import WRITE_ERRORS, AnswerTrainer, Rows  # noqa: PLC0415
@@ -284,6 +294,8 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep)
             adapter=adapter_of(settings),
             on_step=on_step,
         )
+        if settings.method != "full":
+            bind(trainer.model, ready.base, settings.model)
         start = time.perf_counter()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.perf_counter() - start
@@ -337,13 +349,11 @@ def _last_loss(history: list[dict[str, Any]]) -> float:
 
 
 def _record(ready: Prepared, used: dict[str, Any], metrics: dict[str, float]) -> RunRecord:
-    from kit19.train.models import digest_of  # noqa: PLC0415
-
     settings = ready.settings
     return RunRecord(
         kit19_version=importlib.metadata.version("kit19"),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
-        base=ready.base.entry.model_copy(update={"digest": digest_of(settings, ready.base)}),
+        base=ready.base.entry,
         data=ready.data.entry,
         method=settings.method,
         format=ready.form.model_dump(mode="json"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit19.errors import ModelError, Problem
 from kit19.runs import RunRecord, read_run
+from kit19.train.adapters import BasePlace, base_of, check_weights
+from kit19.train.base_weights import weight_files
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "vocab.txt")
 _SAFE = "*.safetensors"
@@ -66,6 +67,7 @@ def bring_model(
             raise ModelError(Problem("is an adapter itself, and can take no other", model, fix))
         base, base_commit = _base_of(folder, pickled=pickled)
         _check(base, str(base), pickled=pickled)
+        _check_bound(base, folder)
         digest = _digest([base, folder])
         return Brought(name, base, base_commit or commit, folder, name, digest, run)
     _check(folder, model, pickled=pickled)
@@ -74,17 +76,20 @@ def bring_model(
     place, adapter_commit = _find(adapter, None, pickled=pickled)
     if not (place / _ADAPTER).is_file():
         raise ModelError(Problem(f"is no adapter: it has no {_ADAPTER}", adapter))
+    _check_bound(folder, place)
     adapter_name = adapter if adapter_commit else place.resolve().name
     digest = _digest([folder, place])
     return Brought(name, folder, commit, place, adapter_name, digest, read_run(place) or run)
 
 
 def _base_of(adapter: Path, *, pickled: bool) -> tuple[Path, str]:
-    config = json.loads((adapter / _ADAPTER).read_text(encoding="utf-8"))
-    base = str(config.get("base_model_name_or_path") or "")
-    if not base:
-        raise ModelError(Problem("does not say which model it belongs to", str(adapter / _ADAPTER)))
-    return _find(base, config.get("revision"), pickled=pickled)
+    place = base_of(adapter, ModelError)
+    return _find(place.name, place.revision or None, pickled=pickled)
+
+
+def _check_bound(base: Path, adapter: Path) -> None:
+    files = weight_files(str(base))
+    check_weights(BasePlace(str(base), ""), files, adapter, ModelError)
 
 
 def _find(model: str, revision: str | None, *, pickled: bool) -> tuple[Path, str]:

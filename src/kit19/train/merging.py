@@ -2,41 +2,107 @@
 
 from __future__ import annotations
 
-import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 from kit19.errors import Problem, TrainError
+from kit19.train.adapters import CONFIG, WEIGHTS, load_adapted
 from kit19.train.models import readable
 
-ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+_FAR = 1e-3
+"""Share of the largest logit that merged ones may be off by: float32 leaves a hundredth of it."""
 
 
 def merged(run: Path) -> tuple[Any, Any]:
     """A run's adapter merged into its base model, and its tokenizer.
 
     Raises:
-        TrainError: The run has no adapter, or its base model cannot be had.
+        TrainError: The run has no adapter, its base model cannot be had or has other weights, or the
+            merged model would answer otherwise than the adapter.
     """
-    config = run / ADAPTER[0]
     if not run.is_dir():
         raise TrainError(Problem("there is no such folder", str(run)))
-    if not config.is_file():
+    if not (run / CONFIG).is_file():
         what = "has no adapter: its weights are whole already"
         raise TrainError(Problem(what, str(run)))
-    name = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    with readable(name):
+    with readable(str(run)):
+        adapted = load_adapted(run, dtype="auto").eval()
+        published = adapted.dtype
         # In fp32: an adapter is small beside its base, and rounding to 16 bits may lose it.
-        base = AutoModelForCausalLM.from_pretrained(name, dtype="auto")
-        published = base.dtype
-        model = PeftModel.from_pretrained(base.float(), run).merge_and_unload()
+        model = _merge(adapted.float(), run)
         model.config.dtype = published
         tokenizer = AutoTokenizer.from_pretrained(run)
     return model, tokenizer
+
+
+def _merge(adapted: Any, run: Path) -> Any:
+    """The base model with the adapter in its weights.
+
+    Raises:
+        TrainError: Its logits are not the adapter's.
+    """
+    ids = _some_tokens(adapted)
+    with torch.inference_mode():
+        expected = adapted(input_ids=ids).logits
+    with untied(adapted.get_base_model()):
+        model = adapted.merge_and_unload()
+    with torch.inference_mode():
+        found = model(input_ids=ids).logits
+    off, most = float((found - expected).abs().max()), float(expected.abs().max())
+    if not off <= _FAR * max(most, 1.0):  # not: where one of them is no number
+        what = (
+            f"cannot be merged: the merged model's logits are off by {off:.3g} (the largest is "
+            f"{most:.3g}), so it would answer otherwise"
+        )
+        fix = "use the adapter on its base model as it is: chat, eval and PEFT take it"
+        raise TrainError(Problem(what, str(run), fix))
+    return model
+
+
+def _some_tokens(model: Any) -> Any:
+    """Two rows of 16 tokens, the same each time."""
+    known = model.get_input_embeddings().weight.shape[0]
+    return torch.randint(known, (2, 16), generator=torch.Generator().manual_seed(19))
+
+
+@contextmanager
+def untied(model: Any) -> Iterator[None]:
+    """Give modules that share a weight one of their own each, and let equal ones be one afterwards.
+
+    An adapter on the embedding changes what tokens become and not what is predicted, though both are
+    one weight in models with tied embeddings: merged into that weight it would change both.
+    """
+    users: dict[int, list[tuple[Any, str]]] = defaultdict(list)
+    for module in model.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            users[id(weight)].append((module, name))
+    shared = [places for places in users.values() if len(places) > 1]
+    for places in shared:
+        for module, name in places[1:]:
+            weight = getattr(module, name)
+            own = torch.nn.Parameter(weight.detach().clone(), requires_grad=weight.requires_grad)
+            setattr(module, name, own)
+    was_tied = bool(getattr(model.config.get_text_config(), "tie_word_embeddings", False))
+    _say_tied(model, False)
+    yield
+    for places in shared:
+        first, *others = [getattr(module, name) for module, name in places]
+        if all(torch.equal(first, other) for other in others):
+            for module, name in places[1:]:
+                setattr(module, name, first)
+    into, out = model.get_input_embeddings(), model.get_output_embeddings()
+    _say_tied(model, was_tied and (out is None or torch.equal(into.weight, out.weight)))
+
+
+def _say_tied(model: Any, tied: bool) -> None:
+    model.config.tie_word_embeddings = tied
+    model.config.get_text_config().tie_word_embeddings = tied
 
 
 def write_merged(run: Path, folder: Path) -> None:
@@ -54,5 +120,5 @@ def write_merged(run: Path, folder: Path) -> None:
 def merge_in_place(run: Path) -> None:
     """Put whole weights where the adapter stood."""
     write_merged(run, run)
-    for name in ADAPTER:
+    for name in (CONFIG, WEIGHTS):
         (run / name).unlink()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib.util
 import re
 from collections.abc import Iterator
@@ -19,11 +18,12 @@ from kit19.catalog import PromptFormat
 from kit19.errors import Problem, TrainError, UnknownNameError, nearest
 from kit19.runs import BaseModelEntry
 from kit19.train import tiny
+from kit19.train.adapters import CONFIG as _ADAPTER
 from kit19.train.arguments import attention, device, in_bf16
+from kit19.train.base_weights import commit_of, weight_files, weights_digest
 from kit19.train.rows import Data
 from kit19.train.settings import Settings, preset_names
 
-_ADAPTER = "adapter_config.json"
 _HUB_ID = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
 
 
@@ -64,7 +64,8 @@ def find_base(settings: Settings, data: Data, form: PromptFormat) -> Base:
         fix = f"merge it first: kit19 merge {name} --out DIR"
         raise TrainError(Problem(what, name, fix))
     with readable(name):
-        revision = settings.revision or None
+        commit = commit_of(name, settings.revision)
+        revision = commit or None  # all files of one commit, whatever happens to the branch
         config = AutoConfig.from_pretrained(name, revision=revision)
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
         try:
@@ -78,7 +79,7 @@ def find_base(settings: Settings, data: Data, form: PromptFormat) -> Base:
     stops = frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends])
     entry = BaseModelEntry(
         name=name.rstrip("/").rsplit("/", 1)[-1] if Path(name).is_dir() else name,
-        revision="" if Path(name).is_dir() else str(getattr(config, "_commit_hash", "") or ""),
+        revision=commit,
         architecture=(config.architectures or [""])[0],
     )
     return Base(tokenizer, config, stops, entry)
@@ -95,7 +96,7 @@ def load_weights(settings: Settings, base: Base) -> Any:
     trained_whole = settings.method == "full"
     low = in_bf16(settings) and (not trained_whole or settings.weights == "bf16")
     given: dict[str, Any] = {
-        "revision": settings.revision or None,
+        "revision": base.entry.revision or None,
         "attn_implementation": attention(settings),
         "dtype": torch.bfloat16 if low else torch.float32,
     }
@@ -122,25 +123,15 @@ def adapter_of(settings: Settings) -> Any:
 
 
 def digest_of(settings: Settings, base: Base) -> str:
-    """sha256 over the base model's weight files; empty for a model from nothing."""
+    """sha256 over the base model's weight files; empty for a model from nothing.
+
+    Raises:
+        TrainError: They cannot be had.
+    """
     if settings.tiny:
         return ""
-    folder = Path(settings.model)
-    if not folder.is_dir():
-        from huggingface_hub import snapshot_download  # noqa: PLC0415  it is in the Hub's cache by now
-
-        revision = base.entry.revision or None
-        folder = Path(snapshot_download(settings.model, revision=revision, local_files_only=True))
-    return weights_digest(folder)
-
-
-def weights_digest(folder: Path) -> str:
-    """sha256 over the names and bytes of a model's weight files, in order of name."""
-    whole = hashlib.sha256()
-    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]):
-        with path.open("rb") as stream:
-            whole.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
-    return whole.hexdigest()
+    with readable(settings.model):
+        return weights_digest(weight_files(settings.model, base.entry.revision))
 
 
 def refuse_misspelled(name: str) -> None:

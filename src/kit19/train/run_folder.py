@@ -102,6 +102,14 @@ def _begin(run: Path, plan: dict[str, Any], *, restart: bool) -> None:
 
 def _refuse_another(run: Path, plan: dict[str, Any]) -> None:
     begun = _read(run)
+    base, was_base = plan.get("base", {}), begun.get("base", {})
+    if {**base, "digest": ""} == {**was_base, "digest": ""} and base != was_base:
+        what = (
+            "the base model has other weights than when this run was begun: sha256 was "
+            f"{was_base.get('digest') or 'not kept'}, is {base['digest']}"
+        )
+        fix = "bring back these weights to go on, or begin anew on the new ones: --restart"
+        raise TrainError(Problem(what, str(run), fix))
     differ = [name for name in _flat(plan) if _flat(plan)[name] != _flat(begun).get(name)]
     if differ:
         was, now = _flat(begun).get(differ[0]), _flat(plan)[differ[0]]

@@ -19,11 +19,10 @@ from transformers import (
 
 from kit19.catalog import PromptFormat
 from kit19.runs import RunRecord, read_run
+from kit19.train.adapters import CONFIG, load_adapted
 from kit19.train.arguments import device
 from kit19.train.models import readable
 from kit19.train.prompts import Prompts, make_prompts
-
-_ADAPTER = "adapter_config.json"
 
 
 @dataclass(frozen=True)
@@ -173,10 +172,8 @@ def load_answering(
         tokenizer = AutoTokenizer.from_pretrained(name)
         on_gpu = device() == "cuda"
         given: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
-        if (folder / _ADAPTER).is_file():
-            from peft import AutoPeftModelForCausalLM  # noqa: PLC0415  only for adapters
-
-            model = AutoPeftModelForCausalLM.from_pretrained(name, **given)
+        if (folder / CONFIG).is_file():
+            model = load_adapted(folder, **given)
         else:
             model = AutoModelForCausalLM.from_pretrained(name, **given)
     if form is None and run is not None:
