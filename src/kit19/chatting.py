@@ -73,10 +73,11 @@ class Chat:
         """
         from dataclasses import replace  # noqa: PLC0415
 
-        from kit19.train.prompts import make_prompts  # noqa: PLC0415
+        from kit19.train.prompts import head_of, make_prompts  # noqa: PLC0415
 
-        prompts = self._model.prompts
-        made = make_prompts(prompts.tokenizer, self._catalog.prompt_format(name), prompts.ends)
+        prompts, form = self._model.prompts, self._catalog.prompt_format(name)
+        head = head_of(self.run, form)
+        made = make_prompts(prompts.tokenizer, form, prompts.ends, head=head)
         self._model = replace(self._model, prompts=made)
 
 

@@ -84,8 +84,7 @@ def evaluate_model(
     prompt_format = _prompt_format(options, brought)
     on_step("loading the model", 0, 0)
     scorer = _load(brought, options)
-    if prompt_format:
-        _set_format(scorer, prompt_format)
+    _set_format(scorer, options, brought, prompt_format)
     asked = Asked(scorer, brought, options, prompt_format)
     scorer.on_progress = lambda done, total: on_step("scoring", done, total)
     results, tasks = _score(asked, manager)
@@ -204,10 +203,22 @@ def _device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _set_format(scorer: SharedLM, prompt_format: PromptFormat) -> None:
-    from kit19.evaluate.formats import use_format  # noqa: PLC0415
+def _set_format(
+    scorer: SharedLM, options: EvalOptions, brought: Brought, prompt_format: PromptFormat | None
+) -> None:
+    """Ask in a prompt format, or a run that was trained with its chat template as it was trained."""
+    from kit19.evaluate.formats import use_prompts  # noqa: PLC0415
+    from kit19.train.prompts import ends_of, head_of, make_prompts  # noqa: PLC0415
 
-    use_format(scorer, prompt_format)
+    form, run = prompt_format, brought.run
+    if options.format == "chat" and run is not None and run.format.get("chat"):
+        form = PromptFormat.model_validate(run.format)
+    if form is not None:
+        stops = (
+            run.ends if run is not None and run.ends else ends_of(scorer.model.generation_config)
+        )
+        prompts = make_prompts(scorer.tokenizer, form, stops, head=head_of(run, form))
+        use_prompts(scorer, prompts)
 
 
 def _score(asked: Asked, manager: Any) -> tuple[dict[str, Any], dict[str, Any]]:

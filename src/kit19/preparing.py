@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from kit19.catalog import BUILT_IN, PromptFormat, load_catalog
 from kit19.paths import cache_dir
-from kit19.train.preflight import check_batches, check_rows, check_syllables
-from kit19.train.prompts import Prompts, make_prompts
+from kit19.train.preflight import check_batches, check_head, check_rows, check_syllables
+from kit19.train.prompts import Prompts, adopt_end, make_prompts
 from kit19.train.rows import Data, is_build, of_build, of_file
 from kit19.train.settings import Settings
 from kit19.train.tokens import Tokens, tokenize
@@ -89,16 +89,21 @@ def prepare(path: Path, settings: Settings, options: TrainOptions, on_step: OnSt
     data = read_data(path, settings)
     on_step("reading the tokenizer", 1, 4)
     base = find_base(settings, data, form)
-    prompts = make_prompts(base.tokenizer, form, base.stops)
+    prompts = make_prompts(base.tokenizer, form, base.stops, end=settings.end)
+    adopt_end(prompts)
     rate = check_syllables(data, prompts, settings.allow)
     on_step("tokens", 2, 4)
     limit = (settings.max_length, settings.long_rows == "cut")
     cache = options.cache or cache_dir() / "tokens"
     train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
+    if 0 < train.found.other_head == train.found.read:  # each answer brings its reasoning itself
+        prompts = replace(prompts, head="")
+        train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
     check_rows(train.found, data.name, settings)
     held_out = None
     if data.validation:
         held_out = tokenize(data.validation, f"{data.key} validation", prompts, limit, cache)
+        check_head(held_out.found, data.name)
         held_out = held_out if len(held_out) else None
     check_batches(Collate(base.tokenizer.pad_token_id), train, base.tokenizer)
     lines = lay_out(train, settings)
@@ -152,6 +157,13 @@ def warnings_of(ready: Prepared) -> list[str]:
         notes.append(
             f"{found.too_long:,} of {found.read:,} rows are too long: {found.dropped:,} left out, "
             f"{cut:,} cut, {found.answers_lost:,} without any answer left"
+        )
+    if found.control:
+        row, token = found.first["control"]
+        rows = f"{found.control:,} {'row holds' if found.control == 1 else 'rows hold'}"
+        notes.append(
+            f"{rows} what looks like a control token ({token!r}, first in row {row}); there it is "
+            "text, as all data is"
         )
     if found.unknown:
         notes.append(f"{found.unknown:,} tokens are unknown to the tokenizer")

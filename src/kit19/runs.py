@@ -85,6 +85,9 @@ class RunRecord(_Part):
         method: ``full``, ``lora`` or ``qlora``.
         format: The prompt format, whole, so that the run explains itself without this catalog:
             the fields of ``kit19.catalog.PromptFormat``.
+        answer_head: What the chat template writes before every answer; it ends the prompt.
+        ends: Ids of the tokens that end an answer, the one of training first. Empty in records before
+            kit19 wrote it.
         seed: Of training.
         settings: Every setting that training ran with.
         rows: Rows before and after each step of preparation, by name.
@@ -99,6 +102,8 @@ class RunRecord(_Part):
     data: DataEntry
     method: Literal["full", "lora", "qlora"]
     format: dict[str, Any]
+    answer_head: str = ""
+    ends: list[int] = []
     seed: int
     settings: dict[str, Any]
     rows: dict[str, int]

@@ -271,11 +271,12 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep)
     from kit19.train import arguments as made  # noqa: PLC0415
     from kit19.train.adapters import bind  # noqa: PLC0415
     from kit19.train.checkpoint import explain_write, step_of  # noqa: PLC0415
-    from kit19.train.models import adapter_of, load_weights  # noqa: PLC0415
+    from kit19.train.models import adapter_of, load_weights, set_ends  # noqa: PLC0415
     from kit19.train.trainer import WRITE_ERRORS, AnswerTrainer, Rows  # noqa: PLC0415
 
     on_step("loading the model", 3, 4)
     model = load_weights(ready.settings, ready.base)
+    set_ends(model, ready.prompts.stops)
     ready = _keep_rows_apart(ready, model, run, begun=checkpoint is not None)
     settings = ready.settings
     world = processes.world_size()
@@ -302,6 +303,8 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep)
         measured = trainer.evaluate()
     try:
         trainer.save_model(str(run))
+        if settings.method != "full" and processes.is_main():
+            model.generation_config.save_pretrained(run)  # where the adapter's answers end
     except WRITE_ERRORS as error:
         raise explain_write(error, run) from None
     resumed = step_of(checkpoint) if checkpoint else 0
@@ -357,6 +360,8 @@ def _record(ready: Prepared, used: dict[str, Any], metrics: dict[str, float]) ->
         data=ready.data.entry,
         method=settings.method,
         format=ready.form.model_dump(mode="json"),
+        answer_head=ready.prompts.head,
+        ends=ready.prompts.stops,
         seed=settings.seed,
         settings={**settings.model_dump(mode="json"), **used},
         rows=ready.counts,

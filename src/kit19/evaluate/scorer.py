@@ -11,6 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ _log = logging.getLogger(__name__)
 TOKENS = {"cpu": 1536}
 """Tokens in a batch by device: on a CPU, larger batches fall out of its caches."""
 TOKENS_ELSEWHERE = 16_384
+Pairs = Sequence[tuple[str, str]]
 _LOGITS = 64_000_000  # predictions held at once: a quarter of a gigabyte in float32
 _OUT_OF_MEMORY = "can't allocate memory"  # how torch says it on a CPU, as a RuntimeError
 
@@ -68,6 +70,7 @@ class SharedLM(HFLM):  # type: ignore[misc]
         **options: HFLM's own arguments.
 
     Attributes:
+        encode_requests: Tokens of (context, continuation) texts; a prompt format brings its own.
         cuts: What was cut to fit, filled while scoring.
         memory: Scores computed before; None for no memory.
         on_progress: Told requests done and requests in all.
@@ -83,6 +86,7 @@ class SharedLM(HFLM):  # type: ignore[misc]
     ) -> None:
         super().__init__(pretrained, **options)
         self.levers = levers or Levers()
+        self.encode_requests: Callable[[Pairs], list[tuple[Ids, Ids]]] = partial(encode_pairs, self)
         self.batch_tokens = int(batch_tokens or TOKENS.get(self.device.type, TOKENS_ELSEWHERE))
         self.cuts: list[Cut] = []
         self.memory: Memory | None = None
@@ -101,7 +105,7 @@ class SharedLM(HFLM):  # type: ignore[misc]
             scores: Scores = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
             return scores
         pairs = [request.args for request in requests]
-        encoded = encode_pairs(self, pairs)
+        encoded = self.encode_requests(pairs)
         tasks = [request.task_name or "" for request in requests]
         for request, (context, continuation) in zip(requests, encoded, strict=True):
             over = len(context) + len(continuation) - (self.max_length + 1)

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, GenerationConfig
 
 from kit19.errors import Problem, TrainError
 from kit19.train.adapters import CONFIG, WEIGHTS, load_adapted
-from kit19.train.models import readable
+from kit19.train.models import readable, set_ends
+from kit19.train.prompts import ends_of
 
 _FAR = 1e-3
 """Share of the largest logit that merged ones may be off by: float32 leaves a hundredth of it."""
+_GENERATION = "generation_config.json"
 
 
 def merged(run: Path) -> tuple[Any, Any]:
@@ -37,6 +39,8 @@ def merged(run: Path) -> tuple[Any, Any]:
         # In fp32: an adapter is small beside its base, and rounding to 16 bits may lose it.
         model = _merge(adapted.float(), run)
         model.config.dtype = published
+        if (run / _GENERATION).is_file():
+            set_ends(model, ends_of(GenerationConfig.from_pretrained(run)))
         tokenizer = AutoTokenizer.from_pretrained(run)
     return model, tokenizer
 

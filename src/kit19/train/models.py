@@ -21,6 +21,7 @@ from kit19.train import tiny
 from kit19.train.adapters import CONFIG as _ADAPTER
 from kit19.train.arguments import attention, device, in_bf16
 from kit19.train.base_weights import commit_of, weight_files, weights_digest
+from kit19.train.prompts import ends_of
 from kit19.train.rows import Data
 from kit19.train.settings import Settings, preset_names
 
@@ -75,8 +76,7 @@ def find_base(settings: Settings, data: Data, form: PromptFormat) -> Base:
     if tokenizer.pad_token_id is None:
         # No embedding is added: padding is masked by length, and the end of an answer is not padding.
         tokenizer.pad_token = tokenizer.eos_token
-    ends = generation.eos_token_id
-    stops = frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends])
+    stops = frozenset(ends_of(generation)) or frozenset(ends_of(config.get_text_config()))
     entry = BaseModelEntry(
         name=name.rstrip("/").rsplit("/", 1)[-1] if Path(name).is_dir() else name,
         revision=commit,
@@ -120,6 +120,12 @@ def adapter_of(settings: Settings) -> Any:
         lora_dropout=lora.dropout,
         target_modules=lora.targets,
     )
+
+
+def set_ends(model: Any, ends: list[int]) -> None:
+    """Have a model stop at any of these tokens, wherever it is loaded from its folder."""
+    model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
+    model.config.get_text_config().eos_token_id = ends[0]
 
 
 def digest_of(settings: Settings, base: Base) -> str:

@@ -52,7 +52,14 @@ def _of_rows(found: Found, name: str) -> list[Problem]:
         ),
         "no_end": (
             "without an end token in the answer: the model would never learn to stop",
-            "the chat template writes none after an answer; use --format alpaca, koalpaca or kullm",
+            (
+                "what the chat template writes behind an answer is no end token: name one with "
+                "--set end=TOKEN, or use --format alpaca, koalpaca or kullm"
+            ),
+        ),
+        "other_head": (
+            "before whose answer the chat template writes something else than before the others",
+            "take the reasoning out of these answers (or give one to all), or use another --format",
         ),
         "not_prefix": (
             "whose prompt is cut into other tokens alone than before its answer",
@@ -64,6 +71,16 @@ def _of_rows(found: Found, name: str) -> list[Problem]:
         for fault, (what, fix) in said.items()
         if getattr(found, fault)
     ]
+
+
+def check_head(found: Found, name: str) -> None:
+    """Stop if the chat template writes something else before some answers than before the others.
+
+    Raises:
+        TrainError: Names the first such row.
+    """
+    if found.other_head:
+        raise TrainError([one for one in _of_rows(found, name) if "before whose" in one.what])
 
 
 def _of_length(found: Found, name: str, settings: Settings) -> list[Problem]:

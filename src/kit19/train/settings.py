@@ -62,6 +62,11 @@ class Settings(Card):
     )
 
     format: str = Field(default="alpaca", description="prompt format: a name, or a YAML file")
+    end: str = Field(
+        default="",
+        description="token that ends an answer; default: what the chat template writes, else the "
+        "tokenizer's end token",
+    )
     method: Literal["full", "lora", "qlora"] = Field(
         default="full", description="all weights, an adapter, or one on 4-bit weights"
     )

@@ -22,7 +22,7 @@ from kit19.runs import RunRecord, read_run
 from kit19.train.adapters import CONFIG, load_adapted
 from kit19.train.arguments import device
 from kit19.train.models import readable
-from kit19.train.prompts import Prompts, make_prompts
+from kit19.train.prompts import Prompts, ends_of, head_of, make_prompts
 
 
 @dataclass(frozen=True)
@@ -180,11 +180,11 @@ def load_answering(
         form = PromptFormat.model_validate(run.format)
     if form is None:
         form = default(bool(tokenizer.chat_template))
-    ends = getattr(model.generation_config, "eos_token_id", None)
-    stops = ends if isinstance(ends, list) else [] if ends is None else [ends]
+    stops = run.ends if run is not None and run.ends else ends_of(model.generation_config)
     model.to(device()).eval()
     window = int(getattr(model.config.get_text_config(), "max_position_embeddings", 2048))
-    return Answering(model, make_prompts(tokenizer, form, stops), run, window)
+    prompts = make_prompts(tokenizer, form, stops, head=head_of(run, form))
+    return Answering(model, prompts, run, window)
 
 
 class _Halt(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped here

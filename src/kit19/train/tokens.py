@@ -25,7 +25,7 @@ from kit19.errors import Problem, TrainError
 from kit19.train.prompts import Ids, Prompts
 from kit19.train.rows import RowFiles
 
-_VERSION = 1  # of the layout and of the rules below: a new one leaves old folders alone
+_VERSION = 2  # of the layout and of the rules below: a new one leaves old folders alone
 _SCHEMA = pl.Schema(
     {
         "id": pl.String,
@@ -52,6 +52,8 @@ class Found:
         no_answer: Rows with an empty answer.
         no_end: Rows whose answer holds no end token.
         not_prefix: Rows whose prompt is cut into other tokens alone than before its answer.
+        other_head: Rows before whose answer the chat template writes something else than before others.
+        control: Rows with text that looks like a control token; it is read as text.
         first: Of each fault by name: the row's id, and a line that shows it.
     """
 
@@ -65,6 +67,8 @@ class Found:
     no_answer: int = 0
     no_end: int = 0
     not_prefix: int = 0
+    other_head: int = 0
+    control: int = 0
     longest: int = 0
     first: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -146,7 +150,8 @@ def _key(rows_key: str, prompts: Prompts, limit: tuple[int, bool]) -> str:
         prompts.tokenizer.save_pretrained(place)
         files = [path for path in sorted(Path(place).rglob("*")) if path.is_file()]
         made = [hashlib.sha256(_lasting(path)).hexdigest() for path in files]
-    said = [_VERSION, rows_key, made, prompts.format.model_dump(), sorted(prompts.ends), limit]
+    format_ = [prompts.format.model_dump(), prompts.head, prompts.append_end]
+    said = [_VERSION, rows_key, made, format_, prompts.end, sorted(prompts.ends), limit]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
 
@@ -211,18 +216,26 @@ def _examples(
     names, outputs = batch["id"].to_list(), batch["output"].to_list()
     for line, (asked, whole) in enumerate(zip(asked_ids, whole_ids, strict=True)):
         found.read += 1
+        prompt, text = asked_texts[line], whole_texts[line]
         if not outputs[line].strip():
-            found.note("no_answer", names[line], asked_texts[line])
+            found.note("no_answer", names[line], prompts.plain(prompt))
+        if control := prompts.controls.first(text):
+            found.note("control", names[line], control)
         count = len(asked)
-        if whole[:count] != asked:
+        if prompts.head and not text.startswith(prompt):
+            same = next(
+                (n for n, (a, b) in enumerate(zip(prompt, text, strict=False)) if a != b), 0
+            )
+            found.note("other_head", names[line], prompts.plain(text[same:]))
+        elif whole[:count] != asked:
             found.note("not_prefix", names[line], _where_cut(prompts.tokenizer, asked, whole))
         ids = prompts.ended(whole, count)
         if ids is None:
-            found.note("no_end", names[line], whole_texts[line][len(asked_texts[line]) :])
+            found.note("no_end", names[line], prompts.plain(text[len(prompt) :]))
             ids = whole
         if unknown is not None and (times := ids.count(unknown)):
             found.unknown += times
-            found.first.setdefault("unknown", (names[line], whole_texts[line]))
+            found.first.setdefault("unknown", (names[line], prompts.plain(text)))
         found.longest = max(found.longest, len(ids))
         if len(ids) > most:
             found.note("too_long", names[line], f"{len(ids)} tokens, {count} of them the prompt")
