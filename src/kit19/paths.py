@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import unicodedata
 from pathlib import Path
 
 _LARGEST = 1_000_000_000  # bytes; such files have a thousandth of it
@@ -42,3 +43,36 @@ def read_small(path: Path) -> bytes:
     if found.st_size > _LARGEST:
         raise OSError(errno.EFBIG, f"it is larger than {_LARGEST:,} bytes", str(path))
     return path.read_bytes()
+
+
+def is_there(path: Path) -> bool:
+    """Whether something has this path; False also for names that are too long or impossible."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def as_on_disk(path: Path) -> Path:
+    """The path as its names are composed on disk, if it is there in another Unicode composition.
+
+    macOS writes names decomposed (NFD), keyboards type them composed (NFC); both look the same.
+    """
+    if is_there(path) or str(path).isascii():
+        return path
+    found = Path(path.anchor)
+    for part in path.parts[1 if path.anchor else 0 :]:
+        there = [] if is_there(found / part) else _names(found)
+        found /= next((name for name in there if _composed(name) == _composed(part)), part)
+    return found if is_there(found) else path
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

@@ -80,7 +80,8 @@ def test_json_is_one_document_and_nothing_else(
 ) -> None:
     out, err = shown(monkeypatch, capsys, "leaks.jsonl", "--json", "--fail-on-hit", code=3)
     document = json.loads(out)
-    assert list(document) == ["dataset", "rows_read", "rows", "hits", "benchmarks"]
+    fields = ["dataset", "rows_read", "rows", "hits", "benchmarks", "not_searched", "notes"]
+    assert list(document) == fields
     assert (document["dataset"], document["rows_read"], document["rows"]) == (
         "leaks.jsonl",
         3,

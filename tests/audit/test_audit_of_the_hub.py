@@ -83,18 +83,22 @@ def test_only_data_files_are_brought_and_read(hub: HubServer, exam: str) -> None
         "README.md": SENTENCES[1].encode(),
         "model.bin": b"\0",
         "dataset_infos.json": json.dumps(SENTENCES).encode(),
-        "copy/all.jsonl": lines(SENTENCES),
+        "more/all.jsonl": lines(SENTENCES[4:5]),
         "data/train-00000-of-00002.parquet": parquet([INNOCENT[0], SENTENCES[0]]),
         "data/train-00001-of-00002.parquet": parquet([SENTENCES[2]]),
     }
     commit(hub, files)
     result = audit("some/rows", [exam])
-    assert (result.dataset, result.rows_read, result.rows) == ("some/rows", 3, [1, 2])
+    assert (result.dataset, result.rows_read, result.rows) == ("some/rows", 4, [1, 2, 3])
+    assert [one.where for one in result.not_searched] == ["model.bin"]
+    assert [one.where for one in result.notes] == ["README.md", "dataset_infos.json"]
     brought = {call.path.partition("/resolve/")[2] for call in hub.asked("^GET .*/resolve/")}
-    assert {name.split("/", 1)[1] for name in brought} == {n for n in files if "parquet" in n}
+    assert {name.split("/", 1)[1] for name in brought} == {
+        name for name in files if name.startswith(("data/", "more/"))
+    }
 
 
-def test_text_files_are_read_where_there_is_no_parquet(hub: HubServer, exam: str) -> None:
+def test_names_that_look_like_patterns_are_brought(hub: HubServer, exam: str) -> None:
     commit(hub, {"b[1].jsonl": lines([SENTENCES[0]]), "a.csv": b"text\nnothing at all\n"})
     assert audit("some/rows", [exam]).rows == [1]
 

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from kit19.auditing import audit
 from kit19.errors import ReadError, UnknownNameError
-from kit19.read.foreign import BATCH, dataset_files, read_texts
+from kit19.read import dataset_files
+from kit19.read.foreign import BATCH, read_texts
 from kit19.read.foreign_text import is_header
 
 TEXTS = [INNOCENT[0], SENTENCES[0], INNOCENT[1], SENTENCES[3], SENTENCES[5], INNOCENT[2]]
@@ -149,14 +150,27 @@ def test_a_folder_is_one_dataset_with_its_files_in_order(tmp_path: Path, exam: P
     assert found(folder, exam) == LEAKED
 
 
-def test_parquet_in_a_folder_is_its_data(tmp_path: Path, exam: Path) -> None:
+def test_parquet_in_a_folder_comes_first(tmp_path: Path, exam: Path) -> None:
     folder = tmp_path / "data"
-    write_jsonl(folder / "exports" / "copy.jsonl", list(ROWS))
+    write_jsonl(folder / "more" / "rows.jsonl", [{"text": INNOCENT[0]}, {"text": SENTENCES[1]}])
     for place in range(0, 6, 2):
         part = pl.DataFrame(ROWS[place : place + 2])
         part.write_parquet(folder / f"train-{place}.parquet")
     pl.DataFrame({"id": SENTENCES}).write_parquet(folder / "dropped.parquet")
+    result = audit(folder, [str(exam)])
+    assert (result.rows_read, result.rows) == (len(TEXTS) + 2, [*LEAKED, len(TEXTS) + 1])
+    assert [note.where for note in result.notes] == ["dropped.parquet"]
+    assert not result.not_searched
+
+
+def test_exports_of_a_build_are_its_rows_again(tmp_path: Path, exam: Path) -> None:
+    folder = tmp_path / "data"
+    write_jsonl(folder / "exports" / "alpaca.jsonl", list(ROWS))
+    (folder / "manifest.json").write_text("{}", "utf-8")
+    pl.DataFrame(ROWS).write_parquet(folder / "train.parquet")
     assert found(folder, exam) == LEAKED
+    notes = audit(folder, [str(exam)]).notes
+    assert [note.where for note in notes] == ["exports/alpaca.jsonl", "manifest.json"]
 
 
 def test_only_the_named_columns_are_looked_at(tmp_path: Path, exam: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from kit19.errors import FilesError, Problem, ReadError
 from kit19.fetch.run import offline
+from kit19.paths import is_there
 from kit19.publish.client import REPO_TYPE, Door, Hub, open_hub, plainly
 from kit19.publish.snapshot import bring_files
-from kit19.read.foreign import SUFFIXES, data_names
+from kit19.read import Remarks
+from kit19.read.folders import ARCHIVE, READABLE, SUFFIXES, data_names, suffix_of
 
 _DOOR = Door(FilesError, "audit")
 _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
@@ -18,15 +20,16 @@ _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.AS
 
 def is_on_hub(name: str) -> bool:
     """Whether a name can only mean a dataset on the Hub: nothing here is called so, nor could be."""
-    path = Path(name.removesuffix(".gz"))
-    return bool(_NAME.fullmatch(name)) and not Path(name).exists() and path.suffix not in SUFFIXES
+    is_file_name = suffix_of(name) in (*SUFFIXES, ARCHIVE)
+    return bool(_NAME.fullmatch(name)) and not is_file_name and not is_there(Path(name))
 
 
-def bring_dataset(name: str) -> Path:
+def bring_dataset(name: str, remarks: Remarks) -> Path:
     """Bring the data files of a dataset on the Hub, from the cache where they are there already.
 
     Args:
         name: ``owner/name``, or ``owner/name@revision`` (commit, tag or branch).
+        remarks: Told of files that are not brought.
 
     Returns:
         The folder of its files.
@@ -40,7 +43,7 @@ def bring_dataset(name: str) -> Path:
     repo, revision = match["repo"], match["revision"]
     hub = open_hub(_DOOR)
     try:
-        files = None if offline() else _data_files(hub, repo, revision)
+        files = None if offline() else _data_files(hub, repo, revision, remarks)
         patterns = None if files is None else [glob.escape(name) for name in files]
         return bring_files(hub, repo, revision, patterns, again="audit")
     except FilesError as error:
@@ -51,12 +54,12 @@ def bring_dataset(name: str) -> Path:
         raise FilesError([told, *others]) from None
 
 
-def _data_files(hub: Hub, repo: str, revision: str | None) -> list[str]:
+def _data_files(hub: Hub, repo: str, revision: str | None, remarks: Remarks) -> list[str]:
     with plainly(hub, repo):
         files = hub.api.list_repo_files(repo, repo_type=REPO_TYPE, revision=revision)
-    found = data_names(files)
+    found = data_names(files, remarks)
     if not found:
-        what = f"holds no file that kit19 reads ({', '.join(SUFFIXES)})"
+        what = f"holds no file that kit19 reads ({READABLE})"
         fix = f"the Hub may have made parquet of it: kit19 audit {repo}@refs/convert/parquet"
         raise ReadError(Problem(what, repo, fix))
     return found

@@ -13,9 +13,11 @@ from kit19.curate import bare
 from kit19.curate.contamination import MIN_NEAR
 from kit19.errors import FilesError, Problem, ReadError, UnknownNameError, nearest
 from kit19.fetch import find_files, usable
-from kit19.read import read_table, read_texts
+from kit19.paths import as_on_disk, is_there
+from kit19.read import Remarks, read_table, read_texts
 
 _OWN_SPLIT = "items"
+_MOST_TEXT = 1 << 28  # bytes: many times the size of any benchmark of questions
 _IDS = ("id", "guid", "_id", "idx", "uid", "item_id", "question_id")
 
 
@@ -34,24 +36,28 @@ class Exam:
     names: dict[str, str] = field(default_factory=dict)
 
 
-def find_exams(catalog: Catalog, against: Collection[str], data_dir: Path) -> dict[str, Exam]:
+def find_exams(
+    catalog: Catalog, against: Collection[str], data_dir: Path, remarks: Remarks | None = None
+) -> dict[str, Exam]:
     """Benchmarks by name, or read from files of items.
 
     Args:
         catalog: Where names are looked up.
         against: Names of benchmarks, or files; default: every benchmark of the catalog.
         data_dir: The folder that holds the benchmarks' files.
+        remarks: Told how files of items were read.
 
     Raises:
         UnknownNameError: Something is neither a benchmark nor a file.
         FilesError: Files of benchmarks are missing or differ, all of them told.
         ReadError: A file of items cannot be read.
     """
+    remarks = Remarks() if remarks is None else remarks
     exams: dict[str, Exam] = {}
     problems: list[Problem] = []
     for name in dict.fromkeys(against or catalog.benchmarks):
         if name not in catalog.benchmarks:
-            exams[_free(Path(name), {*exams, *catalog.benchmarks})] = _own(name, catalog)
+            exams[_free(Path(name), {*exams, *catalog.benchmarks})] = _own(name, catalog, remarks)
             continue
         card = catalog.benchmarks[name]
         source = catalog.source(card.source)
@@ -77,17 +83,13 @@ def _free(path: Path, taken: Collection[str]) -> str:
     return name
 
 
-def _own(name: str, catalog: Catalog) -> Exam:
+def _own(name: str, catalog: Catalog, remarks: Remarks) -> Exam:
     """A user's own items: each row one item, each of its long texts enough to compromise it.
 
     A short text (an answer, a label) is no evidence beside a long one: it would be found everywhere.
     A row that has only short texts is known by the longest of them.
     """
-    path = Path(name)
-    if not path.exists():
-        fix = nearest(name, catalog.benchmarks)
-        raise UnknownNameError(Problem(f"{name!r} is neither a benchmark nor a file", fix=fix))
-    batches = [batch for _, batch in read_texts(path)]
+    batches = _read_own(name, catalog, remarks)
     if not batches:
         raise ReadError(Problem("holds no items", name))
     cells = pl.concat(batches).with_columns(length=bare(pl.concat(batches)["text"]).str.len_chars())
@@ -113,6 +115,29 @@ def _own(name: str, catalog: Catalog) -> Exam:
         keys = pl.col("row").replace_strict(ids, return_dtype=pl.String)
     rows = wide.select(keys.alias("#id"), pl.lit(_OWN_SPLIT).alias("split"), *names)
     return Exam(_card(name, list(names), rows.height), rows, names)
+
+
+def _read_own(name: str, catalog: Catalog, remarks: Remarks) -> list[pl.DataFrame]:
+    """All texts of a file of items. Unlike a dataset it is held in memory, and has to be read whole."""
+    path = as_on_disk(Path(name))
+    if not is_there(path):
+        fix = nearest(name, catalog.benchmarks)
+        raise UnknownNameError(Problem(f"{name!r} is neither a benchmark nor a file", fix=fix))
+    mine = Remarks()
+    batches, held = [], 0
+    for _, batch in read_texts(path, remarks=mine):
+        batches.append(batch)
+        held += int(batch["text"].str.len_bytes().sum())
+        if held > _MOST_TEXT:
+            what = f"holds more than {_MOST_TEXT >> 20} MiB of text: too much for items to look for"
+            fix = "give the dataset first, and with --against what to look for in it"
+            raise ReadError(Problem(what, name, fix))
+    if left := mine.not_searched:
+        fix = "every item must be read: mend it, or take out what is no item"
+        raise ReadError([Problem(f"cannot be read: {one.what}", one.where, fix) for one in left])
+    for note in mine.notes:
+        remarks.note(note.where, note.what)
+    return batches
 
 
 def _ids(cells: pl.DataFrame) -> dict[int, str]:

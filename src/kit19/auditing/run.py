@@ -14,8 +14,8 @@ from kit19.catalog import BUILT_IN, Benchmark, load_catalog
 from kit19.curate import Items, bare, find_items, prepared
 from kit19.errors import Problem, ReadError, names_files
 from kit19.paths import default_data_dir
-from kit19.read import read_texts
-from kit19.report import Audit, Compromised, Hit
+from kit19.read import Remarks, read_texts
+from kit19.report import Audit, Compromised, Hit, Remark
 
 _EXCERPT = 120
 _BEFORE = 10  # characters of an excerpt that stand before what was found
@@ -48,18 +48,23 @@ def audit(
     Raises:
         Kit19Error: Unknown names, or files that cannot be had or read.
     """
-    exams = find_exams(load_catalog(catalog_dir), against, data_dir or default_data_dir())
+    data_dir = data_dir or default_data_dir()
+    remarks = Remarks()
+    exams = find_exams(load_catalog(catalog_dir), against, data_dir, remarks)
     index = prepared({name: (exam.card, exam.rows) for name, exam in exams.items()})
     name = str(dataset)
-    path = bring_dataset(name) if isinstance(dataset, str) and is_on_hub(name) else Path(dataset)
+    hub = isinstance(dataset, str) and is_on_hub(name)
+    path = bring_dataset(name, remarks) if hub else Path(dataset)
     parts: list[pl.DataFrame] = []
     rows_read, texts = 0, 0
-    for rows_read, batch in read_texts(path, columns, header=header):
+    for rows_read, batch in read_texts(path, columns, header=header, remarks=remarks):
         parts.append(_find(batch, index))
         texts += batch.height
         on_rows(rows_read)
     if not texts:
-        raise ReadError(Problem("holds no text" if rows_read else "holds no rows", name))
+        nothing = Problem("holds no text" if rows_read else "holds no rows", name)
+        left = [Problem(f"not searched: {one.what}", one.where) for one in remarks.not_searched]
+        raise ReadError([nothing, *left])
     found = _strongest(pl.concat(parts))
     return Audit(
         dataset=name,
@@ -67,6 +72,8 @@ def audit(
         rows=found["row"].unique().sort().to_list(),
         hits=_hits(found, exams),
         benchmarks={name: _compromised(name, exam, found) for name, exam in exams.items()},
+        not_searched=[Remark(where=one.where, what=one.what) for one in remarks.not_searched],
+        notes=[Remark(where=one.where, what=one.what) for one in remarks.notes],
     )
 
 

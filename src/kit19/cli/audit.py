@@ -15,11 +15,12 @@ from kit19.cli.output import print_json, print_table, print_text, progress
 from kit19.cli.streams import is_terminal
 
 if TYPE_CHECKING:
-    from kit19.report import Audit, Hit
+    from kit19.report import Audit, Hit, Remark
 
 FOUND = 3
-"""The exit code of --fail-on-hit, when something was found."""
+"""The exit code of --fail-on-hit, when something was found or not everything was searched."""
 _SHOWN = 5
+_REMARKS = 20
 _EVERY = 1_000_000  # rows between two lines of progress where there is no terminal
 
 
@@ -60,7 +61,9 @@ The benchmarks' own files must be there: `kit19 fetch klue kobest` brings them.
     type=click.Path(path_type=Path, file_okay=False),
     help="Write hits.parquet, audit.json and report.html into this folder.",
 )
-@click.option("--fail-on-hit", is_flag=True, help="Exit with 3 if anything is found.")
+@click.option(
+    "--fail-on-hit", is_flag=True, help="Exit with 3 if anything is found or was not searched."
+)
 @data_dir_option
 @catalog_option
 @json_option
@@ -79,8 +82,9 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> None:
     """Say which benchmark items stand in the dataset PATH|HUB_ID, and where.
 
-    It may be JSON lines, JSON, CSV, TSV, plain lines, parquet, a folder of such files, or a dataset
-    on the Hub (owner/name). Text is found in any column, also inside lists and objects.
+    It may be JSON lines, JSON, CSV, TSV, plain lines, parquet, Arrow, those compressed or in a zip
+    archive, a folder of such files, or a dataset on the Hub (owner/name). Text is found in any column,
+    also inside lists and objects. What could not be searched is named.
     """
     if quiet or as_json:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when huggingface_hub is loaded
@@ -105,7 +109,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
         print_json(result.model_dump())
     else:
         _print(result, out)
-    if fail_on_hit and result.hits:
+    if fail_on_hit and (result.hits or result.not_searched):
         raise click.exceptions.Exit(FOUND)
 
 
@@ -140,14 +144,30 @@ def _print(result: Audit, out: Path | None) -> None:
     )
     print_table("", columns, rows, numbers=columns[1:])
     found = f"{len(result.rows):,} of {result.rows_read:,} rows hold benchmark text"
-    print_text(f"\n{found}" if result.rows else f"\nnothing found in {result.rows_read:,} rows")
+    if not result.rows:
+        found = f"nothing found in {result.rows_read:,} rows"
+    if result.not_searched:
+        found += ", but not all of the dataset was searched"
+    print_text(f"\n{found}")
     for hit in strongest(result.hits)[:_SHOWN]:
         _print_hit(hit)
     left = len(result.hits) - _SHOWN
     if left > 0:
         print_text(f"\nand {left:,} more hits; --out DIR or --json gives them all")
+    _print_remarks("not searched", result.not_searched)
+    _print_remarks("notes", result.notes)
     if out:
         print_text(f"\n{out / 'report.html'} shows them; hits.parquet and audit.json have all")
+
+
+def _print_remarks(title: str, remarks: list[Remark]) -> None:
+    if not remarks:
+        return
+    print_text(f"\n{title}:")
+    for one in remarks[:_REMARKS]:
+        print_text(f"  {_one_line(one.where)}: {one.what}")
+    if len(remarks) > _REMARKS:
+        print_text(f"  and {len(remarks) - _REMARKS:,} more; --json gives them all")
 
 
 def _print_hit(hit: Hit) -> None:

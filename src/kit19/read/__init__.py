@@ -1,12 +1,16 @@
 """Upstream bytes to records. One reader per format; a source differs by its card alone."""
 
-from kit19.read.foreign import dataset_files, read_texts
+from kit19.read.folders import dataset_files
+from kit19.read.foreign import read_texts
 from kit19.read.own_rows import read_own
 from kit19.read.records import BadRow, Records, read_subset, read_table
+from kit19.read.remarks import Remark, Remarks
 
 __all__ = [
     "BadRow",
     "Records",
+    "Remark",
+    "Remarks",
     "dataset_files",
     "read_own",
     "read_subset",

@@ -15,29 +15,42 @@ from pathlib import Path
 from typing import IO, Any
 
 from kit19.errors import Problem, ReadError
+from kit19.read.cells import DECODER, KEY, is_text
+from kit19.read.encoding import MARK
+from kit19.read.opening import LONGEST
 
 _CHUNK = 1 << 20
 _BLANKS = " \t\r\n"
 _LONG = 15  # characters; what is shorter beside the rows is a version or a name
+_MOST_COLUMN_CELLS = 10_000_000  # of lists that are columns: these alone are held whole
 
 
-def read_document(stream: IO[bytes], encoding: str, path: Path) -> Iterator[Any]:
-    """The rows of one JSON document.
+def read_document(stream: IO[bytes], encoding: str, path: Path | str) -> Iterator[Any]:
+    """The rows of one JSON document. Bytes that are no text are marked in its strings.
 
     Raises:
-        ReadError: It is not whole JSON.
+        ReadError: It is not whole JSON, or too large for the way it is written.
     """
     name = "utf-8-sig" if encoding == "utf-8" else encoding
-    with io.TextIOWrapper(stream, name, errors="replace", newline="") as text:
+    with io.TextIOWrapper(stream, name, errors=MARK, newline="") as text:
         cursor = _Cursor(text)
         try:
             yield from _rows(cursor)
             if cursor.peek():
                 raise json.JSONDecodeError("Extra data", cursor.text, cursor.at)
+        except _TooLargeError as error:
+            raise ReadError(Problem(str(error), f"{path}:{cursor.lines}", _FIX)) from None
         except (json.JSONDecodeError, RecursionError) as error:
             said = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
             where = f"{path}:{cursor.line_of(error)}"
             raise ReadError(Problem(f"is not valid JSON: {said}", where)) from None
+
+
+_FIX = "write it as JSON lines, an object a row"
+
+
+class _TooLargeError(Exception):
+    """A value, or lists that are columns, that would not fit the memory."""
 
 
 class _Cursor:
@@ -46,12 +59,15 @@ class _Cursor:
     def __init__(self, reader: io.TextIOWrapper) -> None:
         self.reader = reader
         self.text, self.at, self.lines = "", 0, 1
-        self.decoder = json.JSONDecoder()
+        self.decoder = DECODER
 
     def fill(self) -> bool:
         """Forget what lies behind and read on, at least as much as is held; whether there was more."""
         # As much as is held, so that an element of many chunks is not tried once for each of them.
-        more = self.reader.read(max(_CHUNK, len(self.text) - self.at))
+        held = len(self.text) - self.at
+        if held > LONGEST:
+            raise _TooLargeError(f"has a value of more than {LONGEST >> 20} million characters")
+        more = self.reader.read(max(_CHUNK, held))
         if not more:
             return False
         self.lines += self.text.count("\n", 0, self.at)
@@ -142,20 +158,29 @@ def _members(cursor: _Cursor, rest: dict[str, Any]) -> Iterator[Any]:
             if isinstance(value, dict):
                 yield value
                 yield from elements
+                if is_text(key, top=False):
+                    rest[key] = None
             else:
-                rest[key] = [] if value is None else [value, *elements]
+                rest[key] = [] if value is None else [value, *_few(elements)]
         else:
             value = cursor.value()
             if isinstance(value, dict) and _is_column(value):
                 rest[key] = list(value.values())
             elif isinstance(value, dict) and (keyed or not rest):
                 keyed = True
-                yield value
+                yield {KEY: key, **value} if is_text(key, top=False) else value
             else:
                 rest[key] = value
         if cursor.take(",", "}") == "}":
             return
     cursor.take("}")
+
+
+def _few(elements: Iterator[Any]) -> Iterator[Any]:
+    for number, element in enumerate(elements):
+        if number >= _MOST_COLUMN_CELLS:
+            raise _TooLargeError(f"has a column of more than {_MOST_COLUMN_CELLS:,} cells")
+        yield element
 
 
 def _is_column(value: dict[str, Any]) -> bool:
@@ -177,7 +202,9 @@ def _remaining(rest: dict[str, Any], *, found: bool) -> Iterator[Any]:
 
 def _holds_text(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(map(_holds_text, value.values()))
+        return any(is_text(key, top=False) for key in value) or any(
+            map(_holds_text, value.values())
+        )
     if isinstance(value, list):
         return any(map(_holds_text, value))
     return isinstance(value, str) and len(value) >= _LONG

@@ -1,28 +1,23 @@
-"""Lines of text that nobody described: their encoding, delimiter and header are told from the bytes."""
+"""Lines of text that nobody described: their delimiter and header are told from the first of them."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import itertools
 import re
+from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
-from typing import IO, Any
+from contextlib import contextmanager
+from typing import IO
 
 from kit19.errors import Problem, ReadError
+from kit19.read.encoding import MARK, whole_line
+from kit19.read.opening import LONGEST
+from kit19.read.remarks import Remarks
 
-_SAMPLE = 1 << 20
-_BROKEN = 0.01  # of a file's bytes; what a crawl cut in two is still text
 _HEAD = 50  # lines that a header is told from
 _FIELD = (1 << 31) - 1
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-
 _IDENTIFIER = re.compile(r"[A-Za-z_#][\w .#/-]{0,40}")
 _NUMBER = re.compile(r"-?\d+([.,]\d+)?")
 _USUAL = {
@@ -34,94 +29,137 @@ _USUAL = {
 _TITLE = re.compile(r"(?!.*[.?!…])\S+( \S+){0,2}")
 
 
-def encoding_of(stream: IO[bytes], path: Path) -> str:
-    """The encoding of a file, told from its beginning; the stream stands there again afterwards.
-
-    Excel in Korean still writes CP949, and read as UTF-8 that would be a dataset without any text:
-    an audit of it would find nothing and say so.
-
-    Raises:
-        ReadError: The file is no text.
-    """
-    sample = stream.read(_SAMPLE)
-    stream.seek(0)
-    for bom, name in _BOMS:
-        if sample.startswith(bom):
-            return name
-    if b"\0" not in sample:
-        for name in ("utf-8", "cp949"):
-            decoder = codecs.getincrementaldecoder(name)()
-            try:
-                decoder.decode(sample, final=len(sample) < _SAMPLE)
-            except UnicodeDecodeError:
-                continue
-            return name
-        broken = sample.decode("utf-8", "replace").count("\ufffd")
-        if broken <= _BROKEN * len(sample):
-            return "utf-8"
-    fix = "kit19 reads text in UTF-8, UTF-16 or CP949, and parquet"
-    raise ReadError(Problem("is no text", str(path), fix))
-
-
 def read_lines(
-    stream: IO[bytes], encoding: str, suffix: str, header: bool | None, path: Path
-) -> Iterator[Any]:
+    stream: IO[bytes],
+    encoding: str,
+    suffix: str,
+    header: bool | None,
+    where: str,
+    remarks: Remarks,
+) -> Iterator[dict[str, str | list[str]]]:
     """Rows of CSV (quoted), TSV (never quoted: a quote is text), or plain lines.
 
     Args:
         stream: The bytes.
-        encoding: Theirs; a byte that it does not have later on becomes U+FFFD.
-        suffix: ``.csv`` has commas; anything else tabs, or lines if there are none.
+        encoding: Theirs; a line in another one is read in that, or remarked.
+        suffix: ``.csv`` has the delimiter that its first lines show; anything else tabs, or lines if
+            there are none.
         header: Whether the first line names the columns; None to tell from the first lines.
-        path: For messages.
+        where: The file, for messages.
+        remarks: Told of bytes that are no text, and of quotes that are out of place.
 
     Yields:
-        A dict a row; columns without a name are called by their 0-based number.
+        A dict a row; columns without a name are called by their 0-based number, and those of one name
+        give a list.
 
     Raises:
-        ReadError: CSV that cannot be taken apart.
+        ReadError: A line is too long.
     """
     quoted = suffix == ".csv"
     # A line of TSV ends at a line feed and nowhere else; csv wants to see line ends itself.
     newline = "" if quoted else "\n"
-    with io.TextIOWrapper(stream, encoding, errors="replace", newline=newline) as text:
-        cells = _csv(text, path) if quoted else _tabbed(text, blank=suffix != ".tsv")
+    with io.TextIOWrapper(stream, encoding, errors=MARK, newline=newline) as text:
+        lines = _lines(text, encoding, where, remarks)
+        cells = _csv(lines, where, remarks) if quoted else _tabbed(lines, blank=suffix != ".tsv")
         yield from _named(cells, header, plain=suffix not in (".csv", ".tsv"))
+
+
+def _lines(text: io.TextIOWrapper, encoding: str, where: str, remarks: Remarks) -> Iterator[str]:
+    number = 0
+    while line := text.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            what = f"is longer than {LONGEST >> 20} million characters"
+            raise ReadError(Problem(what, f"{where}:{number}"))
+        yield whole_line(line, encoding, where, number, remarks)
 
 
 def _named(
     cells: Iterator[list[str]], header: bool | None, *, plain: bool
-) -> Iterator[dict[str, str]]:
+) -> Iterator[dict[str, str | list[str]]]:
     head = list(itertools.islice(cells, _HEAD))
     if not head:
         return
     named = is_header(head, plain=plain) if header is None else header
     names = head[0] if named else [str(i) for i in range(max(map(len, head)))]
+    unique = len(set(names)) == len(names)
     for row in itertools.chain(head[1:] if named else head, cells):
-        extra = (str(i) for i in itertools.count(len(names)))
-        yield dict(zip(itertools.chain(names, extra), row, strict=False))
+        if unique and len(row) <= len(names):
+            yield dict(zip(names, row, strict=False))
+        else:
+            yield _by_name(names, row)
 
 
-def _csv(text: io.TextIOWrapper, path: Path) -> Iterator[list[str]]:
-    rows = csv.reader(text)
+def _by_name(names: list[str], cells: list[str]) -> dict[str, str | list[str]]:
+    """Cells by the names of their columns; cells of columns of one name become a list."""
+    row: dict[str, list[str]] = {}
+    extra = (str(i) for i in itertools.count(len(names)))
+    for name, cell in zip(itertools.chain(names, extra), cells, strict=False):
+        row.setdefault(name, []).append(cell)
+    return {name: one[0] if len(one) == 1 else one for name, one in row.items()}
+
+
+def delimiter_of(lines: list[str]) -> str:
+    """What parts the cells of CSV: a comma, unless the lines are of one width by another alone."""
+    widths = {one: {len(row) for row in csv.reader(lines, delimiter=one) if row} for one in ",\t;|"}
+    even = {one: width.pop() for one, width in widths.items() if len(width) == 1 and width != {1}}
+    if "," in even or not even or len(lines) < 2:
+        return ","
+    return max(even, key=lambda one: even[one])
+
+
+def _csv(lines: Iterator[str], where: str, remarks: Remarks) -> Iterator[list[str]]:
+    """Rows of CSV. One whose quotes are out of place is read as the line where it begins, alone.
+
+    An open quote would otherwise swallow the rows up to the next one, or to the end of the file.
+    """
+    head = list(itertools.islice(lines, _HEAD))
+    with _long_fields():
+        delimiter = delimiter_of(head)
+    waiting, number = deque(head), 0
+    used: list[str] = []
+
+    def feed() -> Iterator[str]:
+        held = 0
+        while line := waiting.popleft() if waiting else next(lines, ""):
+            used.append(line)
+            held = held + len(line) if len(used) > 1 else len(line)
+            if held > LONGEST:
+                raise csv.Error("a row is too long")
+            yield line
+
+    rows = csv.reader(feed(), delimiter=delimiter, strict=True)
     while True:
-        # The limit is the whole process's, so it is put back before anybody else reads CSV.
-        usual = csv.field_size_limit(_FIELD)
+        used.clear()
         try:
-            row = next(rows, None)
-        except csv.Error as error:
-            where = f"{path}:{rows.line_num}"
-            raise ReadError(Problem(f"is not valid CSV: {error}", where)) from None
-        finally:
-            csv.field_size_limit(usual)
+            with _long_fields():
+                row = next(rows, None)
+        except csv.Error:
+            waiting.extendleft(reversed(used[1:]))
+            del used[1:]
+            remarks.note_line(where, "has quotes out of place and is read by itself", number + 1)
+            with _long_fields():
+                row = next(csv.reader(used, delimiter=delimiter), [])
+            rows = csv.reader(feed(), delimiter=delimiter, strict=True)
         if row is None:
             return
+        number += len(used)
         if row:  # a blank line is no row, as everywhere else that reads CSV
             yield row
 
 
-def _tabbed(text: io.TextIOWrapper, *, blank: bool) -> Iterator[list[str]]:
-    for line in text:
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    # The limit is the whole process's, so it is put back before anybody else reads CSV.
+    usual = csv.field_size_limit(_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
+
+
+def _tabbed(lines: Iterator[str], *, blank: bool) -> Iterator[list[str]]:
+    for line in lines:
         whole = line.rstrip("\r\n")
         if whole or blank:
             yield whole.split("\t")

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from kit19.report.audit_result import RULES, Audit, Compromised, Hit, strongest
+from kit19.report.audit_result import RULES, Audit, Compromised, Hit, Remark, strongest
 
 MOST_SHOWN = 100
 
@@ -67,6 +67,10 @@ def audit_page(result: Audit, most: int = MOST_SHOWN, face: str = "") -> str:
         by_name[hit.benchmark].append(hit)
     found = len(result.rows)
     said = f"{found:,} of {result.rows_read:,} rows hold benchmark text"
+    if not found:
+        said = f"No benchmark text in {result.rows_read:,} rows"
+    if result.not_searched:
+        said += ", but not all of the dataset was searched"
     allowed = _ALLOWED + ("; font-src data:" if face else "")
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -75,10 +79,12 @@ def audit_page(result: Audit, most: int = MOST_SHOWN, face: str = "") -> str:
         f"<title>Audit of {_plain(result.dataset)}</title>",
         f"<style>{face}{_STYLE}</style>\n</head>\n<body>",
         f"<h1>Audit of {_plain(result.dataset)}</h1>",
-        f"<p><b>{said if found else f'No benchmark text in {result.rows_read:,} rows'}.</b></p>",
+        f"<p><b>{said}.</b></p>",
+        *_remarks("Not searched", result.not_searched),
         *_summary(result.benchmarks),
         _MEANING,
         *(line for name, hits in by_name.items() if hits for line in _section(name, hits, most)),
+        *_remarks("Notes", result.notes),
         "</body>\n</html>\n",
     ]
     return "\n".join(parts)
@@ -95,6 +101,13 @@ def _summary(benchmarks: dict[str, Compromised]) -> Iterator[str]:
         yield "".join(f'<td class="number">{number:,}</td>' for number in numbers)
         yield f'<td class="number">{one.share:.2%}</td><td>{_bar(one.share)}</td></tr>'
     yield "</tbody>\n</table></div>"
+
+
+def _remarks(title: str, remarks: list[Remark]) -> Iterator[str]:
+    if remarks:
+        yield f"<h2>{title}</h2>\n<ul>"
+        yield from (f"<li>{_plain(one.where)}: {_plain(one.what)}</li>" for one in remarks)
+        yield "</ul>"
 
 
 def _bar(share: float) -> str:

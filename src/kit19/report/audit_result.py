@@ -67,6 +67,18 @@ class Compromised(_Result):
         return {rule: sums[place] - before[place] for place, rule in enumerate(RULES)}
 
 
+class Remark(_Result):
+    """What an audit says of a part of the dataset.
+
+    Attributes:
+        where: The file, and the column or line where that is known.
+        what: The fact.
+    """
+
+    where: str
+    what: str
+
+
 class Audit(_Result):
     """The result of an audit.
 
@@ -76,6 +88,10 @@ class Audit(_Result):
         rows: Sorted 0-based rows in which something was found.
         hits: What was found, by row.
         benchmarks: By name.
+        not_searched: Every part of the dataset in which nothing was looked for: what it holds is not
+            known.
+        notes: Files that are about the dataset and no part of it, and lines that were read in
+            another way than the rest.
     """
 
     dataset: str
@@ -83,6 +99,8 @@ class Audit(_Result):
     rows: list[int]
     hits: list[Hit]
     benchmarks: dict[str, Compromised]
+    not_searched: list[Remark] = []
+    notes: list[Remark] = []
 
 
 def to_frame(result: Audit) -> pl.DataFrame:

@@ -1,0 +1,93 @@
+"""What a reader could not search, and what it wants to say about how it read the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+_Key = TypeVar("_Key")
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A fact about a part of a dataset.
+
+    Attributes:
+        where: The file, and the column or line where that is known.
+        what: The fact.
+    """
+
+    where: str
+    what: str
+
+
+@dataclass
+class _Count:
+    first: int
+    many: int = 1
+
+
+@dataclass
+class Remarks:
+    """Collects remarks while a dataset is read. Repeated ones are counted, with their first place.
+
+    Attributes:
+        base: The folder of the dataset; names in it are remarked without it.
+    """
+
+    base: str = ""
+    _skipped: dict[Remark, None] = field(default_factory=dict)
+    _notes: dict[Remark, None] = field(default_factory=dict)
+    _cells: dict[Remark, _Count] = field(default_factory=dict)
+    _lines: dict[tuple[Remark, bool], _Count] = field(default_factory=dict)
+
+    def skip(self, where: str, what: str) -> None:
+        """A file or folder that was not searched."""
+        self._skipped[self._remark(where, what)] = None
+
+    def note(self, where: str, what: str) -> None:
+        """Something worth knowing that left nothing unsearched."""
+        self._notes[self._remark(where, what)] = None
+
+    def skip_cell(self, where: str, what: str, row: int) -> None:
+        """A cell that was not searched."""
+        self._add(self._cells, self._remark(where, what), row)
+
+    def skip_line(self, where: str, what: str, line: int) -> None:
+        """A line of which a part was not searched."""
+        self._add(self._lines, (self._remark(where, what), True), line)
+
+    def note_line(self, where: str, what: str, line: int) -> None:
+        """A line that was searched, but read in another way than the rest."""
+        self._add(self._lines, (self._remark(where, what), False), line)
+
+    def _remark(self, where: str, what: str) -> Remark:
+        return Remark(where.removeprefix(self.base), what)
+
+    @staticmethod
+    def _add(counts: dict[_Key, _Count], key: _Key, place: int) -> None:
+        if key in counts:
+            counts[key].many += 1
+        else:
+            counts[key] = _Count(place)
+
+    @property
+    def not_searched(self) -> list[Remark]:
+        """Whatever was not searched."""
+        cells = [_counted(one, "cell", "row", count) for one, count in self._cells.items()]
+        return [*self._skipped, *cells, *self._of_lines(skipped=True)]
+
+    @property
+    def notes(self) -> list[Remark]:
+        """Everything else."""
+        return [*self._notes, *self._of_lines(skipped=False)]
+
+    def _of_lines(self, *, skipped: bool) -> list[Remark]:
+        lines = [(one, count) for (one, is_), count in self._lines.items() if is_ == skipped]
+        return [_counted(one, "line", "line", count) for one, count in lines]
+
+
+def _counted(one: Remark, unit: str, place: str, count: _Count) -> Remark:
+    if count.many == 1:
+        return Remark(one.where, f"1 {unit} {one.what} ({place} {count.first})")
+    return Remark(one.where, f"{count.many:,} {unit}s {one.what} (first: {place} {count.first})")
