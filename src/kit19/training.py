@@ -39,6 +39,7 @@ from kit19.write.place import replacing
 
 if TYPE_CHECKING:
     from kit19.train.memory import Need
+    from kit19.train.trainer import AnswerTrainer
 
 CURVES = (JSON_NAME, SVG_NAME)
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
@@ -311,7 +312,7 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep)
     history = trainer.state.log_history
     # On CPU sums depend on the number of threads: it belongs to what decides the weights.
     used = {"threads": count, "steps": trainer.state.global_step, "devices": world}
-    record = _record(ready, used, {"loss": _last_loss(history), **measured})
+    record = _record(ready, used, {"loss": _last_loss(trainer), **measured})
     epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
     seen = ready.train.found.supervised * epochs
     return _Done(ready, record, history, resumed, seconds, seen / max(seconds, 1e-9))
@@ -345,10 +346,10 @@ def _keep_rows_apart(ready: Prepared, model: Any, run: Path, *, begun: bool) -> 
     return one_row_a_line(ready, why) if why else ready
 
 
-def _last_loss(history: list[dict[str, Any]]) -> float:
+def _last_loss(trainer: AnswerTrainer) -> float:
     """Of the last point of the curve; of a run too short for one, of all of it."""
-    found = [entry[name] for name in ("train_loss", "loss") for entry in history if name in entry]
-    return float(found[-1])
+    found = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return float(found[-1]) if found else trainer.mean_loss()
 
 
 def _record(ready: Prepared, used: dict[str, Any], metrics: dict[str, float]) -> RunRecord:

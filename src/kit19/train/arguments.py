@@ -157,6 +157,8 @@ def make_arguments(
         "save_strategy": saved,
         "save_steps": settings.save_every or 500,
         "save_total_limit": None,  # `checkpoint.rotate` does it, once a new one is whole
+        # How often it got no better is part of where a run was.
+        "restore_callback_states_from_checkpoint": True,
         "load_best_model_at_end": settings.best and validated,
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,

@@ -21,9 +21,12 @@ FOLDER = "checkpoints"
 """Below the run's folder."""
 UNFINISHED = ".unfinished"
 """Below ``FOLDER``: a checkpoint that is being written."""
+LOSSES = "losses.json"
+"""In a checkpoint: training losses that were not logged yet."""
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TORCH_FULL = ("file write failed", "inline_container", "PytorchStreamWriter failed writing")
 
 
 def whole_checkpoints(run: Path) -> list[Path]:
@@ -44,9 +47,14 @@ def checkpoint_at(run: Path, step: int) -> Path:
     return run / FOLDER / f"checkpoint-{step}"
 
 
+def unfinished(run: Path, step: int) -> Path:
+    """Where the checkpoint of a step is written, before it gets its place."""
+    return run / FOLDER / UNFINISHED / f"checkpoint-{step}"
+
+
 def publish(run: Path, step: int) -> Path:
     """Give a finished checkpoint its name, once its bytes are on the disk."""
-    written = run / FOLDER / UNFINISHED / f"checkpoint-{step}"
+    written = unfinished(run, step)
     for path in written.rglob("*"):
         if path.is_file():
             with path.open("rb+") as stream:
@@ -88,14 +96,21 @@ def restore(model: Any, checkpoint: Path) -> None:
 
 
 def explain_write(error: BaseException, run: Path) -> TrainError:
-    """What a failed write means, and what of the run still stands."""
-    told = re.search(
-        r"\(os error (\d+)\)", str(error)
-    )  # safetensors tells the number in words alone
-    number = getattr(error, "errno", None) or (int(told[1]) if told else None)
-    full = number in _FULL or "file write failed" in str(error)
-    what = "the disk is full" if full else f"cannot be written: {str(error).splitlines()[0]}"
+    """What a failed write means, and what of the run is left."""
+    what = "the disk is full" if is_full(error) else f"cannot be written: {_first_line(error)}"
     whole = whole_checkpoints(run)
     stands = f"{whole[-1].name} stands whole" if whole else "no checkpoint was written yet"
     fix = f"{stands}; free some space and run the same command again to go on from there"
     return TrainError(Problem(what, str(run), fix))
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error means that the disk is full: Python's, safetensors' or torch's."""
+    # safetensors tells the system's number in words alone, torch not at all.
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+    return number in _FULL or any(said in str(error) for said in _TORCH_FULL)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

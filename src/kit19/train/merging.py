@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoTokenizer, GenerationConfig
 
 from kit19.errors import Problem, TrainError
 from kit19.train.adapters import CONFIG, WEIGHTS, load_adapted
+from kit19.train.checkpoint import is_full
 from kit19.train.models import readable, set_ends
 from kit19.train.prompts import ends_of
 
@@ -114,11 +118,17 @@ def write_merged(run: Path, folder: Path) -> None:
 
     Raises:
         TrainError: As ``merged``.
+        OSError: It cannot be written.
     """
     model, tokenizer = merged(run)
     model.to(getattr(model.config, "dtype", None) or torch.float32)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    try:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    except SafetensorError as error:
+        if not is_full(error):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
 
 
 def merge_in_place(run: Path) -> None:

@@ -72,6 +72,8 @@ def _writable(run: Path) -> Iterator[None]:
     except Timeout:  # it is an OSError too
         raise
     except OSError as error:
+        if checkpoint.is_full(error):
+            raise checkpoint.explain_write(error, run) from None
         what = f"cannot be written: {error.strerror or error}"
         raise OutputError(Problem(what, str(run), "use another --out")) from None
 
@@ -82,7 +84,8 @@ def _last(run: Path) -> Path | None:
 
 
 def _begin(run: Path, plan: dict[str, Any], *, restart: bool) -> None:
-    there = run.exists() and any(run.iterdir())
+    # The plan's own beginnings are ours too: a disk that was full left nothing else.
+    there = run.exists() and any(path.name != _new(PLAN) for path in run.iterdir())
     ours = (run / PLAN).is_file() or (run / NAME).is_file()
     if there and not ours:
         what = "holds files that kit19 did not write; they will not be replaced"
@@ -133,15 +136,16 @@ def choose(run: Path, **decisions: Any) -> None:
     """Write decisions into the plan, so that the run goes on with the same ones."""
     plan = _read(run)
     plan[_CHOSEN] = plan.get(_CHOSEN, {}) | decisions
-    _write(run / PLAN, json.dumps(plan, ensure_ascii=False, indent=1) + "\n")
+    with _writable(run):
+        _write(run / PLAN, json.dumps(plan, ensure_ascii=False, indent=1) + "\n")
 
 
 def _read(run: Path) -> dict[str, Any]:
     try:
-        plan: dict[str, Any] = json.loads((run / PLAN).read_text(encoding="utf-8"))
+        plan = json.loads((run / PLAN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return plan
+    return plan if isinstance(plan, dict) else {}
 
 
 def finish(run: Path, record: RunRecord, history: list[dict[str, Any]]) -> None:
@@ -162,6 +166,14 @@ def finish(run: Path, record: RunRecord, history: list[dict[str, Any]]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
+    new = path.with_name(_new(path.name))
+    try:
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _new(name: str) -> str:
+    return f".{name}.new"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
     ) -> None:
         self.rows, self.settings, self.run = rows, settings, run
         self.collate = Collate(tokenizer.pad_token_id)
+        self.ended = False
         stop = [EarlyStoppingCallback(settings.patience)] if settings.patience else []
         flat = (
             arguments.padding_free
@@ -67,6 +69,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
             peft_config=adapter,
             callbacks=[_Progress(on_step), *stop],
         )
+        self.add_callback(_GoesOn(self))
         self.pop_callback(PrinterCallback)  # only the command line prints
         inner = self.model.get_base_model() if adapter is not None else self.model
         # By where it will be: a model that is to be cut into pieces is not on its device yet.
@@ -175,6 +178,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
             self.accelerator.wait_for_everyone()
             # Not SFTTrainer's own, which writes a model card into the run's folder each time.
             super(SFTTrainer, self)._save_checkpoint(model, trial)
+            self._save_losses(whole.unfinished(self.run, step))
             self.accelerator.wait_for_everyone()
             if main:
                 whole.publish(self.run, step)
@@ -186,6 +190,43 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         if best and whole.checkpoint_at(self.run, best).is_dir():
             self.state.best_model_checkpoint = str(whole.checkpoint_at(self.run, best))
         self.accelerator.wait_for_everyone()
+
+    def _save_losses(self, checkpoint: Path) -> None:
+        """Keep what was not logged yet: transformers begins at 0 when it resumes.
+
+        The next point of the curve, and the mean over all steps, would be those of another run.
+        """
+        of_devices = self.accelerator.gather(self._tr_loss.reshape(1))
+        if self.args.should_save:
+            kept = {
+                "sum": of_devices.mean().item(),
+                "since": self._globalstep_last_logged,
+                "logged": self._total_loss_scalar,
+            }
+            (checkpoint / whole.LOSSES).write_text(json.dumps(kept), encoding="utf-8")
+
+    def take_up(self) -> None:
+        """Go on where the checkpoint stopped."""
+        saved = self.state.stateful_callbacks.get("TrainerControl", {}).get("args", {})
+        self.ended = bool(saved.get("should_training_stop"))
+        # Checkpoints of an earlier kit19 do not have these.
+        path = whole.checkpoint_at(self.run, self.state.global_step) / whole.LOSSES
+        if path.is_file():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            self._tr_loss += kept["sum"]
+            self._globalstep_last_logged = kept["since"]
+            self._total_loss_scalar = kept["logged"]
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> Any:
+        # transformers asks after a step whether to stop, so a run that was whole would get one more.
+        if self.ended:
+            self.control.should_training_stop = True
+            return None
+        return super()._run_epoch(*args, **kwargs)
+
+    def mean_loss(self) -> float:
+        """The training loss over all steps, those before it was resumed among them."""
+        return float(self._total_loss_scalar / max(self.state.global_step, 1))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         if self._by_name():
@@ -206,6 +247,18 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         """Whether the weights are a plain model's: pieces of several devices and adapters are not."""
         pieces = self.is_fsdp_enabled or self.is_deepspeed_enabled
         return not pieces and not hasattr(self.model, "peft_config")
+
+
+class _GoesOn(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
+    """Tells a resumed trainer where it was, once transformers has set everything to the beginning."""
+
+    def __init__(self, trainer: AnswerTrainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Before the first step."""
+        if state.global_step:
+            self.trainer.take_up()
 
 
 class _Progress(TrainerCallback):  # type: ignore[misc]
