@@ -37,6 +37,9 @@ _FIXES = {
     errno.EDQUOT: "free some space",
 }
 
+_LISTED = 60
+"""So many names are listed at most: the harness knows thousands of tasks."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -127,10 +130,13 @@ def told(problems: Sequence[Problem]) -> list[str]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for a name that is not known: the nearest right ones, else all of them."""
+    """A hint for a name that is not known: the nearest right ones, else the first of them all."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    return f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(names)}"
+    if close:
+        return f"did you mean {', '.join(close)}?"
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return f"known: {', '.join(names[:_LISTED])}{more}"
 
 
 def problem_of(error: OSError, where: str = "", what: str = "cannot be used") -> Problem:

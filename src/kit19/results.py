@@ -9,14 +9,14 @@ machine give the same bytes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from kit19.errors import Problem, VerifyError
+from kit19.json_text import to_json
 from kit19.runs import RunRecord
 
 NAME = "results.json"
@@ -62,11 +62,11 @@ class TaskEntry(_Part):
     Attributes:
         version: Of the task (the harness's, or ours for KLUE).
         split: The benchmark split that was scored.
-        shots: Examples before each question.
+        shots: Examples before each question, as the harness counts them.
         shots_from: The split that they come from; empty without shots.
         items: Rows of the split.
         scored: Rows that were scored (fewer under a limit).
-        files: sha256 of each benchmark file read.
+        files: sha256 of each benchmark file read; empty for tasks whose data kit19 does not read.
         truncated: Items of which the beginning was cut to fit the window.
         tokens_cut: Tokens cut in all.
     """
@@ -89,7 +89,7 @@ class Caution(_Part):
         code: A short name, for programs: ``constant``, ``near_constant``, ``below_majority``,
             ``truncated``, ``byte_tokens``, ``unknown_tokens``, ``chat_without_template``,
             ``shots_from_scored_split``, ``contaminated_training``, ``unverified_training``,
-            ``scored_by_hflm``, ``one_answer`` …
+            ``scored_by_hflm``, ``one_answer``, ``not_finite`` …
         task: The task it is about; empty if it is about the whole evaluation.
         what: One sentence.
     """
@@ -112,9 +112,11 @@ class EvalRecord(_Part):
         seed: Of the draw of examples.
         limit: At most so many items of each task; None for all.
         sample: Whether the items are kit19's own sample rather than the benchmarks.
+        system: The system instruction before every prompt; empty if there is none.
+        batch_size: Rows in a batch where HFLM scored or generated; None where it chose itself.
         device: ``cpu``, ``cuda`` …
         hardware: Its name.
-        tasks: By name, kit19's seven only.
+        tasks: By name; of groups those inside.
         cautions: What a reader must know.
     """
 
@@ -127,6 +129,8 @@ class EvalRecord(_Part):
     seed: int
     limit: int | None
     sample: bool
+    system: str = ""
+    batch_size: int | None = None
     device: str
     hardware: str
     tasks: dict[str, TaskEntry]
@@ -146,11 +150,11 @@ class Sample(_Part):
         gold: Index of the right one.
     """
 
-    doc_id: int
+    doc_id: Annotated[int, Field(ge=0, le=2**32 - 1)]
     item: str
     prompt: str
     choices: list[str]
-    loglikelihoods: list[float]
+    loglikelihoods: list[FiniteFloat]
     prediction: int
     gold: int
 
@@ -204,4 +208,4 @@ def read_record(document: dict[str, Any], where: str) -> EvalRecord | None:
 
 def to_line(sample: Sample) -> str:
     """A sample as a line of its file."""
-    return json.dumps(sample.model_dump(mode="json"), ensure_ascii=False) + "\n"
+    return to_json(sample.model_dump(mode="json")) + "\n"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from kit19.json_text import to_json
 from kit19.report.compare_charts import drawings, to_png
 from kit19.report.compare_items import changed_items
 from kit19.report.compare_page import comparison_page
@@ -31,7 +31,7 @@ def write_comparison(result: Comparison, models: Sequence[Scored], folder: Path)
     charts = list(drawings(result))
     texts = {
         PAGE: comparison_page(result, charts, changed_items(models)),
-        DOCUMENT: json.dumps(result.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n",
+        DOCUMENT: to_json(result.model_dump(mode="json"), indent=1) + "\n",
         "compare.md": markdown(result),
         "compare.tex": latex(result),
     }

@@ -79,6 +79,7 @@ def compare(
     if stops:
         fix = "evaluate both on the same items (the same --limit, the same benchmark files)"
         raise ResultsError([Problem(str(one), fix=fix) for one in stops])
+    _require_a_common_task(models)
     counted = _count(models, catalog, found, (draws, seed), on_step)
     steps = len(counted.tasks) + 1
     comparison = Comparison(
@@ -198,6 +199,21 @@ def read_all(results: Sequence[str | Path], catalog: Catalog) -> list[Scored]:
 
 def _unfair(models: Sequence[Scored]) -> list[Unfair]:
     return [one for other in models[1:] for one in unfair_aspects(models[0], other)]
+
+
+def _require_a_common_task(models: Sequence[Scored]) -> None:
+    base = models[0]
+    if not any(set(base.tasks) & set(model.tasks) for model in models[1:]):
+        held = [
+            Problem(
+                f"holds {', '.join(sorted(model.tasks))}"
+                + "".join(f"; {name} is left out: {why}" for name, why in model.skipped.items()),
+                str(model.path),
+                "evaluate the models on the same tasks",
+            )
+            for model in models
+        ]
+        raise ResultsError([Problem("the results have no task in common"), *held])
 
 
 def _described(model: Scored) -> ComparedModel:

@@ -17,14 +17,17 @@ class EvalOptions:
     """How to evaluate.
 
     Attributes:
-        tasks: Names of kit19's tasks, or of the harness's; default: kit19's seven.
-        shots: Examples before each question.
+        tasks: Names of kit19's tasks or of the harness's, or task files' paths; default: the seven.
+        include_paths: Folders of the user's own task files.
+        shots: Examples before each question; default: what each task says of itself.
         format: ``raw`` prompts, the training prompt (``instruction``), or the chat template.
         prompt_format: For ``instruction``: a format's name or file; default: the run's own.
+        system: A system instruction before every prompt.
         data_dir: Where benchmark files lie; default as everywhere.
         sample: Score kit19's own small sample of the benchmarks instead.
         limit: At most so many items of each task.
         batch_tokens: Tokens in a batch; default by device.
+        batch_size: Rows in a batch of HFLM's, which generates, and scores what kit19's scorer cannot.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; default: what is there.
         dtype: ``auto`` (the model's own), ``float32``, ``bfloat16``, ``float16``.
         revision: Of a model on the Hub.
@@ -36,13 +39,16 @@ class EvalOptions:
     """
 
     tasks: tuple[str, ...] = ()
-    shots: int = 0
+    include_paths: tuple[Path, ...] = ()
+    shots: int | None = None
     format: Format = "raw"
     prompt_format: str | None = None
+    system: str | None = None
     data_dir: Path | None = None
     sample: bool = False
     limit: int | None = None
     batch_tokens: int | None = None
+    batch_size: int | None = None
     device: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     revision: str | None = None

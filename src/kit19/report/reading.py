@@ -7,6 +7,7 @@ items, and must be those that the results state.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,15 @@ import polars as pl
 from kit19.catalog import Benchmark
 from kit19.errors import Kit19Error, Problem, ResultsError
 from kit19.paths import read_small
-from kit19.report.harness import harness_asked, harness_dtype, harness_name, harness_tasks
+from kit19.report.harness import (
+    asked,
+    harness_asked,
+    harness_document,
+    harness_dtype,
+    harness_name,
+    harness_tasks,
+    is_file,
+)
 from kit19.report.scored import SCHEMA, Scored, ScoredTask, normalized_choice
 from kit19.report.stats import KEYS, confusion, metric
 from kit19.results import NAME, EvalRecord, read_record, read_samples, samples_path
@@ -24,6 +33,7 @@ from kit19.results import NAME, EvalRecord, read_record, read_samples, samples_p
 _AGAIN = "evaluate again with `kit19 eval`, or give another folder"
 # The harness writes scores in full; a result that was rounded to 4 places still passes.
 _TOLERANCE = 6e-5
+_MOST = 1e300
 
 
 def read_scored(path: str | Path, benchmarks: Mapping[str, Benchmark]) -> Scored:
@@ -46,6 +56,7 @@ def read_scored(path: str | Path, benchmarks: Mapping[str, Benchmark]) -> Scored
     except Kit19Error as error:
         raise ResultsError(error.problems) from None
     scored = _of_kit19(file, document, record) if record else _of_harness(file, document)
+    _leave_out_without_metric(scored, benchmarks)
     if not scored.tasks:
         why = "; ".join(f"{task}: {why}" for task, why in scored.skipped.items())
         what = f"holds no task with choices to compare ({why or 'it lists none'})"
@@ -60,13 +71,21 @@ def read_scored(path: str | Path, benchmarks: Mapping[str, Benchmark]) -> Scored
     return scored
 
 
+def _leave_out_without_metric(scored: Scored, benchmarks: Mapping[str, Benchmark]) -> None:
+    for name, task in list(scored.tasks.items()):
+        if not metrics_of(task, benchmarks.get(name)):
+            known = ", ".join(sorted(task.reported)) or "no score"
+            scored.skipped[name] = f"it states no accuracy (but {known})"
+            del scored.tasks[name]
+
+
 def _find(path: Path) -> Path:
-    if path.is_file():
+    if is_file(path):
         return path
     if not path.is_dir():
         fix = "give a folder that `kit19 eval` or `lm_eval --output_path` wrote"
         raise ResultsError(Problem("there are no such results", str(path), fix))
-    if (path / NAME).is_file():
+    if is_file(path / NAME):
         return path / NAME
     found = sorted(path.glob("results_*.json")) or sorted(path.glob("*/results_*.json"))
     if len(found) == 1:
@@ -87,6 +106,9 @@ def _document(file: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         what = f"is not whole JSON: {error.msg} at line {error.lineno}"
         raise ResultsError(Problem(what, str(file), _AGAIN)) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, endless lists
+        what = f"is no JSON that can be read: {error}"
+        raise ResultsError(Problem(what, str(file), _AGAIN)) from None
     if not isinstance(document, dict) or not isinstance(document.get("results"), dict):
         what = "holds no results: it has no section `results`"
         raise ResultsError(Problem(what, str(file), _AGAIN))
@@ -94,12 +116,19 @@ def _document(file: Path) -> dict[str, Any]:
 
 
 def _of_kit19(file: Path, document: dict[str, Any], record: EvalRecord) -> Scored:
-    tasks, problems = {}, []
+    tasks, problems, skipped = {}, [], {}
     for name, entry in record.tasks.items():
         samples = samples_path(file.parent, name)
-        if not samples.is_file():
+        kind = _config(document, name).get("output_type", "multiple_choice")
+        if kind != "multiple_choice":
+            skipped[name] = f"it asks for {kind}, not for a choice"
+            continue
+        if not is_file(samples):
             what = f"its items are missing: there is no {samples.name}"
             problems.append(Problem(what, str(file), _AGAIN))
+            continue
+        if _is_of_the_harness(samples):
+            skipped[name] = "its items have not one right answer each"
             continue
         try:
             rows = [sample.model_dump() for sample in read_samples(samples)]
@@ -116,7 +145,8 @@ def _of_kit19(file: Path, document: dict[str, Any], record: EvalRecord) -> Score
         raise ResultsError(problems)
     scored = {
         name: ScoredTask(
-            to_items(rows),
+            # kit19 writes choices without the delimiter; where it wrote no configs, they are not its.
+            to_items(rows, "" if _config(document, name) else None),
             _figures(document["results"].get(name)),
             entry.version,
             entry.shots,
@@ -126,7 +156,9 @@ def _of_kit19(file: Path, document: dict[str, Any], record: EvalRecord) -> Score
         )
         for name, (rows, entry) in tasks.items()
     }
-    others = sorted(set(document["results"]) - set(record.tasks))
+    groups = document.get("group_subtasks")
+    known = {*record.tasks, *(groups if isinstance(groups, dict) else ())}
+    others = sorted(set(document["results"]) - known)
     adapter = f" + {record.model.adapter}" if record.model.adapter else ""
     return Scored(
         name=record.model.name + adapter,
@@ -134,10 +166,23 @@ def _of_kit19(file: Path, document: dict[str, Any], record: EvalRecord) -> Score
         writer="kit19",
         record=record,
         dtype=record.model.dtype,
-        asked=f"{record.format} {record.format_id}".strip(),
+        asked=asked(f"{record.format} {record.format_id}".strip(), record.system),
         tasks=scored,
-        skipped=dict.fromkeys(others, "kit19 keeps no items of it"),
+        skipped=skipped | dict.fromkeys(others, "kit19 keeps no items of it"),
     )
+
+
+def _config(document: dict[str, Any], task: str) -> dict[str, Any]:
+    configs = document.get("configs")
+    found = configs.get(task) if isinstance(configs, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _is_of_the_harness(samples: Path) -> bool:
+    """Whether items stand there as the harness logs them: those that are no ``Sample``."""
+    with samples.open("rb") as lines:
+        first = lines.readline()
+    return b'"filtered_resps"' in first and b'"loglikelihoods"' not in first
 
 
 def _odd_rows(rows: Sequence[dict[str, Any]], path: Path) -> list[Problem]:
@@ -155,20 +200,20 @@ def _odd_rows(rows: Sequence[dict[str, Any]], path: Path) -> list[Problem]:
     return []
 
 
-def _of_harness(file: Path, document: dict[str, Any]) -> Scored:
+def _of_harness(file: Path, content: dict[str, Any]) -> Scored:
+    document = harness_document(content, file)
     rows, skipped = harness_tasks(file, document)
     tasks = {}
-    for name, found in rows.items():
+    for name, (found, told) in rows.items():
         problems = _odd_rows(found, file.parent / f"samples_{name}")
         if problems:
             raise ResultsError(problems)
-        shots = document.get("n-shot", {}).get(name, 0)
         tasks[name] = ScoredTask(
-            to_items(found),
-            _figures(document["results"].get(name)),
-            str(document.get("versions", {}).get(name, "")),
-            int(shots),
-            None if shots else "",
+            to_items(found, told.config.delimiter(chat=bool(document.chat_template))),
+            _figures(told.scores),
+            "" if told.version is None else str(told.version),
+            told.shots,
+            None if told.shots else "",
         )
     return Scored(
         name=harness_name(document),
@@ -182,16 +227,25 @@ def _of_harness(file: Path, document: dict[str, Any]) -> Scored:
     )
 
 
-def to_items(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """Samples as the frame of a ``ScoredTask``."""
+def to_items(rows: Sequence[dict[str, Any]], delimiter: str | None = None) -> pl.DataFrame:
+    """Samples as the frame of a ``ScoredTask``.
+
+    Args:
+        rows: The samples.
+        delimiter: What stands before each choice and is not counted; None where nobody recorded it.
+    """
     choices = [row["choices"] for row in rows]
-    normalized = normalized_choice(choices, [row["loglikelihoods"] for row in rows])
+    normalized = normalized_choice(choices, [row["loglikelihoods"] for row in rows], delimiter)
     whole = [{**row, "normalized": place} for row, place in zip(rows, normalized, strict=True)]
     return pl.DataFrame(whole, schema=SCHEMA).sort("doc_id")
 
 
 def _figures(stated: Any) -> dict[str, float]:
-    return {k: float(v) for k, v in (stated or {}).items() if isinstance(v, int | float)}
+    """The numbers among what is stated; what is none, or too large for one, states nothing."""
+    if not isinstance(stated, dict):
+        return {}
+    numbers = {key: value for key, value in stated.items() if isinstance(value, int | float)}
+    return {key: float(v) for key, v in numbers.items() if abs(v) < _MOST and math.isfinite(v)}
 
 
 def _contradictions(

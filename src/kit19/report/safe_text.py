@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from typing import Any
+
+from kit19.json_text import to_json
 
 # Controls (but tab and line feed), marks that turn direction, halves of pairs, and no-characters.
 _UNPRINTABLE = re.compile(
@@ -25,7 +26,7 @@ def plain(text: str) -> str:
 
 def json_in_script(document: Any) -> str:
     """A document as JSON that no text in it can lead out of its ``<script>``."""
-    text = json.dumps(_printable(document), ensure_ascii=False, separators=(",", ":"))
+    text = to_json(_printable(document), compact=True)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 

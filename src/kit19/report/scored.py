@@ -93,15 +93,27 @@ class Scored:
         return replace(self, name=name)
 
 
-def normalized_choice(choices: list[list[str]], loglikelihoods: list[list[float]]) -> list[int]:
+def normalized_choice(
+    choices: list[list[str]], loglikelihoods: list[list[float]], delimiter: str | None = None
+) -> list[int]:
     """Which choice has the highest log-likelihood for each of its characters.
 
-    The harness measures a choice without the blank that parts it from the prompt; a blank before all
-    choices of all items is taken to be that one.
+    The harness measures a choice without the delimiter that parts it from the prompt.
+
+    Args:
+        choices: Of each item, as they were scored.
+        loglikelihoods: Of each choice.
+        delimiter: What stands before each choice; None where that is not recorded: then a blank before
+            all choices of all items is taken for it.
     """
-    parted = all(text.startswith(" ") for texts in choices for text in texts)
+    if delimiter is None:
+        parted = all(text.startswith(" ") for texts in choices for text in texts)
+        delimiter = " " if parted else ""
     found = []
     for texts, values in zip(choices, loglikelihoods, strict=True):
-        lengths = np.array([max(1, len(text) - parted) for text in texts], dtype=np.float64)
-        found.append(int(np.argmax(np.array(values) / lengths)))
+        lengths = np.array([len(text.removeprefix(delimiter)) for text in texts], dtype=np.float64)
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # an empty choice, as the harness has it
+            found.append(int(np.argmax(np.array(values) / lengths)))
     return found
