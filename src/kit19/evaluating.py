@@ -15,17 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit19.catalog import PromptFormat, load_catalog
-from kit19.errors import (
-    FilesError,
-    Kit19Error,
-    ModelError,
-    Problem,
-    UnknownNameError,
-    names_files,
-    nearest,
-)
-from kit19.evaluate import TASKS, own_tasks
+from kit19.errors import FilesError, Kit19Error, ModelError, Problem, names_files
+from kit19.evaluate import own_tasks
 from kit19.evaluate.options import EvalOptions
+from kit19.json_text import only_finite
 from kit19.paths import cache_dir
 from kit19.recording import Asked, entry_of, identity, record_of
 from kit19.results import NAME, EvalRecord
@@ -35,7 +28,9 @@ if TYPE_CHECKING:
     from kit19.evaluate.bring import Brought
     from kit19.evaluate.scorer import SharedLM
     from kit19.evaluate.source import BenchmarkFiles
+    from kit19.evaluate.task_files import LoadedTasks
 
+_CAUSE = 4  # lines of a library's error that are shown
 _LAYER = ("torch", "transformers", "lm_eval", "accelerate", "peft")
 
 
@@ -68,15 +63,16 @@ def evaluate_model(
 
     Raises:
         UnknownNameError: A task that neither kit19 nor the harness has.
+        CatalogError: A task file or its data cannot be read.
         FilesError: Benchmark files are missing or altered; all are listed.
-        ModelError: The model cannot be had, loaded or scored.
+        ModelError: The model cannot be had, loaded or scored, or its scores are no numbers.
         OutputError: The results cannot be written.
     """
     options = options or EvalOptions()
     require_layer()
     on_step("checking files", 0, 0)
     files = _find_all(options)
-    manager = _task_manager(options)
+    tasks = _load_tasks(options)
     from kit19.evaluate.bring import bring_model  # noqa: PLC0415  loads the Hub's client
 
     on_step("finding the model", 0, 0)
@@ -87,10 +83,10 @@ def evaluate_model(
     _set_format(scorer, options, brought, prompt_format)
     asked = Asked(scorer, brought, options, prompt_format)
     scorer.on_progress = lambda done, total: on_step("scoring", done, total)
-    results, tasks = _score(asked, manager)
+    results = _score(asked, tasks)
     if scorer.rank != 0:  # one process of several writes
         return Evaluation({}, record_of(asked, {}, {}))
-    return _write(Path(out), asked, files, results, tasks)
+    return _write(Path(out), asked, files, results, tasks.tasks)
 
 
 def require_layer() -> None:
@@ -111,7 +107,7 @@ def _find_all(options: EvalOptions) -> dict[str, BenchmarkFiles]:
     files: dict[str, BenchmarkFiles] = {}
     problems: list[Problem] = []
     for name in _named(options):
-        if name not in load_catalog().benchmarks:
+        if name not in own_tasks():
             continue
         try:
             files[name] = find_benchmark(name, options.data_dir, sample=options.sample)
@@ -130,26 +126,12 @@ def _named(options: EvalOptions) -> list[str]:
     return list(dict.fromkeys(options.tasks)) or own_tasks()
 
 
-def _task_manager(options: EvalOptions) -> Any:
-    """The harness's list of tasks; its own thousands are read only where one of them is asked for."""
-    from lm_eval.tasks import TaskManager  # noqa: PLC0415
+def _load_tasks(options: EvalOptions) -> LoadedTasks:
+    from kit19.evaluate.source import files_from  # noqa: PLC0415
+    from kit19.evaluate.task_files import load_tasks  # noqa: PLC0415
 
-    foreign = set(_named(options)) - set(own_tasks())
-    metadata = {
-        "data_dir": str(options.data_dir) if options.data_dir else None,
-        "sample": options.sample,
-    }
-    manager = TaskManager(
-        include_path=str(TASKS), include_defaults=bool(foreign), metadata=metadata
-    )
-    known = set(manager.all_tasks)
-    problems = [
-        Problem(f"there is no task {name!r}", fix=nearest(name, known))
-        for name in sorted(foreign - known)
-    ]
-    if problems:
-        raise UnknownNameError(problems)
-    return manager
+    with files_from(options.data_dir, sample=options.sample):
+        return load_tasks(_named(options), options.include_paths)
 
 
 def _prompt_format(options: EvalOptions, brought: Brought) -> PromptFormat | None:
@@ -179,20 +161,24 @@ def _load(brought: Brought, options: EvalOptions) -> SharedLM:
         return SharedLM(
             pretrained=str(brought.folder),
             peft=str(brought.adapter) if brought.adapter else None,
+            tokenizer=str(brought.tokenizer),
             batch_tokens=options.batch_tokens,
+            batch_size=options.batch_size or 1,
             device=options.device or _device(),
             dtype=options.dtype,
             trust_remote_code=options.trust_remote_code,
             use_safetensors=not options.pickled,
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
+        # The first line of torch's and PEFT's errors is a heading; the cause follows.
+        lines = [" ".join(line.split()) for line in str(error).strip().splitlines()[:_CAUSE]]
+        cause = " ".join(lines)[:600] or type(error).__name__
         fix = (
             "a model with code of its own needs --trust-remote-code"
             if "remote" in str(error)
             else ""
         )
-        raise ModelError(Problem(f"cannot be loaded: {lines[0]}", brought.name, fix)) from error
+        raise ModelError(Problem(f"cannot be loaded: {cause}", brought.name, fix)) from error
 
 
 def _device() -> str:
@@ -221,8 +207,8 @@ def _set_format(
         use_prompts(scorer, prompts)
 
 
-def _score(asked: Asked, manager: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The harness's results, and its tasks by name."""
+def _score(asked: Asked, tasks: LoadedTasks) -> dict[str, Any]:
+    """The harness's results. It is told nothing that the user did not say."""
     from lm_eval import simple_evaluate  # noqa: PLC0415
 
     from kit19.evaluate.formats import require_chat_template  # noqa: PLC0415
@@ -231,25 +217,31 @@ def _score(asked: Asked, manager: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     scorer, options = asked.scorer, asked.options
     if options.format == "chat":
         require_chat_template(scorer)
-    if options.remember and not scorer.fallback:
+    if options.remember and not scorer.fallback and not asked.brought.code_elsewhere:
         scorer.memory = Memory(cache_dir() / "scores", identity(scorer, asked.brought))
     try:
-        loaded = manager.load(_named(options))["tasks"]
         with _no_survey():
             results = simple_evaluate(
                 model=scorer,
-                tasks=list(loaded.values()),
+                tasks=tasks.runs,
                 num_fewshot=options.shots,
-                task_manager=manager,
+                task_manager=tasks.manager,
                 limit=options.limit,
                 apply_chat_template=options.format != "raw",
                 fewshot_as_multiturn=options.format == "chat",
                 fewshot_random_seed=options.seed,
+                system_instruction=options.system,
             )
+    except Kit19Error:
+        raise
+    except Exception as error:  # tasks and models run code of their own, and may raise anything
+        lines = str(error).strip().splitlines() or ["no reason given"]
+        what = f"cannot be scored: {type(error).__name__}: {lines[0][:500]}"
+        raise ModelError(Problem(what, asked.brought.name)) from error
     finally:
         if scorer.memory:
             scorer.memory.close()
-    return results or {}, loaded
+    return results or {}
 
 
 @contextmanager
@@ -278,19 +270,30 @@ def _write(
     results: dict[str, Any],
     tasks: dict[str, Any],
 ) -> Evaluation:
-    from kit19.evaluate.collect import to_samples, write_results  # noqa: PLC0415
+    from kit19.evaluate.collect import not_finite, to_samples, write_results  # noqa: PLC0415
 
     samples = {name: to_samples(tasks[name], logged) for name, logged in results["samples"].items()}
     entries = {
-        name: entry_of(name, found, asked, results)
-        for name, found in files.items()
-        if name in tasks
+        name: entry_of(name, task, _files_of(name, files, asked.options), asked.scorer, results)
+        for name, task in tasks.items()
     }
-    record = record_of(asked, entries, results["samples"] | samples)
+    told = {name: samples[name] or logged for name, logged in results["samples"].items()}
+    record = record_of(asked, entries, told, not_finite(results))
     with replacing(out, is_ours=lambda path: (path / NAME).is_file()) as place:
         write_results(place, results, samples, record)
     figures = {
-        name: {key: value for key, value in found.items() if "," in key}
+        name: {key: only_finite(value) for key, value in found.items() if "," in key}
         for name, found in results["results"].items()
     }
     return Evaluation(figures, record)
+
+
+def _files_of(
+    name: str, files: dict[str, BenchmarkFiles], options: EvalOptions
+) -> BenchmarkFiles | None:
+    """A benchmark's files; one that a group of the user's holds was not named itself."""
+    if name not in files and name in own_tasks():
+        from kit19.evaluate.source import find_benchmark  # noqa: PLC0415
+
+        return find_benchmark(name, options.data_dir, sample=options.sample)
+    return files.get(name)

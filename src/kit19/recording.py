@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from kit19.catalog import PromptFormat
@@ -45,21 +46,33 @@ def identity(scorer: SharedLM, brought: Brought) -> dict[str, Any]:
 
 
 def entry_of(
-    name: str, files: BenchmarkFiles, asked: Asked, results: Mapping[str, Any]
+    name: str, task: Any, files: BenchmarkFiles | None, scorer: SharedLM, results: Mapping[str, Any]
 ) -> TaskEntry:
-    """What a task was scored on, and what of its prompts was cut."""
-    scorer, options = asked.scorer, asked.options
+    """What a task was scored on, and what of its prompts was cut.
+
+    Args:
+        name: The task's name.
+        task: The harness's task.
+        files: Of a benchmark that kit19 reads itself; None for other tasks.
+        scorer: The model, after scoring.
+        results: What the harness returned.
+    """
+    from kit19.evaluate.task_files import scored_split, shots_split  # noqa: PLC0415
+
     counts = results["n-samples"][name]
     cuts = {cut.doc_id: 0 for cut in scorer.cuts if cut.task == name}
     for cut in scorer.cuts:
         if cut.task == name:
             cuts[cut.doc_id] = max(cuts[cut.doc_id], cut.tokens)
-    used = [*files.scored, *(files.shots if options.shots else [])]
+    # The harness leaves a task's own number alone where it is a fixed 0, whatever was asked for.
+    shots = int(results["n-shot"][name])
+    used = [*files.scored, *(files.shots if shots else [])] if files else []
+    shown = files.shots_split if files else shots_split(task)
     return TaskEntry(
         version=str(results["versions"][name]),
-        split=files.card.scored,
-        shots=options.shots,
-        shots_from=files.shots_split if options.shots else "",
+        split=files.card.scored if files else scored_split(task),
+        shots=shots,
+        shots_from=shown if shots else "",
         items=counts["original"],
         scored=counts["effective"],
         files={found.name: found.sha256 for found in used},
@@ -69,14 +82,18 @@ def entry_of(
 
 
 def record_of(
-    asked: Asked, entries: dict[str, TaskEntry], samples: Mapping[str, Sequence[Any]]
+    asked: Asked,
+    entries: dict[str, TaskEntry],
+    samples: Mapping[str, Sequence[Any]],
+    not_finite: Iterable[tuple[str, str]] = (),
 ) -> EvalRecord:
     """All that kit19 writes beside the harness's figures.
 
     Args:
         asked: What was asked of what.
-        entries: The tasks of kit19's own.
+        entries: The tasks.
         samples: Scored items by task: ``Sample``, or as the harness logs them.
+        not_finite: (task, metric) of figures that are NaN or infinite.
     """
     scorer, brought, options = asked.scorer, asked.brought, asked.options
     model = scorer.model
@@ -99,10 +116,15 @@ def record_of(
         seed=options.seed,
         limit=options.limit,
         sample=options.sample,
+        system=options.system or "",
+        batch_size=options.batch_size,
         device=scorer.device.type,
         hardware=_hardware(scorer),
         tasks=entries,
-        cautions=_cautions(asked, entries, samples),
+        cautions=[
+            *_cautions(asked, entries, samples),
+            *starmap(say.caution_of_figure, not_finite),
+        ],
     )
 
 

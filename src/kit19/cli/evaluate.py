@@ -26,6 +26,7 @@ Examples:
   kit19 eval out/run --out results/tuned --format instruction
   kit19 eval out/run --tasks kobest_copa,klue_sts --shots 5 --out results/five
   kit19 eval me/model --tasks haerae,kmmlu --out results/more     any task of lm-evaluation-harness
+  kit19 eval me/model --tasks mine/qa.yaml --out results/mine     a task file of yours
   kit19 eval me/model --peft me/adapter --dtype bfloat16 --limit 100 --out results/quick
 
 \b
@@ -36,8 +37,18 @@ it stopped. On several GPUs: accelerate launch -m kit19 eval ...
 )
 @click.argument("model")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The results folder.")
-@click.option("--tasks", default="", metavar="NAME,...", help="Default: the seven.")
-@click.option("--shots", default=0, show_default=True, type=click.IntRange(0, 100))
+@click.option("--tasks", default="", metavar="NAME|FILE,...", help="Default: the seven.")
+@click.option(
+    "--include-path",
+    "include_paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder of task files of yours. May be repeated.",
+)
+@click.option(
+    "--shots", type=click.IntRange(0, 100), help="Default: what each task says; the seven: 0."
+)
 @click.option(
     "--format",
     "how",
@@ -49,8 +60,14 @@ it stopped. On several GPUs: accelerate launch -m kit19 eval ...
 @click.option(
     "--prompt-format", metavar="NAME|FILE", help="For --format instruction: alpaca, kullm ..."
 )
+@click.option("--system-instruction", "system", metavar="TEXT", help="Put it before every prompt.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many items of each task.")
 @click.option("--batch-tokens", type=click.IntRange(min=1), help="Default: by device.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="Rows in a batch where HFLM generates or scores. Default: 1.",
+)
 @click.option("--device", help="cpu, cuda, cuda:1, mps. Default: what is there.")
 @click.option(
     "--dtype",
@@ -72,11 +89,14 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
     model: str,
     out: Path,
     tasks: str,
-    shots: int,
+    include_paths: tuple[Path, ...],
+    shots: int | None,
     how: Any,
     prompt_format: str | None,
+    system: str | None,
     limit: int | None,
     batch_tokens: int | None,
+    batch_size: int | None,
     device: str | None,
     dtype: Any,
     revision: str | None,
@@ -97,13 +117,16 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
 
     options = EvalOptions(
         tasks=tuple(name.strip() for name in tasks.split(",") if name.strip()),
+        include_paths=include_paths,
         shots=shots,
         format=how,
         prompt_format=prompt_format,
+        system=system,
         data_dir=data_dir,
         sample=sample,
         limit=limit,
         batch_tokens=batch_tokens,
+        batch_size=batch_size,
         device=device,
         dtype=dtype,
         revision=revision,
@@ -131,8 +154,9 @@ def print_evaluation(found: Evaluation, out: Path) -> None:
         for key, value in figures.items():
             if "_stderr" in key or not isinstance(value, float):
                 continue
-            metric = key.partition(",")[0]
-            error = figures.get(f"{metric}_stderr,none")
+            metric, _, kind = key.partition(",")
+            error = figures.get(f"{metric}_stderr,{kind}")
+            metric += "" if kind == "none" else f" ({kind})"
             told = f"± {error:.4f}" if isinstance(error, float) else ""
             counts = (entry.scored, entry.shots) if entry else ("", "")
             rows.append([task, metric, f"{value:.4f}", told, *counts])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from kit19.train.base_weights import weight_files
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "vocab.txt")
 _SAFE = "*.safetensors"
 _PICKLED = "*.bin"
-_PATTERNS = [_SAFE, "*.json", "*.model", "*.txt", "*.jinja"]
+_PATTERNS = [_SAFE, "*.json", "*.model", "*.txt", "*.jinja", "*.py"]
 _ADAPTER = "adapter_config.json"
 _CHUNK = 1 << 22
 
@@ -41,6 +42,20 @@ class Brought:
     digest: str
     run: RunRecord | None
 
+    @property
+    def tokenizer(self) -> Path:
+        """The folder of the tokenizer and its chat template: the adapter's own, where it has one."""
+        return self.adapter if self.adapter and _has_tokenizer(self.adapter) else self.folder
+
+    @property
+    def code_elsewhere(self) -> bool:
+        """Whether its config names code in another repository, which the digest knows nothing of."""
+        try:
+            config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        except ValueError:
+            return False
+        return "--" in json.dumps(config.get("auto_map") if isinstance(config, dict) else None)
+
 
 def bring_model(
     model: str, revision: str | None = None, adapter: str | None = None, *, pickled: bool = False
@@ -66,14 +81,15 @@ def bring_model(
             fix = "merge one of them first"
             raise ModelError(Problem("is an adapter itself, and can take no other", model, fix))
         base, base_commit = _base_of(folder, pickled=pickled)
-        _check(base, str(base), pickled=pickled)
+        _check(base, str(base), pickled=pickled, adapter=folder)
         _check_bound(base, folder)
         digest = _digest([base, folder])
         return Brought(name, base, base_commit or commit, folder, name, digest, run)
-    _check(folder, model, pickled=pickled)
     if adapter is None:
+        _check(folder, model, pickled=pickled)
         return Brought(name, folder, commit, None, "", _digest([folder]), run)
     place, adapter_commit = _find(adapter, None, pickled=pickled)
+    _check(folder, model, pickled=pickled, adapter=place)
     if not (place / _ADAPTER).is_file():
         raise ModelError(Problem(f"is no adapter: it has no {_ADAPTER}", adapter))
     _check_bound(folder, place)
@@ -111,11 +127,15 @@ def _find(model: str, revision: str | None, *, pickled: bool) -> tuple[Path, str
     return folder, folder.name
 
 
-def _check(folder: Path, name: str, *, pickled: bool) -> None:
+def _has_tokenizer(folder: Path) -> bool:
+    return any((folder / one).is_file() for one in _TOKENIZERS)
+
+
+def _check(folder: Path, name: str, *, pickled: bool, adapter: Path | None = None) -> None:
     if not (folder / "config.json").is_file():
         fix = "a model's folder holds config.json, a tokenizer and weights"
         raise ModelError(Problem("holds no model: it has no config.json", name, fix))
-    if not any((folder / one).is_file() for one in _TOKENIZERS):
+    if not _has_tokenizer(folder) and not (adapter and _has_tokenizer(adapter)):
         fix = f"copy the tokenizer's files into it (one of {', '.join(_TOKENIZERS)})"
         raise ModelError(Problem("has no tokenizer", name, fix))
     if not any(folder.glob(_SAFE)):
@@ -128,10 +148,19 @@ def _check(folder: Path, name: str, *, pickled: bool) -> None:
 
 
 def _digest(folders: list[Path]) -> str:
-    """Over weights, configuration and tokenizer: by content and file name, never by place."""
+    """Over weights, configuration, tokenizer and the model's own code: by content and file name."""
     whole = hashlib.sha256()
     for folder in folders:
-        kinds = (_SAFE, _PICKLED, "*config*.json", "*token*", "*.model", "vocab*", "merges*")
+        kinds = (
+            _SAFE,
+            _PICKLED,
+            "*config*.json",
+            "*token*",
+            "*.model",
+            "vocab*",
+            "merges*",
+            "*.py",
+        )
         for path in sorted(
             {path for kind in kinds for path in folder.glob(kind) if path.is_file()}
         ):

@@ -102,6 +102,12 @@ def cautions_of_model(
     return found
 
 
+def caution_of_figure(task: str, metric: str) -> Caution:
+    """A figure that the harness summed up to NaN or infinity; results state it as null."""
+    what = f"{metric} is no finite number, and is written as null"
+    return Caution(code="not_finite", task=task, what=what)
+
+
 def cautions_of_outputs(task: str, samples: Sequence[Mapping[str, Any]]) -> list[Caution]:
     """Generated answers that are all the same text."""
     texts = [str(sample["filtered_resps"][0]).strip() for sample in samples]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,10 +41,13 @@ class Memory:
         row = self._base.execute(
             "SELECT value FROM scores WHERE batch = ?", (self._name(batch, prefix),)
         ).fetchone()
-        return None if row is None else [(value, greedy) for value, greedy in json.loads(row[0])]
+        scores = [] if row is None else [(value, greedy) for value, greedy in json.loads(row[0])]
+        return scores if scores and _are_finite(scores) else None
 
     def keep(self, batch: Batch, prefix: Ids, scores: Scores) -> None:
-        """Write down the scores of a batch."""
+        """Write down the scores of a batch, unless they are no numbers."""
+        if not _are_finite(scores):
+            return
         self._base.execute(
             "INSERT OR REPLACE INTO scores VALUES (?, ?)",
             (self._name(batch, prefix), json.dumps(scores)),
@@ -68,3 +72,7 @@ class Memory:
             digest.update(str(part.shape).encode())
             digest.update(part.tobytes())
         return digest.digest()
+
+
+def _are_finite(scores: Scores) -> bool:
+    return all(math.isfinite(value) for value, _ in scores)

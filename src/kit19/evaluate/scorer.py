@@ -16,9 +16,10 @@ from typing import Any
 
 import torch
 from lm_eval.api.registry import register_model
-from lm_eval.models.huggingface import HFLM
 
 from kit19.errors import ModelError, Problem
+from kit19.evaluate.checked import CheckedHFLM
+from kit19.evaluate.finite import require_finite
 from kit19.evaluate.forward import Forward
 from kit19.evaluate.memory import Memory, Scores
 from kit19.evaluate.safe import allowed, disagreement, why_unsafe
@@ -50,17 +51,8 @@ class Levers:
     head: bool = True
 
 
-@dataclass(frozen=True)
-class Cut:
-    """A request whose context was cut to fit the window: tokens lost."""
-
-    task: str
-    doc_id: int
-    tokens: int
-
-
 @register_model("kit19")
-class SharedLM(HFLM):  # type: ignore[misc]
+class SharedLM(CheckedHFLM):
     """A causal language model of transformers, for log-likelihood tasks.
 
     Args:
@@ -71,7 +63,6 @@ class SharedLM(HFLM):  # type: ignore[misc]
 
     Attributes:
         encode_requests: Tokens of (context, continuation) texts; a prompt format brings its own.
-        cuts: What was cut to fit, filled while scoring.
         memory: Scores computed before; None for no memory.
         on_progress: Told requests done and requests in all.
         fallback: Why HFLM scores instead; empty if it does not.
@@ -88,7 +79,6 @@ class SharedLM(HFLM):  # type: ignore[misc]
         self.levers = levers or Levers()
         self.encode_requests: Callable[[Pairs], list[tuple[Ids, Ids]]] = partial(encode_pairs, self)
         self.batch_tokens = int(batch_tokens or TOKENS.get(self.device.type, TOKENS_ELSEWHERE))
-        self.cuts: list[Cut] = []
         self.memory: Memory | None = None
         self.on_progress: Callable[[int, int], None] = lambda _done, _all: None
         self.fallback = "it is no causal language model" if self.backend != "causal" else ""
@@ -101,35 +91,32 @@ class SharedLM(HFLM):  # type: ignore[misc]
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> Scores:
         """Scores of the harness's requests, in their order."""
-        if self.fallback:
-            scores: Scores = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
-            return scores
+        if self.fallback or self.enable_thinking:  # which HFLM refuses
+            return super().loglikelihood(requests, disable_tqdm=disable_tqdm)
         pairs = [request.args for request in requests]
         encoded = self.encode_requests(pairs)
         tasks = [request.task_name or "" for request in requests]
         for request, (context, continuation) in zip(requests, encoded, strict=True):
-            over = len(context) + len(continuation) - (self.max_length + 1)
-            if over > 0:
-                self.cuts.append(Cut(request.task_name or "", request.doc_id or 0, over))
-        scores = self._score([(*pair, task) for pair, task in zip(encoded, tasks, strict=True)])
+            self.count_cut(request, len(context), len(continuation))
+        asked = [(*pair, task) for pair, task in zip(encoded, tasks, strict=True)]
+        scores = self._score(asked, requests)
         for pair, score in zip(pairs, scores, strict=True):
             self.cache_hook.add_partial("loglikelihood", pair, score)
         return scores
 
     def _loglikelihood_tokens(
         self,
-        requests: list[tuple[Any, Ids, Ids]],
+        requests: Sequence[Any],
         disable_tqdm: bool = False,
         override_bs: int | None = None,
     ) -> Scores:
         """What HFLM calls with requests that are tokens already (rolling log-likelihoods)."""
         if self.fallback:
-            scores: Scores = super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
-            return scores
+            return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
         return self._score([(context, rest, "") for _, context, rest in requests])
 
-    def _score(self, requests: Sequence[tuple[Ids, Ids, str]]) -> Scores:
-        """Scores of (context, continuation, task), in their order."""
+    def _score(self, requests: Sequence[tuple[Ids, Ids, str]], asked: Sequence[Any] = ()) -> Scores:
+        """Scores of (context, continuation, task), in their order; ``asked`` is for messages."""
         by_task: dict[str, list[Request]] = defaultdict(list)
         for index, (context, rest, task) in enumerate(requests):
             if len(rest) > self.max_length:
@@ -142,6 +129,8 @@ class SharedLM(HFLM):  # type: ignore[misc]
             prefix = self._prefix(mine)
             rows = plant(mine, prefix, branch=self.levers.share)
             for index, score in self._rows(rows, prefix):
+                if asked:
+                    require_finite(score[0], asked[index])
                 scores[index] = score
                 done += 1
                 if done % 16 == 0 or done == len(requests):

@@ -1,12 +1,15 @@
 """Benchmark files as the harness's documents: raw upstream bytes, verified, in file order.
 
 The task files name ``load`` as their data set, so that they work in the harness's own command line too,
-with files from ``KIT19_DATA_DIR`` or kit19's cache; ``kit19 eval`` passes its options as task metadata.
+with files from ``KIT19_DATA_DIR`` or kit19's cache. ``kit19 eval`` gives its options by ``files_from``,
+not as task metadata: the harness hands that to every task, and a user's own may not take it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +28,8 @@ SHOTS_SPLIT = "train"
 _BENCHMARK = "benchmark"
 
 Rows = list[dict[str, Any]]
+
+_PLACE: ContextVar[tuple[Path | None, bool]] = ContextVar("place", default=(None, False))
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,16 @@ def find_benchmark(
     )
 
 
+@contextmanager
+def files_from(data_dir: Path | None, *, sample: bool) -> Iterator[None]:
+    """Where ``load`` finds its files while this lasts, unless a call says it itself."""
+    token = _PLACE.set((data_dir, sample))
+    try:
+        yield
+    finally:
+        _PLACE.reset(token)
+
+
 def load(
     benchmark: str, data_dir: str | None = None, sample: bool = False, **_metadata: Any
 ) -> DatasetDict:
@@ -102,7 +117,9 @@ def load(
     Raises:
         FilesError: As ``find_benchmark`` raises it.
     """
-    files = find_benchmark(benchmark, Path(data_dir) if data_dir else None, sample=sample)
+    place = (Path(data_dir) if data_dir else None, sample)
+    folder, small = place if any(place) else _PLACE.get()
+    files = find_benchmark(benchmark, folder, sample=small)
     scored = _documents(files, files.scored)
     train = _documents(files, files.shots) if files.shots else []
     Shots.pools[benchmark] = train

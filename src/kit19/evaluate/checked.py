@@ -1,0 +1,129 @@
+"""HFLM, with an eye on what it passes over in silence.
+
+That is: log-likelihoods that are no numbers, prompts that are cut to fit the window, and embeddings of
+adapters. HFLM's numbers stay what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lm_eval.models.huggingface import HFLM
+
+from kit19.evaluate.adapter import embedding_rows
+from kit19.evaluate.finite import finite_steps, require_finite
+
+Scores = list[tuple[float, bool]]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A request whose context was cut to fit the window: tokens lost."""
+
+    task: str
+    doc_id: int
+    tokens: int
+
+
+class CheckedHFLM(HFLM):  # type: ignore[misc]
+    """A model of transformers, scored by HFLM.
+
+    Attributes:
+        cuts: What was cut to fit, filled while scoring.
+        batch: Prompts of the running batch of generation.
+        lost: Prompts of generation that were cut, and how many tokens of each.
+    """
+
+    _model: Any
+
+    def __init__(self, pretrained: Any, **options: Any) -> None:
+        self.cuts: list[Cut] = []
+        self.batch: list[str] = []
+        self.lost: dict[str, int] = {}
+        self._asked: Sequence[Any] = ()
+        super().__init__(pretrained, **options)
+
+    def _create_model(self, pretrained: str, peft: str | None = None, **options: Any) -> None:
+        """Load the model, and put the adapter on embeddings of the size that it was trained with."""
+        super()._create_model(pretrained, **options)
+        if peft:
+            from peft import PeftModel  # noqa: PLC0415
+
+            # Without embeddings of the adapter's own, HFLM goes by the tokenizer: so do we.
+            rows = embedding_rows(self._model, Path(peft)) or len(self.tokenizer)
+            if rows != self._model.get_input_embeddings().weight.shape[0]:
+                self._model.resize_token_embeddings(rows)
+            revision = options.get("revision")
+            self._model = PeftModel.from_pretrained(self._model, peft, revision=revision)
+
+    def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> Scores:
+        """HFLM's scores.
+
+        Raises:
+            ModelError: One of them is no finite number.
+            ValueError: The model is asked to think first, which likelihoods leave no room for.
+        """
+        self._asked = requests
+        try:
+            scores: Scores = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+        finally:
+            self._asked = ()
+        for request, (value, _) in zip(requests, scores, strict=True):
+            require_finite(value, request)
+        return scores
+
+    def _loglikelihood_tokens(self, requests: Sequence[Any], *more: Any, **options: Any) -> Scores:
+        """Where HFLM cuts; windows of rolling likelihoods are cut on purpose, and not counted."""
+        for request, (_, context, rest) in zip(self._asked, requests, strict=False):
+            self.count_cut(request, len(context), len(rest))
+        scores: Scores = super()._loglikelihood_tokens(requests, *more, **options)
+        return scores
+
+    def loglikelihood_rolling(
+        self, requests: Sequence[Any], disable_tqdm: bool = False
+    ) -> list[float]:
+        """HFLM's log-likelihoods of whole texts; errors as of ``loglikelihood``."""
+        scores: list[float] = super().loglikelihood_rolling(requests, disable_tqdm=disable_tqdm)
+        for request, value in zip(requests, scores, strict=True):
+            require_finite(value, request)
+        return scores
+
+    def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
+        """HFLM's generated texts.
+
+        Raises:
+            ModelError: A step's predictions are no numbers.
+        """
+        self.lost.clear()
+        with finite_steps(self.model, requests, self.batch):
+            texts: list[str] = super().generate_until(requests, disable_tqdm=disable_tqdm)
+        self.cuts += [
+            Cut(request.task_name or "", request.doc_id or 0, self.lost[request.args[0]])
+            for request in requests
+            if request.args[0] in self.lost
+        ]
+        return texts
+
+    def tok_batch_encode(self, strings: Sequence[str], *more: Any, **options: Any) -> Any:
+        """What HFLM calls before each batch of generation; what it cuts to fit is counted."""
+        self.batch[:] = strings
+        encoded = super().tok_batch_encode(strings, *more, **options)
+        most = options.get("left_truncate_len")
+        if most and encoded[0].shape[1] >= most:
+            for text in strings:
+                whole = super().tok_batch_encode([text])[0].shape[1]
+                if whole > most:
+                    self.lost[text] = whole - most
+        return encoded
+
+    def count_cut(self, request: Any, context: int, continuation: int) -> None:
+        """Note the tokens that a request loses at its beginning; both are lengths in tokens."""
+        if self.backend == "causal":
+            over = context + continuation - (self.max_length + 1)
+        else:
+            over = context - self.max_length
+        if over > 0:
+            self.cuts.append(Cut(request.task_name or "", request.doc_id or 0, over))

@@ -1,0 +1,134 @@
+"""Tasks of the user's own: kit19 adds nothing to what the harness does, and records what it did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eval_fixtures import model_of, own_cache
+from harness_runs import theirs
+from invoking import Said, invoke
+from lm_eval import simple_evaluate
+from lm_eval.tasks import TaskManager
+
+from kit19.results import read_samples, samples_path
+
+__all__ = ["model_of", "own_cache"]  # fixtures
+
+Models = Callable[..., Path]
+LOCAL = Path(__file__).parent / "local_tasks"
+TASKS = ["local_group", "local_reply"]
+
+
+def _eval(model: Path, out: Path, *more: str) -> Said:
+    given = ("--device", "cpu", "--dtype", "float32", "--include-path", str(LOCAL))
+    return invoke("eval", str(model), "--out", str(out), *given, *more)
+
+
+def _document(out: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((out / "results.json").read_text("utf-8"))
+    return document
+
+
+def _harness(folder: Path, **more: Any) -> dict[str, Any]:
+    manager = TaskManager(include_path=str(LOCAL), include_defaults=False)
+    found: dict[str, Any] = simple_evaluate(
+        model=theirs(folder), tasks=TASKS, task_manager=manager, **more
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ((), {}),
+        (("--shots", "1"), {"num_fewshot": 1}),
+        (("--shots", "0", "--limit", "3"), {"num_fewshot": 0, "limit": 3}),
+        (
+            ("--system-instruction", "한 낱말로 답하세요.", "--batch-size", "4"),
+            {"system_instruction": "한 낱말로 답하세요."},
+        ),
+    ],
+    ids=["as the task says", "one example", "none", "a system instruction"],
+)
+def test_task_files_give_what_the_harness_gives(
+    model_of: Models, tmp_path: Path, given: tuple[str, ...], same: dict[str, Any]
+) -> None:
+    ran = _eval(model_of(), tmp_path / "out", "--tasks", ",".join(TASKS), *given)
+    assert ran.code == 0, ran.err
+    ours, harness = _document(tmp_path / "out"), _harness(model_of(), **same)
+    for part in ("results", "groups", "n-shot", "group_subtasks", "versions", "n-samples"):
+        assert ours[part] == harness[part], part
+    assert set(ours["groups"]) == {"local_group"}
+    shots = {name: entry["shots"] for name, entry in ours["kit19"]["tasks"].items()}
+    assert shots == {name: harness["n-shot"][name] for name in shots}
+    assert set(shots) == {"local_choice", "local_several", "local_reply"}
+    assert (tmp_path / "out" / "samples_local_reply.jsonl").is_file()
+    assert str(LOCAL) not in json.dumps(ours)
+
+
+def test_items_of_a_group_s_tasks_are_compared(model_of: Models, tmp_path: Path) -> None:
+    for name, family in (("base", "neox"), ("other", "llama")):
+        ran = _eval(model_of(family), tmp_path / name, "--tasks", "local_group,local_reply")
+        assert ran.code == 0, ran.err
+    ran = invoke("compare", str(tmp_path / "base"), str(tmp_path / "other"), "--json")
+    assert ran.code == 0, ran.err
+    document = json.loads(ran.out)
+    scored = {(one["task"], one["metric"]) for one in document["differences"]}
+    assert scored == {("local_choice", "acc"), ("local_choice", "acc_norm")}
+    left_out = {one["task"]: one["what"] for one in document["notes"] if "left out" in one["what"]}
+    assert set(left_out) == {"local_several", "local_reply"}  # the group: its tasks are here
+    assert "one right answer" in left_out["local_several"]
+    assert "generate_until" in left_out["local_reply"]
+
+
+def test_a_task_file_is_named_by_its_path(model_of: Models, tmp_path: Path) -> None:
+    named = str(LOCAL / "choice.yaml")
+    ran = invoke(
+        "eval", str(model_of()), "--out", str(tmp_path / "out"), "--tasks", named, "--device", "cpu"
+    )
+    assert ran.code == 0, ran.err
+    document = _document(tmp_path / "out")
+    assert document["n-shot"] == {"local_choice": 2}
+    samples = list(read_samples(samples_path(tmp_path / "out", "local_choice")))
+    assert len(samples) == document["kit19"]["tasks"]["local_choice"]["scored"] == 6
+    assert samples[0].prompt.count("답:") == 3
+
+
+def test_a_mistyped_task_is_told_in_short(model_of: Models, tmp_path: Path) -> None:
+    ran = _eval(model_of(), tmp_path / "out", "--tasks", "local_choise,zzqqxxyy")
+    assert ran.code == 1
+    assert "there is no task 'local_choise'" in ran.err
+    assert "did you mean local_choice" in ran.err
+    assert "there is no task 'zzqqxxyy'" in ran.err
+    assert "more" in ran.err
+    assert len(ran.err) < 4_000
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("task: mine\noutput_type: [", "cannot be read"),
+        ("task: kobest_copa\noutput_type: multiple_choice\n", "as kit19 names one of its own"),
+        ("task: mine\ncustom_dataset: !function nowhere.load\n", "cannot be loaded"),
+    ],
+    ids=["no YAML", "a name of kit19's", "no such function"],
+)
+def test_a_task_file_that_is_wrong_is_told_with_the_reason(
+    model_of: Models, tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/mine.yaml").write_text(text, encoding="utf-8")
+    ran = invoke(
+        "eval",
+        str(model_of()),
+        *("--out", str(tmp_path / "out"), "--tasks", "mine"),
+        *("--include-path", str(tmp_path / "mine")),
+    )
+    assert ran.code == 1
+    assert told in ran.err
+    assert "Traceback" not in ran.err
+    assert len(ran.err) < 4_000
