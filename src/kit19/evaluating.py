@@ -211,13 +211,16 @@ def _score(asked: Asked, tasks: LoadedTasks) -> dict[str, Any]:
     """The harness's results. It is told nothing that the user did not say."""
     from lm_eval import simple_evaluate  # noqa: PLC0415
 
-    from kit19.evaluate.formats import require_chat_template  # noqa: PLC0415
+    from kit19.evaluate.formats import require_chat_template, require_system_turn  # noqa: PLC0415
     from kit19.evaluate.memory import Memory  # noqa: PLC0415
 
     scorer, options = asked.scorer, asked.options
     if options.format == "chat":
         require_chat_template(scorer)
-    if options.remember and not scorer.fallback and not asked.brought.code_elsewhere:
+    if options.system and options.format != "raw":
+        require_system_turn(scorer, options.system)
+    changing = options.trust_remote_code and asked.brought.code_elsewhere
+    if options.remember and not scorer.fallback and not changing:
         scorer.memory = Memory(cache_dir() / "scores", identity(scorer, asked.brought))
     try:
         with _no_survey():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from eval_fixtures import model_of, own_cache
 from harness_runs import theirs
 from invoking import Said, invoke
 from lm_eval import simple_evaluate
+from lm_eval.loggers import EvaluationTracker
 from lm_eval.tasks import TaskManager
 
+from kit19 import compare
+from kit19.comparing import check
 from kit19.results import read_samples, samples_path
 
 __all__ = ["model_of", "own_cache"]  # fixtures
@@ -85,6 +89,27 @@ def test_items_of_a_group_s_tasks_are_compared(model_of: Models, tmp_path: Path)
     assert "generate_until" in left_out["local_reply"]
 
 
+def test_what_the_harness_writes_and_what_we_write_are_the_same_results(
+    model_of: Models, tmp_path: Path
+) -> None:
+    tracker = EvaluationTracker(output_path=str(tmp_path / "harness"))
+    harness = _harness(model_of(), evaluation_tracker=tracker)
+    samples = harness.pop("samples")
+    tracker.save_results_aggregated(results=harness, samples=samples)
+    for name in harness["configs"]:
+        tracker.save_results_samples(task_name=name, samples=samples[name])
+    ran = _eval(model_of(), tmp_path / "ours", "--tasks", ",".join(TASKS))
+    assert ran.code == 0, ran.err
+    both = [f"harness={tmp_path / 'harness'}", f"ours={tmp_path / 'ours'}"]
+    assert check(both) == []
+    result = compare(both, draws=100)
+    assert {(one.task, one.metric) for one in result.differences} == {
+        ("local_choice", "acc"),
+        ("local_choice", "acc_norm"),
+    }
+    assert {(one.won, one.lost) for one in result.differences} == {(0, 0)}
+
+
 def test_a_task_file_is_named_by_its_path(model_of: Models, tmp_path: Path) -> None:
     named = str(LOCAL / "choice.yaml")
     ran = invoke(
@@ -96,6 +121,40 @@ def test_a_task_file_is_named_by_its_path(model_of: Models, tmp_path: Path) -> N
     samples = list(read_samples(samples_path(tmp_path / "out", "local_choice")))
     assert len(samples) == document["kit19"]["tasks"]["local_choice"]["scored"] == 6
     assert samples[0].prompt.count("답:") == 3
+
+
+TEMPLATES = {
+    "one that raises": "{% for m in messages %}{{ raise_exception('no') if m['role'] == 'system' }}"
+    "{{ m['content'] }}{% endfor %}",
+    "one that skips": "{% for m in messages if m['role'] != 'system' %}{{ m['content'] }}{% endfor %}",
+    "one that has it": "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}",
+}
+
+
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_a_system_instruction_is_asked_with_or_refused(
+    model_of: Models, tmp_path: Path, kind: str
+) -> None:
+    model = shutil.copytree(model_of(), tmp_path / "model")
+    (model / "chat_template.jinja").write_text(TEMPLATES[kind], encoding="utf-8")
+    given = (
+        "--tasks",
+        "local_choice",
+        "--format",
+        "chat",
+        "--system-instruction",
+        "짧게 답하세요.",
+    )
+    ran = _eval(model, tmp_path / "out", *given)
+    if kind == "one that has it":
+        assert ran.code == 0, ran.err
+        sample = next(read_samples(samples_path(tmp_path / "out", "local_choice")))
+        assert sample.prompt.startswith("[system] 짧게 답하세요.\n[user] ")
+        assert sample.prompt.count("[assistant]") == 2
+        assert _document(tmp_path / "out")["kit19"]["system"] == "짧게 답하세요."
+        return
+    assert ran.code == 1
+    assert "leaves a system instruction out" in ran.err
 
 
 def test_a_mistyped_task_is_told_in_short(model_of: Models, tmp_path: Path) -> None:

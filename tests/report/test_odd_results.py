@@ -98,7 +98,10 @@ def _filter(document: Any) -> None:
 
 
 def _predictions(document: Any) -> None:
-    document["results"][LEFT] = {"alias": LEFT, "bypass,none": 999, "bypass_stderr,none": "N/A"}
+    """As lm_eval 0.4.13 writes it: the task's metrics are gone, and its choices are not counted."""
+    document["results"][LEFT] = {"name": LEFT, "alias": LEFT, "sample_len": 0}
+    document["configs"][LEFT]["metric_list"] = [{"metric": "bypass"}]
+    document["n-samples"][LEFT]["effective"] = 0
 
 
 DOCUMENTS: list[tuple[Change, str]] = [
@@ -226,6 +229,26 @@ def test_without_a_record_a_common_blank_is_taken_for_the_delimiter() -> None:
     assert normalized_choice(texts, values) == [1]
     assert normalized_choice(texts, values, "") == [0]
     assert normalized_choice([["", "가"]], [[-1.0, -9.0]], "") == [1]  # nothing has no length
+
+
+def test_a_task_s_name_is_no_path_to_write_to(pair: list[Path], tmp_path: Path) -> None:
+    for folder in pair:
+        _document(
+            folder,
+            lambda d: [
+                part.update({"x/../../y": part.pop(LEFT)})
+                for part in (d["results"], d["configs"], d["n-shot"], d["n-samples"])
+            ],
+        )
+        (samples,) = folder.glob(f"samples_{LEFT}*")
+        (folder / "samples_x").mkdir()
+        time = samples.name.removeprefix(f"samples_{LEFT}")
+        samples.rename(folder.parent / f"y{time}")
+    told = kit19("compare", *pair, "--out", tmp_path / "out" / "report", "--replicates", "100")
+    assert told.code == 0, told.err
+    assert "x/../../y" in told.out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report"}
+    assert (tmp_path / "out/report/charts/length_x_.._.._y-1.svg").is_file()
 
 
 odd = st.recursive(

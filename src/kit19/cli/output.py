@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kit19.cli.streams import is_terminal, write_note, write_result
 from kit19.cli.visible import visible, visible_json, visible_line
 from kit19.errors import Problem, told
+from kit19.json_text import only_finite
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,9 +27,10 @@ _LINES_APART = 10.0  # seconds between lines of progress where there is no termi
 
 def print_json(document: Any) -> None:
     """Print one JSON document, Korean as Korean where the stream's encoding has it."""
-    text = visible_json(json.dumps(document, ensure_ascii=False, indent=1, default=str))
+    finite = only_finite(document)
+    text = visible_json(json.dumps(finite, ensure_ascii=False, indent=1, default=str))
     if not _fits(text):
-        text = visible_json(json.dumps(document, indent=1, default=str))
+        text = visible_json(json.dumps(finite, indent=1, default=str))
     write_result(text + "\n")
 
 

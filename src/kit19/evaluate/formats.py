@@ -147,3 +147,15 @@ def require_chat_template(model: SharedLM) -> None:
     if not getattr(model.tokenizer, "chat_template", None):
         fix = "use --format instruction with --prompt-format, or --format raw"
         raise ModelError(Problem("the tokenizer has no chat template", fix=fix))
+
+
+def require_system_turn(model: SharedLM, system: str) -> None:
+    """Stop where a prompt would leave the system instruction out, as HFLM then does without a word.
+
+    Raises:
+        ModelError: The template has no place for it.
+    """
+    turns = [{"role": "system", "content": system}, {"role": "user", "content": "?"}]
+    if system.strip() not in model.apply_chat_template(turns):
+        fix = "use --format raw, or write the instruction into the task's own prompt"
+        raise ModelError(Problem("the template leaves a system instruction out", fix=fix))

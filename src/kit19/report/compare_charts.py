@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from kit19.report.safe_text import printable
 # Okabe and Ito's colors, told apart by most eyes; the base is gray.
 _COLORS = ["#5f6368", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#000000"]
 _WIDTH = 620
+_NOT_IN_FILES = re.compile(r"[^\w.-]")
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,18 @@ def drawings(result: Comparison) -> Iterator[Drawing]:
     if result.differences:
         title = f"From {result.models[0].name} to each other model"
         yield Drawing("slopes", title, "", _svg(_slopes(result)))
-    for task in result.tasks:
+    for place, task in enumerate(result.tasks):
+        name = _file_name(task.name, place)
         title = f"{task.title}: answers by class"
-        yield Drawing(f"confusion_{task.name}", title, task.name, _svg(_confusion(result, task)))
+        yield Drawing(f"confusion_{name}", title, task.name, _svg(_confusion(result, task)))
         title = f"{task.title}: accuracy by prompt length"
-        yield Drawing(f"length_{task.name}", title, task.name, _svg(_lengths(result, task)))
+        yield Drawing(f"length_{name}", title, task.name, _svg(_lengths(result, task)))
+
+
+def _file_name(task: str, place: int) -> str:
+    """A task's name as part of a file's; results of others may name a task ``../x``."""
+    safe = _NOT_IN_FILES.sub("_", task)[:60]
+    return task if safe == task else f"{safe}-{place}"
 
 
 def to_png(svg: str) -> bytes:

@@ -78,10 +78,17 @@ def _task(file: Path, document: Document, name: str) -> tuple[list[Row], Stated]
         told = stated(document, name)
     except ValidationError as error:
         raise LeftOutError(f"{file.name} is odd: {first_error(error)}") from None
-    if not any("," in key for key in told.scores):
+    kind = told.config.output_type
+    if kind != "multiple_choice":
+        raise LeftOutError(f"it asks for {kind}, not for a choice")
+    if told.config.predicts_only:
+        raise LeftOutError("it holds predictions without scores (--predict_only)")
+    filters = sorted({key.partition(",")[2] for key in told.scores} - {""})
+    if not filters:
         what = f"{name}: its scores have no filter in their names (`acc,none`)"
         raise ResultsError(Problem(what, str(file), "evaluate with lm-evaluation-harness 0.4"))
-    _require_comparable(told)
+    if _PLAIN not in filters:
+        raise LeftOutError(f"its answers went through a filter ({', '.join(filters)})")
     samples = _samples(file, name)
     if not is_file(samples):
         what = f"{name}: its items are missing: there is no {samples.name}"
@@ -92,18 +99,6 @@ def _task(file: Path, document: Document, name: str) -> tuple[list[Row], Stated]
         what = f"holds {len(rows):,} items; {file.name} says {expected:,}"
         raise ResultsError(Problem(what, str(samples), _AGAIN))
     return rows, told
-
-
-def _require_comparable(told: Stated) -> None:
-    kind = told.config.output_type
-    if kind != "multiple_choice":
-        raise LeftOutError(f"it asks for {kind}, not for a choice")
-    metrics = {metric: filter_ for metric, _, filter_ in (k.partition(",") for k in told.scores)}
-    if "bypass" in metrics:
-        raise LeftOutError("it holds predictions without scores (--predict_only)")
-    filters = sorted({name for name in metrics.values() if name})
-    if _PLAIN not in filters:
-        raise LeftOutError(f"its answers went through a filter ({', '.join(filters)})")
 
 
 def is_file(path: Path) -> bool:

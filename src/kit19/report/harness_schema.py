@@ -38,6 +38,13 @@ class TaskConfig(_Part):
     gen_prefix: str | None = None
     test_split: str | None = None
     validation_split: str | None = None
+    metric_list: Any = None
+
+    @property
+    def predicts_only(self) -> bool:
+        """Whether answers were not scored (``--predict_only``): the harness then names no metric."""
+        listed = self.metric_list if isinstance(self.metric_list, list) else []
+        return any(isinstance(one, dict) and one.get("metric") == "bypass" for one in listed)
 
     def delimiter(self, *, chat: bool) -> str:
         """What the harness puts between the prompt and each choice.
