@@ -161,8 +161,11 @@ def test_prompts_that_are_cut_are_counted_whoever_scores(
     assert ("scored_by_hflm" in codes) == (family == "mistral")
 
 
-def test_prompts_of_generation_that_are_cut_are_counted(model_of: Models, tmp_path: Path) -> None:
-    given = ("--tasks", "local_reply", "--include-path", str(LOCAL))
+@pytest.mark.parametrize("how", [(), ("--format", "instruction", "--prompt-format", "koalpaca")])
+def test_prompts_of_generation_that_are_cut_are_counted(
+    model_of: Models, tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    given = ("--tasks", "local_reply", "--include-path", str(LOCAL), *how)
     counts = []
     for window in (1024, 12):
         ran = _eval(model_of("neox", "plain", window), tmp_path / str(window), *given)

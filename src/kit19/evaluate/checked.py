@@ -109,15 +109,26 @@ class CheckedHFLM(HFLM):  # type: ignore[misc]
 
     def tok_batch_encode(self, strings: Sequence[str], *more: Any, **options: Any) -> Any:
         """What HFLM calls before each batch of generation; what it cuts to fit is counted."""
-        self.batch[:] = strings
-        encoded = super().tok_batch_encode(strings, *more, **options)
-        most = options.get("left_truncate_len")
+        encode = super().tok_batch_encode
+        encoded = encode(strings, *more, **options)
+        most, lengths = options.get("left_truncate_len"), [0] * len(strings)
         if most and encoded[0].shape[1] >= most:
-            for text in strings:
-                whole = super().tok_batch_encode([text])[0].shape[1]
-                if whole > most:
-                    self.lost[text] = whole - most
+            lengths = [encode([text])[0].shape[1] for text in strings]
+        self.note_batch(strings, lengths, most)
         return encoded
+
+    def note_batch(self, strings: Sequence[str], lengths: Sequence[int], most: int | None) -> None:
+        """Note the prompts of a batch of generation, and what is cut from them.
+
+        Args:
+            strings: The prompts.
+            lengths: Their lengths in tokens, uncut.
+            most: Tokens that are left of each at most; None for all.
+        """
+        self.batch[:] = strings
+        for text, length in zip(strings, lengths, strict=True):
+            if most and length > most:
+                self.lost[text] = length - most
 
     def count_cut(self, request: Any, context: int, continuation: int) -> None:
         """Note the tokens that a request loses at its beginning; both are lengths in tokens."""

@@ -119,6 +119,7 @@ def use_prompts(model: SharedLM, prompts: Prompts) -> None:
         truncation: bool = False,  # noqa: ARG001  HFLM's signature
     ) -> Any:
         rows = [asking.prompt(s) if asking.knows(s) else model.tok_encode(s) for s in strings]
+        model.note_batch(strings, [len(row) for row in rows], left_truncate_len)
         rows = [row[-(left_truncate_len or 0) :] for row in rows]
         tokenizer = model.tokenizer
         side, tokenizer.padding_side = tokenizer.padding_side, padding_side
@@ -129,12 +130,13 @@ def use_prompts(model: SharedLM, prompts: Prompts) -> None:
     def generated(requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
         return [asking.answer(text) for text in generate(requests, disable_tqdm=disable_tqdm)]
 
+    replaced: Any = model
     model.apply_chat_template = asking.text
     model.chat_template = lambda chat_template=False: prompts.format.id  # noqa: ARG005  the harness's name
     model.encode_requests = encode
     model._encode_pair = encode_pair
-    model.tok_batch_encode = batch
-    model.generate_until = generated
+    replaced.tok_batch_encode = batch
+    replaced.generate_until = generated
     model.model.generation_config.eos_token_id = prompts.stops
 
 

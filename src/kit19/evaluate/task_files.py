@@ -45,7 +45,7 @@ def load_tasks(names: Sequence[str], folders: Sequence[Path] = ()) -> LoadedTask
         UnknownNameError: No task, group or tag has that name.
         CatalogError: A task file or its data cannot be read, or a task is named twice.
     """
-    problems = list(_wrong_folders(folders))
+    problems = [*_wrong_folders(folders), *_broken_files(folders)]
     if problems:
         raise CatalogError(problems)
     foreign = [name for name in names if name not in own_tasks()]
@@ -70,7 +70,7 @@ def load_tasks(names: Sequence[str], folders: Sequence[Path] = ()) -> LoadedTask
             Problem(f"there is no task {name!r}", fix=fix)
             for name, fix in zip(unknown, fixes, strict=True)
         ]
-        raise UnknownNameError([*told, *_broken_files(folders)])
+        raise UnknownNameError(told)
     return _load(manager, names)
 
 
