@@ -86,6 +86,7 @@ class Extra(Card):
             splits=[SPLIT],
             require=asked,
             identity=list(TEXTS),
+            answer=["output"],
             exposed=list(TEXTS),
             label=self.label,
         )

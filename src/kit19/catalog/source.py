@@ -340,12 +340,22 @@ class Subset(Card):
     identity: list[Name] = Field(min_length=1, description="what makes two records the same")
     exposed: list[Name] = Field(min_length=1, description="where benchmark text is looked for")
     label: Name | None = Field(default=None, description="the categorical field that is the answer")
+    answer: list[Name] = Field(
+        default=[],
+        description="fields of the identity that are an answer: near duplicates must agree in them",
+    )
     group: Name | None = Field(
         default=None, description="records that share it are held out together"
     )
     short: list[Name] = Field(default=[], description="fields that a particle may follow")
     balance: bool = Field(default=False, description="take equally from each label")
     note: str = ""
+
+    @property
+    def answers(self) -> list[str]:
+        """What near duplicates must agree in: the label, and what is required beside the identity."""
+        beside = [name for name in self.require if name not in self.identity]
+        return list(dict.fromkeys([*self.answer, *beside, *([self.label] if self.label else [])]))
 
 
 class Source(Card):

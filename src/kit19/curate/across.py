@@ -1,8 +1,9 @@
 """The same text in several subsets: always told, dropped where the recipe says ``dedup: across``.
 
 Two records of different subsets say the same if the texts that their cards list under ``exposed`` are
-equal, field by field, in bare form (letters and digits, without case): field names differ between
-sources, and so do spacing and punctuation of what they copied from one place.
+equal, field by field, in bare form (letters and digits, without case) and in their signs (see
+``signs``): field names differ between sources, and so do spacing and punctuation of what they copied
+from one place.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import combinations
 import polars as pl
 
 from kit19.curate.grams import bare
+from kit19.curate.signs import signs_of
 from kit19.manifest import SharedText
 from kit19.order import stable_hash
 
@@ -27,7 +29,7 @@ class Said:
     """What the kept records of one subset say.
 
     Attributes:
-        texts: Columns id, said (hash of the bare texts), label; records without a letter left out.
+        texts: Columns id, said (hash of the texts), label; records without a letter left out.
         task: The subset's task.
         labels: The values that its label may have.
     """
@@ -45,11 +47,15 @@ def texts_of(records: pl.DataFrame, fields: list[str], label: str | None) -> pl.
 
 
 def _texts(records: pl.DataFrame, fields: list[str], label: str | None) -> pl.DataFrame:
-    plain = pl.DataFrame({name: bare(records[name].fill_null("")) for name in fields})
-    whole = plain.select(text=pl.concat_str(fields, separator=_SEPARATOR)).to_series()
+    plain = {name: bare(records[name].fill_null("")) for name in fields}
+    signs = {f"#{name}": signs_of(records[name].fill_null("")) for name in fields}
+    letters, whole = (
+        pl.DataFrame(parts).select(text=pl.concat_str(pl.all(), separator=_SEPARATOR)).to_series()
+        for parts in (plain, plain | signs)
+    )
     named = pl.col(label).cast(pl.String) if label else pl.lit(None, dtype=pl.String)
     texts = records.select("id", label=named).with_columns(whole)
-    texts = texts.filter(pl.col("text").str.strip_chars(_SEPARATOR) != "")
+    texts = texts.filter(letters.str.strip_chars(_SEPARATOR) != "")
     return texts.select("id", "label", said=stable_hash(pl.col("text")))
 
 

@@ -53,7 +53,8 @@ def examiner(
             hits.append(because("duplicate_across", find_said(clean, card.exposed, earlier)))
         if near and not card.pairs:
             clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
-            hits.append(because("near_duplicate", find_near(clean, kept, card.identity)))
+            near_ones = find_near(clean, kept, card.identity, card.answers)
+            hits.append(because("near_duplicate", near_ones))
         return pl.concat(hits)
 
     return examine

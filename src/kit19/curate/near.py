@@ -1,8 +1,12 @@
 """Near duplicates: a record that says almost what an earlier kept one says.
 
 Two texts are near if their sets of character trigrams (of the bare text) overlap by at least
-``SIMILAR`` (Jaccard), texts shorter than ``MIN_NEAR`` characters if they are equal in bare form. Two
-records are near if every field of their identity is: two questions about one paragraph are not.
+``SIMILAR`` (Jaccard), texts shorter than ``MIN_NEAR`` characters if they are equal in bare form; and if
+their signs are the same (see ``signs``): a number, an operator or an emoji makes another text. A text
+without a letter or digit is near to nothing but what it is equal to.
+
+Two records are near if every field of their identity is (two questions about one paragraph are not) and
+all that is asked of them besides, label and answer, is equal but for punctuation.
 
 Candidates come from prefix filtering (Bayardo et al., 2007; Xiao et al., PPJoin, 2008): ordered by
 rarity, two sets that overlap enough share one of their few rarest grams, so only those are joined.
@@ -10,10 +14,13 @@ rarity, two sets that overlap enough share one of their few rarest grams, so onl
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from kit19.curate.contamination import MIN_NEAR
-from kit19.curate.grams import GRAM, bare, trigrams_of
+from kit19.curate.grams import GRAM, bare, composed, trigrams_of
+from kit19.curate.signs import signs_of
 
 SIMILAR = 0.8
 # Fields are compared one by one afterwards; together they may overlap a little less.
@@ -25,24 +32,32 @@ _TOGETHER_SAMPLED = 0.5  # a sample of some 80 trigrams strays from the whole
 _SEPARATOR = "\x1f"
 
 
-def find_near(batch: pl.DataFrame, kept: pl.DataFrame, fields: list[str]) -> pl.DataFrame:
+def find_near(
+    batch: pl.DataFrame, kept: pl.DataFrame, fields: list[str], answers: list[str] | None = None
+) -> pl.DataFrame:
     """Records of a batch that are near to a kept record or to an earlier one of the batch.
 
     Args:
         batch: Candidates in the order of choice: id and the fields.
         kept: Records kept before, likewise.
         fields: The identity.
+        answers: Fields in which near records must agree; they may be of the identity.
 
     Returns:
         Columns id, evidence (the id that stays).
     """
-    columns = ["id", *fields]
+    answers = answers or []
+    columns = list(dict.fromkeys(["id", *fields, *answers]))
     both = pl.concat([kept.select(columns), batch.select(columns)])
-    plain = {name: bare(both[name].fill_null("")) for name in fields}
+    plain = {name: _bare_or_itself(both[name].fill_null("")) for name in fields}
     whole = pl.DataFrame(plain).select(pl.concat_str(fields, separator=_SEPARATOR)).to_series()
     pairs = _pairs(whole, first_new=kept.height)
     for name in fields:
         pairs = _near_in(pairs, plain[name])
+    for name in columns[1:]:
+        pairs = _agreeing(pairs, both[name].fill_null(""), signs_of)
+    for name in answers:
+        pairs = _agreeing(pairs, both[name].fill_null(""), _letters)
     found: dict[int, int] = {}
     # In order of the later record: by then it is settled whether the earlier one stays.
     for earlier, later in pairs.sort("later", "earlier").iter_rows():
@@ -52,6 +67,29 @@ def find_near(batch: pl.DataFrame, kept: pl.DataFrame, fields: list[str]) -> pl.
     schema = {"id": pl.String, "evidence": pl.String}
     rows = [(ids[later], ids[earlier]) for later, earlier in found.items()]
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _bare_or_itself(texts: pl.Series) -> pl.Series:
+    """Texts in bare form; a text of which that leaves nothing as it is, so that it stays what it is."""
+    plain = bare(texts)
+    empty = ((plain == "") & (texts != "")).arg_true()
+    return plain.scatter(empty, texts.gather(empty))
+
+
+def _letters(texts: pl.Series) -> pl.Series:
+    """Letters and digits of an answer, in their own case."""
+    return composed(texts).str.replace_all(r"[^\p{L}\p{N}]", "")
+
+
+def _agreeing(
+    pairs: pl.DataFrame, texts: pl.Series, said: Callable[[pl.Series], pl.Series]
+) -> pl.DataFrame:
+    """Pairs whose texts say the same, by a function of n texts."""
+    places = pl.concat([pairs["earlier"], pairs["later"]]).unique().sort()
+    keys = pl.DataFrame({"place": places, "key": said(texts.gather(places))})
+    earlier = pairs.join(keys, left_on="earlier", right_on="place", maintain_order="left")
+    both = earlier.join(keys, left_on="later", right_on="place", maintain_order="left")
+    return both.filter(pl.col("key") == pl.col("key_right")).select("earlier", "later")
 
 
 def _pairs(texts: pl.Series, first_new: int) -> pl.DataFrame:

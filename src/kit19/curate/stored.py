@@ -22,7 +22,7 @@ from kit19.catalog.benchmark import Benchmark
 from kit19.curate import contamination, grams, lookup
 from kit19.curate.contamination import Items, prepare
 from kit19.curate.lookup import Grams
-from kit19.korean import stems
+from kit19.korean import invisible, jamo, stems
 from kit19.order import stable_hash
 from kit19.paths import cache_dir
 
@@ -49,7 +49,7 @@ def prepared(benchmarks: Mapping[str, tuple[Benchmark, pl.DataFrame]]) -> Items:
 
 def _key(benchmarks: Mapping[str, tuple[Benchmark, pl.DataFrame]]) -> str:
     digest = hashlib.sha256(pl.__version__.encode())
-    for module in (contamination, lookup, grams, stems):
+    for module in (contamination, lookup, grams, stems, jamo, invisible):
         digest.update(inspect.getsource(module).encode())
     for name, (card, rows) in benchmarks.items():
         columns = ["split", "#id", *card.texts]

@@ -5,6 +5,9 @@ mostly stay. Of a word of which a single letter stands before a particle or endi
 갔다) only that letter stays. This is no morphology: 나이 is taken for 나 with a particle. It need not
 be right, only the same for the same word; where it differs for two forms of one word, one word of a
 sentence is lost.
+
+A number does not change at its end: 20만원 and 2000원 have nothing in common. So its stem is the whole
+number (20만, 2000), also behind one letter (제20대).
 """
 
 from __future__ import annotations
@@ -24,3 +27,5 @@ _TAILS = """
 TAILS = frozenset(_TAILS.split())
 """Particles and endings of one to three letters that may stand behind a single one."""
 LONGEST_TAIL = max(map(len, TAILS))
+MULTIPLIERS = "십백천만억조"
+"""Letters that belong to the number before them."""

@@ -15,6 +15,7 @@ import polars as pl
 from kit19.catalog.source import Column, Source, Subset, Table
 from kit19.errors import Problem, ReadError
 from kit19.fetch.files import Found
+from kit19.korean import nothing_if_invisible
 from kit19.read.decode import DECODERS
 from kit19.read.derive import MANY, derive
 from kit19.read.pairs import derive_pairs
@@ -177,7 +178,7 @@ def _field(column: Column, *, trim: bool) -> pl.Expr:
     if column.missing:
         text = pl.when(~text.is_in(column.missing)).then(text)
     if not column.values:
-        return text
+        return nothing_if_invisible(text) if trim else text
     values, cells = _values(column, text)
     if not column.many:
         return cells.replace_strict(values, default=None, return_dtype=pl.String)
