@@ -121,6 +121,7 @@ def record_of(
         device=scorer.device.type,
         hardware=_hardware(scorer),
         tasks=entries,
+        fallbacks=dict(sorted(scorer.fallbacks.items())),
         cautions=[
             *_cautions(asked, entries, samples),
             *starmap(say.caution_of_figure, not_finite),
@@ -138,6 +139,8 @@ def _cautions(
         raw=asked.options.format == "raw",
         fallback=asked.scorer.fallback,
     )
+    if not asked.scorer.fallback:
+        found += say.cautions_of_fallbacks(asked.scorer.fallbacks)
     found += say.cautions_of_tokenizer(asked.scorer.tokenizer, texts)
     for name, logged in samples.items():
         if name in entries:

@@ -117,6 +117,7 @@ class EvalRecord(_Part):
         device: ``cpu``, ``cuda`` …
         hardware: Its name.
         tasks: By name; of groups those inside.
+        fallbacks: Tasks that HFLM scored instead of kit19's own scorer, and why.
         cautions: What a reader must know.
     """
 
@@ -134,6 +135,7 @@ class EvalRecord(_Part):
     device: str
     hardware: str
     tasks: dict[str, TaskEntry]
+    fallbacks: dict[str, str] = {}
     cautions: list[Caution]
 
 

@@ -39,12 +39,13 @@ def _histories(rows: list[Row], prefix: list[int]) -> dict[int, list[tuple[list[
     return found
 
 
-@given(asked, st.lists(ids, max_size=4), st.booleans())
+@given(asked, st.lists(ids, max_size=4), st.booleans(), st.sampled_from([None, 17, 18, 20, 24]))
 def test_every_predicted_token_sees_its_own_history_and_nothing_else(
-    pairs: list[tuple[list[int], list[int]]], prefix: list[int], branch: bool
+    pairs: list[tuple[list[int], list[int]]], prefix: list[int], branch: bool, window: int | None
 ) -> None:
     requests = _requests(pairs, prefix)
-    rows = plant(requests, prefix, branch=branch)
+    rows = plant(requests, prefix, branch=branch, window=window)
+    assert all(len(prefix) + row.length <= (window or 10**9) for row in rows)
     found: dict[int, list[tuple[list[int], int]]] = {}
     for batch in share(rows, tokens=20, predictions=12):
         found |= _histories(batch, prefix)

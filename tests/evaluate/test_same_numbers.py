@@ -161,18 +161,6 @@ def test_a_prompt_that_never_fits_into_memory_is_an_error(
         run(model, ["kobest_copa"], limit=3)
 
 
-def test_other_errors_of_the_model_are_not_taken_for_memory(
-    model_of: Models, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: Any) -> Any:
-        raise RuntimeError("shapes differ")
-
-    model = ours(model_of())
-    monkeypatch.setattr(Forward, "score", broken)
-    with pytest.raises(RuntimeError, match="shapes differ"):
-        run(model, ["kobest_copa"], limit=3)
-
-
 def test_a_continuation_without_a_token_of_its_own_is_an_error(model_of: Models) -> None:
     model: SharedLM = ours(model_of())
     with pytest.raises(ModelError, match="no token of its own"):

@@ -58,6 +58,14 @@ def cautions_of_task(task: str, entry: TaskEntry) -> list[Caution]:
     return found
 
 
+def cautions_of_fallbacks(fallbacks: Mapping[str, str]) -> list[Caution]:
+    """Tasks that HFLM scored because kit19's own scorer could not, by name, with the reason."""
+    return [
+        Caution(code="scored_by_hflm", task=task, what=f"scored by HFLM: {reason}")
+        for task, reason in sorted(fallbacks.items())
+    ]
+
+
 def cautions_of_tokenizer(tokenizer: Any, texts: Sequence[str]) -> list[Caution]:
     """Hangul in pieces of bytes, and text that the tokenizer has no token for.
 

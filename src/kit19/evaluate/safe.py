@@ -2,25 +2,21 @@
 
 A row with branches needs two things of a model: that it takes the attention mask that it is given, and
 positions that are not places. Whole families do not (sliding windows, linear or hybrid layers, ALiBi,
-FlashAttention's kernels), so a model is looked at before it is trusted, and then asked: a few random
-rows are scored both ways, and must agree.
+FlashAttention's kernels), so a model's configuration is looked at first. It cannot tell everything:
+what passes here is still proved on what it scores (``proof``).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-from kit19.evaluate.tree import Request
-
 _MASKS = ("sdpa", "eager")
-_PROBE_SEED = 19
-AGREEMENT = {"float32": 1e-3, "float64": 1e-3}
-"""How far the two ways may differ, in nats per request; half precision rounds more (``_ROUGH``)."""
-_ROUGH = 0.5
+_WINDOWS = ("attention_window_size", "attention_chunk_size", "attention_window")
+_WHOLE = {"full_attention", "global"}
+_BY_LENGTH = ("dynamic", "longrope", "su")
+"""RoPE whose frequencies depend on the longest text in a batch; ``su`` is ``longrope``'s old name."""
 
 
 def why_unsafe(model: Any) -> str:
@@ -33,8 +29,13 @@ def why_unsafe(model: Any) -> str:
     inner = model.get_base_model() if adapters else model
     text = inner.config.get_text_config(decoder=True)
     attention = getattr(text, "_attn_implementation", None) or "eager"
-    layers = set(getattr(text, "layer_types", None) or ["full_attention"]) - {"full_attention"}
-    window = getattr(text, "use_sliding_window", True) and getattr(text, "sliding_window", None)
+    layers = {
+        str(kind)
+        for name in ("layer_types", "attention_layers")  # the latter is GPT-Neo's
+        for kind in getattr(text, name, None) or ()
+    } - _WHOLE
+    sliding = getattr(text, "use_sliding_window", True) and getattr(text, "sliding_window", None)
+    window = sliding or next((getattr(text, n) for n in _WINDOWS if getattr(text, n, None)), None)
     missing = {"attention_mask", "position_ids"} - set(inspect.signature(inner.forward).parameters)
     own_tokens = any(getattr(one, "is_prompt_learning", False) for one in adapters.values())
     reasons = {
@@ -43,36 +44,44 @@ def why_unsafe(model: Any) -> str:
         f"it has layers of other kinds ({', '.join(sorted(layers))})": layers,
         f"its attention reaches back {window} tokens only": window,
         "its attention knows places, not positions (ALiBi)": getattr(text, "alibi", False),
+        "its positions begin after the padding id, not at 0": _offset_positions(inner),
         f"it takes no {' and no '.join(sorted(missing))}": missing,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
 
 
-def disagreement(
-    ours: Callable[[list[Request]], list[float]],
-    plain: Callable[[list[Request]], list[float]],
-    vocabulary: int,
-    window: int,
-) -> float:
-    """The largest difference between two ways of scoring a few random requests, in nats.
+def changes_at(config: Any) -> int | None:
+    """The length in tokens from which a model's RoPE is another one (LongRoPE, dynamic NTK).
 
-    Among them are forks at once and later, continuations of one token, contexts of several lengths and
-    a common beginning, so that a mask or a position that is not obeyed shows.
+    Within one batch all rows get the frequencies of the longest. So texts of that length and shorter
+    ones cannot be scored together and give what HFLM gives, which feeds them one by one.
+
+    Returns:
+        None where the RoPE is the same for all lengths.
     """
-    draw = np.random.default_rng(_PROBE_SEED)
-    longest = max(2, min(40, window - 6))
-    beginning = draw.integers(0, vocabulary, longest // 2).tolist()
-    requests: list[Request] = []
-    for length in {1, longest // 4 + 1, longest // 2}:
-        context = beginning + draw.integers(0, vocabulary, length).tolist()
-        shared = draw.integers(0, vocabulary, 2).tolist()
-        for rest in (1, 2, 3):
-            tail = draw.integers(0, vocabulary, rest).tolist()
-            for continuation in (tail, shared + tail):
-                requests.append(Request(len(requests), context, continuation))
-    return float(np.max(np.abs(np.array(ours(requests)) - np.array(plain(requests)))))
+    text = config.get_text_config(decoder=True)
+    ends = [
+        rope.get("original_max_position_embeddings")
+        or getattr(text, "original_max_position_embeddings", None)
+        or getattr(text, "max_position_embeddings", None)
+        for name in ("rope_parameters", "rope_scaling")
+        for rope in _ropes(getattr(text, name, None))
+        if (rope.get("rope_type") or rope.get("type")) in _BY_LENGTH
+    ]
+    return min((int(end) for end in ends if end), default=None)
 
 
-def allowed(dtype: str) -> float:
-    """How far the two ways may differ for a model of that dtype, in nats per request."""
-    return AGREEMENT.get(dtype, _ROUGH)
+def _ropes(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The parameters of a RoPE, or of each where layers of several kinds have their own."""
+    if isinstance(value, Mapping):
+        yield value
+        for inner in value.values():
+            yield from _ropes(inner)
+
+
+def _offset_positions(model: Any) -> bool:
+    """Whether positions are counted from the padding id on, as in RoBERTa and what descends from it."""
+    return any(
+        name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None
+        for name, module in model.named_modules()
+    )

@@ -1,28 +1,33 @@
 """``kit19``, a model type of lm-evaluation-harness: HFLM's numbers, with less computed twice.
 
-Everything but log-likelihoods (loading, generation, chat templates, several processes) is HFLM's own.
-Log-likelihood requests become rows (``tree``), rows become batches, and each batch is one forward pass
-(``forward``). A model that cannot be scored so (``safe``) is scored by HFLM, and says why.
+Everything but log-likelihoods (loading, generation, rolling likelihoods, chat templates, several
+processes) is HFLM's own. Log-likelihood requests become rows (``tree``), rows become batches, and each
+batch is one forward pass (``forward``): the fast path. HFLM scores a model that cannot be scored so
+(``safe``), and a task on which the fast path fails or differs from it (``proof``); the reason is kept.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import torch
+from lm_eval.api.model import CacheHook
 from lm_eval.api.registry import register_model
+from lm_eval.models.huggingface import HFLM
 
-from kit19.errors import ModelError, Problem
+from kit19.errors import Kit19Error, ModelError, Problem
 from kit19.evaluate.checked import CheckedHFLM
-from kit19.evaluate.finite import require_finite
 from kit19.evaluate.forward import Forward
 from kit19.evaluate.memory import Memory, Scores
-from kit19.evaluate.safe import allowed, disagreement, why_unsafe
+from kit19.evaluate.proof import Tolerance, choose, noise_per_token, probe_requests
+from kit19.evaluate.safe import changes_at, why_unsafe
 from kit19.evaluate.tokens import encode_pairs
 from kit19.evaluate.tree import Ids, Request, Row, common_prefix, fit, pack, plant, share
 
@@ -65,7 +70,8 @@ class SharedLM(CheckedHFLM):
         encode_requests: Tokens of (context, continuation) texts; a prompt format brings its own.
         memory: Scores computed before; None for no memory.
         on_progress: Told requests done and requests in all.
-        fallback: Why HFLM scores instead; empty if it does not.
+        fallback: Why HFLM scores every task; empty if it does not.
+        fallbacks: Tasks that HFLM scored, and why, filled while scoring.
     """
 
     def __init__(
@@ -81,70 +87,169 @@ class SharedLM(CheckedHFLM):
         self.batch_tokens = int(batch_tokens or TOKENS.get(self.device.type, TOKENS_ELSEWHERE))
         self.memory: Memory | None = None
         self.on_progress: Callable[[int, int], None] = lambda _done, _all: None
-        self.fallback = "it is no causal language model" if self.backend != "causal" else ""
-        self.fallback = self.fallback or why_unsafe(self.model)
-        if not self.fallback:
-            self._forward = Forward(self.model, self.device, head_everywhere=not self.levers.head)
-            self.fallback = self._probe()
+        self.fallbacks: dict[str, str] = {}
+        self.fallback = self._why_not()
         if self.fallback:
             _log.warning("scored by HFLM, one row a choice: %s", self.fallback)
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> Scores:
-        """Scores of the harness's requests, in their order."""
-        if self.fallback or self.enable_thinking:  # which HFLM refuses
+        """Scores of the harness's requests, in their order.
+
+        Raises:
+            ModelError: HFLM cannot score a request either, or memory runs out at a single one.
+        """
+        if self.enable_thinking:  # which HFLM refuses
             return super().loglikelihood(requests, disable_tqdm=disable_tqdm)
-        pairs = [request.args for request in requests]
-        encoded = self.encode_requests(pairs)
-        tasks = [request.task_name or "" for request in requests]
-        for request, (context, continuation) in zip(requests, encoded, strict=True):
-            self.count_cut(request, len(context), len(continuation))
-        asked = [(*pair, task) for pair, task in zip(encoded, tasks, strict=True)]
-        scores = self._score(asked, requests)
-        for pair, score in zip(pairs, scores, strict=True):
-            self.cache_hook.add_partial("loglikelihood", pair, score)
+        by_task: dict[str, list[int]] = defaultdict(list)
+        for place, request in enumerate(requests):
+            by_task[request.task_name or ""].append(place)
+        scores: Scores = [(0.0, False)] * len(requests)
+        left: list[int] = []
+        self._done, self._all = 0, len(requests)
+        for task, places in by_task.items():
+            found = self._try(task, [requests[place] for place in places])
+            if isinstance(found, str):
+                self.fallbacks[task] = found
+                left += places
+                continue
+            for place, score in zip(places, found, strict=True):
+                scores[place] = score
+                self.cache_hook.add_partial("loglikelihood", requests[place].args, score)
+        if left:
+            left.sort()
+            asked = [requests[place] for place in left]
+            with _errors_of_hflm(asked):
+                by_hflm = super().loglikelihood(asked, disable_tqdm=disable_tqdm)
+            for place, score in zip(left, by_hflm, strict=True):
+                scores[place] = score
+            self.on_progress(self._all, self._all)
         return scores
 
-    def _loglikelihood_tokens(
+    def loglikelihood_rolling(
+        self, requests: Sequence[Any], disable_tqdm: bool = False
+    ) -> list[float]:
+        """As HFLM scores them: whole texts have no choices that could share a row."""
+        with _errors_of_hflm(requests):
+            return super().loglikelihood_rolling(requests, disable_tqdm)
+
+    def _try(self, task: str, requests: Sequence[Any]) -> Scores | str:
+        """The scores of a task's requests, in their order; or why HFLM must score them.
+
+        Whatever goes wrong on the fast path need not go wrong in HFLM, so every error but our own is
+        such a reason. If it does, HFLM's error is the one that is raised.
+        """
+        if self.fallback:
+            return self.fallback
+        try:
+            encoded = self.encode_requests([request.args for request in requests])
+            found = self._fast(task, requests, encoded)
+        except Kit19Error:
+            raise
+        except Exception as error:
+            found = f"the fast path fails ({_said(error)})"
+        if isinstance(found, str):
+            _log.warning("%s is scored by HFLM, one row a choice: %s", task or "it", found)
+        else:  # HFLM counts what it cuts itself
+            for request, (context, rest) in zip(requests, encoded, strict=True):
+                self.count_cut(request, len(context), len(rest))
+        return found
+
+    def _fast(
+        self, task: str, requests: Sequence[Any], encoded: Sequence[tuple[Ids, Ids]]
+    ) -> Scores | str:
+        """Scores of a task by rows with branches, proved on some of them; or why not."""
+        most = max(len(rest) for _, rest in encoded)
+        if most > self.max_length:
+            what = f"a continuation of {most:,} tokens does not fit a window of {self.max_length:,}"
+            raise ModelError(Problem(what, task))
+        mine = [
+            Request(index, fit(context, rest, self.max_length), rest)
+            for index, (context, rest) in enumerate(encoded)
+        ]
+        longest = max(len(one.context) + len(one.continuation) - 1 for one in mine)
+        end = changes_at(self.model.config)
+        if end and longest >= end:
+            return f"its RoPE changes at {end:,} tokens, and a prompt has {longest:,}"
+        prefix = self._prefix(mine)
+        batches = self._batches(self._plant(mine, prefix))
+        chosen = choose(batches)
+        # The batches with what is to be proved come first, so that nothing else is scored in vain.
+        first: list[list[Row]] = []
+        rest: list[list[Row]] = []
+        for batch in batches:
+            known = {index for row in batch for index, _ in row.requests}
+            (first if known.intersection(chosen) else rest).append(batch)
+        scores = dict(self._rows(first, prefix))
+        reason = self._prove(requests, mine, chosen, scores)
+        if reason:
+            return reason
+        scores |= self._rows(self._batches([row for batch in rest for row in batch]), prefix)
+        if not all(isfinite(value) for value, _ in scores.values()):
+            return "the fast path gives scores that are no numbers"
+        return [scores[index] for index in range(len(mine))]
+
+    def _prove(
         self,
         requests: Sequence[Any],
-        disable_tqdm: bool = False,
-        override_bs: int | None = None,
-    ) -> Scores:
-        """What HFLM calls with requests that are tokens already (rolling log-likelihoods)."""
-        if self.fallback:
-            return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
-        return self._score([(context, rest, "") for _, context, rest in requests])
+        mine: Sequence[Request],
+        chosen: Sequence[int],
+        scores: dict[int, tuple[float, bool]],
+    ) -> str:
+        """Why the scores of a task are not HFLM's; empty if those that are compared are."""
+        asked = [requests[index] for index in chosen]
+        tokens = [len(mine[index].continuation) for index in chosen]
+        ours = [scores[index][0] for index in chosen]
+        try:
+            theirs = self._reference(asked)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error) or len(chosen) == 1:
+                raise
+            # HFLM holds all predictions of a prompt, and may have no memory where we have.
+            _log.warning("memory runs out in HFLM: the longest prompt is not scored both ways")
+            by_length = sorted(
+                chosen, key=lambda i: len(mine[i].context) + len(mine[i].continuation)
+            )
+            return self._prove(requests, mine, by_length[:-1], scores)
+        off = self._tolerance.furthest(tokens, ours, theirs)
+        if off:
+            width = max(len(mine[index].context) + tokens[at] for at, index in enumerate(chosen))
+            together = max(2, min(len(asked), _LOGITS // (width * self._vocabulary)))
+            noise = noise_per_token(tokens, theirs, self._reference(asked, together))
+            off = self._tolerance.furthest(tokens, ours, theirs, noise)
+        return f"rows with branches give other scores, {off}" if off else ""
 
-    def _score(self, requests: Sequence[tuple[Ids, Ids, str]], asked: Sequence[Any] = ()) -> Scores:
-        """Scores of (context, continuation, task), in their order; ``asked`` is for messages."""
-        by_task: dict[str, list[Request]] = defaultdict(list)
-        for index, (context, rest, task) in enumerate(requests):
-            if len(rest) > self.max_length:
-                what = f"a continuation of {len(rest):,} tokens does not fit a window of "
-                raise ModelError(Problem(f"{what}{self.max_length:,}", task))
-            by_task[task].append(Request(index, fit(context, rest, self.max_length), rest))
-        scores: Scores = [(0.0, False)] * len(requests)
-        done = 0
-        for mine in by_task.values():
-            prefix = self._prefix(mine)
-            rows = plant(mine, prefix, branch=self.levers.share)
-            for index, score in self._rows(rows, prefix):
-                if asked:
-                    require_finite(score[0], asked[index])
-                scores[index] = score
-                done += 1
-                if done % 16 == 0 or done == len(requests):
-                    self.on_progress(done, len(requests))
-        return scores
+    def _reference(
+        self, requests: Sequence[Any], batch: int = 1, score: Any = HFLM.loglikelihood
+    ) -> list[float]:
+        """HFLM's log-likelihoods of a few requests, alone or in batches.
+
+        The softmax is in float32: HFLM's own, in the model's dtype, rounds a sum of -100 to halves.
+        """
+        # The harness's own cache keeps what is reported, not this.
+        settings = {
+            "batch_size_per_gpu": batch,
+            "softmax_dtype": torch.float32,
+            "cache_hook": CacheHook(None),
+        }
+        with _changed(self, settings):
+            return [value for value, _ in score(self, requests, disable_tqdm=True)]
 
     def _prefix(self, requests: Sequence[Request]) -> Ids:
         if not (self.levers.prefix and self._forward.takes_prefix):
             return []
         return common_prefix([request.context for request in requests])
 
-    def _rows(self, rows: list[Row], prefix: Ids) -> Any:
-        """(index, score) of every request of the rows; out of memory, the batches are made smaller."""
-        left = share(rows, self.batch_tokens, max(1, _LOGITS // self._vocabulary))
+    def _plant(self, requests: Sequence[Request], prefix: Ids) -> list[Row]:
+        return plant(requests, prefix, branch=self.levers.share, window=self.max_length)
+
+    def _batches(self, rows: Sequence[Row]) -> list[list[Row]]:
+        return share(rows, self.batch_tokens, max(1, _LOGITS // self._vocabulary))
+
+    def _rows(
+        self, batches: list[list[Row]], prefix: Ids
+    ) -> Iterator[tuple[int, tuple[float, bool]]]:
+        """(index, score) of every request of the batches; out of memory, they are made smaller."""
+        left = batches
         while left:
             batch = pack(left[0], len(prefix))
             scores = self.memory.recall(batch, prefix) if self.memory else None
@@ -157,6 +262,8 @@ class SharedLM(CheckedHFLM):
                 if self.memory:
                     self.memory.keep(batch, prefix, scores)
             left = left[1:]
+            self._done += len(scores)
+            self.on_progress(self._done, self._all)
             yield from zip(batch.requests.tolist(), scores, strict=True)
 
     def _smaller(self, left: list[list[Row]], error: RuntimeError) -> list[list[Row]]:
@@ -166,7 +273,7 @@ class SharedLM(CheckedHFLM):
             ModelError: The batch that failed was a single row.
             RuntimeError: The error was another one.
         """
-        if not isinstance(error, torch.OutOfMemoryError) and _OUT_OF_MEMORY not in str(error):
+        if not _is_out_of_memory(error):
             raise error
         if len(left[0]) == 1:
             what = f"memory runs out at a single prompt of {left[0][0].length:,} tokens"
@@ -184,22 +291,91 @@ class SharedLM(CheckedHFLM):
     def _vocabulary(self) -> int:
         return int(self.model.get_output_embeddings().weight.shape[0])
 
-    def _probe(self) -> str:
-        """Why the model's answers to rows with branches are not to be trusted; empty if they are."""
-
-        def ours(requests: list[Request]) -> list[float]:
-            prefix = self._prefix(requests)
-            found = dict(self._rows(plant(requests, prefix), prefix))
-            return [found[index][0] for index in range(len(requests))]
-
-        def plain(requests: list[Request]) -> list[float]:
-            named = [(None, request.context, request.continuation) for request in requests]
-            scores = super(SharedLM, self)._loglikelihood_tokens(named, disable_tqdm=True)
-            return [value for value, _ in scores]
-
+    def _why_not(self) -> str:
+        """Why no task can be scored by rows with branches; empty if they can be tried."""
+        if self.backend != "causal":
+            return "it is no causal language model"
         try:
-            off = disagreement(ours, plain, self._vocabulary, self.max_length)
-        except (TypeError, ValueError, IndexError, AttributeError) as error:
-            return f"it cannot be run on rows with branches ({type(error).__name__}: {error})"
-        limit = allowed(str(self._forward.dtype).removeprefix("torch."))
-        return f"rows with branches give other scores, by up to {off:.3g}" if off > limit else ""
+            unsafe = why_unsafe(self.model)
+            if unsafe:
+                return unsafe
+            self._forward = Forward(self.model, self.device, head_everywhere=not self.levers.head)
+            return self._probe()
+        except Kit19Error:
+            raise
+        except Exception as error:  # whatever a model raises here, HFLM may be able to score it
+            return f"it cannot be run on rows with branches ({_said(error)})"
+
+    def _probe(self) -> str:
+        """Why the model's answers to rows with branches are not to be trusted; empty if they may be.
+
+        HFLM is compared with itself on the same requests, to learn how much rounding there is.
+        """
+        end = changes_at(self.model.config)
+        window = min(self.max_length, end - 1) if end else self.max_length
+        requests = probe_requests(self._vocabulary, window)
+        self._done, self._all = 0, len(requests)
+        named = [(None, request.context, request.continuation) for request in requests]
+
+        def plain(batch: int) -> list[float]:
+            return self._reference(named, batch, HFLM._loglikelihood_tokens)
+
+        tokens = [len(request.continuation) for request in requests]
+        alone, together = plain(1), plain(len(named))
+        dtype = self._forward.dtype
+        self._tolerance = Tolerance(
+            str(dtype).removeprefix("torch."),
+            torch.finfo(dtype).eps,
+            noise_per_token(tokens, alone, together),
+        )
+        fitted = [
+            Request(
+                one.index, fit(one.context, one.continuation, self.max_length), one.continuation
+            )
+            for one in requests
+        ]
+        prefix = self._prefix(fitted)
+        found = dict(self._rows(self._batches(self._plant(fitted, prefix)), prefix))
+        ours = [found[index][0] for index in range(len(requests))]
+        off = self._tolerance.furthest(tokens, ours, alone)
+        return f"rows with branches give other scores, {off}" if off else ""
+
+
+@contextmanager
+def _changed(model: Any, settings: Mapping[str, Any]) -> Iterator[None]:
+    """Give a model other settings for a while."""
+    kept = {name: getattr(model, name) for name in settings}
+    try:
+        for name, value in settings.items():
+            setattr(model, name, value)
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(model, name, value)
+
+
+@contextmanager
+def _errors_of_hflm(requests: Sequence[Any]) -> Iterator[None]:
+    """Make what HFLM raises an error of ours that names the tasks."""
+    try:
+        yield
+    except Kit19Error:
+        raise
+    except Exception as error:
+        tasks = ", ".join(sorted({request.task_name or "" for request in requests}))
+        if _is_out_of_memory(error):
+            what = "memory runs out in HFLM"
+            fix = "use a smaller dtype (--dtype bfloat16), a smaller model or a larger machine"
+        else:
+            what, fix = f"cannot be scored by HFLM: {_said(error)}", ""
+        raise ModelError(Problem(what, tasks, fix)) from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or _OUT_OF_MEMORY in str(error)
+
+
+def _said(error: Exception) -> str:
+    """An error's type and the first line of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -118,38 +118,64 @@ def common_prefix(contexts: Sequence[Ids]) -> Ids:
     return first[:length] if length >= MIN_PREFIX else []
 
 
-def plant(requests: Sequence[Request], prefix: Ids, *, branch: bool = True) -> list[Row]:
+def plant(
+    requests: Sequence[Request], prefix: Ids, *, branch: bool = True, window: int | None = None
+) -> list[Row]:
     """One row for each distinct context, in the order of first use.
 
     Args:
         requests: The requests; every context begins with the prefix and goes on.
         prefix: Tokens left out of the rows.
         branch: Share a context among its continuations; else every request has a row of its own.
+        window: The most tokens in a row, prefix counted: a context whose branches do not all fit has
+            several rows. Some models have tables by place, which end there, however the positions run.
     """
-    rows: dict[
-        tuple[int, ...], tuple[Row, dict[tuple[int, int], int], dict[tuple[int, int], int]]
-    ] = {}
+    rows: list[_Growing] = []
+    latest: dict[tuple[int, ...], _Growing] = {}
     for request in requests:
-        key = (*request.context, *(() if branch else (-1, request.index)))
-        if key not in rows:
-            rows[key] = (Row(request.context[len(prefix) :]), {}, {})
-        row, nodes, edges = rows[key]
+        key = tuple(request.context)
+        row = latest.get(key)
+        if row is None or not branch or not row.has_room(request, len(prefix), window):
+            row = latest[key] = _Growing(Row(request.context[len(prefix) :]))
+            rows.append(row)
+        row.add(request)
+    return [growing.row for growing in rows]
+
+
+@dataclass
+class _Growing:
+    """A row to which requests are added, its nodes and edges by what leads to them."""
+
+    row: Row
+    nodes: dict[tuple[int, int], int] = field(default_factory=dict)
+    edges: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def has_room(self, request: Request, prefix: int, window: int | None) -> bool:
+        if window is None:
+            return True
+        at, new = -1, len(request.continuation) - 1
+        for token in request.continuation[:-1]:
+            if (at, token) not in self.nodes:
+                break
+            at, new = self.nodes[at, token], new - 1
+        return prefix + self.row.length + new <= window
+
+    def add(self, request: Request) -> None:
         at, used = -1, []
         for place, token in enumerate(request.continuation):
             edge = (at, token)
-            if edge not in edges:
-                edges[edge] = len(row.edges)
-                row.edges.append(edge)
-            used.append(edges[edge])
+            if edge not in self.edges:
+                self.edges[edge] = len(self.row.edges)
+                self.row.edges.append(edge)
+            used.append(self.edges[edge])
             if place + 1 == len(request.continuation):
                 break
-            if edge not in nodes:
-                nodes[edge] = len(row.nodes)
-                row.nodes.append(token)
-                row.parents.append(at)
-            at = nodes[edge]
-        row.requests.append((request.index, used))
-    return [row for row, _, _ in rows.values()]
+            if edge not in self.nodes:
+                self.nodes[edge] = len(self.row.nodes)
+                self.row.nodes.append(token)
+                self.row.parents.append(at)
+            at = self.nodes[edge]
+        self.row.requests.append((request.index, used))
 
 
 def share(rows: Sequence[Row], tokens: int, predictions: int) -> list[list[Row]]:
