@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from kit19.evaluate.source import BenchmarkFiles
     from kit19.evaluate.task_files import LoadedTasks
 
-_CAUSE = 4  # lines of a library's error that are shown
 _LAYER = ("torch", "transformers", "lm_eval", "accelerate", "peft")
 
 
@@ -156,8 +155,14 @@ def _load(brought: Brought, options: EvalOptions) -> SharedLM:
     import lm_eval.models  # noqa: F401, PLC0415  its model types must be known before ours
 
     from kit19.evaluate.scorer import SharedLM  # noqa: PLC0415
+    from kit19.train.reading import check_whole  # noqa: PLC0415
+    from kit19.train.translate import translated  # noqa: PLC0415
 
-    try:
+    fix = ""
+    if not options.trust_remote_code and "auto_map" in _config(brought.folder):
+        fix = "a model with code of its own needs --trust-remote-code"
+    check_whole(str(brought.folder), ModelError, trust_remote_code=bool(options.trust_remote_code))
+    with translated(brought.name, "cannot be loaded", fix, ModelError):
         return SharedLM(
             pretrained=str(brought.folder),
             peft=str(brought.adapter) if brought.adapter else None,
@@ -169,16 +174,10 @@ def _load(brought: Brought, options: EvalOptions) -> SharedLM:
             trust_remote_code=options.trust_remote_code,
             use_safetensors=not options.pickled,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        # The first line of torch's and PEFT's errors is a heading; the cause follows.
-        lines = [" ".join(line.split()) for line in str(error).strip().splitlines()[:_CAUSE]]
-        cause = " ".join(lines)[:600] or type(error).__name__
-        fix = (
-            "a model with code of its own needs --trust-remote-code"
-            if "remote" in str(error)
-            else ""
-        )
-        raise ModelError(Problem(f"cannot be loaded: {cause}", brought.name, fix)) from error
+
+
+def _config(folder: Path) -> str:
+    return (folder / "config.json").read_text(encoding="utf-8")
 
 
 def _device() -> str:

@@ -18,6 +18,7 @@ from kit19.train.prompts import Prompts, adopt_end, make_prompts
 from kit19.train.rows import Data, is_build, of_build, of_file
 from kit19.train.settings import Settings
 from kit19.train.tokens import Tokens, tokenize
+from kit19.train.translate import translated
 from kit19.write import verify
 
 if TYPE_CHECKING:
@@ -89,9 +90,10 @@ def prepare(path: Path, settings: Settings, options: TrainOptions, on_step: OnSt
     data = read_data(path, settings)
     on_step("reading the tokenizer", 1, 4)
     base = find_base(settings, data, form)
-    prompts = make_prompts(base.tokenizer, form, base.stops, end=settings.end)
-    adopt_end(prompts)
-    rate = check_syllables(data, prompts, settings.allow)
+    with translated(settings.model or "tiny", "its tokenizer fails"):
+        prompts = make_prompts(base.tokenizer, form, base.stops, end=settings.end)
+        adopt_end(prompts)
+        rate = check_syllables(data, prompts, settings.allow)
     on_step("tokens", 2, 4)
     limit = (settings.max_length, settings.long_rows == "cut")
     cache = options.cache or cache_dir() / "tokens"

@@ -35,6 +35,7 @@ from kit19.train.needs import need_training
 from kit19.train.packing import filled
 from kit19.train.run_folder import choose, chosen, finish, running
 from kit19.train.settings import Settings
+from kit19.train.translate import translated
 from kit19.write.place import replacing
 
 if TYPE_CHECKING:
@@ -183,10 +184,14 @@ def plan_training(
     settings, options = settings or Settings(), options or TrainOptions()
     from kit19.train.arguments import machine_memory, plans_in_bf16, steps  # noqa: PLC0415
     from kit19.train.memory import estimate, shape_of, suggest  # noqa: PLC0415
+    from kit19.train.reading import check_whole  # noqa: PLC0415
 
     with quiet():
         ready = prepare(Path(data), settings, options, on_step)
-        shape = shape_of(ready.base.config)
+        if Path(settings.model or "-").is_dir():
+            check_whole(settings.model)
+        with translated(settings.model or "tiny", "the model cannot be made from its config.json"):
+            shape = shape_of(ready.base.config)
     available = gpu_memory or machine_memory()
     bf16 = plans_in_bf16(settings, elsewhere=gpu_memory is not None)
     fits = suggest(shape, settings, available, gpus=gpus, bf16=bf16)
@@ -336,7 +341,8 @@ def _keep_rows_apart(ready: Prepared, model: Any, run: Path, *, begun: bool) -> 
         shared = begun and not why
         if not why:
             collate = Collate(ready.base.tokenizer.pad_token_id)
-            with as_trained(model, ready.settings):
+            name = ready.settings.model or "tiny"
+            with translated(name, "the model fails"), as_trained(model, ready.settings):
                 why = why_not_shared(model, ready.train, ready.lines, collate)
         if shared and why:
             fix = "use --restart to begin anew, with each row in its own line"

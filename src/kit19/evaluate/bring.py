@@ -11,6 +11,7 @@ from kit19.errors import ModelError, Problem
 from kit19.runs import RunRecord, read_run
 from kit19.train.adapters import BasePlace, base_of, check_weights
 from kit19.train.base_weights import weight_files
+from kit19.train.model_folder import check_folder
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "vocab.txt")
 _SAFE = "*.safetensors"
@@ -80,6 +81,7 @@ def bring_model(
         if adapter:
             fix = "merge one of them first"
             raise ModelError(Problem("is an adapter itself, and can take no other", model, fix))
+        check_folder(folder, ModelError)
         base, base_commit = _base_of(folder, pickled=pickled)
         _check(base, str(base), pickled=pickled, adapter=folder)
         _check_bound(base, folder)
@@ -92,6 +94,7 @@ def bring_model(
     _check(folder, model, pickled=pickled, adapter=place)
     if not (place / _ADAPTER).is_file():
         raise ModelError(Problem(f"is no adapter: it has no {_ADAPTER}", adapter))
+    check_folder(place, ModelError)
     _check_bound(folder, place)
     adapter_name = adapter if adapter_commit else place.resolve().name
     digest = _digest([folder, place])
@@ -145,6 +148,7 @@ def _check(folder: Path, name: str, *, pickled: bool, adapter: Path | None = Non
             what = "has weights in torch's pickle format alone, which may run code when loaded"
             raise ModelError(Problem(what, name, "if you trust it: --allow-pickle"))
         raise ModelError(Problem("has no weights (*.safetensors)", name))
+    check_folder(folder, ModelError)
 
 
 def _digest(folders: list[Path]) -> str:

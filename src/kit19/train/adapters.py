@@ -127,15 +127,16 @@ def load_adapted(adapter: Path, **given: Any) -> Any:
         Exception: Whatever transformers and PEFT raise.
     """
     from peft import PeftModel  # noqa: PLC0415  a second to load, and only for adapters
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+
+    from kit19.train.reading import read_tokenizer, read_weights  # noqa: PLC0415
 
     place = base_of(adapter)
     if not Path(place.name).is_dir():
         check_weights(place, weight_files(place.name, place.revision), adapter)
     revision = place.revision or None
-    model = AutoModelForCausalLM.from_pretrained(place.name, revision=revision, **given)
+    model = read_weights(place.name, revision=revision, **given)
     if (adapter / "tokenizer_config.json").is_file():
-        tokens = len(AutoTokenizer.from_pretrained(adapter))
+        tokens = len(read_tokenizer(str(adapter)))
         if tokens > model.get_input_embeddings().weight.shape[0]:  # tokens were added for it
             model.resize_token_embeddings(tokens)
     with tied_embeddings_are_handled():

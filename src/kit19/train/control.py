@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from kit19.errors import Problem, TrainError
+from kit19.train.translate import translated
 
 Ids = list[int]
 
@@ -120,13 +121,14 @@ def encode_all(tokenizer: Any, texts: list[str], *, special: bool) -> list[Ids]:
         special: Put the tokenizer's special tokens around them.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        found: list[Ids] = tokenizer(texts, add_special_tokens=special)["input_ids"]
-        return found
-    backend.no_truncation()
-    backend.no_padding()
-    # Rust, all threads, no offsets: 3 times as fast as the tokenizer's own call.
-    return [one.ids for one in backend.encode_batch_fast(texts, add_special_tokens=special)]
+    with translated(str(tokenizer.name_or_path), "its tokenizer fails"):
+        if backend is None:
+            found: list[Ids] = tokenizer(texts, add_special_tokens=special)["input_ids"]
+            return found
+        backend.no_truncation()
+        backend.no_padding()
+        # Rust, all threads, no offsets: 3 times as fast as the tokenizer's own call.
+        return [one.ids for one in backend.encode_batch_fast(texts, add_special_tokens=special)]
 
 
 def _secret(number: int) -> str:

@@ -12,13 +12,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import GenerationConfig
 
 from kit19.errors import Problem, TrainError
 from kit19.train.adapters import CONFIG, WEIGHTS, load_adapted
 from kit19.train.checkpoint import is_full
 from kit19.train.models import readable, set_ends
 from kit19.train.prompts import ends_of
+from kit19.train.reading import read_tokenizer
 
 _FAR = 1e-3
 """Share of the largest logit that merged ones may be off by: float32 leaves a hundredth of it."""
@@ -45,7 +46,7 @@ def merged(run: Path) -> tuple[Any, Any]:
         model.config.dtype = published
         if (run / _GENERATION).is_file():
             set_ends(model, ends_of(GenerationConfig.from_pretrained(run)))
-        tokenizer = AutoTokenizer.from_pretrained(run)
+        tokenizer = read_tokenizer(str(run))
     return model, tokenizer
 
 

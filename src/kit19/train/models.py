@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import GenerationConfig
 
 from kit19.catalog import PromptFormat
 from kit19.errors import Problem, TrainError, UnknownNameError, nearest
@@ -21,9 +21,12 @@ from kit19.train import tiny
 from kit19.train.adapters import CONFIG as _ADAPTER
 from kit19.train.arguments import attention, device, in_bf16
 from kit19.train.base_weights import commit_of, weight_files, weights_digest
+from kit19.train.model_folder import check_folder
 from kit19.train.prompts import ends_of
+from kit19.train.reading import read_config, read_tokenizer, read_weights
 from kit19.train.rows import Data
 from kit19.train.settings import Settings, preset_names
+from kit19.train.translate import translated
 
 _HUB_ID = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
 
@@ -67,8 +70,8 @@ def find_base(settings: Settings, data: Data, form: PromptFormat) -> Base:
     with readable(name):
         commit = commit_of(name, settings.revision)
         revision = commit or None  # all files of one commit, whatever happens to the branch
-        config = AutoConfig.from_pretrained(name, revision=revision)
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+        config = read_config(name, revision)
+        tokenizer = read_tokenizer(name, revision)
         try:
             generation = GenerationConfig.from_pretrained(name, revision=revision)
         except OSError:  # many models have none, which says that the end token alone ends
@@ -80,7 +83,7 @@ def find_base(settings: Settings, data: Data, form: PromptFormat) -> Base:
     entry = BaseModelEntry(
         name=name.rstrip("/").rsplit("/", 1)[-1] if Path(name).is_dir() else name,
         revision=commit,
-        architecture=(config.architectures or [""])[0],
+        architecture=str((config.architectures or [""])[0]),
     )
     return Base(tokenizer, config, stops, entry)
 
@@ -103,7 +106,7 @@ def load_weights(settings: Settings, base: Base) -> Any:
     if settings.method == "qlora":
         given["quantization_config"] = _four_bits()
     with readable(settings.model):
-        return AutoModelForCausalLM.from_pretrained(settings.model, **given)
+        return read_weights(settings.model, **given)
 
 
 def adapter_of(settings: Settings) -> Any:
@@ -161,19 +164,18 @@ def refuse_misspelled(name: str) -> None:
 
 @contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Turn what transformers raises about a model into one of our errors.
+    """Check a model's name and its files, and turn what is raised about them into our errors.
 
     Raises:
         TrainError: Whatever it was.
         UnknownNameError: See ``refuse_misspelled``.
     """
     refuse_misspelled(name)
-    try:
+    fix = "give a Hub id (owner/name; offline it must be in the cache), or a model's folder"
+    with translated(name, fix=fix):
+        if Path(name).is_dir():
+            check_folder(Path(name))
         yield
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        fix = "give a Hub id (owner/name; offline it must be in the cache), or a model's folder"
-        raise TrainError(Problem(f"the model cannot be loaded: {first}", name, fix)) from None
 
 
 def _four_bits() -> Any:

@@ -12,7 +12,7 @@ from kit19.catalog import PromptFormat
 from kit19.errors import Problem, TrainError
 from kit19.runs import RunRecord
 from kit19.train.control import Controls, Ids, encode_all
-from kit19.train.template import Turns, around_answers, render
+from kit19.train.template import Turns, around_answers, render, render_all
 
 __all__ = ["Ids", "Prompts", "adopt_end", "encode_all", "ends_of", "head_of", "make_prompts"]
 
@@ -52,13 +52,23 @@ class Prompts:
 
     def texts(self, rows: pl.DataFrame) -> tuple[list[str], list[str]]:
         """Prompts, and prompts with their answers, of n rows."""
-        asked, whole = [], []
-        for instruction, text, output in rows.select("instruction", "input", "output").iter_rows():
-            turns = [_user(instruction, text)] if self.format.chat else []
-            prompt = self.conversation(turns) if turns else self.ask(instruction, text)
-            asked.append(prompt)
-            whole.append(self.answered(prompt, turns, output))
-        return asked, whole
+        fields = rows.select("instruction", "input", "output").iter_rows()
+        if not self.format.chat:
+            prompts = [
+                (self.ask(instruction, text), output) for instruction, text, output in fields
+            ]
+            asked = [prompt for prompt, _ in prompts]
+            return asked, [self.answered(prompt, [], output) for prompt, output in prompts]
+        chats = [([_user(instruction, text)], output) for instruction, text, output in fields]
+        return self._chats(chats)
+
+    def _chats(self, chats: Sequence[tuple[Turns, str]]) -> tuple[list[str], list[str]]:
+        """Prompts, and prompts with their answers, as the chat template writes them."""
+        turns = [self._marked(asked) for asked, _ in chats]
+        asked = render_all(self.tokenizer, turns, add_generation_prompt=True)
+        answers = [self._marked([{"role": "assistant", "content": said}]) for _, said in chats]
+        both = [[*one, *answer] for one, answer in zip(turns, answers, strict=True)]
+        return [text + self.head for text in asked], render_all(self.tokenizer, both)
 
     def ask(self, instruction: str, text: str = "") -> str:
         """The text of one prompt."""
@@ -105,11 +115,14 @@ class Prompts:
         Args:
             asked: Turns of each prompt, and the answer to it.
         """
-        prompts = [self.conversation(turns) for turns, _ in asked]
-        whole = [
-            self.answered(prompt, turns, answer)
-            for prompt, (turns, answer) in zip(prompts, asked, strict=True)
-        ]
+        if self.format.chat:
+            prompts, whole = self._chats(asked)
+        else:
+            prompts = [self.conversation(turns) for turns, _ in asked]
+            whole = [
+                self.answered(prompt, turns, answer)
+                for prompt, (turns, answer) in zip(prompts, asked, strict=True)
+            ]
         known = dict.fromkeys([*prompts, *whole])
         ids = dict(zip(known, self.encode(known), strict=True))
         found = []

@@ -18,14 +18,17 @@ PRESETS = Path(__file__).parent / "presets"
 Fault = Literal["lost_answers", "unknown_tokens", "byte_tokens"]
 """What preflight stops at, but a person may allow; the other faults have no use that we know."""
 
+# Above these a value is a mistake, and what it leads to is a full memory or a step that never ends.
+_TOKENS, _MANY, _STEPS, _LARGE = 100_000_000, 1_000_000, 1_000_000_000, 1e6
+
 _PresetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]*$")]
 
 
 class Lora(Card):
     """The adapter of ``method: lora`` and ``qlora``."""
 
-    rank: int = Field(default=16, ge=1, description="inner width of the adapter")
-    alpha: int = Field(default=32, ge=1, description="its weight is alpha / rank")
+    rank: int = Field(default=16, ge=1, le=65_536, description="inner width of the adapter")
+    alpha: int = Field(default=32, ge=1, le=1_000_000, description="its weight is alpha / rank")
     dropout: float = Field(default=0.05, ge=0, lt=1, description="of its input")
     targets: str | list[str] = Field(
         default="all-linear",
@@ -36,10 +39,12 @@ class Lora(Card):
 class Tiny(Card):
     """A model made from nothing: a GPT-NeoX, and a byte-level BPE trained on the rows."""
 
-    layers: int = Field(default=2, ge=1, description="transformer layers")
-    hidden: int = Field(default=64, ge=8, description="width; a multiple of `heads`")
-    heads: int = Field(default=4, ge=1, description="attention heads")
-    vocabulary: int = Field(default=4096, ge=300, description="tokens, the 256 bytes among them")
+    layers: int = Field(default=2, ge=1, le=1_000, description="transformer layers")
+    hidden: int = Field(default=64, ge=8, le=16_384, description="width; a multiple of `heads`")
+    heads: int = Field(default=4, ge=1, le=1_024, description="attention heads")
+    vocabulary: int = Field(
+        default=4096, ge=300, le=1_000_000, description="tokens, the 256 bytes among them"
+    )
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
@@ -73,7 +78,10 @@ class Settings(Card):
     lora: Lora = Field(default=Lora(), description="the adapter, where there is one")
 
     max_length: int = Field(
-        default=1024, ge=16, description="tokens of a row; longer rows lose their answer's end"
+        default=1024,
+        ge=16,
+        le=_TOKENS,
+        description="tokens of a row; longer rows lose their answer's end",
     )
     long_rows: Literal["drop", "cut"] = Field(
         default="drop",
@@ -88,17 +96,21 @@ class Settings(Card):
         description="several rows in one line, unseen by each other; rows of like length together; "
         "or neither",
     )
-    pack_length: int = Field(default=0, ge=0, description="tokens of a line; 0 for `max_length`")
+    pack_length: int = Field(
+        default=0, ge=0, le=_TOKENS, description="tokens of a line; 0 for `max_length`"
+    )
 
-    batch_size: int = Field(default=8, ge=1, description="lines on one device at once")
-    accumulate: int = Field(default=1, ge=1, description="batches before each step")
-    learning_rate: float = Field(default=2e-5, gt=0, description="at its highest")
+    batch_size: int = Field(default=8, ge=1, le=_MANY, description="lines on one device at once")
+    accumulate: int = Field(default=1, ge=1, le=_MANY, description="batches before each step")
+    learning_rate: float = Field(default=2e-5, gt=0, le=_LARGE, description="at its highest")
     schedule: str = Field(default="cosine", description="as transformers names it")
     warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps to warm up in")
-    weight_decay: float = Field(default=0.0, ge=0, description="of AdamW")
-    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
-    epochs: float = Field(default=2, gt=0, description="times through the rows")
-    max_steps: int = Field(default=0, ge=0, description="at most so many steps; 0 for no limit")
+    weight_decay: float = Field(default=0.0, ge=0, le=_LARGE, description="of AdamW")
+    clip: float = Field(default=1.0, gt=0, le=_LARGE, description="largest norm of the gradient")
+    epochs: float = Field(default=2, gt=0, le=_MANY, description="times through the rows")
+    max_steps: int = Field(
+        default=0, ge=0, le=_STEPS, description="at most so many steps; 0 for no limit"
+    )
     optimizer: str = Field(default="adamw_torch", description="as transformers names it")
 
     precision: Literal["auto", "bf16", "fp32"] = Field(
@@ -113,23 +125,37 @@ class Settings(Card):
     checkpointing: bool = Field(
         default=False, description="compute activations again instead of keeping them"
     )
-    threads: int = Field(default=0, ge=0, description="CPU threads; 0: kit19 tries what is fast")
+    threads: int = Field(
+        default=0, ge=0, le=4_096, description="CPU threads; 0: kit19 tries what is fast"
+    )
 
     validation: int = Field(
-        default=200, ge=0, description="rows held out by hash where the data has no validation"
+        default=200,
+        ge=0,
+        le=_STEPS,
+        description="rows held out by hash where the data has no validation",
     )
-    evaluate_every: int = Field(default=0, ge=0, description="steps; 0 for each epoch's end")
-    save_every: int = Field(default=0, ge=0, description="steps; 0 for each epoch's end")
-    keep: int = Field(default=2, ge=1, description="checkpoints to keep")
+    evaluate_every: int = Field(
+        default=0, ge=0, le=_STEPS, description="steps; 0 for each epoch's end"
+    )
+    save_every: int = Field(default=0, ge=0, le=_STEPS, description="steps; 0 for each epoch's end")
+    keep: int = Field(default=2, ge=1, le=_STEPS, description="checkpoints to keep")
     best: bool = Field(default=True, description="end with the weights of the lowest loss")
     patience: int = Field(
-        default=0, ge=0, description="stop after so many evaluations without a lower loss; 0: never"
+        default=0,
+        ge=0,
+        le=_STEPS,
+        description="stop after so many evaluations without a lower loss; 0: never",
     )
-    log_every: int = Field(default=10, ge=1, description="steps between two points of the curve")
+    log_every: int = Field(
+        default=10, ge=1, le=_STEPS, description="steps between two points of the curve"
+    )
     report_to: list[str] = Field(
         default=[], description="wandb, tensorboard … as transformers names them; one or a list"
     )
-    seed: int = Field(default=19, ge=0, description="of weights made anew, order and dropout")
+    seed: int = Field(
+        default=19, ge=0, le=2**32 - 1, description="of weights made anew, order and dropout"
+    )
 
     @field_validator("report_to", mode="before")
     @classmethod

@@ -10,8 +10,6 @@ from typing import Any
 
 import torch
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     StoppingCriteria,
     StoppingCriteriaList,
     TextIteratorStreamer,
@@ -23,6 +21,11 @@ from kit19.train.adapters import CONFIG, load_adapted
 from kit19.train.arguments import device
 from kit19.train.models import readable
 from kit19.train.prompts import Prompts, ends_of, head_of, make_prompts
+from kit19.train.reading import read_tokenizer, read_weights
+from kit19.train.translate import translated
+
+_WINDOW = 2048  # tokens, where a model does not say how many fit
+_CANNOT_ANSWER = "the model cannot answer"
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ class Answering:
             halt.now = True  # whoever stops reading stops the model
             worker.join()
         if failed:
-            raise failed[0]
+            with translated(str(tokenizer.name_or_path), _CANNOT_ANSWER):
+                raise failed[0]
 
     def answers(self, prompts: Sequence[str], *, most: int, at_once: int = 32) -> list[str]:
         """The likeliest answer to each prompt text, in their order; several at once, padded left."""
@@ -99,7 +103,7 @@ class Answering:
             ids = torch.tensor([[given["pad_token_id"]] * (width - len(k)) + k for k in kept])
             mask = torch.tensor([[0] * (width - len(k)) + [1] * len(k) for k in kept])
             where = self.model.device
-            with torch.inference_mode():
+            with translated(str(tokenizer.name_or_path), _CANNOT_ANSWER), torch.inference_mode():
                 made = self.model.generate(ids.to(where), attention_mask=mask.to(where), **given)
             texts = tokenizer.batch_decode(made[:, width:], skip_special_tokens=True)
             found |= dict(zip(chosen, texts, strict=True))
@@ -169,22 +173,22 @@ def load_answering(
     folder = Path(name)
     run = read_run(folder) if folder.is_dir() else None
     with readable(name):
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = read_tokenizer(name)
         on_gpu = device() == "cuda"
         given: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
         if (folder / CONFIG).is_file():
             model = load_adapted(folder, **given)
         else:
-            model = AutoModelForCausalLM.from_pretrained(name, **given)
-    if form is None and run is not None:
-        form = PromptFormat.model_validate(run.format)
-    if form is None:
-        form = default(bool(tokenizer.chat_template))
-    stops = run.ends if run is not None and run.ends else ends_of(model.generation_config)
-    model.to(device()).eval()
-    window = int(getattr(model.config.get_text_config(), "max_position_embeddings", 2048))
-    prompts = make_prompts(tokenizer, form, stops, head=head_of(run, form))
-    return Answering(model, prompts, run, window)
+            model = read_weights(name, **given)
+        if form is None and run is not None:
+            form = PromptFormat.model_validate(run.format)
+        if form is None:
+            form = default(bool(tokenizer.chat_template))
+        stops = run.ends if run is not None and run.ends else ends_of(model.generation_config)
+        model.to(device()).eval()
+        window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        prompts = make_prompts(tokenizer, form, stops, head=head_of(run, form))
+        return Answering(model, prompts, run, int(window or _WINDOW))
 
 
 class _Halt(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped here

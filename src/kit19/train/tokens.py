@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from kit19.errors import Problem, TrainError
 from kit19.train.prompts import Ids, Prompts
 from kit19.train.rows import RowFiles
+from kit19.train.translate import translated
 
 _VERSION = 2  # of the layout and of the rules below: a new one leaves old folders alone
 _SCHEMA = pl.Schema(
@@ -147,7 +148,8 @@ def _is_whole(folder: Path) -> bool:
 def _key(rows_key: str, prompts: Prompts, limit: tuple[int, bool]) -> str:
     # The tokenizer's own bytes: two models may share a name, and one name may change.
     with tempfile.TemporaryDirectory() as place:
-        prompts.tokenizer.save_pretrained(place)
+        with translated(str(prompts.tokenizer.name_or_path), "its tokenizer cannot be saved"):
+            prompts.tokenizer.save_pretrained(place)
         files = [path for path in sorted(Path(place).rglob("*")) if path.is_file()]
         made = [hashlib.sha256(_lasting(path)).hexdigest() for path in files]
     format_ = [prompts.format.model_dump(), prompts.head, prompts.append_end]
