@@ -7,16 +7,20 @@ those rows hold benchmark text. Evaluation copies it into its results, so that n
 
 from __future__ import annotations
 
-import json
+import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from kit19.errors import Problem, VerifyError, names_files
+from kit19.json_text import to_json as as_json
 
 NAME = "run.json"
 SCHEMA_VERSION = 1
+
+Figure = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""A number that may be NaN, which JSON has not: null stands for it there."""
 
 Label = Literal["clean", "contaminated", "unverified"]
 """Of training data. ``clean``: a build that kit19 verified and decontaminated against every benchmark;
@@ -107,12 +111,12 @@ class RunRecord(_Part):
     seed: int
     settings: dict[str, Any]
     rows: dict[str, int]
-    metrics: dict[str, float]
+    metrics: dict[str, Figure]
     notes: list[str] = []
 
     def to_json(self) -> str:
         """The file's text."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+        return as_json(self.model_dump(mode="json"), indent=1) + "\n"
 
 
 @names_files

@@ -22,6 +22,7 @@ from kit19.evaluate.cautions import caution_of_figure
 from kit19.evaluate.collect import not_finite
 from kit19.json_text import only_finite, to_json
 from kit19.report.safe_text import json_in_script
+from kit19.runs import BaseModelEntry, DataEntry, RunRecord, read_run
 
 __all__ = ["model_of", "own_cache"]  # fixtures
 
@@ -108,6 +109,26 @@ def test_a_figure_that_is_no_number_is_null_and_said_to_be() -> None:
     results = {"results": {"a": {"acc,none": 0.5, "word_perplexity,none": math.inf, "alias": "a"}}}
     assert list(not_finite(results)) == [("a", "word_perplexity,none")]
     assert caution_of_figure("a", "word_perplexity,none").code == "not_finite"
+
+
+def test_a_run_whose_loss_is_no_number_stays_readable(tmp_path: Path) -> None:
+    record = RunRecord(
+        kit19_version="0",
+        versions={},
+        base=BaseModelEntry(name="base"),
+        data=DataEntry(label="clean"),
+        method="full",
+        format={},
+        seed=0,
+        settings={},
+        rows={},
+        metrics={"loss": math.nan, "eval_loss": 2.5},
+    )
+    (tmp_path / "run.json").write_text(record.to_json(), encoding="utf-8")
+    assert json.loads(record.to_json())["metrics"] == {"loss": None, "eval_loss": 2.5}
+    read = read_run(tmp_path)
+    assert read is not None
+    assert math.isnan(read.metrics["loss"])
 
 
 CODE = """

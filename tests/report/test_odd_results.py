@@ -162,6 +162,29 @@ def test_a_document_of_another_shape_is_told(tmp_path: Path, text: str, told: st
         read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        (
+            '"test/1"',
+            "benchmarks.kobest_copa.ids: Input should be a valid list",
+        ),  # no list of letters
+        ("null", "benchmarks.kobest_copa.ids: Input should be a valid list"),
+        ("[[1]]", "benchmarks.kobest_copa.ids.0"),
+        ("9" * 5000, "is no result of an audit: ValueError"),
+        ("[" * 100_000, "is no result of an audit"),
+    ],
+    ids=["text", "null", "lists", "a number of 5,000 digits", "deep lists"],
+)
+def test_an_audit_of_another_shape_is_told(
+    pair: list[Path], tmp_path: Path, ids: str, told: str
+) -> None:
+    audit = tmp_path / "audit.json"
+    audit.write_text(f'{{"benchmarks": {{"kobest_copa": {{"ids": {ids}}}}}}}', encoding="utf-8")
+    with pytest.raises(ResultsError, match=re.escape(told)):
+        compare(pair, audits=[audit])
+
+
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "null", '"x"'])
 def test_items_of_ours_that_are_no_numbers_are_refused_and_reach_no_page(
     tmp_path: Path, value: str

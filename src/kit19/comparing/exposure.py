@@ -8,16 +8,27 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kit19.catalog import Catalog
 from kit19.errors import Problem, ResultsError, UnknownNameError, nearest
 from kit19.paths import read_small
 from kit19.report.compare_result import Compromise, Gap, Interval, Note, Seen
+from kit19.report.harness_schema import first_error
 from kit19.report.scored import Scored, ScoredTask
 from kit19.report.stats import Replicates, interval, paired_replicates, replicates
 
 Audits = Mapping[str, Mapping[str, frozenset[str]]]
 """Model → benchmark → ``<split>/<id>`` of the items found in its training data."""
+
+
+class _Found(BaseModel):
+    """What is read of one benchmark in an audit's result."""
+
+    ids: list[str | int]
+
+
+_BENCHMARKS = TypeAdapter(dict[str, _Found])
 
 
 def read_audits(given: Sequence[str | Path], models: Sequence[str]) -> Audits:
@@ -55,10 +66,12 @@ def _read_audit(path: Path) -> dict[str, frozenset[str]]:
     fix = "give what `kit19 audit DATASET --out DIR` or `--json` wrote"
     try:
         document = json.loads(read_small(file).decode("utf-8"))
-        return {
-            name: frozenset(map(str, one["ids"])) for name, one in document["benchmarks"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        found = _BENCHMARKS.validate_python(document["benchmarks"])
+        return {name: frozenset(map(str, one.ids)) for name, one in found.items()}
+    except ValidationError as error:
+        what = f"is no result of an audit: benchmarks.{first_error(error)}"
+        raise ResultsError(Problem(what, str(file), fix)) from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         what = f"is no result of an audit: {type(error).__name__}: {error}"
         raise ResultsError(Problem(what, str(file), fix)) from None
 

@@ -45,9 +45,7 @@ def to_samples(task: Any, logged: Sequence[Mapping[str, Any]]) -> list[Sample]:
     plain = [one for one in logged if one.get("filter", PLAIN_FILTER) == PLAIN_FILTER]
     for one in sorted(plain, key=lambda sample: int(sample["doc_id"])):
         choices = [str(choice) for choice in task.doc_to_choice(one["doc"])]
-        values = [round(float(value), _DIGITS) for value, *_ in one["filtered_resps"]][
-            : len(choices)
-        ]
+        values = [float(value) for value, *_ in one["filtered_resps"]][: len(choices)]
         gold = _gold(one["target"], choices)
         if gold is None:
             return []
@@ -57,7 +55,7 @@ def to_samples(task: Any, logged: Sequence[Mapping[str, Any]]) -> list[Sample]:
                 item=str(one["doc"].get("item") or f"{scored_split(task)}/{one['doc_id']}"),
                 prompt=str(one["arguments"][0][0]),
                 choices=choices,
-                loglikelihoods=values,
+                loglikelihoods=[round(value, _DIGITS) for value in values],
                 prediction=max(range(len(choices)), key=lambda place: values[place]),
                 gold=gold,
             )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
+
+from kit19.json_text import to_json
 
 JSON_NAME, SVG_NAME = "curves.json", "curves.svg"
 
@@ -37,7 +38,7 @@ def curves_of(history: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
 
 def write_curves(folder: Path, curves: Mapping[str, Points], title: str) -> None:
     """Write ``curves.json`` and ``curves.svg``."""
-    text = json.dumps(curves, indent=1) + "\n"
+    text = to_json(curves, indent=1) + "\n"
     (folder / JSON_NAME).write_text(text, encoding="utf-8")
     shown = {"training": curves.get("loss", []), "held out": curves.get("eval_loss", [])}
     drawn = draw({name: points for name, points in shown.items() if points}, title)
