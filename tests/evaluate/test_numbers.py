@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 import torch
 from eval_fixtures import model_of, own_cache
+from harness_runs import ours, run, theirs
 from hypothesis import given
 from hypothesis import strategies as st
 from invoking import Said, invoke
+from lm_eval.models.huggingface import HFLM
 from safetensors.torch import load_file, save_file
 
+from kit19.errors import ModelError
 from kit19.evaluate.cautions import caution_of_figure
 from kit19.evaluate.collect import not_finite
 from kit19.json_text import only_finite, to_json
@@ -70,6 +73,23 @@ def test_weights_that_are_no_numbers_stop_the_run(
     assert "--dtype float32" in ran.err
     assert "Traceback" not in ran.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("family", ["neox", "mistral"])
+def test_damaged_weights_show_at_the_first_request(
+    model_of: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    model = ours(_damaged(model_of(family), tmp_path / "model", math.nan))
+    real, asked = HFLM._loglikelihood_tokens, []
+
+    def counted(self: HFLM, requests: Any, *more: Any, **options: Any) -> Any:
+        asked.append(len(requests))
+        return real(self, requests, *more, **options)
+
+    monkeypatch.setattr(HFLM, "_loglikelihood_tokens", counted)
+    with pytest.raises(ModelError, match="klue_sts, item 0: the model gives nan"):
+        run(model, ["klue_sts"], limit=8)
+    assert asked == [1]
 
 
 def test_a_score_that_is_no_number_is_not_kept_for_the_next_run(
@@ -132,10 +152,10 @@ def test_a_run_whose_loss_is_no_number_stays_readable(tmp_path: Path) -> None:
 
 
 CODE = """
-from transformers import GPTNeoXForCausalLM
+from transformers import LlamaForCausalLM
 
 
-class OwnForCausalLM(GPTNeoXForCausalLM):
+class OwnForCausalLM(LlamaForCausalLM):
     def forward(self, *args, **kwargs):
         found = super().forward(*args, **kwargs)
         found.logits = found.logits * {scale}
@@ -149,7 +169,7 @@ def test_scores_of_code_that_was_edited_are_computed_anew(
     monkeypatch.setattr(
         "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "code")
     )
-    model = shutil.copytree(model_of(), tmp_path / "own_code")
+    model = shutil.copytree(model_of("llama", "bos"), tmp_path / "own_code")
     config = json.loads((model / "config.json").read_text("utf-8"))
     config["auto_map"] = {"AutoModelForCausalLM": "own.OwnForCausalLM"}
     (model / "config.json").write_text(json.dumps(config), encoding="utf-8")
@@ -197,8 +217,6 @@ def test_prompts_of_generation_that_are_cut_are_counted(
 
 
 def test_hflm_s_refusal_of_thinking_is_ours(model_of: Models) -> None:
-    from harness_runs import ours, run, theirs
-
     told = []
     for make in (ours, theirs):
         model = make(model_of(), enable_thinking=True, think_end_token="</think>")

@@ -66,13 +66,15 @@ class CheckedHFLM(HFLM):  # type: ignore[misc]
             ModelError: One of them is no finite number.
             ValueError: The model is asked to think first, which likelihoods leave no room for.
         """
-        self._asked = requests
-        try:
-            scores: Scores = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
-        finally:
-            self._asked = ()
-        for request, (value, _) in zip(requests, scores, strict=True):
-            require_finite(value, request)
+        scores: Scores = []
+        for part in (requests[:1], requests):  # damaged weights show at once, not after hours
+            self._asked = part
+            try:
+                scores = super().loglikelihood(part, disable_tqdm=disable_tqdm)
+            finally:
+                self._asked = ()
+            for request, (value, _) in zip(part, scores, strict=True):
+                require_finite(value, request)
         return scores
 
     def _loglikelihood_tokens(self, requests: Sequence[Any], *more: Any, **options: Any) -> Scores:
