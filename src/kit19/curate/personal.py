@@ -7,23 +7,38 @@ is: dates, prices, numbers of laws, cases and petitions, business registration n
 book numbers, company hotlines (1588-1234), and what is starred out already, save resident registration
 numbers, whose first half alone is a birthday.
 
-In the sources that we have this finds 57 pieces, 41 of them in petitions. All were read: 56 are what
+In the sources that we have this finds 58 pieces, 42 of them in petitions. All were read: 57 are what
 they are called (offices' telephones count), one is a registered letter's number, taken for an account.
 
 Hangul may stand right before or behind a number (연락처는010-…으로), so a word border is none here, and
 this kind of regular expression cannot look around. Hence the groups ``b`` and ``a``: what stands before
 and after, kept as it is.
+
+What is written at full width, with invisible characters inside or with middle dots for hyphens is
+looked for in the form that a reader sees (``_seen``), and masked where it stands in the text.
 """
 
 from __future__ import annotations
 
+import functools
+import re
+import unicodedata
+
 import polars as pl
+
+from kit19.korean.invisible import INVISIBLE, WIDE_INVISIBLE, is_invisible
 
 # What every rule needs: an @, or six digits with little between them.
 _WORTH_A_LOOK = r"@|(?:[0-9][^0-9]{0,3}){6}"
 
+_DOTS = "·•‧・･ㆍ∙"
+# What no pattern sees through: the signs of _DOTS, invisible and full-width ones, other digits; and
+# enough digits, or what may be an @, for it to matter.
+_ODD = rf"[{_DOTS}\x{{2000}}-\x{{200A}}\x{{3000}}{INVISIBLE}！-～﹫]|[\p{{Nd}}&&[^0-9]]"
+_DIGITS_OR_AT = r"(?s)(?:\p{Nd}.*?){6}|[@＠﹫]"
+
 _DASH = r"[-‐‑–—−－]"
-_JOINED = rf"(?:\s?{_DASH}\s?|\)\s?{_DASH}?\s?|[ \u00a0])"
+_JOINED = rf"(?:\s?{_DASH}\s?|\)\s?{_DASH}?\s?|[ \u00a0]{{1,2}})"
 _NOT_WITHIN = r"(?P<b>^|[^0-9\-])"
 # Numbers parted by dots or by nothing stand in versions, file names and web addresses, too.
 _NOT_IN_A_NAME = r"(?P<b>^|[^0-9A-Za-z.\-=/_&?#]|[^0-9][.:])"
@@ -111,16 +126,93 @@ def mask(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
         The n texts, null where null, and how many pieces each held (UInt32; 0 for null).
     """
     places = texts.str.contains(_WORTH_A_LOOK).fill_null(value=False).arg_true()
-    before = texts.gather(places)
-    after = before
+    done = texts.clone().scatter(places, _masked(texts.gather(places)))
+    is_odd = done.str.contains(_ODD) & done.str.contains(_DIGITS_OR_AT)
+    odd = is_odd.fill_null(value=False).arg_true()
+    done = done.scatter(odd, _masked_as_seen(done.gather(odd)))
+    changed = pl.concat([places, odd]).unique().sort()
+    before, after = texts.gather(changed), done.gather(changed)
+    found = sum((_count(after, kind) - _count(before, kind) for kind in KINDS), start=0)
+    counts = pl.zeros(len(texts), dtype=pl.UInt32, eager=True)
+    return done, counts.scatter(changed, found)
+
+
+def _masked(texts: pl.Series) -> pl.Series:
     for kind, patterns in PATTERNS.items():
         for pattern in patterns:
             # Twice: two numbers with one sign between them share a border.
             for _ in range(2):
-                after = after.str.replace_all(pattern, f"${{b}}[{kind}]${{a}}")
-    found = sum((_count(after, kind) - _count(before, kind) for kind in KINDS), start=0)
-    counts = pl.zeros(len(texts), dtype=pl.UInt32, eager=True)
-    return texts.clone().scatter(places, after), counts.scatter(places, found)
+                texts = texts.str.replace_all(pattern, f"${{b}}[{kind}]${{a}}")
+    return texts
+
+
+def _masked_as_seen(texts: pl.Series) -> pl.Series:
+    """Mask what is personal data in the form that a reader sees; few texts have any."""
+    seen = pl.Series([one.translate(_PLAIN) for one in texts], dtype=pl.String)
+    worth = seen.str.contains(_WORTH_A_LOOK).arg_true()
+    some = seen.gather(worth)
+    places = worth.filter(_masked(some) != some)
+    return texts.scatter(
+        places, pl.Series(list(map(_mask_one, texts.gather(places))), dtype=pl.String)
+    )
+
+
+def _mask_one(text: str) -> str:
+    """Mask one text in the form that a reader sees, everything else as it stands."""
+    seen, stands_for = _seen(text)
+    for kind, pattern in _compiled():
+        for _ in range(2):
+            for found in reversed(list(pattern.finditer("".join(seen)))):
+                start, end = found.end("b"), found.start("a")
+                seen[start:end] = stands_for[start:end] = f"[{kind}]"
+    return "".join(stands_for)
+
+
+@functools.cache
+def _compiled() -> list[tuple[str, re.Pattern[str]]]:
+    return [(kind, re.compile(one)) for kind, patterns in PATTERNS.items() for one in patterns]
+
+
+def _seen(text: str) -> tuple[list[str], list[str]]:
+    """The characters that a reader sees, and what stands for each in the text."""
+    seen: list[str] = []
+    stands_for: list[str] = []
+    for character in text:
+        if plain := character.translate(_PLAIN):
+            seen.append(plain)
+            stands_for.append(character)
+        elif stands_for:
+            stands_for[-1] += character
+        else:  # before everything else
+            seen.append(" ")
+            stands_for.append(character)
+    return seen, stands_for
+
+
+class _Plain(dict[int, str]):
+    """The ASCII character that each code point looks like; itself if there is none."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = found = _plain(chr(code))
+        return found
+
+
+def _plain(character: str) -> str:
+    if character in _DOTS:
+        return "-"
+    if character in WIDE_INVISIBLE or (character.isspace() and character != "\n"):
+        return " "
+    if is_invisible(character):
+        return ""
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    plain = unicodedata.normalize("NFKC", character)
+    # Not ① nor ²: they number what follows.
+    is_like = len(plain) == 1 and plain.isascii() and not character.isnumeric()
+    return plain if is_like else character
+
+
+_PLAIN = _Plain()
 
 
 def mask_records(records: pl.DataFrame, fields: list[str]) -> tuple[pl.DataFrame, pl.Series]:

@@ -40,7 +40,7 @@ INVISIBLE = "".join(rf"\x{{{first:X}}}-\x{{{last:X}}}" for first, last in _RANGE
 VISIBLE = rf"[^\s{INVISIBLE}]"
 """A character that shows, as a regular expression of polars: a text without one is empty."""
 
-WIDE_INVISIBLE = "\u115f\u1160\u3164\uffa0\u2800"
+WIDE_INVISIBLE = "\u3164\uffa0\u2800"
 """Those of them that take up room as a blank does: between two words they part them."""
 
 
