@@ -24,7 +24,7 @@ __all__ = ["model_of", "own_cache"]  # fixtures
 
 Models = Callable[..., Path]
 LOCAL = Path(__file__).parent / "local_tasks"
-TASKS = ["local_group", "local_reply"]
+TASKS = ["local_group", "local_reply", "local_prompts"]
 
 
 def _eval(model: Path, out: Path, *more: str) -> Said:
@@ -69,14 +69,14 @@ def test_task_files_give_what_the_harness_gives(
     assert set(ours["groups"]) == {"local_group"}
     shots = {name: entry["shots"] for name, entry in ours["kit19"]["tasks"].items()}
     assert shots == {name: harness["n-shot"][name] for name in shots}
-    assert set(shots) == {"local_choice", "local_several", "local_reply"}
+    assert set(shots) == {"local_choice", "local_several", "local_reply", "local_prompts"}
     assert (tmp_path / "out" / "samples_local_reply.jsonl").is_file()
     assert str(LOCAL) not in json.dumps(ours)
 
 
 def test_items_of_a_group_s_tasks_are_compared(model_of: Models, tmp_path: Path) -> None:
     for name, family in (("base", "neox"), ("other", "llama")):
-        ran = _eval(model_of(family), tmp_path / name, "--tasks", "local_group,local_reply")
+        ran = _eval(model_of(family), tmp_path / name, "--tasks", ",".join(TASKS))
         assert ran.code == 0, ran.err
     ran = invoke("compare", str(tmp_path / "base"), str(tmp_path / "other"), "--json")
     assert ran.code == 0, ran.err
@@ -84,7 +84,11 @@ def test_items_of_a_group_s_tasks_are_compared(model_of: Models, tmp_path: Path)
     scored = {(one["task"], one["metric"]) for one in document["differences"]}
     assert scored == {("local_choice", "acc"), ("local_choice", "acc_norm")}
     left_out = {one["task"]: one["what"] for one in document["notes"] if "left out" in one["what"]}
-    assert set(left_out) == {"local_several", "local_reply"}  # the group: its tasks are here
+    assert set(left_out) == {
+        "local_several",
+        "local_reply",
+        "local_prompts",
+    }  # the group: its tasks are here
     assert "one right answer" in left_out["local_several"]
     assert "generate_until" in left_out["local_reply"]
 

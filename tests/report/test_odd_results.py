@@ -56,9 +56,16 @@ def _set(**values: Any) -> Change:
     return lambda row: row.update(values)
 
 
+def _into_prompts(row: Any) -> None:
+    """As tasks like Winogrande have it: the same ending after several prompts."""
+    for key, one in row["arguments"].items():
+        row["arguments"][key] = {"arg_0": one["arg_0"] + one["arg_1"], "arg_1": " 끝"}
+
+
 ITEMS: list[tuple[Change, str]] = [
     (_set(target="[1, 2]"), "not one right answer but [1, 2]"),
     (_set(target=[1, 2]), "not one right answer but [1, 2]"),
+    (_into_prompts, "its choices stand in the prompts"),
     (_set(target="-100"), "target '-100' is none of its choices"),
     (_set(target=10**400), "is none of its choices"),
     (_set(filtered_resps=[[float("nan"), False]] * 4), "finite number"),

@@ -119,6 +119,7 @@ def _rows(path: Path, told: Stated, *, chat: bool) -> list[Row]:
     split = told.config.test_split or told.config.validation_split or ""
     # For this metric every choice is asked a second time, after nothing.
     twice = any(key.startswith("acc_mutual_info,") for key in told.scores)
+    measured = f"acc_norm,{_PLAIN}" in told.scores
     rows = []
     for number, line in _lines(path):
         where = f"{path.name}:{number}"
@@ -132,7 +133,7 @@ def _rows(path: Path, told: Stated, *, chat: bool) -> list[Row]:
             raise ResultsError(Problem(what, f"{path}:{number}", _AGAIN)) from None
         if item.filter == _PLAIN:
             try:
-                rows.append(_row(item, delimiter, split, twice=twice))
+                rows.append(_row(item, delimiter, split, twice=twice, measured=measured))
             except LeftOutError as why:
                 raise LeftOutError(f"{where}: {why}") from None
     if not rows:
@@ -156,15 +157,15 @@ def _lines(path: Path) -> list[tuple[int, Any]]:
     return found
 
 
-def _row(item: Item, delimiter: str, split: str, *, twice: bool) -> Row:
+def _row(item: Item, delimiter: str, split: str, *, twice: bool, measured: bool) -> Row:
     asked = list(item.arguments.values())
     if twice:
         asked = asked[: len(asked) // 2]
     answers = [value for value, _ in item.answers][: len(asked)]
     if len(answers) != len(asked):
         raise LeftOutError(f"it has {len(asked)} choices and {len(answers)} answers")
-    if len({one.arg_0 for one in asked}) > 1 and len(asked) != 2:
-        raise LeftOutError("its choices stand in the questions, so the right one is not recorded")
+    if len({one.arg_0 for one in asked}) > 1 and (measured or len(asked) != 2):
+        raise LeftOutError("its choices stand in the prompts, so what is right is not recorded")
     choices = [one.arg_1 for one in asked]
     texts = [text.removeprefix(delimiter) for text in choices]
     prediction = max(range(len(answers)), key=lambda place: (answers[place], -place))

@@ -128,7 +128,7 @@ def _of_kit19(file: Path, document: dict[str, Any], record: EvalRecord) -> Score
             problems.append(Problem(what, str(file), _AGAIN))
             continue
         if _is_of_the_harness(samples):
-            skipped[name] = "its items have not one right answer each"
+            skipped[name] = "its items are not choices after one prompt with one right answer"
             continue
         try:
             rows = [sample.model_dump() for sample in read_samples(samples)]
