@@ -10,7 +10,7 @@ from kit19.catalog import BUILT_IN, Catalog, Recipe, Source
 from kit19.errors import FilesError, Problem, UnknownNameError, nearest
 from kit19.fetch import Found, find_files, usable
 from kit19.fetch.files import look
-from kit19.paths import default_data_dir
+from kit19.paths import as_on_disk, default_data_dir
 from kit19.sample import SAMPLE
 
 
@@ -57,7 +57,7 @@ def find_inputs(catalog: Catalog, plan: Recipe, options: Options) -> Files:
         raise FilesError(Problem("there is no such data folder", str(data_dir), fix))
     files = Files(data_dir, {}, {}, {}, [], {})
     problems: list[Problem] = []
-    own = {extra.name: Path(extra.path) for extra in plan.extra}
+    own = {extra.name: as_on_disk(Path(extra.path)) for extra in plan.extra}
     for name in plan.subsets:
         source, subset = catalog.subset(name)
         if why := source.license.forbids(plan.license):

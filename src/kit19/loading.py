@@ -28,6 +28,7 @@ from kit19.errors import (
 )
 from kit19.fetch import Found, find_files, usable
 from kit19.manifest import Manifest, read_manifest
+from kit19.parquet import scan_parquet
 from kit19.paths import default_data_dir
 from kit19.publish import bring_build
 from kit19.read import read_subset
@@ -253,7 +254,7 @@ def _build(folder: Path, split: str) -> Loaded:
             what = "is missing" if size is None else "is not what its manifest says"
             fix = f"`kit19 verify {folder}` says all that is wrong"
             raise VerifyError(Problem(what, str(path), fix))
-    rows = pl.scan_parquet([folder / name for name in paths])
+    rows = scan_parquet([folder / name for name in paths])
     return Loaded(str(folder), split, "build", "", manifest, rows)
 
 
@@ -262,7 +263,7 @@ def _published(name: str, split: str, revision: str | None) -> Loaded:
         _refuse_split(name, split, None, [])
     brought = bring_build(name, split, revision)
     _refuse_split(name, split, brought.manifest, brought.files)
-    rows = pl.scan_parquet(brought.files)
+    rows = scan_parquet(brought.files)
     return Loaded(name, split, "build", brought.commit, brought.manifest, rows)
 
 

@@ -16,6 +16,7 @@ from kit19.fetch import find_files, usable
 from kit19.ledger import MEANING
 from kit19.manifest import Manifest, read_manifest
 from kit19.order import hash_order
+from kit19.parquet import read_parquet
 from kit19.read import read_subset
 from kit19.render import TemplateSet, choose, find_unfit, load_templates, render
 from kit19.render.templates import check_templates
@@ -203,7 +204,7 @@ def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Ex
             shown = rows.select("template", "instruction", "input", "output", "label")
             why = "kept for training" if part == "train" else "held out for validation"
             return Explanation(record, part, why, rows=shown.to_dicts())
-    dropped = pl.read_parquet(folder / "dropped.parquet").filter(pl.col("id") == record)
+    dropped = read_parquet(folder / "dropped.parquet").filter(pl.col("id") == record)
     if dropped.height:
         row = dropped.row(0, named=True)
         why = f"{row['reason']}: {MEANING[row['reason']]}"

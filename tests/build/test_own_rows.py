@@ -134,7 +134,7 @@ def test_a_row_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> None
         ],
         "mydata/extra/my:6": [
             "mydata/my.jsonl:7",
-            "is not valid JSON: key must be a string at line 1 column 2",
+            "is not valid JSON: key must be a string at column 2",
         ],
     }
     found = explain(tmp_path / "out", "mydata/extra/my:1")

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 from typing import Self
 
-from pydantic import Field, field_serializer, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from kit19.catalog.source import (
     AnyTask,
@@ -35,7 +35,8 @@ class Extra(Card):
 
     name: Name = Field(description="the subset that its rows become")
     path: str = Field(
-        min_length=1, description="JSON lines or parquet, from the recipe file's folder"
+        min_length=1,
+        description="JSON lines, JSON, parquet or Arrow, from the recipe file's folder",
     )
     title: str = Field(default="", description="its name for people; default: `name`")
     license: License = Field(
@@ -57,6 +58,19 @@ class Extra(Card):
         if isinstance(data, dict) and isinstance(data.get("license"), str):
             return data | {"license": named_license(data["license"])}
         return data
+
+    @field_validator("path")
+    @classmethod
+    def _names_a_file(cls, path: str) -> str:
+        name = PurePath(path).name
+        if "\\" in name or ":" in name:
+            raise ValueError(
+                f"{name!r} has a backslash or a colon, which not every system has in names: "
+                "write / between folders, and rename the file"
+            )
+        if name in ("", ".."):
+            raise ValueError(f"{path!r} is a folder")
+        return path
 
     @model_validator(mode="after")
     def _label_is_no_other_key(self) -> Self:

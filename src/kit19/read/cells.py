@@ -6,6 +6,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 from kit19.read.encoding import BOMS, looks_like_cp949
@@ -141,9 +142,9 @@ class Twice(list[Any]):
     """The values of a key that stands more than once in an object."""
 
 
-def _integer(digits: str) -> int | float:
+def _integer(digits: str) -> int | Decimal:
     # Python refuses to make an int of more than 4,300 digits.
-    return int(digits) if len(digits) < 4_000 else float(digits)
+    return int(digits) if len(digits) < 4_000 else Decimal(digits)
 
 
 DECODER = json.JSONDecoder(object_pairs_hook=keep_all, parse_int=_integer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,25 +27,36 @@ def holds_text(dtype: pl.DataType) -> bool:
     return isinstance(dtype, _TEXT)
 
 
-def parquet_rows(source: Path | IO[bytes], where: str) -> Iterator[dict[str, Any]]:
+def parquet_rows(
+    source: Path | IO[bytes], where: str, *, every_column: bool = False
+) -> Iterator[dict[str, Any]]:
     """Each row of a parquet file, its columns that can hold text.
 
     Args:
         source: The file; one inside an archive is read whole.
         where: Its name, for messages.
+        every_column: Give the others too, but for times.
 
     Raises:
         ReadError: It is not parquet, or damaged.
     """
     with _readable(where, "parquet"), any_time_zone():
         if isinstance(source, Path):
-            yield from _of_frame(scan_parquet(source))
+            yield from _of_frame(scan_parquet(source), every_column)
         else:
-            yield from _of_frame(pl.read_parquet(_bytes(source, where)).lazy())
+            frame = pl.read_parquet(io.BytesIO(_bytes(source, where)))
+            yield from _of_frame(frame.lazy(), every_column)
 
 
-def arrow_rows(source: IO[bytes], where: str) -> Iterator[dict[str, Any]]:
+def arrow_rows(
+    source: IO[bytes], where: str, *, every_column: bool = False
+) -> Iterator[dict[str, Any]]:
     """Each row of an Arrow file, as a stream (what ``save_to_disk`` writes) or a file (Feather).
+
+    Args:
+        source: The file.
+        where: Its name, for messages.
+        every_column: Give columns that hold no text too, but for times.
 
     Raises:
         ReadError: It is not Arrow, damaged, or too large to be read whole.
@@ -52,8 +64,11 @@ def arrow_rows(source: IO[bytes], where: str) -> Iterator[dict[str, Any]]:
     with _readable(where, "Arrow"), any_time_zone():
         data = _bytes(source, where)
         # A file begins with this mark, a stream with its first message.
-        frame = pl.read_ipc(data) if data.startswith(b"ARROW1") else pl.read_ipc_stream(data)
-        yield from _of_frame(frame.lazy())
+        if data.startswith(b"ARROW1"):
+            frame = pl.read_ipc(io.BytesIO(data))
+        else:
+            frame = pl.read_ipc_stream(io.BytesIO(data))
+        yield from _of_frame(frame.lazy(), every_column)
 
 
 @contextmanager
@@ -73,9 +88,12 @@ def _bytes(source: IO[bytes], where: str) -> bytes:
     return data
 
 
-def _of_frame(rows: pl.LazyFrame) -> Iterator[dict[str, Any]]:
+def _of_frame(rows: pl.LazyFrame, every_column: bool) -> Iterator[dict[str, Any]]:
     schema = rows.collect_schema()
-    names = [name for name, dtype in schema.items() if holds_text(dtype)]
+    if every_column:  # Python cannot make a time in a zone that it does not know
+        names = [name for name, dtype in schema.items() if not dtype.is_temporal()]
+    else:
+        names = [name for name, dtype in schema.items() if holds_text(dtype)]
     if not names:
         for _ in range(rows.select(pl.len()).collect().item()):
             yield {}

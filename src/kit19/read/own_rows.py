@@ -1,4 +1,4 @@
-"""Rows of one's own (``extra`` of a recipe): JSON lines or parquet, in the layouts that trainers read.
+"""Rows of one's own (``extra`` of a recipe): JSON or parquet, in the layouts that trainers read.
 
 A row's layout is told by its keys: ``instruction`` and ``output`` (``input`` may be left out),
 ``prompt`` and ``completion``, or one question and one answer under ``messages`` or ``conversations``.
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
-from pydantic_core import from_json
 
 from kit19.catalog.extra import SPLIT, TEXTS
 from kit19.catalog.source import Source
@@ -21,8 +20,7 @@ from kit19.errors import Problem, ReadError
 from kit19.fetch import Found
 from kit19.read.layouts import LAYOUTS, LayoutError, texts_of
 from kit19.read.records import BadRow, Records
-
-_BOM = b"\xef\xbb\xbf"
+from kit19.read.values import NotJson, is_whole, values_of
 
 
 def read_own(name: str, source: Source, found: Found) -> Records:
@@ -67,22 +65,9 @@ def read_own(name: str, source: Source, found: Found) -> Records:
 
 
 def _rows(found: Found) -> Iterator[tuple[int, Any]]:
-    """Each row with its line (0 in parquet); what is no JSON is given as the reason."""
-    if found.path.suffix == ".parquet":
-        try:
-            frame = pl.read_parquet(found.path)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            first = str(error).splitlines()[0]
-            raise ReadError(Problem(f"is no readable parquet: {first}", str(found.path))) from None
-        yield from ((0, row) for row in frame.iter_rows(named=True))
-        return
-    lines = found.path.read_bytes().removeprefix(_BOM).split(b"\n")
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                yield number, from_json(line)
-            except ValueError as error:
-                yield number, LayoutError(f"is not valid JSON: {error}")
+    """Each row with its line (0 where the format has none); what is no JSON, as the reason."""
+    for line, value in values_of(found.path):
+        yield line, LayoutError(value.why) if isinstance(value, NotJson) else value
 
 
 def _plain(row: Any, label: str | None, license_: str) -> dict[str, str | None]:
@@ -105,12 +90,20 @@ def _text(name: str, value: Any) -> str:
         return ""
     if not isinstance(value, str):
         raise LayoutError(f"{name}: is not text")
-    return value.strip()
+    return _whole(name, value).strip()
+
+
+def _whole(name: str, text: str) -> str:
+    if not is_whole(text):
+        raise LayoutError(f"{name}: has characters that are no text")
+    return text
 
 
 def _scalar(name: str, value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _whole(name, value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise LayoutError(f"{name}: is neither text nor a whole number")

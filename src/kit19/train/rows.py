@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic_core import from_json
 
-from kit19.errors import Problem, TrainError
+from kit19.errors import Problem, ReadError, TrainError
 from kit19.manifest import NAME as MANIFEST
 from kit19.manifest import Manifest
 from kit19.order import hash_order
+from kit19.parquet import UNREADABLE, any_time_zone, reason, scan_parquet
+from kit19.paths import as_on_disk, is_there
 from kit19.read.layouts import CONTEXT, TURNS, LayoutError, texts_of
+from kit19.read.values import NotJson, is_whole, values_of
 from kit19.runs import DataEntry
 
 COLUMNS = ("id", "task", "subset", "template", "instruction", "input", "output", "label")
 """All String. Of a user's file only instruction, input and output may hold text; ``id`` is the row."""
 
 _AT_ONCE = 10_000  # rows in memory at a time: at 2 kB a row some 20 MB
-_BOM = b"\xef\xbb\xbf"
 _ASKS = {"instruction", "prompt", *TURNS}  # one of these is in every layout
+_READS = "give a build, or JSON lines or parquet with instruction, input and output"
 _FIX = "known: instruction+input+output, prompt+completion, messages, conversations"
 
 
@@ -105,7 +107,8 @@ def of_file(path: Path, hold_out: int, seed: int) -> Data:
     Raises:
         TrainError: There is no such file, or it has none of the layouts.
     """
-    if not path.is_file():
+    path = as_on_disk(path)
+    if not (is_there(path) and path.is_file()):
         what = "there is no such file, and it is no folder of a build (it has no manifest.json)"
         raise TrainError(Problem(what, str(path), "build one: `kit19 build … --out DIR`"))
     with path.open("rb") as stream:
@@ -168,15 +171,21 @@ def _entry(folder: Path, manifest: Manifest) -> DataEntry:
 
 def _read(path: Path) -> Iterator[pl.DataFrame]:
     try:
-        yield from _parquet(path) if path.suffix == ".parquet" else _json_lines(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        first = str(error).splitlines()[0]
-        fix = "give a build, or JSON lines or parquet with instruction, input and output"
-        raise TrainError(Problem(f"cannot be read: {first}", str(path), fix)) from None
+        yield from _parquet(path) if path.suffix == ".parquet" else _values(path)
+    except UNREADABLE as error:
+        raise TrainError(Problem(f"cannot be read: {reason(error)}", str(path), _READS)) from None
+    except ReadError as error:
+        raise TrainError([replace(one, fix=one.fix or _READS) for one in error.problems]) from None
 
 
 def _parquet(path: Path) -> Iterator[pl.DataFrame]:
-    rows = pl.scan_parquet(path)
+    with any_time_zone():
+        # Python cannot make a time in a zone that it does not know, and no text is one.
+        rows = scan_parquet(path).select(pl.selectors.all() - pl.selectors.temporal())
+        yield from _of_table(rows, path)
+
+
+def _of_table(rows: pl.LazyFrame, path: Path) -> Iterator[pl.DataFrame]:
     height = rows.select(pl.len()).collect().item()
     for start in range(0, height, _AT_ONCE):
         frame = rows.slice(start, _AT_ONCE).collect()
@@ -186,24 +195,20 @@ def _parquet(path: Path) -> Iterator[pl.DataFrame]:
             yield _from_objects(frame.iter_rows(named=True), path, start)
 
 
-def _json_lines(path: Path) -> Iterator[pl.DataFrame]:
-    """Each line by itself: columns inferred over all lines would turn mixed values into text."""
+def _values(path: Path) -> Iterator[pl.DataFrame]:
+    """Each row by itself: columns inferred over all rows would turn mixed values into text."""
     done = 0
-    with path.open("rb") as stream:
-        numbered = enumerate(stream, 1)
-        while lines := list(islice(numbered, _AT_ONCE)):
-            rows = [_json(line, path, number) for number, line in lines if line.strip()]
-            yield _from_objects(rows, path, done)
-            done += len(rows)
+    values = values_of(path)
+    while some := list(islice(values, _AT_ONCE)):
+        yield _from_objects([_valid(value, path, line) for line, value in some], path, done)
+        done += len(some)
 
 
-def _json(line: bytes, path: Path, number: int) -> Any:
-    try:
-        return from_json(line.removeprefix(_BOM) if number == 1 else line)
-    except ValueError as error:
-        what = f"cannot be read: {str(error).splitlines()[0]}"
-        fix = "give a build, or JSON lines or parquet with instruction, input and output"
-        raise TrainError(Problem(what, f"{path}, line {number}", fix)) from None
+def _valid(value: Any, path: Path, line: int) -> Any:
+    if isinstance(value, NotJson):
+        what = f"cannot be read: {value.why}"
+        raise TrainError(Problem(what, f"{path}, line {line}", _READS))
+    return value
 
 
 def _is_plain(schema: pl.Schema) -> bool:
@@ -260,7 +265,9 @@ def _text(name: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return str(value)
+        if is_whole(text := str(value)):
+            return text
+        raise LayoutError(f"{name}: has characters that are no text")
     raise LayoutError(f"{name}: is not text")
 
 

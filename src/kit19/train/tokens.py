@@ -22,6 +22,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from kit19.errors import Problem, TrainError
+from kit19.parquet import read_parquet, scan_parquet
 from kit19.train.prompts import Ids, Prompts
 from kit19.train.rows import RowFiles
 from kit19.train.translate import translated
@@ -141,7 +142,7 @@ def _is_whole(folder: Path) -> bool:
     """Whether a set is there with every byte: a mapped file that is too short kills the process."""
     if not (folder / "found.json").is_file():
         return False
-    tokens = pl.read_parquet(folder / "rows.parquet", columns=["tokens"])["tokens"].sum()
+    tokens = scan_parquet(folder / "rows.parquet").select("tokens").collect()["tokens"].sum()
     return (folder / "tokens.bin").stat().st_size == 4 * tokens
 
 
@@ -265,7 +266,7 @@ def _where_cut(tokenizer: Any, asked: Ids, whole: Ids) -> str:
 
 
 def _open(folder: Path, key: str) -> Tokens:
-    table = pl.read_parquet(folder / "rows.parquet")
+    table = read_parquet(folder / "rows.parquet")
     found = Found(**json.loads((folder / "found.json").read_text("utf-8")))
     lengths = table["tokens"].to_numpy().astype(np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])

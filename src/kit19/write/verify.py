@@ -10,6 +10,7 @@ import polars as pl
 from kit19.errors import Problem, VerifyError, names_files
 from kit19.ledger import REASONS
 from kit19.manifest import NAME, Manifest, read_manifest
+from kit19.parquet import UNREADABLE, read_parquet, scan_parquet
 from kit19.rows import ROW_SCHEMA
 from kit19.write.parquet import content_digest
 
@@ -46,8 +47,8 @@ def read_rows(folder: Path, split: str) -> pl.DataFrame:
     if not paths:
         return pl.DataFrame(schema=ROW_SCHEMA)
     try:
-        rows = pl.concat([pl.read_parquet(path) for path in paths])
-    except (pl.exceptions.PolarsError, OSError) as error:
+        rows = pl.concat([read_parquet(path) for path in paths])
+    except UNREADABLE as error:
         first = str(error).splitlines()[0]
         raise VerifyError(Problem(f"cannot be read: {first}", str(folder / "data"), _FIX)) from None
     if rows.schema != ROW_SCHEMA:
@@ -80,7 +81,7 @@ def _files(folder: Path, manifest: Manifest) -> list[Problem]:
 
 def _count_rows(path: Path) -> int:
     if path.suffix == ".parquet":
-        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        return int(scan_parquet(path).select(pl.len()).collect().item())
     with path.open("rb") as lines:
         return sum(1 for _ in lines)
 
@@ -89,7 +90,7 @@ def _rows(folder: Path, manifest: Manifest) -> list[Problem]:
     """The manifest's own counts against the rows: what digests cannot see in an edited manifest."""
     where = str(folder / NAME)
     train, validation = read_rows(folder, "train"), read_rows(folder, "validation")
-    dropped = pl.read_parquet(folder / "dropped.parquet")
+    dropped = read_parquet(folder / "dropped.parquet")
     problems = []
 
     def expect(what: str, said: object, found: object) -> None:
