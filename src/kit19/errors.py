@@ -118,11 +118,12 @@ class TrainError(Kit19Error):
     """A model cannot be trained on these rows, loaded, or talked to."""
 
 
-def told(problems: Sequence[Problem]) -> list[str]:
-    """Problems as lines of text; what to do is said once for neighbors that share it."""
+def told(problems: Sequence[Problem], label: str = "") -> list[str]:
+    """Problems as texts, each behind the label; what to do is said once for neighbors that share it."""
     lines = []
     for index, problem in enumerate(problems):
-        lines.append(f"{problem.where}: {problem.what}" if problem.where else problem.what)
+        where = f"{problem.where}: " if problem.where else ""
+        lines.append(f"{label}{where}{problem.what}")
         following = problems[index + 1].fix if index + 1 < len(problems) else None
         if problem.fix and problem.fix != following:
             lines.append(f"    {problem.fix}")

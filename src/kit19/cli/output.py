@@ -51,11 +51,8 @@ def print_note(text: str) -> None:
 
 def print_error(problems: Iterable[Problem]) -> None:
     """Print on stderr what went wrong; what a text holds beyond its first line is indented."""
-    for line in told(tuple(problems)):
-        first, *more = visible(line).split("\n")
-        print_note(first if first.startswith(" ") else f"error: {first}")
-        for one in more:
-            print_note(f"    {one}")
+    for text in told(tuple(problems), "error: "):
+        print_note(text.replace("\n", "\n    "))
 
 
 def print_table(

@@ -1,0 +1,371 @@
+"""Thousands of command lines that nobody means well, each in this process, drawn by a seed.
+
+Every option and argument of every command is given each hostile value. Whatever comes of it, the exit
+code is one that the documents name, nothing is a traceback, and nothing printed acts on a terminal.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+import pytest
+from invoking import Said, commands, invoke
+
+from kit19 import build
+from kit19.cli import cli
+
+SEED = 19
+PARTS = 8  # so that processes can share the work
+QUICK = 60  # command lines of a part
+SLOWEST = 60  # seconds after which a command counts as hanging
+NOT_OURS = {"lm-eval"}  # the harness's own command line behind ours
+
+ACTS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff]"
+)
+
+# What a command is given besides the hostile value; {name} is a path of the world below.
+BASES = {
+    "sources": [],
+    "fetch": ["nsmc", "--data-dir", "{data}"],
+    "show": ["nsmc", "-n", "1"],
+    "lint": ["math"],
+    "build": ["sample", "--out", "{new}", "--set", "subsets=[math]", "--set", "cap=3"],
+    "verify": ["{build}"],
+    "explain": ["{build}", "math/train/1"],
+    "audit": ["{rows}", "--against", "{rows}"],
+    "diff": ["{build}", "{build}"],
+    "stats": ["{build}"],
+    "compare": ["{folder}", "{folder}"],
+    "train": ["--data", "{rows}", "--model", "tiny", "--dry-run"],
+    "chat": ["{folder}", "--prompt", "안녕"],
+    "merge": ["{folder}", "--out", "{new}"],
+    "push": ["{build}", "me/mine", "--dry-run", "--accept-sample"],
+    "eval": ["{folder}", "--out", "{new}", "--sample"],
+    "tasks": [],
+    "demo": ["--no-train", "--out", "{new}"],
+}
+
+WORDS = [
+    *(
+        "",
+        " ",
+        ".",
+        "..",
+        "/",
+        "~",
+        "-",
+        "--",
+        "*",
+        "[0]",
+        "%s%n",
+        "{}",
+        "{0}",
+        "$(id)",
+        "=",
+        "a=b",
+        "@",
+    ),
+    *(
+        "\x1b[31mred\x07",
+        "\x9b31m",
+        "\u202egnp.exe",
+        "two\nlines",
+        "tab\tbed",
+        "\r",
+        "\udcff\udc80",
+    ),
+    *(
+        "[red]x[/red]",
+        "[/]",
+        ":smile:",
+        "😀",
+        "ㅤ",
+        "가" * 100,
+        "a" * 300,
+        "b/" * 3000,
+        "c" * 100_000,
+    ),
+    *(
+        "../../etc/passwd",
+        "C:\\x",
+        "a:b",
+        "a@b",
+        "file:///etc/passwd",
+        "hf://a/b",
+        "a/b",
+        "a/b@c",
+        "a/b/c",
+    ),
+    *(
+        "-1",
+        "0",
+        "1",
+        "1.5",
+        "9" * 24,
+        "9" * 4301,
+        "-" + "9" * 4301,
+        "1e999",
+        "nan",
+        "inf",
+        "-inf",
+        "٣",
+    ),
+    *("true", "null", "[]", "{}", "a,b", ",", ",,", "nsmc", "kit19", "sample", "x.yaml", ".yaml"),
+]
+SETTINGS = [
+    "cap",
+    "seed",
+    "views",
+    "validation",
+    "subsets",
+    "exclude",
+    "weights",
+    "extra",
+    "formats",
+]
+SETTINGS += [
+    "extends",
+    "id",
+    "title",
+    "splits",
+    "dedup",
+    "license",
+    "epochs",
+    "batch",
+    "max_length",
+]
+SETTINGS += [
+    "lora",
+    "lora.rank",
+    "lora.targets",
+    "tiny",
+    "tiny.layers",
+    "method",
+    "optimizer",
+    "model",
+]
+SETTINGS += [
+    "learning_rate",
+    "schedule",
+    "report_to",
+    "stated",
+    "threads",
+    "save_every",
+    "nothing",
+    "a.b",
+]
+VALUES = [
+    "",
+    "0",
+    "-1",
+    "1",
+    "1.5",
+    "9" * 19,
+    "9" * 24,
+    "9" * 4301,
+    "1.0e999",
+    "-0.0",
+    ".nan",
+    "true",
+]
+VALUES += [
+    "null",
+    "~",
+    "[]",
+    "{}",
+    "[1]",
+    "[[]]",
+    "{a: b}",
+    "[null]",
+    "x",
+    "'",
+    "&a [*a]",
+    "!!set {a}",
+]
+VALUES += [
+    "!!python/object/apply:os.system [id]",
+    "[" * 50_000,
+    "- " * 50_000 + "a",
+    "\x1b[31m",
+    "\u202e",
+]
+VALUES += [
+    '"\\u202e\\e[31m"',
+    '"\\0"',
+    "\udcff",
+    "[nsmc, nsmc]",
+    "[math]",
+    "{math: 1.0e300}",
+    "a: b: c",
+]
+VALUES += [
+    "[{name: mine, path: x, license: MIT}]",
+    '[{name: mine, path: "\\0", license: MIT}]',
+    "none",
+]
+TEXTS = {
+    "empty": "",
+    "nul": "\0" * 100,
+    "binary.jsonl": "\x89PNG\r\n\x1a\n\0\0",
+    "deep.yaml": "- " * 50_000 + "a",
+    "brackets.yaml": "[" * 50_000,
+    "laughs.yaml": "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+    "digits.yaml": "id: own\ntitle: t\ncap: " + "9" * 4301 + "\nsubsets: [math]\n",
+    "controls.yaml": 'id: own\ntitle: "\\e[31m\\a\\u202e"\nsubsets: ["\\e[31m"]\n',
+    "list.yaml": "[1, 2]",
+    "text.yaml": "text",
+    "own.yaml": "id: own\ntitle: t\nextra: [{name: mine, path: fifo, license: MIT}]\n",
+    "nul.yaml": 'id: own\ntitle: t\nextra: [{name: mine, path: "a\\0b", license: MIT}]\n',
+    "deep.json": "[" * 50_000,
+    "digits.json": "9" * 4301,
+    "controls.jsonl": json.dumps(
+        {"\x1b[31m\x9b\u202e": "\x1b]0;owned\x07\u2066 그 사람은 정말 그랬다"}
+    ),
+    "surrogate.jsonl": '{"text": "\\ud800 그 사람은 정말로 그랬다고 한다"}\n',
+    "bad\x1b[31m\u202e.yaml": "id: [",
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a build, rows, and files, folders and pipes that no command likes."""
+    root = tmp_path_factory.mktemp("hostile") / "a" / "b" / "world"
+    root.mkdir(parents=True)
+    build("sample", root / "build", changes={"subsets": ["math"], "cap": 3})
+    (root / "folder").mkdir()
+    (root / "data").mkdir()
+    rows = [
+        {"instruction": f"{n} 더하기 {n}은 얼마인가요?", "output": f"{n + n}입니다."}
+        for n in range(9)
+    ]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (root / "rows.jsonl").write_text(text, encoding="utf-8")
+    for name, content in TEXTS.items():
+        (root / name).write_text(content, encoding="utf-8")
+    (root / "latin.yaml").write_bytes(b"id: \xff\xfe")
+    os.mkfifo(root / "fifo")
+    os.mkfifo(root / "fifo.yaml")
+    os.mkfifo(root / "fifo.jsonl")
+    (root / "loop").symlink_to("loop")
+    (root / "broken.yaml").symlink_to("nowhere")
+    (root / "folder.yaml").mkdir()
+    (root / "folder.jsonl").mkdir()
+    for name in ("manifest.json", "run.json", "results.json", "config.json", "adapter_config.json"):
+        for kind, content in (
+            ("deep", "[" * 50_000),
+            ("list", "[]"),
+            ("controls", '{"a": "\x1b[31m"}'),
+        ):
+            place = root / f"{kind}-{name.partition('.')[0]}"
+            place.mkdir()
+            (place / name).write_text(content, encoding="utf-8")
+        place = root / f"fifo-{name.partition('.')[0]}"
+        place.mkdir()
+        os.mkfifo(place / name)
+    return root
+
+
+def places(world: Path) -> list[str]:
+    """All that the world holds but what the bases need, and paths through files."""
+    needed = {"build", "rows.jsonl", "data"}
+    inside = sorted(path.name for path in world.iterdir() if path.name not in needed)
+    return [*inside, "rows.jsonl/x", "fifo/x", "loop/x", "/dev/null", "/dev/full", "/proc/self/mem"]
+
+
+def lines(world: Path) -> list[list[str]]:
+    """Every command with every hostile value in every place that takes one."""
+    found = []
+    values = [*WORDS, *places(world)]
+    settings = [f"{key}={value}" for key in SETTINGS for value in VALUES]
+    for name in commands():
+        if name in NOT_OURS:
+            continue
+        command = cli.get_command(click.Context(cli), name)
+        assert command
+        base = BASES[name]
+        for place in range(len(base)):
+            found += [[name, *base[:place], value, *base[place + 1 :]] for value in values]
+        for option in command.params:
+            if not isinstance(option, click.Option) or option.is_flag:
+                continue
+            given = settings if option.name == "settings" else values
+            found += [[name, *base, f"{option.opts[-1]}={value}"] for value in given]
+        found += [[name, *base, value] for value in values]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def bounded() -> Iterator[None]:
+    """A command that hangs is a failure that says where, not an endless test."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise AssertionError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def judge(said: Said) -> str:
+    """What is wrong with what a command left; empty if nothing is."""
+    if said.code not in {0, 1, 2, 3, 130}:
+        return f"exit code {said.code}"
+    if "Traceback" in said.err + said.out:
+        return "a traceback"
+    if acting := ACTS.search(said.out + said.err):
+        return f"prints {acting[0]!r}"
+    if (
+        said.code == 1
+        and not said.err.startswith(("error: ", "[", "\n"))
+        and "error: " not in said.err
+    ):
+        return "fails without a word"
+    return ""
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_hostile_command_lines_end_with_a_message(
+    part: int, world: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(world)
+    monkeypatch.setenv("KIT19_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    everything = lines(world)
+    random.Random(SEED).shuffle(everything)
+    mine = everything[part::PARTS]
+    if os.environ.get("KIT19_TEST_EFFORT") != "thorough":
+        mine = mine[:QUICK]
+    wrong = []
+    for number, line in enumerate(mine):
+        new = tmp_path / str(number) / "new"
+        paths = {
+            "new": new,
+            "build": "build",
+            "rows": "rows.jsonl",
+            "folder": "folder",
+            "data": "data",
+        }
+        words = [str(paths[word[1:-1]]) if word[1:-1] in paths else word for word in line]
+        shown = [word if len(word) < 60 else f"{word[:40]}… ({len(word)})" for word in words]
+        signal.setitimer(signal.ITIMER_REAL, SLOWEST)
+        try:
+            fault = judge(invoke(*words))
+        except BaseException as error:
+            fault = f"raises {type(error).__name__}: {error}"[:300]
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if fault:
+            wrong.append(f"{shown}: {fault}")
+    assert wrong == [], "\n".join(wrong)
