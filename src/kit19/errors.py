@@ -24,6 +24,7 @@ import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import ParamSpec, TypeVar
 
 Parameters = ParamSpec("Parameters")
@@ -165,6 +166,7 @@ def names_files(function: Callable[Parameters, Result]) -> Callable[Parameters, 
 
     @functools.wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        _refuse_impossible([*args, *kwargs.values()])
         try:
             return function(*args, **kwargs)
         except OSError as error:
@@ -173,3 +175,17 @@ def names_files(function: Callable[Parameters, Result]) -> Callable[Parameters, 
             raise Kit19Error(problem_of(error)) from error
 
     return call
+
+
+def _refuse_impossible(values: Iterable[object]) -> None:
+    """Refuse names that no file can have; Python has a ValueError for each, without the name."""
+    for value in values:
+        if isinstance(value, list | tuple):
+            _refuse_impossible(value)
+        elif isinstance(value, str | PurePath):
+            try:
+                impossible = b"\0" in os.fsencode(value)
+            except UnicodeEncodeError:
+                impossible = True
+            if impossible:
+                raise Kit19Error(Problem("no file can have this name", repr(str(value))))

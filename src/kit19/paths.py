@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 _LARGEST = 1_000_000_000  # bytes; such files have a thousandth of it
 
@@ -26,23 +28,42 @@ def default_data_dir() -> Path:
     return cache_dir() / "data"
 
 
-def read_small(path: Path) -> bytes:
-    """The bytes of a file that somebody wrote by hand, or that kit19 wrote about its work.
-
-    Args:
-        path: The file. A pipe or a device is refused: reading one may never end.
+def require_file(path: Path) -> None:
+    """Refuse what is no regular file: reading a pipe or a device may never end.
 
     Raises:
-        OSError: It cannot be read, is no regular file or is unreasonably large; it names the file.
+        OSError: It is not there, or is something else; the error names it.
     """
-    found = path.stat()
-    if stat.S_ISDIR(found.st_mode):
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file", str(path))
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
-    if found.st_size > _LARGEST:
+
+
+def read_small(path: Path) -> bytes:
+    """The bytes of a file that somebody wrote by hand, or that describes other files.
+
+    Raises:
+        OSError: It cannot be read, is no regular file or is unreasonably large; the error names it.
+    """
+    require_file(path)
+    if path.stat().st_size > _LARGEST:
         raise OSError(errno.EFBIG, f"it is larger than {_LARGEST:,} bytes", str(path))
     return path.read_bytes()
+
+
+def read_json(path: Path) -> Any:
+    """The JSON document in a file, UTF-8.
+
+    Raises:
+        OSError: As :func:`read_small`.
+        ValueError: It is no JSON or no UTF-8, nests too deep, or has a number of thousands of digits.
+    """
+    try:
+        return json.loads(read_small(path).decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def is_there(path: Path) -> bool:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from kit19.errors import Problem, VerifyError, names_files
 from kit19.json_text import to_json as as_json
+from kit19.paths import read_small
 
 NAME = "run.json"
 SCHEMA_VERSION = 1
@@ -130,7 +131,7 @@ def read_run(folder: Path) -> RunRecord | None:
     if not path.is_file():
         return None
     try:
-        return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
+        return RunRecord.model_validate_json(read_small(path).decode("utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         what = f"is not the record of a run that this kit19 reads: {str(error).splitlines()[0]}"
         raise VerifyError(Problem(what, str(path), "use the kit19 that trained it")) from None

@@ -34,9 +34,14 @@ class Recipe(Card):
     splits: Literal["train", "all"] = Field(
         default="train", description="`all` lets benchmark splits in: only to measure leakage"
     )
-    cap: int | None = Field(default=5000, gt=0, description="most training rows of a subset")
+    cap: int | None = Field(
+        default=5000, gt=0, lt=2**63, description="most training rows of a subset"
+    )
     per_task_cap: int | None = Field(
-        default=None, gt=0, description="most training records of a task, shared among its subsets"
+        default=None,
+        gt=0,
+        lt=2**63,
+        description="most training records of a task, shared among its subsets",
     )
     weights: dict[Name, Annotated[float, Field(gt=0, lt=1e9)]] = Field(
         default={},
@@ -51,7 +56,7 @@ class Recipe(Card):
         default="card", description="equal classes: as the card says, everywhere, nowhere"
     )
     validation: int = Field(
-        default=0, ge=0, description="records of each subset to hold out, in whole groups"
+        default=0, ge=0, lt=2**63, description="records of each subset to hold out, in whole groups"
     )
     dedup: Literal["none", "exact", "near", "across"] = Field(
         default="near",

@@ -60,6 +60,8 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         raise CatalogError(
             Problem("is not UTF-8", f"{path}:{line}", "save the file as UTF-8")
         ) from None
+    except ValueError as error:  # a name that no file can have
+        raise CatalogError(Problem(f"cannot be read: {error}", repr(str(path)))) from None
     return parse_yaml(text, str(path))
 
 

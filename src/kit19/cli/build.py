@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit19.cli.options import (
+    SEED,
     catalog_option,
     data_dir_option,
     folder_argument,
@@ -62,7 +63,7 @@ An earlier build in --out is replaced when the new one is whole.
     type=click.Choice(["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]),
     help="Also write this layout as JSON lines under exports/.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Another seed gives another choice.")
+@click.option("--seed", type=SEED, help="Another seed gives another choice.")
 @set_option
 @catalog_option
 @json_option

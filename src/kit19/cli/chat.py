@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kit19.cli.options import catalog_option, json_option
+from kit19.cli.options import COUNT, FiniteRange, catalog_option, json_option
 from kit19.cli.output import print_json, print_piece, print_text
 from kit19.cli.streams import is_terminal
 from kit19.errors import Kit19Error
@@ -38,12 +38,10 @@ In a conversation: /reset, /template, /help, /quit.
 @click.argument("model", metavar="RUN|MODEL")
 @click.option("--prompt", help="Ask this once, print the answer, and end.")
 @click.option("--format", "form", default="", help="Prompt format. Default: the run's own.")
-@click.option(
-    "--max-tokens", type=click.IntRange(min=1), default=512, show_default=True, help="Of an answer."
-)
+@click.option("--max-tokens", type=COUNT, default=512, show_default=True, help="Of an answer.")
 @click.option(
     "--temperature",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=0.0,
     show_default=True,
     help="0: the likeliest answer, each time the same.",

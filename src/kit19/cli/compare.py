@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kit19.cli.options import catalog_option, json_option, quiet_option
+from kit19.cli.options import SEED, catalog_option, json_option, quiet_option
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ RESULT is a folder of `kit19 eval`, or of lm-evaluation-harness (`lm_eval --outp
     is_flag=True,
     help="Only say what makes the comparison unfair; exit with 3 if anything does.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the bootstrap. Default: 0.")
+@click.option("--seed", type=SEED, default=0, help="Of the bootstrap. Default: 0.")
 @click.option(
     "--replicates",
-    type=click.IntRange(min=100),
+    type=click.IntRange(100, 1_000_000),
     default=10_000,
     help="Of the bootstrap. Default: 10000.",
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit19.cli.options import data_dir_option, json_option, quiet_option
+from kit19.cli.options import COUNT, SEED, data_dir_option, json_option, quiet_option
 from kit19.cli.output import print_json, print_table, print_text, rate_progress
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ it stopped. On several GPUs: accelerate launch -m kit19 eval ...
     "--prompt-format", metavar="NAME|FILE", help="For --format instruction: alpaca, kullm ..."
 )
 @click.option("--system-instruction", "system", metavar="TEXT", help="Put it before every prompt.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many items of each task.")
-@click.option("--batch-tokens", type=click.IntRange(min=1), help="Default: by device.")
+@click.option("--limit", type=COUNT, help="At most so many items of each task.")
+@click.option("--batch-tokens", type=COUNT, help="Default: by device.")
 @click.option(
     "--batch-size",
-    type=click.IntRange(min=1),
+    type=COUNT,
     help="Rows in a batch where HFLM generates or scores. Default: 1.",
 )
 @click.option("--device", help="cpu, cuda, cuda:1, mps. Default: what is there.")
@@ -79,7 +79,7 @@ it stopped. On several GPUs: accelerate launch -m kit19 eval ...
 @click.option("--peft", "adapter", metavar="ADAPTER", help="Put this adapter on the model.")
 @click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
 @click.option("--allow-pickle", is_flag=True, help="Load weights that are not safetensors.")
-@click.option("--seed", default=1234, show_default=True, help="Of the draw of examples.")
+@click.option("--seed", default=1234, show_default=True, type=SEED, help="Of the draw of examples.")
 @click.option("--fresh", is_flag=True, help="Neither use nor keep scores in the cache.")
 @click.option("--sample", is_flag=True, help="Score kit19's own small sample: a try, no benchmark.")
 @data_dir_option

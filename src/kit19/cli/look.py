@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kit19.cli.lint import or_sample_option, print_findings
-from kit19.cli.options import catalog_option, folder_argument, json_option
+from kit19.cli.options import COUNT, SEED, catalog_option, folder_argument, json_option
 from kit19.cli.output import print_example, print_json, print_table, print_text
 
 
@@ -25,7 +25,7 @@ Templates that you are writing: --from-file my.yaml -n 1 shows each of them, and
 """
 )
 @click.argument("subset", required=False)
-@click.option("-n", "count", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option("-n", "count", default=3, show_default=True, type=COUNT)
 @click.option("--template", help="Only by this template.")
 @click.option("--style", help="Only by templates of this style, e.g. 해요체.")
 @click.option(
@@ -33,7 +33,7 @@ Templates that you are writing: --from-file my.yaml -n 1 shows each of them, and
     type=click.Path(path_type=Path, dir_okay=False),
     help="Templates that you are writing: -n examples of each, then what lint finds in them.",
 )
-@click.option("--seed", default=19, show_default=True, help="Decides which records.")
+@click.option("--seed", default=19, show_default=True, type=SEED, help="Decides which records.")
 @or_sample_option
 @catalog_option
 @json_option

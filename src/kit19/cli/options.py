@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,9 @@ import click
 from kit19.errors import CatalogError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_MOST = 2**63 - 1  # what columns and clocks count with
+COUNT = click.IntRange(1, _MOST)
+SEED = click.IntRange(0, _MOST)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 json_option = click.option(
@@ -30,6 +34,19 @@ catalog_option = click.option(
     help="Another folder of cards, laid out like kit19's own.",
 )
 folder_argument = click.argument("folder", type=click.Path(path_type=Path))
+
+
+class FiniteRange(click.FloatRange):
+    """A number within a range: nan lies in none of them, and nothing is infinite."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number that was typed."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 def parse_settings(

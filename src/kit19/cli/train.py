@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit19.cli.options import catalog_option, json_option, parse_settings, quiet_option
+from kit19.cli.options import (
+    COUNT,
+    SEED,
+    FiniteRange,
+    catalog_option,
+    json_option,
+    parse_settings,
+    quiet_option,
+)
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
@@ -48,7 +56,7 @@ The same command again goes on from the last checkpoint.
 @click.option(
     "--format", "form", help="Prompt format: alpaca, koalpaca, kullm, chat, or a YAML file."
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Of new weights, order and dropout.")
+@click.option("--seed", type=SEED, help="Of new weights, order and dropout.")
 @click.option(
     "--set",
     "settings",
@@ -70,14 +78,14 @@ The same command again goes on from the last checkpoint.
 )
 @click.option(
     "--gpus",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=1,
     show_default=True,
     help="For --dry-run: GPUs that share weights and optimizer.",
 )
 @click.option(
     "--gpu-memory",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     metavar="GIB",
     help="For --dry-run: of each GPU. Default: of what is here.",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kit19.catalog import Catalog
 from kit19.errors import Problem, ResultsError, UnknownNameError, nearest
-from kit19.paths import read_small
+from kit19.paths import read_json
 from kit19.report.compare_result import Compromise, Gap, Interval, Note, Seen
 from kit19.report.harness_schema import first_error
 from kit19.report.scored import Scored, ScoredTask
@@ -65,13 +64,13 @@ def _read_audit(path: Path) -> dict[str, frozenset[str]]:
     file = path / "audit.json" if path.is_dir() else path
     fix = "give what `kit19 audit DATASET --out DIR` or `--json` wrote"
     try:
-        document = json.loads(read_small(file).decode("utf-8"))
+        document = read_json(file)
         found = _BENCHMARKS.validate_python(document["benchmarks"])
         return {name: frozenset(map(str, one.ids)) for name, one in found.items()}
     except ValidationError as error:
         what = f"is no result of an audit: benchmarks.{first_error(error)}"
         raise ResultsError(Problem(what, str(file), fix)) from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"is no result of an audit: {type(error).__name__}: {error}"
         raise ResultsError(Problem(what, str(file), fix)) from None
 

@@ -14,6 +14,7 @@ from typing import IO, Any
 import urllib3
 
 from kit19.fetch.connect import TransferError, TryAgainError
+from kit19.paths import read_json
 
 _PIECE = 1 << 18  # what a socket gives at once; larger pieces only wait longer to be hashed
 _WHOLE = 1 << 20
@@ -34,7 +35,7 @@ class Part:
     def begun(self, url: str) -> tuple[int, str]:
         """How many bytes of this address are there to go on from, and their validator."""
         try:
-            kept = json.loads(self._note.read_text("utf-8"))
+            kept = read_json(self._note)
             if kept["url"] == url and kept["validator"]:
                 return self.path.stat().st_size, str(kept["validator"])
         except (OSError, ValueError, KeyError, TypeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit19.errors import Kit19Error, Problem, TrainError
+from kit19.paths import read_json
 from kit19.runs import RunRecord, read_run
 from kit19.train.base_weights import weight_files, weights_digest
 
@@ -107,8 +107,8 @@ def read_config(adapter: Path, error: type[Kit19Error] = TrainError) -> dict[str
     """
     path = adapter / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as reason:
+        config = read_json(path)
+    except (OSError, ValueError) as reason:
         raise error(Problem(f"cannot be read: {reason}", str(path))) from None
     if not isinstance(config, dict):
         raise error(Problem("is no mapping of keys to values", str(path)))

@@ -8,10 +8,11 @@ meets a base.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+
+from kit19.paths import read_json
 
 _WHOLE = ("model.safetensors", "pytorch_model.bin")
 """Weights in one file; in several, an index of the same name and ``.index.json`` lists them."""
@@ -53,7 +54,7 @@ def weight_files(name: str, revision: str = "") -> list[Path]:
         if path := _file(name, whole, revision):
             return [path]
         if index := _file(name, f"{whole}.index.json", revision):
-            parts = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
+            parts = sorted(set(read_json(index)["weight_map"].values()))
             folder = index.parent if Path(name).is_dir() else _bring(name, revision, parts)
             return [folder / part for part in parts]
     return []

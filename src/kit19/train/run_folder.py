@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from kit19.errors import OutputError, Problem, TrainError
+from kit19.paths import read_json
 from kit19.runs import NAME, RunRecord
 from kit19.train import checkpoint, curves, model_card, processes
 
@@ -142,7 +143,7 @@ def choose(run: Path, **decisions: Any) -> None:
 
 def _read(run: Path) -> dict[str, Any]:
     try:
-        plan = json.loads((run / PLAN).read_text(encoding="utf-8"))
+        plan = read_json(run / PLAN)
     except (OSError, ValueError):
         return {}
     return plan if isinstance(plan, dict) else {}

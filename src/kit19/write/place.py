@@ -38,6 +38,7 @@ def replacing(folder: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
         OutputError: The place is taken, locked by another run, not writable or full.
     """
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  resolve() would follow a link given as --out
+    _refuse_unwritable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
@@ -73,6 +74,16 @@ def _sweep(folder: Path) -> None:
     for leftover in (old, folder.with_name(f".{folder.name}.kit19-new")):
         if leftover.exists():
             shutil.rmtree(leftover)
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    if not folder.name:
+        raise OutputError(Problem("is no folder for a result", str(folder), "use another --out"))
+    try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:  # parquet is written by a library that takes no other names
+        what = "the name of the folder is not UTF-8"
+        raise OutputError(Problem(what, str(folder), "use another --out")) from None
 
 
 def _refuse_foreign(folder: Path, is_ours: Callable[[Path], bool]) -> None:

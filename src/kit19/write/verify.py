@@ -11,6 +11,7 @@ from kit19.errors import Problem, VerifyError, names_files
 from kit19.ledger import REASONS
 from kit19.manifest import NAME, Manifest, read_manifest
 from kit19.parquet import UNREADABLE, read_parquet, scan_parquet
+from kit19.paths import require_file
 from kit19.rows import ROW_SCHEMA
 from kit19.write.parquet import content_digest
 
@@ -47,6 +48,8 @@ def read_rows(folder: Path, split: str) -> pl.DataFrame:
     if not paths:
         return pl.DataFrame(schema=ROW_SCHEMA)
     try:
+        for path in paths:
+            require_file(path)
         rows = pl.concat([read_parquet(path) for path in paths])
     except UNREADABLE as error:
         first = str(error).splitlines()[0]
@@ -63,9 +66,12 @@ def _files(folder: Path, manifest: Manifest) -> list[Problem]:
     for output in manifest.outputs:
         path = folder / output.path
         try:
+            require_file(path)
             data = path.read_bytes()
-        except OSError:
-            problems.append(Problem("is missing", str(path), _FIX))
+        except OSError as error:
+            gone = isinstance(error, FileNotFoundError)
+            what = "is missing" if gone else f"cannot be read: {error.strerror}"
+            problems.append(Problem(what, str(path), _FIX))
             continue
         if len(data) != output.bytes:
             what = f"has {len(data):,} bytes, not {output.bytes:,}"
