@@ -124,8 +124,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def where(root: Path) -> list[str | Path]:
-    return ["--catalog", root, "--data-dir", root / "data"]
+def where(root: Path) -> list[str]:
+    return ["--catalog", str(root), "--data-dir", str(root / "data")]
 
 
 def build_shop(root: Path) -> Said:
@@ -134,31 +134,34 @@ def build_shop(root: Path) -> Said:
 
 def printing(root: Path) -> Iterator[list[str | Path]]:
     """Every command that prints what data, cards, names and documents hold."""
-    cards, out = ["--catalog", root], root / "out"
+    cards, out = ["--catalog", str(root)], root / "out"
+    templates = root / "templates" / "cafe_reviews.yaml"
     rows = root / f"rows{NAME}.jsonl"
     row = {f"text{EVIL}": f"손님이 오래 머물다 간 조용한 카페라고 모두 말했다 {EVIL}"}
     rows.write_text(json.dumps(row) + "\n", encoding="utf-8")
-    for more in ([], ["--json"]):
-        yield ["sources", *cards, *more]
-        yield ["sources", "cafe", *cards, *more]
-        yield ["show", "cafe_reviews", *where(root), *more]
+    for more in ("", "--json"):
+        yield ["sources", *cards, *more.split()]
+        yield ["sources", "cafe", *cards, *more.split()]
+        yield ["show", "cafe_reviews", *where(root), *more.split()]
+        yield ["show", "cafe_reviews", "--from-file", templates, *where(root), *more.split()]
+        yield ["lint", *where(root), *more.split()]
+        yield ["fetch", "cafe", "--list", *where(root), *more.split()]
+        yield ["build", "cafe", *where(root), "--out", root / f"out{NAME}", *more.split()]
+        yield ["verify", out, *more.split()]
+        yield ["stats", out, *more.split()]
+        yield ["explain", out, "cafe_reviews/train/1", *cards, *more.split()]
+        yield ["diff", out, root / f"out{NAME}", *more.split()]
+        yield ["audit", rows, "--against", rows, *cards, *more.split()]
         yield [
-            "show",
-            "cafe_reviews",
-            "--from-file",
-            root / "templates/cafe_reviews.yaml",
-            *where(root),
-            *more,
+            "audit",
+            rows,
+            "--against",
+            rows,
+            "--out",
+            root / f"audit{NAME}",
+            *cards,
+            *more.split(),
         ]
-        yield ["lint", *where(root), *more]
-        yield ["fetch", "cafe", "--list", *where(root), *more]
-        yield ["build", "cafe", *where(root), "--out", root / f"out{NAME}", *more]
-        yield ["verify", out, *more]
-        yield ["stats", out, *more]
-        yield ["explain", out, "cafe_reviews/train/1", *cards, *more]
-        yield ["diff", out, root / f"out{NAME}", *more]
-        yield ["audit", rows, "--against", rows, *cards, *more]
-        yield ["audit", rows, "--against", rows, "--out", root / f"audit{NAME}", *cards, *more]
 
 
 def test_no_command_passes_on_what_others_wrote(shop: Path) -> None:
