@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trl
 from hypothesis import given
 from hypothesis import strategies as st
-from prompt_tokenizers import CHATML, LLAMA, QWEN3, TOKENIZERS, byte_level
+from prompt_tokenizers import CHATML, LLAMA, QWEN3, TOKENIZERS, byte_level, of_template
 from small_models import one_thread, row_files, settings, write_rows
 
 from kit19 import TrainError, load_catalog
@@ -52,7 +53,7 @@ def unknown(tokenizer: Any) -> int:
 
 def trained(prompts: Prompts, made: list[dict[str, str]], place: Path) -> Tokens:
     path = write_rows(place / "rows.jsonl", made)
-    return tokenize(row_files(path), "k", prompts, (512, False), place / "cache")
+    return tokenize(row_files(path), "k", prompts, (4096, False), place / "cache")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -96,7 +97,7 @@ def test_the_line_break_of_a_prompt_stays_where_it_was_trained() -> None:
 
 @pytest.mark.parametrize(
     ("name", "beginnings"),
-    [("adds a beginning", 0), ("llama", 1), ("mistral", 1), ("sentencepiece", 0)],
+    [("adds a beginning", 0), ("llama", 1), ("mistral", 1), ("llama 2", 1), ("sentencepiece", 0)],
 )
 def test_only_the_template_writes_a_beginning(name: str, beginnings: int) -> None:
     tokenizer = tokenizer_of(name)
@@ -126,6 +127,48 @@ def test_what_a_template_writes_before_every_answer_is_the_prompts(
     ids, labels = tokens.row(0)
     assert tokenizer.decode(labels[labels != -100]).lstrip() == f"긍정{end}"
     assert tokenizer.decode(ids[labels == -100]).endswith(head)
+
+
+REAL = sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja"))
+NOT_TEXT = {"idefics3", "llava_next", "smolvlm"}  # they take a turn's parts alone
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
+def test_real_templates_train_what_they_ask_or_are_refused(path: Path, tmp_path: Path) -> None:
+    """TRL carries the templates of public models."""
+    tokenizer = of_template(path.read_text("utf-8"))
+    if path.stem.removesuffix("_training") in NOT_TEXT:
+        with pytest.raises(TrainError, match=r"cannot be used|does not write the text of a turn"):
+            make_prompts(tokenizer, form_of("chat"))
+        return
+    prompts = make_prompts(tokenizer, form_of("chat"))
+    tokens = trained(prompts, ROWS, tmp_path)
+    try:
+        check_rows(tokens.found, "my rows", settings())
+    except TrainError as error:
+        # A <think> in the prompt alone, or no end behind an answer.
+        assert "other tokens alone than" in str(error) or "without an end token" in str(error)  # noqa: PT017
+        return
+    adopt_end(prompts)
+    again = make_prompts(tokenizer, form_of("chat"), prompts.stops, head=prompts.head)
+    asking = Asking(again)
+    for number, row in enumerate(ROWS):
+        ids, labels = tokens.row(number)
+        text = asking.text([{"role": "user", "content": row["instruction"]}])
+        [(asked, answer)] = asking.pairs([(text, row["output"])])
+        assert asked == ids[labels == -100].tolist()
+        assert [*answer, prompts.end] == labels[labels != -100].tolist()
+        assert tokenizer.decode(answer).strip().startswith(row["output"])
+
+
+def test_a_template_that_cuts_an_answer_is_a_stop(tmp_path: Path) -> None:
+    cutting = CHATML.replace("m.content", "m.content.split('</think>')[-1]")
+    made = [{"instruction": "몇?", "output": "<think>\n셋일까\n</think>\n\n둘"}, *ROWS]
+    found = trained(
+        make_prompts(byte_level(template=cutting), form_of("chat")), made, tmp_path
+    ).found
+    with pytest.raises(TrainError, match=r"1 row of whose text the chat template leaves something"):
+        check_rows(found, "my rows", settings())
 
 
 def with_reasoning(rows: list[dict[str, str]], count: int) -> list[dict[str, str]]:

@@ -57,6 +57,10 @@ def _of_rows(found: Found, name: str) -> list[Problem]:
                 "--set end=TOKEN, or use --format alpaca, koalpaca or kullm"
             ),
         ),
+        "left_out": (
+            "of whose text the chat template leaves something out",
+            "take out what it cuts (it may look for </think>), or use another --format",
+        ),
         "other_head": (
             "before whose answer the chat template writes something else than before the others",
             "take the reasoning out of these answers (or give one to all), or use another --format",

@@ -132,6 +132,18 @@ class Prompts:
             found.append((ids[prompt][:count], ended[count:-1]))
         return found
 
+    def leaves_out(self, text: str, data: Iterable[str]) -> bool:
+        """Whether a text that a chat template wrote lacks some of the data, blanks aside.
+
+        Args:
+            text: A prompt with its answer.
+            data: Texts of the row.
+        """
+        if not self.format.chat:
+            return False
+        whole = "".join(text.split())
+        return any("".join(self.controls.mark(one).split()) not in whole for one in data)
+
     def plain(self, text: str) -> str:
         """A text without marks, to show."""
         return self.controls.plain(text)
@@ -197,7 +209,7 @@ def make_prompts(
         raise TrainError(Problem(what, name, "use another: --format alpaca, koalpaca or kullm"))
     own = tokenizer.eos_token_id
     around = around_answers(tokenizer) if form.chat else None
-    written = _first_control(tokenizer, around.tail, {own, *stops}) if around else None
+    written = _written_end(tokenizer, around.tail, {own, *stops}) if around else None
     chosen = _named(tokenizer, end, name) if end else own
     last = written if written is not None else chosen
     if last is None:
@@ -238,15 +250,16 @@ def _named(tokenizer: Any, end: str, name: str) -> int:
     return int(number)
 
 
-def _first_control(tokenizer: Any, tail: str, ends: set[int | None]) -> int | None:
-    """The first token with a meaning of its own in what a template writes behind an answer."""
+def _written_end(tokenizer: Any, tail: str, ends: set[int | None]) -> int | None:
+    """The token that ends an answer in what a template writes behind it.
+
+    The first at which the model stops already; else the first with a meaning of its own.
+    """
     [ids] = encode_all(tokenizer, [tail], special=False)
-    known = tokenizer.added_tokens_decoder
-    for number in ids:
-        # Some tokenizers have runs of blanks among their added tokens.
-        if number in ends or (number in known and str(known[number].content).strip()):
-            return number
-    return None
+    added = tokenizer.added_tokens_decoder
+    # Some tokenizers have runs of blanks among their added tokens.
+    own = [n for n in ids if n in added and str(added[n].content).strip()]
+    return next(iter([n for n in ids if n in ends] or own), None)
 
 
 def _suffix(tokenizer: Any) -> int:

@@ -24,6 +24,7 @@ from kit19.train.template_process import CONVERSATIONS, SECONDS
 
 Turns = list[dict[str, str]]
 
+_FIX = "use another prompt format: --format alpaca, koalpaca or kullm"
 _QUESTIONS = ("kit19 asks", "What is 2 + 3?")
 _ANSWERS = ("kit19 answers", "5, which is 2 + 3.")
 
@@ -166,6 +167,9 @@ def around_answers(tokenizer: Any) -> Around | None:
 
     It is not constant where a prompt is written differently before its answer, or where an answer is
     not written as it is.
+
+    Raises:
+        TrainError: The template fails, or leaves out the question or the answer.
     """
     found = {_around(tokenizer, asked, said) for asked in _QUESTIONS for said in _ANSWERS}
     return found.pop() if len(found) == 1 else None
@@ -176,6 +180,11 @@ def _around(tokenizer: Any, asked: str, said: str) -> Around | None:
     prompt = render(tokenizer, turns, add_generation_prompt=True)
     whole = render(tokenizer, [*turns, {"role": "assistant", "content": said}])
     begin = whole.rfind(said)
+    if begin < 0 or asked not in prompt:
+        what = (
+            "the chat template does not write the text of a turn (it may want pictures beside it)"
+        )
+        raise TrainError(Problem(what, str(tokenizer.name_or_path), _FIX))
     if begin < len(prompt) or not whole.startswith(prompt):
         return None
     # A blank joins the word behind it into one token, so it is the answer's: `[/INST] answer`.

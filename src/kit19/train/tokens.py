@@ -27,7 +27,7 @@ from kit19.train.prompts import Ids, Prompts
 from kit19.train.rows import RowFiles
 from kit19.train.translate import translated
 
-_VERSION = 2  # of the layout and of the rules below: a new one leaves old folders alone
+_VERSION = 3  # of the layout and of the rules below: a new one leaves old folders alone
 _SCHEMA = pl.Schema(
     {
         "id": pl.String,
@@ -55,6 +55,7 @@ class Found:
         no_end: Rows whose answer holds no end token.
         not_prefix: Rows whose prompt is cut into other tokens alone than before its answer.
         other_head: Rows before whose answer the chat template writes something else than before others.
+        left_out: Rows of whose text the chat template leaves something out.
         control: Rows with text that looks like a control token; it is read as text.
         first: Of each fault by name: the row's id, and a line that shows it.
     """
@@ -70,6 +71,7 @@ class Found:
     no_end: int = 0
     not_prefix: int = 0
     other_head: int = 0
+    left_out: int = 0
     control: int = 0
     longest: int = 0
     first: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -216,21 +218,12 @@ def _examples(
     asked_texts, whole_texts = prompts.texts(batch)
     asked_ids, whole_ids = prompts.encode(asked_texts), prompts.encode(whole_texts)
     unknown = _unknown_id(prompts.tokenizer)
-    names, outputs = batch["id"].to_list(), batch["output"].to_list()
+    names, fields = batch["id"].to_list(), batch.select("instruction", "input", "output").rows()
     for line, (asked, whole) in enumerate(zip(asked_ids, whole_ids, strict=True)):
         found.read += 1
-        prompt, text = asked_texts[line], whole_texts[line]
-        if not outputs[line].strip():
-            found.note("no_answer", names[line], prompts.plain(prompt))
-        if control := prompts.controls.first(text):
-            found.note("control", names[line], control)
-        count = len(asked)
-        if prompts.head and not text.startswith(prompt):
-            same = next(
-                (n for n, (a, b) in enumerate(zip(prompt, text, strict=False)) if a != b), 0
-            )
-            found.note("other_head", names[line], prompts.plain(text[same:]))
-        elif whole[:count] != asked:
+        prompt, text, count = asked_texts[line], whole_texts[line], len(asked)
+        _look(prompts, names[line], fields[line], (prompt, text), found)
+        if (not prompts.head or text.startswith(prompt)) and whole[:count] != asked:
             found.note("not_prefix", names[line], _where_cut(prompts.tokenizer, asked, whole))
         ids = prompts.ended(whole, count)
         if ids is None:
@@ -250,6 +243,22 @@ def _examples(
         found.tokens += len(ids)
         found.supervised += len(ids) - count
         yield line, ids, count
+
+
+def _look(
+    prompts: Prompts, row: str, data: tuple[str, str, str], made: tuple[str, str], found: Found
+) -> None:
+    """Note what a row's texts tell: its data, and the prompt alone and with its answer."""
+    prompt, text = made
+    if not data[2].strip():
+        found.note("no_answer", row, prompts.plain(prompt))
+    if prompts.leaves_out(text, data):
+        found.note("left_out", row, prompts.plain(text))
+    if control := prompts.controls.first(text):
+        found.note("control", row, control)
+    if prompts.head and not text.startswith(prompt):
+        same = next((n for n, (a, b) in enumerate(zip(prompt, text, strict=False)) if a != b), 0)
+        found.note("other_head", row, prompts.plain(text[same:]))
 
 
 def _unknown_id(tokenizer: Any) -> int | None:

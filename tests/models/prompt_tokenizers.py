@@ -5,10 +5,20 @@ They stand here and not in a conftest.py because mypy refuses two modules of one
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import PreTrainedTokenizerFast
 
 # Of Llama 3 and Qwen: punctuation takes the line breaks behind it.
@@ -77,13 +87,16 @@ def _fast(core: Tokenizer, end: str, template: str = "") -> Any:
     return made
 
 
-def byte_level(end: str = "</s>", template: str = "", around: str = "") -> Any:
+def byte_level(
+    end: str = "</s>", template: str = "", around: str = "", special: Sequence[str] = _SPECIAL
+) -> Any:
     """A byte-level BPE in which `:` and the line break behind it are one token.
 
     Args:
         end: Its end token.
         template: Its chat template.
         around: What it puts around a text, such as ``<s> $A``.
+        special: Its special tokens.
     """
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
@@ -95,7 +108,7 @@ def byte_level(end: str = "</s>", template: str = "", around: str = "") -> Any:
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=420,
-        special_tokens=_SPECIAL,
+        special_tokens=[*special],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -105,6 +118,42 @@ def byte_level(end: str = "</s>", template: str = "", around: str = "") -> Any:
         parts = [("<s>", core.token_to_id("<s>")), ("</s>", core.token_to_id("</s>"))]
         core.post_processor = processors.TemplateProcessing(single=around, special_tokens=parts)
     return _fast(core, end, template)
+
+
+def of_template(template: str) -> Any:
+    """A tokenizer whose special tokens are those that a template writes."""
+    written = re.findall(r"<\|[^|<>]+\|>|<[a-z_|]+>|<｜[^｜]+｜>|\[/?[A-Z_]+\]", template)
+    own = [token for token in dict.fromkeys(written) if "think" not in token]
+    # Where a template ends answers with a token that is no end yet, as of base models.
+    return byte_level("</s>", template, special=[*dict.fromkeys(["<s>", "</s>", "<pad>", *own])])
+
+
+def llama_2() -> Any:
+    """A BPE as SentencePiece makes it: a blank before all, letters that it lacks as bytes."""
+    letters = sorted({letter for text in _TEXT for letter in text} - {" ", "\n"} | {*"/>s"})
+    words = ["<unk>", *_SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *letters]
+    vocabulary = {word: number for number, word in enumerate([*words, "긍정", "▁긍", "</", "</s"])}
+    # The last makes a special token out of letters.
+    merges = [("긍", "정"), ("▁", "긍"), ("<", "/"), ("</", "s"), ("</s", ">")]
+    core = Tokenizer(
+        models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    )
+    core.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    core.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1, 0),
+        ]
+    )
+    core.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", vocabulary["<s>"])]
+    )
+    core.add_special_tokens(_SPECIAL)
+    return _fast(core, "</s>", MISTRAL)
 
 
 def sentence_pieces(template: str = "") -> Any:
@@ -136,5 +185,6 @@ TOKENIZERS: dict[str, Callable[[], Any]] = {
     "gpt-oss": lambda: byte_level("<|return|>", GPT_OSS),
     "llama": lambda: byte_level("<|im_end|>", LLAMA, "<s> $A"),
     "mistral": lambda: byte_level("</s>", MISTRAL, "<s> $A"),
+    "llama 2": llama_2,
     "sentencepiece": lambda: sentence_pieces(CHATML),
 }
