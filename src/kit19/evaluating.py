@@ -78,7 +78,7 @@ def evaluate_model(
     brought = bring_model(str(model), options.revision, options.adapter, pickled=options.pickled)
     prompt_format = _prompt_format(options, brought)
     on_step("loading the model", 0, 0)
-    scorer = _load(brought, options)
+    scorer = load_scorer(brought, options)
     _set_format(scorer, options, brought, prompt_format)
     asked = Asked(scorer, brought, options, prompt_format)
     scorer.on_progress = lambda done, total: on_step("scoring", done, total)
@@ -151,7 +151,12 @@ def _prompt_format(options: EvalOptions, brought: Brought) -> PromptFormat | Non
     return chosen
 
 
-def _load(brought: Brought, options: EvalOptions) -> SharedLM:
+def load_scorer(brought: Brought, options: EvalOptions) -> SharedLM:
+    """Load a model for the harness.
+
+    Raises:
+        ModelError: It cannot be loaded, or its weights are not whole.
+    """
     import lm_eval.models  # noqa: F401, PLC0415  its model types must be known before ours
 
     from kit19.evaluate.scorer import SharedLM  # noqa: PLC0415
