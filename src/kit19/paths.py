@@ -67,9 +67,14 @@ def read_json(path: Path) -> Any:
 
 
 def is_there(path: Path) -> bool:
-    """Whether something has this path; False also for names that are too long or impossible."""
+    """Whether something has this path, also if one may not look at it.
+
+    False for names that are too long or impossible.
+    """
     try:
         return path.exists()
+    except PermissionError:
+        return True
     except (OSError, ValueError):
         return False
 

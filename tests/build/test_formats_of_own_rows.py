@@ -183,6 +183,10 @@ def test_files_of_other_kinds_are_told(tmp_path: Path) -> None:
             built(tmp_path / name)
         with pytest.raises(TrainError, match=said):
             trained_on(tmp_path / name)
-    for name in ("pipe.jsonl", "n" * 300, "nul\0"):
-        with pytest.raises(TrainError, match="there is no such file"):
+    for name, said in (
+        ("pipe.jsonl", "pipe, socket or device"),
+        ("n" * 300, "there is no such file"),
+        ("nul\0", "there is no such file"),
+    ):
+        with pytest.raises(TrainError, match=said):
             trained_on(tmp_path / name)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from kit19.errors import Problem, ReadError
-from kit19.paths import as_on_disk, is_there
+from kit19.paths import as_on_disk
 from kit19.read.opening import COMPRESSED, require_plain_file
 from kit19.read.remarks import Remarks
 
@@ -50,7 +50,11 @@ def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
     """
     remarks = Remarks() if remarks is None else remarks
     path = as_on_disk(path)
-    if not (is_there(path) and path.is_dir()):
+    try:
+        is_folder = path.is_dir()
+    except OSError:  # what is wrong with the path is said below
+        is_folder = False
+    if not is_folder:
         require_plain_file(path)
         return [path]
     below = _walk(path, remarks)

@@ -22,6 +22,7 @@ from kit19.order import hash_order
 from kit19.parquet import UNREADABLE, any_time_zone, reason, scan_parquet
 from kit19.paths import as_on_disk, is_there
 from kit19.read.layouts import CONTEXT, TURNS, LayoutError, texts_of
+from kit19.read.opening import require_plain_file
 from kit19.read.values import NotJson, is_whole, values_of
 from kit19.runs import DataEntry
 
@@ -108,11 +109,17 @@ def of_file(path: Path, hold_out: int, seed: int) -> Data:
         TrainError: There is no such file, or it has none of the layouts.
     """
     path = as_on_disk(path)
-    if not (is_there(path) and path.is_file()):
-        what = "there is no such file, and it is no folder of a build (it has no manifest.json)"
-        raise TrainError(Problem(what, str(path), "build one: `kit19 build … --out DIR`"))
-    with path.open("rb") as stream:
-        key = hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        if not is_there(path) or path.is_dir():
+            what = "there is no such file, and it is no folder of a build (it has no manifest.json)"
+            raise TrainError(Problem(what, str(path), "build one: `kit19 build … --out DIR`"))
+        require_plain_file(path)
+        with path.open("rb") as stream:
+            key = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise TrainError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
+    except ReadError as error:
+        raise TrainError(error.problems) from None
     why = "not a build of kit19's: nobody looked for benchmark text in it"
     entry = DataEntry(label="unverified", why=why)
     return _held_out(str(path), RowFiles((path,)), entry, key, hold_out, seed)
