@@ -141,6 +141,8 @@ def _cautions(
     )
     if not asked.scorer.fallback:
         found += say.cautions_of_fallbacks(asked.scorer.fallbacks)
+    if asked.scorer.without_system:
+        found.append(say.caution_of_system(asked.scorer.without_system))
     found += say.cautions_of_tokenizer(asked.scorer.tokenizer, texts)
     for name, logged in samples.items():
         if name in entries:

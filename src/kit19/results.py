@@ -89,7 +89,8 @@ class Caution(_Part):
         code: A short name, for programs: ``constant``, ``near_constant``, ``below_majority``,
             ``truncated``, ``byte_tokens``, ``unknown_tokens``, ``chat_without_template``,
             ``shots_from_scored_split``, ``contaminated_training``, ``unverified_training``,
-            ``scored_by_hflm``, ``one_answer``, ``not_finite`` …
+            ``scored_by_hflm``, ``one_answer``, ``not_finite``,
+            ``system_left_out`` …
         task: The task it is about; empty if it is about the whole evaluation.
         what: One sentence.
     """

@@ -161,6 +161,20 @@ def test_a_system_instruction_is_asked_with_or_refused(
     assert "leaves a system instruction out" in ran.err
 
 
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_a_task_s_description_that_the_template_leaves_out_is_said_to_be(
+    model_of: Models, tmp_path: Path, kind: str
+) -> None:
+    model = shutil.copytree(model_of(), tmp_path / "model")
+    (model / "chat_template.jinja").write_text(TEMPLATES[kind], encoding="utf-8")
+    ran = _eval(model, tmp_path / "out", "--tasks", "local_group", "--format", "chat")
+    assert ran.code == 0, ran.err
+    cautions = _document(tmp_path / "out")["kit19"]["cautions"]
+    told = [one["what"] for one in cautions if one["code"] == "system_left_out"]
+    taken = kind == "one that has it"
+    assert told == [] if taken else "6 prompts lack the task's description" in told[0]
+
+
 def test_a_mistyped_task_is_told_in_short(model_of: Models, tmp_path: Path) -> None:
     ran = _eval(model_of(), tmp_path / "out", "--tasks", "local_choise,zzqqxxyy")
     assert ran.code == 1

@@ -110,6 +110,14 @@ def cautions_of_model(
     return found
 
 
+def caution_of_system(prompts: int) -> Caution:
+    """Descriptions of tasks that the chat template has no place for."""
+    what = (
+        f"the chat template takes no system turn: {prompts:,} prompts lack the task's description"
+    )
+    return Caution(code="system_left_out", task="", what=what)
+
+
 def caution_of_figure(task: str, metric: str) -> Caution:
     """A figure that the harness summed up to NaN or infinity; results state it as null."""
     what = f"{metric} is no finite number, and is written as null"

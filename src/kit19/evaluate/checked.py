@@ -35,6 +35,7 @@ class CheckedHFLM(HFLM):  # type: ignore[misc]
         cuts: What was cut to fit, filled while scoring.
         batch: Prompts of the running batch of generation.
         lost: Prompts of generation that were cut, and how many tokens of each.
+        without_system: Prompts that the chat template left the system turn out of.
     """
 
     _model: Any
@@ -43,6 +44,7 @@ class CheckedHFLM(HFLM):  # type: ignore[misc]
         self.cuts: list[Cut] = []
         self.batch: list[str] = []
         self.lost: dict[str, int] = {}
+        self.without_system = 0
         self._asked: Sequence[Any] = ()
         super().__init__(pretrained, **options)
 
@@ -58,6 +60,15 @@ class CheckedHFLM(HFLM):  # type: ignore[misc]
                 self._model.resize_token_embeddings(rows)
             revision = options.get("revision")
             self._model = PeftModel.from_pretrained(self._model, peft, revision=revision)
+
+    def apply_chat_template(
+        self, chat_history: Sequence[dict[str, Any]], add_generation_prompt: bool = True
+    ) -> str:
+        """HFLM's prompt: where a template refuses a system turn, it has none. That is counted."""
+        text: str = super().apply_chat_template(chat_history, add_generation_prompt)
+        systems = [turn["content"] for turn in chat_history if turn["role"] == "system"]
+        self.without_system += any(system.strip() not in text for system in systems)
+        return text
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> Scores:
         """HFLM's scores.

@@ -131,7 +131,7 @@ def use_prompts(model: SharedLM, prompts: Prompts) -> None:
         return [asking.answer(text) for text in generate(requests, disable_tqdm=disable_tqdm)]
 
     replaced: Any = model
-    model.apply_chat_template = asking.text
+    replaced.apply_chat_template = asking.text
     model.chat_template = lambda chat_template=False: prompts.format.id  # noqa: ARG005  the harness's name
     model.encode_requests = encode
     model._encode_pair = encode_pair
