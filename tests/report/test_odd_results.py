@@ -23,7 +23,7 @@ from kit19.report.scored import Scored, normalized_choice
 HARNESS = Path(__file__).parent / "lm_eval_0_4_13"
 BENCHMARKS = load_catalog().benchmarks
 LEFT, STAYS = "kobest_hellaswag", "kobest_copa"
-Change = Callable[[Any], None]
+Change = Callable[[Any], object]
 
 
 def read(path: Path) -> Scored:
