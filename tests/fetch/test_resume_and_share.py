@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,16 @@ def assert_all_there(data: Path, *names: str) -> None:
         assert (data / PLACES[name]).read_bytes() == TRUTH[name]
 
 
-def start(cards: Path, data: Path, environment: dict[str, str], *more: str) -> Any:
-    command = [sys.executable, "-m", "kit19", "fetch", *more]
-    command += ["--catalog", str(cards), "--data-dir", str(data)]
+def start(
+    cards: Path,
+    data: Path,
+    environment: dict[str, str],
+    *more: str,
+    command: Sequence[str] = (sys.executable, "-m", "kit19"),
+) -> Any:
+    line = [*command, "fetch", *more, "--catalog", str(cards), "--data-dir", str(data)]
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
@@ -427,9 +432,9 @@ def test_ctrl_c_ends_at_once_even_when_the_server_is_silent_and_what_came_is_kep
     origins.script[f"{RAW}/big.tsv"].extend([Fault("cut", 0.4), Fault(fault, 0.5, say)])
     cache = tmp_path / "cache"
     process = start(big, tmp_path / "data", environ(origins, cache), "big")
-    # The second request is being answered, or has been told to wait.
+    # The second request is being answered with silence, or was answered with how long to wait.
     wait_for(lambda: not origins.script[f"{RAW}/big.tsv"], process)
-    time.sleep(0.3)
+    wait_for(lambda: fault == "stall" or not origins.busy, process)
     process.send_signal(signal.SIGINT)
     # Sooner than the 30 s of the silence, and the 50 s of the wait.
     _, said = process.communicate(timeout=25)
@@ -441,12 +446,23 @@ def test_ctrl_c_ends_at_once_even_when_the_server_is_silent_and_what_came_is_kep
     assert not list((tmp_path / "data").rglob("*.tsv"))
 
 
+# The command line, with what filelock has to tell about waiting on stderr.
+TELLS_OF_LOCKS = """
+import logging, runpy
+logging.basicConfig()
+logging.getLogger("filelock").setLevel(logging.DEBUG)
+runpy.run_module("kit19", run_name="__main__", alter_sys=True)
+"""
+
+
 def test_ctrl_c_does_not_wait_for_another_fetch(origins: Origins, tmp_path: Path) -> None:
     big, _ = big_source(origins, tmp_path, 2_000_000)
     cache = tmp_path / "cache"
+    command = [sys.executable, "-c", TELLS_OF_LOCKS]
     with Cache(cache).part("big/big.tsv"):
-        process = start(big, tmp_path / "data", environ(origins, cache), "big")
-        time.sleep(1.0)
+        process = start(big, tmp_path / "data", environ(origins, cache), "big", command=command)
+        said = iter(process.stderr.readline, "")
+        assert any("not acquired" in line for line in said), "it never came to wait for the lock"
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=25)
     assert process.returncode == 130
