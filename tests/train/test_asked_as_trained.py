@@ -97,6 +97,7 @@ def test_a_run_is_scored_and_talked_to_as_it_was_trained(
     record = read_run(run)
     assert record is not None
     assert record.answer_head == head
+    assert repr(head) in (run / "README.md").read_text("utf-8")
     # As it was trained: prompt and answer of a row, less the end.
     options = EvalOptions(
         tasks=("kobest_sentineg",),
@@ -167,6 +168,19 @@ def test_a_run_says_that_rows_hold_control_tokens(tmp_path: Path) -> None:
         "1 row holds what looks like a control token ('<|im_end|>'" in note for note in notes
     )
     assert any("first in row cafe/train/3" in note for note in notes)
+
+
+def test_a_base_without_an_end_token_is_trained_with_the_one_that_is_named(tmp_path: Path) -> None:
+    base = base_of("colon and line break are one", tmp_path)
+    path = base / "tokenizer_config.json"
+    config = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**config, "eos_token": None, "pad_token": None}), encoding="utf-8")
+    how = settings(base, **GIVEN | {"format": "alpaca", "end": "<|end|>"})
+    data = write_rows(tmp_path / "rows.jsonl", rows(12))
+    record = train_model(data, tmp_path / "run", how).record
+    ends, own = ends_in(tmp_path / "run")
+    assert ends == record.ends
+    assert own == record.ends[0] == TOKENIZERS["qwen3"]().convert_tokens_to_ids("<|end|>")
 
 
 def test_an_end_of_ones_own_is_trained_and_saved(tmp_path: Path) -> None:

@@ -128,6 +128,8 @@ def _figures(run: RunRecord) -> str:
 def _use(run: RunRecord, name: str) -> str:
     prompt = str(run.format.get("prompt", ""))
     shown = f"```text\n{prompt}\n```" if prompt else "The tokenizer's own chat template."
+    if run.answer_head:
+        shown += f" It was trained to answer after its generation prompt and `{run.answer_head!r}`."
     ask = f"```console\nkit19 chat {name}\n```"
     return f"## Ask it\n\nThe prompt it was trained with:\n\n{shown}\n\n{ask}"
 

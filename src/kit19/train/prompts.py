@@ -239,6 +239,8 @@ def adopt_end(prompts: Prompts) -> None:
     tokenizer = prompts.tokenizer
     if tokenizer.eos_token_id != prompts.end:
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(prompts.end)
+    if tokenizer.pad_token_id is None:  # as in ``find_base``, where there was no end token yet
+        tokenizer.pad_token = tokenizer.eos_token
 
 
 def _named(tokenizer: Any, end: str, name: str) -> int:
