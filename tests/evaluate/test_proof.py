@@ -131,13 +131,15 @@ def test_a_small_difference_is_found_in_half_precision_too() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_alone_is_no_reason_to_fall_back(dtype: torch.dtype) -> None:
-    mine, _ = _scorers(make_model("llama").to(dtype))
-    exact, _ = _scorers(make_model("llama"))
+    mine, other = _scorers(make_model("llama").to(dtype))
+    _, exact = _scorers(make_model("llama"))
     requests = _requests(SHORT, "short") + _requests(LONG, "long")
-    found = _values(mine, requests)
+    found, expected = _values(mine, requests), np.array(_values(exact, requests))
     assert not mine.fallback
     assert not mine.fallbacks
-    assert found == pytest.approx(_values(exact, requests), abs=0.3)
+    off, off_of_hflm = (np.abs(np.array(v) - expected) for v in (found, _values(other, requests)))
+    assert off.max() <= 0.3
+    assert off.mean() < off_of_hflm.mean()  # its softmax is in the model's dtype
 
 
 @pytest.mark.parametrize("name", ["xlm-roberta", "camembert", "gpt_neo", "phi3-longrope"])

@@ -17,7 +17,7 @@ import numpy as np
 from kit19.evaluate.tree import Request, Row
 
 _SEED = 19
-_RANDOM = 4  # rows of a task drawn at random, besides the longest, the widest and the most padded
+_RANDOM = 4  # rows of a task drawn at random at most: one in a hundred, so that it stays cheap
 _FACTOR = 2.0
 _FLOOR = 10  # in units of the dtype's resolution, for one token
 _FULL = {"float32": (1e-4, 1e-3), "float64": (1e-4, 1e-3)}
@@ -112,7 +112,8 @@ def choose(batches: Sequence[Sequence[Row]]) -> list[int]:
     """Indices of the requests of a task that are scored both ways, in ascending order.
 
     They come from the longest row, the row with the most branches, the one with the most padding before
-    it, and a few at random; of the first two the longest continuation and the last branch.
+    it, and a few at random: of each the last branch, which has the most to its left that it must not
+    see, and of the row with the most branches (if more than two) the longest one too.
 
     Args:
         batches: The task's rows as they are scored.
@@ -122,12 +123,10 @@ def choose(batches: Sequence[Sequence[Row]]) -> list[int]:
     longest = max(rows, key=lambda row: row.length)
     widest = max(rows, key=lambda row: row.scored)
     most_padded = max(padded, key=lambda one: one[0])[1]
-    chosen = {most_padded.requests[-1][0]}
-    for row in (longest, widest):
-        chosen.add(row.requests[-1][0])
-        chosen.add(max(row.requests, key=lambda one: len(one[1]))[0])
     draw = np.random.default_rng(_SEED)
-    for place in draw.choice(len(rows), min(_RANDOM, len(rows)), replace=False):
-        requests = rows[int(place)].requests
-        chosen.add(requests[int(draw.integers(len(requests)))][0])
+    count = min(_RANDOM, max(1, len(rows) // 100))
+    drawn = [rows[int(place)] for place in draw.choice(len(rows), count, False)]
+    chosen = {row.requests[-1][0] for row in (longest, widest, most_padded, *drawn)}
+    if len(widest.requests) > 2:
+        chosen.add(max(widest.requests, key=lambda one: len(one[1]))[0])
     return sorted(chosen)
