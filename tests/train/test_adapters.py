@@ -13,7 +13,17 @@ from hub_fixtures import hub, no_network
 from hub_server import Blob, HubServer, Repo
 from small_models import SAVE, data, equal, one_thread, settings, tokenizer, weights
 
-from kit19 import ModelError, TrainError, TrainOptions, merge, open_chat, train_model
+from kit19 import (
+    ModelError,
+    OutputError,
+    PushOptions,
+    TrainError,
+    TrainOptions,
+    merge,
+    open_chat,
+    push,
+    train_model,
+)
 from kit19.evaluate.bring import bring_model
 from kit19.train.adapters import tied_embeddings_are_handled
 from kit19.train.base_weights import weight_files, weights_digest
@@ -88,6 +98,17 @@ def test_an_adapter_keeps_the_commit_of_its_base_on_the_hub(
     assert torch.allclose(whole(tmp_path / "merged"), expected, atol=1e-4)
     assert bring_model(str(run.folder)).revision == commit
     assert list(open_chat(run.folder, most=2).say("네?"))
+    # The adapter on the Hub is bound to its base in the same way.
+    adapter = model_hub.repos["me/adapter"] = Repo(private=False)
+    adapter.commit(files(run.folder), "first")
+    assert open_chat("me/adapter", most=2).run == run.record
+    record = run.record.model_copy(
+        update={"base": run.record.base.model_copy(update={"digest": digest(new)})}
+    )
+    (run.folder / "run.json").write_text(record.to_json())
+    adapter.commit(files(run.folder), "second")
+    with pytest.raises(TrainError, match="other weights than it was trained on"):
+        open_chat("me/adapter")
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -102,8 +123,9 @@ def test_a_run_without_a_revision_keeps_the_commit_of_main(
 
 
 def test_weights_in_parts_have_a_digest_without_what_lies_beside_them(
-    tokenizer: Any, tmp_path: Path, model_hub: HubServer
+    tokenizer: Any, tmp_path: Path, model_hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from huggingface_hub import constants
     from transformers import AutoModelForCausalLM
 
     base = SAVE["llama"](tokenizer, tmp_path / "base")
@@ -118,6 +140,14 @@ def test_weights_in_parts_have_a_digest_without_what_lies_beside_them(
     commit = model_hub.repos["me/parts"].commit(files(parts), "first")
     assert weights_digest(weight_files("me/parts", commit)) == digest(parts)
     assert not model_hub.asked("consolidated|pytorch_model")
+    # Without a network, what is in the cache will do.
+    tokenizer.save_pretrained(parts)
+    commit = model_hub.repos["me/parts"].commit(files(parts), "second")
+    assert list(open_chat("me/parts", most=2).say("네?"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert weights_digest(weight_files("me/parts", commit)) == digest(parts)
+    assert weights_digest(weight_files("me/parts")) == digest(parts)
+    assert list(open_chat("me/parts", most=2).say("네?"))
 
 
 def test_a_base_whose_weights_were_replaced_is_refused_everywhere(
@@ -200,6 +230,8 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
     for meet in (merge, lambda run, _out: open_chat(run), lambda run, _out: bring_model(str(run))):
         with pytest.raises((TrainError, ModelError), match="its base model is not there: /"):
             meet(moved / "run", tmp_path / "again")
+    with pytest.raises(OutputError, match="is an adapter for a folder of this machine"):
+        push(moved / "run", "me/adapter", PushOptions(dry_run=True, accept=["unclear"]))
 
 
 def tied_base(tokenizer: Any, folder: Path) -> Path:

@@ -26,6 +26,8 @@ __all__ = ["data", "one_thread", "tokenizer"]
 
 COUNT = 1500 if os.environ.get("KIT19_TEST_EFFORT") == "thorough" else 150
 CHUNKS = 10
+ONCE = [801]
+"""Failed once: a tokenizer with half a surrogate pair, which cannot be saved."""
 
 JSON = ("config.json", "tokenizer_config.json", "tokenizer.json", "generation_config.json")
 TEMPLATE, ADAPTER = "chat_template.jinja", "adapter_config.json"
@@ -133,7 +135,7 @@ def test_only_errors_of_kit19_leave_what_reads_a_mutated_model(
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # a name may become a Hub id
     failed = []
-    for number in range(chunk, COUNT, CHUNKS):
+    for number in [*range(chunk, COUNT, CHUNKS), *[one for one in ONCE if one % CHUNKS == chunk]]:
         by = random.Random(number)
         base, run = tmp_path / "base", tmp_path / "run"
         for good, copy in zip(models, (base, run), strict=False):

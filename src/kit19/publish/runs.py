@@ -9,12 +9,26 @@ from kit19.catalog import Catalog
 from kit19.errors import OutputError, Problem
 from kit19.publish.terms import Accepted
 from kit19.runs import NAME, RunRecord
+from kit19.train.adapters import CONFIG, read_config
 
 _NEVER = {"plan.json", "training_args.bin"}  # of a run that is not done; the last holds a path
 
 
 def run_files(folder: Path) -> list[str]:
-    """Names of a finished run's files, its record last; hidden ones and folders are no part of it."""
+    """Names of a finished run's files, its record last; hidden ones and folders are no part of it.
+
+    Raises:
+        OutputError: It is an adapter whose base model is a folder of this machine.
+    """
+    if (folder / CONFIG).is_file():
+        base = str(read_config(folder, OutputError).get("base_model_name_or_path") or "")
+        if base.startswith((".", "/", "~")):
+            what = "is an adapter for a folder of this machine, which nobody else can load"
+            fix = (
+                f"push a merged model (kit19 merge {folder} --out DIR), or write the base model's Hub "
+                f"id as `base_model_name_or_path` in {CONFIG}"
+            )
+            raise OutputError(Problem(what, str(folder), fix))
     found = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
     kept = [name for name in found if not name.startswith(".") and name not in _NEVER]
     return [*(name for name in kept if name != NAME), NAME]

@@ -115,6 +115,30 @@ def read_config(adapter: Path, error: type[Kit19Error] = TrainError) -> dict[str
     return config
 
 
+def adapter_of_hub(name: str) -> Path | None:
+    """The folder of an adapter on the Hub, brought here; None where a name is something else.
+
+    Raises:
+        OSError: There is no such repository.
+    """
+    if Path(name).is_dir():
+        return None
+    from huggingface_hub import snapshot_download  # noqa: PLC0415
+    from transformers.utils import cached_file  # noqa: PLC0415
+
+    found = cached_file(
+        name,
+        CONFIG,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,  # a model in the cache needs no network
+    )
+    if not found:
+        return None
+    commit = Path(found).parent.name
+    patterns = ["*.json", "*.jinja", "*.model", "*.txt", "adapter_model.*"]
+    return Path(snapshot_download(name, revision=commit, allow_patterns=patterns))
+
+
 def load_adapted(adapter: Path, **given: Any) -> Any:
     """An adapter on its base model, as PEFT has it.
 

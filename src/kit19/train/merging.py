@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import GenerationConfig
 
 from kit19.errors import Problem, TrainError
@@ -20,6 +19,7 @@ from kit19.train.checkpoint import is_full
 from kit19.train.models import readable, set_ends
 from kit19.train.prompts import ends_of
 from kit19.train.reading import read_tokenizer
+from kit19.train.translate import reason_of
 
 _FAR = 1e-3
 """Share of the largest logit that merged ones may be off by: float32 leaves a hundredth of it."""
@@ -118,7 +118,7 @@ def write_merged(run: Path, folder: Path) -> None:
     """Write whole weights and the tokenizer, in the precision that the base model was published in.
 
     Raises:
-        TrainError: As ``merged``.
+        TrainError: As ``merged``, or its configuration or tokenizer cannot be saved.
         OSError: It cannot be written.
     """
     model, tokenizer = merged(run)
@@ -126,10 +126,13 @@ def write_merged(run: Path, folder: Path) -> None:
     try:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    except SafetensorError as error:
-        if not is_full(error):
-            raise
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
+    except OSError:
+        raise
+    except Exception as error:
+        if is_full(error):  # as safetensors says it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
+        what = f"the merged model cannot be saved: {reason_of(error)}"
+        raise TrainError(Problem(what, str(run))) from error
 
 
 def merge_in_place(run: Path) -> None:

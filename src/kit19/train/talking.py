@@ -17,7 +17,7 @@ from transformers import (
 
 from kit19.catalog import PromptFormat
 from kit19.runs import RunRecord, read_run
-from kit19.train.adapters import CONFIG, load_adapted
+from kit19.train.adapters import CONFIG, adapter_of_hub, load_adapted
 from kit19.train.arguments import device
 from kit19.train.models import readable
 from kit19.train.prompts import Prompts, ends_of, head_of, make_prompts
@@ -170,10 +170,11 @@ def load_answering(
         TrainError: It cannot be loaded.
         VerifyError: Its record cannot be read.
     """
-    folder = Path(name)
+    with readable(name):
+        folder = adapter_of_hub(name) or Path(name)
     run = read_run(folder) if folder.is_dir() else None
     with readable(name):
-        tokenizer = read_tokenizer(name)
+        tokenizer = read_tokenizer(str(folder) if folder.is_dir() else name)
         on_gpu = device() == "cuda"
         given: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
         if (folder / CONFIG).is_file():
