@@ -89,6 +89,7 @@ def open_chat(
     most: int = 512,
     temperature: float = 0.0,
     catalog_dir: Path = BUILT_IN,
+    trust_remote_code: bool = False,
 ) -> Chat:
     """Load a model to talk to.
 
@@ -98,6 +99,7 @@ def open_chat(
         most: Tokens of an answer at most.
         temperature: 0 for the likeliest answer; higher draws.
         catalog_dir: The folder of cards.
+        trust_remote_code: Let the model bring code of its own.
 
     Raises:
         TrainError: A layer is not installed, or the model cannot be loaded.
@@ -116,5 +118,5 @@ def open_chat(
     def default(has_template: bool) -> PromptFormat:
         return catalog.prompt_format(_CHAT if has_template else _PLAIN)
 
-    answering = load_answering(str(model), chosen, default)
+    answering = load_answering(str(model), chosen, default, trust=trust_remote_code)
     return Chat(str(model), most, temperature, answering, catalog)

@@ -37,12 +37,14 @@ class TrainOptions:
         merge: Merge the adapter into the base model's weights at the end.
         cache: Where tokens are kept; default: ``tokens`` in the user's cache.
         catalog: Another folder of cards, for prompt formats.
+        trust_remote_code: Let the model bring code of its own.
     """
 
     restart: bool = False
     merge: bool = False
     cache: Path | None = None
     catalog: Path = BUILT_IN
+    trust_remote_code: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,29 @@ def read_data(path: Path, settings: Settings) -> Data:
     return of_file(path, settings.validation, settings.seed)
 
 
-def prepare(path: Path, settings: Settings, options: TrainOptions, on_step: OnStep) -> Prepared:
+def prepare(
+    path: Path,
+    settings: Settings,
+    options: TrainOptions,
+    on_step: OnStep,
+    *,
+    elsewhere: bool = False,
+) -> Prepared:
     """Rows, tokens, preflight: every fault is found before a weight is read.
+
+    Args:
+        path: The rows.
+        settings: As asked for.
+        options: How to treat the surroundings.
+        on_step: Told of progress.
+        elsewhere: Whether the run is only planned here, for another machine.
 
     Raises:
         Kit19Error: As ``train_model``.
     """
     from kit19.train.arguments import check_names  # noqa: PLC0415
     from kit19.train.batches import Collate, lay_out  # noqa: PLC0415
+    from kit19.train.check_model import check_model  # noqa: PLC0415
     from kit19.train.models import find_base  # noqa: PLC0415
 
     check_names(settings)
@@ -89,7 +106,7 @@ def prepare(path: Path, settings: Settings, options: TrainOptions, on_step: OnSt
     on_step("checking the rows", 0, 4)
     data = read_data(path, settings)
     on_step("reading the tokenizer", 1, 4)
-    base = find_base(settings, data, form)
+    base = find_base(settings, data, form, trust=options.trust_remote_code)
     with translated(settings.model or "tiny", "its tokenizer fails"):
         prompts = make_prompts(base.tokenizer, form, base.stops, end=settings.end)
         adopt_end(prompts)
@@ -108,7 +125,9 @@ def prepare(path: Path, settings: Settings, options: TrainOptions, on_step: OnSt
         check_head(held_out.found, data.name)
         held_out = held_out if len(held_out) else None
     check_batches(Collate(base.tokenizer.pad_token_id), train, base.tokenizer)
-    lines = lay_out(train, settings)
+    sets = [train, held_out] if held_out else [train]
+    checked = check_model(settings, base, sets, validated=held_out is not None, elsewhere=elsewhere)
+    settings, lines = checked.settings, lay_out(train, settings)
     counts = {
         "read": train.found.read,
         "too_long": train.found.too_long,
@@ -118,7 +137,9 @@ def prepare(path: Path, settings: Settings, options: TrainOptions, on_step: OnSt
         "lines": len(lines),
         "validation": len(held_out) if held_out else 0,
     }
-    return Prepared(settings, data, form, base, prompts, train, held_out, rate, counts, lines)
+    return Prepared(
+        settings, data, form, base, prompts, train, held_out, rate, counts, lines, checked.notes
+    )
 
 
 def one_row_a_line(ready: Prepared, why: str) -> Prepared:

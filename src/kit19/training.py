@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit19.errors import Problem, TrainError, names_files
+from kit19.errors import names_files
 from kit19.preparing import (
     OnStep,
     Prepared,
@@ -33,7 +33,7 @@ from kit19.train.model_card import NAME as CARD
 from kit19.train.model_card import model_card
 from kit19.train.needs import need_training
 from kit19.train.packing import filled
-from kit19.train.run_folder import choose, chosen, finish, running
+from kit19.train.run_folder import finish, running
 from kit19.train.settings import Settings
 from kit19.train.translate import translated
 from kit19.write.place import replacing
@@ -151,7 +151,7 @@ def _finish(run: Path, trained: _Done, on_step: OnStep, *, merge: bool) -> None:
             on_step("merging the adapter", 0, 1)
             from kit19.train.merging import merge_in_place  # noqa: PLC0415
 
-            merge_in_place(run)
+            merge_in_place(run, trust=trained.ready.base.trust)
         finish(run, trained.record, trained.history)
     except WRITE_ERRORS as error:
         raise explain_write(error, run) from None
@@ -187,11 +187,15 @@ def plan_training(
     from kit19.train.reading import check_whole  # noqa: PLC0415
 
     with quiet():
-        ready = prepare(Path(data), settings, options, on_step)
+        elsewhere = gpu_memory is not None
+        ready = prepare(Path(data), settings, options, on_step, elsewhere=elsewhere)
+        trust = ready.base.trust
         if Path(settings.model or "-").is_dir():
-            check_whole(settings.model)
+            check_whole(settings.model, trust_remote_code=trust)
         with translated(settings.model or "tiny", "the model cannot be made from its config.json"):
-            shape = shape_of(ready.base.config)
+            shape = shape_of(ready.base.config, trust=trust)
+        ready = _planned_apart(ready)
+        settings = ready.settings
     available = gpu_memory or machine_memory()
     bf16 = plans_in_bf16(settings, elsewhere=gpu_memory is not None)
     fits = suggest(shape, settings, available, gpus=gpus, bf16=bf16)
@@ -214,13 +218,25 @@ def plan_training(
     )
 
 
+def _planned_apart(ready: Prepared) -> Prepared:
+    """Each row in its own line where a small model of the same configuration mixes those in one."""
+    from kit19.train.isolation import why_twin_not_shared  # noqa: PLC0415
+
+    why = why_twin_not_shared(ready.settings, ready.base, ready.train, ready.lines)
+    if why is None:
+        note = "no small model can be made of this configuration: whether rows may share a line "
+        return replace(ready, notes=(*ready.notes, note + "is tried once the model is loaded"))
+    return one_row_a_line(ready, why) if why else ready
+
+
 @names_files
-def merge(run: str | Path, out: str | Path) -> RunRecord | None:
+def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) -> RunRecord | None:
     """Merge the adapter of a run into its base model, as a folder that loads by itself.
 
     Args:
         run: The run's folder.
         out: The folder to write; it must be new or empty.
+        trust_remote_code: Let the model bring code of its own.
 
     Returns:
         The run's record, which is written there too; None where the adapter is no run of kit19's.
@@ -236,7 +252,7 @@ def merge(run: str | Path, out: str | Path) -> RunRecord | None:
         from kit19.train.merging import write_merged  # noqa: PLC0415
 
         with replacing(out, lambda _folder: False) as new:
-            write_merged(run, new)
+            write_merged(run, new, trust=trust_remote_code)
             if record:
                 (new / RUN).write_text(record.to_json(), encoding="utf-8")
                 (new / CARD).write_text(model_card(record, out.name), encoding="utf-8")
@@ -277,13 +293,25 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep)
     from kit19.train import arguments as made  # noqa: PLC0415
     from kit19.train.adapters import bind  # noqa: PLC0415
     from kit19.train.checkpoint import explain_write, step_of  # noqa: PLC0415
+    from kit19.train.loaded import decide  # noqa: PLC0415
     from kit19.train.models import adapter_of, load_weights, set_ends  # noqa: PLC0415
+    from kit19.train.saved import mend  # noqa: PLC0415
     from kit19.train.trainer import WRITE_ERRORS, AnswerTrainer, Rows  # noqa: PLC0415
 
     on_step("loading the model", 3, 4)
     model = load_weights(ready.settings, ready.base)
+    mend(model.config, model.generation_config)
     set_ends(model, ready.prompts.stops)
-    ready = _keep_rows_apart(ready, model, run, begun=checkpoint is not None)
+    found = decide(
+        model,
+        ready.settings,
+        ready.base,
+        ready.train,
+        ready.lines,
+        run,
+        begun=checkpoint is not None,
+    )
+    ready = one_row_a_line(ready, found.own_lines) if found.own_lines else ready
     settings = ready.settings
     world = processes.world_size()
     total = made.steps(settings, len(ready.lines), world)
@@ -296,8 +324,14 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep)
             settings,
             run,
             arguments=made.make_arguments(
-                settings, run, total, validated=bool(ready.validation), world=world
+                settings,
+                run,
+                total,
+                validated=bool(ready.validation),
+                world=world,
+                balanced=made.counts_experts(model.config),
             ),
+            head=found.head,
             adapter=adapter_of(settings),
             on_step=on_step,
         )
@@ -321,35 +355,6 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep)
     epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
     seen = ready.train.found.supervised * epochs
     return _Done(ready, record, history, resumed, seconds, seen / max(seconds, 1e-9))
-
-
-def _keep_rows_apart(ready: Prepared, model: Any, run: Path, *, begun: bool) -> Prepared:
-    """Give each row its own line where the model would mix those that share one.
-
-    The decision is the main process's, for all, and stays with the run: one that goes on from a
-    checkpoint trains in the layout that it began in.
-
-    Raises:
-        TrainError: The run began with shared lines, and now they are found to mix.
-    """
-    from kit19.train.batches import Collate  # noqa: PLC0415
-    from kit19.train.isolation import as_trained, why_not_shared  # noqa: PLC0415
-
-    why = ""
-    if processes.is_main():
-        why = chosen(run).get("own_lines", "")
-        shared = begun and not why
-        if not why:
-            collate = Collate(ready.base.tokenizer.pad_token_id)
-            name = ready.settings.model or "tiny"
-            with translated(name, "the model fails"), as_trained(model, ready.settings):
-                why = why_not_shared(model, ready.train, ready.lines, collate)
-        if shared and why:
-            fix = "use --restart to begin anew, with each row in its own line"
-            raise TrainError(Problem(f"the run began in shared lines, but {why}", str(run), fix))
-        choose(run, own_lines=why)
-    why = processes.share(why)
-    return one_row_a_line(ready, why) if why else ready
 
 
 def _last_loss(trainer: AnswerTrainer) -> float:

@@ -11,7 +11,10 @@ from typing import Any
 import yaml
 from small_models import write_rows
 
-from kit19 import Settings, load_preset
+from kit19 import Settings, load_catalog, load_preset
+from kit19.train.prompts import make_prompts
+from kit19.train.rows import of_file
+from kit19.train.tokens import tokenize
 
 FORMAT = {
     "id": "short",
@@ -54,3 +57,21 @@ def short_settings(folder: Path, model: Path, **changes: Any) -> Settings:
         "best": False,
     }
     return load_preset("", {**given, **changes})
+
+
+def held_out_loss(model: Any, tokenizer: Any, rows: Path, how: Settings, cache: Path) -> float:
+    """The mean loss of the held-out answers' tokens, each row alone, by the model's plain logits."""
+    import torch
+
+    held_out = of_file(rows, how.validation, how.seed).validation
+    assert held_out is not None
+    prompts = make_prompts(tokenizer, load_catalog().prompt_format(how.format))
+    tokens = tokenize(held_out, "held out", prompts, (how.max_length, False), cache)
+    losses = []
+    for number in range(len(tokens)):
+        ids = torch.tensor(tokens.row(number)[0])[None]
+        with torch.no_grad():
+            known = model.eval()(input_ids=ids, use_cache=False).logits[0, :-1].log_softmax(-1)
+        asked = int(tokens.asked[number])
+        losses += (-known.gather(-1, ids[0, 1:, None])[asked - 1 :, 0]).tolist()
+    return sum(losses) / len(losses)

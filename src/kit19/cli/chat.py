@@ -46,14 +46,16 @@ In a conversation: /reset, /template, /help, /quit.
     show_default=True,
     help="0: the likeliest answer, each time the same.",
 )
+@click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
 @catalog_option
 @json_option
-def chat(
+def chat(  # noqa: PLR0913  one parameter an option
     model: str,
     prompt: str | None,
     form: str,
     max_tokens: int,
     temperature: float,
+    trust_remote_code: bool,
     catalog_dir: Path,
     as_json: bool,
 ) -> None:
@@ -66,7 +68,14 @@ def chat(
             raise click.UsageError("there is nothing on stdin; give --prompt")
     if prompt is None and as_json:
         raise click.UsageError("--json answers one question: give --prompt, or text on stdin")
-    talk = open_chat(model, form, most=max_tokens, temperature=temperature, catalog_dir=catalog_dir)
+    talk = open_chat(
+        model,
+        form,
+        most=max_tokens,
+        temperature=temperature,
+        catalog_dir=catalog_dir,
+        trust_remote_code=trust_remote_code,
+    )
     if prompt is None:
         _converse(talk)
     elif as_json:

@@ -72,6 +72,7 @@ The same command again goes on from the last checkpoint.
     help="Go on in spite of this fault of preflight. May be repeated.",
 )
 @click.option("--merge", "merge_after", is_flag=True, help="Merge the adapter into the weights.")
+@click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
 @click.option("--restart", is_flag=True, help="Remove what an earlier run left in --out.")
 @click.option(
     "--dry-run", is_flag=True, help="Preflight, and the memory that it needs; no training."
@@ -102,6 +103,7 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     settings: dict[str, Any],
     allow: tuple[str, ...],
     merge_after: bool,
+    trust_remote_code: bool,
     restart: bool,
     dry_run: bool,
     gpus: int,
@@ -120,7 +122,12 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     asked = {"format": form, "seed": seed, "allow": list(allow)}
     changes = settings | {key: value for key, value in asked.items() if value not in (None, [])}
     chosen = _settings(model, preset, changes)
-    options = TrainOptions(restart=restart, merge=merge_after, catalog=catalog_dir)
+    options = TrainOptions(
+        restart=restart,
+        merge=merge_after,
+        catalog=catalog_dir,
+        trust_remote_code=trust_remote_code,
+    )
     alone = processes.is_main()  # of several that train together, one talks
     with progress(quiet=quiet or as_json or not alone) as on_step:
         if dry_run:
@@ -149,12 +156,13 @@ Examples:
 )
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
 @json_option
-def merge(run: Path, out: Path, as_json: bool) -> None:
+def merge(run: Path, out: Path, trust_remote_code: bool, as_json: bool) -> None:
     """Merge the adapter in the folder RUN into its base model, as a model of its own."""
     from kit19.training import merge as run_merge  # noqa: PLC0415
 
-    record = run_merge(run, out)
+    record = run_merge(run, out, trust_remote_code=trust_remote_code)
     if as_json:
         print_json(record.model_dump(mode="json") if record else None)
     else:

@@ -144,7 +144,8 @@ def load_adapted(adapter: Path, **given: Any) -> Any:
 
     Args:
         adapter: The folder of the adapter.
-        **given: For ``from_pretrained`` of the base model.
+        **given: For ``from_pretrained`` of the base model; without a word of it, code that the model
+            brings is not run.
 
     Raises:
         TrainError: The base model is not there, or has other weights than the adapter was trained on.
@@ -154,13 +155,14 @@ def load_adapted(adapter: Path, **given: Any) -> Any:
 
     from kit19.train.reading import read_tokenizer, read_weights  # noqa: PLC0415
 
+    trust = given.setdefault("trust_remote_code", False)
     place = base_of(adapter)
     if not Path(place.name).is_dir():
         check_weights(place, weight_files(place.name, place.revision), adapter)
     revision = place.revision or None
     model = read_weights(place.name, revision=revision, **given)
     if (adapter / "tokenizer_config.json").is_file():
-        tokens = len(read_tokenizer(str(adapter)))
+        tokens = len(read_tokenizer(str(adapter), trust=trust))
         if tokens > model.get_input_embeddings().weight.shape[0]:  # tokens were added for it
             model.resize_token_embeddings(tokens)
     with tied_embeddings_are_handled():
@@ -173,6 +175,10 @@ def tied_embeddings_are_handled() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")
         warnings.filterwarnings("ignore", message="Setting `save_embedding_layers` to `True`")
+        # GPT-2's linear layers have their weights transposed; PEFT sets it right by itself. Ranks of
+        # experts are PEFT's own, where `all-linear` takes none.
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
+        warnings.filterwarnings("ignore", message="The following (rank|alpha)_pattern keys did")
         yield
 
 

@@ -122,8 +122,30 @@ def steps(settings: Settings, lines: int, world: int) -> int:
     return min(in_all, settings.max_steps or in_all)
 
 
+def rhythm(settings: Settings, *, validated: bool) -> tuple[int, int]:
+    """Steps between two measurements and between two checkpoints; 0 for each epoch's end.
+
+    The best weights are those of a checkpoint that was just measured: where only one of the two is
+    set, the other follows it.
+    """
+    evaluate, save = settings.evaluate_every, settings.save_every
+    if settings.best and validated:
+        return evaluate or save, save or evaluate
+    return evaluate, save
+
+
+def counts_experts(config: Any) -> bool:
+    """Whether TRL 1.16 can compute the load-balancing loss of a model's experts, if it has one.
+
+    It reads their number as ``num_experts``, which some configurations name otherwise.
+    """
+    text = config.get_text_config()
+    weight = getattr(text, "router_aux_loss_coef", None)
+    return not (hasattr(text, "output_router_logits") and weight) or hasattr(text, "num_experts")
+
+
 def make_arguments(
-    settings: Settings, run: Path, total: int, *, validated: bool, world: int
+    settings: Settings, run: Path, total: int, *, validated: bool, world: int, balanced: bool = True
 ) -> SFTConfig:
     """TRL's arguments.
 
@@ -133,10 +155,13 @@ def make_arguments(
         total: Steps to take.
         validated: Whether there are rows to measure on.
         world: Devices.
+        balanced: Whether a model of experts learns to use them alike; see ``counts_experts``.
     """
-    measured = "steps" if settings.evaluate_every else "epoch"
-    saved = "steps" if settings.save_every else "epoch"
-    flat = attention(settings) == "flash_attention_2"
+    evaluate, save = rhythm(settings, validated=validated)
+    measured = "steps" if evaluate else "epoch"
+    saved = "steps" if save else "epoch"
+    # FlashAttention parts the rows of a line by their lengths; a row of its own needs no parting.
+    flat = attention(settings) == "flash_attention_2" and settings.layout == "packed"
     given: dict[str, Any] = {
         "output_dir": str(run),
         "per_device_train_batch_size": settings.batch_size,
@@ -153,9 +178,9 @@ def make_arguments(
         "use_cpu": device() == "cpu",
         "activation_checkpointing": settings.checkpointing,
         "eval_strategy": measured if validated else "no",
-        "eval_steps": settings.evaluate_every or None,
+        "eval_steps": evaluate or None,
         "save_strategy": saved,
-        "save_steps": settings.save_every or 500,
+        "save_steps": save or 500,
         "save_total_limit": None,  # `checkpoint.rotate` does it, once a new one is whole
         # How often it got no better is part of where a run was.
         "restore_callback_states_from_checkpoint": True,
@@ -176,4 +201,6 @@ def make_arguments(
         "shuffle_dataset": False,
         "ddp_find_unused_parameters": False if world > 1 else None,
     }
+    if not balanced:
+        given["router_aux_loss_coef"] = 0.0
     return SFTConfig(**given)

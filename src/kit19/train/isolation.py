@@ -27,15 +27,17 @@ from kit19.errors import Problem, TrainError
 from kit19.train import processes
 from kit19.train.arguments import device, in_bf16
 from kit19.train.batches import Collate, Lines
+from kit19.train.models import Base
 from kit19.train.settings import Settings
 from kit19.train.tokens import Tokens
+from kit19.train.twin import make_twin, vocabulary_of
 
 Ids = NDArray[np.int64]
 Scores = NDArray[np.float64]
 
 _SEED = 19
-_LINES = 3  # lines of the run that are computed
 _ROWS = 6  # rows of each that are also computed alone
+_SHORT = 48  # tokens of a row that are computed where no weights are read
 _AT_ONCE = 128  # places whose log-probabilities are taken at once: a vocabulary in float32 is wide
 _TIMES = 4  # how far above the measured noise a difference must be
 _LEAST = {torch.float32: (1e-4, 1e-3), torch.float64: (1e-4, 1e-3)}
@@ -87,7 +89,7 @@ def why_not_shared(model: Any, tokens: Tokens, lines: Lines, collate: Collate) -
     chosen = _choose(tokens, lines)
     draw = np.random.default_rng(_SEED)
     worst = Differences()
-    with _evaluating(model):
+    with evaluating(model):
         for rows in chosen:
             parts = [tokens.row(number)[0] for number in rows]
             try:
@@ -118,22 +120,53 @@ def why_not_shared(model: Any, tokens: Tokens, lines: Lines, collate: Collate) -
     return ""
 
 
+def why_twin_not_shared(settings: Settings, base: Base, tokens: Tokens, lines: Lines) -> str | None:
+    """The same, asked of a small model of the same configuration, whose weights are random.
+
+    Rows are cut to a few tokens: what depends on their length shows on the loaded model alone.
+
+    Returns:
+        Why rows must not share a line, empty where they may; None where no small model can be made.
+
+    Raises:
+        TrainError: As ``why_not_shared``.
+    """
+    model = make_twin(base.config, settings.attention, trust=base.trust)
+    if model is None:
+        return None
+    vocabulary = vocabulary_of(model)
+    short, line = _cut(tokens, _choose(tokens, lines)[0], vocabulary)
+    pad = base.tokenizer.pad_token_id % vocabulary
+    why = why_not_shared(model, short, [line], Collate(pad))
+    return f"{why}, in a small model of its configuration" if why else ""
+
+
 class _LineError(Exception):
     """A line of several rows cannot be computed, though its rows can."""
 
 
 def _choose(tokens: Tokens, lines: Lines) -> list[list[int]]:
-    """The line of most rows, the fullest, and that of the longest row; without shared ones a row."""
+    """The line of most rows, the fullest, that of the longest row that shares one; the longest row."""
     lengths = tokens.lengths
+    longest = [int(np.argmax(lengths))]
     shared = [line for line in lines if len(line) > 1]
     if not shared:
-        return [[int(np.argmax(lengths))]]
+        return [longest]
     wanted = [
         max(shared, key=len),
         max(shared, key=lambda line: int(lengths[line].sum())),
         max(shared, key=lambda line: int(lengths[line].max())),
     ]
-    return [list(line) for line in dict.fromkeys(map(tuple, wanted))][:_LINES]
+    return [list(line) for line in dict.fromkeys(map(tuple, [*wanted, longest]))]
+
+
+def _cut(tokens: Tokens, line: list[int], vocabulary: int) -> tuple[Tokens, list[int]]:
+    """The first rows of a line and the first tokens of each, as rows of their own."""
+    rows = [tokens.row(number)[0][:_SHORT] % vocabulary for number in line[:_ROWS]]
+    starts = np.concatenate([[0], np.cumsum([len(ids) for ids in rows])])
+    ids = np.concatenate(rows).astype(np.uint32)
+    short = Tokens(ids, starts, np.zeros(len(rows), np.int32), tokens.rows, tokens.found, "")
+    return short, list(range(len(rows)))
 
 
 def _compare(
@@ -143,7 +176,7 @@ def _compare(
     changed = [draw.choice(pool, len(ids)) for ids in rows]
     spread = np.linspace(0, len(rows) - 1, min(len(rows), _ROWS))
     asked = sorted({int(number) for number in spread})
-    alone = {number: _scores(model, [[rows[number]]], collate)[0][0] for number in asked}
+    alone = {number: _alone(model, rows[number], collate) for number in asked}
     if not all(np.isfinite(scores).all() for scores in alone.values()):
         what = "its log-probabilities are not finite: weights are missing or broken"
         raise TrainError(Problem(what, type(model).__name__, "use other weights"))
@@ -171,6 +204,17 @@ def _compare(
         )
         worst = worst.worst(found)
     return worst
+
+
+def _alone(model: Any, row: Ids, collate: Collate) -> Scores:
+    try:
+        scores: Scores = _scores(model, [[row]], collate)[0][0]
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        what = f"the model cannot compute a row of {len(row):,} tokens: {reason}"
+        fix = "if the row is too long for it: --set max_length=…"
+        raise TrainError(Problem(what, type(model).__name__, fix)) from None
+    return scores
 
 
 def _behind(model: Any, row: Ids, pool: Ids, collate: Collate, draw: np.random.Generator) -> float:
@@ -246,7 +290,8 @@ def as_trained(model: Any, settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
+def evaluating(model: Any) -> Iterator[None]:
+    """In evaluation mode: without dropout."""
     was = model.training
     model.eval()
     try:

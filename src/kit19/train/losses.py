@@ -54,18 +54,27 @@ def has_plain_head(model: Any) -> bool:
     return not any(getattr(config, name, None) for name in _CHANGED)
 
 
-def add_answer_losses(model: Any) -> None:
-    """Let ``model(…, answers=labels)`` give ``AnswerLosses``; without it, nothing changes."""
+def add_answer_losses(model: Any, *, own_logits: bool = False) -> None:
+    """Let ``model(…, answers=labels)`` give ``AnswerLosses``; without it, nothing changes.
+
+    Args:
+        model: Of transformers.
+        own_logits: Take the model's own logits, at all places, for a head that is more than the output
+            embeddings.
+    """
     whole = model.forward
 
     @functools.wraps(type(model).forward)  # `generate` checks its arguments by the signature
     def forward(self: Any, *args: Any, answers: torch.Tensor | None = None, **kwargs: Any) -> Any:
         if answers is None:
             return whole(*args, **kwargs)
-        hidden = self.base_model(*args, **kwargs).last_hidden_state[:, :-1]
         labels = answers[:, 1:]
         labelled = labels != _UNSEEN
-        logits = self.get_output_embeddings()(hidden[labelled]).float()
+        if own_logits:
+            logits = whole(*args, **kwargs).logits[:, :-1][labelled].float()
+        else:
+            hidden = self.base_model(*args, **kwargs).last_hidden_state[:, :-1]
+            logits = self.get_output_embeddings()(hidden[labelled]).float()
         wanted = labels[labelled]
         found = functional.cross_entropy(logits, wanted, reduction="none")
         losses = found.new_zeros(labels.shape).masked_scatter(labelled, found)

@@ -55,13 +55,18 @@ class Need:
         return self.weights + self.gradients + self.optimizer + self.activations + _OVERHEAD
 
 
-def shape_of(config: Any) -> Shape:
-    """The shape of a model, counted on one without memory ("meta")."""
+def shape_of(config: Any, *, trust: bool = False) -> Shape:
+    """The shape of a model, counted on one without memory ("meta").
+
+    Args:
+        config: Of transformers.
+        trust: Whether the model may bring code of its own.
+    """
     import torch  # noqa: PLC0415  the arithmetic below needs none of it
     from transformers import AutoModelForCausalLM  # noqa: PLC0415
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust)
     text = config.get_text_config()
     head, into = model.get_output_embeddings(), model.get_input_embeddings()
     layers = int(text.num_hidden_layers)

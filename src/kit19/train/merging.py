@@ -19,6 +19,7 @@ from kit19.train.checkpoint import is_full
 from kit19.train.models import readable, set_ends
 from kit19.train.prompts import ends_of
 from kit19.train.reading import read_tokenizer
+from kit19.train.saved import mend
 from kit19.train.translate import reason_of
 
 _FAR = 1e-3
@@ -26,8 +27,12 @@ _FAR = 1e-3
 _GENERATION = "generation_config.json"
 
 
-def merged(run: Path) -> tuple[Any, Any]:
+def merged(run: Path, *, trust: bool = False) -> tuple[Any, Any]:
     """A run's adapter merged into its base model, and its tokenizer.
+
+    Args:
+        run: Its folder.
+        trust: Let the model bring code of its own.
 
     Raises:
         TrainError: The run has no adapter, its base model cannot be had or has other weights, or the
@@ -39,14 +44,14 @@ def merged(run: Path) -> tuple[Any, Any]:
         what = "has no adapter: its weights are whole already"
         raise TrainError(Problem(what, str(run)))
     with readable(str(run)):
-        adapted = load_adapted(run, dtype="auto").eval()
+        adapted = load_adapted(run, dtype="auto", trust_remote_code=trust).eval()
         published = adapted.dtype
         # In fp32: an adapter is small beside its base, and rounding to 16 bits may lose it.
         model = _merge(adapted.float(), run)
         model.config.dtype = published
         if (run / _GENERATION).is_file():
             set_ends(model, ends_of(GenerationConfig.from_pretrained(run)))
-        tokenizer = read_tokenizer(str(run))
+        tokenizer = read_tokenizer(str(run), trust=trust)
     return model, tokenizer
 
 
@@ -114,15 +119,16 @@ def _say_tied(model: Any, tied: bool) -> None:
     model.config.get_text_config().tie_word_embeddings = tied
 
 
-def write_merged(run: Path, folder: Path) -> None:
+def write_merged(run: Path, folder: Path, *, trust: bool = False) -> None:
     """Write whole weights and the tokenizer, in the precision that the base model was published in.
 
     Raises:
         TrainError: As ``merged``, or its configuration or tokenizer cannot be saved.
         OSError: It cannot be written.
     """
-    model, tokenizer = merged(run)
+    model, tokenizer = merged(run, trust=trust)
     model.to(getattr(model.config, "dtype", None) or torch.float32)
+    mend(model.config, model.generation_config)
     try:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -135,8 +141,8 @@ def write_merged(run: Path, folder: Path) -> None:
         raise TrainError(Problem(what, str(run))) from error
 
 
-def merge_in_place(run: Path) -> None:
+def merge_in_place(run: Path, *, trust: bool = False) -> None:
     """Put whole weights where the adapter stood."""
-    write_merged(run, run)
+    write_merged(run, run, trust=trust)
     for name in (CONFIG, WEIGHTS):
         (run / name).unlink()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,16 +39,26 @@ class Base:
         config: The model's; of a model from nothing, of the one that would be made.
         stops: Tokens at which the model's own settings end an answer.
         entry: What the run says of it, without the digest of weights that were not looked at yet.
+        generation: Its GenerationConfig; None where it has no file of one.
+        trust: Whether the model may bring code of its own.
     """
 
     tokenizer: Any
     config: Any
     stops: frozenset[int]
     entry: BaseModelEntry
+    generation: Any = None
+    trust: bool = False
 
 
-def find_base(settings: Settings, data: Data, form: PromptFormat) -> Base:
+def find_base(settings: Settings, data: Data, form: PromptFormat, *, trust: bool = False) -> Base:
     """The tokenizer and the shape of the model; its weights are not read.
+
+    Args:
+        settings: They name the model.
+        data: Rows, for the tokenizer of a model from nothing.
+        form: The prompt format, likewise.
+        trust: Let the model bring code of its own.
 
     Raises:
         TrainError: There is no such model, it is no causal language model, or it is an adapter.
@@ -70,22 +79,24 @@ def find_base(settings: Settings, data: Data, form: PromptFormat) -> Base:
     with readable(name):
         commit = commit_of(name, settings.revision)
         revision = commit or None  # all files of one commit, whatever happens to the branch
-        config = read_config(name, revision)
-        tokenizer = read_tokenizer(name, revision)
+        config = read_config(name, revision, trust=trust)
+        tokenizer = read_tokenizer(name, revision, trust=trust)
         try:
             generation = GenerationConfig.from_pretrained(name, revision=revision)
         except OSError:  # many models have none, which says that the end token alone ends
-            generation = GenerationConfig()
+            generation = None
     if tokenizer.pad_token_id is None:
         # No embedding is added: padding is masked by length, and the end of an answer is not padding.
         tokenizer.pad_token = tokenizer.eos_token
-    stops = frozenset(ends_of(generation)) or frozenset(ends_of(config.get_text_config()))
+    stops = frozenset(ends_of(generation) if generation else ()) or frozenset(
+        ends_of(config.get_text_config())
+    )
     entry = BaseModelEntry(
         name=name.rstrip("/").rsplit("/", 1)[-1] if Path(name).is_dir() else name,
         revision=commit,
         architecture=str((config.architectures or [""])[0]),
     )
-    return Base(tokenizer, config, stops, entry)
+    return Base(tokenizer, config, stops, entry, generation, trust)
 
 
 def load_weights(settings: Settings, base: Base) -> Any:
@@ -102,11 +113,18 @@ def load_weights(settings: Settings, base: Base) -> Any:
         "revision": base.entry.revision or None,
         "attn_implementation": attention(settings),
         "dtype": torch.bfloat16 if low else torch.float32,
+        "trust_remote_code": base.trust,
     }
     if settings.method == "qlora":
-        given["quantization_config"] = _four_bits()
+        given["quantization_config"] = four_bits()
     with readable(settings.model):
-        return read_weights(settings.model, **given)
+        model = read_weights(settings.model, **given)
+    for module in model.modules():
+        # bitsandbytes 0.50 packs weights anew when a model is measured on such a processor, and no
+        # gradient passes through packed ones: training after a measurement would change nothing.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
 
 
 def adapter_of(settings: Settings) -> Any:
@@ -178,11 +196,21 @@ def readable(name: str) -> Iterator[None]:
         yield
 
 
-def _four_bits() -> Any:
-    if device() != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
-        what = "QLoRA keeps weights in 4 bits, which takes a CUDA GPU and bitsandbytes"
-        fix = "pip install bitsandbytes on a machine with a GPU, or --set method=lora"
-        raise TrainError(Problem(what, fix=fix))
+def four_bits() -> Any:
+    """How weights are kept in 4 bits, tried on a few numbers on the device that training runs on.
+
+    Raises:
+        TrainError: They cannot be kept so here.
+    """
+    try:
+        from bitsandbytes.functional import quantize_4bit  # noqa: PLC0415  it is no requirement
+
+        quantize_4bit(torch.ones(64, device=device()), quant_type="nf4")
+    except Exception as error:  # its kernels are missing on some devices, each in its own way
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        what = f"QLoRA keeps weights in 4 bits by bitsandbytes, which does not work here: {reason}"
+        fix = "pip install -U bitsandbytes (0.50 computes on processors too), or --set method=lora"
+        raise TrainError(Problem(what, fix=fix)) from None
     from transformers import BitsAndBytesConfig  # noqa: PLC0415
 
     return BitsAndBytesConfig(

@@ -27,6 +27,14 @@ def is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def in_pieces() -> bool:
+    """Whether weights are spread over the processes, so that none has the whole model."""
+    return any(
+        os.environ.get(name, "").lower() == "true"
+        for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    )
+
+
 def wait() -> None:
     """Until every process is here."""
     if world_size() > 1:

@@ -16,24 +16,24 @@ _SHOWN = 3
 _FIX = "give a Hub id (owner/name; offline it must be in the cache), or a model's folder"
 
 
-def read_config(name: str, revision: str | None = None) -> Any:
-    """The configuration of a model.
+def read_config(name: str, revision: str | None = None, *, trust: bool = False) -> Any:
+    """The configuration of a model, which may bring code of its own if it is trusted.
 
     Raises:
         TrainError: It cannot be read.
     """
     with translated(_file(name, "config.json"), CANNOT, _FIX):
-        return AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+        return AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=trust)
 
 
-def read_tokenizer(name: str, revision: str | None = None) -> Any:
-    """The tokenizer of a model.
+def read_tokenizer(name: str, revision: str | None = None, *, trust: bool = False) -> Any:
+    """The tokenizer of a model, which may bring code of its own if it is trusted.
 
     Raises:
         TrainError: It cannot be read.
     """
     with translated(name, f"{CANNOT}: its tokenizer", _FIX):
-        return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=trust)
 
 
 def read_weights(name: str, **given: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +21,7 @@ Fault = Literal["lost_answers", "unknown_tokens", "byte_tokens"]
 
 # Above these a value is a mistake, and what it leads to is a full memory or a step that never ends.
 _TOKENS, _MANY, _STEPS, _LARGE = 100_000_000, 1_000_000, 1_000_000_000, 1e6
+_NAMES = re.compile(r"[\w.-]+(\s*,\s*[\w.-]+)*")  # of modules, with commas between them
 
 _PresetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]*$")]
 
@@ -32,8 +34,17 @@ class Lora(Card):
     dropout: float = Field(default=0.05, ge=0, lt=1, description="of its input")
     targets: str | list[str] = Field(
         default="all-linear",
-        description="modules that get one; PEFT's own default takes 1 of GPT-NeoX's 4 linear layers",
+        description="modules that get one: `all-linear`, names, or a regular expression of whole "
+        "names; PEFT's own default takes 1 of GPT-NeoX's 4 linear layers",
     )
+
+    @field_validator("targets")
+    @classmethod
+    def _names(cls, value: str | list[str]) -> str | list[str]:
+        # PEFT takes any text for a regular expression, and `q_proj` matches no module's whole name.
+        if isinstance(value, str) and value != "all-linear" and _NAMES.fullmatch(value):
+            return [name.strip() for name in value.split(",")]
+        return value
 
 
 class Tiny(Card):
@@ -136,9 +147,17 @@ class Settings(Card):
         description="rows held out by hash where the data has no validation",
     )
     evaluate_every: int = Field(
-        default=0, ge=0, le=_STEPS, description="steps; 0 for each epoch's end"
+        default=0,
+        ge=0,
+        le=_STEPS,
+        description="steps; 0: as `save_every` if `best`, else each epoch's end",
     )
-    save_every: int = Field(default=0, ge=0, le=_STEPS, description="steps; 0 for each epoch's end")
+    save_every: int = Field(
+        default=0,
+        ge=0,
+        le=_STEPS,
+        description="steps; 0: as `evaluate_every` if `best`, else each epoch's end",
+    )
     keep: int = Field(default=2, ge=1, le=_STEPS, description="checkpoints to keep")
     best: bool = Field(default=True, description="end with the weights of the lowest loss")
     patience: int = Field(

@@ -157,7 +157,11 @@ def until_stop(pieces: Any, stops: Sequence[str], before: str) -> Iterator[str]:
 
 
 def load_answering(
-    name: str, form: PromptFormat | None, default: Callable[[bool], PromptFormat]
+    name: str,
+    form: PromptFormat | None,
+    default: Callable[[bool], PromptFormat],
+    *,
+    trust: bool = False,
 ) -> Answering:
     """A model that answers.
 
@@ -165,6 +169,7 @@ def load_answering(
         name: A run's folder, a model's folder, or a Hub id.
         form: The prompt format to use instead of the run's.
         default: Gives the format of a model that is no run, told whether it has a chat template.
+        trust: Let the model bring code of its own.
 
     Raises:
         TrainError: It cannot be loaded.
@@ -174,9 +179,10 @@ def load_answering(
         folder = adapter_of_hub(name) or Path(name)
     run = read_run(folder) if folder.is_dir() else None
     with readable(name):
-        tokenizer = read_tokenizer(str(folder) if folder.is_dir() else name)
+        tokenizer = read_tokenizer(str(folder) if folder.is_dir() else name, trust=trust)
         on_gpu = device() == "cuda"
         given: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
+        given["trust_remote_code"] = trust
         if (folder / CONFIG).is_file():
             model = load_adapted(folder, **given)
         else:

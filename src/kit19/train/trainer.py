@@ -18,7 +18,8 @@ from trl import SFTConfig, SFTTrainer
 
 from kit19.train import checkpoint as whole
 from kit19.train.batches import Collate, Lines, as_dataset, lay_out
-from kit19.train.losses import add_answer_losses, has_plain_head, row_losses, token_losses
+from kit19.train.heads import Head
+from kit19.train.losses import add_answer_losses, row_losses, token_losses
 from kit19.train.settings import Settings
 from kit19.train.tokens import Tokens
 
@@ -48,6 +49,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         run: Path,
         *,
         arguments: SFTConfig,
+        head: Head,
         adapter: Any = None,
         on_step: OnStep = lambda _what, _done, _total: None,
     ) -> None:
@@ -72,10 +74,9 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         self.add_callback(_GoesOn(self))
         self.pop_callback(PrinterCallback)  # only the command line prints
         inner = self.model.get_base_model() if adapter is not None else self.model
-        # By where it will be: a model that is to be cut into pieces is not on its device yet.
-        self.plain = self.args.device.type == "cpu" and has_plain_head(inner)
+        self.plain = head != "trl"
         if self.plain:
-            add_answer_losses(inner)
+            add_answer_losses(inner, own_logits=head == "whole")
 
     # -- what a step is made of ---------------------------------------------------------------------
 
@@ -97,6 +98,8 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
     ) -> Any:
         """The mean loss of the labelled tokens, over all batches of the step."""
         if not self.plain or return_outputs:
+            if "position_ids" not in inputs:  # TRL counts tokens by one or the other
+                inputs = {**inputs, "attention_mask": torch.ones_like(inputs["input_ids"])}
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labelled = (inputs["labels"][:, 1:] != -100).sum()
         losses = token_losses(model, inputs, plain=True)

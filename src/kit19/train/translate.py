@@ -41,6 +41,9 @@ def translated(
         # A panic of tokenizers' or safetensors' is no Exception; Ctrl-C is none of ours.
         if not isinstance(reason, Exception) and type(reason).__name__ != "PanicException":
             raise
+        if "trust_remote_code" in str(reason):
+            own = "the model brings code of its own, which runs only if you trust it"
+            raise error(Problem(own, name, "read it, then add --trust-remote-code")) from None
         raise error(Problem(f"{what}: {reason_of(reason)}", name, fix)) from reason
 
 
