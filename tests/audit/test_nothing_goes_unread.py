@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import os
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,35 @@ def test_compressed_files_are_read(
     write_jsonl(path.parent / "a.jsonl", [INNOCENT[2]])
     assert searched(path, exam).rows == LEAKED
     assert searched(path.parent, exam).rows_read == len(TEXTS) + 1
+
+
+def test_what_needs_a_package_that_is_not_there_is_named(
+    tmp_path: Path, exam: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "b.jsonl.zst").write_bytes(zstd(lines(TEXTS)))
+    write_jsonl(tmp_path / "a.jsonl", list(INNOCENT))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = audit(tmp_path, [str(exam)])
+    assert (result.rows_read, result.rows) == (3, [])
+    assert [(one.where, one.what) for one in result.not_searched] == [
+        ("b.jsonl.zst", "is compressed by zstd, which needs pyarrow")
+    ]
+    with pytest.raises(ReadError, match="pip install pyarrow"):
+        audit(tmp_path / "b.jsonl.zst", [str(exam)])
+
+
+def test_an_archive_of_another_kind_is_named_by_that(tmp_path: Path, exam: Path) -> None:
+    (tmp_path / "b.tar.gz").write_bytes(gzip.compress(b"\0"))
+    write_jsonl(tmp_path / "a.jsonl", list(INNOCENT))
+    (only,) = audit(tmp_path, [str(exam)]).not_searched
+    assert (only.where, only.what) == ("b.tar.gz", "kit19 does not read .tar")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.txt"])
+def test_hangul_in_seven_bits_is_read(name: str, tmp_path: Path, exam: Path) -> None:
+    texts = [json.dumps(text, ensure_ascii=False) for text in TEXTS]
+    (tmp_path / name).write_bytes("\n".join(texts).encode("iso2022_kr"))
+    assert searched(tmp_path / name, exam).rows == LEAKED
 
 
 def test_archives_are_read_and_what_lies_in_them_unread_is_named(
@@ -429,3 +459,29 @@ def test_an_exam_that_cannot_be_read_whole_is_refused(tmp_path: Path) -> None:
     (tmp_path / "exam" / "b.xlsx").write_bytes(b"PK")
     with pytest.raises(Kit19Error, match=r"b.xlsx: cannot be read: kit19 does not read .xlsx"):
         audit(data, [str(tmp_path / "exam")])
+
+
+def test_more_text_than_items_can_have_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit19.auditing.items._MOST_TEXT", 100)
+    data = write_jsonl(tmp_path / "data.jsonl", list(TEXTS))
+    with pytest.raises(ReadError, match=r"data.jsonl: holds more than .* of text"):
+        audit(data, [str(data)])
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.txt", "a.jsonl.gz"])
+def test_a_row_without_end_is_refused_with_its_line(
+    name: str, tmp_path: Path, exam: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("json_lines", "foreign_json", "foreign_text"):
+        monkeypatch.setattr(f"kit19.read.{module}.LONGEST", 100_000)
+    monkeypatch.setattr("kit19.read.foreign_json._CHUNK", 1_000)
+    rows = [json.dumps({"text": text}) for text in (INNOCENT[0], "x" * 300_000)]
+    text = f"[{rows[0]},\n{rows[1]}]" if name == "a.json" else "\n".join(rows)
+    data = text.encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    if name in ("a.csv", "a.tsv"):
+        (tmp_path / name).write_text("text\n" + "x" * 300_000, "utf-8")
+    with pytest.raises(ReadError, match=rf"{name}:2: (is longer|has a value of more) than"):
+        audit(tmp_path / name, [str(exam)])

@@ -14,6 +14,7 @@ _CHUNK = 1 << 20
 _BROKEN = 0.01  # of a file's bytes; what a crawl cut in two is still text
 _HANGUL = re.compile("[가-힣]")
 _MARKED = re.compile("[\udc80-\udcff]")
+_ISO_2022_KR = b"\x1b$)C"  # announces Hangul in bytes that are ASCII otherwise; old mail has it
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -50,6 +51,9 @@ def encoding_of(stream: IO[bytes], path: Path | str) -> str:
         if sample.startswith(bom):
             stream.seek(0)
             return name
+    if _ISO_2022_KR in sample:
+        stream.seek(0)
+        return "iso2022_kr"
     whole = len(sample) < _CHUNK
     has_nul = b"\0" in sample
     while sample.isascii() and not whole:

@@ -93,7 +93,8 @@ def data_names(names: Iterable[str], remarks: Remarks, *, inside: str = "") -> l
             remarks.note(where, "not searched: a document beside the data")
         else:
             others += 1
-            remarks.skip(where, f"kit19 does not read {path.suffix or 'files without a suffix'}")
+            kind = suffix_of(name) or path.suffix or "files without a suffix"
+            remarks.skip(where, f"kit19 does not read {kind}")
     # Files about a dataset are read only where they are all that there is.
     if not data and not others:
         data, about = about, []
