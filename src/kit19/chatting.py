@@ -50,10 +50,16 @@ class Chat:
         """Say something; gives the answer piece by piece, and remembers both once it is whole.
 
         Raises:
-            TrainError: There is nothing said.
+            TrainError: There is nothing said, or it is no text: it has halves of surrogate pairs, as
+                which Python reads bytes that are not UTF-8.
         """
         if not text.strip():
             raise TrainError(Problem("there is nothing to answer", fix="say something"))
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            what = f"the text is not UTF-8 at character {error.start + 1:,}"
+            raise TrainError(Problem(what, fix="type or save it as UTF-8")) from None
         turns = [*self.turns, {"role": "user", "content": text.strip()}]
         pieces: list[str] = []
         for piece in self._model.stream(turns, most=self.most, temperature=self.temperature):

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from invoking import Said, invoke, run_main
 
+from kit19 import Chat, load_catalog
 from kit19.cli.output import print_error, print_json, print_piece, print_table, print_text, progress
 from kit19.cli.visible import visible, visible_json, visible_line
 from kit19.errors import Problem
@@ -225,6 +226,21 @@ def test_an_answer_is_shown_as_it_streams(monkeypatch: pytest.MonkeyPatch) -> No
     document = invoke("chat", "model", "--prompt", "안녕?", "--json")
     assert document.document["answer"] == f"안녕{EVIL}\n\t하세요"
     assert not any(map(acts, document.out))
+
+
+@pytest.mark.parametrize("typed", [b"\xff\xfe", "안녕".encode("cp949")])
+def test_a_question_that_is_no_text_is_refused(
+    typed: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The model is never reached.
+    prompts = SimpleNamespace(format=SimpleNamespace(id="alpaca"))
+    talk = Chat("model", 9, 0.0, _model=SimpleNamespace(prompts=prompts), _catalog=load_catalog())  # type: ignore[arg-type]
+    monkeypatch.setattr("kit19.chatting.open_chat", lambda *_, **__: talk)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
+    error = "error: the text is not UTF-8 at character 1\n    type or save it as UTF-8\n"
+    for more in ([], ["--prompt", os.fsdecode(typed)], ["--prompt", os.fsdecode(typed), "--json"]):
+        said = invoke("chat", "model", *more)
+        assert (said.code, said.out, said.err) == (1, "", error)
 
 
 def test_on_a_terminal_only_our_own_sequences_act(shop: Path) -> None:

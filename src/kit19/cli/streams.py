@@ -24,10 +24,16 @@ class ReaderGoneError(Exception):
 
 
 def prepare() -> None:
-    """Let both streams escape characters that their encoding does not have."""
+    """Let output escape characters that its encoding does not have, and input take any bytes.
+
+    What is no text of the input's encoding becomes what arguments have for it, and is refused where
+    text is needed.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
