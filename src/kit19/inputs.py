@@ -83,8 +83,22 @@ def find_inputs(catalog: Catalog, plan: Recipe, options: Options) -> Files:
     if problems:
         raise FilesError(list(dict.fromkeys(problems)))
     if not files.used:
-        raise FilesError(Problem("no subset of the recipe has any usable file", str(data_dir)))
+        raise FilesError(_nothing_left(plan, files))
     return files
+
+
+def _nothing_left(plan: Recipe, files: Files) -> list[Problem]:
+    """Why each subset is left out, where none is left."""
+    problems = [Problem("no subset of the recipe has any usable file", str(files.data_dir))]
+    for name in plan.subsets:
+        if why := files.refused.get(name):
+            fix = "allow more with --license, or choose other subsets"
+            problems.append(Problem(f"is left out by the license policy: {why}", name, fix))
+        else:
+            whys = [f"{one.name}: {one.by or one.status}" for one in files.left.get(name, [])]
+            what = "; ".join(whys[:3]) or "none of its files is there"
+            problems.append(Problem(f"is left out: {what}", name))
+    return problems
 
 
 def _find_own(source: Source, path: Path, problems: list[Problem]) -> Found:

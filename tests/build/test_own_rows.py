@@ -105,6 +105,44 @@ def test_own_ids_are_kept_where_they_are_ids(tmp_path: Path) -> None:
     assert mine(tmp_path / "doubled")["id"].to_list() == [f"mydata/extra/{n}" for n in range(5)]
 
 
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([1.0, 2.0, 3.0], ["1", "2", "3"]),  # as pandas writes whole numbers beside a gap
+        ([1.0, None, 3.0], ["0", "1", "2"]),
+        ([1.5, 2.0, 3.0], ["0", "1", "2"]),
+        ([{"$oid": "66a0"}, {"$oid": "66a1"}, {"$oid": "66a2"}], ["0", "1", "2"]),
+        (["a", ["b"], True], ["0", "1", "2"]),
+        (["a", "b", 3], ["3", "a", "b"]),
+    ],
+)
+def test_an_id_that_is_none_loses_no_row(
+    tmp_path: Path, ids: list[Any], expected: list[str]
+) -> None:
+    named = [{**row, "id": one} for row, one in zip(ROWS, ids, strict=False)]
+    made(tmp_path, named)
+    assert mine(tmp_path)["id"].to_list() == [f"mydata/extra/{one}" for one in expected]
+
+
+@pytest.mark.parametrize(
+    "nothing", ["\u3164", "\u200b", "\ufeff", "\u2800", "\u200e\u200f", "\u00ad", "\u115f\u1160",
+                "\uffa0 \u3000", "\u0007", "\ufe0f", "\U000e0041", ""]
+)  # fmt: skip
+def test_a_row_of_nothing_that_shows_is_empty(tmp_path: Path, nothing: str) -> None:
+    rows = [
+        {"instruction": "물음", "output": nothing},
+        {"instruction": nothing, "output": "답"},
+        {"instruction": "물음", "input": nothing, "output": f"{nothing}답{nothing}"},
+    ]
+    made(tmp_path, rows, dedup="none")
+    gone = dropped_of(tmp_path / "out").filter(pl.col("id").str.starts_with("mydata"))
+    assert gone.select("reason", "evidence").rows() == [
+        ("empty", "output"),
+        ("empty", "instruction"),
+    ]
+    assert mine(tmp_path)["input"].to_list() == [""]
+
+
 def test_a_row_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> None:
     bad: list[Any] = [
         ["a list"],

@@ -54,6 +54,47 @@ def test_a_whole_build_is_found_whole(whole: Path) -> None:
     assert sorted(files_of(whole)) == sorted([*NAMES, "manifest.json"])
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".gitattributes",
+        ".gitignore",
+        ".DS_Store",
+        ".git/HEAD",
+        ".git/objects/00/ff",
+        ".cache/huggingface/.gitignore",
+        ".cache/huggingface/download/README.md.metadata",
+        ".cache/huggingface/download/data/train-00000-of-00001.parquet.lock",
+    ],
+)
+def test_what_the_hubs_client_git_and_a_desktop_leave_is_no_part_and_no_harm(
+    name: str, copy: Path
+) -> None:
+    (copy / name).parent.mkdir(parents=True, exist_ok=True)
+    (copy / name).write_text("x")
+    verify(copy)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data/.DS_Store",
+        "data/.gitattributes",
+        "data/train-00001-of-00001.parquet",
+        "exports/.DS_Store",
+        "exports/more.jsonl",
+        ".cache/other",
+        ".hidden",
+        "gitattributes",
+        "sub/.gitattributes",
+    ],
+)
+def test_anything_else_and_all_beside_the_rows_is_foreign(name: str, copy: Path) -> None:
+    (copy / name).parent.mkdir(parents=True, exist_ok=True)
+    (copy / name).write_text("x")
+    assert complaints(copy) == [f"{copy / name}: is not part of the build"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("place", [0, 0.5, 1])
 def test_one_flipped_bit_is_found(name: str, place: float, copy: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from samples import dropped_of, rows_of, sample_of
 
-from kit19 import Manifest, load_catalog
+from kit19 import Manifest, build, load_catalog
 from kit19.manifest import read_manifest
 from kit19.rows import ROW_SCHEMA
 
@@ -118,6 +118,33 @@ def prompt(row: dict[str, Any]) -> str:
     return f"{row['instruction']}\n\n{row['input']}" if row["input"] else str(row["instruction"])
 
 
+LOAD_EXPORT = """
+import json, sys
+from datasets import load_dataset
+rows = load_dataset("json", data_files=sys.argv[1], split="train", chunksize=2_000)
+print(json.dumps(sorted(set(rows["label"]))))
+"""
+
+
+def test_an_export_loads_where_early_rows_have_no_label(tmp_path: Path) -> None:
+    extra = []
+    for name, label in (("first", None), ("second", "side")):
+        rows = [
+            {"instruction": f"{name} {n}", "output": "답" * n, "side": "pos"} for n in range(1, 99)
+        ]
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        own = {"name": name, "path": f"{name}.jsonl", "license": "MIT"}
+        extra.append(own | ({"label": label} if label else {}))
+    recipe = {"id": "mine", "title": "M", "data": "sample", "decontaminate": False, "dedup": "none",
+              "shuffle": False, "formats": ["jsonl"], "extra": extra}  # fmt: skip
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    build(str(tmp_path / "mine.yaml"), tmp_path / "out")
+    path = tmp_path / "out" / "exports" / "jsonl-train.jsonl"
+    assert path.stat().st_size > 5 * 2_000
+    assert run_python(LOAD_EXPORT, str(path), home=tmp_path) == ["", "pos"]
+
+
 @pytest.mark.parametrize("split", ["train", "validation"])
 def test_every_export_holds_the_same_texts_in_the_same_order(
     split: str, exported: tuple[Path, Manifest]
@@ -127,7 +154,8 @@ def test_every_export_holds_the_same_texts_in_the_same_order(
     assert any(row["input"] for row in rows)
     assert not all(row["input"] for row in rows)
     expected: dict[str, list[dict[str, Any]]] = {
-        "jsonl": rows,
+        # A missing label is empty: see the test of early rows without one.
+        "jsonl": [row | {"label": row["label"] or ""} for row in rows],
         "alpaca": [{name: r[name] for name in ("instruction", "input", "output")} for r in rows],
         "messages": [
             {

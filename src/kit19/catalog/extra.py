@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
+from kit19.catalog.license_ids import spdx_id
 from kit19.catalog.source import (
     AnyTask,
     Card,
@@ -118,7 +119,8 @@ class Extra(Card):
 
 
 def named_license(spdx: str) -> License:
-    """What a license allows, by its id alone; what that does not tell is `unclear`."""
+    """What a license allows, by its id alone, in any case; what that does not tell is `unclear`."""
+    spdx = spdx_id(spdx)
     if spdx in _FREE:
         return License(
             spdx=spdx,

@@ -6,6 +6,7 @@ what a word ends in, ``normalize`` makes keys for comparing. The rules: docs/kor
 
 from kit19.korean.columns import attach_expr, choose_expr, final_expr
 from kit19.korean.finals import Final
+from kit19.korean.invisible import shows_something
 from kit19.korean.normalize import identity_key, indentation, nfc, nothing_if_invisible
 from kit19.korean.particles import PARTICLES, Particle, attach, choose, parse_particle
 from kit19.korean.sound import final_sound
@@ -25,4 +26,5 @@ __all__ = [
     "nfc",
     "nothing_if_invisible",
     "parse_particle",
+    "shows_something",
 ]

@@ -48,3 +48,8 @@ def is_invisible(character: str) -> bool:
     """Whether a character shows nothing. White space is no such character."""
     code = ord(character)
     return any(first <= code <= last for first, last in _RANGES)
+
+
+def shows_something(text: str) -> bool:
+    """Whether a text holds anything but white space and invisible characters."""
+    return any(not character.isspace() and not is_invisible(character) for character in text)

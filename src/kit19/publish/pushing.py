@@ -29,7 +29,7 @@ from kit19.publish.remote import (
     look_at,
 )
 from kit19.publish.runs import check_run, is_weights, run_files
-from kit19.publish.terms import Accepted, check_terms
+from kit19.publish.terms import Accepted, check_card, check_terms
 from kit19.runs import NAME as RUN
 from kit19.runs import read_run
 from kit19.write import verify
@@ -168,6 +168,7 @@ def _build(folder: Path, options: PushOptions) -> _Bundle:
     notes = check_terms(
         manifest, folder, load_catalog(options.catalog).of_build(manifest.recipe), options.accept
     )
+    check_card(folder / "README.md")
     files = local_files(folder, manifest)
     return _Bundle(_DATASET, NAME, files, _message(manifest), notes)
 

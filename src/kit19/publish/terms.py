@@ -8,7 +8,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
+import yaml
+
 from kit19.catalog import BUILT_IN, Catalog
+from kit19.catalog.license_ids import HUB_IDS
 from kit19.errors import OutputError, Problem
 from kit19.manifest import Manifest
 
@@ -46,6 +49,22 @@ def check_terms(
     if refused:
         raise OutputError(refused)
     return [*notes, *_worth_knowing(manifest, catalog)]
+
+
+def check_card(card: Path) -> None:
+    """Refuse a card whose license the Hub does not know: it would refuse the commit.
+
+    Raises:
+        OutputError: Names the ids.
+    """
+    _, _, rest = card.read_text(encoding="utf-8").partition("---\n")
+    head = yaml.safe_load(rest.partition("---\n")[0]) or {}
+    given = head.get("license") or []
+    unknown = sorted({str(one) for one in ([given] if isinstance(given, str) else given)} - HUB_IDS)
+    if unknown:
+        what = f"names a license by an id that the Hub does not know: {', '.join(unknown)}"
+        fix = "build again: this version of kit19 writes the Hub's ids, or `other`"
+        raise OutputError(Problem(what, str(card), fix))
 
 
 def rebuild_command(

@@ -15,9 +15,11 @@ from typing import Any
 import polars as pl
 
 from kit19.catalog.extra import SPLIT, TEXTS
+from kit19.catalog.license_ids import same_license
 from kit19.catalog.source import Source
 from kit19.errors import Problem, ReadError
 from kit19.fetch import Found
+from kit19.korean import shows_something
 from kit19.read.layouts import LAYOUTS, LayoutError, texts_of
 from kit19.read.records import BadRow, Records
 from kit19.read.values import NotJson, is_whole, values_of
@@ -33,7 +35,8 @@ def read_own(name: str, source: Source, found: Found) -> Records:
 
     Returns:
         Records with the fields instruction, input, output and perhaps the label. A record's key is
-        its own ``id`` if every row has one and no two the same, else its 0-based number.
+        its own ``id`` if every row has one (text or a whole number) and no two the same, else its
+        0-based number.
 
     Raises:
         ReadError: The file cannot be read, or not one of its rows.
@@ -75,14 +78,17 @@ def _plain(row: Any, label: str | None, license_: str) -> dict[str, str | None]:
         raise row
     if not isinstance(row, dict):
         raise LayoutError("is not an object")
-    if row.get("license") not in (None, license_):
-        raise LayoutError(f"license: says {row['license']!r}, the recipe says {license_!r}")
+    said = row.get("license")
+    if said is not None and not (isinstance(said, str) and same_license(said, license_)):
+        raise LayoutError(f"license: says {said!r}, the recipe says {license_!r}")
     found: dict[str, str | None] = {
         name: _text(name, value) for name, value in zip(TEXTS, texts_of(row), strict=True)
     }
     if label:
-        found[label] = _scalar(label, row.get(label))
-    return {"id": _scalar("id", row.get("id")), **found}
+        found[label] = _scalar(row.get(label))
+        if found[label] is None and row.get(label) is not None:
+            raise LayoutError(f"{label}: is neither text nor a whole number")
+    return {"id": _scalar(row.get("id")), **found}
 
 
 def _text(name: str, value: Any) -> str:
@@ -90,20 +96,15 @@ def _text(name: str, value: Any) -> str:
         return ""
     if not isinstance(value, str):
         raise LayoutError(f"{name}: is not text")
-    return _whole(name, value).strip()
-
-
-def _whole(name: str, text: str) -> str:
-    if not is_whole(text):
+    if not is_whole(value):
         raise LayoutError(f"{name}: has characters that are no text")
-    return text
+    return value.strip() if shows_something(value) else ""
 
 
-def _scalar(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
+def _scalar(value: Any) -> str | None:
+    """A text or whole number as text; None for what is neither."""
     if isinstance(value, str):
-        return _whole(name, value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise LayoutError(f"{name}: is neither text nor a whole number")
+        return value if is_whole(value) else None
+    if isinstance(value, float) and value.is_integer():  # as pandas writes 1 in a column with gaps
+        value = int(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None

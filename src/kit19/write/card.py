@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from kit19.catalog import Catalog
+from kit19.catalog.license_ids import hub_license
 from kit19.ledger import MEANING, REASONS
 from kit19.manifest import Manifest
 
@@ -64,21 +65,13 @@ def _front_matter(manifest: Manifest, tables: Tables) -> str:
     data: dict[str, Any] = {
         "pretty_name": manifest.recipe["title"],
         "language": ["ko"],
-        "license": _hub_licenses(spdx),
+        **hub_license(spdx),
         "task_categories": sorted(tasks | {"text-generation"}),
         "size_categories": [size],
         "tags": ["instruction-tuning", "korean", "kit19"],
         "configs": [{"config_name": "default", "data_files": files}],
     }
-    if "other" in data["license"]:
-        data["license_name"] = "per-row-see-notice"
     return yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
-
-
-def _hub_licenses(spdx: list[str]) -> list[str]:
-    """The Hub's names: SPDX ids in lower case; a license of one's own is ``other``."""
-    named = {"other" if name.startswith("LicenseRef-") else name.lower() for name in spdx}
-    return sorted(named - {"other"}) + sorted(named & {"other"})
 
 
 def _warnings(manifest: Manifest) -> list[str]:
@@ -194,7 +187,7 @@ def _shared(manifest: Manifest) -> str:
     if not manifest.shared:
         return "\n".join([*lines, "No two subsets share a text."]) + "\n"
     lines += [
-        "Records whose text, letters and digits alone, is also another subset's. They stand in both.",
+        "Records whose text, but for punctuation, is also another subset's. They stand in both.",
         "",
         "| subset, earlier subset | records | of them with another label | for example |",
         "|---|---:|---:|---|",

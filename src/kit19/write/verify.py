@@ -80,9 +80,20 @@ def _files(folder: Path, manifest: Manifest) -> list[Problem]:
             problems.append(Problem("has other bytes than were written", str(path), _FIX))
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in listed and name != NAME:
+        if path.is_file() and name not in listed and name != NAME and not _left_by_tools(name):
             problems.append(Problem("is not part of the build", str(path), "remove it"))
     return problems
+
+
+def _left_by_tools(name: str) -> bool:
+    """Whether the Hub's client, git or a desktop leaves such a file beside any dataset.
+
+    Beside the rows, in ``data`` and ``exports``, nothing is let pass: loaders read whole folders.
+    """
+    first, *rest = name.split("/")
+    if not rest:
+        return name in {".gitattributes", ".gitignore", ".DS_Store", ".git"}
+    return first == ".git" or name.startswith(".cache/huggingface/")
 
 
 def _count_rows(path: Path) -> int:
