@@ -63,7 +63,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "a number of 5,000 digits": (content(CONFIG, b'{"a": ' + b"9" * 5000 + b"}"), "config.json"),
     "no window": (key(CONFIG, max_position_embeddings=None), "'max_position_embeddings'"),
     "a window in words": (key(CONFIG, max_position_embeddings="512"), "max_position_embeddings"),
-    "an unknown activation": (key(CONFIG, hidden_act="nope"), "KeyError: 'nope'"),
+    "an unknown activation": (key(CONFIG, hidden_act="nope"), "'nope'"),
     "an unknown type": (key(CONFIG, model_type="nope"), "config.json.*model type `nope`"),
     "a type that is a list": (key(CONFIG, model_type=["llama"]), r"config.json.*unhashable"),
     "positions half said": (key(CONFIG, rope_parameters={"rope_type": "yarn"}), "factor"),
@@ -142,7 +142,7 @@ def test_weights_that_are_missing_are_told(good: Path, data: Path, tmp_path: Pat
         lambda: train_model(data, tmp_path / "run", settings(folder)),
         lambda: open_chat(folder),
     ):
-        with pytest.raises(TrainError, match=r"no file named model\.safetensors|has no weights"):
+        with pytest.raises(TrainError, match=r"no file named model\.safetensors|holds no weights"):
             load()
     (folder / "model.safetensors.index.json").write_text(
         '{"weight_map": {"a": "gone.safetensors"}}'
