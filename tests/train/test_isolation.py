@@ -69,7 +69,7 @@ def row_scores(model: Any, tokens: Tokens, line: list[int]) -> list[Any]:
 def test_rows_in_a_line_are_what_they_are_alone_or_are_not_put_there(
     name: str, attention: str
 ) -> None:
-    given = {} if attention == "default" else {"attn_implementation": "eager"}
+    given: dict[str, Any] = {} if attention == "default" else {"attn_implementation": "eager"}
     model = architectures.make_model(name, **given)
     tokens = tokens_of([30, 17, 23, 14])
     line = [0, 1, 2, 3]
