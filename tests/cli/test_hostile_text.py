@@ -8,6 +8,8 @@ import os
 import pty
 import re
 import shutil
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -226,6 +228,21 @@ def test_an_answer_is_shown_as_it_streams(monkeypatch: pytest.MonkeyPatch) -> No
     document = invoke("chat", "model", "--prompt", "안녕?", "--json")
     assert document.document["answer"] == f"안녕{EVIL}\n\t하세요"
     assert not any(map(acts, document.out))
+
+
+def test_a_mistake_of_ours_is_a_traceback_that_does_not_act() -> None:
+    code = f"""
+import kit19.__main__, kit19.cli
+def main():
+    raise ValueError({EVIL!r})
+kit19.cli.main = main
+kit19.__main__.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+    assert f"ValueError: {SHOWN}\n" in done.stderr
+    assert not any(map(acts, done.stderr))
 
 
 @pytest.mark.parametrize("typed", [b"\xff\xfe", "안녕".encode("cp949")])
