@@ -24,6 +24,7 @@ from kit19.train.base_weights import weight_files
 from kit19.train.models import Base, adapter_of, four_bits
 from kit19.train.settings import Settings
 from kit19.train.tokens import Tokens
+from kit19.train.translate import reason_of
 from kit19.train.twin import make_twin, vocabulary_of
 
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
@@ -92,10 +93,10 @@ def _with_attention(
     try:
         empty = _empty(base, "eager")
     except Exception as error:
-        what = f"no model can be made of its configuration: {_first_line(error)}"
+        what = f"no model can be made of its configuration: {reason_of(error)}"
         raise TrainError(Problem(what, base.entry.name, "see its config.json")) from None
     if settings.attention != "auto":
-        what = f"cannot compute attention by {wanted}: {_first_line(refused)}"
+        what = f"cannot compute attention by {wanted}: {reason_of(refused)}"
         raise TrainError(Problem(what, type(empty).__name__, "--set attention=auto, or eager"))
     note = f"{type(empty).__name__} has no attention by {wanted}: trained with attention=eager"
     return settings.model_copy(update={"attention": "eager"}), empty, note
@@ -222,13 +223,9 @@ def _adapter(settings: Settings, empty: Any) -> list[Problem]:
     try:
         made = get_peft_model(copy.deepcopy(empty), config)
     except Exception as error:
-        what = f"no adapter can be put there: {_first_line(error)}"
+        what = f"no adapter can be put there: {reason_of(error)}"
         fix = "give names of linear modules, or all-linear"
         return [Problem(what, where, "--set lora.dropout=0" if "lora_dropout" in what else fix)]
     if not any(one.requires_grad for one in made.parameters()):
         return [Problem("no module of the model is among them", where, "use all-linear")]
     return []
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0] or type(error).__name__

@@ -10,6 +10,7 @@ from transformers import GenerationConfig
 
 from kit19.errors import Problem
 from kit19.train.models import Base
+from kit19.train.translate import reason_of
 
 
 def saved_problems(base: Base) -> list[Problem]:
@@ -24,7 +25,7 @@ def saved_problems(base: Base) -> list[Problem]:
                 if isinstance(one, GenerationConfig):
                     one.validate(strict=True)
             except Exception as error:
-                what = f"{name} cannot be saved again: {_first_line(error)}"
+                what = f"{name} cannot be saved again: {reason_of(error)}"
                 found.append(Problem(what, base.entry.name, f"correct {name} of the model"))
     return found
 
@@ -90,7 +91,3 @@ _SAMPLING: dict[str, Any] = {
 }
 """Settings of sampling, and the value at which each does nothing."""
 _BEAMS: dict[str, Any] = {"early_stopping": False, "length_penalty": 1.0}
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0] or type(error).__name__

@@ -13,6 +13,7 @@ from kit19.errors import Problem
 from kit19.train import processes
 from kit19.train.arguments import device, make_arguments, rhythm
 from kit19.train.settings import Settings
+from kit19.train.translate import reason_of
 
 _STEPS = 100  # of the trial's schedule; two are taken
 _BY_LOSS = ("reduce_lr_on_plateau", "greedy")  # schedules that move when the loss is measured
@@ -45,17 +46,17 @@ def training_problems(settings: Settings, *, validated: bool) -> list[Problem]:
     try:
         arguments = make_arguments(settings, Path(), _STEPS, validated=validated, world=1)
     except Exception as error:
-        return [Problem(f"the trainer refuses these settings: {_first_line(error)}")]
+        return [Problem(f"the trainer refuses these settings: {reason_of(error)}")]
     try:
         optimizer = _optimizer(arguments)
     except Exception as error:
         fix = "install what it names, or --set optimizer=adamw_torch"
-        what = f"optimizer: {settings.optimizer} cannot be used here: {_first_line(error)}"
+        what = f"optimizer: {settings.optimizer} cannot be used here: {reason_of(error)}"
         return [Problem(what, fix=fix)]
     try:
         _schedule(arguments, optimizer)
     except Exception as error:
-        what = f"schedule: {settings.schedule} cannot be used: {_first_line(error)}"
+        what = f"schedule: {settings.schedule} cannot be used: {reason_of(error)}"
         return [Problem(what, fix="kit19 gives a schedule no arguments; --set schedule=cosine")]
     return []
 
@@ -81,7 +82,3 @@ def _schedule(arguments: SFTConfig, optimizer: Any) -> None:
     for _ in range(2):
         optimizer.step()
         schedule.step(*([1.0] if arguments.lr_scheduler_type in _BY_LOSS else []))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0] or type(error).__name__
