@@ -383,3 +383,26 @@ def test_long_rows_are_found_in_the_place_that_is_shown(tmp_path: Path, exam: Pa
         assert hit.rule == "contained"
         assert SENTENCES[3] in hit.text
         assert hit.text.startswith("…")
+
+
+@pytest.mark.parametrize("wrap", ["sentences", "lines", "paragraphs", "json"])
+def test_a_list_of_sentences_or_lines_is_one_text_as_well(tmp_path: Path, wrap: str) -> None:
+    """No sentence alone is half of the item, nor any line."""
+    exam = write_jsonl(tmp_path / "exam.jsonl", [{"text": " ".join(SENTENCES[:4])}])
+    words = " ".join(SENTENCES[:4]).split()
+    lines = [" ".join(words[at : at + 4]) for at in range(0, len(words), 4)]
+    text: Any = lines if wrap == "lines" else SENTENCES[:4]
+    if wrap == "paragraphs":
+        text = {"body": [{"lines": SENTENCES[:4]}]}
+    if wrap == "json":
+        text = json.dumps(SENTENCES[:4], ensure_ascii=False)
+    data = write_jsonl(tmp_path / "data.jsonl", [{"text": INNOCENT[0]}, {"document": text}])
+    result = audit(data, [str(exam)])
+    assert [(hit.row, hit.rule) for hit in result.hits] == [(1, "equal")]
+
+
+def test_options_and_words_are_no_text_together(tmp_path: Path) -> None:
+    options = ["매우 그렇다", "그렇다", "보통이다", "아니다", "전혀 아니다"]
+    exam = write_jsonl(tmp_path / "exam.jsonl", [{"text": SENTENCES[0], "options": options}])
+    data = write_jsonl(tmp_path / "data.jsonl", [{"text": " ".join(options)}, {"options": options}])
+    assert audit(data, [str(exam)]).hits == []

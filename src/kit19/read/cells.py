@@ -12,6 +12,7 @@ from typing import Any
 from kit19.read.encoding import BOMS, looks_like_cp949
 
 _LONG = 15  # characters; benchmark items that are shorter count only when equal
+_LINE = 10  # characters that the parts of a running text have on average, at least
 _ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 _ENDS = {"{": "}", "[": "]", '"': '"'}
 _MARKS = ("\ufeff", " ", "\t", "\r", "\n")
@@ -24,7 +25,7 @@ def texts_in(value: Any, on_bytes: Callable[[str], None]) -> Iterator[tuple[str,
     """Every text of a value with the name of its column (keys joined by dots), in order.
 
     A string that holds JSON gives the texts in that. A key gives its text too if it can be text
-    rather than a name.
+    rather than a name. A list of sentences or of lines gives each of them, then all as one text.
 
     Args:
         value: What a reader gave for a row.
@@ -45,7 +46,7 @@ def texts_in(value: Any, on_bytes: Callable[[str], None]) -> Iterator[tuple[str,
         elif isinstance(value, dict):
             stack += reversed(_members(name, value))
         elif isinstance(value, list | tuple):
-            stack += ((name, one) for one in reversed(value))
+            stack += reversed([(name, one) for one in [*value, *_running_text(value)]])
         elif isinstance(value, _Text):
             yield name, value.text
         elif isinstance(value, bytes | bytearray | memoryview):
@@ -65,8 +66,19 @@ def _members(name: str, value: dict[str, Any]) -> list[tuple[str, Any]]:
     return inside
 
 
+def _running_text(value: list[Any] | tuple[Any, ...]) -> list[_Text]:
+    """The sentences or wrapped lines of a list as the one text that they are; else nothing.
+
+    Words, labels and the options of a question are no text together.
+    """
+    # Twice holds two values of one key: two texts.
+    if len(value) < 2 or isinstance(value, Twice) or not all(isinstance(one, str) for one in value):
+        return []
+    return [_Text(" ".join(value))] if sum(map(len, value)) >= _LINE * len(value) else []
+
+
 class _Text:
-    """A key that is searched as it is."""
+    """A text that is searched as it is."""
 
     def __init__(self, text: str) -> None:
         self.text = text
