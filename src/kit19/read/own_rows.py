@@ -10,6 +10,7 @@ label's, and ``license``, which must not contradict the recipe.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -88,6 +89,8 @@ def _plain(row: Any, label: str | None, license_: str) -> dict[str, str | None]:
         found[label] = _scalar(row.get(label))
         if found[label] is None and row.get(label) is not None:
             raise LayoutError(f"{label}: is neither text nor a whole number")
+    if isinstance(row.get("id"), Decimal):  # a number of thousands of digits is damage, and no id
+        raise LayoutError("id: is a number of too many digits")
     return {"id": _scalar(row.get("id")), **found}
 
 
