@@ -48,7 +48,7 @@ def test_an_id_means_the_same_in_any_case(tmp_path: Path, name: str) -> None:
 
 
 def test_a_row_may_write_its_license_in_another_case(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"instruction": "하늘의 색은", "output": "파랑", "license": "cc-by-4.0"},
         {"instruction": "바다의 색은", "output": "파랑", "license": "CC-BY-4.0"},
         {"instruction": "풀의 색은", "output": "초록", "license": "CC-BY-SA-4.0"},
