@@ -75,8 +75,8 @@ def rules(data_dir: str, rows: str, which: str) -> Work:
 
     from kit19.auditing.items import find_exams
     from kit19.catalog import load_catalog
-    from kit19.curate import find_items
-    from kit19.curate.contamination import prepare
+    from kit19.curating import find_items
+    from kit19.curating.contamination import prepare
 
     exams = find_exams(load_catalog(), (), Path(data_dir))
     benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
@@ -139,7 +139,7 @@ def index(data_dir: str, cache: str) -> Work:
     os.environ["KIT19_CACHE"] = cache
     from kit19.auditing.items import find_exams
     from kit19.catalog import load_catalog
-    from kit19.curate import prepared
+    from kit19.curating import prepared
 
     exams = find_exams(load_catalog(), (), Path(data_dir))
     benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
@@ -149,8 +149,8 @@ def index(data_dir: str, cache: str) -> Work:
 def build(data_dir: str, cache: str, out: str, decontaminate: bool) -> Work:
     """Build the default recipe, with or without looking for benchmark text."""
     os.environ["KIT19_CACHE"] = cache
-    from kit19.building import Options
-    from kit19.building import build as run_build
+    from kit19.building.pipeline import Options
+    from kit19.building.pipeline import build as run_build
 
     changes = {"decontaminate": decontaminate}
     options = Options(data_dir=Path(data_dir), partial=True)

@@ -1,7 +1,7 @@
 """Paired bootstrap of every cell of a table: ``python -m benchmarks.compare [--quick]``.
 
 Six models on seven benchmarks of the real sizes, answers made up by a fixed seed: 10,000 replicates of
-every score and of every difference to the first model, by ``kit19.report.stats`` and by a plain loop
+every score and of every difference to the first model, by ``kit19.statistics`` and by a plain loop
 over scikit-learn. The loop runs fewer replicates and is scaled; the table says how many.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
 from kit19 import load_catalog
-from kit19.report.stats import interval, paired_replicates, replicates
+from kit19.statistics import interval, paired_replicates, replicates
 
 CLASSES = {"hellaswag": 4, "ynat": 7}
 MODELS = 6

@@ -52,7 +52,9 @@ def make_world(data_dir: str, folder: str, sizes: list[int]) -> Work:
 def measure(folder: str, size: int) -> Work:
     """Build the source at one size and tell where the time went, in seconds."""
     # Modules by name: in the package, `build` is the function.
-    building, assembling = map(importlib.import_module, ("kit19.building", "kit19.assemble"))
+    building, assembling = map(
+        importlib.import_module, ("kit19.building.pipeline", "kit19.building.assembly")
+    )
     spent: dict[str, float] = {}
     # Private names: no public one stands between reading, hashing and what follows the cap.
     _time(building, "find_inputs", "reading", spent)

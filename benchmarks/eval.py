@@ -119,7 +119,7 @@ def _load(asked: argparse.Namespace, name: str, **options: Any) -> Any:
     import torch
     from lm_eval.models.huggingface import HFLM
 
-    from kit19.evaluate.scorer import SharedLM
+    from kit19.evaluating.scorer import SharedLM
 
     torch.set_num_threads(asked.threads)
     kind = SharedLM if name == "kit19" else HFLM
@@ -135,7 +135,7 @@ def _ways(asked: argparse.Namespace, peers: list[str]) -> dict[str, Any]:
 
 
 def _lever_ways(asked: argparse.Namespace) -> dict[str, Any]:
-    from kit19.evaluate.scorer import Levers
+    from kit19.evaluating.scorer import Levers
 
     off: dict[str, dict[str, Any]] = {
         "without sharing contexts": {"levers": Levers(share=False)},
@@ -152,7 +152,7 @@ def _lever_ways(asked: argparse.Namespace) -> dict[str, Any]:
 def _requests(asked: argparse.Namespace, shots: int) -> Iterator[tuple[str, list[Any]]]:
     from lm_eval.tasks import TaskManager
 
-    from kit19.evaluate import TASKS as FOLDER
+    from kit19.evaluating import TASKS as FOLDER
 
     manager = TaskManager(include_path=str(FOLDER), include_defaults=False)
     for name in TASKS:
@@ -230,7 +230,7 @@ def _report_memory(asked: argparse.Namespace) -> None:
 
 def _report_whole(asked: argparse.Namespace, folder: Path) -> None:
     """Both commands as a user types them: start-up, tokenising and metrics included."""
-    from kit19.evaluate import TASKS as FOLDER
+    from kit19.evaluating import TASKS as FOLDER
 
     tasks, model = ",".join(TASKS), str(asked.model)
     limit = ["--limit", str(asked.limit)] if asked.limit else []

@@ -40,7 +40,7 @@ def kit19_way(data_dir: str, first: int | None) -> Work:
 
 def jinja_way(data_dir: str, first: int | None) -> Work:
     from benchmarks.language import TEXTS, by_jinja
-    from kit19.render.choose import eligible
+    from kit19.rendering.choose import eligible
 
     jobs = []
     for view, records in _prepared(data_dir, first):
@@ -62,8 +62,8 @@ def jinja_way(data_dir: str, first: int | None) -> Work:
 def same_renders(data_dir: str, first: int) -> Work:
     """Hold kit19's renders against Jinja's, text by text."""
     from benchmarks.language import TEXTS, by_jinja
-    from kit19.render.choose import eligible
-    from kit19.render.render import compile_template
+    from kit19.rendering.choose import eligible
+    from kit19.rendering.render import compile_template
 
     prepared = _prepared(data_dir, first)
 
@@ -85,11 +85,11 @@ def same_renders(data_dir: str, first: int) -> Work:
 def _prepared(data_dir: str, first: int | None) -> list[tuple[Any, pl.DataFrame]]:
     """Every subset that has files, with the first of its records; all templates without ``first``."""
     from kit19.catalog import load_catalog
-    from kit19.curate import find_empty
-    from kit19.fetch import find_files, usable
+    from kit19.curating import find_empty
+    from kit19.fetching import find_files, usable
     from kit19.linting import View
-    from kit19.read import read_subset
-    from kit19.render import load_templates
+    from kit19.reading import read_subset
+    from kit19.rendering import load_templates
 
     catalog = load_catalog()
     prepared = []

@@ -28,7 +28,7 @@ from benchmarks.language import Render, Row, by_jinja, stable_hash
 from benchmarks.peer_read import read_subset, read_table
 from kit19.catalog import Catalog, Recipe, load_catalog
 from kit19.catalog.templates import Template
-from kit19.curate.personal import PATTERNS
+from kit19.curating.personal import PATTERNS
 from kit19.korean.stems import TAILS
 
 COLUMNS = [

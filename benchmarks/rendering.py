@@ -87,8 +87,8 @@ Work = Callable[[], Any]
 
 def make_records(data_dir: str, out: str, count: int) -> Work:
     """Write NSMC's records (id, text, label), without the empty ones, as parquet."""
-    from kit19.fetch.files import find_files
-    from kit19.read import read_subset
+    from kit19.fetching.files import find_files
+    from kit19.reading import read_subset
 
     def work() -> int:
         source, subset = load_catalog().subset("nsmc")
@@ -102,8 +102,8 @@ def make_records(data_dir: str, out: str, count: int) -> Work:
 
 
 def kit19_way(records: str, out: str) -> Work:
-    from kit19.render import choose, render
-    from kit19.render.templates import check_templates
+    from kit19.rendering import choose, render
+    from kit19.rendering.templates import check_templates
 
     source, subset = load_catalog().subset("nsmc")
     subset = subset.model_copy(update={"short": ["text"]})

@@ -107,9 +107,9 @@ def make(data_dir: str, place: str, rows: int) -> Work:
     import polars as pl
 
     from kit19 import Options, build, load_catalog
-    from kit19.train.rows import of_file
-    from kit19.train.settings import Tiny
-    from kit19.train.tiny import make_config, make_model, make_tokenizer
+    from kit19.training.rows import of_file
+    from kit19.training.settings import Tiny
+    from kit19.training.tiny import make_config, make_model, make_tokenizer
 
     def work() -> dict[str, Any]:
         folder = Path(place)
@@ -185,10 +185,10 @@ def speed(place: str, way: str, rows: int) -> Work:
 
 def _ours(place: str, way: str, rows: int) -> Any:
     from kit19 import TrainOptions
-    from kit19.preparing import prepare
-    from kit19.train.arguments import make_arguments, steps
-    from kit19.train.models import load_weights
-    from kit19.train.trainer import AnswerTrainer, Rows
+    from kit19.training.arguments import make_arguments, steps
+    from kit19.training.models import load_weights
+    from kit19.training.preparation import prepare
+    from kit19.training.trainer import AnswerTrainer, Rows
 
     data, settings = _first(place, "rows", rows), _settings(place, save_every=1_000_000)
     options = TrainOptions(cache=data.parent / "tokens")
@@ -247,12 +247,12 @@ def losses(place: str, rows: int) -> Work:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from kit19 import load_catalog
-    from kit19.train.batches import Collate
-    from kit19.train.losses import add_answer_losses, row_losses
-    from kit19.train.packing import one_by_one, pack
-    from kit19.train.prompts import make_prompts
-    from kit19.train.rows import RowFiles
-    from kit19.train.tokens import tokenize
+    from kit19.training.batches import Collate
+    from kit19.training.losses import add_answer_losses, row_losses
+    from kit19.training.packing import one_by_one, pack
+    from kit19.training.prompts import make_prompts
+    from kit19.training.rows import RowFiles
+    from kit19.training.tokens import tokenize
 
     torch.set_num_threads(1)
     data = _first(place, "rows", rows)
@@ -280,8 +280,8 @@ def prepare(place: str, way: str, rows: int) -> Work:  # noqa: ARG001  the file 
     """From a parquet file to packed lines, with nothing in any cache."""
     folder = Path(tempfile.mkdtemp(dir=place))
     if way == "kit19":
-        import kit19.train.models
-        import kit19.train.trainer  # noqa: F401  imports are no part of the work
+        import kit19.training.models
+        import kit19.training.trainer  # noqa: F401  imports are no part of the work
         from kit19 import TrainOptions, plan_training
 
         settings = _settings(place, allow=["lost_answers"])

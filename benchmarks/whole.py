@@ -30,7 +30,7 @@ def kit19_way(
         recipe: The recipe.
         examine: ``prefix`` as shipped; ``all`` looks for benchmark text in every record.
     """
-    from kit19.building import Options, build
+    from kit19.building.pipeline import Options, build
     from kit19.catalog import BUILT_IN
 
     if examine == "all":
@@ -48,7 +48,7 @@ def kit19_way(
 
 def _examine_all() -> None:
     """Examine every live record before any is taken; what is then kept and dropped is the same."""
-    assemble: Any = importlib.import_module("kit19.assemble")
+    assemble: Any = importlib.import_module("kit19.building.assembly")
     usual = assemble.examiner
 
     def examiner(live: pl.DataFrame, card: Any, items: Any, *, near: bool, **rest: Any) -> Any:

@@ -28,9 +28,9 @@ from kit19.catalog import (
 )
 from kit19.catalog.source import Card
 from kit19.cli import cli
-from kit19.ledger import MEANING
-from kit19.read.derive import FUNCTIONS
-from kit19.train import load_preset, preset_names, settings
+from kit19.core.ledger import MEANING
+from kit19.reading.derive import FUNCTIONS
+from kit19.training import load_preset, preset_names, settings
 
 DOCS = Path(__file__).parent
 GENERATED = ("cli.md", "catalog.md", "training.md")

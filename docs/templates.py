@@ -13,11 +13,11 @@ from pathlib import Path
 import polars as pl
 
 from kit19.catalog import Catalog, load_catalog
-from kit19.curate import find_empty
-from kit19.fetch import find_files
-from kit19.order import hash_order
-from kit19.read import read_subset
-from kit19.render import ParsedTemplate, TemplateSet, choose, load_templates, render
+from kit19.core.order import hash_order
+from kit19.curating import find_empty
+from kit19.fetching import find_files
+from kit19.reading import read_subset
+from kit19.rendering import ParsedTemplate, TemplateSet, choose, load_templates, render
 from kit19.sample import SAMPLE
 
 PATH = Path(__file__).parent / "templates.md"

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import settings
 
-from kit19.building import Options, build
+from kit19.building.pipeline import Options, build
 from kit19.sample import SAMPLE
 
 REPOSITORY = Path(__file__).parent.parent

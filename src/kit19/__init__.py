@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kit19.auditing import Audit, audit
-    from kit19.building import Options, build
+    from kit19.building.differences import Diff, diff
+    from kit19.building.explanation import Explanation, explain
+    from kit19.building.figures import stats
+    from kit19.building.pipeline import Options, build
     from kit19.catalog import Catalog, Recipe, Source, load_catalog
-    from kit19.chatting import Chat, open_chat
+    from kit19.chatting.chat import Chat, open_chat
     from kit19.comparing import Comparison, compare
-    from kit19.diffing import Diff, diff
-    from kit19.errors import (
+    from kit19.core.errors import (
         CatalogError,
         FilesError,
         Kit19Error,
@@ -33,28 +35,28 @@ if TYPE_CHECKING:
         UnknownNameError,
         VerifyError,
     )
-    from kit19.evaluate.options import EvalOptions
-    from kit19.evaluating import Evaluation, evaluate_model
-    from kit19.ledger import Ledger
+    from kit19.core.ledger import Ledger
+    from kit19.core.manifest import Manifest
+    from kit19.core.runs import RunRecord, read_run
+    from kit19.evaluating.options import EvalOptions
+    from kit19.evaluating.pipeline import Evaluation, evaluate_model
     from kit19.linting import Finding, lint
-    from kit19.loading import Loaded, load
-    from kit19.look import Example, Explanation, explain, show, stats
-    from kit19.manifest import Manifest
-    from kit19.preparing import TrainOptions
-    from kit19.publish import Pushed, PushOptions, push
-    from kit19.runs import RunRecord, read_run
-    from kit19.train import Settings, load_preset
-    from kit19.training import Trained, TrainPlan, merge, plan_training, train_model
-    from kit19.write import verify
+    from kit19.linting.examples import Example, show
+    from kit19.loading.loaded import Loaded, load
+    from kit19.publishing.pushing import Pushed, PushOptions, push
+    from kit19.training import Settings, load_preset
+    from kit19.training.pipeline import Trained, TrainPlan, merge, plan_training, train_model
+    from kit19.training.preparation import TrainOptions
+    from kit19.writing import verify
 
 _HOMES = {
     "kit19.auditing": ["Audit", "audit"],
-    "kit19.building": ["Options", "build"],
+    "kit19.building.pipeline": ["Options", "build"],
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
     "kit19.comparing": ["Comparison", "compare"],
-    "kit19.chatting": ["Chat", "open_chat"],
-    "kit19.diffing": ["Diff", "diff"],
-    "kit19.errors": [
+    "kit19.chatting.chat": ["Chat", "open_chat"],
+    "kit19.building.differences": ["Diff", "diff"],
+    "kit19.core.errors": [
         "CatalogError",
         "FilesError",
         "Kit19Error",
@@ -68,19 +70,21 @@ _HOMES = {
         "UnknownNameError",
         "VerifyError",
     ],
-    "kit19.evaluate.options": ["EvalOptions"],
-    "kit19.evaluating": ["Evaluation", "evaluate_model"],
-    "kit19.ledger": ["Ledger"],
+    "kit19.evaluating.options": ["EvalOptions"],
+    "kit19.evaluating.pipeline": ["Evaluation", "evaluate_model"],
+    "kit19.core.ledger": ["Ledger"],
     "kit19.linting": ["Finding", "lint"],
-    "kit19.look": ["Example", "Explanation", "explain", "show", "stats"],
-    "kit19.loading": ["Loaded", "load"],
-    "kit19.manifest": ["Manifest"],
-    "kit19.preparing": ["TrainOptions"],
-    "kit19.publish": ["PushOptions", "Pushed", "push"],
-    "kit19.runs": ["RunRecord", "read_run"],
-    "kit19.train": ["Settings", "load_preset"],
-    "kit19.training": ["TrainPlan", "Trained", "merge", "plan_training", "train_model"],
-    "kit19.write": ["verify"],
+    "kit19.linting.examples": ["Example", "show"],
+    "kit19.building.explanation": ["Explanation", "explain"],
+    "kit19.building.figures": ["stats"],
+    "kit19.loading.loaded": ["Loaded", "load"],
+    "kit19.core.manifest": ["Manifest"],
+    "kit19.training.preparation": ["TrainOptions"],
+    "kit19.publishing": ["PushOptions", "Pushed", "push"],
+    "kit19.core.runs": ["RunRecord", "read_run"],
+    "kit19.training": ["Settings", "load_preset"],
+    "kit19.training.pipeline": ["TrainPlan", "Trained", "merge", "plan_training", "train_model"],
+    "kit19.writing": ["verify"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 
 from kit19.catalog import Catalog, load_catalog
-from kit19.curate import bare
-from kit19.fetch import find_files, usable
-from kit19.order import stable_hash
-from kit19.read import read_table
-from kit19.read.table import read_rows
+from kit19.core.order import stable_hash
+from kit19.curating import bare
+from kit19.fetching import find_files, usable
+from kit19.reading import read_table
+from kit19.reading.table import read_rows
 from studies.contamination.perturbations import INSIDE, perturbations
 
 BANDS = ((15, "<15"), (20, "15–19"), (30, "20–29"), (60, "30–59"), (1 << 30, "60+"))

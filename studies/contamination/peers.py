@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from kit19.curate import bare
-from kit19.order import stable_hash
+from kit19.core.order import stable_hash
+from kit19.curating import bare
 
 BATCH = 20_000
 Score = Callable[[pl.Series, pl.DataFrame], pl.DataFrame]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from kit19.catalog import Benchmark
-from kit19.curate import bare, contamination
+from kit19.curating import bare, contamination
 from studies.contamination.peers import (
     BATCH,
     Score,

@@ -14,8 +14,8 @@ from statistics import mean, stdev
 
 import numpy as np
 
-from kit19.report.stats.bootstrap import interval
-from kit19.report.stats.metrics import Floats
+from kit19.statistics.bootstrap import interval
+from kit19.statistics.metrics import Floats
 
 FEWEST_SEEDS = 3
 

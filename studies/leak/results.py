@@ -12,9 +12,9 @@ from kit19.catalog import BUILT_IN, load_catalog
 from kit19.comparing.exposure import read_audits
 from kit19.comparing.fairness import unfair_aspects
 from kit19.comparing.run import read_all
-from kit19.errors import Problem, ResultsError
-from kit19.report.scored import Scored
-from kit19.report.stats import REPLICATES
+from kit19.comparing.scored import Scored
+from kit19.core.errors import Problem, ResultsError
+from kit19.statistics import REPLICATES
 from studies.leak.effect import FEWEST_SEEDS, LeakEffect, Seed, leak_effect
 
 

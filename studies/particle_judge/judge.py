@@ -11,13 +11,13 @@ from typing import Any
 import polars as pl
 
 from kit19.catalog import Catalog
-from kit19.curate import find_empty
-from kit19.fetch import find_files, usable
+from kit19.core.order import hash_order
+from kit19.curating import find_empty
+from kit19.fetching import find_files, usable
 from kit19.korean import Particle
 from kit19.linting import View
-from kit19.order import hash_order
-from kit19.read import read_subset
-from kit19.render import load_templates
+from kit19.reading import read_subset
+from kit19.rendering import load_templates
 from kit19.sample import SAMPLE
 
 SEED = 19

@@ -14,10 +14,10 @@ import yaml
 from kit19.catalog import Catalog
 from kit19.korean import Final, Particle, choose, parse_particle
 from kit19.linting import View
-from kit19.render import ParsedTemplate
-from kit19.render.choose import eligible
-from kit19.render.parse import Insertion, Literal, Piece
-from kit19.render.templates import TEXTS
+from kit19.rendering import ParsedTemplate
+from kit19.rendering.choose import eligible
+from kit19.rendering.parse import Insertion, Literal, Piece
+from kit19.rendering.templates import TEXTS
 from studies.particle_judge.judge import (
     OTHER,
     UNREAD,

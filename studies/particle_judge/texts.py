@@ -12,12 +12,12 @@ from typing import Any
 import polars as pl
 
 from kit19.catalog import Catalog
+from kit19.core.order import hash_order
 from kit19.korean import PARTICLES, attach
 from kit19.linting import View
-from kit19.order import hash_order
-from kit19.render.choose import eligible
-from kit19.render.parse import Literal, Piece
-from kit19.render.templates import TEXTS
+from kit19.rendering.choose import eligible
+from kit19.rendering.parse import Literal, Piece
+from kit19.rendering.templates import TEXTS
 from studies.particle_judge.judge import _CLOSING, OTHER, SEED, Judge, Tally, records_of
 
 WHOLE = {

@@ -17,8 +17,8 @@ from perturb import LIGHT, MEDIUM
 from kit19.auditing import Audit, audit
 from kit19.auditing.items import Exam, find_exams
 from kit19.catalog import BUILT_IN, load_catalog
-from kit19.curate import Items, bare, find_items
-from kit19.curate.contamination import MIN_NEAR, prepare
+from kit19.curating import Items, bare, find_items
+from kit19.curating.contamination import MIN_NEAR, prepare
 
 pytestmark = pytest.mark.real
 KOBEST = Path("kobest", "v1.0")

@@ -15,7 +15,7 @@ from exams import INNOCENT, SENTENCES, write_jsonl
 
 from kit19.auditing import audit
 from kit19.auditing.hub import is_on_hub
-from kit19.errors import FilesError, Kit19Error, ReadError
+from kit19.core.errors import FilesError, Kit19Error, ReadError
 
 PUBLISH = Path(__file__).parent.parent / "publish"
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.report import Audit, Compromised, Hit, audit_page
+from kit19.auditing.page import audit_page
+from kit19.auditing.result import Audit, Compromised, Hit
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 HOSTILE = [

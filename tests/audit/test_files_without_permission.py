@@ -12,8 +12,8 @@ import pytest
 from exams import INNOCENT, SENTENCES, write_jsonl
 
 from kit19.auditing import audit
-from kit19.errors import Kit19Error
-from kit19.train.rows import of_file
+from kit19.core.errors import Kit19Error
+from kit19.training.rows import of_file
 
 NOBODY = 65534
 

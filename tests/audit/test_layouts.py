@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit19.auditing import audit
-from kit19.errors import ReadError, UnknownNameError
-from kit19.read import dataset_files
-from kit19.read.foreign import BATCH, read_texts
-from kit19.read.foreign_text import is_header
+from kit19.core.errors import ReadError, UnknownNameError
+from kit19.reading import dataset_files
+from kit19.reading.foreign import BATCH, read_texts
+from kit19.reading.foreign_text import is_header
 
 TEXTS = [INNOCENT[0], SENTENCES[0], INNOCENT[1], SENTENCES[3], SENTENCES[5], INNOCENT[2]]
 LEAKED = [1, 3, 4]

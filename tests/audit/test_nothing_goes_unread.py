@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit19.auditing import Audit, audit
-from kit19.errors import Kit19Error, ReadError
-from kit19.report import audit_page
+from kit19.auditing.page import audit_page
+from kit19.core.errors import Kit19Error, ReadError
 
 TEXTS = [INNOCENT[0], SENTENCES[0], INNOCENT[1], SENTENCES[3]]
 LEAKED = [1, 3]
@@ -475,8 +475,8 @@ def test_a_row_without_end_is_refused_with_its_line(
     name: str, tmp_path: Path, exam: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("json_lines", "foreign_json", "foreign_text"):
-        monkeypatch.setattr(f"kit19.read.{module}.LONGEST", 100_000)
-    monkeypatch.setattr("kit19.read.foreign_json._CHUNK", 1_000)
+        monkeypatch.setattr(f"kit19.reading.{module}.LONGEST", 100_000)
+    monkeypatch.setattr("kit19.reading.foreign_json._CHUNK", 1_000)
     rows = [json.dumps({"text": text}) for text in (INNOCENT[0], "x" * 300_000)]
     text = f"[{rows[0]},\n{rows[1]}]" if name == "a.json" else "\n".join(rows)
     data = text.encode()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import kit19
 from kit19.auditing import audit, to_frame
-from kit19.errors import FilesError, Kit19Error, ReadError, UnknownNameError
+from kit19.core.errors import FilesError, Kit19Error, ReadError, UnknownNameError
 
 
 @pytest.fixture(scope="module")

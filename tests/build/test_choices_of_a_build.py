@@ -11,9 +11,9 @@ import pytest
 from samples import ALL, SMALL, dropped_of, rows_of, sample_of, told
 
 from kit19 import Manifest, load_catalog
-from kit19.fetch import find_files
-from kit19.manifest import read_manifest
-from kit19.read import Records, read_subset
+from kit19.core.manifest import read_manifest
+from kit19.fetching import find_files
+from kit19.reading import Records, read_subset
 from kit19.sample import SAMPLE
 
 CATALOG = load_catalog()

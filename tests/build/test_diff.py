@@ -9,7 +9,7 @@ import pytest
 from samples import rows_of, sample_of, told
 
 from kit19 import Options, VerifyError, build, diff, load_catalog
-from kit19.diffing import SubsetDiff
+from kit19.building.differences import SubsetDiff
 
 SUBSETS = ["nsmc", "kobest_copa", "math"]
 

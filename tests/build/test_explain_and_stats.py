@@ -9,10 +9,10 @@ import pytest
 from samples import dropped_of, rows_of, sample_of
 
 from kit19 import Kit19Error, Manifest, UnknownNameError, build, explain, load_catalog, stats
-from kit19.building import Options
-from kit19.ledger import MEANING, REASONS
-from kit19.manifest import read_manifest
-from kit19.order import hash_order
+from kit19.building.pipeline import Options
+from kit19.core.ledger import MEANING, REASONS
+from kit19.core.manifest import read_manifest
+from kit19.core.order import hash_order
 
 
 def test_a_kept_record_is_told_with_its_rows(sample_build: Path) -> None:

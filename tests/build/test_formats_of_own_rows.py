@@ -16,8 +16,8 @@ import pytest
 from samples import dropped_of
 
 from kit19 import build
-from kit19.errors import Kit19Error, ReadError, TrainError
-from kit19.train.rows import of_file
+from kit19.core.errors import Kit19Error, ReadError, TrainError
+from kit19.training.rows import of_file
 
 ROWS = [
     {"instruction": "가나다를 거꾸로", "output": "다나가"},
@@ -142,7 +142,7 @@ def test_a_row_that_is_none_is_told(case: str, tmp_path: Path) -> None:
 
 def test_what_is_read_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small file that unpacks to gigabytes, in small: the bounds are lowered, not the disk filled."""
-    from kit19.read import opening
+    from kit19.reading import opening
 
     monkeypatch.setattr(opening, "_MOST_UNPACKED", 1 << 20)
     text = '{"instruction": "a", "output": "b"}\n' * 200_000
@@ -158,7 +158,7 @@ def test_what_is_read_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_line_without_end_is_refused(
     reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kit19.read import json_lines
+    from kit19.reading import json_lines
 
     monkeypatch.setattr(json_lines, "LONGEST", 1000)
     path = tmp_path / "my.jsonl"

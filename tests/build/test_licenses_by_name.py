@@ -16,7 +16,7 @@ from samples import dropped_of, rows_of
 from kit19 import Kit19Error, build
 from kit19.catalog.extra import named_license
 from kit19.catalog.license_ids import HUB_IDS, hub_license
-from kit19.publish.terms import check_card
+from kit19.publishing.terms import check_card
 
 ROWS = [{"instruction": "가나다를 거꾸로", "output": "다나가"}]
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from samples import SMALL, rows_of, sample_of, told
 
 from kit19 import load_catalog
-from kit19.manifest import read_manifest
-from kit19.mix import cap_tasks, weigh
+from kit19.building.shares import cap_tasks, weigh
+from kit19.core.manifest import read_manifest
 
 TASKS = {name: load_catalog().subset(name)[1].task for name in [*SMALL, "apeach", "hatescore"]}
 

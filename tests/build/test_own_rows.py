@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from samples import dropped_of, files_of, rows_of
 
 from kit19 import Kit19Error, Manifest, Options, build, explain, load_catalog
-from kit19.fetch import find_files
-from kit19.read import read_table
+from kit19.fetching import find_files
+from kit19.reading import read_table
 from kit19.sample import SAMPLE
 
 RECIPE = """\

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from samples import dropped_of, files_of, sample_of
 
-from kit19 import inputs
+from kit19.building import inputs
 from kit19.catalog import Source
-from kit19.fetch import Found, find_files
+from kit19.fetching import Found, find_files
 
 FORMATS = "formats=[jsonl, alpaca, messages, sharegpt, prompt-completion]"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from samples import dropped_of, rows_of
 
 from kit19 import Options, build
-from kit19.curate.near import find_near
+from kit19.curating.near import find_near
 
 RECIPE = """\
 id: mine

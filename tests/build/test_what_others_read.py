@@ -14,8 +14,8 @@ import yaml
 from samples import dropped_of, rows_of, sample_of
 
 from kit19 import Manifest, build, load_catalog
-from kit19.manifest import read_manifest
-from kit19.rows import ROW_SCHEMA
+from kit19.core.manifest import read_manifest
+from kit19.core.rows import ROW_SCHEMA
 
 FORMATS = ["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]
 SUBSETS = ["nsmc", "kobest_copa", "math", "hatescore", "lbox_summarization"]

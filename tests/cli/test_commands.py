@@ -14,7 +14,7 @@ import pytest
 from invoking import commands, invoke
 
 from kit19 import build, load_catalog
-from kit19.manifest import read_manifest
+from kit19.core.manifest import read_manifest
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from invoking import Said, invoke, run_main
 from kit19 import Chat, load_catalog
 from kit19.cli.output import print_error, print_json, print_piece, print_table, print_text, progress
 from kit19.cli.visible import visible, visible_json, visible_line
-from kit19.errors import Problem
+from kit19.core.errors import Problem
 
 GOOD = Path(__file__).parents[1] / "bad_cards" / "good"
 # Clears the screen, rings, sets the title, turns the line around; C1 does the same in one character.
@@ -222,7 +222,7 @@ def test_an_answer_is_shown_as_it_streams(monkeypatch: pytest.MonkeyPatch) -> No
         name=EVIL,
         run=None,
     )
-    monkeypatch.setattr("kit19.chatting.open_chat", lambda *_, **__: talk)
+    monkeypatch.setattr("kit19.chatting.chat.open_chat", lambda *_, **__: talk)
     said = invoke("chat", "model", "--prompt", "안녕?")
     assert (said.code, said.out) == (0, f"안녕{SHOWN}\n\t하세요\n")
     document = invoke("chat", "model", "--prompt", "안녕?", "--json")
@@ -252,7 +252,7 @@ def test_a_question_that_is_no_text_is_refused(
     # The model is never reached.
     prompts = SimpleNamespace(format=SimpleNamespace(id="alpaca"))
     talk = Chat("model", 9, 0.0, _model=SimpleNamespace(prompts=prompts), _catalog=load_catalog())  # type: ignore[arg-type]
-    monkeypatch.setattr("kit19.chatting.open_chat", lambda *_, **__: talk)
+    monkeypatch.setattr("kit19.chatting.chat.open_chat", lambda *_, **__: talk)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
     error = "error: the text is not UTF-8 at character 1\n    type or save it as UTF-8\n"
     for more in ([], ["--prompt", os.fsdecode(typed)], ["--prompt", os.fsdecode(typed), "--json"]):

@@ -15,7 +15,7 @@ from invoking import invoke
 
 import kit19
 from kit19 import Kit19Error, Options
-from kit19.fetching import list_files
+from kit19.fetching.sources import list_files
 from kit19.linting import lint_file
 
 _CAPABILITIES = 0x20080522  # the version of the structures below; see capget(2)

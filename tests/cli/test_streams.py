@@ -179,7 +179,15 @@ runpy.run_module("kit19", run_name="__main__", alter_sys=True)
 
 @pytest.mark.parametrize(
     "module",
-    ["kit19.cli", "click", "kit19.errors", "kit19.cli.look", "kit19.look", "polars", "pydantic"],
+    [
+        "kit19.cli",
+        "click",
+        "kit19.core.errors",
+        "kit19.cli.look",
+        "kit19.linting.examples",
+        "polars",
+        "pydantic",
+    ],
 )
 def test_ctrl_c_during_the_start_is_exit_code_130(module: str) -> None:
     line = [sys.executable, "-c", INTERRUPTED, module, "show", "nsmc"]

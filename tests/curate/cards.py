@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from kit19.catalog import Benchmark, Subset
-from kit19.curate import Items
-from kit19.curate.contamination import prepare
+from kit19.curating import Items
+from kit19.curating.contamination import prepare
 
 
 def subset(**values: object) -> Subset:

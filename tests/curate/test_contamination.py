@@ -16,7 +16,7 @@ from cards import items, records
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.curate import Items, find_contaminated
+from kit19.curating import Items, find_contaminated
 from kit19.korean.stems import TAILS
 
 ITEM = "겨울이 오기 전에 창문 틈을 막아 두어야 난방비를 아낄 수 있다고 한다."

@@ -13,9 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit19.catalog import load_catalog
-from kit19.curate.personal import KINDS, mask
-from kit19.fetch import find_files, usable
-from kit19.read import read_table
+from kit19.curating.personal import KINDS, mask
+from kit19.fetching import find_files, usable
+from kit19.reading import read_table
 
 PHONE, MAIL, BIRTH, ACCOUNT = "전화번호", "이메일", "주민등록번호", "계좌번호"
 

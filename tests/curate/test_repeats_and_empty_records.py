@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
-from kit19.curate import find_empty, find_repeats, with_place
+from kit19.curating import find_empty, find_repeats, with_place
 
 Row = tuple[str, str, str | None]
 rows = st.lists(

@@ -10,9 +10,9 @@ import pytest
 from cards import benchmark, records
 from polars.testing import assert_frame_equal
 
-from kit19.curate import Items, find_contaminated, prepared
-from kit19.curate import stored as kept
-from kit19.curate.contamination import prepare
+from kit19.curating import Items, find_contaminated, prepared
+from kit19.curating import stored as kept
+from kit19.curating.contamination import prepare
 
 TEXTS = [
     "겨울이 오기 전에 창문 틈을 막아 두어야 난방비를 아낄 수 있다고 한다.",

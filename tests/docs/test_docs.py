@@ -16,7 +16,7 @@ import yaml
 
 from kit19.catalog import BUILT_IN
 from kit19.cli import cli
-from kit19.manifest import read_manifest
+from kit19.core.manifest import read_manifest
 
 ROOT = Path(__file__).parents[2]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")

@@ -11,8 +11,8 @@ from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from kit19.evaluate import TASKS, own_tasks
-from kit19.evaluate.scorer import SharedLM
+from kit19.evaluating import TASKS, own_tasks
+from kit19.evaluating.scorer import SharedLM
 
 torch.set_num_threads(1)  # on shared cores more threads are slower for models of this size
 

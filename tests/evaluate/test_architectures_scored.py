@@ -10,8 +10,8 @@ from eval_fixtures import own_cache
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
-from kit19.errors import ModelError
-from kit19.evaluate.scorer import SharedLM
+from kit19.core.errors import ModelError
+from kit19.evaluating.scorer import SharedLM
 
 __all__ = ["own_cache"]  # a fixture
 

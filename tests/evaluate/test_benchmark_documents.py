@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("lm_eval")
 
-from kit19.evaluate.source import load
+from kit19.evaluating.source import load
 
 COLUMNS = {
     ("kobest_boolq", "BoolQ"): {"paragraph": "Text", "question": "Question"},

@@ -17,8 +17,8 @@ import pytest
 from eval_fixtures import model_of, own_cache
 from invoking import Said, invoke
 
-from kit19.evaluate.source import find_benchmark
-from kit19.results import read_record, read_samples, samples_path
+from kit19.core.results import read_record, read_samples, samples_path
+from kit19.evaluating.source import find_benchmark
 
 __all__ = ["model_of", "own_cache"]  # fixtures
 

@@ -14,9 +14,9 @@ from prompt_tokenizers import TOKENIZERS
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from kit19.catalog import PromptFormat, load_catalog
-from kit19.evaluate.formats import use_prompts
-from kit19.evaluate.scorer import SharedLM
-from kit19.train.prompts import make_prompts
+from kit19.evaluating.formats import use_prompts
+from kit19.evaluating.scorer import SharedLM
+from kit19.training.prompts import make_prompts
 
 TURNS = [{"role": "user", "content": "다음 문장을 분류하세요. 음악이 좋다 "}]
 CHOICES = ["긍정", "부정", "모릅니다"]

@@ -15,9 +15,9 @@ from eval_fixtures import model_of, own_cache
 from harness_runs import manager, run
 from lm_eval.api.model import LM
 
-from kit19.evaluate import TASKS
-from kit19.evaluate.cautions import cautions_of_answers
-from kit19.evaluate.collect import to_samples
+from kit19.evaluating import TASKS
+from kit19.evaluating.cautions import cautions_of_answers
+from kit19.evaluating.collect import to_samples
 
 __all__ = ["model_of", "own_cache"]  # fixtures
 

@@ -20,12 +20,12 @@ from invoking import Said, invoke
 from lm_eval.models.huggingface import HFLM
 from safetensors.torch import load_file, save_file
 
-from kit19.errors import ModelError
-from kit19.evaluate.cautions import caution_of_figure
-from kit19.evaluate.collect import not_finite
-from kit19.json_text import only_finite, to_json
-from kit19.report.safe_text import json_in_script
-from kit19.runs import BaseModelEntry, DataEntry, RunRecord, read_run
+from kit19.core.errors import ModelError
+from kit19.core.json_text import only_finite, to_json
+from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord, read_run
+from kit19.drawing.safe_text import json_in_script
+from kit19.evaluating.cautions import caution_of_figure
+from kit19.evaluating.collect import not_finite
 
 __all__ = ["model_of", "own_cache"]  # fixtures
 
@@ -95,8 +95,8 @@ def test_damaged_weights_show_at_the_first_request(
 def test_a_score_that_is_no_number_is_not_kept_for_the_next_run(
     model_of: Models, tmp_path: Path
 ) -> None:
-    from kit19.evaluate.memory import Memory
-    from kit19.evaluate.tree import Request, pack, plant
+    from kit19.evaluating.memory import Memory
+    from kit19.evaluating.tree import Request, pack, plant
 
     memory = Memory(tmp_path, {"model": "x"})
     batch = pack(plant([Request(0, [1], [2]), Request(1, [1], [3])], []), 0)

@@ -20,14 +20,14 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from transformers import LlamaForCausalLM
 
-from kit19.errors import ModelError
-from kit19.evaluate.forward import Forward
-from kit19.evaluate.memory import Memory
-from kit19.evaluate.options import EvalOptions
-from kit19.evaluate.proof import Tolerance, choose, noise_per_token
-from kit19.evaluate.scorer import SharedLM
-from kit19.evaluate.tree import Request, plant, share
-from kit19.evaluating import evaluate_model
+from kit19.core.errors import ModelError
+from kit19.evaluating.forward import Forward
+from kit19.evaluating.memory import Memory
+from kit19.evaluating.options import EvalOptions
+from kit19.evaluating.pipeline import evaluate_model
+from kit19.evaluating.proof import Tolerance, choose, noise_per_token
+from kit19.evaluating.scorer import SharedLM
+from kit19.evaluating.tree import Request, plant, share
 
 __all__ = ["model_of", "own_cache"]  # fixtures
 

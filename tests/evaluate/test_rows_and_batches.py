@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.evaluate.tree import Request, Row, common_prefix, fit, pack, plant, share
+from kit19.evaluating.tree import Request, Row, common_prefix, fit, pack, plant, share
 
 ids = st.integers(0, 3)  # few tokens, so that beginnings are often shared
 texts = st.lists(ids, min_size=1, max_size=7)

@@ -11,10 +11,10 @@ import torch
 from eval_fixtures import model_of, own_cache
 from harness_runs import ours, run, same, theirs
 
-from kit19.errors import ModelError
-from kit19.evaluate.forward import Forward
-from kit19.evaluate.scorer import Levers, SharedLM
-from kit19.evaluate.tokens import encode_pairs
+from kit19.core.errors import ModelError
+from kit19.evaluating.forward import Forward
+from kit19.evaluating.scorer import Levers, SharedLM
+from kit19.evaluating.tokens import encode_pairs
 
 __all__ = ["model_of", "own_cache"]  # fixtures
 

@@ -18,7 +18,7 @@ from lm_eval.tasks import TaskManager
 
 from kit19 import compare
 from kit19.comparing import check
-from kit19.results import read_samples, samples_path
+from kit19.core.results import read_samples, samples_path
 
 __all__ = ["model_of", "own_cache"]  # fixtures
 

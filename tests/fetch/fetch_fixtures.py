@@ -22,7 +22,7 @@ import pytest
 from server import Origins, serving
 
 from kit19.catalog import Catalog, load_catalog
-from kit19.fetch import Http
+from kit19.fetching import Http
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 RAW = f"/raw.githubusercontent.com/someone/some-data/{COMMIT}"

@@ -10,8 +10,8 @@ from fetch_fixtures import ADDRESSES, PLACES, QUICK, TRUTH
 from server import ASSETS, KINDS, SAYINGS, Asked, Fault, Origins, later, soon
 
 from kit19.catalog import Catalog
-from kit19.fetch import Cache, Fetched, Progress, fetch_files, wanted_files
-from kit19.fetch.part import Part
+from kit19.fetching import Cache, Fetched, Progress, fetch_files, wanted_files
+from kit19.fetching.part import Part
 
 SEEDS = range(280)
 STRONG = ("digest", "blob", "release")

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from kit19.catalog import Catalog, Source, load_catalog
 from kit19.catalog.source import File
 from kit19.cli import cli
-from kit19.fetch.origin import addresses
+from kit19.fetching.origin import addresses
 
 SOURCES = sorted(load_catalog().sources)
 

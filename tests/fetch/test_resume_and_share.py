@@ -32,9 +32,9 @@ from fetch_fixtures import (
 )
 from server import Fault, Origins, later
 
-from kit19.errors import FilesError, OutputError
-from kit19.fetch import Cache, Fetched, Progress, refuse_failures
-from kit19.fetching import fetch_sources, list_files, mend_cache, prune_cache
+from kit19.core.errors import FilesError, OutputError
+from kit19.fetching import Cache, Fetched, Progress, refuse_failures
+from kit19.fetching.sources import fetch_sources, list_files, mend_cache, prune_cache
 
 FIXTURES = (no_network, cards, catalog, origins)  # pytest finds them by their names here
 ALL = tuple(PLACES)

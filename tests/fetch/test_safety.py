@@ -29,12 +29,12 @@ from proxy import proxying
 from server import Fault, Origins, serving, soon
 
 from kit19.catalog import Catalog
-from kit19.errors import OutputError
-from kit19.fetch import Cache, Fetched, Http, fetch_files, wanted_files
-from kit19.fetch.connect import TransferError, credentials
-from kit19.fetch.origin import addresses, is_allowed
-from kit19.fetch.transfer import Expected, Transfer
-from kit19.fetching import fetch_sources
+from kit19.core.errors import OutputError
+from kit19.fetching import Cache, Fetched, Http, fetch_files, wanted_files
+from kit19.fetching.connect import TransferError, credentials
+from kit19.fetching.origin import addresses, is_allowed
+from kit19.fetching.sources import fetch_sources
+from kit19.fetching.transfer import Expected, Transfer
 
 FIXTURES = (no_network, cards, catalog, origins)  # pytest finds them by their names here
 TOKEN = "a-token-that-nobody-else-may-see"  # noqa: S105  of no host

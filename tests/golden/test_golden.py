@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from kit19 import load_catalog
-from kit19.manifest import read_manifest
+from kit19.core.manifest import read_manifest
 
 HERE = Path(__file__).parent
 # Read at import: the fixture clean_environ takes KIT19_* away from every test.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.errors import Kit19Error, ParticleError
+from kit19.core.errors import Kit19Error, ParticleError
 from kit19.korean import PARTICLES, Final, Particle, attach, choose, parse_particle
 
 ATTACHED = [

@@ -10,11 +10,11 @@ import polars as pl
 
 from kit19.catalog import TemplateFile, load_catalog
 from kit19.catalog.yaml_file import read_yaml
-from kit19.curate import find_empty
-from kit19.fetch import find_files
+from kit19.curating import find_empty
+from kit19.fetching import find_files
 from kit19.linting import View
-from kit19.read import read_subset
-from kit19.render.templates import check_templates
+from kit19.reading import read_subset
+from kit19.rendering.templates import check_templates
 from kit19.sample import SAMPLE
 
 Change = Callable[[dict[str, Any]], None]

@@ -15,7 +15,7 @@ from kit19.linting import Finding, check
 from kit19.linting.renders import MAX_RENDER
 
 # The package gives its functions the names of their modules, so the modules are asked for by name.
-RENDER: Any = importlib.import_module("kit19.render.render")
+RENDER: Any = importlib.import_module("kit19.rendering.render")
 CHECK: Any = importlib.import_module("kit19.linting.check")
 
 REVIEWS = pl.DataFrame(

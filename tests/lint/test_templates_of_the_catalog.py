@@ -13,9 +13,9 @@ from linting import records_of, view_of
 from kit19.catalog import load_catalog
 from kit19.linting import check, lint
 from kit19.linting.answers import answering
-from kit19.render import choose
-from kit19.render.choose import eligible
-from kit19.render.render import compile_template
+from kit19.rendering import choose
+from kit19.rendering.choose import eligible
+from kit19.rendering.render import compile_template
 
 KIT19 = load_catalog().recipe("kit19").subsets
 ALL = sorted(load_catalog().owners)

@@ -12,9 +12,9 @@ from polars.testing import assert_frame_equal
 
 import kit19
 from kit19.catalog import load_catalog
-from kit19.errors import FilesError, Kit19Error, ReadError, UnknownNameError, VerifyError
-from kit19.fetch import find_files
-from kit19.read import read_subset
+from kit19.core.errors import FilesError, Kit19Error, ReadError, UnknownNameError, VerifyError
+from kit19.fetching import find_files
+from kit19.reading import read_subset
 
 CATALOG = load_catalog()
 SPLITS = [

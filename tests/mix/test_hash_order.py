@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
-from kit19.order import Purpose, hash_order, stable_hash
+from kit19.core.order import Purpose, hash_order, stable_hash
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 seeds = st.integers(0, 2**63 - 1)

@@ -8,7 +8,8 @@ import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.mix import Examine, HeldOut, hold_out
+from kit19.building.take import Examine
+from kit19.building.validation import HeldOut, hold_out
 
 Row = tuple[int, int, str, bool]
 """Group, second group (of a pair), label, whether the examination drops it."""

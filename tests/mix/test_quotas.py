@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.mix import quotas
+from kit19.building.quota import quotas
 
 classes = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 60), max_size=8)
 

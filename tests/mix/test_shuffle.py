@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
-from kit19.mix import in_card_order, shuffled
+from kit19.building.shuffle import in_card_order, shuffled
 
 pairs = st.lists(
     st.tuples(st.sampled_from(["b/train", "a/train"]), st.integers(0, 30), st.sampled_from("xyz")),

@@ -6,7 +6,8 @@ import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.mix import Examine, Taken, quotas, take, take_balanced
+from kit19.building.quota import quotas
+from kit19.building.take import Examine, Taken, take, take_balanced
 
 Candidate = tuple[str, int, bool]
 """Label, what it says (a later one that says the same is too near), whether it is contaminated."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hub_server import WRITE, HubServer
 
-from kit19.building import build
+from kit19.building.pipeline import build
 
 SUBSETS = ["nsmc", "kobest_copa", "kowiki_closed_qa"]
 

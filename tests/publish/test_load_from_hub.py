@@ -13,7 +13,7 @@ from hub_server import READ, Blob, HubServer
 from polars.testing import assert_frame_equal
 
 import kit19
-from kit19.errors import FilesError, Kit19Error, UnknownNameError, VerifyError
+from kit19.core.errors import FilesError, Kit19Error, UnknownNameError, VerifyError
 
 FIXTURES = (built, built_otherwise, hub, no_network)
 SAMPLE = kit19.PushOptions(accept=["sample"])

@@ -14,8 +14,8 @@ import pytest
 from hub_fixtures import built, built_otherwise, hub, no_network
 from hub_server import READ, WRITE, Blob, Call, HubServer
 
-from kit19.errors import Kit19Error, OutputError, VerifyError
-from kit19.publish import PushOptions, push
+from kit19.core.errors import Kit19Error, OutputError, VerifyError
+from kit19.publishing.pushing import PushOptions, push
 
 FIXTURES = (built, built_otherwise, hub, no_network)  # pytest finds them by their names here
 SAMPLE = PushOptions(accept=["sample"])

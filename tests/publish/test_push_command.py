@@ -10,7 +10,7 @@ import pytest
 from hub_fixtures import built, hub, no_network
 from hub_server import WRITE, HubServer
 
-from kit19.building import build
+from kit19.building.pipeline import build
 from kit19.cli import main
 
 FIXTURES = (built, hub, no_network)

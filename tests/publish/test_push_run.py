@@ -9,9 +9,9 @@ import pytest
 from hub_fixtures import hub, no_network
 from hub_server import HubServer
 
-from kit19.errors import OutputError
-from kit19.publish import PushOptions, push
-from kit19.runs import BaseModelEntry, DataEntry, RunRecord
+from kit19.core.errors import OutputError
+from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
+from kit19.publishing.pushing import PushOptions, push
 
 FIXTURES = (hub, no_network)  # pytest finds them by their names here
 

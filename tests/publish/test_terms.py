@@ -14,13 +14,13 @@ from hub_server import HubServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.building import Options, build
+from kit19.building.pipeline import Options, build
 from kit19.catalog import BUILT_IN, Catalog, load_catalog
 from kit19.cli import cli
-from kit19.errors import OutputError
-from kit19.manifest import Manifest, read_manifest
-from kit19.publish import PushOptions, push
-from kit19.publish.terms import check_terms, rebuild_command
+from kit19.core.errors import OutputError
+from kit19.core.manifest import Manifest, read_manifest
+from kit19.publishing.pushing import PushOptions, push
+from kit19.publishing.terms import check_terms, rebuild_command
 
 FIXTURES = (built, hub, no_network)
 SAYS = st.sampled_from(["yes", "no", "unclear"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from kit19.catalog import load_catalog
-from kit19.fetch import find_files
-from kit19.read import Records, read_subset
+from kit19.fetching import find_files
+from kit19.reading import Records, read_subset
 
 
 def read(subset: str, data: Path, *splits: str) -> Records:

@@ -13,8 +13,8 @@ import pytest
 from reading import read, texts
 
 from kit19.catalog.source import Archive
-from kit19.errors import ReadError
-from kit19.fetch.archive import open_member
+from kit19.core.errors import ReadError
+from kit19.fetching.archive import open_member
 
 MEMBER = "dump/articles.train"
 # Not compressible, so that a changed byte inside is a changed text.

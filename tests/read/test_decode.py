@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.read.decode import csv_once, csv_twice
+from kit19.reading.decode import csv_once, csv_twice
 
 TEXT = st.text(st.sampled_from('가나 "')) | st.text(st.characters(exclude_categories=["Cs"]))
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit19.catalog.source import Delimited
-from kit19.errors import ReadError
-from kit19.read.delimited import read_delimited
-from kit19.read.rows import ROW
+from kit19.core.errors import ReadError
+from kit19.reading.delimited import read_delimited
+from kit19.reading.rows import ROW
 
 TAB = Delimited(format="delimited", delimiter="tab", quoting="none")
 TAB_CSV = Delimited(format="delimited", delimiter="tab", quoting="csv")

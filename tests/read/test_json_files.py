@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit19.catalog.source import Json
-from kit19.errors import ReadError
-from kit19.read.json_rows import read_json, read_jsonl
-from kit19.read.rows import ROW, Rows
+from kit19.core.errors import ReadError
+from kit19.reading.json_rows import read_json, read_jsonl
+from kit19.reading.rows import ROW, Rows
 
 ARRAY = Json(format="json")
 KEYED = Json(format="json", keyed=True)

@@ -16,11 +16,11 @@ import pytest
 from kit19.auditing import audit
 from kit19.catalog.extra import Extra
 from kit19.catalog.source import JsonLines
-from kit19.errors import Kit19Error
-from kit19.fetch import Found
-from kit19.fetch.files import look
-from kit19.read import read_own
-from kit19.train.rows import of_file
+from kit19.core.errors import Kit19Error
+from kit19.fetching import Found
+from kit19.fetching.files import look
+from kit19.reading import read_own
+from kit19.training.rows import of_file
 
 THOROUGH = os.environ.get("KIT19_TEST_EFFORT") == "thorough"
 EACH = 200 if THOROUGH else 25

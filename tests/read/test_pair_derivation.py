@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit19.catalog.source import Pairs
-from kit19.read.pairs import derive_pairs
-from kit19.read.rows import ROW
+from kit19.reading.pairs import derive_pairs
+from kit19.reading.rows import ROW
 
 BY_RULE = Pairs(of="text", size=10, negatives="by_group_pair", alike=["topic", "act"])
 DRAWN = Pairs(of="text", size=10, negatives="drawn")

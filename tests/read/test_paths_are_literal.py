@@ -15,10 +15,10 @@ import pytest
 import kit19
 from kit19.auditing import audit
 from kit19.catalog import load_catalog
-from kit19.errors import CatalogError, Kit19Error
-from kit19.parquet import read_parquet, scan_parquet
-from kit19.read import read_texts
-from kit19.train.rows import of_build, of_file
+from kit19.core.errors import CatalogError, Kit19Error
+from kit19.core.parquet import read_parquet, scan_parquet
+from kit19.reading import read_texts
+from kit19.training.rows import of_build, of_file
 
 Form = Literal["NFC", "NFD"]
 SOURCES = Path(kit19.__file__).parent

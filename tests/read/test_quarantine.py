@@ -9,8 +9,8 @@ import pytest
 from reading import complaints, put, read, text, texts
 
 from kit19.catalog import load_catalog
-from kit19.errors import ReadError
-from kit19.fetch import find_files, usable
+from kit19.core.errors import ReadError
+from kit19.fetching import find_files, usable
 
 NSMC = "nsmc/ratings_train.txt"
 HATESCORE = "hatescore/HateScore.csv"

@@ -8,8 +8,8 @@ import pytest
 from reading import put, read, text, texts
 
 from kit19.catalog import load_catalog
-from kit19.fetch import find_files
-from kit19.read import read_table
+from kit19.fetching import find_files
+from kit19.reading import read_table
 
 
 def tsv(*rows: str, end: str = "\n", last: bool = True) -> str:

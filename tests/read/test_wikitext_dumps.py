@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from reading import put, read, texts
 
 from kit19.catalog.source import Wikitext
-from kit19.errors import ReadError
-from kit19.read.rows import Rows
-from kit19.read.wikitext import read_wikitext
+from kit19.core.errors import ReadError
+from kit19.reading.rows import Rows
+from kit19.reading.wikitext import read_wikitext
 
 TRAIN = "kowikitext/kowikitext_20200920.train"
 V3 = """\

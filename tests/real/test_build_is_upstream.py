@@ -20,10 +20,10 @@ import pytest
 from rendered import TEXTS, Templates
 from upstream import READERS, Record, Records, quoted, unquoted
 
-from kit19.building import Options, build
+from kit19.building.pipeline import Options, build
 from kit19.catalog import BUILT_IN, load_catalog
-from kit19.fetch import find_files
-from kit19.read import read_subset
+from kit19.fetching import find_files
+from kit19.reading import read_subset
 
 pytestmark = pytest.mark.real
 

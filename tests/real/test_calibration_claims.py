@@ -17,10 +17,10 @@ from studies.contamination.rules import RULES, SHIPPED
 from upstream import lines, unquoted
 
 from kit19.auditing import audit
-from kit19.building import Options, build
+from kit19.building.pipeline import Options, build
 from kit19.catalog import load_catalog
-from kit19.curate import bare
-from kit19.curate.contamination import COVERAGE, MIN_NEAR, STEM_COVERAGE
+from kit19.curating import bare
+from kit19.curating.contamination import COVERAGE, MIN_NEAR, STEM_COVERAGE
 
 pytestmark = pytest.mark.real
 

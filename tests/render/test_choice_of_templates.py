@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kiosk import frame, record, template, templates
 from xxhash import xxh3_64_intdigest
 
-from kit19.render import TemplateSet, choose, find_unfit
+from kit19.rendering import TemplateSet, choose, find_unfit
 
 NAMES = ["one", "two", "three", "four"]
 RECORDS = frame(*[record(f"notes/train/{n}", text=f"글 {n}") for n in range(400)])

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from kiosk import frame, record, template, templates
 
-from kit19.render import render
-from kit19.render.parse import Literal, parse
+from kit19.rendering import render
+from kit19.rendering.parse import Literal, parse
 
 HOSTILE = (
     "{label}",

@@ -11,9 +11,9 @@ from reference import TEXTS, Record, Reference, load_reference
 
 from kit19 import build
 from kit19.catalog import load_catalog
-from kit19.fetch import find_files
-from kit19.read import read_subset
-from kit19.render import choose, find_unfit, load_templates, render
+from kit19.fetching import find_files
+from kit19.reading import read_subset
+from kit19.rendering import choose, find_unfit, load_templates, render
 
 CATALOG = load_catalog()
 SUBSETS = sorted(CATALOG.owners)

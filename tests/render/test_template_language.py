@@ -11,7 +11,7 @@ import pytest
 from kiosk import WORDS, template, templates
 
 from kit19 import CatalogError, Kit19Error
-from kit19.render.parse import Insertion, Literal, TemplateSyntaxError, parse
+from kit19.rendering.parse import Insertion, Literal, TemplateSyntaxError, parse
 
 
 def complaint(*cards: dict[str, Any], words: dict[str, Any] | None = None) -> str:

@@ -12,10 +12,10 @@ import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
 
 from kit19 import load_catalog
-from kit19.fetch import find_files
-from kit19.read import read_table
-from kit19.results import EvalRecord, Sample, ScoredModel, TaskEntry, samples_path, to_line
-from kit19.runs import BaseModelEntry, DataEntry, RunRecord
+from kit19.core.results import EvalRecord, Sample, ScoredModel, TaskEntry, samples_path, to_line
+from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
+from kit19.fetching import find_files
+from kit19.reading import read_table
 from kit19.sample import SAMPLE
 
 CLASSES = {

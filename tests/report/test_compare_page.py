@@ -15,9 +15,9 @@ from simulate import model
 from worlds import comparison, world
 
 from kit19 import compare
-from kit19.report.compare_charts import to_png
-from kit19.report.glyphs import outlined
-from kit19.report.safe_text import json_in_script, plain, printable
+from kit19.comparing.charts import to_png
+from kit19.drawing.glyphs import outlined
+from kit19.drawing.safe_text import json_in_script, plain, printable
 
 FIXTURES = (comparison, world)
 HOSTILE = (

@@ -16,7 +16,7 @@ from simulate import model
 from worlds import comparison, world
 
 from kit19 import Comparison, compare
-from kit19.report.compare_table import latex, markdown, p_text, score_table, tables
+from kit19.comparing.table import latex, markdown, p_text, score_table, tables
 
 FIXTURES = (comparison, world)
 

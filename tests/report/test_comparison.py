@@ -18,10 +18,10 @@ from worlds import comparison, world
 from kit19 import Comparison, ResultsError, UnknownNameError, compare, load_catalog
 from kit19.comparing import check
 from kit19.comparing.published import published_cells
-from kit19.fetch import find_files
-from kit19.read import read_table
-from kit19.report.reading import read_scored
-from kit19.runs import DataEntry
+from kit19.comparing.reading import read_scored
+from kit19.core.runs import DataEntry
+from kit19.fetching import find_files
+from kit19.reading import read_table
 
 FIXTURES = (comparison, world)
 TASK = "kobest_copa"

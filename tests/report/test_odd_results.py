@@ -17,8 +17,8 @@ from running import kit19
 from simulate import model
 
 from kit19 import Kit19Error, ResultsError, compare, load_catalog
-from kit19.report.reading import read_scored
-from kit19.report.scored import Scored, normalized_choice
+from kit19.comparing.reading import read_scored
+from kit19.comparing.scored import Scored, normalized_choice
 
 HARNESS = Path(__file__).parent / "lm_eval_0_4_13"
 BENCHMARKS = load_catalog().benchmarks

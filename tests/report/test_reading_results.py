@@ -13,8 +13,8 @@ from simulate import model
 
 from kit19 import ResultsError, compare, load_catalog
 from kit19.comparing import check
-from kit19.report.reading import read_scored
-from kit19.report.scored import Scored, normalized_choice
+from kit19.comparing.reading import read_scored
+from kit19.comparing.scored import Scored, normalized_choice
 
 # Written by lm_eval 0.4.13 from tiny models; only folder names and the environment's text were changed.
 HARNESS = Path(__file__).parent / "lm_eval_0_4_13"

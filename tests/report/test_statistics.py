@@ -17,7 +17,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from studies.leak.effect import Seed, leak_effect, t_quantile
 
-from kit19.report.stats import (
+from kit19.statistics import (
     answers_of,
     confusion,
     constant_scores,

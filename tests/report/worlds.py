@@ -11,7 +11,7 @@ import pytest
 from simulate import model, questions
 
 from kit19 import compare
-from kit19.runs import DataEntry
+from kit19.core.runs import DataEntry
 
 LEAKED = 12
 

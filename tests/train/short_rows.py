@@ -12,9 +12,9 @@ import yaml
 from small_models import write_rows
 
 from kit19 import Settings, load_catalog, load_preset
-from kit19.train.prompts import make_prompts
-from kit19.train.rows import of_file
-from kit19.train.tokens import tokenize
+from kit19.training.prompts import make_prompts
+from kit19.training.rows import of_file
+from kit19.training.tokens import tokenize
 
 FORMAT = {
     "id": "short",

@@ -15,10 +15,10 @@ import pytest
 pytest.importorskip("trl", reason="kit19[train] is not installed")
 
 from kit19 import Settings, load_catalog, load_preset
-from kit19.train.prompts import Prompts, make_prompts
-from kit19.train.rows import RowFiles, of_file
-from kit19.train.settings import Tiny
-from kit19.train.tiny import make_config, make_model, make_tokenizer
+from kit19.training.prompts import Prompts, make_prompts
+from kit19.training.rows import RowFiles, of_file
+from kit19.training.settings import Tiny
+from kit19.training.tiny import make_config, make_model, make_tokenizer
 
 TINY = Tiny(layers=2, hidden=32, heads=2, vocabulary=500)
 WORDS = ["영화", "배우", "음악", "이야기", "장면", "연출", "결말", "대사", "화면", "감독"]

@@ -24,9 +24,9 @@ from kit19 import (
     push,
     train_model,
 )
-from kit19.evaluate.bring import bring_model
-from kit19.train.adapters import tied_embeddings_are_handled
-from kit19.train.base_weights import weight_files, weights_digest
+from kit19.evaluating.bring import bring_model
+from kit19.training.adapters import tied_embeddings_are_handled
+from kit19.training.base_weights import weight_files, weights_digest
 
 __all__ = ["data", "hub", "no_network", "one_thread", "tokenizer"]
 

@@ -12,9 +12,9 @@ pytest.importorskip("trl", reason="kit19[train] is not installed")
 from architectures import ARCHITECTURES, EOS, VOCABULARY, save_model
 
 from kit19 import load_preset, merge
-from kit19.preparing import quiet
-from kit19.train.models import adapter_of
-from kit19.train.reading import check_whole
+from kit19.training.models import adapter_of
+from kit19.training.preparation import quiet
+from kit19.training.reading import check_whole
 
 TARGETS = {name: ["in_proj"] for name in ("falcon_h1", "falcon_mamba", "mamba", "mamba2")}
 """PEFT takes no adapter on `out_proj` of Mamba, and none on a router that gives several tensors."""

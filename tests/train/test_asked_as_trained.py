@@ -11,11 +11,11 @@ from prompt_tokenizers import TOKENIZERS
 from small_models import one_thread, row_files, rows, save_llama, settings, write_rows
 
 from kit19 import TrainOptions, load_catalog, merge, open_chat, read_run, train_model
-from kit19.evaluate.options import EvalOptions
-from kit19.evaluating import evaluate_model
-from kit19.train.prompts import make_prompts
-from kit19.train.talking import load_answering
-from kit19.train.tokens import tokenize
+from kit19.chatting.answering import load_answering
+from kit19.evaluating.options import EvalOptions
+from kit19.evaluating.pipeline import evaluate_model
+from kit19.training.prompts import make_prompts
+from kit19.training.tokens import tokenize
 
 __all__ = ["one_thread"]
 

@@ -155,7 +155,7 @@ def test_tokens_beyond_the_embedding_in_held_out_rows_count_too(tmp_path: Path) 
     model = architectures.save_model("llama", tmp_path / "base")
     rows = short_rows(tmp_path)
     how = short_settings(tmp_path, model)
-    from kit19.train.rows import of_file
+    from kit19.training.rows import of_file
 
     held_out = of_file(rows, how.validation, how.seed).validation
     assert held_out is not None
@@ -381,9 +381,9 @@ def test_a_plan_counts_the_steps_of_rows_that_do_not_share_lines(name: str, tmp_
 def test_a_small_model_of_a_configuration_decides_as_the_model_does(name: str) -> None:
     from test_isolation import MIXING, tokens_of
 
-    from kit19.runs import BaseModelEntry
-    from kit19.train.isolation import why_twin_not_shared
-    from kit19.train.models import Base
+    from kit19.core.runs import BaseModelEntry
+    from kit19.training.isolation import why_twin_not_shared
+    from kit19.training.models import Base
 
     model = architectures.make_model(name)
     attention = model.config.get_text_config()._attn_implementation

@@ -14,7 +14,7 @@ import yaml
 from small_models import SAVE, data, equal, one_thread, settings, tokenizer, weights
 
 from kit19 import train_model
-from kit19.train.checkpoint import whole_checkpoints
+from kit19.training.checkpoint import whole_checkpoints
 
 __all__ = ["data", "one_thread", "tokenizer"]
 

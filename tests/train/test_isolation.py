@@ -18,9 +18,9 @@ from small_models import data, equal, one_thread, tokenizer, weights
 
 from kit19 import TrainError, read_run, train_model
 from kit19.cli import cli
-from kit19.train.batches import Collate
-from kit19.train.isolation import why_not_shared
-from kit19.train.tokens import Found, Tokens
+from kit19.training.batches import Collate
+from kit19.training.isolation import why_not_shared
+from kit19.training.tokens import Found, Tokens
 
 __all__ = ["data", "one_thread", "tokenizer"]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from small_models import SAVE, data, one_thread, prompts_of, row_files, tokenizer
 
-from kit19.train.batches import Collate, as_dataset, line
-from kit19.train.losses import add_answer_losses, has_plain_head, row_losses
-from kit19.train.packing import one_by_one, pack
-from kit19.train.tokens import Tokens, tokenize
+from kit19.training.batches import Collate, as_dataset, line
+from kit19.training.losses import add_answer_losses, has_plain_head, row_losses
+from kit19.training.packing import one_by_one, pack
+from kit19.training.tokens import Tokens, tokenize
 
 __all__ = ["data", "one_thread", "tokenizer"]
 
@@ -87,7 +87,7 @@ def test_the_collator_of_trl_gives_the_same_losses_flattened(
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
     from trl.trainer.utils import add_fused_lm_head
 
-    from kit19.train.losses import token_losses
+    from kit19.training.losses import token_losses
 
     model = load("neox", tokenizer, tmp_path, "sdpa")
     add_fused_lm_head(model)

@@ -9,9 +9,9 @@ import pytest
 from small_models import data, one_thread, settings, tokenizer
 
 from kit19 import load_preset, plan_training
-from kit19.train import preset_names
-from kit19.train.memory import GIB, Shape, estimate, shape_of, suggest
-from kit19.train.settings import Settings
+from kit19.training import preset_names
+from kit19.training.memory import GIB, Shape, estimate, shape_of, suggest
+from kit19.training.settings import Settings
 
 __all__ = ["data", "one_thread", "tokenizer"]
 

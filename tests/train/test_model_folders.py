@@ -14,10 +14,10 @@ import pytest
 from small_models import SAVE, data, one_thread, settings, tokenizer
 
 from kit19 import Kit19Error, TrainError, load_preset, open_chat, plan_training, train_model
-from kit19.evaluate.bring import bring_model
-from kit19.evaluate.options import EvalOptions
-from kit19.evaluating import evaluate_model
-from kit19.train.template import render
+from kit19.evaluating.bring import bring_model
+from kit19.evaluating.options import EvalOptions
+from kit19.evaluating.pipeline import evaluate_model
+from kit19.training.template import render
 
 __all__ = ["data", "one_thread", "tokenizer"]
 

@@ -18,9 +18,9 @@ import pytest
 from small_models import SAVE, data, one_thread, rows, settings, tokenizer, write_rows
 
 from kit19 import Kit19Error, merge, open_chat, plan_training
-from kit19.evaluate.bring import bring_model
-from kit19.evaluate.options import EvalOptions
-from kit19.evaluating import load_scorer
+from kit19.evaluating.bring import bring_model
+from kit19.evaluating.options import EvalOptions
+from kit19.evaluating.pipeline import load_scorer
 
 __all__ = ["data", "one_thread", "tokenizer"]
 

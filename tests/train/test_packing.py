@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.train.packing import filled, one_by_one, pack
+from kit19.training.packing import filled, one_by_one, pack
 
 
 @given(st.lists(st.integers(1, 40), max_size=60))

@@ -20,11 +20,11 @@ from small_models import (
 
 from kit19 import TrainError, load_catalog
 from kit19.catalog import PromptFormat
-from kit19.train.batches import Collate
-from kit19.train.preflight import check_batches, check_rows, check_syllables, tokens_per_syllable
-from kit19.train.prompts import Prompts, make_prompts
-from kit19.train.rows import of_file
-from kit19.train.tokens import Found, tokenize
+from kit19.training.batches import Collate
+from kit19.training.preflight import check_batches, check_rows, check_syllables, tokens_per_syllable
+from kit19.training.prompts import Prompts, make_prompts
+from kit19.training.rows import of_file
+from kit19.training.tokens import Found, tokenize
 
 __all__ = ["data", "one_thread", "tokenizer"]
 

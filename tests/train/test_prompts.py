@@ -15,10 +15,10 @@ from small_models import one_thread, row_files, settings, write_rows
 
 from kit19 import TrainError, load_catalog
 from kit19.catalog import PromptFormat
-from kit19.evaluate.formats import Asking
-from kit19.train.preflight import check_head, check_rows
-from kit19.train.prompts import Prompts, adopt_end, make_prompts
-from kit19.train.tokens import Tokens, tokenize
+from kit19.evaluating.formats import Asking
+from kit19.training.preflight import check_head, check_rows
+from kit19.training.prompts import Prompts, adopt_end, make_prompts
+from kit19.training.tokens import Tokens, tokenize
 
 __all__ = ["one_thread"]
 

@@ -12,8 +12,8 @@ import pytest
 from small_models import SAVE, data, equal, one_thread, settings, tokenizer, weights
 
 from kit19 import OutputError, Settings, Trained, TrainError, TrainOptions, merge, train_model
-from kit19.train import checkpoint
-from kit19.train.run_folder import running
+from kit19.training import checkpoint
+from kit19.training.run_folder import running
 
 __all__ = ["data", "one_thread", "tokenizer"]
 

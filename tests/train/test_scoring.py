@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_models import write_rows
 
-from kit19.runs import BaseModelEntry, DataEntry, RunRecord
-from kit19.train.curves import curves_of, draw
-from kit19.train.model_card import model_card
-from kit19.train.rows import RowFiles
-from kit19.train.scoring import score, scored_rows, wilson
-from kit19.train.talking import until_stop
+from kit19.chatting.answering import until_stop
+from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
+from kit19.demo.scoring import score, scored_rows, wilson
+from kit19.training.curves import curves_of, draw
+from kit19.training.model_card import model_card
+from kit19.training.rows import RowFiles
 
 
 def labelled(number: int, output: str, template: str = "ask") -> dict[str, str]:

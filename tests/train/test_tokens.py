@@ -13,9 +13,9 @@ import pytest
 from small_models import data, one_thread, prompts_of, row_files, rows, tokenizer, write_rows
 
 from kit19 import TrainError
-from kit19.manifest import read_manifest
-from kit19.train.rows import of_build, of_file
-from kit19.train.tokens import tokenize
+from kit19.core.manifest import read_manifest
+from kit19.training.rows import of_build, of_file
+from kit19.training.tokens import tokenize
 
 __all__ = ["data", "one_thread", "tokenizer"]
 
@@ -39,7 +39,7 @@ def test_what_is_in_the_cache_is_not_made_again(
 ) -> None:
     prompts = prompts_of(tokenizer)
     first = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
-    monkeypatch.setattr("kit19.train.tokens._make", None)
+    monkeypatch.setattr("kit19.training.tokens._make", None)
     again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
     assert isinstance(again.ids, np.memmap)
     assert np.array_equal(first.ids, again.ids)

@@ -134,7 +134,7 @@ def test_a_conversation_has_commands_and_longer_texts(
     typed = '이 평이\\\n좋은가요?\n"""\n두 줄\n이에요\n"""\n/template\n/template alpaca\n'
     typed += "/template nope\n/what\n/help\n/reset\n/quit\n"
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
-    from kit19 import chatting
+    from kit19.chatting import chat as chatting
 
     asked: list[str] = []
     say = chatting.Chat.say

@@ -34,7 +34,7 @@ from kit19 import (
     read_run,
     train_model,
 )
-from kit19.train.models import load_weights
+from kit19.training.models import load_weights
 
 __all__ = ["data", "one_thread", "tokenizer"]
 
@@ -72,9 +72,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one_whatever_it_was_begun_with(
     # base's own folder: a run does not go on from a base that was replaced.
     if method == "full":
         other = str(SAVE[kind](tokenizer, tmp_path / "other", seed=2))
-        monkeypatch.setattr("kit19.train.models.load_weights", partial(weights_of, other))
+        monkeypatch.setattr("kit19.training.models.load_weights", partial(weights_of, other))
     else:
-        monkeypatch.setattr("kit19.train.models.adapter_of", another_adapter)
+        monkeypatch.setattr("kit19.training.models.adapter_of", another_adapter)
     resumed = train_model(data, tmp_path / "run", how)
     assert (whole.resumed, resumed.resumed) == (0, 4)
     assert equal(weights(whole.folder), weights(resumed.folder))
@@ -119,11 +119,11 @@ def loss_of(folder: Path, data: Path, how: Settings) -> float:
     """The loss of held-out answers, of the model as it lies in its folder."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from kit19.train.batches import Collate, lay_out
-    from kit19.train.losses import add_answer_losses, row_losses
-    from kit19.train.prompts import make_prompts
-    from kit19.train.rows import of_file
-    from kit19.train.tokens import tokenize
+    from kit19.training.batches import Collate, lay_out
+    from kit19.training.losses import add_answer_losses, row_losses
+    from kit19.training.prompts import make_prompts
+    from kit19.training.rows import of_file
+    from kit19.training.tokens import tokenize
 
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -290,7 +290,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from kit19 import load_preset, train_model
-from kit19.train import checkpoint
+from kit19.training import checkpoint
 publish = checkpoint.publish
 def killed(run, step):
     if step == 4:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from kit19.errors import OutputError, names_files
-from kit19.report import Audit, audit_page, to_frame
-from kit19.report.glyphs import font_face
-from kit19.write.place import replacing
+from kit19.auditing.page import audit_page
+from kit19.auditing.result import Audit, to_frame
+from kit19.core.errors import OutputError, names_files
+from kit19.drawing.glyphs import font_face
+from kit19.writing.place import replacing
 
 FILES = ("hits.parquet", "audit.json", "report.html")
 

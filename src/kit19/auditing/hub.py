@@ -6,13 +6,13 @@ import glob
 import re
 from pathlib import Path
 
-from kit19.errors import FilesError, Problem, ReadError
-from kit19.fetch.run import offline
-from kit19.paths import is_there
-from kit19.publish.client import REPO_TYPE, Door, Hub, open_hub, plainly
-from kit19.publish.snapshot import bring_files
-from kit19.read import Remarks
-from kit19.read.folders import ARCHIVE, READABLE, SUFFIXES, data_names, suffix_of
+from kit19.core.errors import FilesError, Problem, ReadError
+from kit19.core.paths import is_there
+from kit19.fetching.hub import REPO_TYPE, Door, Hub, open_hub, plainly
+from kit19.fetching.run import offline
+from kit19.fetching.snapshot import bring_files
+from kit19.reading import Remarks
+from kit19.reading.folders import ARCHIVE, READABLE, SUFFIXES, data_names, suffix_of
 
 _DOOR = Door(FilesError, "audit")
 _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)

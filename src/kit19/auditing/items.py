@@ -9,12 +9,12 @@ from pathlib import Path
 import polars as pl
 
 from kit19.catalog import Benchmark, Catalog
-from kit19.curate import bare
-from kit19.curate.contamination import MIN_NEAR
-from kit19.errors import FilesError, Problem, ReadError, UnknownNameError, nearest
-from kit19.fetch import find_files, usable
-from kit19.paths import as_on_disk, is_there
-from kit19.read import Remarks, read_table, read_texts
+from kit19.core.errors import FilesError, Problem, ReadError, UnknownNameError, nearest
+from kit19.core.paths import as_on_disk, is_there
+from kit19.curating import bare
+from kit19.curating.contamination import MIN_NEAR
+from kit19.fetching import find_files, usable
+from kit19.reading import Remarks, read_table, read_texts
 
 _OWN_SPLIT = "items"
 _MOST_TEXT = 1 << 28  # bytes: many times the size of any benchmark of questions

@@ -10,12 +10,12 @@ import polars as pl
 
 from kit19.auditing.hub import bring_dataset, is_on_hub
 from kit19.auditing.items import Exam, find_exams
+from kit19.auditing.result import Audit, Compromised, Hit, Remark
 from kit19.catalog import BUILT_IN, Benchmark, load_catalog
-from kit19.curate import Items, bare, find_items, prepared
-from kit19.errors import Problem, ReadError, names_files
-from kit19.paths import default_data_dir
-from kit19.read import Remarks, read_texts
-from kit19.report import Audit, Compromised, Hit, Remark
+from kit19.core.errors import Problem, ReadError, names_files
+from kit19.core.paths import default_data_dir
+from kit19.curating import Items, bare, find_items, prepared
+from kit19.reading import Remarks, read_texts
 
 _EXCERPT = 120
 _BEFORE = 10  # characters of an excerpt that stand before what was found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit19.catalog.yaml_file import read_yaml
-from kit19.errors import CatalogError, Problem
+from kit19.core.errors import CatalogError, Problem
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,14 @@ from kit19.catalog.recipe import Recipe
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.templates import TemplateFile
 from kit19.catalog.yaml_file import Lines, fit_model, load_model, read_yaml
-from kit19.errors import CatalogError, Kit19Error, Problem, UnknownNameError, names_files, nearest
+from kit19.core.errors import (
+    CatalogError,
+    Kit19Error,
+    Problem,
+    UnknownNameError,
+    names_files,
+    nearest,
+)
 
 BUILT_IN = Path(__file__).parent
 

@@ -219,7 +219,7 @@ class Threshold(Card):
 
 
 class Derived(Card):
-    """A field made from others by exactly one named function of ``read/derive.py``."""
+    """A field made from others by exactly one named function of ``reading/derive.py``."""
 
     pick: Pick | None = None
     threshold: Threshold | None = None

@@ -1,6 +1,6 @@
 """What a templates file may say: ``catalog/templates/<subset>.yaml``, the linguist's file.
 
-The text language itself (fields, words, particles) is parsed and checked in ``kit19.render``.
+The text language itself (fields, words, particles) is parsed and checked in ``kit19.rendering``.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import yaml
 
-from kit19.errors import CatalogError, Problem
-from kit19.paths import read_small
+from kit19.core.errors import CatalogError, Problem
+from kit19.core.paths import read_small
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

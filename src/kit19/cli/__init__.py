@@ -19,7 +19,7 @@ import click
 
 from kit19.cli.output import print_error, print_note
 from kit19.cli.streams import READER_GONE, ReaderGoneError, abandon_unwritten, flush_result, prepare
-from kit19.errors import Kit19Error, OutputError, Problem, problem_of
+from kit19.core.errors import Kit19Error, OutputError, Problem, problem_of
 
 # pydantic looks through every installed package for plugins of its own when it loads: 20 ms of a start
 # that should take 150, for a feature that kit19 does not use.

@@ -15,7 +15,7 @@ from kit19.cli.output import print_json, print_table, print_text, progress
 from kit19.cli.streams import is_terminal
 
 if TYPE_CHECKING:
-    from kit19.report import Audit, Hit, Remark
+    from kit19.auditing.result import Audit, Hit, Remark
 
 FOUND = 3
 """The exit code of --fail-on-hit, when something was found or not everything was searched."""
@@ -126,7 +126,7 @@ def _counter(on_step: Callable[[str, int, int], None]) -> Callable[[int], None]:
 
 
 def _print(result: Audit, out: Path | None) -> None:
-    from kit19.report import strongest  # noqa: PLC0415
+    from kit19.auditing.result import strongest  # noqa: PLC0415
 
     rows = []
     for name, one in result.benchmarks.items():

@@ -19,7 +19,7 @@ from kit19.cli.options import (
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
-    from kit19.manifest import Manifest
+    from kit19.core.manifest import Manifest
 
 
 @click.command(
@@ -85,8 +85,8 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet: bool,
 ) -> None:
     """Build RECIPE (a name, or a YAML file): verified upstream files in, instruction rows out."""
-    from kit19.building import Options  # noqa: PLC0415  polars loads only when it works
-    from kit19.building import build as run  # noqa: PLC0415
+    from kit19.building.pipeline import Options  # noqa: PLC0415  polars loads only when it works
+    from kit19.building.pipeline import build as run  # noqa: PLC0415
 
     changes = dict(settings)
     asked = {
@@ -122,7 +122,7 @@ Examples:
 @json_option
 def verify(folder: Path, as_json: bool) -> None:
     """Check every digest, count and row of the build in FOLDER."""
-    from kit19.write import verify as run  # noqa: PLC0415
+    from kit19.writing import verify as run  # noqa: PLC0415
 
     manifest = run(folder)
     if as_json:
@@ -136,7 +136,7 @@ def verify(folder: Path, as_json: bool) -> None:
 
 def print_summary(manifest: Manifest, out: Path) -> None:
     """The ledger of a build as a table, and what a reader must know about it."""
-    from kit19.ledger import REASONS  # noqa: PLC0415
+    from kit19.core.ledger import REASONS  # noqa: PLC0415
 
     used = [r for r in REASONS if any(r in e.ledger.dropped for e in manifest.subsets.values())]
     columns = ["subset", "read", "train", "validation", "surplus", *used, "license"]

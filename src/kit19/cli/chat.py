@@ -11,10 +11,10 @@ import click
 from kit19.cli.options import COUNT, FiniteRange, catalog_option, json_option
 from kit19.cli.output import print_json, print_piece, print_text
 from kit19.cli.streams import is_terminal
-from kit19.errors import Kit19Error
+from kit19.core.errors import Kit19Error
 
 if TYPE_CHECKING:
-    from kit19.chatting import Chat
+    from kit19.chatting.chat import Chat
 
 _HELP = """\
 /reset            forget what was said
@@ -60,7 +60,7 @@ def chat(  # noqa: PLR0913  one parameter an option
     as_json: bool,
 ) -> None:
     """Talk to RUN (a run's folder) or any causal MODEL, asked as it was trained to be asked."""
-    from kit19.chatting import open_chat  # noqa: PLC0415
+    from kit19.chatting.chat import open_chat  # noqa: PLC0415
 
     if prompt is None and not is_terminal(sys.stdin):
         prompt = sys.stdin.read() if sys.stdin else ""

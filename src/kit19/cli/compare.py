@@ -11,7 +11,7 @@ from kit19.cli.options import SEED, catalog_option, json_option, quiet_option
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
-    from kit19.report.compare_result import Comparison
+    from kit19.comparing.result import Comparison
 
 UNFAIR = 3
 """The exit code of --check, when something makes the comparison unfair."""
@@ -110,7 +110,7 @@ def _check(results: tuple[str, ...], catalog_dir: Path, *, as_json: bool) -> Non
 
 def print_comparison(found: Comparison, out: Path | None, *, brief: bool = False) -> None:
     """The tables and what to mind; briefly, the scores alone."""
-    from kit19.report.compare_table import remarks, tables  # noqa: PLC0415
+    from kit19.comparing.table import remarks, tables  # noqa: PLC0415
 
     for table in tables(found)[: 1 if brief else None]:
         print_table(table.title, table.columns, table.rows, numbers=table.columns[table.names :])

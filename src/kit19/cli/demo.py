@@ -23,8 +23,8 @@ from kit19.cli.output import (
 
 if TYPE_CHECKING:
     from kit19.comparing import Comparison
-    from kit19.showing import Showing
-    from kit19.train.scoring import Score
+    from kit19.demo.pipeline import Showing
+    from kit19.demo.scoring import Score
 
 _SHOWN = ("nsmc", "kobest_copa", "kowiki_closed_qa")
 _TRAINED = ("nsmc",)  # one question with two answers: what a small model can learn in a minute
@@ -60,9 +60,9 @@ Training needs `pip install 'kit19[train]'`; without it the demo ends with the b
 @quiet_option
 def demo(out: Path, train: bool | None, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
     """Build the sample and verify it; train a small model, and show it before and after."""
-    from kit19.building import build  # noqa: PLC0415
-    from kit19.look import show  # noqa: PLC0415
-    from kit19.write import verify  # noqa: PLC0415
+    from kit19.building.pipeline import build  # noqa: PLC0415
+    from kit19.linting.examples import show  # noqa: PLC0415
+    from kit19.writing import verify  # noqa: PLC0415
 
     calm()
     silent = quiet or as_json
@@ -97,7 +97,7 @@ def demo(out: Path, train: bool | None, data_dir: Path | None, as_json: bool, qu
 
 
 def _train(out: Path, data_dir: Path | None, *, quiet: bool) -> Showing:
-    from kit19.showing import show_training  # noqa: PLC0415  torch loads only when it works
+    from kit19.demo.pipeline import show_training  # noqa: PLC0415  torch loads only when it works
 
     place = out.with_name(f"{out.name}-train")
     with progress(quiet=quiet) as on_step:
@@ -113,7 +113,7 @@ def _report(out: Path) -> Path:
 
 
 def _compare(out: Path, shown: Showing, *, quiet: bool) -> Comparison:
-    from kit19.showing import show_benchmarks  # noqa: PLC0415
+    from kit19.demo.pipeline import show_benchmarks  # noqa: PLC0415
 
     with rate_progress(quiet=quiet) as on_step:
         return show_benchmarks(shown, _report(out).parent, on_step)

@@ -15,7 +15,7 @@ from kit19.cli.options import COUNT, SEED, data_dir_option, json_option, quiet_o
 from kit19.cli.output import print_json, print_table, print_text, rate_progress
 
 if TYPE_CHECKING:
-    from kit19.evaluating import Evaluation
+    from kit19.evaluating.pipeline import Evaluation
 
 
 @click.command(
@@ -112,8 +112,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> None:
     """Score MODEL (a folder or Hub id) on Korean benchmarks, zero- or few-shot."""
     calm()
-    from kit19.evaluate.options import EvalOptions  # noqa: PLC0415
-    from kit19.evaluating import evaluate_model  # noqa: PLC0415  slow to load
+    from kit19.evaluating.options import EvalOptions  # noqa: PLC0415
+    from kit19.evaluating.pipeline import evaluate_model  # noqa: PLC0415  slow to load
 
     options = EvalOptions(
         tasks=tuple(name.strip() for name in tasks.split(",") if name.strip()),
@@ -188,7 +188,7 @@ Examples:
 def tasks(path: bool, as_json: bool) -> None:
     """List the benchmark tasks, or where their files lie for lm-evaluation-harness."""
     from kit19.catalog import load_catalog  # noqa: PLC0415
-    from kit19.evaluate import TASKS, own_tasks  # noqa: PLC0415
+    from kit19.evaluating import TASKS, own_tasks  # noqa: PLC0415
 
     if path:
         print_json(str(TASKS)) if as_json else print_text(str(TASKS))
@@ -225,14 +225,14 @@ def lm_eval(arguments: tuple[str, ...]) -> None:
 
     Its own help: kit19 lm-eval -- --help
     """
-    from kit19.evaluate import TASKS  # noqa: PLC0415
-    from kit19.evaluating import require_layer  # noqa: PLC0415
+    from kit19.evaluating import TASKS  # noqa: PLC0415
+    from kit19.evaluating.pipeline import require_layer  # noqa: PLC0415
 
     require_layer()
     import lm_eval.models  # noqa: F401, PLC0415  before ours, or the harness's own types are lost
     from lm_eval.__main__ import cli_evaluate  # noqa: PLC0415
 
-    import kit19.evaluate.scorer  # noqa: F401, PLC0415  registers the model type
+    import kit19.evaluating.scorer  # noqa: F401, PLC0415  registers the model type
 
     sys.argv = ["kit19 lm-eval", *_with_tasks(arguments, str(TASKS))]
     cli_evaluate()

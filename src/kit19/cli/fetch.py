@@ -13,7 +13,7 @@ from kit19.cli.options import catalog_option, data_dir_option, json_option, quie
 from kit19.cli.output import byte_progress, print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from kit19.fetch import Fetched, Found
+    from kit19.fetching import Fetched, Found
 
 
 @click.command(
@@ -53,8 +53,8 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet: bool,
 ) -> None:
     """Bring the files of each SOURCE, or all that a recipe needs, and verify them."""
-    from kit19.fetch import refuse_failures  # noqa: PLC0415
-    from kit19.fetching import fetch_sources, list_files, mend_cache, prune_cache  # noqa: PLC0415
+    from kit19.fetching import refuse_failures  # noqa: PLC0415
+    from kit19.fetching.sources import fetch_sources, list_files, mend_cache, prune_cache  # noqa: PLC0415
 
     if sum((listing, check, prune)) > 1:
         raise click.UsageError("--list, --check and --prune are three different things: give one")

@@ -49,7 +49,7 @@ def show(  # noqa: PLR0913  one parameter an option
     as_json: bool,
 ) -> None:
     """Show rendered examples of SUBSET; without --data-dir, from the sample."""
-    from kit19.look import show as run  # noqa: PLC0415
+    from kit19.linting.examples import show as run  # noqa: PLC0415
 
     if not subset and not from_file:
         raise click.UsageError("Name a SUBSET, or give --from-file.")
@@ -87,7 +87,7 @@ Examples:
 @json_option
 def explain(folder: Path, record: str, catalog_dir: Path, as_json: bool) -> None:
     """Say why RECORD (<subset>/<upstream split>/<key>) is in the build in FOLDER, or is not."""
-    from kit19.look import explain as run  # noqa: PLC0415
+    from kit19.building.explanation import explain as run  # noqa: PLC0415
 
     found = run(folder, record, catalog_dir)
     if as_json:
@@ -115,7 +115,7 @@ Examples:
 @json_option
 def diff(left: Path, right: Path, as_json: bool) -> None:
     """Say what the builds in LEFT and RIGHT differ in, and what could have caused it."""
-    from kit19.diffing import diff as run  # noqa: PLC0415
+    from kit19.building.differences import diff as run  # noqa: PLC0415
 
     found = run(left, right)
     if as_json:
@@ -143,7 +143,7 @@ Examples:
 @json_option
 def stats(folder: Path, as_json: bool) -> None:
     """Count rows, records, templates, labels and lengths (in characters) of the build in FOLDER."""
-    from kit19.look import stats as run  # noqa: PLC0415
+    from kit19.building.figures import stats as run  # noqa: PLC0415
 
     frame = run(folder)
     if as_json:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from kit19.errors import CatalogError
+from kit19.core.errors import CatalogError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _MOST = 2**63 - 1  # what columns and clocks count with

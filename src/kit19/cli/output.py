@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kit19.cli.streams import is_terminal, write_note, write_result
 from kit19.cli.visible import visible, visible_json, visible_line
-from kit19.errors import Problem, told
-from kit19.json_text import only_finite
+from kit19.core.errors import Problem, told
+from kit19.core.json_text import only_finite
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,7 +13,7 @@ from kit19.cli.options import catalog_option, folder_argument, json_option, quie
 from kit19.cli.output import print_json, print_text
 
 if TYPE_CHECKING:
-    from kit19.publish import Pushed
+    from kit19.publishing.pushing import Pushed
 
 
 @click.command(
@@ -66,9 +66,9 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
     """
     if quiet or as_json:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when huggingface_hub is loaded
-    from kit19.publish import PushOptions  # noqa: PLC0415
-    from kit19.publish import push as run  # noqa: PLC0415
-    from kit19.publish.terms import Accepted  # noqa: PLC0415
+    from kit19.publishing.pushing import PushOptions  # noqa: PLC0415
+    from kit19.publishing.pushing import push as run  # noqa: PLC0415
+    from kit19.publishing.terms import Accepted  # noqa: PLC0415
 
     said: list[tuple[Accepted, bool]] = [
         ("unclear", accept_unclear),

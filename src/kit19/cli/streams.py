@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from kit19.errors import OutputError, Problem, problem_of
+from kit19.core.errors import OutputError, Problem, problem_of
 
 READER_GONE = 141
 """The exit code where the reader of standard output went away: 128 + SIGPIPE, as shells report it."""

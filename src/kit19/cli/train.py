@@ -20,9 +20,9 @@ from kit19.cli.options import (
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
-    from kit19.train import Settings
-    from kit19.train.memory import Need
-    from kit19.training import Trained, TrainPlan
+    from kit19.training import Settings
+    from kit19.training.memory import Need
+    from kit19.training.pipeline import Trained, TrainPlan
 
 _GIB = 1 << 30
 
@@ -113,9 +113,9 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet: bool,
 ) -> None:
     """Train MODEL on the answers of instruction rows, and write a run that explains itself."""
-    from kit19.preparing import TrainOptions  # noqa: PLC0415
-    from kit19.train import processes  # noqa: PLC0415
-    from kit19.training import plan_training, train_model  # noqa: PLC0415
+    from kit19.training import processes  # noqa: PLC0415
+    from kit19.training.pipeline import plan_training, train_model  # noqa: PLC0415
+    from kit19.training.preparation import TrainOptions  # noqa: PLC0415
 
     if out is None and not dry_run:
         raise click.UsageError("give --out, or --dry-run")
@@ -160,7 +160,7 @@ Examples:
 @json_option
 def merge(run: Path, out: Path, trust_remote_code: bool, as_json: bool) -> None:
     """Merge the adapter in the folder RUN into its base model, as a model of its own."""
-    from kit19.training import merge as run_merge  # noqa: PLC0415
+    from kit19.training.pipeline import merge as run_merge  # noqa: PLC0415
 
     record = run_merge(run, out, trust_remote_code=trust_remote_code)
     if as_json:
@@ -171,7 +171,7 @@ def merge(run: Path, out: Path, trust_remote_code: bool, as_json: bool) -> None:
 
 def _settings(model: str, preset: str, changes: dict[str, Any]) -> Settings:
     """A preset by its name; or any model, with the settings of ``--preset``."""
-    from kit19.train import load_preset, preset_names  # noqa: PLC0415
+    from kit19.training import load_preset, preset_names  # noqa: PLC0415
 
     if model in preset_names() or model.endswith((".yaml", ".yml")):
         if preset:

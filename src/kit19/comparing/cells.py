@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kit19.catalog import Benchmark
-from kit19.report.compare_result import (
+from kit19.comparing.reading import metrics_of
+from kit19.comparing.result import (
     Cell,
     ComparedTask,
     Confusion,
@@ -16,9 +17,8 @@ from kit19.report.compare_result import (
     LengthBin,
     Seen,
 )
-from kit19.report.reading import metrics_of
-from kit19.report.scored import Scored
-from kit19.report.stats import (
+from kit19.comparing.scored import Scored
+from kit19.statistics import (
     answers_of,
     confusion,
     constant_scores,

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from kit19.catalog import Catalog
-from kit19.errors import Problem, ResultsError, UnknownNameError, nearest
-from kit19.paths import read_json
-from kit19.report.compare_result import Compromise, Gap, Interval, Note, Seen
-from kit19.report.harness_schema import first_error
-from kit19.report.scored import Scored, ScoredTask
-from kit19.report.stats import Replicates, interval, paired_replicates, replicates
+from kit19.comparing.harness_schema import first_error
+from kit19.comparing.result import Compromise, Gap, Interval, Note, Seen
+from kit19.comparing.scored import Scored, ScoredTask
+from kit19.core.errors import Problem, ResultsError, UnknownNameError, nearest
+from kit19.core.paths import read_json
+from kit19.statistics import Replicates, interval, paired_replicates, replicates
 
 Audits = Mapping[str, Mapping[str, frozenset[str]]]
 """Model → benchmark → ``<split>/<id>`` of the items found in its training data."""

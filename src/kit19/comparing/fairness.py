@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kit19.report.compare_result import Unfair
-from kit19.report.scored import Scored, ScoredTask
+from kit19.comparing.result import Unfair
+from kit19.comparing.scored import Scored, ScoredTask
 
 
 def unfair_aspects(base: Scored, other: Scored) -> Iterator[Unfair]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kit19.json_text import to_json
-from kit19.report.compare_charts import drawings, to_png
-from kit19.report.compare_items import changed_items
-from kit19.report.compare_page import comparison_page
-from kit19.report.compare_result import Comparison
-from kit19.report.compare_table import latex, markdown
-from kit19.report.safe_text import printable
-from kit19.report.scored import Scored
-from kit19.write.place import replacing
+from kit19.comparing.charts import drawings, to_png
+from kit19.comparing.items import changed_items
+from kit19.comparing.page import comparison_page
+from kit19.comparing.result import Comparison
+from kit19.comparing.scored import Scored
+from kit19.comparing.table import latex, markdown
+from kit19.core.json_text import to_json
+from kit19.drawing.safe_text import printable
+from kit19.writing.place import replacing
 
 PAGE = "report.html"
 DOCUMENT = "compare.json"

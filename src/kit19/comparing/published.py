@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from kit19.catalog import Catalog
-from kit19.report.compare_result import PublishedCell
-from kit19.report.stats import explain_published, wilson
+from kit19.comparing.result import PublishedCell
+from kit19.statistics import explain_published, wilson
 
 
 def published_cells(catalog: Catalog, tasks: Sequence[str]) -> list[PublishedCell]:

@@ -20,8 +20,8 @@ from kit19.comparing.cells import (
 from kit19.comparing.exposure import Audits, compromises, read_audits, seen
 from kit19.comparing.fairness import unfair_aspects
 from kit19.comparing.published import published_cells
-from kit19.errors import Problem, ResultsError, names_files
-from kit19.report.compare_result import (
+from kit19.comparing.reading import metrics_of, read_scored
+from kit19.comparing.result import (
     Cell,
     ComparedModel,
     ComparedTask,
@@ -33,9 +33,9 @@ from kit19.report.compare_result import (
     Note,
     Unfair,
 )
-from kit19.report.reading import metrics_of, read_scored
-from kit19.report.scored import Scored
-from kit19.report.stats import REPLICATES, holm
+from kit19.comparing.scored import Scored
+from kit19.core.errors import Problem, ResultsError, names_files
+from kit19.statistics import REPLICATES, holm
 
 OnStep = Callable[[str, int, int], None]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kit19.errors import ParticleError, Problem
+from kit19.core.errors import ParticleError, Problem
 from kit19.korean.finals import Final
 from kit19.korean.sound import compose, final_sound
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from kit19.linting.view import Fault, View, literals, question
-from kit19.render import ParsedTemplate
+from kit19.rendering import ParsedTemplate
 
 MAX_ALIKE = 0.5
 """Share of three-character pieces that two templates may have in common. The most of ours is 0.38,

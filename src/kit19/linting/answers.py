@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import polars as pl
 
 from kit19.linting.view import FIELD, Fault, View, question
-from kit19.render import ParsedTemplate
-from kit19.render.render import JOINER
+from kit19.rendering import ParsedTemplate
+from kit19.rendering.render import JOINER
 
 _YES_NO = re.compile(r"(?P<word>예|네|응|어|아니요|아니|그렇습니다|그래요?)(?=[,.\s]|$)")
 # Behind a word of one syllable only these are no part of a longer word (예 in 예나, not in 예문).

@@ -12,10 +12,10 @@ from kit19.linting import alike, answers, particles, style, syntax
 from kit19.linting.finding import RULES, Finding, Shown
 from kit19.linting.renders import RENDER_RULES
 from kit19.linting.view import Fault, Flag, View
-from kit19.render import ParsedTemplate
-from kit19.render.choose import eligible
-from kit19.render.render import compile_template
-from kit19.render.templates import TEXTS
+from kit19.rendering import ParsedTemplate
+from kit19.rendering.choose import eligible
+from kit19.rendering.render import compile_template
+from kit19.rendering.templates import TEXTS
 
 SLICE = 1 << 16
 """Records rendered at a time: renders of a template then take tens of megabytes, not gigabytes."""

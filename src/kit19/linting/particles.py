@@ -10,8 +10,8 @@ import polars as pl
 
 from kit19.korean import PARTICLES, Final, Particle, choose, final_sound
 from kit19.linting.view import Fault, Flag, View, joints, literals
-from kit19.render import ParsedTemplate
-from kit19.render.parse import Insertion, Literal
+from kit19.rendering import ParsedTemplate
+from kit19.rendering.parse import Insertion, Literal
 
 _FORMS = {form: p for p in PARTICLES for form in (p.after_consonant, p.after_vowel)}
 _CLOSED = re.compile(r"(?P<closing>[’”'\"」』》〉\]】]*)(?P<word>[가-힣]+)")

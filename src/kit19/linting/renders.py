@@ -8,9 +8,9 @@ import polars as pl
 
 from kit19.linting.particles import particle_flags
 from kit19.linting.view import Flag, View, joints, literals
-from kit19.render import ParsedTemplate
-from kit19.render.parse import Insertion, Literal
-from kit19.render.templates import TEXTS
+from kit19.rendering import ParsedTemplate
+from kit19.rendering.parse import Insertion, Literal
+from kit19.rendering.templates import TEXTS
 
 MAX_RENDER = 30_000
 """Characters that instruction, input and output may have together. The longest petition has 25,710;

@@ -9,15 +9,15 @@ import polars as pl
 
 from kit19.catalog import BUILT_IN, Catalog, TemplateFile, load_catalog
 from kit19.catalog.yaml_file import load_model
-from kit19.curate import find_empty
-from kit19.errors import CatalogError, FilesError, Kit19Error, Problem, names_files
-from kit19.fetch import Found, find_files, usable
+from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem, names_files
+from kit19.curating import find_empty
+from kit19.fetching import Found, find_files, usable
 from kit19.linting.check import check
 from kit19.linting.finding import Checked, Finding, Report
 from kit19.linting.view import View
-from kit19.read import read_subset
-from kit19.render import load_templates
-from kit19.render.templates import check_templates
+from kit19.reading import read_subset
+from kit19.rendering import load_templates
+from kit19.rendering.templates import check_templates
 from kit19.sample import SAMPLE
 
 OnStep = Callable[[str, int, int], None]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from kit19.linting.view import FIELD, Fault, View, literals
-from kit19.render.templates import TEXTS
+from kit19.rendering.templates import TEXTS
 
 MAX_INSTRUCTION = 300
 """Characters of a template's own that an instruction may have. The longest of ours has 226: a list

@@ -11,11 +11,11 @@ import polars as pl
 from kit19.catalog import Source, Subset
 from kit19.catalog.source import Derived
 from kit19.korean import attach
-from kit19.read.derive import MANY
-from kit19.render import ParsedTemplate, TemplateSet
-from kit19.render.parse import Insertion, Literal, Piece
-from kit19.render.render import JOINER, compile_template
-from kit19.render.templates import TEXTS
+from kit19.reading.derive import MANY
+from kit19.rendering import ParsedTemplate, TemplateSet
+from kit19.rendering.parse import Insertion, Literal, Piece
+from kit19.rendering.render import JOINER, compile_template
+from kit19.rendering.templates import TEXTS
 
 FIELD = "\ufffc"
 """Stands for the text of a field where only the template's own words are looked at."""

@@ -1,0 +1,1 @@
+"""Building: records of a recipe's subsets in, instruction rows on disk out."""

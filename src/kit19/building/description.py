@@ -1,0 +1,78 @@
+"""What a build's manifest says beside the digests of the files that are still to be written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from kit19.building.assembly import Assembled
+from kit19.building.inputs import Files
+from kit19.catalog import Catalog, Recipe
+from kit19.core.manifest import InputFile, LeftOut, SubsetEntry
+from kit19.curating import shared_texts
+from kit19.fetching import Found
+from kit19.writing import Description
+
+
+def describe(
+    catalog: Catalog, plan: Recipe, files: Files, built: Mapping[str, Assembled]
+) -> Description:
+    """Describe a build: its recipe, cards and inputs, and what became of each subset."""
+    benchmarks = [found for group in files.benchmarks.values() for found in group]
+    used = [found for group in files.used.values() for found in group]
+    inputs = {found.name: _input(catalog, found) for found in [*used, *benchmarks]}
+    shared, counts = shared_texts({name: part.said for name, part in built.items()})
+    subsets = {
+        name: SubsetEntry(
+            **part.facts,
+            shared=counts.get(name, 0),
+            files=(len(files.used[name]), len(files.used[name]) + len(files.left[name])),
+            incomplete=[_left_out(found) for found in files.left[name]],
+            unverified=[found.name for found in files.used[name] if found.status == "differs"],
+        )
+        for name, part in built.items()
+    }
+    carded = [name for name in built if name not in plan.own]
+    sources = {catalog.owners[name] for name in carded}
+    cards = {name: _digest(catalog.root / "sources" / f"{name}.yaml") for name in sorted(sources)}
+    cards |= {f"templates/{name}": _digest(catalog.template_path(name)) for name in carded}
+    return Description(
+        recipe=plan.model_dump(mode="json"),
+        sample=plan.data == "sample",
+        contaminated=plan.splits == "all",
+        cards=cards,
+        inputs=[inputs[name] for name in sorted(inputs)],
+        decontaminated_against=sorted(files.benchmarks),
+        not_decontaminated_against=sorted(files.skipped),
+        subsets=subsets,
+        shared=shared,
+        entangled_by=plan.entangled_by,
+        not_built={name: _why_not_built(files, name) for name in plan.subsets if name not in built},
+    )
+
+
+def _why_not_built(files: Files, name: str) -> list[LeftOut]:
+    if name in files.refused:
+        return [LeftOut(name=name, status="license", why=files.refused[name])]
+    return [_left_out(found) for found in files.left[name]]
+
+
+def _input(catalog: Catalog, found: Found) -> InputFile:
+    return InputFile(
+        name=found.name,
+        bytes=found.size,
+        sha256=found.sha256,
+        packed=found.path.name if found.packed else "",
+        status=found.status,
+        by=found.by,
+        revision=catalog.source(found.source).origins[0].revision,
+    )
+
+
+def _left_out(found: Found) -> LeftOut:
+    return LeftOut(name=found.name, status=found.status, why=found.by or "it is not there")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,120 @@
+"""Why a record is in a build, or is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from kit19.catalog import BUILT_IN, Catalog, load_catalog
+from kit19.core.errors import (
+    Problem,
+    UnknownNameError,
+    names_files,
+)
+from kit19.core.ledger import MEANING
+from kit19.core.manifest import Manifest, read_manifest
+from kit19.core.order import hash_order
+from kit19.core.parquet import read_parquet
+from kit19.writing import read_rows
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a record is in a build, or is not.
+
+    Attributes:
+        id: The record.
+        status: `train`, `validation`, `dropped`, `surplus`, `not taken` or `not built`.
+        why: One sentence.
+        evidence: What the reason rests on (another id, a benchmark item, a file and line).
+        rows: The rows that show it, if any.
+    """
+
+    id: str
+    status: str
+    why: str
+    evidence: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+@names_files
+def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Explanation:
+    """Say why a record is in a build, or is not.
+
+    Args:
+        folder: A build.
+        record: ``<subset>/<upstream split>/<key>``.
+        catalog_dir: The folder of cards.
+
+    Raises:
+        Kit19Error: No such build, or no such record is possible.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    catalog = load_catalog(catalog_dir).of_build(manifest.recipe)
+    name, _, rest = record.partition("/")
+    split, _, key = rest.partition("/")
+    source, subset = catalog.subset(name)
+    splits = source.splits_of(subset)
+    if split not in splits or not key:
+        what = f"{record!r} is no record id: it reads <subset>/<upstream split>/<key>"
+        raise UnknownNameError(Problem(what, fix=f"splits of {name}: {', '.join(splits)}"))
+    for part in ("train", "validation"):
+        rows = read_rows(folder, part).filter(pl.col("id") == record)
+        if rows.height:
+            shown = rows.select("template", "instruction", "input", "output", "label")
+            why = "kept for training" if part == "train" else "held out for validation"
+            return Explanation(record, part, why, rows=shown.to_dicts())
+    dropped = read_parquet(folder / "dropped.parquet").filter(pl.col("id") == record)
+    if dropped.height:
+        row = dropped.row(0, named=True)
+        why = f"{row['reason']}: {MEANING[row['reason']]}"
+        return Explanation(record, "dropped", why, row["evidence"])
+    return _absent(manifest, record, name, split, catalog)
+
+
+def _absent(
+    manifest: Manifest, record: str, name: str, split: str, catalog: Catalog
+) -> Explanation:
+    recipe = manifest.recipe
+    if name not in recipe["subsets"]:
+        return Explanation(
+            record, "not built", f"the recipe {recipe['id']} does not ask for {name}"
+        )
+    if name in manifest.not_built:
+        gone = manifest.not_built[name]
+        if gone[0].status == "license":
+            why = f"{name} is left out by the license policy {recipe['license']}"
+            return Explanation(record, "not built", why, gone[0].why)
+        missing = "; ".join(f"{f.name}: {f.why}" for f in gone)
+        return Explanation(record, "not built", f"{name} had no usable file", missing)
+    allowed = catalog.subset(name)[1].splits
+    if recipe["splits"] == "train" and split not in allowed:
+        benchmarks = [
+            b.id
+            for b in catalog.benchmarks.values()
+            if b.source == catalog.owners[name]
+            and split in b.splits
+            and b.table in catalog.subset(name)[1].tables
+        ]
+        why = f"the split {split} never becomes training rows; only {', '.join(allowed)} may"
+        held = f"it holds items of the benchmark {', '.join(benchmarks)}" if benchmarks else ""
+        return Explanation(record, "not taken", why, held)
+    cut = manifest.subsets[name].cut
+    frame = pl.DataFrame({"id": [record]})
+    place = frame.select(hash_order(pl.col("id"), "sample", recipe["seed"])).item()
+    if cut and place > min(cut.values()):
+        why = (
+            "surplus: if upstream has it, its place in the hash order is behind the last one taken"
+        )
+        last = ", ".join(f"{label or 'last taken'}: {value}" for label, value in cut.items())
+        return Explanation(record, "surplus", why, f"its place: {place}; {last}")
+    entry = manifest.subsets[name]
+    why = "no file of the build holds such a record"
+    left = "; ".join(f.name for f in entry.incomplete)
+    raise UnknownNameError(
+        Problem(f"{record}: {why}", fix=f"files left out: {left}" if left else "check its key")
+    )

@@ -1,0 +1,49 @@
+"""The numbers of a build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from kit19.core.errors import (
+    names_files,
+)
+from kit19.core.manifest import read_manifest
+from kit19.writing import read_rows
+
+
+@names_files
+def stats(folder: str | Path) -> pl.DataFrame:
+    """Numbers of a build, a row for each subset.
+
+    Returns:
+        Columns subset, task, license, rows, records, shared (records whose text another subset has as
+        well), templates, labels, and the median and largest number of characters of prompt
+        (instruction and input) and output.
+
+    Raises:
+        VerifyError: The folder is no build.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    rows = pl.concat([read_rows(folder, "train"), read_rows(folder, "validation")])
+    prompt = pl.col("instruction").str.len_chars() + pl.col("input").str.len_chars()
+    output = pl.col("output").str.len_chars()
+    grouped = rows.group_by("subset").agg(
+        task=pl.col("task").first(),
+        license=pl.col("license").first(),
+        rows=pl.len(),
+        records=pl.col("id").n_unique(),
+        templates=pl.col("template").n_unique(),
+        labels=pl.col("label").drop_nulls().n_unique(),
+        prompt_median=prompt.median().cast(pl.UInt32),
+        prompt_max=prompt.max(),
+        output_median=output.median().cast(pl.UInt32),
+        output_max=output.max(),
+    )
+    shared = [entry.shared for entry in manifest.subsets.values()]
+    order = pl.DataFrame({"subset": list(manifest.subsets), "shared": shared})
+    found = order.join(grouped, on="subset", maintain_order="left")
+    front = ["subset", "task", "license", "rows", "records", "shared"]
+    return found.select(*front, pl.exclude(front))

@@ -1,0 +1,1 @@
+"""Chatting: asking a trained model."""

@@ -1,0 +1,211 @@
+"""A model that answers: loaded from a run, a folder or the Hub, with the prompt format of its run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TextIteratorStreamer,
+)
+
+from kit19.catalog import PromptFormat
+from kit19.core.runs import RunRecord, read_run
+from kit19.training.adapters import CONFIG, adapter_of_hub, load_adapted
+from kit19.training.arguments import device
+from kit19.training.models import readable
+from kit19.training.prompts import Prompts, ends_of, head_of, make_prompts
+from kit19.training.reading import read_tokenizer, read_weights
+from kit19.training.translate import translated
+
+_WINDOW = 2048  # tokens, where a model does not say how many fit
+_CANNOT_ANSWER = "the model cannot answer"
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A model, its tokenizer, and how it is asked.
+
+    Attributes:
+        model: In evaluation mode.
+        prompts: Its tokenizer and prompt format.
+        run: The record of the run, where it is one.
+        window: Tokens that fit into its context.
+    """
+
+    model: Any
+    prompts: Prompts
+    run: RunRecord | None
+    window: int
+
+    def stream(
+        self, turns: Sequence[dict[str, str]], *, most: int, temperature: float = 0.0
+    ) -> Iterator[str]:
+        """The answer to the last turn, piece by piece.
+
+        Args:
+            turns: ``role`` (user, assistant) and ``content``; earlier ones that do not fit are left.
+            most: Tokens of the answer at most.
+            temperature: 0 for the likeliest answer, each time the same.
+        """
+        ids = self._fitting(list(turns), most)
+        tokenizer = self.prompts.tokenizer
+        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        stops = self.prompts.format.stop
+        halt = _Halt(tokenizer, len(ids), stops)
+        given = self._how(most, temperature)
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                on_device = torch.tensor([ids], device=self.model.device)
+                with torch.inference_mode():
+                    self.model.generate(
+                        on_device,
+                        attention_mask=torch.ones_like(on_device),
+                        streamer=streamer,
+                        stopping_criteria=StoppingCriteriaList([halt]),
+                        **given,
+                    )
+            except BaseException as error:
+                failed.append(error)
+                streamer.end()
+
+        worker = threading.Thread(target=run, daemon=True)
+        worker.start()
+        try:
+            yield from until_stop(streamer, stops, self.prompts.format.reply(""))
+        finally:
+            halt.now = True  # whoever stops reading stops the model
+            worker.join()
+        if failed:
+            with translated(str(tokenizer.name_or_path), _CANNOT_ANSWER):
+                raise failed[0]
+
+    def answers(self, prompts: Sequence[str], *, most: int, at_once: int = 32) -> list[str]:
+        """The likeliest answer to each prompt text, in their order; several at once, padded left."""
+        encoded = self.prompts.encode(prompts)
+        tokenizer = self.prompts.tokenizer
+        given = self._how(most, 0.0)
+        found: dict[int, str] = {}
+        order = sorted(range(len(encoded)), key=lambda number: len(encoded[number]))
+        for start in range(0, len(order), at_once):
+            chosen = order[start : start + at_once]
+            room = max(self.window - most, 1)
+            kept = [encoded[number][-room:] for number in chosen]
+            width = max(map(len, kept))
+            ids = torch.tensor([[given["pad_token_id"]] * (width - len(k)) + k for k in kept])
+            mask = torch.tensor([[0] * (width - len(k)) + [1] * len(k) for k in kept])
+            where = self.model.device
+            with translated(str(tokenizer.name_or_path), _CANNOT_ANSWER), torch.inference_mode():
+                made = self.model.generate(ids.to(where), attention_mask=mask.to(where), **given)
+            texts = tokenizer.batch_decode(made[:, width:], skip_special_tokens=True)
+            found |= dict(zip(chosen, texts, strict=True))
+        stops = self.prompts.format.stop
+        return ["".join(until_stop([found[number]], stops, "")) for number in range(len(encoded))]
+
+    def _fitting(self, turns: list[dict[str, str]], most: int) -> list[int]:
+        room = max(self.window - most, 1)
+        while True:
+            [ids] = self.prompts.encode([self.prompts.conversation(turns)])
+            if len(ids) <= room or len(turns) == 1:
+                return ids[-room:]
+            turns = turns[2:] if len(turns) > 2 else turns[-1:]
+
+    def _how(self, most: int, temperature: float) -> dict[str, Any]:
+        pad = self.prompts.tokenizer.pad_token_id
+        end = self.prompts.tokenizer.eos_token_id
+        given: dict[str, Any] = {
+            "max_new_tokens": most,
+            "eos_token_id": sorted(self.prompts.ends),
+            "pad_token_id": end if pad is None else pad,
+            "do_sample": temperature > 0,
+        }
+        if temperature > 0:
+            given |= {"temperature": temperature, "top_p": 0.9}
+        return given
+
+
+def until_stop(pieces: Any, stops: Sequence[str], before: str) -> Iterator[str]:
+    """Pieces of text up to the first stop text, and without the blank that the format puts before.
+
+    A piece that may be the beginning of a stop text is held back until it is known not to be one.
+    """
+    held, begun = "", before.strip() != before
+    hold = max((len(stop) for stop in stops), default=1) - 1
+    for piece in pieces:
+        held += piece
+        if begun:
+            held = held.removeprefix(before)
+            begun = not held
+        cut = min((held.find(stop) for stop in stops if stop in held), default=-1)
+        if cut >= 0:
+            yield held[:cut]
+            return
+        ready = len(held) - hold
+        if ready > 0:
+            yield held[:ready]
+            held = held[ready:]
+    if held:
+        yield held
+
+
+def load_answering(
+    name: str,
+    form: PromptFormat | None,
+    default: Callable[[bool], PromptFormat],
+    *,
+    trust: bool = False,
+) -> Answering:
+    """A model that answers.
+
+    Args:
+        name: A run's folder, a model's folder, or a Hub id.
+        form: The prompt format to use instead of the run's.
+        default: Gives the format of a model that is no run, told whether it has a chat template.
+        trust: Let the model bring code of its own.
+
+    Raises:
+        TrainError: It cannot be loaded.
+        VerifyError: Its record cannot be read.
+    """
+    with readable(name):
+        folder = adapter_of_hub(name) or Path(name)
+    run = read_run(folder) if folder.is_dir() else None
+    with readable(name):
+        tokenizer = read_tokenizer(str(folder) if folder.is_dir() else name, trust=trust)
+        on_gpu = device() == "cuda"
+        given: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
+        given["trust_remote_code"] = trust
+        if (folder / CONFIG).is_file():
+            model = load_adapted(folder, **given)
+        else:
+            model = read_weights(name, **given)
+        if form is None and run is not None:
+            form = PromptFormat.model_validate(run.format)
+        if form is None:
+            form = default(bool(tokenizer.chat_template))
+        stops = run.ends if run is not None and run.ends else ends_of(model.generation_config)
+        model.to(device()).eval()
+        window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        prompts = make_prompts(tokenizer, form, stops, head=head_of(run, form))
+        return Answering(model, prompts, run, int(window or _WINDOW))
+
+
+class _Halt(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped here
+    """Ends an answer at a stop text, or when nobody reads any more."""
+
+    def __init__(self, tokenizer: Any, asked: int, stops: Sequence[str]) -> None:
+        self.tokenizer, self.asked, self.stops = tokenizer, asked, stops
+        self.now = False
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002
+        said = self.tokenizer.decode(input_ids[0, self.asked :]) if self.stops else ""
+        done = self.now or any(stop in said for stop in self.stops)
+        return torch.full((len(input_ids),), done, device=input_ids.device, dtype=torch.bool)

@@ -1,0 +1,128 @@
+"""Talking to a trained model: one conversation, asked as its run was trained to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit19.catalog import BUILT_IN, Catalog, PromptFormat, load_catalog
+from kit19.core.errors import Problem, TrainError, names_files
+from kit19.training.needs import need_model
+
+if TYPE_CHECKING:
+    from kit19.chatting.answering import Answering
+    from kit19.core.runs import RunRecord
+
+_PLAIN, _CHAT = "alpaca", "chat"  # for models that are no run, without and with a chat template
+
+
+@dataclass
+class Chat:
+    """A conversation with a model.
+
+    Attributes:
+        name: The model's.
+        most: Tokens of an answer at most.
+        temperature: 0 for the likeliest answer, each time the same.
+        turns: What was said, ``role`` and ``content`` of each turn.
+    """
+
+    name: str
+    most: int
+    temperature: float
+    _model: Answering = field(repr=False)
+    _catalog: Catalog = field(repr=False)
+    turns: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def format(self) -> PromptFormat:
+        """The prompt format in use."""
+        return self._model.prompts.format
+
+    @property
+    def run(self) -> RunRecord | None:
+        """The record of the run, where the model is one."""
+        return self._model.run
+
+    def say(self, text: str) -> Iterator[str]:
+        """Say something; gives the answer piece by piece, and remembers both once it is whole.
+
+        Raises:
+            TrainError: There is nothing said, or it is no text: it has halves of surrogate pairs, as
+                which Python reads bytes that are not UTF-8.
+        """
+        if not text.strip():
+            raise TrainError(Problem("there is nothing to answer", fix="say something"))
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            what = f"the text is not UTF-8 at character {error.start + 1:,}"
+            raise TrainError(Problem(what, fix="type or save it as UTF-8")) from None
+        turns = [*self.turns, {"role": "user", "content": text.strip()}]
+        pieces: list[str] = []
+        for piece in self._model.stream(turns, most=self.most, temperature=self.temperature):
+            pieces.append(piece)
+            yield piece
+        self.turns = [*turns, {"role": "assistant", "content": "".join(pieces)}]
+
+    def reset(self) -> None:
+        """Forget what was said."""
+        self.turns = []
+
+    def use_format(self, name: str) -> None:
+        """Ask by another prompt format from now on.
+
+        Raises:
+            Kit19Error: There is no such format, or the tokenizer has no chat template for it.
+        """
+        from dataclasses import replace  # noqa: PLC0415
+
+        from kit19.training.prompts import head_of, make_prompts  # noqa: PLC0415
+
+        prompts, form = self._model.prompts, self._catalog.prompt_format(name)
+        head = head_of(self.run, form)
+        made = make_prompts(prompts.tokenizer, form, prompts.ends, head=head)
+        self._model = replace(self._model, prompts=made)
+
+
+@names_files
+def open_chat(
+    model: str | Path,
+    form: str = "",
+    *,
+    most: int = 512,
+    temperature: float = 0.0,
+    catalog_dir: Path = BUILT_IN,
+    trust_remote_code: bool = False,
+) -> Chat:
+    """Load a model to talk to.
+
+    Args:
+        model: A run's folder, any causal model's folder, or a Hub id.
+        form: Prompt format; default: the run's own, else the model's chat template, else ``alpaca``.
+        most: Tokens of an answer at most.
+        temperature: 0 for the likeliest answer; higher draws.
+        catalog_dir: The folder of cards.
+        trust_remote_code: Let the model bring code of its own.
+
+    Raises:
+        TrainError: A layer is not installed, or the model cannot be loaded.
+        Kit19Error: There is no such format.
+    """
+    need_model()
+    from transformers import logging  # noqa: PLC0415
+
+    from kit19.chatting.answering import load_answering  # noqa: PLC0415
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    catalog = load_catalog(catalog_dir)
+    chosen = catalog.prompt_format(form) if form else None
+
+    def default(has_template: bool) -> PromptFormat:
+        return catalog.prompt_format(_CHAT if has_template else _PLAIN)
+
+    answering = load_answering(str(model), chosen, default, trust=trust_remote_code)
+    return Chat(str(model), most, temperature, answering, catalog)

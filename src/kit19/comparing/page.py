@@ -1,0 +1,188 @@
+"""A comparison as one HTML page: it asks for nothing else, runs its own script alone, and prints."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from kit19.comparing.charts import Drawing
+from kit19.comparing.items import MOST
+from kit19.comparing.result import Comparison
+from kit19.comparing.table import (
+    ALPHA,
+    MARKS,
+    Table,
+    compromise_table,
+    difference_table,
+    published_table,
+    remarks,
+    score_table,
+)
+from kit19.drawing.glyphs import font_face
+from kit19.drawing.safe_text import json_in_script, plain, printable
+
+_HERE = Path(__file__).parent
+_MARKED = re.compile(rf" ([{re.escape(''.join(MARKS))}]+)$")
+
+_METHOD = """\
+<p class="note">Accuracy: Wilson's interval, exact McNemar test. F1: percentile bootstrap over items,
+paired for differences. p is Holm-corrected over all differences in the table. <b>detectable</b>: the
+difference that so many items, answered so differently, would have shown in 80% of cases.</p>"""
+
+_KINDS = {
+    "": "all shown here",
+    "won": "won",
+    "lost": "lost",
+    "right": "both right",
+    "wrong": "both wrong",
+}
+
+
+def comparison_page(result: Comparison, drawings: Sequence[Drawing], items: dict[str, Any]) -> str:
+    """Write a comparison as a page.
+
+    Args:
+        result: The comparison.
+        drawings: Its charts.
+        items: What ``changed_items`` gives.
+    """
+    face = font_face(printable(json.dumps(items, ensure_ascii=False) + result.model_dump_json()))
+    style = face + (_HERE / "page.css").read_text(encoding="utf-8")
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    allowed = (
+        "default-src 'none'; style-src 'unsafe-inline'; font-src data:; "
+        f"script-src 'sha256-{digest}'"
+    )
+    title = plain(" · ".join(model.name for model in result.models))
+    general = {one.name: one for one in drawings if not one.task}
+    parts = [
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{allowed}">',
+        '<meta name="viewport" content="width=device-width">',
+        f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>",
+        f"<h1>{title}</h1>",
+        *_found(result),
+        *_models(result),
+        *_table(score_table(result)),
+        *(_figure(one) for one in general.values() if one.name == "scores"),
+        *_table(difference_table(result)),
+        _METHOD,
+        *(_figure(one) for one in general.values() if one.name != "scores"),
+        *_maybe(compromise_table(result)),
+        *_by_task(result, drawings),
+        *_lookup(result, items),
+        *_maybe(published_table(result)),
+        *_list("note", result.caveats if result.published else []),
+        f'<script type="application/json" id="items">{json_in_script(items)}</script>',
+        f"<script>{script}</script>\n</body>\n</html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _found(result: Comparison) -> Iterator[str]:
+    """What can be said in a sentence for each model, then what to mind."""
+    base = plain(result.models[0].name)
+    yield "<ul>"
+    for model in result.models[1:]:
+        ours = [one for one in result.differences if one.model == model.name]
+        better = sum(one.p_holm < ALPHA and one.difference > 0 for one in ours)
+        worse = sum(one.p_holm < ALPHA and one.difference < 0 for one in ours)
+        rest = len(ours) - better - worse
+        yield f"<li><b>{plain(model.name)}</b> against {base}, over {len(ours)} scores: "
+        yield f"{better} better, {worse} worse, {rest} not told from noise.</li>"
+    yield "</ul>"
+    yield from _list("mind", remarks(result))
+
+
+def _list(kind: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield f'<ul class="{kind}">'
+        yield from (f"<li>{plain(line)}</li>" for line in lines)
+        yield "</ul>"
+
+
+def _models(result: Comparison) -> Iterator[str]:
+    columns = ["model", "scored by", "dtype", "asked", "training data", "recipe"]
+    rows = [
+        [one.name, one.writer, one.dtype or "–", one.asked, one.data or "not recorded", one.recipe]
+        for one in result.models
+    ]
+    yield from _table(Table("Models", columns, rows, [], names=len(columns)))
+
+
+def _maybe(table: Table | None) -> Iterator[str]:
+    if table:
+        yield from _table(table)
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f'<h2>{plain(table.title)}</h2>\n<div class="wide"><table>\n<thead><tr>'
+    kinds = [
+        "" if place < table.names else ' class="number"' for place in range(len(table.columns))
+    ]
+    for kind, text in zip(kinds, table.columns, strict=True):
+        yield f"<th{kind}>{plain(text)}</th>"
+    yield "</tr></thead>\n<tbody>"
+    before = ""
+    for row in table.rows:
+        yield '<tr class="again">' if row[0] == before else "<tr>"
+        before = row[0]
+        for kind, text in zip(kinds, row, strict=True):
+            yield f"<td{kind}>{_with_marks(text) if kind else plain(text)}</td>"
+        yield "</tr>"
+    yield "</tbody>\n</table></div>"
+    yield from _list("note", table.notes)
+
+
+def _with_marks(text: str) -> str:
+    found = _MARKED.search(text)
+    if not found:
+        return plain(text)
+    said = "; ".join(MARKS[mark] for mark in found[1])
+    return f'{plain(text[: found.start()])} <mark title="{plain(said)}">{plain(found[1])}</mark>'
+
+
+def _figure(one: Drawing) -> str:
+    # The drawing is our own: its texts are outlines and escaped labels.
+    return f"<figure>\n<figcaption>{plain(one.title)}</figcaption>\n{one.svg}\n</figure>"
+
+
+def _by_task(result: Comparison, drawings: Sequence[Drawing]) -> Iterator[str]:
+    yield "<h2>Benchmark by benchmark</h2>"
+    yield '<p class="note">Left: how often each right class (rows) got each answer (columns); '
+    yield "right: accuracy on the quarters of items with the shortest to the longest prompts.</p>"
+    for task in result.tasks:
+        yield '<section class="pair">'
+        yield from (_figure(one) for one in drawings if one.task == task.name)
+        yield "</section>"
+
+
+def _lookup(result: Comparison, items: dict[str, Any]) -> Iterator[str]:
+    yield "<h2>Items won and lost</h2>"
+    left = {task: count for task, count in items["left"].items() if count}
+    told = f"The first {MOST} won and {MOST} lost of each model and benchmark are in this page"
+    more = ", ".join(f"{count:,} of {plain(task)}" for task, count in left.items())
+    yield f'<p class="note">{told}{f"; {more} are not" if more else ""}. A ✓ stands at the right '
+    yield "choice; the chosen one is colored; figures are log-likelihoods.</p>"
+    yield "<noscript><p>Looking into items needs the script of this page.</p></noscript>"
+    yield '<div class="filters">'
+    yield from _select("task", {"": "all", **{one.name: one.title for one in result.tasks}})
+    names = {str(place): one.name for place, one in enumerate(result.models) if place}
+    yield from _select("model", names)
+    yield from _select("kind", _KINDS)
+    yield '<label>text <input id="words" type="search"></label></div>'
+    yield '<p id="count" class="note"></p><div id="list"></div>'
+    yield '<button id="more" type="button" hidden>more</button>'
+
+
+def _select(name: str, values: dict[str, str]) -> Iterator[str]:
+    yield f'<label>{name} <select id="{name}">'
+    for value, text in values.items():
+        yield f'<option value="{plain(value)}">{plain(text)}</option>'
+    yield "</select></label>"

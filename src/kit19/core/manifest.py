@@ -1,0 +1,207 @@
+"""What a build writes about itself: ``manifest.json``, written last.
+
+It holds no clock, host, user or path, so that the same recipe, inputs and versions give the same
+bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kit19.core.errors import Problem, VerifyError
+from kit19.core.ledger import Ledger
+from kit19.core.paths import read_small
+
+NAME = "manifest.json"
+SCHEMA_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputFile(_Part):
+    """One upstream file that went in.
+
+    Attributes:
+        name: ``<source>/<path>``.
+        bytes: Its size on disk (of the archive it lay in, if packed).
+        sha256: Of those bytes.
+        packed: The archive that it was read from, or empty.
+        status: `verified`, `unchecked`, or `differs` (used under ``--unverified``).
+        by: What it was verified by, or what differs.
+        revision: The upstream revision that the card pins.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+    packed: str = ""
+    status: str
+    by: str
+    revision: str
+
+
+class LeftOut(_Part):
+    """One upstream file that should have gone in, and why it did not."""
+
+    name: str
+    status: str
+    why: str
+
+
+class SubsetEntry(_Part):
+    """One subset of a build.
+
+    Attributes:
+        source: Its source card.
+        task: Its task category.
+        license: SPDX id of the source.
+        splits: Upstream splits that records were taken from.
+        ledger: What became of every record.
+        templates: Examples rendered by each template.
+        labels: Training records of each label (empty where there is no label).
+        cut: For each class (or "" without balance) the hash of the last record taken; records
+            beyond it are surplus. Empty where nothing is surplus.
+        short: Training rows that the cap lacks though the recipe fills: every record is already
+            shown by every template that fits it.
+        shared: Kept records whose text another subset of the build has as well.
+        files: Files used of files expected.
+        incomplete: Files left out.
+        unverified: Names of files used though they differ.
+    """
+
+    source: str
+    task: str
+    license: str
+    splits: list[str]
+    ledger: Ledger
+    templates: dict[str, int]
+    labels: dict[str, int]
+    cut: dict[str, int]
+    short: int = 0
+    shared: int = 0
+    files: tuple[int, int]
+    incomplete: list[LeftOut] = []
+    unverified: list[str] = []
+
+
+class SharedText(_Part):
+    """Text that two subsets of a build share.
+
+    Attributes:
+        subset: The later one in the recipe.
+        earlier: The other.
+        records: Kept records of the later one whose text a kept record of the earlier one has.
+        other_label: How many of them have another label there; 0 where the two subsets' labels do not
+            mean the same.
+        examples: Some pairs of ids: of the later and of the earlier subset.
+    """
+
+    subset: str
+    earlier: str
+    records: int
+    other_label: int
+    examples: list[tuple[str, str]]
+
+
+class OutputFile(_Part):
+    """One file of the build: path below its folder, rows (None if it holds none), size, sha256."""
+
+    path: str
+    rows: int | None
+    bytes: int
+    sha256: str
+
+
+class Manifest(_Part):
+    """All that a build says about itself.
+
+    Attributes:
+        schema_version: Of this file's layout.
+        kit19_version: The version that built it.
+        versions: Of the libraries that write its bytes.
+        recipe: The resolved recipe.
+        sample: Whether the rows are kit19's own sample rather than the datasets.
+        contaminated: Whether benchmark rows were let in on purpose.
+        cards: sha256 of each source card used; ``templates/<subset>`` for template files.
+        inputs: Upstream files that went in, benchmark files included.
+        decontaminated_against: Benchmarks whose text was kept out.
+        not_decontaminated_against: Benchmarks that were not looked at.
+        subsets: By name, in the recipe's order.
+        shared: Text that subsets have in common, pair by pair.
+        entangled_by: Recipe keys by which a subset's rows depend on the others; without any, leaving
+            one out changes no row of another.
+        not_built: Subsets of the recipe without any file, with the files that are missing.
+        outputs: Every file written, except this one.
+        content_digest: Order-independent digest of all rows.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    kit19_version: str
+    versions: dict[str, str]
+    recipe: dict[str, Any]
+    sample: bool
+    contaminated: bool
+    cards: dict[str, str]
+    inputs: list[InputFile]
+    decontaminated_against: list[str]
+    not_decontaminated_against: list[str]
+    subsets: dict[str, SubsetEntry]
+    shared: list[SharedText] = []
+    entangled_by: list[str] = []
+    not_built: dict[str, list[LeftOut]]
+    outputs: list[OutputFile]
+    content_digest: str
+
+    def to_json(self) -> str:
+        """The file's text."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+
+    @property
+    def rows(self) -> int:
+        """Rendered rows of all subsets."""
+        return sum(entry.ledger.examples for entry in self.subsets.values())
+
+    @property
+    def short(self) -> str:
+        """Subsets that filling could not bring to the cap, with the rows they have; or empty."""
+        cap = self.recipe["cap"]
+        short = [(name, entry.short) for name, entry in self.subsets.items() if entry.short]
+        return ", ".join(f"{name} {cap - lacking:,}" for name, lacking in short)
+
+
+class _Version(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    schema_version: int = Field(ge=1)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a build's manifest.
+
+    Raises:
+        VerifyError: The folder holds no whole build, or one of another version.
+    """
+    path = folder / NAME
+    fix = "kit19 writes it last: build again with `kit19 build … --out`"
+    try:
+        text = read_small(path).decode("utf-8")
+    except FileNotFoundError:
+        what = "is not a whole build: it has no manifest.json"
+        raise VerifyError(Problem(what, str(folder), fix)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise VerifyError(Problem(f"cannot be read: {error}", str(path), fix)) from None
+    try:
+        version = _Version.model_validate_json(text).schema_version
+        if version != SCHEMA_VERSION:
+            what = f"has schema version {version}; this kit19 reads {SCHEMA_VERSION}"
+            raise VerifyError(Problem(what, str(path), "use the kit19 that built it"))
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"is not a manifest: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise VerifyError(Problem(what, str(path), fix)) from None

@@ -1,0 +1,1 @@
+"""The demo: build, train, evaluate and compare on the sample."""

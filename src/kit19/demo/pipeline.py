@@ -1,0 +1,134 @@
+"""The demo's training: build rows, train the small model on them, and show what it learned.
+
+``show_training`` leaves two folders that any evaluation takes as models: the model before its first
+step, and the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit19.building.pipeline import Options, build
+from kit19.comparing import Comparison, compare
+from kit19.core.errors import FilesError
+from kit19.evaluating.options import EvalOptions
+from kit19.evaluating.pipeline import evaluate_model
+from kit19.training import load_preset
+from kit19.training.needs import need_training
+from kit19.training.pipeline import Trained, train_model
+from kit19.training.preparation import TrainOptions, prepare, quiet, threads
+
+if TYPE_CHECKING:
+    from kit19.demo.before_after import Shown
+
+OnStep = Callable[[str, int, int], None]
+
+_STEPS = {"sample": 400, "real": 800}
+_SAMPLE: dict[str, Any] = {"validation": 60, "views": 4}
+_REAL: dict[str, Any] = {"validation": 500, "cap": 30_000}
+
+
+@dataclass(frozen=True)
+class Showing:
+    """A small model before and after its training.
+
+    Attributes:
+        rows: The folder of the build that it was trained on.
+        real: Subsets of real upstream files among them; empty for the sample.
+        before: The folder of the model before its first step.
+        run: The run.
+        untrained: Its answers before.
+        trained: Its answers after.
+    """
+
+    rows: Path
+    real: list[str]
+    before: Path
+    run: Trained
+    untrained: Shown
+    trained: Shown
+
+
+def show_training(
+    out: Path,
+    subsets: Sequence[str],
+    data_dir: Path | None = None,
+    on_step: OnStep = lambda _what, _done, _total: None,
+) -> Showing:
+    """Train the preset ``tiny`` on a few subsets, and look at it before and after.
+
+    Args:
+        out: A folder for ``rows``, ``before`` and ``run``; what an earlier call left there is replaced.
+        subsets: What to train on. Those whose upstream files are in ``data_dir`` are built from them.
+        data_dir: Upstream files; None for the sample.
+        on_step: Told of progress.
+
+    Raises:
+        Kit19Error: As ``build`` and ``train_model``.
+    """
+    need_training()
+    real = _build(out / "rows", list(subsets), data_dir, on_step)
+    steps = _STEPS["real" if real else "sample"]
+    settings = load_preset("tiny", {"max_steps": steps})
+    run = train_model(out / "rows", out / "run", settings, TrainOptions(restart=True), on_step)
+    from kit19.demo.before_after import look, untrained  # noqa: PLC0415  after training has loaded torch
+
+    before = out / "before"
+    with quiet(), threads(1):
+        on_step("answers before and after", 0, 1)
+        ready = prepare(out / "rows", settings, TrainOptions(), on_step)
+        untrained(settings, ready.base, ready.prompts, before)
+        looks = [look(folder, ready.data, ready.prompts) for folder in (before, out / "run")]
+    return Showing(out / "rows", real, before, run, *looks)
+
+
+def show_benchmarks(
+    shown: Showing, out: Path, on_step: OnStep = lambda _what, _done, _total: None
+) -> Comparison:
+    """Score the model before and after on the sample's benchmarks, and compare the two.
+
+    Args:
+        shown: The two models.
+        out: A folder for ``results`` and ``report``; what an earlier call left there is replaced.
+        on_step: Told of progress.
+
+    Raises:
+        Kit19Error: As ``evaluate_model`` and ``compare``.
+    """
+    options = EvalOptions(
+        format="instruction",  # as it was trained to be asked, before as after
+        prompt_format=str(shown.run.record.format["id"]),
+        sample=True,
+        remember=False,
+        device="cpu",
+        dtype="float32",
+    )
+    folders = {"before": shown.before, "after": shown.run.folder}
+    with threads(1):
+        for name, folder in folders.items():
+            evaluate_model(folder, out / "results" / name, options, on_step)
+    named = [f"{name}={out / 'results' / name}" for name in folders]
+    return compare(named, out / "report", on_step=on_step)
+
+
+def _build(rows: Path, subsets: list[str], data_dir: Path | None, on_step: OnStep) -> list[str]:
+    """Build what is trained on; gives the subsets of real files, or none for the sample."""
+    if data_dir is not None:
+        try:
+            made = build(
+                "kit19",
+                rows,
+                Options(data_dir=data_dir, partial=True),
+                {"subsets": subsets, **_REAL},
+                on_step,
+            )
+        except FilesError:  # not one of them is there
+            if not data_dir.is_dir():
+                raise
+        else:
+            return list(made.subsets)
+    build("sample", rows, changes={"subsets": subsets, **_SAMPLE}, on_step=on_step)
+    return []

@@ -1,0 +1,1 @@
+"""What several pages share: text that is safe in a page, and Korean glyphs."""

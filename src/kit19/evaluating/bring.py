@@ -1,0 +1,176 @@
+"""The model that is to be scored: found here or on the Hub, and looked at before it is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit19.core.errors import ModelError, Problem
+from kit19.core.runs import RunRecord, read_run
+from kit19.training.adapters import BasePlace, base_of, check_weights
+from kit19.training.base_weights import weight_files
+from kit19.training.model_folder import check_folder
+
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "vocab.txt")
+_SAFE = "*.safetensors"
+_PICKLED = "*.bin"
+_PATTERNS = [_SAFE, "*.json", "*.model", "*.txt", "*.jinja", "*.py"]
+_ADAPTER = "adapter_config.json"
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A model on this machine.
+
+    Attributes:
+        name: Hub id, or the last part of the folder's path.
+        folder: Where its config, tokenizer and weights are.
+        revision: The commit, if it came from the Hub.
+        adapter: The folder of an adapter, if there is one.
+        adapter_name: Its name; empty without an adapter.
+        digest: sha256 over the files that make the model.
+        run: The training run's record, if it is a run of kit19's.
+    """
+
+    name: str
+    folder: Path
+    revision: str
+    adapter: Path | None
+    adapter_name: str
+    digest: str
+    run: RunRecord | None
+
+    @property
+    def tokenizer(self) -> Path:
+        """The folder of the tokenizer and its chat template: the adapter's own, where it has one."""
+        return self.adapter if self.adapter and _has_tokenizer(self.adapter) else self.folder
+
+    @property
+    def code_elsewhere(self) -> bool:
+        """Whether its config names code in another repository, which the digest knows nothing of."""
+        try:
+            config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        except ValueError:
+            return False
+        return "--" in json.dumps(config.get("auto_map") if isinstance(config, dict) else None)
+
+
+def bring_model(
+    model: str, revision: str | None = None, adapter: str | None = None, *, pickled: bool = False
+) -> Brought:
+    """Find a model: a folder, or an id on the Hub (brought into the Hub's own cache).
+
+    A folder that holds an adapter alone brings the model that it was made for as well.
+
+    Args:
+        model: Folder or Hub id.
+        revision: Commit, tag or branch on the Hub.
+        adapter: Folder or Hub id of a PEFT adapter to put on it.
+        pickled: Take weights in torch's pickle format too, which may run code when they are loaded.
+
+    Raises:
+        ModelError: It is not there, or something is missing in it.
+    """
+    folder, commit = _find(model, revision, pickled=pickled)
+    run = read_run(folder)
+    name = model if commit else folder.resolve().name
+    if (folder / _ADAPTER).is_file() and not (folder / "config.json").is_file():
+        if adapter:
+            fix = "merge one of them first"
+            raise ModelError(Problem("is an adapter itself, and can take no other", model, fix))
+        check_folder(folder, ModelError)
+        base, base_commit = _base_of(folder, pickled=pickled)
+        _check(base, str(base), pickled=pickled, adapter=folder)
+        _check_bound(base, folder)
+        digest = _digest([base, folder])
+        return Brought(name, base, base_commit or commit, folder, name, digest, run)
+    if adapter is None:
+        _check(folder, model, pickled=pickled)
+        return Brought(name, folder, commit, None, "", _digest([folder]), run)
+    place, adapter_commit = _find(adapter, None, pickled=pickled)
+    _check(folder, model, pickled=pickled, adapter=place)
+    if not (place / _ADAPTER).is_file():
+        raise ModelError(Problem(f"is no adapter: it has no {_ADAPTER}", adapter))
+    check_folder(place, ModelError)
+    _check_bound(folder, place)
+    adapter_name = adapter if adapter_commit else place.resolve().name
+    digest = _digest([folder, place])
+    return Brought(name, folder, commit, place, adapter_name, digest, read_run(place) or run)
+
+
+def _base_of(adapter: Path, *, pickled: bool) -> tuple[Path, str]:
+    place = base_of(adapter, ModelError)
+    return _find(place.name, place.revision or None, pickled=pickled)
+
+
+def _check_bound(base: Path, adapter: Path) -> None:
+    files = weight_files(str(base))
+    check_weights(BasePlace(str(base), ""), files, adapter, ModelError)
+
+
+def _find(model: str, revision: str | None, *, pickled: bool) -> tuple[Path, str]:
+    """The folder, and the commit if it came from the Hub."""
+    path = Path(model)
+    if path.is_dir():
+        return path, ""
+    if path.exists():
+        raise ModelError(Problem("is a file; a model is a folder", model))
+    if model.count("/") != 1 or model.startswith((".", "/", "~")) or model.endswith("/"):
+        fix = "give a folder with config.json, tokenizer and weights, or a Hub id owner/name"
+        raise ModelError(Problem("there is no such folder, and it is no Hub id", model, fix))
+    from kit19.fetching.hub import Door, open_hub  # noqa: PLC0415  the Hub's client is slow to load
+    from kit19.fetching.snapshot import bring_files  # noqa: PLC0415
+
+    hub = open_hub(Door(ModelError, "evaluate"))
+    patterns = [*_PATTERNS, _PICKLED] if pickled else _PATTERNS
+    folder = bring_files(hub, model, revision, patterns, again="evaluate", repo_type="model")
+    return folder, folder.name
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return any((folder / one).is_file() for one in _TOKENIZERS)
+
+
+def _check(folder: Path, name: str, *, pickled: bool, adapter: Path | None = None) -> None:
+    if not (folder / "config.json").is_file():
+        fix = "a model's folder holds config.json, a tokenizer and weights"
+        raise ModelError(Problem("holds no model: it has no config.json", name, fix))
+    if not _has_tokenizer(folder) and not (adapter and _has_tokenizer(adapter)):
+        fix = f"copy the tokenizer's files into it (one of {', '.join(_TOKENIZERS)})"
+        raise ModelError(Problem("has no tokenizer", name, fix))
+    if not any(folder.glob(_SAFE)):
+        if any(folder.glob(_PICKLED)) and pickled:
+            return
+        if any(folder.glob(_PICKLED)):
+            what = "has weights in torch's pickle format alone, which may run code when loaded"
+            raise ModelError(Problem(what, name, "if you trust it: --allow-pickle"))
+        raise ModelError(Problem("has no weights (*.safetensors)", name))
+    check_folder(folder, ModelError)
+
+
+def _digest(folders: list[Path]) -> str:
+    """Over weights, configuration, tokenizer and the model's own code: by content and file name."""
+    whole = hashlib.sha256()
+    for folder in folders:
+        kinds = (
+            _SAFE,
+            _PICKLED,
+            "*config*.json",
+            "*token*",
+            "*.model",
+            "vocab*",
+            "merges*",
+            "*.py",
+        )
+        for path in sorted(
+            {path for kind in kinds for path in folder.glob(kind) if path.is_file()}
+        ):
+            own = hashlib.sha256()
+            with path.open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    own.update(chunk)
+            whole.update(f"{path.name}\0{own.hexdigest()}\n".encode())
+    return whole.hexdigest()

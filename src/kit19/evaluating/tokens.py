@@ -1,0 +1,86 @@
+"""Requests as token ids: exactly those of the harness, tokenised many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from kit19.core.errors import ModelError, Problem
+
+_AT_ONCE = 2048
+
+
+class Encoder(Protocol):
+    """What is used of the harness's model."""
+
+    tokenizer: Any
+    add_bos_token: bool | None
+
+    @property
+    def prefix_token_id(self) -> int:
+        """What stands for an empty context."""
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None) -> list[int]:
+        """One text."""
+
+
+def encode_pairs(
+    model: Encoder, pairs: Sequence[tuple[str, str]]
+) -> list[tuple[list[int], list[int]]]:
+    """Context and continuation ids of each (context, continuation).
+
+    As ``TemplateLM.loglikelihood`` of the harness: blanks at the end of a context move to the
+    continuation, both are tokenised together, and what goes beyond the context's own token count is the
+    continuation; so all choices of an item share their context tokens.
+
+    Raises:
+        ModelError: A continuation has no token of its own.
+    """
+    moved = [_move_blanks(context, continuation) for context, continuation in pairs]
+    texts = dict.fromkeys(
+        text for context, rest in moved if context for text in (context, context + rest)
+    )
+    ids = dict(zip(texts, _encode(model, list(texts)), strict=True))
+    encoded = []
+    for context, rest in moved:
+        if context:
+            known = ids[context]
+            pair = (known, ids[context + rest][len(known) :])
+        else:
+            pair = _after_nothing(model, rest)
+        if not pair[1]:
+            what = f"the continuation {rest!r} has no token of its own after {context[-40:]!r}"
+            fix = (
+                "the tokenizer merges it with the context; this item cannot be scored by likelihood"
+            )
+            raise ModelError(Problem(what, fix=fix))
+        encoded.append(pair)
+    return encoded
+
+
+def _move_blanks(context: str, continuation: str) -> tuple[str, str]:
+    bare = context.rstrip()
+    # A context of blanks alone becomes empty in the harness, which then fails; an empty one is allowed.
+    return (bare, context[len(bare) :] + continuation) if bare else ("", context + continuation)
+
+
+def _after_nothing(model: Encoder, continuation: str) -> tuple[list[int], list[int]]:
+    ids = model.tok_encode(continuation, add_special_tokens=False)
+    if ids and ids[0] == model.prefix_token_id:
+        return ids[:1], ids[1:]
+    return [model.prefix_token_id], ids
+
+
+def _encode(model: Encoder, texts: list[str]) -> list[list[int]]:
+    special = {} if model.add_bos_token is None else {"add_special_tokens": model.add_bos_token}
+    beginning = model.tokenizer.decode(model.prefix_token_id)
+    encoded: list[list[int]] = []
+    for start in range(0, len(texts), _AT_ONCE):
+        part = texts[start : start + _AT_ONCE]
+        ids = model.tokenizer(part, **special)["input_ids"]
+        # A text that brings its own first token gets no second one.
+        encoded += [
+            model.tok_encode(text) if beginning and text.startswith(beginning) else one
+            for text, one in zip(part, ids, strict=True)
+        ]
+    return encoded

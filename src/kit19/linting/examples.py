@@ -1,0 +1,159 @@
+"""Looking at examples of a subset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from kit19.catalog import BUILT_IN, Catalog, TemplateFile, load_catalog
+from kit19.catalog.yaml_file import load_model
+from kit19.core.errors import (
+    CatalogError,
+    FilesError,
+    Problem,
+    UnknownNameError,
+    names_files,
+    nearest,
+)
+from kit19.core.order import hash_order
+from kit19.curating import find_empty, with_place
+from kit19.fetching import find_files, usable
+from kit19.reading import read_subset
+from kit19.rendering import TemplateSet, choose, find_unfit, load_templates, render
+from kit19.rendering.templates import check_templates
+from kit19.sample import SAMPLE
+
+
+@dataclass(frozen=True)
+class Example:
+    """One rendered example: where it comes from, how it was asked, the three texts."""
+
+    id: str
+    template: str
+    style: str
+    instruction: str
+    input: str
+    output: str
+    label: str | None
+
+
+@names_files
+def show(  # noqa: PLR0913  one parameter an option of the command
+    subset: str | None = None,
+    n: int = 3,
+    template: str | None = None,
+    data_dir: Path | None = None,
+    seed: int = 19,
+    catalog_dir: Path = BUILT_IN,
+    *,
+    style: str | None = None,
+    from_file: Path | None = None,
+) -> list[Example]:
+    """Render examples of a subset.
+
+    Args:
+        subset: Its name; may be left out where ``from_file`` names it.
+        n: How many; of a template, where ``from_file`` brings several and none is picked.
+        template: Only by this template; default: as a build would choose.
+        data_dir: Upstream files; default: the sample that kit19 carries.
+        seed: Decides which records.
+        catalog_dir: The folder of cards.
+        style: Only by templates of this style.
+        from_file: A templates file that somebody is writing, instead of the catalog's: every
+            template of it is shown.
+
+    Raises:
+        Kit19Error: An unknown name, a templates file that is wrong, or files that cannot be used.
+    """
+    catalog = load_catalog(catalog_dir)
+    templates = _templates(catalog, subset, from_file)
+    subset = templates.subset
+    _, card = catalog.subset(subset)
+    cards = {one.id: one for one in templates.templates}
+    wanted = _wanted(templates, template, style)
+    records = _usable_records(catalog, templates, data_dir, seed)
+    if from_file:
+        parts = [_by(records, templates, [name], n, seed) for name in wanted]
+        chosen = pl.concat(parts)
+    elif len(wanted) == len(cards):
+        chosen = choose(records.head(n), templates, 1, seed)
+    else:
+        chosen = _by(records, templates, wanted, n, seed)
+    rows = render(records, chosen, templates)
+    if not from_file:
+        rows = rows.sort(hash_order(pl.col("id"), "sample", seed), "id")
+    return [
+        Example(
+            id=row["id"],
+            template=row["template"],
+            style=cards[row["template"]].card.style,
+            instruction=row["instruction"],
+            input=row["input"],
+            output=row["output"],
+            label=row[card.label] if card.label else None,
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+
+
+def _templates(catalog: Catalog, subset: str | None, from_file: Path | None) -> TemplateSet:
+    """The catalog's templates of a subset, or those of a file that somebody is writing."""
+    if from_file is None:
+        if subset is None:
+            raise UnknownNameError(
+                Problem("no subset is named", fix=f"known: {', '.join(sorted(catalog.owners))}")
+            )
+        return load_templates(catalog, subset)
+    file, lines = load_model(from_file, TemplateFile)
+    if subset not in (None, file.subset):
+        where = f"{from_file}:{lines.get(('subset',), 1)}"
+        raise CatalogError(Problem(f"subset: says {file.subset!r}", where, f"write {subset!r}"))
+    return check_templates(file, lines, str(from_file), *catalog.subset(file.subset))
+
+
+def _wanted(templates: TemplateSet, template: str | None, style: str | None) -> list[str]:
+    """Ids of the templates to show by."""
+    known = {one.id: one.card.style for one in templates.templates}
+    if template is not None and template not in known:
+        fix = nearest(template, known)
+        what = f"{templates.subset} has no template {template!r}"
+        raise UnknownNameError(Problem(what, fix=fix))
+    if style is not None and style not in known.values():
+        fix = nearest(style, set(known.values()))
+        what = f"{templates.subset} has no template in {style}"
+        raise UnknownNameError(Problem(what, fix=fix))
+    fitting = [name for name in known if template in (None, name) and style in (None, known[name])]
+    if not fitting:
+        what = f"the template {template!r} is not in {style}"
+        raise UnknownNameError(Problem(what, fix=f"it is in {known[str(template)]}"))
+    return fitting
+
+
+def _usable_records(
+    catalog: Catalog, templates: TemplateSet, data_dir: Path | None, seed: int
+) -> pl.DataFrame:
+    """A subset's records that are not empty and that a template fits, in the order of choice."""
+    name = templates.subset
+    source, card = catalog.subset(name)
+    folder = data_dir or SAMPLE
+    found = find_files(source, card.tables, card.splits, folder, check=data_dir is not None)
+    files, left = usable(found, partial=True, unverified=False)
+    if not files:
+        what = f"no usable file of {name}; first: {left[0].name}: {left[0].by or 'missing'}"
+        raise FilesError(Problem(what, str(folder), "leave out --data-dir to see the sample"))
+    records = with_place(read_subset(name, source, card, files).frame, seed)
+    for unusable in (find_empty(records, card), find_unfit(records, templates)):
+        records = records.join(unusable, on="id", how="anti", maintain_order="left")
+    return records.sort(hash_order(pl.col("id"), "sample", seed), "id")
+
+
+def _by(
+    records: pl.DataFrame, templates: TemplateSet, wanted: list[str], n: int, seed: int
+) -> pl.DataFrame:
+    """The first records that one of the wanted templates fits: columns id, template."""
+    some = [one for one in templates.templates if one.id in wanted]
+    first = choose(records, replace(templates, templates=some), 1, seed)
+    chosen = records.select("id").join(first, on="id", maintain_order="left").head(n)
+    return chosen.select("id", "template")

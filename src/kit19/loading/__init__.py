@@ -1,0 +1,1 @@
+"""Loading: upstream records and built sets, in the shape that the caller works in."""

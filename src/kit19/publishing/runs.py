@@ -1,0 +1,100 @@
+"""What may be published of a training run, and which of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from kit19.catalog import Catalog
+from kit19.core.errors import OutputError, Problem
+from kit19.core.runs import NAME, RunRecord
+from kit19.publishing.terms import Accepted
+from kit19.training.adapters import CONFIG, read_config
+
+_NEVER = {"plan.json", "training_args.bin"}  # of a run that is not done; the last holds a path
+
+
+def run_files(folder: Path) -> list[str]:
+    """Names of a finished run's files, its record last; hidden ones and folders are no part of it.
+
+    Raises:
+        OutputError: It is an adapter whose base model is a folder of this machine.
+    """
+    if (folder / CONFIG).is_file():
+        base = str(read_config(folder, OutputError).get("base_model_name_or_path") or "")
+        if base.startswith((".", "/", "~")):
+            what = "is an adapter for a folder of this machine, which nobody else can load"
+            fix = (
+                f"push a merged model (kit19 merge {folder} --out DIR), or write the base model's Hub "
+                f"id as `base_model_name_or_path` in {CONFIG}"
+            )
+            raise OutputError(Problem(what, str(folder), fix))
+    found = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
+    kept = [name for name in found if not name.startswith(".") and name not in _NEVER]
+    return [*(name for name in kept if name != NAME), NAME]
+
+
+def is_weights(name: str) -> bool:
+    """Whether a file of a model repository decides what is loaded."""
+    return name.endswith((".safetensors", ".safetensors.index.json")) or "adapter_config" in name
+
+
+def check_run(run: RunRecord, catalog: Catalog, accepted: Collection[Accepted]) -> list[str]:
+    """Refuse a run that may not be published without a person's word.
+
+    Whether a model is "adapted material" of its training data is not settled, so licenses that forbid
+    sharing that are unclear about it, and not a refusal for good.
+
+    Args:
+        run: The run.
+        catalog: Cards that say what the licenses allow.
+        accepted: What the person who publishes takes upon themselves.
+
+    Returns:
+        What is published all the same but should be known, a sentence each.
+
+    Raises:
+        OutputError: Names every property in the way, and what to do.
+    """
+    notes: list[str] = []
+    refused: list[Problem] = []
+    for kind, problem in [*_kinds(run), *_licenses(run, catalog)]:
+        if kind in accepted:
+            notes.append(problem.what)
+        else:
+            refused.append(problem)
+    if refused:
+        raise OutputError(refused)
+    if run.data.label == "unverified":
+        notes.append(f"its training data is unverified: {run.data.why}")
+    return notes
+
+
+def _kinds(run: RunRecord) -> list[tuple[Accepted, Problem]]:
+    found: list[tuple[Accepted, Problem]] = []
+    if run.data.label == "contaminated":
+        what = "it was trained on benchmark rows: its scores on them mean nothing"
+        fix = "publish it on purpose with --accept-contaminated; its card says so"
+        found.append(("contaminated", Problem(what, fix=fix)))
+    if run.data.sample:
+        what = "it was trained on kit19's own sample, not the datasets"
+        fix = "train on the datasets, or publish it all the same: --accept-sample"
+        found.append(("sample", Problem(what, fix=fix)))
+    return found
+
+
+def _licenses(run: RunRecord, catalog: Catalog) -> list[tuple[Accepted, Problem]]:
+    # A subset that no card describes, as rows of one's own, nobody here knows the terms of.
+    closed = sorted(
+        name
+        for name in run.data.subsets
+        if name not in catalog.owners or catalog.subset(name)[0].license.derivatives != "yes"
+    )
+    if not closed:
+        return []
+    what = (
+        f"it was trained on {', '.join(closed)}, whose licenses forbid, or are unclear about, sharing "
+        "adapted material; whether a model is that is not settled"
+    )
+    fix = "train without them, or publish on your own judgment with --accept-unclear"
+    return [("unclear", Problem(what, fix=fix))]

@@ -1,0 +1,19 @@
+"""Upstream bytes to records. One reader per format; a source differs by its card alone."""
+
+from kit19.reading.folders import dataset_files
+from kit19.reading.foreign import read_texts
+from kit19.reading.own_rows import read_own
+from kit19.reading.records import BadRow, Records, read_subset, read_table
+from kit19.reading.remarks import Remark, Remarks
+
+__all__ = [
+    "BadRow",
+    "Records",
+    "Remark",
+    "Remarks",
+    "dataset_files",
+    "read_own",
+    "read_subset",
+    "read_table",
+    "read_texts",
+]

@@ -1,0 +1,160 @@
+"""Which files of a folder or archive hold the rows of a dataset; all others are named in remarks."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from kit19.core.errors import Problem, ReadError
+from kit19.core.paths import as_on_disk
+from kit19.reading.opening import COMPRESSED, require_plain_file
+from kit19.reading.remarks import Remarks
+
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow")
+ARCHIVE = ".zip"
+READABLE = (
+    f"{', '.join(SUFFIXES)}, those compressed ({', '.join(COMPRESSED)}), and {ARCHIVE} of them"
+)
+# What tools write beside the rows of a dataset, about them. Alone, even these are a dataset.
+_ABOUT = {
+    "audit.json", "croissant.json", "dataset_dict.json", "dataset_info.json", "dataset_infos.json",
+    "dropped.parquet", "hits.parquet", "manifest.json", "requirements.txt", "state.json",
+}  # fmt: skip
+_DOCUMENTS = {
+    "changelog", "citation", "contributing", "copying", "licence", "license", "notice", "readme",
+}  # fmt: skip
+_DOCUMENT_SUFFIXES = {"", ".bib", ".cff", ".html", ".md", ".rst"}
+_TOOLS = {
+    ".cache", ".ds_store", ".git", ".gitattributes", ".github", ".gitignore", ".gitkeep",
+    ".huggingface", ".ipynb_checkpoints", ".lock", ".locks", ".venv", "__macosx", "__pycache__",
+}  # fmt: skip
+
+
+def suffix_of(name: str) -> str:
+    """What a name says of the format: its last suffix but for that of a compression, in small."""
+    path = PurePosixPath(name.lower())
+    return PurePosixPath(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
+
+
+def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
+    """The files of a dataset: the path itself, or the data files below a folder, links followed.
+
+    Args:
+        path: A file or folder. A name in another Unicode composition than that on disk is found.
+        remarks: Told of every file that is left out.
+
+    Raises:
+        ReadError: There is nothing to read.
+    """
+    remarks = Remarks() if remarks is None else remarks
+    path = as_on_disk(path)
+    try:
+        is_folder = path.is_dir()
+    except OSError:  # what is wrong with the path is said below
+        is_folder = False
+    if not is_folder:
+        require_plain_file(path)
+        return [path]
+    below = _walk(path, remarks)
+    found = data_names(below, remarks)
+    if not found:
+        left = [Problem(one.what, f"{path / one.where}") for one in remarks.not_searched[:10]]
+        raise ReadError([Problem("holds no dataset", str(path), f"kit19 reads {READABLE}"), *left])
+    return [below[name] for name in found]
+
+
+def data_names(names: Iterable[str], remarks: Remarks, *, inside: str = "") -> list[str]:
+    """Which files of a folder hold the rows of the dataset, by their names, in order.
+
+    Args:
+        names: Their paths in the folder.
+        remarks: Told of all others.
+        inside: What to put before their names in remarks.
+    """
+    listed = sorted(names)
+    exports = "exports/" if "manifest.json" in listed else None
+    data: list[str] = []
+    about: list[str] = []
+    others = 0
+    for name in listed:
+        where, path = inside + name, PurePosixPath(name)
+        readable = suffix_of(name) in SUFFIXES or (path.suffix.lower() == ARCHIVE and not inside)
+        if hidden := [part for part in path.parts if _is_hidden(part)]:
+            others += not _remark_hidden(where, hidden[0], remarks)
+        elif exports and name.startswith(exports):
+            remarks.note(where, "not searched: an export of the same rows")
+        elif readable and path.name in _ABOUT:
+            about.append(name)
+        elif readable:
+            data.append(name)
+        elif path.stem.lower() in _DOCUMENTS and path.suffix.lower() in _DOCUMENT_SUFFIXES:
+            remarks.note(where, "not searched: a document beside the data")
+        else:
+            others += 1
+            kind = suffix_of(name) or path.suffix or "files without a suffix"
+            remarks.skip(where, f"kit19 does not read {kind}")
+    # Files about a dataset are read only where they are all that there is.
+    if not data and not others:
+        data, about = about, []
+    for name in about:
+        remarks.note(inside + name, "not searched: it is about the data")
+    return sorted(data, key=lambda name: (suffix_of(name) != ".parquet", name))
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") or part.lower() in _TOOLS
+
+
+def _remark_hidden(where: str, part: str, remarks: Remarks) -> bool:
+    """Say that a hidden file was left out; whether it is one that tools are known to make."""
+    place = where[: where.index(part) + len(part)]
+    known = part.lower() in _TOOLS or part.startswith("._")
+    if known:
+        remarks.note(place, "not searched: tools keep it here")
+    else:
+        remarks.skip(place, "it is hidden")
+    return known
+
+
+def _enters(root: Path, path: Path, seen: set[Path], remarks: Remarks) -> bool:
+    """Whether a folder is entered: none is twice, whatever links lead to it."""
+    where, target = path.relative_to(root).as_posix(), path.resolve()
+    if _is_hidden(path.name):
+        _remark_hidden(where, path.name, remarks)
+    elif target in root.resolve().parents:
+        remarks.skip(where, "is a link to a folder around this one")
+    elif target in seen:
+        remarks.note(where, "is a second link to a folder that was searched")
+    else:
+        seen.add(target)
+        return True
+    return False
+
+
+def _walk(folder: Path, remarks: Remarks) -> dict[str, Path]:
+    """All plain files below a folder by their names in it; whatever else is there is remarked."""
+    found: dict[str, Path] = {}
+
+    def said(path: str | Path, what: str) -> None:
+        remarks.skip(Path(path).relative_to(folder).as_posix(), what)
+
+    def refused(error: OSError) -> None:
+        said(error.filename, f"cannot be read: {error.strerror}")
+
+    seen = {folder.resolve()}
+    for place, folders, files in os.walk(folder, onerror=refused, followlinks=True):
+        folders[:] = [name for name in folders if _enters(folder, Path(place, name), seen, remarks)]
+        for name in files:
+            path = Path(place, name)
+            try:
+                mode = path.stat().st_mode
+            except OSError as error:
+                said(path, f"cannot be read: {error.strerror}")
+                continue
+            if stat.S_ISREG(mode):
+                found[path.relative_to(folder).as_posix()] = path
+            else:
+                said(path, "is no plain file")
+    return found

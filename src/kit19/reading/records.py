@@ -1,0 +1,284 @@
+"""Records: upstream rows under the names and values that the card gives them.
+
+A record is a row of a frame with the columns ``id`` (``<subset>/<split>/<key>``), ``split``,
+``group`` (what it is held out together with; its own id by default) and one String column for each
+field. Several canonical values in one field are joined by a comma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+
+import polars as pl
+
+from kit19.catalog.source import Column, Source, Subset, Table
+from kit19.core.errors import Problem, ReadError
+from kit19.fetching.files import Found
+from kit19.korean import nothing_if_invisible
+from kit19.reading.decode import DECODERS
+from kit19.reading.derive import MANY, derive
+from kit19.reading.pairs import derive_pairs
+from kit19.reading.rows import LINE, ROW, Quarantined, Rows, refuse_if_nothing
+from kit19.reading.table import read_file, read_rows
+
+_KEY = "#id"
+_WHY = "#why"
+_FILE = "#file"
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A quarantined upstream row: where it stands, and why.
+
+    Attributes:
+        id: ``<subset>/<split>/<file stem>:<record number>``.
+        file: ``<source>/<path>``.
+        line: 1-based line; 0 where the format has none.
+        kind: `malformed` or `excluded`.
+        why: The reason, for a person.
+    """
+
+    id: str
+    file: str
+    line: int
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Records:
+    """All records of one subset that its files hold.
+
+    Attributes:
+        frame: Columns ``id``, ``split``, ``group``, ``partner`` (pairs only: the second record's
+            group), then the fields.
+        bad: Rows that could not become records.
+        upstream_rows: Rows in the files.
+    """
+
+    frame: pl.DataFrame
+    bad: list[BadRow] = field(default_factory=list)
+    upstream_rows: int = 0
+
+    @property
+    def read(self) -> int:
+        """Records looked at, quarantined rows included."""
+        return self.frame.height + len(self.bad)
+
+
+def read_subset(name: str, source: Source, subset: Subset, files: list[Found]) -> Records:
+    """Read the records of a subset from its files.
+
+    Args:
+        name: The subset's name.
+        source: Its source card.
+        subset: Its entry in the card.
+        files: Files that passed the check; twins are found among them.
+
+    Returns:
+        Records in file order, pairs derived where the subset asks for them.
+
+    Raises:
+        ReadError: A file cannot be read, or is not what the card describes.
+    """
+    frames: list[pl.DataFrame] = []
+    bad: list[BadRow] = []
+    total = 0
+    for found in (f for f in files if not f.twin):
+        table = source.tables[found.table]
+        rows = _with_twin(read_rows(found, table), found, table, files)
+        total += rows.total
+        frame, wrong = _to_records(rows, table, found)
+        refuse_if_nothing(Rows(frame, [*rows.quarantined, *wrong]), str(found.path))
+        bad += [_bad_row(name, found, row) for row in [*rows.quarantined, *wrong]]
+        if subset.pairs:
+            frame = derive_pairs(frame, subset.pairs, key=_KEY, prefix=f"{name}/{found.split}/")
+        frames.append(_with_id(frame, name, subset, found))
+    merged, twice = _part_double_ids(pl.concat(frames, how="diagonal"), name)
+    return Records(merged, [*bad, *twice], total)
+
+
+def read_table(
+    source: Source, table: str, files: list[Found], *, trim: bool = True
+) -> pl.DataFrame:
+    """Read a table's rows as fields, for uses that are not training (benchmark items).
+
+    Args:
+        source: The source card.
+        table: Name of its table.
+        files: Files of the table.
+        trim: Leave out blanks around texts, as records do. Prompts of a benchmark keep them: 70 BoolQ
+            paragraphs end in one, and a score depends on it.
+
+    Raises:
+        ReadError: A row cannot be read.
+
+    Returns:
+        Columns ``#id`` (the key), ``#row`` (0-based number in its file), ``split``, and the fields.
+    """
+    spec = source.tables[table]
+    frames = []
+    for found in (f for f in files if not f.twin):
+        rows = _with_twin(read_rows(found, spec), found, spec, files)
+        frame, wrong = _to_records(rows, spec, found, trim=trim)
+        for row in [*rows.quarantined, *wrong]:
+            # A benchmark with a hole in it would keep nothing out where the hole is.
+            raise ReadError(Problem(row.why, f"{found.path}:{row.line}", "replace the file"))
+        frames.append(frame.with_columns(split=pl.lit(found.split)))
+    return pl.concat(frames)
+
+
+def _to_records(
+    rows: Rows, table: Table, found: Found, *, trim: bool = True
+) -> tuple[pl.DataFrame, list[Quarantined]]:
+    columns = table.all_columns()
+    rows = _decoded(rows, list(columns.values()))
+    fields = [_field(column, trim=trim).alias(name) for name, column in columns.items()]
+    unknown = [_unknown(column, name) for name, column in columns.items() if column.values]
+    if table.key:
+        empty = pl.col(table.key).str.strip_chars().fill_null("") == ""
+        unknown.append(pl.when(empty).then(pl.lit(f"{table.key}: no key")))
+    why = _joined(unknown).alias(_WHY)
+    frame = rows.frame.select(ROW, LINE, _key(table, found), *fields, why)
+    for name, spec in table.derive.items():
+        frame = frame.with_columns(derive(spec).alias(name))
+    odd = [_not_a_flag(flag) for spec in table.derive.values() for flag in spec.flags]
+    odd += [_not_a_number(s.threshold.of) for s in table.derive.values() if s.threshold]
+    frame = frame.with_columns(_joined([pl.col(_WHY), *odd]).alias(_WHY))
+    bad = [
+        Quarantined(*row)
+        for row in frame.filter(pl.col(_WHY) != "").select(ROW, LINE, _WHY).iter_rows()
+    ]
+    return frame.filter(pl.col(_WHY) == "").drop(_WHY), bad
+
+
+def _decoded(rows: Rows, columns: list[Column]) -> Rows:
+    decoded = [
+        DECODERS[column.decode](rows.frame[column.source].str.strip_chars())
+        for column in columns
+        if column.decode
+    ]
+    return replace(rows, frame=rows.frame.with_columns(decoded)) if decoded else rows
+
+
+def _key(table: Table, found: Found) -> pl.Expr:
+    if table.key:
+        return pl.col(table.key).str.strip_chars().alias(_KEY)
+    number = pl.col(ROW).cast(pl.String)
+    if len(table.files[found.split]) > 1:
+        number = pl.concat_str(pl.lit(f"{found.stem}:"), number)
+    return number.alias(_KEY)
+
+
+def _field(column: Column, *, trim: bool) -> pl.Expr:
+    text = pl.col(column.source)
+    if trim or column.values:
+        text = text.str.strip_chars()
+    if column.missing:
+        text = pl.when(~text.is_in(column.missing)).then(text)
+    if not column.values:
+        return nothing_if_invisible(text) if trim else text
+    values, cells = _values(column, text)
+    if not column.many:
+        return cells.replace_strict(values, default=None, return_dtype=pl.String)
+    parts = cells.str.split(column.many)
+    canonical = pl.element().replace_strict(values, default=None, return_dtype=pl.String)
+    return pl.when(cells != "").then(parts.list.eval(canonical).list.join(MANY))
+
+
+def _values(column: Column, text: pl.Expr) -> tuple[dict[str, str], pl.Expr]:
+    if column.fold_case:
+        return {key.lower(): value for key, value in column.values.items()}, text.str.to_lowercase()
+    return column.values, text
+
+
+def _unknown(column: Column, name: str) -> pl.Expr:
+    """Why a categorical cell is malformed: it holds a value that the card does not know."""
+    values, cells = _values(column, pl.col(column.source).str.strip_chars())
+    known = list(values)
+    if column.many:
+        parts = cells.str.split(column.many)
+        bad = (parts.list.eval(~pl.element().is_in(known)).list.any()) & (cells != "")
+    else:
+        bad = ~cells.is_in([*known, *column.missing, ""])
+    message = pl.concat_str(pl.lit(f"{name}: unknown value '"), cells, pl.lit("'"))
+    return pl.when(bad).then(message)
+
+
+def _not_a_flag(name: str) -> pl.Expr:
+    message = pl.concat_str(pl.lit(f"{name}: '"), pl.col(name), pl.lit("' is neither 0 nor 1"))
+    return pl.when(~pl.col(name).is_in(["0", "1"])).then(message)
+
+
+def _not_a_number(name: str) -> pl.Expr:
+    text = pl.col(name)
+    message = pl.concat_str(pl.lit(f"{name}: '"), text, pl.lit("' is no number"))
+    number = text.cast(pl.Float64, strict=False)
+    return pl.when((text != "") & ~number.is_finite().fill_null(value=False)).then(message)
+
+
+def _joined(reasons: list[pl.Expr]) -> pl.Expr:
+    if not reasons:
+        return pl.lit("")
+    # An empty reason is no reason: without this, it would leave its separator behind.
+    told = [pl.when(reason != "").then(reason) for reason in reasons]
+    return pl.concat_str(told, separator="; ", ignore_nulls=True).fill_null("")
+
+
+def _with_twin(rows: Rows, found: Found, table: Table, files: list[Found]) -> Rows:
+    """Join a twin file's columns by row number; a row that differs from its twin is quarantined."""
+    if table.beside is None:
+        return rows
+    place = [f.spec.path for f in files_of(files, found, twin=False)].index(found.spec.path)
+    twin = files_of(files, found, twin=True)[place]
+    wanted = [column.source for column in table.beside.columns.values()]
+    other = read_file(twin, table.read, [table.beside.same, *wanted]).frame.drop(LINE)
+    same = pl.col(table.beside.same)
+    both = rows.frame.join(other, on=ROW, how="left", suffix="#twin", maintain_order="left")
+    matches = same.eq_missing(pl.col(f"{table.beside.same}#twin"))
+    bad = [
+        Quarantined(row, line, f"differs from {twin.name}")
+        for row, line in both.filter(~matches).select(ROW, LINE).iter_rows()
+    ]
+    return Rows(both.filter(matches), [*rows.quarantined, *bad])
+
+
+def files_of(files: list[Found], like: Found, *, twin: bool) -> list[Found]:
+    """The files of the same table and split, in the card's order."""
+    return [f for f in files if (f.table, f.split, f.twin) == (like.table, like.split, twin)]
+
+
+def _with_id(frame: pl.DataFrame, name: str, subset: Subset, found: Found) -> pl.DataFrame:
+    ids = pl.concat_str(pl.lit(f"{name}/{found.split}/"), _KEY)
+    split = pl.lit(found.split).alias("split")
+    if subset.pairs:
+        return frame.select(ids.alias("id"), split, pl.all().exclude(_KEY))
+    group = pl.col(subset.group).fill_null(ids) if subset.group else ids
+    return frame.select(
+        ids.alias("id"), split, group.alias("group"), pl.lit(found.name).alias(_FILE), pl.all()
+    ).drop(_KEY)
+
+
+def _bad_row(name: str, found: Found, row: Quarantined) -> BadRow:
+    record = f"{name}/{found.split}/{found.stem}:{row.row}"
+    return BadRow(record, found.name, row.line, row.kind, row.why)
+
+
+def _part_double_ids(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[BadRow]]:
+    """An id has one meaning: of rows that share one the first keeps it; others are malformed."""
+    if _FILE not in frame.columns:
+        return frame, []  # pairs are named by record numbers, which cannot repeat
+    places = [_FILE, ROW, LINE]
+    again = frame.filter(~pl.col("id").is_first_distinct()).select("id", "split", *places)
+    twice = [
+        BadRow(
+            f"{name}/{split}/{PurePosixPath(file).stem}:{row}",
+            file,
+            line,
+            "malformed",
+            f"its key is that of an earlier row: {record}",
+        )
+        for record, split, file, row, line in again.iter_rows()
+    ]
+    return frame.filter(pl.col("id").is_first_distinct()).drop(places), twice

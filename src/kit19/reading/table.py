@@ -1,0 +1,51 @@
+"""From a file to its raw rows: the one place where a format's name chooses a reader."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from kit19.catalog.source import Delimited, Json, JsonLines, Read, Table
+from kit19.fetching.files import Found
+from kit19.reading.delimited import read_delimited
+from kit19.reading.json_rows import read_json, read_jsonl
+from kit19.reading.rows import Rows, refuse_if_nothing
+from kit19.reading.wikitext import read_wikitext
+
+
+def read_rows(found: Found, table: Table) -> Rows:
+    """Read the columns that a table's card names from one of its files.
+
+    Raises:
+        ReadError: The file cannot be read, or is not of the described shape.
+    """
+    columns = table.columns.values()
+    here = [c.source for c in columns if not c.splits or found.split in c.splits]
+    elsewhere = {c.source for c in columns} - set(here)
+    if table.key:
+        here.append(table.key)
+    if table.beside:
+        here.append(table.beside.same)
+    rows = read_file(found, table.read, list(dict.fromkeys(here)))
+    nothing = [pl.lit(None, dtype=pl.String).alias(name) for name in sorted(elsewhere)]
+    return replace(rows, frame=rows.frame.with_columns(nothing))
+
+
+def read_file(found: Found, read: Read, wanted: list[str]) -> Rows:
+    """Read some columns of one file, by its format.
+
+    Raises:
+        ReadError: As :func:`read_rows`.
+    """
+    where = str(found.path)
+    with found.open() as stream:
+        if isinstance(read, Delimited):
+            rows = read_delimited(stream.read(), read, wanted, where)
+        elif isinstance(read, Json):
+            rows = read_json(stream.read(), read, wanted, where)
+        elif isinstance(read, JsonLines):
+            rows = read_jsonl(stream.read(), wanted, where)
+        else:
+            rows = read_wikitext(stream, read, wanted, where)
+    return refuse_if_nothing(rows, where)

@@ -1,7 +1,0 @@
-"""The template language: parse, check, choose, render."""
-
-from kit19.render.choose import choose, find_unfit
-from kit19.render.render import render
-from kit19.render.templates import ParsedTemplate, TemplateSet, load_templates
-
-__all__ = ["ParsedTemplate", "TemplateSet", "choose", "find_unfit", "load_templates", "render"]

@@ -1,0 +1,389 @@
+"""Training: instruction rows in, a run folder out that explains itself.
+
+``train_model`` is the whole flow: rows → tokens → preflight → lines → SFTTrainer → run folder. Killed
+at any moment, the same call goes on from the last whole checkpoint. ``plan_training`` ends before the
+first step, and says what it would need.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit19.core.errors import names_files
+from kit19.core.runs import NAME as RUN
+from kit19.core.runs import RunRecord, read_run
+from kit19.training import processes
+from kit19.training.curves import JSON_NAME, SVG_NAME
+from kit19.training.model_card import NAME as CARD
+from kit19.training.model_card import model_card
+from kit19.training.needs import need_training
+from kit19.training.packing import filled
+from kit19.training.preparation import (
+    OnStep,
+    Prepared,
+    TrainOptions,
+    one_row_a_line,
+    prepare,
+    quiet,
+    threads,
+    warnings_of,
+)
+from kit19.training.run_folder import finish, running
+from kit19.training.settings import Settings
+from kit19.training.translate import translated
+from kit19.writing.place import replacing
+
+if TYPE_CHECKING:
+    from kit19.training.memory import Need
+    from kit19.training.trainer import AnswerTrainer
+
+CURVES = (JSON_NAME, SVG_NAME)
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training.
+
+    Attributes:
+        folder: The run's folder.
+        record: Its record, as in ``run.json``.
+        resumed: The step that it went on from; 0 if it began.
+        seconds: That training took, this time.
+        supervised: Answer tokens a second in it.
+        notes: What a reader must know, a sentence each.
+    """
+
+    folder: Path
+    record: RunRecord
+    resumed: int
+    seconds: float
+    supervised: float
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """What a training would do, found without training.
+
+    Attributes:
+        settings: Its settings.
+        rows: Rows before and after each step of preparation.
+        supervised: Answer tokens of an epoch.
+        filled: Share of the lines' tokens that are rows' rather than filling.
+        steps: Optimizer steps.
+        per_syllable: Tokens for a syllable of Korean.
+        parameters: Of the model.
+        need: Bytes on each GPU.
+        available: Bytes of the GPU, or of this machine's memory.
+        gpus: GPUs that share the work.
+        changes: The first change of settings that fits; None if none does.
+        then: Bytes with these changes.
+        notes: What a reader must know.
+    """
+
+    settings: Settings
+    rows: dict[str, int]
+    supervised: int
+    filled: float
+    steps: int
+    per_syllable: float
+    parameters: int
+    need: Need
+    available: int
+    gpus: int
+    changes: dict[str, Any] | None
+    then: Need | None
+    notes: list[str]
+
+
+@names_files
+def train_model(
+    data: str | Path,
+    out: str | Path,
+    settings: Settings | None = None,
+    options: TrainOptions | None = None,
+    on_step: OnStep = lambda _what, _done, _total: None,
+) -> Trained:
+    """Train a model on instruction rows.
+
+    Args:
+        data: The folder of a build, or a JSON lines or parquet file.
+        out: The run's folder. An unfinished run of the same plan there is gone on with.
+        settings: How; see ``load_preset``.
+        options: How to treat the surroundings.
+        on_step: Told of progress.
+
+    Raises:
+        TrainError: A layer is not installed, preflight found a fault, or the model cannot be had.
+        VerifyError: The build is not what its manifest says.
+        OutputError: The folder holds something else.
+    """
+    need_training()
+    settings, options = settings or Settings(), options or TrainOptions()
+    run = Path(out)
+    with quiet():
+        with processes.one_first():
+            ready = prepare(Path(data), settings, options, on_step)
+            ready = _with_digest(ready, settings)
+        decides = _decides(settings, ready)
+        with running(run, decides, restart=options.restart) as checkpoint:
+            trained = _train(ready, run, checkpoint, on_step)
+            if processes.is_main():
+                _finish(run, trained, on_step, merge=options.merge and settings.method != "full")
+        processes.leave()
+    return Trained(
+        run, trained.record, trained.resumed, trained.seconds, trained.rate, _notes(trained)
+    )
+
+
+def _finish(run: Path, trained: _Done, on_step: OnStep, *, merge: bool) -> None:
+    from kit19.training.checkpoint import explain_write  # noqa: PLC0415
+    from kit19.training.trainer import WRITE_ERRORS  # noqa: PLC0415
+
+    try:
+        if merge:
+            on_step("merging the adapter", 0, 1)
+            from kit19.training.merging import merge_in_place  # noqa: PLC0415
+
+            merge_in_place(run, trust=trained.ready.base.trust)
+        finish(run, trained.record, trained.history)
+    except WRITE_ERRORS as error:
+        raise explain_write(error, run) from None
+
+
+@names_files
+def plan_training(
+    data: str | Path,
+    settings: Settings | None = None,
+    options: TrainOptions | None = None,
+    *,
+    gpus: int = 1,
+    gpu_memory: int | None = None,
+    on_step: OnStep = lambda _what, _done, _total: None,
+) -> TrainPlan:
+    """What a training would do and need: all of its preflight, and the arithmetic of memory.
+
+    Args:
+        data: As for ``train_model``.
+        settings: As for ``train_model``.
+        options: As for ``train_model``.
+        gpus: GPUs that would share weights, gradients and optimizer in pieces.
+        gpu_memory: Bytes of each; default: of the GPU that is here, else of this machine's memory.
+        on_step: Told of progress.
+
+    Raises:
+        Kit19Error: As ``train_model``.
+    """
+    need_training()
+    settings, options = settings or Settings(), options or TrainOptions()
+    from kit19.training.arguments import machine_memory, plans_in_bf16, steps  # noqa: PLC0415
+    from kit19.training.memory import estimate, shape_of, suggest  # noqa: PLC0415
+    from kit19.training.reading import check_whole  # noqa: PLC0415
+
+    with quiet():
+        elsewhere = gpu_memory is not None
+        ready = prepare(Path(data), settings, options, on_step, elsewhere=elsewhere)
+        trust = ready.base.trust
+        if Path(settings.model or "-").is_dir():
+            check_whole(settings.model, trust_remote_code=trust)
+        with translated(settings.model or "tiny", "the model cannot be made from its config.json"):
+            shape = shape_of(ready.base.config, trust=trust)
+        ready = _planned_apart(ready)
+        settings = ready.settings
+    available = gpu_memory or machine_memory()
+    bf16 = plans_in_bf16(settings, elsewhere=gpu_memory is not None)
+    fits = suggest(shape, settings, available, gpus=gpus, bf16=bf16)
+    lengths = ready.train.lengths
+    width = settings.line if settings.layout == "packed" else int(lengths.max())
+    return TrainPlan(
+        settings=settings,
+        rows=ready.counts,
+        supervised=ready.train.found.supervised,
+        filled=filled(ready.lines, lengths, width),
+        steps=steps(settings, len(ready.lines), gpus),
+        per_syllable=ready.per_syllable,
+        parameters=shape.parameters,
+        need=estimate(shape, settings, gpus=gpus, bf16=bf16),
+        available=available,
+        gpus=gpus,
+        changes=fits[0] if fits else None,
+        then=fits[1] if fits else None,
+        notes=warnings_of(ready),
+    )
+
+
+def _planned_apart(ready: Prepared) -> Prepared:
+    """Each row in its own line where a small model of the same configuration mixes those in one."""
+    from kit19.training.isolation import why_twin_not_shared  # noqa: PLC0415
+
+    why = why_twin_not_shared(ready.settings, ready.base, ready.train, ready.lines)
+    if why is None:
+        note = "no small model can be made of this configuration: whether rows may share a line "
+        return replace(ready, notes=(*ready.notes, note + "is tried once the model is loaded"))
+    return one_row_a_line(ready, why) if why else ready
+
+
+@names_files
+def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) -> RunRecord | None:
+    """Merge the adapter of a run into its base model, as a folder that loads by itself.
+
+    Args:
+        run: The run's folder.
+        out: The folder to write; it must be new or empty.
+        trust_remote_code: Let the model bring code of its own.
+
+    Returns:
+        The run's record, which is written there too; None where the adapter is no run of kit19's.
+
+    Raises:
+        TrainError: There is no adapter, or its base model cannot be had.
+        OutputError: The place is taken, or cannot be written.
+    """
+    need_training()
+    run, out = Path(run), Path(out)
+    record = read_run(run)
+    with quiet():
+        from kit19.training.merging import write_merged  # noqa: PLC0415
+
+        with replacing(out, lambda _folder: False) as new:
+            write_merged(run, new, trust=trust_remote_code)
+            if record:
+                (new / RUN).write_text(record.to_json(), encoding="utf-8")
+                (new / CARD).write_text(model_card(record, out.name), encoding="utf-8")
+                for name in CURVES:
+                    shutil.copy(run / name, new / name)
+    return record
+
+
+def _decides(settings: Settings, ready: Prepared) -> dict[str, Any]:
+    """All that decides a run: what was begun with something else is not gone on with."""
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "rows": ready.train.key,
+        "validation": ready.validation.key if ready.validation else "",
+        "base": ready.base.entry.model_dump(mode="json"),
+    }
+
+
+def _with_digest(ready: Prepared, settings: Settings) -> Prepared:
+    """The same with the digest of the base's weights, which a resumed run must find again."""
+    from kit19.training.models import digest_of  # noqa: PLC0415
+
+    entry = ready.base.entry.model_copy(update={"digest": digest_of(settings, ready.base)})
+    return replace(ready, base=replace(ready.base, entry=entry))
+
+
+@dataclass(frozen=True)
+class _Done:
+    ready: Prepared
+    record: RunRecord
+    history: list[dict[str, Any]]
+    resumed: int
+    seconds: float
+    rate: float
+
+
+def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep) -> _Done:
+    from kit19.training import arguments as made  # noqa: PLC0415
+    from kit19.training.adapters import bind  # noqa: PLC0415
+    from kit19.training.checkpoint import explain_write, step_of  # noqa: PLC0415
+    from kit19.training.loaded import decide  # noqa: PLC0415
+    from kit19.training.models import adapter_of, load_weights, set_ends  # noqa: PLC0415
+    from kit19.training.saved import mend  # noqa: PLC0415
+    from kit19.training.trainer import WRITE_ERRORS, AnswerTrainer, Rows  # noqa: PLC0415
+
+    on_step("loading the model", 3, 4)
+    model = load_weights(ready.settings, ready.base)
+    mend(model.config, model.generation_config)
+    set_ends(model, ready.prompts.stops)
+    found = decide(
+        model,
+        ready.settings,
+        ready.base,
+        ready.train,
+        ready.lines,
+        run,
+        begun=checkpoint is not None,
+    )
+    ready = one_row_a_line(ready, found.own_lines) if found.own_lines else ready
+    settings = ready.settings
+    world = processes.world_size()
+    total = made.steps(settings, len(ready.lines), world)
+    count = made.choose_threads(settings, model.num_parameters())
+    with threads(count):
+        trainer = AnswerTrainer(
+            model,
+            ready.base.tokenizer,
+            Rows(ready.train, ready.lines, ready.validation),
+            settings,
+            run,
+            arguments=made.make_arguments(
+                settings,
+                run,
+                total,
+                validated=bool(ready.validation),
+                world=world,
+                balanced=made.counts_experts(model.config),
+            ),
+            head=found.head,
+            adapter=adapter_of(settings),
+            on_step=on_step,
+        )
+        if settings.method != "full":
+            bind(trainer.model, ready.base, settings.model)
+        start = time.perf_counter()
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        seconds = time.perf_counter() - start
+        measured = trainer.evaluate()
+    try:
+        trainer.save_model(str(run))
+        if settings.method != "full" and processes.is_main():
+            model.generation_config.save_pretrained(run)  # where the adapter's answers end
+    except WRITE_ERRORS as error:
+        raise explain_write(error, run) from None
+    resumed = step_of(checkpoint) if checkpoint else 0
+    history = trainer.state.log_history
+    # On CPU sums depend on the number of threads: it belongs to what decides the weights.
+    used = {"threads": count, "steps": trainer.state.global_step, "devices": world}
+    record = _record(ready, used, {"loss": _last_loss(trainer), **measured})
+    epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
+    seen = ready.train.found.supervised * epochs
+    return _Done(ready, record, history, resumed, seconds, seen / max(seconds, 1e-9))
+
+
+def _last_loss(trainer: AnswerTrainer) -> float:
+    """Of the last point of the curve; of a run too short for one, of all of it."""
+    found = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return float(found[-1]) if found else trainer.mean_loss()
+
+
+def _record(ready: Prepared, used: dict[str, Any], metrics: dict[str, float]) -> RunRecord:
+    settings = ready.settings
+    return RunRecord(
+        kit19_version=importlib.metadata.version("kit19"),
+        versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+        base=ready.base.entry,
+        data=ready.data.entry,
+        method=settings.method,
+        format=ready.form.model_dump(mode="json"),
+        answer_head=ready.prompts.head,
+        ends=ready.prompts.stops,
+        seed=settings.seed,
+        settings={**settings.model_dump(mode="json"), **used},
+        rows=ready.counts,
+        metrics={**metrics, "tokens_per_syllable": ready.per_syllable},
+        notes=[*ready.notes],
+    )
+
+
+def _notes(done: _Done) -> list[str]:
+    notes = warnings_of(done.ready)
+    if done.resumed:
+        notes.insert(0, f"went on from step {done.resumed}")
+    return notes

@@ -1,0 +1,223 @@
+"""What comes before the first step of a training: rows, tokens, preflight, lines.
+
+Every fault is found here, before a weight is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit19.catalog import BUILT_IN, PromptFormat, load_catalog
+from kit19.core.paths import cache_dir
+from kit19.training.preflight import check_batches, check_head, check_rows, check_syllables
+from kit19.training.prompts import Prompts, adopt_end, make_prompts
+from kit19.training.rows import Data, is_build, of_build, of_file
+from kit19.training.settings import Settings
+from kit19.training.tokens import Tokens, tokenize
+from kit19.training.translate import translated
+from kit19.writing import verify
+
+if TYPE_CHECKING:
+    from kit19.training.models import Base
+
+OnStep = Callable[[str, int, int], None]
+"""Called as (what is being done, steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How a run treats its surroundings. None of this changes a weight.
+
+    Attributes:
+        restart: Remove what an earlier run left in the folder, and begin anew.
+        merge: Merge the adapter into the base model's weights at the end.
+        cache: Where tokens are kept; default: ``tokens`` in the user's cache.
+        catalog: Another folder of cards, for prompt formats.
+        trust_remote_code: Let the model bring code of its own.
+    """
+
+    restart: bool = False
+    merge: bool = False
+    cache: Path | None = None
+    catalog: Path = BUILT_IN
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that comes before the first step.
+
+    Attributes:
+        settings: Those that training runs with: as asked for, but for what the model does not allow.
+        notes: What differs from what was asked for, and why.
+    """
+
+    settings: Settings
+    data: Data
+    form: PromptFormat
+    base: Base
+    prompts: Prompts
+    train: Tokens
+    validation: Tokens | None
+    per_syllable: float
+    counts: dict[str, int]
+    lines: list[list[int]]
+    notes: tuple[str, ...] = ()
+
+
+def read_data(path: Path, settings: Settings) -> Data:
+    """The rows of a build, which is verified first, or of a user's file."""
+    if is_build(path) or path.is_dir():
+        return of_build(path, verify(path), settings.validation, settings.seed)
+    return of_file(path, settings.validation, settings.seed)
+
+
+def prepare(
+    path: Path,
+    settings: Settings,
+    options: TrainOptions,
+    on_step: OnStep,
+    *,
+    elsewhere: bool = False,
+) -> Prepared:
+    """Rows, tokens, preflight: every fault is found before a weight is read.
+
+    Args:
+        path: The rows.
+        settings: As asked for.
+        options: How to treat the surroundings.
+        on_step: Told of progress.
+        elsewhere: Whether the run is only planned here, for another machine.
+
+    Raises:
+        Kit19Error: As ``train_model``.
+    """
+    from kit19.training.arguments import check_names  # noqa: PLC0415
+    from kit19.training.batches import Collate, lay_out  # noqa: PLC0415
+    from kit19.training.check_model import check_model  # noqa: PLC0415
+    from kit19.training.models import find_base  # noqa: PLC0415
+
+    check_names(settings)
+    form = load_catalog(options.catalog).prompt_format(settings.format)
+    on_step("checking the rows", 0, 4)
+    data = read_data(path, settings)
+    on_step("reading the tokenizer", 1, 4)
+    base = find_base(settings, data, form, trust=options.trust_remote_code)
+    with translated(settings.model or "tiny", "its tokenizer fails"):
+        prompts = make_prompts(base.tokenizer, form, base.stops, end=settings.end)
+        adopt_end(prompts)
+        rate = check_syllables(data, prompts, settings.allow)
+    on_step("tokens", 2, 4)
+    limit = (settings.max_length, settings.long_rows == "cut")
+    cache = options.cache or cache_dir() / "tokens"
+    train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
+    if 0 < train.found.other_head == train.found.read:  # each answer brings its reasoning itself
+        prompts = replace(prompts, head="")
+        train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
+    check_rows(train.found, data.name, settings)
+    held_out = None
+    if data.validation:
+        held_out = tokenize(data.validation, f"{data.key} validation", prompts, limit, cache)
+        check_head(held_out.found, data.name)
+        held_out = held_out if len(held_out) else None
+    check_batches(Collate(base.tokenizer.pad_token_id), train, base.tokenizer)
+    sets = [train, held_out] if held_out else [train]
+    checked = check_model(settings, base, sets, validated=held_out is not None, elsewhere=elsewhere)
+    settings, lines = checked.settings, lay_out(train, settings)
+    counts = {
+        "read": train.found.read,
+        "too_long": train.found.too_long,
+        "answers_lost": train.found.answers_lost,
+        "dropped": train.found.dropped,
+        "train": len(train),
+        "lines": len(lines),
+        "validation": len(held_out) if held_out else 0,
+    }
+    return Prepared(
+        settings, data, form, base, prompts, train, held_out, rate, counts, lines, checked.notes
+    )
+
+
+def one_row_a_line(ready: Prepared, why: str) -> Prepared:
+    """The same rows in the layout ``grouped``, because of what the model does in shared lines.
+
+    Args:
+        ready: All that comes before the first step, in the layout ``packed``.
+        why: Why rows must not share a line.
+    """
+    from kit19.training.batches import lay_out  # noqa: PLC0415
+
+    settings = ready.settings.model_copy(update={"layout": "grouped"})
+    lines = lay_out(ready.train, settings)
+    shared = len(ready.train) / max(len(ready.lines), 1)
+    note = (
+        f"{why}; so each row has a line of its own (layout=grouped): a line of the layout packed held "
+        f"{shared:.1f} rows, so batch_size and accumulate now make a step of that many fewer"
+    )
+    return replace(
+        ready,
+        settings=settings,
+        lines=lines,
+        counts={**ready.counts, "lines": len(lines)},
+        notes=(*ready.notes, note),
+    )
+
+
+def warnings_of(ready: Prepared) -> list[str]:
+    """What a reader of the run must know of its rows and its model, a sentence each."""
+    entry, found = ready.data.entry, ready.train.found
+    notes = [*ready.notes]
+    if entry.sample:
+        notes.append("trained on kit19's own sample: not the datasets")
+    if entry.label != "clean":
+        notes.append(f"its training data is {entry.label}: {entry.why}")
+    if found.too_long:
+        cut = found.too_long - found.dropped
+        notes.append(
+            f"{found.too_long:,} of {found.read:,} rows are too long: {found.dropped:,} left out, "
+            f"{cut:,} cut, {found.answers_lost:,} without any answer left"
+        )
+    if found.control:
+        row, token = found.first["control"]
+        rows = f"{found.control:,} {'row holds' if found.control == 1 else 'rows hold'}"
+        notes.append(
+            f"{rows} what looks like a control token ({token!r}, first in row {row}); there it is "
+            "text, as all data is"
+        )
+    if found.unknown:
+        notes.append(f"{found.unknown:,} tokens are unknown to the tokenizer")
+    return notes
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute on so many CPU threads."""
+    import torch  # noqa: PLC0415
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Transformers' remarks on stderr would stand between lines of progress; ours say what matters."""
+    from transformers import logging  # noqa: PLC0415
+
+    from kit19.training.adapters import tied_embeddings_are_handled  # noqa: PLC0415
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with tied_embeddings_are_handled():
+            yield
+    finally:
+        logging.set_verbosity(before)

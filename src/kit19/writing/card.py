@@ -1,0 +1,303 @@
+"""README.md of a build: the dataset card, with the front matter that the Hub reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from kit19.catalog import Catalog
+from kit19.catalog.license_ids import hub_license
+from kit19.core.ledger import MEANING, REASONS
+from kit19.core.manifest import Manifest
+
+if TYPE_CHECKING:
+    from kit19.writing.folder import Tables
+
+# What the Hub calls the work of each task category.
+_HUB_TASKS = {
+    "text_generation": "text-generation",
+    "closed_book_qa": "question-answering",
+    "boolean_qa": "question-answering",
+    "summarization": "summarization",
+    "instruction": "text-generation",
+}
+_SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+
+
+def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
+    """The text of the card.
+
+    Args:
+        manifest: The build's manifest, outputs still empty.
+        tables: The rows, for counts and one example.
+        catalog: The source cards.
+    """
+    parts = [
+        f"---\n{_front_matter(manifest, tables)}---\n",
+        f"# {manifest.recipe['title']}\n\n{manifest.recipe['about']}\n",
+        *_warnings(manifest),
+        _use(manifest),
+        _example(tables),
+        _subset_table(manifest),
+        _ledger_table(manifest),
+        _shared(manifest),
+        _licenses(manifest, catalog),
+        _contamination(manifest),
+        _TEMPLATES + _own_rows(manifest),
+        _trainers(manifest),
+        _sources(manifest, catalog),
+    ]
+    return "\n".join(parts)
+
+
+def _front_matter(manifest: Manifest, tables: Tables) -> str:
+    spdx = sorted({entry.license for entry in manifest.subsets.values()})
+    rows = tables.train.height + tables.validation.height
+    size = next((name for limit, name in _SIZES if rows < limit), "1M<n<10M")
+    splits = [("train", tables.train), ("validation", tables.validation)]
+    files = [
+        {"split": split, "path": f"data/{split}-*.parquet"} for split, part in splits if part.height
+    ]
+    tasks = {
+        _HUB_TASKS.get(entry.task, "text-classification") for entry in manifest.subsets.values()
+    }
+    data: dict[str, Any] = {
+        "pretty_name": manifest.recipe["title"],
+        "language": ["ko"],
+        **hub_license(spdx),
+        "task_categories": sorted(tasks | {"text-generation"}),
+        "size_categories": [size],
+        "tags": ["instruction-tuning", "korean", "kit19"],
+        "configs": [{"config_name": "default", "data_files": files}],
+    }
+    return yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
+
+
+def _warnings(manifest: Manifest) -> list[str]:
+    notes = []
+    if manifest.sample:
+        notes.append(
+            "**This is a sample.** Its rows were written by the authors of kit19 in the file layouts "
+            "of the sources. They are not the datasets, and no number from them says anything about "
+            "the datasets."
+        )
+    if manifest.contaminated:
+        notes.append(
+            "**CONTAMINATED on purpose.** Benchmark dev and test rows may be among the training rows. "
+            "Do not report KoBEST or KLUE scores of a model trained on it, except to measure leakage."
+        )
+    elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
+        names = ", ".join(manifest.not_decontaminated_against) or "any benchmark"
+        notes.append(f"**Not decontaminated against {names}.**")
+    if manifest.entangled_by:
+        keys = ", ".join(f"`{key}`" for key in manifest.entangled_by)
+        notes.append(
+            f"A subset's rows depend on which others are built with it ({keys}): removing one may "
+            "change the rest."
+        )
+    if manifest.short:
+        notes.append(
+            f"Fewer rows than the cap of {manifest.recipe['cap']:,}, though every record is shown by "
+            f"every template that fits it: {manifest.short}."
+        )
+    for name, entry in manifest.subsets.items():
+        used, expected = entry.files
+        if used < expected:
+            notes.append(f"`{name}` is incomplete: {used} of {expected} upstream files.")
+        if entry.unverified:
+            notes.append(f"`{name}` holds rows of unverified files: {', '.join(entry.unverified)}.")
+    for name, files in manifest.not_built.items():
+        why = "; ".join(f"{file.name}: {file.why}" for file in files[:3])
+        notes.append(f"`{name}` is not in this build ({why}).")
+    return ["\n".join(f"> {note}\n>" for note in notes).removesuffix("\n>") + "\n"] if notes else []
+
+
+def _use(manifest: Manifest) -> str:
+    return f"""## Use
+
+```python
+from datasets import load_dataset
+
+rows = load_dataset("path/to/this/folder", split="train")   # {manifest.rows:,} rows in all
+```
+
+Columns: `id` (`<subset>/<upstream split>/<upstream key>`), `task`, `source`, `subset`,
+`upstream_split`, `template`, `instruction`, `input`, `output`, `label` (the canonical label, if the
+subset has one), `license` (of the row's source), `masked` (personal data masked in the row).
+"""
+
+
+def _example(tables: Tables) -> str:
+    row = tables.train.row(0, named=True)
+    shown = "\n".join(f"{key}: {_short(str(row[key]))}" for key in ("id", "template"))
+    texts = "\n".join(f"{key}: {_short(row[key])}" for key in ("instruction", "input", "output"))
+    return f"One row:\n\n````text\n{shown}\n{texts}\n````\n"
+
+
+def _short(text: str, limit: int = 300) -> str:
+    # A fence of backticks inside a text would end ours.
+    text = text.replace("`", "'")
+    return text if len(text) <= limit else text[:limit] + " …"
+
+
+def _subset_table(manifest: Manifest) -> str:
+    lines = [
+        "## Subsets",
+        "",
+        "| subset | task | source | license | train | validation | templates | labels |",
+        "|---|---|---|---|---:|---:|---:|---|",
+    ]
+    for name, entry in manifest.subsets.items():
+        labels = ", ".join(f"{k} {v:,}" for k, v in list(entry.labels.items())[:6])
+        more = ", …" if len(entry.labels) > 6 else ""
+        lines.append(
+            f"| `{name}` | {entry.task} | {entry.source} | {entry.license} "
+            f"| {entry.ledger.train:,} | {entry.ledger.validation:,} | {len(entry.templates)} "
+            f"| {labels}{more} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _ledger_table(manifest: Manifest) -> str:
+    used = [r for r in REASONS if any(r in e.ledger.dropped for e in manifest.subsets.values())]
+    head = "".join(f" {reason} |" for reason in used)
+    lines = [
+        "## What became of every record",
+        "",
+        "read = train + validation + surplus (usable, beyond the cap) + dropped by reason.",
+        "",
+        f"| subset | read | train | validation | surplus |{head}",
+        f"|---|---:|---:|---:|---:|{'---:|' * len(used)}",
+    ]
+    for name, entry in manifest.subsets.items():
+        ledger = entry.ledger
+        drops = "".join(f" {ledger.dropped.get(reason, 0):,} |" for reason in used)
+        lines.append(
+            f"| `{name}` | {ledger.read:,} | {ledger.train:,} | {ledger.validation:,} "
+            f"| {ledger.surplus:,} |{drops}"
+        )
+    lines += ["", *[f"- `{reason}`: {MEANING[reason]}." for reason in used]]
+    lines += ["", "`dropped.parquet` names every dropped record with its reason and the evidence."]
+    return "\n".join(lines) + "\n"
+
+
+def _shared(manifest: Manifest) -> str:
+    lines = ["## The same text in several subsets", ""]
+    if not manifest.shared:
+        return "\n".join([*lines, "No two subsets share a text."]) + "\n"
+    lines += [
+        "Records whose text, but for punctuation, is also another subset's. They stand in both.",
+        "",
+        "| subset, earlier subset | records | of them with another label | for example |",
+        "|---|---:|---:|---|",
+    ]
+    for pair in manifest.shared:
+        one, other = pair.examples[0]
+        lines.append(
+            f"| `{pair.subset}`, `{pair.earlier}` | {pair.records:,} | {pair.other_label:,} "
+            f"| `{one}`, `{other}` |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _licenses(manifest: Manifest, catalog: Catalog) -> str:
+    lines = [
+        "## Licenses",
+        "",
+        "Each row carries the license of its source; the whole is under no single license. What",
+        "each allows, as its text says (this is no legal advice):",
+        "",
+        "| source | license | commercial use | redistribution | derivatives | share alike |",
+        "|---|---|---|---|---|---|",
+    ]
+    doubts = []
+    for name in sorted({entry.source for entry in manifest.subsets.values()}):
+        card = catalog.source(name).license
+        lines.append(
+            f"| {name} | {card.spdx} | {card.commercial} | {card.redistribution} "
+            f"| {card.derivatives} | {'yes' if card.share_alike else 'no'} |"
+        )
+        if card.derivatives == "no":
+            doubts.append(
+                f"- **{name}** forbids sharing adapted material: a dataset with its rows may not be "
+                f"published. Build with `--exclude` to leave it out."
+            )
+        if card.doubt:
+            doubts.append(f"- {name}: {card.doubt.strip()}")
+    return "\n".join([*lines, "", *doubts]) + "\n"
+
+
+def _contamination(manifest: Manifest) -> str:
+    if manifest.contaminated:
+        return "## Contamination\n\nThis build is contaminated on purpose; see the top.\n"
+    against = ", ".join(manifest.decontaminated_against) or "none"
+    gone = sum(e.ledger.dropped.get("contaminated", 0) for e in manifest.subsets.values())
+    return (
+        "## Contamination\n\nNo row comes from a benchmark's dev or test split. Records whose text "
+        "equals a benchmark item, or contains most of one, were dropped before rows were chosen: "
+        f"{gone:,} records met before the caps were full.\n\nLooked for: {against}.\n"
+    )
+
+
+_TEMPLATES = """## How the templates were written
+
+The instructions were written in Korean, for this project; none is translated. No input and no answer
+was generated or translated by us: inputs and answers are the sources' own text and labels, with blanks
+at their ends removed. (Some sources are themselves translations: KorNLI, KorSTS and the training part
+of PAWS-X were machine-translated upstream.) The templates have not been reviewed by a native editor
+outside the project.
+"""
+
+
+def _own_rows(manifest: Manifest) -> str:
+    own = [one["name"] for one in manifest.recipe["extra"] if one["name"] in manifest.subsets]
+    if not own:
+        return ""
+    names = ", ".join(f"`{name}`" for name in own)
+    return f"\nNone of this is said of {names}: those rows stand as they were brought (`as_is`).\n"
+
+
+def _trainers(manifest: Manifest) -> str:
+    alpaca = "exports/alpaca-train.jsonl" if "alpaca" in manifest.recipe["formats"] else None
+    name = alpaca or "data/train-00000-of-00001.parquet"
+    kind = "json" if alpaca else "parquet"
+    return f"""## In trainers
+
+LLaMA-Factory, `dataset_info.json` (with `dataset_dir` set to this folder):
+
+```json
+{{"kit19": {{"file_name": "{name}",
+           "columns": {{"prompt": "instruction", "query": "input", "response": "output"}}}}}}
+```
+
+axolotl:
+
+```yaml
+datasets:
+  - path: {kind}
+    data_files: path/to/this/folder/{name}
+    split: train
+    type: alpaca
+```
+"""
+
+
+def _sources(manifest: Manifest, catalog: Catalog) -> str:
+    lines = ["## Sources", ""]
+    for name in sorted({entry.source for entry in manifest.subsets.values()}):
+        source = catalog.source(name)
+        origin = source.origins[0]
+        lines.append(
+            f"- **{source.title}** ({origin.kind}:{origin.repo} @ {origin.revision or '–'})"
+        )
+        lines.append(f"  {' '.join(source.about.split())}")
+    lines += ["", "```bibtex"]
+    names = sorted({entry.source for entry in manifest.subsets.values()})
+    lines += [catalog.source(name).citation.strip() + "\n" for name in names]
+    lines[-1] = lines[-1].strip()
+    lines += ["```", "", "The selection of sources follows KIT-19 (arXiv 2403.16444).", ""]
+    lines += [
+        f"Built by kit19 {manifest.kit19_version}; content digest `{manifest.content_digest}`."
+    ]
+    return "\n".join(lines) + "\n"

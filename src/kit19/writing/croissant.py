@@ -1,0 +1,120 @@
+"""croissant.json: the build described in the Croissant 1.1 vocabulary (MLCommons)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from kit19.catalog import Catalog
+from kit19.core.manifest import Manifest
+from kit19.core.rows import ROW_SCHEMA
+
+_CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "containedIn": "cr:containedIn",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+
+
+def croissant(
+    manifest: Manifest, written: list[tuple[Path, int | None]], place: Path, catalog: Catalog
+) -> str:
+    """The text of croissant.json for the parquet files of a build.
+
+    Args:
+        manifest: The build's manifest, outputs still empty.
+        written: Files and their rows.
+        place: The folder that they are in.
+        catalog: The source cards.
+    """
+    files = [path for path, _ in written if path.parent.name == "data"]
+    sets = {
+        split: [p for p in files if p.name.startswith(split)] for split in ("train", "validation")
+    }
+    names = sorted({entry.source for entry in manifest.subsets.values()})
+    document = {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": f"kit19-{manifest.recipe['id']}",
+        "description": manifest.recipe["about"] or manifest.recipe["title"],
+        "inLanguage": "ko",
+        "version": manifest.kit19_version,
+        "license": sorted({catalog.source(name).license.spdx for name in names}),
+        "citeAs": "\n\n".join(catalog.source(name).citation.strip() for name in names),
+        "distribution": [_file_object(path, place) for path in files]
+        + [_file_set(split) for split, paths in sets.items() if paths],
+        "recordSet": [_record_set(split) for split, paths in sets.items() if paths],
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _file_object(path: Path, place: Path) -> dict[str, Any]:
+    name = path.relative_to(place).as_posix()
+    return {
+        "@type": "cr:FileObject",
+        "@id": name,
+        "name": name,
+        "contentUrl": name,
+        "encodingFormat": "application/x-parquet",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+
+
+def _file_set(split: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"{split}-files",
+        "name": f"{split}-files",
+        "encodingFormat": "application/x-parquet",
+        "includes": f"data/{split}-*.parquet",
+    }
+
+
+def _record_set(split: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": split,
+        "name": split,
+        "field": [
+            {
+                "@type": "cr:Field",
+                "@id": f"{split}/{name}",
+                "name": name,
+                "dataType": "sc:Text" if dtype.is_(ROW_SCHEMA["id"]) else "sc:Integer",
+                "source": {"fileSet": {"@id": f"{split}-files"}, "extract": {"column": name}},
+            }
+            for name, dtype in ROW_SCHEMA.items()
+        ],
+    }

@@ -1,0 +1,114 @@
+"""The folder of a build: rows, exports, card, NOTICE, Croissant, what was dropped; manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from kit19.catalog import Catalog
+from kit19.core.manifest import (
+    NAME,
+    InputFile,
+    LeftOut,
+    Manifest,
+    OutputFile,
+    SharedText,
+    SubsetEntry,
+)
+from kit19.writing.card import dataset_card
+from kit19.writing.croissant import croissant
+from kit19.writing.exports import write_export
+from kit19.writing.notice import notice
+from kit19.writing.parquet import content_digest, write_parquet
+from kit19.writing.place import replacing
+
+_WRITERS = ("polars", "polars-hash")
+"""The libraries whose versions decide the bytes."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Rows to write, in their order, and the records that were dropped (id, reason, evidence)."""
+
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    dropped: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the manifest says, the written files and the digest apart (see ``Manifest``)."""
+
+    recipe: dict[str, Any]
+    sample: bool
+    contaminated: bool
+    cards: dict[str, str]
+    inputs: list[InputFile]
+    decontaminated_against: list[str]
+    not_decontaminated_against: list[str]
+    subsets: dict[str, SubsetEntry]
+    shared: list[SharedText]
+    entangled_by: list[str]
+    not_built: dict[str, list[LeftOut]]
+
+
+def write_build(folder: Path, tables: Tables, about: Description, catalog: Catalog) -> Manifest:
+    """Write a whole build, or nothing.
+
+    Returns:
+        The manifest, as written.
+
+    Raises:
+        OutputError: The folder is taken, locked, not writable, or the disk is full.
+    """
+    with replacing(folder, is_ours=lambda path: (path / NAME).is_file()) as place:
+        written = _write_rows(place, tables, about.recipe["formats"])
+        manifest = Manifest(
+            kit19_version=version("kit19"),
+            versions={name: version(name) for name in _WRITERS},
+            **{field.name: getattr(about, field.name) for field in fields(about)},
+            outputs=[],
+            content_digest=content_digest(tables.train, tables.validation),
+        )
+        for name, text in (
+            ("README.md", dataset_card(manifest, tables, catalog)),
+            ("NOTICE", notice(manifest, catalog)),
+            ("croissant.json", croissant(manifest, written, place, catalog)),
+        ):
+            path = place / name
+            path.write_text(text, encoding="utf-8", newline="\n")
+            written.append((path, None))
+        outputs = [_output(place, path, rows) for path, rows in written]
+        manifest = manifest.model_copy(
+            update={"outputs": sorted(outputs, key=lambda output: output.path)}
+        )
+        (place / NAME).write_text(manifest.to_json(), encoding="utf-8", newline="\n")
+    return manifest
+
+
+def _write_rows(place: Path, tables: Tables, formats: list[Any]) -> list[tuple[Path, int | None]]:
+    written: list[tuple[Path, int | None]] = []
+    for split, rows in (("train", tables.train), ("validation", tables.validation)):
+        if split == "validation" and not rows.height:
+            continue
+        written += write_parquet(rows, place / "data", split)
+        written += [write_export(rows, place / "exports", kind, split) for kind in formats]
+    path = place / "dropped.parquet"
+    tables.dropped.write_parquet(path, compression="zstd", row_group_size=50_000)
+    written.append((path, tables.dropped.height))
+    return written
+
+
+def _output(place: Path, path: Path, rows: int | None) -> OutputFile:
+    data = path.read_bytes()
+    return OutputFile(
+        path=path.relative_to(place).as_posix(),
+        rows=rows,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )

@@ -1,0 +1,136 @@
+"""Writing a folder whole or not at all.
+
+Everything goes to a temporary sibling and takes the real name at the end, in one step where the
+system can swap two names at once. Killed at any moment, the old folder stands whole; what a killed
+run left beside it is swept by the next one. A lock keeps two runs from writing one folder.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from polars.exceptions import PolarsError
+
+from kit19.core.errors import OutputError, Problem
+
+_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
+_AT_FDCWD = -100
+
+
+@contextmanager
+def replacing(folder: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give a temporary folder to write into; on success it becomes ``folder``.
+
+    Args:
+        folder: Where the result should stand. It may exist if it is empty or ``is_ours`` says so.
+        is_ours: Whether an existing folder may be replaced.
+
+    Raises:
+        OutputError: The place is taken, locked by another run, not writable or full.
+    """
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100  resolve() would follow a link given as --out
+    _refuse_unwritable(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            _sweep(folder)
+            _refuse_foreign(folder, is_ours)
+            temporary = folder.with_name(f".{folder.name}.kit19-new")
+            temporary.mkdir()
+            try:
+                yield temporary
+                _sync(temporary)
+                _swap(temporary, folder)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    except (OSError, PolarsError) as error:
+        raise OutputError(_explain(error, folder)) from None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder.with_name(f".{folder.name}.kit19-lock"), timeout=0)
+    try:
+        with lock:
+            yield
+    except Timeout:
+        what = "another kit19 is writing there"
+        raise OutputError(Problem(what, str(folder), "wait for it, or use another --out")) from None
+
+
+def _sweep(folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.kit19-old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)  # a run was killed between the two renames of _swap
+    for leftover in (old, folder.with_name(f".{folder.name}.kit19-new")):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    if not folder.name:
+        raise OutputError(Problem("is no folder for a result", str(folder), "use another --out"))
+    try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:  # parquet is written by a library that takes no other names
+        what = "the name of the folder is not UTF-8"
+        raise OutputError(Problem(what, str(folder), "use another --out")) from None
+
+
+def _refuse_foreign(folder: Path, is_ours: Callable[[Path], bool]) -> None:
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise OutputError(Problem("is not a folder", str(folder), "use another --out"))
+    if folder.exists() and any(folder.iterdir()) and not is_ours(folder):
+        what = "holds files that kit19 did not write; they will not be replaced"
+        raise OutputError(Problem(what, str(folder), "use another --out, or empty it"))
+
+
+def _swap(new: Path, folder: Path) -> None:
+    if not folder.exists():
+        new.rename(folder)
+    elif not _exchange(new, folder):
+        old = folder.with_name(f".{folder.name}.kit19-old")
+        folder.rename(old)
+        new.rename(folder)
+        shutil.rmtree(old)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two names at once; False where the system cannot."""
+    if sys.platform != "linux":
+        return False
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        return False
+    done = renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE)
+    return bool(done == 0)
+
+
+def _sync(folder: Path) -> None:
+    """Bring bytes to the disk before the name changes, so a power cut cannot leave an empty file."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as stream:
+                os.fsync(stream.fileno())
+
+
+def _explain(error: Exception, folder: Path) -> Problem:
+    # polars tells the system's number in its message alone.
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+    if number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        return Problem("the disk is full", str(folder), "free some space, or use another --out")
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Problem(
+            f"cannot be written: {os.strerror(number)}", str(folder), "use another --out"
+        )
+    return Problem(f"cannot be written: {str(error).splitlines()[0]}", str(folder))

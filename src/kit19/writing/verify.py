@@ -1,0 +1,141 @@
+"""Checking a build against its manifest: a single changed byte, row or count is found."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import polars as pl
+
+from kit19.core.errors import Problem, VerifyError, names_files
+from kit19.core.ledger import REASONS
+from kit19.core.manifest import NAME, Manifest, read_manifest
+from kit19.core.parquet import UNREADABLE, read_parquet, scan_parquet
+from kit19.core.paths import require_file
+from kit19.core.rows import ROW_SCHEMA
+from kit19.writing.parquet import content_digest
+
+_FIX = "the folder was changed after it was built: build it again"
+
+
+@names_files
+def verify(folder: str | Path) -> Manifest:
+    """Check every file, digest, row and count of a build.
+
+    Returns:
+        Its manifest.
+
+    Raises:
+        VerifyError: Everything that is not as the manifest says.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    problems = _files(folder, manifest)
+    if not problems:
+        problems = _rows(folder, manifest)
+    if problems:
+        raise VerifyError(problems)
+    return manifest
+
+
+def read_rows(folder: Path, split: str) -> pl.DataFrame:
+    """All rows of one split, in order; an empty frame where there is no such split.
+
+    Raises:
+        VerifyError: A file cannot be read as rows.
+    """
+    paths = sorted((folder / "data").glob(f"{split}-*.parquet"))
+    if not paths:
+        return pl.DataFrame(schema=ROW_SCHEMA)
+    try:
+        for path in paths:
+            require_file(path)
+        rows = pl.concat([read_parquet(path) for path in paths])
+    except UNREADABLE as error:
+        first = str(error).splitlines()[0]
+        raise VerifyError(Problem(f"cannot be read: {first}", str(folder / "data"), _FIX)) from None
+    if rows.schema != ROW_SCHEMA:
+        what = f"has columns {', '.join(rows.columns)}, not {', '.join(ROW_SCHEMA)}"
+        raise VerifyError(Problem(what, str(folder / "data"), _FIX))
+    return rows
+
+
+def _files(folder: Path, manifest: Manifest) -> list[Problem]:
+    problems = []
+    listed = {output.path for output in manifest.outputs}
+    for output in manifest.outputs:
+        path = folder / output.path
+        try:
+            require_file(path)
+            data = path.read_bytes()
+        except OSError as error:
+            gone = isinstance(error, FileNotFoundError)
+            what = "is missing" if gone else f"cannot be read: {error.strerror}"
+            problems.append(Problem(what, str(path), _FIX))
+            continue
+        if len(data) != output.bytes:
+            what = f"has {len(data):,} bytes, not {output.bytes:,}"
+            problems.append(Problem(what, str(path), _FIX))
+        elif hashlib.sha256(data).hexdigest() != output.sha256:
+            problems.append(Problem("has other bytes than were written", str(path), _FIX))
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in listed and name != NAME and not _left_by_tools(name):
+            problems.append(Problem("is not part of the build", str(path), "remove it"))
+    return problems
+
+
+def _left_by_tools(name: str) -> bool:
+    """Whether the Hub's client, git or a desktop leaves such a file beside any dataset.
+
+    Beside the rows, in ``data`` and ``exports``, nothing is let pass: loaders read whole folders.
+    """
+    first, *rest = name.split("/")
+    if not rest:
+        return name in {".gitattributes", ".gitignore", ".DS_Store", ".git"}
+    return first == ".git" or name.startswith(".cache/huggingface/")
+
+
+def _count_rows(path: Path) -> int:
+    if path.suffix == ".parquet":
+        return int(scan_parquet(path).select(pl.len()).collect().item())
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
+def _rows(folder: Path, manifest: Manifest) -> list[Problem]:
+    """The manifest's own counts against the rows: what digests cannot see in an edited manifest."""
+    where = str(folder / NAME)
+    train, validation = read_rows(folder, "train"), read_rows(folder, "validation")
+    dropped = read_parquet(folder / "dropped.parquet")
+    problems = []
+
+    def expect(what: str, said: object, found: object) -> None:
+        if said != found:
+            problems.append(Problem(f"says {said} {what}, the files hold {found}", where, _FIX))
+
+    for output in manifest.outputs:
+        if output.rows is not None:
+            expect(f"rows in {output.path}", output.rows, _count_rows(folder / output.path))
+    expect("content digest", manifest.content_digest, content_digest(train, validation))
+    rows = pl.concat([train, validation])
+    expect("subsets", sorted(manifest.subsets), sorted(rows["subset"].unique()))
+    for name, entry in manifest.subsets.items():
+        mine = rows.filter(pl.col("subset") == name)
+        gone = dropped.filter(pl.col("id").str.starts_with(f"{name}/"))
+        by_reason = dict(gone.group_by("reason").len().iter_rows())
+        expect(f"examples of {name}", entry.ledger.examples, mine.height)
+        records = [
+            part.filter(pl.col("subset") == name)["id"].n_unique() for part in (train, validation)
+        ]
+        expect(f"training records of {name}", entry.ledger.train, records[0])
+        expect(f"validation records of {name}", entry.ledger.validation, records[1])
+        for reason in REASONS:
+            said = entry.ledger.dropped.get(reason, 0)
+            expect(f"{reason} records of {name}", said, by_reason.get(reason, 0))
+        trained = train.filter(pl.col("subset") == name).drop_nulls("label")
+        labels = dict(trained.group_by("label").len().sort("label").iter_rows())
+        expect(f"labels of {name}", entry.labels, labels)
+        counted = dict(mine.group_by("template").len().sort("template").iter_rows())
+        expect(f"examples by template of {name}", entry.templates, counted)
+    return problems
