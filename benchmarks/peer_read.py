@@ -14,17 +14,8 @@ from typing import Any
 
 from benchmarks.language import Row, stable_hash
 from kit19.catalog import Source, Subset
-from kit19.catalog.source import (
-    Column,
-    Delimited,
-    Derived,
-    File,
-    Json,
-    JsonLines,
-    Pairs,
-    Read,
-    Table,
-)
+from kit19.catalog.source import Pairs
+from kit19.catalog.tables import Column, Delimited, Derived, File, Json, JsonLines, Read, Table
 
 
 def read_subset(name: str, source: Source, subset: Subset, data_dir: Path) -> Iterator[Row]:

@@ -19,14 +19,16 @@ from pydantic.fields import FieldInfo
 
 from kit19.catalog import (
     benchmark,
+    card,
     extra,
     load_catalog,
     prompt_format,
     recipe,
     source,
+    tables,
     templates,
 )
-from kit19.catalog.source import Card
+from kit19.catalog.card import Card
 from kit19.cli import cli
 from kit19.core.ledger import MEANING
 from kit19.reading.derive import FUNCTIONS
@@ -37,13 +39,13 @@ GENERATED = ("cli.md", "catalog.md", "training.md")
 WIDTH = 100  # of a terminal, so that the help does not follow the one that this runs in
 
 _BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)
-_MODULES = (source, templates, benchmark, extra, recipe, prompt_format, settings)
+_MODULES = (card, tables, source, templates, benchmark, extra, recipe, prompt_format, settings)
 _NAMED = {
-    id(source.Name): "name",
+    id(card.Name): "name",
     id(recipe.RecipeName): "name, hyphens allowed",
-    id(source.RelativePath): "relative path",
-    id(source.Digest): "hex digits",
-    id(source.Task): "[task](#tasks)",
+    id(card.RelativePath): "relative path",
+    id(card.Digest): "hex digits",
+    id(card.Task): "[task](#tasks)",
     id(templates.Style): "[style](#styles)",
 }
 
@@ -274,7 +276,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "functions": functions,
     "reasons": reasons,
     "presets": presets,
-    "tasks": _listed(source.Task),
+    "tasks": _listed(card.Task),
     "styles": _listed(templates.Style),
 }
 

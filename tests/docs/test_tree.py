@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 HOUSE = ROOT / "src" / "kit19"
 DESIGN = (ROOT / "docs" / "design.md").read_text("utf-8")
 MATERIALS = {"catalog", "cli", "core", "demo", "korean", "sample", "statistics"}
-MOST_LINES = 430  # of a module
+MOST_LINES = 400  # of a module
 
 
 def rooms() -> set[str]:
@@ -53,7 +53,7 @@ def test_every_module_that_the_design_names_is_there() -> None:
 def test_no_module_is_too_long_to_be_read() -> None:
     long = {
         path.relative_to(ROOT).as_posix(): lines
-        for folder in ("src", "studies", "benchmarks")
+        for folder in ("src", "studies")
         for path in (ROOT / folder).rglob("*.py")
         if (lines := len(path.read_text("utf-8").splitlines())) > MOST_LINES
     }

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from kit19.catalog import Catalog, Source, load_catalog
-from kit19.catalog.source import File
+from kit19.catalog.tables import File
 from kit19.cli import cli
 from kit19.fetching.origin import addresses
 

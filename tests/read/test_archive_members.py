@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from reading import read, texts
 
-from kit19.catalog.source import Archive
+from kit19.catalog.tables import Archive
 from kit19.core.errors import ReadError
 from kit19.fetching.archive import open_member
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.catalog.source import Derived
+from kit19.catalog.tables import Derived
 from kit19.reading.derive import derive
 
 SENTENCES = st.text(st.sampled_from("가다요까.?! \n”)3")) | st.text(

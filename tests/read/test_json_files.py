@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.catalog.source import Json
+from kit19.catalog.tables import Json
 from kit19.core.errors import ReadError
 from kit19.reading.json_rows import read_json, read_jsonl
 from kit19.reading.rows import ROW, Rows

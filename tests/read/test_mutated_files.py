@@ -15,7 +15,7 @@ import pytest
 
 from kit19.auditing import audit
 from kit19.catalog.extra import Extra
-from kit19.catalog.source import JsonLines
+from kit19.catalog.tables import JsonLines
 from kit19.core.errors import Kit19Error
 from kit19.fetching import Found
 from kit19.fetching.files import look

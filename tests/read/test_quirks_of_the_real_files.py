@@ -13,7 +13,7 @@ import pytest
 from reading import put, read, text, texts
 
 from kit19.catalog import load_catalog
-from kit19.catalog.source import Delimited
+from kit19.catalog.tables import Delimited
 from kit19.fetching import find_files
 from kit19.reading import Records, read_table
 from kit19.reading.delimited import read_delimited

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading import put, read, texts
 
-from kit19.catalog.source import Wikitext
+from kit19.catalog.tables import Wikitext
 from kit19.core.errors import ReadError
 from kit19.reading.rows import Rows
 from kit19.reading.wikitext import read_wikitext

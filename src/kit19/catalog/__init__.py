@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from kit19.catalog.prompt_format import PromptFormat
     from kit19.catalog.published import Published
     from kit19.catalog.recipe import Format, Recipe
-    from kit19.catalog.source import Source, Subset, Table
+    from kit19.catalog.source import Source, Subset
+    from kit19.catalog.tables import Table
     from kit19.catalog.templates import Template, TemplateFile
 
 _HOMES = {
@@ -23,7 +24,8 @@ _HOMES = {
     "prompt_format": ["PromptFormat"],
     "published": ["Published"],
     "recipe": ["Format", "Recipe"],
-    "source": ["Source", "Subset", "Table"],
+    "source": ["Source", "Subset"],
+    "tables": ["Table"],
     "templates": ["Template", "TemplateFile"],
 }
 

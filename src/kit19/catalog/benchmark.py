@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kit19.catalog.source import Card, Name
+from kit19.catalog.card import Card, Name
 
 
 class Benchmark(Card):

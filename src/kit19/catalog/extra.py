@@ -8,20 +8,10 @@ from typing import Self
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
+from kit19.catalog.card import AnyTask, Card, License, Name, Origin
 from kit19.catalog.license_ids import spdx_id
-from kit19.catalog.source import (
-    AnyTask,
-    Card,
-    Column,
-    File,
-    JsonLines,
-    License,
-    Name,
-    Origin,
-    Source,
-    Subset,
-    Table,
-)
+from kit19.catalog.source import Source, Subset
+from kit19.catalog.tables import Column, File, JsonLines, Table
 
 SPLIT = "extra"
 TEXTS = ("instruction", "input", "output")

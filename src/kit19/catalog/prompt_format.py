@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from kit19.catalog.source import Card, Name
+from kit19.catalog.card import Card, Name
 
 
 class PromptFormat(Card):

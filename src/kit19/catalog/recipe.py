@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from kit19.catalog.card import Card, LicensePolicy, Name
 from kit19.catalog.extra import Extra
-from kit19.catalog.source import Card, LicensePolicy, Name
 
 Format = Literal["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from kit19.catalog.source import Card, Name
+from kit19.catalog.card import Card, Name
 
 Style = Literal[
     "합쇼체",

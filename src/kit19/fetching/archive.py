@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from kit19.catalog.source import Archive
+from kit19.catalog.tables import Archive
 from kit19.core.errors import Problem, ReadError
 
 

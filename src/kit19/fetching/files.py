@@ -18,7 +18,8 @@ from typing import IO, Literal
 
 from pydantic_core import from_json
 
-from kit19.catalog.source import Delimited, File, Json, Read, Source, Table, Wikitext
+from kit19.catalog.source import Source
+from kit19.catalog.tables import Delimited, File, Json, Read, Table, Wikitext
 from kit19.core.errors import FilesError, Problem, ReadError
 from kit19.fetching.archive import open_member
 

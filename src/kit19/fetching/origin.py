@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from urllib.parse import quote, urlsplit
 
-from kit19.catalog.source import File, Origin, Source
+from kit19.catalog.card import Origin
+from kit19.catalog.source import Source
+from kit19.catalog.tables import File
 from kit19.core.errors import OutputError, Problem
 
 HUB = "https://huggingface.co"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from kit19.catalog import Source, Subset
-from kit19.catalog.source import Derived
+from kit19.catalog.tables import Derived
 from kit19.korean import attach
 from kit19.reading.derive import MANY
 from kit19.rendering import ParsedTemplate, TemplateSet

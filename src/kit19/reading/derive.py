@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from kit19.catalog.source import Derived, Pick, Threshold
+from kit19.catalog.tables import Derived, Pick, Threshold
 
 MANY = ","
 """What joins several canonical values in one field; no canonical value contains it."""

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from pydantic_core import from_json
 
-from kit19.catalog.source import Json
+from kit19.catalog.tables import Json
 from kit19.core.errors import Problem, ReadError
 from kit19.reading.rows import LINE, ROW, Quarantined, Rows
 

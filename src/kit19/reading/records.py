@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 
 import polars as pl
 
-from kit19.catalog.source import Column, Source, Subset, Table
+from kit19.catalog.source import Source, Subset
+from kit19.catalog.tables import Column, Table
 from kit19.core.errors import Problem, ReadError
 from kit19.fetching.files import Found
 from kit19.korean import nothing_if_invisible

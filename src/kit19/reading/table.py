@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from kit19.catalog.source import Delimited, Json, JsonLines, Read, Table
+from kit19.catalog.tables import Delimited, Json, JsonLines, Read, Table
 from kit19.fetching.files import Found
 from kit19.reading.delimited import read_delimited
 from kit19.reading.json_rows import read_json, read_jsonl

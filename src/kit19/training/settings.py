@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from kit19.catalog.source import Card
+from kit19.catalog.card import Card
 from kit19.catalog.yaml_file import fit_model, load_model, read_yaml
 from kit19.core.errors import CatalogError, Problem, UnknownNameError, names_files, nearest
 

@@ -1,0 +1,108 @@
+"""What every card is made of: names, licenses, origins."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+class Card(BaseModel):
+    """Base of all models that are read from YAML: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+def _relative(path: str) -> str:
+    parts = path.split("/")
+    if (
+        path.startswith("/")
+        or "\\" in path
+        or ":" in path
+        or any(p in ("", ".", "..") for p in parts)
+    ):
+        raise ValueError("must be a plain relative path with forward slashes")
+    return path
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+RelativePath = Annotated[str, AfterValidator(_relative)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
+"""A sha256 in hex; shorter where only its beginning was ever published."""
+Task = Literal[
+    "hate_speech_detection",
+    "boolean_qa",
+    "nli",
+    "text_generation",
+    "sts",
+    "sentiment_analysis",
+    "intent_argument_extraction",
+    "math",
+    "closed_book_qa",
+    "summarization",
+]
+"""The ten task categories of KIT-19."""
+AnyTask = Task | Literal["instruction"]
+"""A category, or what rows of one's own are that mix them."""
+Allowed = Literal["yes", "no", "unclear"]
+LicensePolicy = Literal["any", "research", "commercial", "redistributable"]
+"""What a build is for. ``any`` and ``research`` keep nothing out: every source may be studied."""
+_USES = {
+    "commercial": "commercial use",
+    "redistribution": "redistribution",
+    "derivatives": "sharing adapted material",
+}
+
+
+class License(Card):
+    """What the source's license text allows. ``unclear`` where upstream contradicts itself."""
+
+    spdx: str = Field(description="SPDX id, or LicenseRef-… for a text SPDX does not list")
+    commercial: Allowed
+    redistribution: Allowed
+    derivatives: Allowed
+    share_alike: bool = False
+    stated_in: str = Field(description="where upstream says so")
+    doubt: str = Field(default="", description="what does not fit together, if anything")
+
+    def forbids(self, policy: LicensePolicy) -> str:
+        """Why rows under this license may not go into a build of that policy; empty if they may.
+
+        The strict reading rules: what is unclear counts as not allowed.
+        """
+        needed = {
+            "any": (),
+            "research": (),
+            "commercial": ("commercial", "derivatives"),
+            "redistributable": ("redistribution", "derivatives"),
+        }
+        for use in needed[policy]:
+            allowed = getattr(self, use)
+            if allowed == "no":
+                return f"{self.spdx} does not allow {_USES[use]}"
+            if allowed == "unclear":
+                return f"it is unclear whether {_USES[use]} is allowed ({self.doubt.strip()})"
+        return ""
+
+
+class Origin(Card):
+    """One place that serves files of the source. Origins are tried in the card's order."""
+
+    kind: Literal["github", "hub", "release", "bucket", "local"]
+    repo: str = Field(description="owner/name, or the bucket; of a `local` file its name")
+    revision: str = Field(default="", description="commit, tag or revision that is pinned")
+    path: str = Field(default="", description="folder inside the origin that file paths start from")
+    strip: str = Field(default="", description="beginning of our file paths that upstream lacks")
+    tables: list[Name] = Field(default=[], description="tables it serves; default: all")
+    provider: Literal["gcs", "s3"] | None = Field(default=None, description="of a bucket")
+    region: str = Field(default="", description="of an s3 bucket")
+    tried: bool = Field(default=False, description="whether anyone here has fetched from it")
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _bucket_has_provider(self) -> Self:
+        if (self.kind == "bucket") != (self.provider is not None):
+            raise ValueError("give `provider` exactly for a bucket")
+        if self.kind not in {"bucket", "local"} and not self.revision:
+            raise ValueError("pin a `revision`")
+        return self

@@ -1,0 +1,201 @@
+"""How a source's files become fields: archives, formats, columns, derived fields."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from kit19.catalog.card import Card, Digest, Name, RelativePath
+
+
+class Archive(Card):
+    """The archive that upstream ships a file in; the file may also lie there unpacked."""
+
+    path: RelativePath
+    member: str
+    bytes: int | None = Field(default=None, gt=0)
+    sha256: Digest | None = None
+    max_member_bytes: int = Field(default=4 << 30, gt=0, description="refuse a larger member")
+
+
+class Accepted(Card):
+    """A further digest under which a file is taken, and why."""
+
+    sha256: Digest
+    why: str
+
+
+class File(Card):
+    """One upstream file. What is known of it is checked before it is read."""
+
+    path: RelativePath
+    bytes: int | None = Field(default=None, ge=0)
+    sha256: Digest | None = None
+    git_blob: Annotated[str, Field(pattern=r"^[0-9a-f]{8,40}$")] | None = None
+    rows: int | None = Field(default=None, ge=0)
+    archive: Archive | None = None
+    accept: list[Accepted] = Field(default=[])
+    note: str = ""
+
+
+class Delimited(Card):
+    """Lines of fields. ``quoting: none`` splits at the delimiter and nothing else."""
+
+    format: Literal["delimited"]
+    delimiter: Literal["tab", "comma"]
+    quoting: Literal["none", "csv"]
+    header: bool = True
+    names: list[str] = Field(default=[], description="column names of a file without a header")
+
+    @model_validator(mode="after")
+    def _names_or_header(self) -> Self:
+        if self.header == bool(self.names):
+            raise ValueError("give `names` exactly when `header` is false")
+        return self
+
+
+class Json(Card):
+    """One JSON document: an array of objects, or (``keyed``) an object of objects."""
+
+    format: Literal["json"]
+    keyed: bool = Field(default=False, description="each record's key becomes the column `#key`")
+
+
+class JsonLines(Card):
+    """One JSON object a line."""
+
+    format: Literal["jsonl"]
+
+
+class Wikitext(Card):
+    """``= title =`` articles with ``= = section = =`` lines; columns title, lead, body."""
+
+    format: Literal["wikitext"]
+    namespaces: list[str] = Field(default=[], description="pages to leave out: 분류 for 분류:…")
+
+
+Read = Annotated[Delimited | Json | JsonLines | Wikitext, Field(discriminator="format")]
+
+
+class Column(Card):
+    """How one field of a record comes from an upstream column."""
+
+    source: str = Field(alias="from", description="upstream column; dots reach into objects")
+    decode: Literal["csv_once", "csv_twice"] | None = None
+    values: dict[str, str] = Field(default={}, description="upstream value → canonical value")
+    fold_case: bool = Field(default=False, description="compare `values` without case")
+    many: str = Field(default="", description="separator, where a cell holds several values")
+    missing: list[str] = Field(default=[], description="texts that stand for 'nothing here'")
+    splits: list[str] = Field(default=[], description="only files of these splits have it")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, data: object) -> object:
+        return {"from": data} if isinstance(data, str) else data
+
+
+class Pick(Card):
+    """The field that a categorical field points to."""
+
+    by: str
+    among: dict[str, str]
+
+
+class Threshold(Card):
+    """A number turned into one of two values."""
+
+    of: str
+    at: float
+    below: str
+    reached: str
+
+
+class Derived(Card):
+    """A field made from others by exactly one named function of ``reading/derive.py``."""
+
+    pick: Pick | None = None
+    threshold: Threshold | None = None
+    flags: list[str] = Field(
+        default=[], description="fields that hold 0 or 1 → the names that are 1"
+    )
+    strip_brackets: str | None = None
+    trim_number: str | None = None
+    first_sentence: str | None = None
+    rest_sentences: str | None = Field(default=None, description="what follows the first sentence")
+
+    @model_validator(mode="after")
+    def _one_function(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("name exactly one function")
+        return self
+
+    @property
+    def function(self) -> str:
+        """The name of the function."""
+        return next(iter(self.model_fields_set))
+
+    @property
+    def inputs(self) -> list[str]:
+        """The fields that the function reads."""
+        if self.pick:
+            return [self.pick.by, *self.pick.among.values()]
+        if self.threshold:
+            return [self.threshold.of]
+        return list(self.flags) or [str(getattr(self, self.function))]
+
+
+class Beside(Card):
+    """A twin file with the same records in the same order: its columns join by row number."""
+
+    same: str = Field(description="upstream column that must be equal in both")
+    files: dict[Name, list[File]]
+    columns: dict[Name, Column]
+
+
+class Table(Card):
+    """Files of one shape: split → files, how they are read, and the fields that come out."""
+
+    read: Read
+    files: dict[Name, list[File]]
+    beside: Beside | None = None
+    columns: dict[Name, Column]
+    derive: dict[Name, Derived] = Field(default={})
+    key: str | None = Field(default=None, description="upstream column that is unique in its split")
+
+    def categories(self) -> dict[str, list[str]]:
+        """Canonical values of each categorical field."""
+        found = {
+            name: list(dict.fromkeys(column.values.values()))
+            for name, column in self.all_columns().items()
+            if column.values
+        }
+        for name, derived in self.derive.items():
+            if derived.flags:
+                found[name] = list(derived.flags)
+            elif derived.threshold:
+                found[name] = [derived.threshold.below, derived.threshold.reached]
+        return found
+
+    def many(self) -> set[str]:
+        """Categorical fields that may hold several values at once."""
+        cells = {name for name, column in self.all_columns().items() if column.many}
+        return cells | {name for name, derived in self.derive.items() if derived.flags}
+
+    def fields(self) -> list[str]:
+        """All fields of a record, in the card's order."""
+        return [*self.all_columns(), *self.derive]
+
+    def all_columns(self) -> dict[str, Column]:
+        """Columns of the table and of its twin."""
+        return {**self.columns, **(self.beside.columns if self.beside else {})}
+
+    @model_validator(mode="after")
+    def _known_inputs(self) -> Self:
+        known = set(self.all_columns())
+        for name, derived in self.derive.items():
+            unknown = [field for field in derived.inputs if field not in known]
+            if unknown:
+                raise ValueError(f"`derive.{name}` reads fields that are not there: {unknown}")
+            known.add(name)
+        return self
