@@ -73,12 +73,12 @@ def rules(data_dir: str, rows: str, which: str) -> Work:
     """Look through the texts by kit19's rules: the exact ones (equal, contained), or all."""
     import polars as pl
 
-    from kit19.auditing.items import find_exams
+    from kit19.auditing.items import find_benchmark_items
     from kit19.catalog import load_catalog
     from kit19.curating import find_items
     from kit19.curating.contamination import prepare
 
-    exams = find_exams(load_catalog(), (), Path(data_dir))
+    exams = find_benchmark_items(load_catalog(), (), Path(data_dir))
     benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
     exact = which == "exact"
     index = prepare(benchmarks, coverage=1, stem_coverage=2) if exact else prepare(benchmarks)
@@ -93,10 +93,10 @@ def rules(data_dir: str, rows: str, which: str) -> Work:
 
 def python_set(data_dir: str, rows: str) -> Work:
     """Look for any shared character 13-gram: the same bare form, and a Python set."""
-    from kit19.auditing.items import find_exams
+    from kit19.auditing.items import find_benchmark_items
     from kit19.catalog import load_catalog
 
-    exams = find_exams(load_catalog(), (), Path(data_dir)).values()
+    exams = find_benchmark_items(load_catalog(), (), Path(data_dir)).values()
     items = [text for exam in exams for field in exam.card.texts for text in exam.rows[field]]
     grams = {gram for text in items for gram in _grams(_bare(text or ""))}
     texts = _read(rows)
@@ -137,11 +137,11 @@ def whole(data_dir: str, rows: str, cache: str) -> Work:
 def index(data_dir: str, cache: str) -> Work:
     """Make the benchmarks' items ready, or find them ready."""
     os.environ["KIT19_CACHE"] = cache
-    from kit19.auditing.items import find_exams
+    from kit19.auditing.items import find_benchmark_items
     from kit19.catalog import load_catalog
     from kit19.curating import prepared
 
-    exams = find_exams(load_catalog(), (), Path(data_dir))
+    exams = find_benchmark_items(load_catalog(), (), Path(data_dir))
     benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
     return lambda: prepared(benchmarks).equal.height
 

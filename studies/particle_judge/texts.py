@@ -76,7 +76,7 @@ def own_lines(catalog: Catalog) -> list[Line]:
                 hash_order(pl.col("id"), "template", SEED, suffix=f"|{template.id}")
             ).row(0, named=True)
             for text in TEXTS:
-                for world in view.worlds(template, text):
+                for world in view.label_combinations(template, text):
                     made, own = "", list[bool]()
                     for piece in template.texts[text]:
                         for part, ours in _spans(view, piece, world, row):

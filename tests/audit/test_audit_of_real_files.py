@@ -15,7 +15,7 @@ import pytest
 from perturb import LIGHT, MEDIUM
 
 from kit19.auditing import Audit, audit
-from kit19.auditing.items import Exam, find_exams
+from kit19.auditing.items import BenchmarkItems, find_benchmark_items
 from kit19.catalog import BUILT_IN, load_catalog
 from kit19.curating import Items, bare, find_items
 from kit19.curating.contamination import MIN_NEAR, prepare
@@ -145,8 +145,8 @@ def test_unrelated_reviews_are_hardly_ever_hit(real_data: Path) -> None:
 
 
 @cache
-def exams(real_data: Path) -> dict[str, Exam]:
-    return find_exams(load_catalog(BUILT_IN), (), real_data)
+def exams(real_data: Path) -> dict[str, BenchmarkItems]:
+    return find_benchmark_items(load_catalog(BUILT_IN), (), real_data)
 
 
 @cache

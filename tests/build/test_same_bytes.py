@@ -13,7 +13,7 @@ from samples import dropped_of, files_of, sample_of
 
 from kit19.building import inputs
 from kit19.catalog import Source
-from kit19.fetching import Found, find_files
+from kit19.fetching import UpstreamFile, find_files
 
 FORMATS = "formats=[jsonl, alpaca, messages, sharegpt, prompt-completion]"
 
@@ -39,7 +39,7 @@ def test_files_read_in_another_order_give_the_same_bytes(
     sample_of(straight)
     asked = []
 
-    def backwards(source: Source, *rest: Any, **options: Any) -> list[Found]:
+    def backwards(source: Source, *rest: Any, **options: Any) -> list[UpstreamFile]:
         asked.append(source.id)
         return find_files(source, *rest, **options)[::-1]
 

@@ -79,8 +79,8 @@ def test_nothing_that_is_printed_acts(rows: list[tuple[str, str]], text: str) ->
         print_piece(text)
         print_json({text: rows})
         print_error([Problem(text, text, text)])
-        with progress(quiet=False) as on_step:
-            on_step(text, 0, 2)
+        with progress(quiet=False) as on_progress:
+            on_progress(text, 0, 2)
     assert not any(map(acts, out.getvalue() + err.getvalue()))
     [step] = err.getvalue().splitlines()[-1:]
     assert step.startswith("[1/2] ")  # no line of its own for anything in a step's name

@@ -10,7 +10,7 @@ from fetch_fixtures import ADDRESSES, PLACES, QUICK, TRUTH
 from server import ASSETS, KINDS, SAYINGS, Asked, Fault, Origins, later, soon
 
 from kit19.catalog import Catalog
-from kit19.fetching import Cache, Fetched, Progress, fetch_files, wanted_files
+from kit19.fetching import Cache, FetchedFile, Progress, fetch_files, wanted_files
 from kit19.fetching.part import Part
 
 SEEDS = range(280)
@@ -40,12 +40,12 @@ class Story:
     source: str
     faults: list[Fault]
     met: list[Fault] = field(default_factory=list)
-    first: Fetched | None = None
+    first: FetchedFile | None = None
     data: bytes | None = None
     asked: list[Asked] = field(default_factory=list)
     told: list[Progress] = field(default_factory=list)
     kept: int = 0
-    second: Fetched | None = None
+    second: FetchedFile | None = None
     data_then: bytes | None = None
     asked_then: list[Asked] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ def play(seed: int, origins: Origins, catalog: Catalog, folder: Path) -> Story:
     origins.script.clear()
     origins.script[address].extend(faults)
 
-    def fetch(told: list[Progress] | None = None) -> Fetched:
+    def fetch(told: list[Progress] | None = None) -> FetchedFile:
         card = catalog.source(source)
         wants = wanted_files([(card, ["rows"], list(card.tables["rows"].files))], folder / "data")
         listen = told.append if told is not None else lambda _progress: None

@@ -33,19 +33,19 @@ from fetch_fixtures import (
 from server import Fault, Origins, later
 
 from kit19.core.errors import FilesError, OutputError
-from kit19.fetching import Cache, Fetched, Progress, refuse_failures
+from kit19.fetching import Cache, FetchedFile, Progress, refuse_failures
 from kit19.fetching.sources import fetch_sources, list_files, mend_cache, prune_cache
 
 FIXTURES = (no_network, cards, catalog, origins)  # pytest finds them by their names here
 ALL = tuple(PLACES)
 
 
-def fetch(cards: Path, data: Path, *names: str, **more: Any) -> dict[str, Fetched]:
+def fetch(cards: Path, data: Path, *names: str, **more: Any) -> dict[str, FetchedFile]:
     results = fetch_sources(names or ALL, data_dir=data, http=QUICK, catalog_dir=cards, **more)
     return {result.name: result for result in results}
 
 
-def outcomes(results: dict[str, Fetched]) -> set[str]:
+def outcomes(results: dict[str, FetchedFile]) -> set[str]:
     return {result.outcome for result in results.values()}
 
 

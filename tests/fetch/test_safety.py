@@ -30,7 +30,7 @@ from server import Fault, Origins, serving, soon
 
 from kit19.catalog import Catalog
 from kit19.core.errors import OutputError
-from kit19.fetching import Cache, Fetched, Http, fetch_files, wanted_files
+from kit19.fetching import Cache, FetchedFile, Http, fetch_files, wanted_files
 from kit19.fetching.connect import TransferError, credentials
 from kit19.fetching.origin import addresses, is_allowed
 from kit19.fetching.sources import fetch_sources
@@ -41,7 +41,7 @@ TOKEN = "a-token-that-nobody-else-may-see"  # noqa: S105  of no host
 HUB_FILE = f"/datasets/someone/some-data/resolve/{COMMIT}/here.jsonl"
 
 
-def fetch(cards: Path, data: Path, name: str, http: Http = QUICK) -> Fetched:
+def fetch(cards: Path, data: Path, name: str, http: Http = QUICK) -> FetchedFile:
     (result,) = fetch_sources([name], data_dir=data, http=http, catalog_dir=cards)
     return result
 
@@ -269,7 +269,7 @@ def test_many_failures_in_a_row_leave_connections_for_what_follows(
     address = ADDRESSES["release"]
     origins.script[address].extend([Fault("429"), Fault("503"), Fault("416"), Fault("500")] * 4)
     wants = wanted_files([(source, ["rows"], ["train"])], tmp_path / "data")
-    results: list[Fetched] = []
+    results: list[FetchedFile] = []
     cache = Cache()
     thread = threading.Thread(
         target=lambda: results.extend(fetch_files(wants, cache, http)), daemon=True

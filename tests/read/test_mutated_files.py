@@ -17,7 +17,7 @@ from kit19.auditing import audit
 from kit19.catalog.extra import Extra
 from kit19.catalog.tables import JsonLines
 from kit19.core.errors import Kit19Error
-from kit19.fetching import Found
+from kit19.fetching import UpstreamFile
 from kit19.fetching.files import look
 from kit19.reading import read_own
 from kit19.training.rows import of_file
@@ -151,7 +151,7 @@ def read_as_own(path: Path) -> object:
     source = extra.source()
     ((name, one),) = source.tables.items()
     ((split, (spec,)),) = one.files.items()
-    found = Found(source.id, name, split, spec, path)
+    found = UpstreamFile(source.id, name, split, spec, path)
     return read_own(
         "mine", source, look(found, JsonLines(format="jsonl"), path.parent, check=False)
     )

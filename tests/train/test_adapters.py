@@ -24,7 +24,7 @@ from kit19 import (
     push,
     train_model,
 )
-from kit19.evaluating.bring import bring_model
+from kit19.evaluating.bring import resolve_model
 from kit19.training.adapters import tied_embeddings_are_handled
 from kit19.training.base_weights import weight_files, weights_digest
 
@@ -96,7 +96,7 @@ def test_an_adapter_keeps_the_commit_of_its_base_on_the_hub(
     expected = adapted(run.folder)
     merge(run.folder, tmp_path / "merged")
     assert torch.allclose(whole(tmp_path / "merged"), expected, atol=1e-4)
-    assert bring_model(str(run.folder)).revision == commit
+    assert resolve_model(str(run.folder)).revision == commit
     assert list(open_chat(run.folder, most=2).say("네?"))
     # The adapter on the Hub is bound to its base in the same way.
     adapter = model_hub.repos["me/adapter"] = Repo(private=False)
@@ -160,8 +160,8 @@ def test_a_base_whose_weights_were_replaced_is_refused_everywhere(
     meetings: list[Callable[[], Any]] = [
         lambda: merge(run, tmp_path / "merged"),
         lambda: open_chat(run),
-        lambda: bring_model(str(run)),
-        lambda: bring_model(str(base), adapter=str(run)),
+        lambda: resolve_model(str(run)),
+        lambda: resolve_model(str(base), adapter=str(run)),
     ]
     for meet in meetings:
         with pytest.raises((TrainError, ModelError)) as stop:
@@ -189,7 +189,7 @@ def test_a_run_does_not_go_on_from_another_base(
             raise StopError
 
     with pytest.raises(StopError):
-        train_model(data, tmp_path / "run", how, on_step=stop)
+        train_model(data, tmp_path / "run", how, on_progress=stop)
     was = digest(base)
     SAVE["neox"](tokenizer, base, seed=2)
     with pytest.raises(TrainError, match=f"sha256 was {was}, is {digest(base)}"):
@@ -220,14 +220,18 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
     for name in ("../models/base", "models/base"):
         said = json.dumps(config | {"base_model_name_or_path": name})
         (foreign / "adapter_config.json").write_text(said)
-        assert bring_model(str(foreign)).folder.resolve() == work / "models" / "base"
+        assert resolve_model(str(foreign)).folder.resolve() == work / "models" / "base"
     # Moved together, the base is known by its digest.
     moved = Path(shutil.move(work, tmp_path / "moved"))
     shutil.move(moved / "models" / "base", moved / "base")
     merge(moved / "run", tmp_path / "merged")
     assert torch.allclose(whole(tmp_path / "merged"), expected, atol=1e-4)
     shutil.rmtree(moved / "base")
-    for meet in (merge, lambda run, _out: open_chat(run), lambda run, _out: bring_model(str(run))):
+    for meet in (
+        merge,
+        lambda run, _out: open_chat(run),
+        lambda run, _out: resolve_model(str(run)),
+    ):
         with pytest.raises((TrainError, ModelError), match="its base model is not there: /"):
             meet(moved / "run", tmp_path / "again")
     with pytest.raises(OutputError, match="is an adapter for a folder of this machine"):

@@ -39,7 +39,7 @@ def refused(place: Path, model: Path, why: str, **changes: Any) -> str:
     with pytest.raises(TrainError, match=why) as planned:
         plan_training(rows, how)
     with pytest.raises(TrainError) as stopped:
-        train_model(rows, place / "run", how, on_step=step)
+        train_model(rows, place / "run", how, on_progress=step)
     assert str(stopped.value) == str(planned.value)
     assert "loading the model" not in seen
     assert not (place / "run").exists()

@@ -20,7 +20,7 @@ from kit19 import TrainError, read_run, train_model
 from kit19.cli import cli
 from kit19.training.batches import Collate
 from kit19.training.isolation import why_not_shared
-from kit19.training.tokens import Found, Tokens
+from kit19.training.tokens import Tokens, TokenStats
 
 __all__ = ["data", "one_thread", "tokenizer"]
 
@@ -40,7 +40,7 @@ def tokens_of(lengths: list[int]) -> Tokens:
         starts=np.concatenate([[0], np.cumsum(lengths)]),
         asked=np.ones(len(lengths), np.int32),
         rows=pl.DataFrame({"id": [str(number) for number in range(len(lengths))]}),
-        found=Found(),
+        found=TokenStats(),
         key="",
     )
 
@@ -157,7 +157,7 @@ def interrupted(rows: Path, run: Path, how: Any, after: int) -> None:
             raise StopError
 
     with pytest.raises(StopError):
-        train_model(rows, run, how, on_step=stop)
+        train_model(rows, run, how, on_progress=stop)
 
 
 def test_a_resumed_run_keeps_the_layout_that_it_began_in(tmp_path: Path) -> None:

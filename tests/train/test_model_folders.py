@@ -14,7 +14,7 @@ import pytest
 from small_models import SAVE, data, one_thread, settings, tokenizer
 
 from kit19 import Kit19Error, TrainError, load_preset, open_chat, plan_training, train_model
-from kit19.evaluating.bring import bring_model
+from kit19.evaluating.bring import resolve_model
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import evaluate_model
 from kit19.training.template import render
@@ -150,7 +150,7 @@ def test_weights_that_are_missing_are_told(good: Path, data: Path, tmp_path: Pat
     with pytest.raises(TrainError, match="gone"):
         train_model(data, tmp_path / "run", settings(folder))
     with pytest.raises(Kit19Error):
-        bring_model(str(folder))
+        resolve_model(str(folder))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 from small_models import SAVE, data, one_thread, rows, settings, tokenizer, write_rows
 
 from kit19 import Kit19Error, merge, open_chat, plan_training
-from kit19.evaluating.bring import bring_model
+from kit19.evaluating.bring import resolve_model
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import load_scorer
 
@@ -116,10 +116,10 @@ def uses(
     return {
         "plan": lambda: plan_training(data, given),
         "chat": lambda: list(open_chat(base, form, most=2).say("네?")),
-        "eval": lambda: load_scorer(bring_model(str(base)), EvalOptions(device="cpu")),
+        "eval": lambda: load_scorer(resolve_model(str(base)), EvalOptions(device="cpu")),
         "merge": lambda: merge(run, out / "merged"),
         "chat with an adapter": lambda: list(open_chat(run, "koalpaca", most=2).say("네?")),
-        "eval of an adapter": lambda: bring_model(str(run)),
+        "eval of an adapter": lambda: resolve_model(str(run)),
     }
 
 

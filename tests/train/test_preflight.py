@@ -24,7 +24,7 @@ from kit19.training.batches import Collate
 from kit19.training.preflight import check_batches, check_rows, check_syllables, tokens_per_syllable
 from kit19.training.prompts import Prompts, make_prompts
 from kit19.training.rows import of_file
-from kit19.training.tokens import Found, tokenize
+from kit19.training.tokens import TokenStats, tokenize
 
 __all__ = ["data", "one_thread", "tokenizer"]
 
@@ -34,7 +34,9 @@ CHATML = (
 )
 
 
-def found_in(made: list[dict[str, Any]], prompts: Prompts, place: Path, limit: int = 128) -> Found:
+def found_in(
+    made: list[dict[str, Any]], prompts: Prompts, place: Path, limit: int = 128
+) -> TokenStats:
     path = write_rows(place / "rows.jsonl", made)
     return tokenize(row_files(path), "k", prompts, (limit, False), place / "cache").found
 
@@ -126,10 +128,10 @@ def test_all_faults_are_told_at_once(tokenizer: Any, tmp_path: Path) -> None:
 
 def test_rows_that_are_none_or_all_too_long_are_a_stop(tokenizer: Any) -> None:
     with pytest.raises(TrainError, match="holds no row"):
-        check_rows(Found(), "my rows", settings())
+        check_rows(TokenStats(), "my rows", settings())
     with pytest.raises(TrainError, match="no row is left"):
         check_rows(
-            Found(read=2, too_long=2, dropped=2), "my rows", settings(allow=["lost_answers"])
+            TokenStats(read=2, too_long=2, dropped=2), "my rows", settings(allow=["lost_answers"])
         )
 
 

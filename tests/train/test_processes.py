@@ -60,7 +60,7 @@ def test_two_processes_go_on_from_a_checkpoint(data: Path, tmp_path: Path) -> No
 
     how = settings(max_steps=4, validation=0)
     with pytest.raises(StopError):
-        train_model(data, tmp_path / "run", how, on_step=stop)
+        train_model(data, tmp_path / "run", how, on_progress=stop)
     gone_on = launched(data, tmp_path / "run", how)
     assert gone_on.returncode == 0, gone_on.stderr
     assert "went on from step 2" in gone_on.stdout

@@ -57,11 +57,11 @@ def undisturbed(data: Path, how: Settings, tmp_path_factory: pytest.TempPathFact
 
 
 def full_at(stack: ExitStack, moment: str, size: int) -> Callable[[str, int, int], None]:
-    def on_step(what: str, _done: int, _total: int) -> None:
+    def on_progress(what: str, _done: int, _total: int) -> None:
         if what.startswith(moment):
             stack.enter_context(no_file_above(size))
 
-    return on_step
+    return on_progress
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_disk_that_was_full_leaves_no_trace_in_a_run(
     tmp_path: Path,
 ) -> None:
     with ExitStack() as full, pytest.raises(TrainError, match="the disk is full"):
-        train_model(data, tmp_path / "run", how, on_step=full_at(full, moment, size))
+        train_model(data, tmp_path / "run", how, on_progress=full_at(full, moment, size))
     done = train_model(data, tmp_path / "run", how)
     assert done.resumed == resumed
     assert_same(done, undisturbed)
@@ -142,9 +142,9 @@ def test_a_full_disk_at_the_merge_is_called_one(data: Path, tokenizer: Any, tmp_
             merge(apart.folder, tmp_path / "merged")
         assert not (tmp_path / "merged").exists()
     with ExitStack() as full:
-        on_step = full_at(full, "merging", 50_000)
+        on_progress = full_at(full, "merging", 50_000)
         with pytest.raises(TrainError, match="the disk is full"):
-            train_model(data, tmp_path / "run", how, TrainOptions(merge=True), on_step)
+            train_model(data, tmp_path / "run", how, TrainOptions(merge=True), on_progress)
     done = train_model(data, tmp_path / "run", how, TrainOptions(merge=True))
     merge(apart.folder, tmp_path / "merged")
     assert equal(weights(done.folder), weights(tmp_path / "merged"))

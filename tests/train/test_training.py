@@ -51,7 +51,7 @@ def interrupted(data: Path, run: Path, how: Settings, after: int) -> None:
             raise StopError
 
     with pytest.raises(StopError):
-        train_model(data, run, how, on_step=stop)
+        train_model(data, run, how, on_progress=stop)
 
 
 @pytest.mark.parametrize("kind", ["neox", "llama"])
@@ -272,7 +272,7 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays(data: Path, tmp_path:
 
     try:
         with pytest.raises(TrainError) as stop:
-            train_model(data, run, how, on_step=fill)
+            train_model(data, run, how, on_progress=fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "the disk is full" in str(stop.value)

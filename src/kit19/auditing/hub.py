@@ -8,13 +8,13 @@ from pathlib import Path
 
 from kit19.core.errors import FilesError, Problem, ReadError
 from kit19.core.paths import is_there
-from kit19.fetching.hub import REPO_TYPE, Door, Hub, open_hub, plainly
+from kit19.fetching.hub import REPO_TYPE, Hub, HubContext, open_hub, plainly
 from kit19.fetching.run import offline
-from kit19.fetching.snapshot import bring_files
+from kit19.fetching.snapshot import download_files
 from kit19.reading import Remarks
 from kit19.reading.folders import ARCHIVE, READABLE, SUFFIXES, data_names, suffix_of
 
-_DOOR = Door(FilesError, "audit")
+_DOOR = HubContext(FilesError, "audit")
 _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
 
 
@@ -24,7 +24,7 @@ def is_on_hub(name: str) -> bool:
     return bool(_NAME.fullmatch(name)) and not is_file_name and not is_there(Path(name))
 
 
-def bring_dataset(name: str, remarks: Remarks) -> Path:
+def download_dataset(name: str, remarks: Remarks) -> Path:
     """Bring the data files of a dataset on the Hub, from the cache where they are there already.
 
     Args:
@@ -45,7 +45,7 @@ def bring_dataset(name: str, remarks: Remarks) -> Path:
     try:
         files = None if offline() else _data_files(hub, repo, revision, remarks)
         patterns = None if files is None else [glob.escape(name) for name in files]
-        return bring_files(hub, repo, revision, patterns, again="audit")
+        return download_files(hub, repo, revision, patterns, again="audit")
     except FilesError as error:
         # Who mistyped a path should not have to wonder what the Hub has to do with it.
         here = f"and there is no file or folder {name!r} here"

@@ -22,7 +22,7 @@ _IDS = ("id", "guid", "_id", "idx", "uid", "item_id", "question_id")
 
 
 @dataclass(frozen=True)
-class Exam:
+class BenchmarkItems:
     """One benchmark.
 
     Attributes:
@@ -36,9 +36,9 @@ class Exam:
     names: dict[str, str] = field(default_factory=dict)
 
 
-def find_exams(
+def find_benchmark_items(
     catalog: Catalog, against: Collection[str], data_dir: Path, remarks: Remarks | None = None
-) -> dict[str, Exam]:
+) -> dict[str, BenchmarkItems]:
     """Benchmarks by name, or read from files of items.
 
     Args:
@@ -53,7 +53,7 @@ def find_exams(
         ReadError: A file of items cannot be read.
     """
     remarks = Remarks() if remarks is None else remarks
-    exams: dict[str, Exam] = {}
+    exams: dict[str, BenchmarkItems] = {}
     problems: list[Problem] = []
     for name in dict.fromkeys(against or catalog.benchmarks):
         if name not in catalog.benchmarks:
@@ -67,7 +67,7 @@ def find_exams(
         except FilesError as error:
             problems += error.problems
             continue
-        exams[name] = Exam(card, read_table(source, card.table, good))
+        exams[name] = BenchmarkItems(card, read_table(source, card.table, good))
     if problems:
         fix = "run `kit19 fetch`, give --data-dir, or name other benchmarks with --against"
         raise FilesError([Problem(p.what, p.where, fix) for p in problems])
@@ -83,7 +83,7 @@ def _free(path: Path, taken: Collection[str]) -> str:
     return name
 
 
-def _own(name: str, catalog: Catalog, remarks: Remarks) -> Exam:
+def _own(name: str, catalog: Catalog, remarks: Remarks) -> BenchmarkItems:
     """A user's own items: each row one item, each of its long texts enough to compromise it.
 
     A short text (an answer, a label) is no evidence beside a long one: it would be found everywhere.
@@ -114,7 +114,7 @@ def _own(name: str, catalog: Catalog, remarks: Remarks) -> Exam:
     if ids:
         keys = pl.col("row").replace_strict(ids, return_dtype=pl.String)
     rows = wide.select(keys.alias("#id"), pl.lit(_OWN_SPLIT).alias("split"), *names)
-    return Exam(_card(name, list(names), rows.height), rows, names)
+    return BenchmarkItems(_card(name, list(names), rows.height), rows, names)
 
 
 def _read_own(name: str, catalog: Catalog, remarks: Remarks) -> list[pl.DataFrame]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from kit19.auditing.hub import bring_dataset, is_on_hub
-from kit19.auditing.items import Exam, find_exams
+from kit19.auditing.hub import download_dataset, is_on_hub
+from kit19.auditing.items import BenchmarkItems, find_benchmark_items
 from kit19.auditing.result import Audit, Compromised, Hit, Remark
 from kit19.catalog import BUILT_IN, Benchmark, load_catalog
 from kit19.core.errors import Problem, ReadError, names_files
@@ -50,11 +50,11 @@ def audit(
     """
     data_dir = data_dir or default_data_dir()
     remarks = Remarks()
-    exams = find_exams(load_catalog(catalog_dir), against, data_dir, remarks)
+    exams = find_benchmark_items(load_catalog(catalog_dir), against, data_dir, remarks)
     index = prepared({name: (exam.card, exam.rows) for name, exam in exams.items()})
     name = str(dataset)
     hub = isinstance(dataset, str) and is_on_hub(name)
-    path = bring_dataset(name, remarks) if hub else Path(dataset)
+    path = download_dataset(name, remarks) if hub else Path(dataset)
     parts: list[pl.DataFrame] = []
     rows_read, texts = 0, 0
     for rows_read, batch in read_texts(path, columns, header=header, remarks=remarks):
@@ -101,7 +101,7 @@ def _strongest(found: pl.DataFrame) -> pl.DataFrame:
     return ordered.unique(columns, keep="first", maintain_order=True)
 
 
-def _hits(found: pl.DataFrame, exams: Mapping[str, Exam]) -> list[Hit]:
+def _hits(found: pl.DataFrame, exams: Mapping[str, BenchmarkItems]) -> list[Hit]:
     texts: dict[tuple[str, str], str] = {}
     for name, exam in exams.items():
         for row in exam.rows.iter_rows(named=True):
@@ -145,7 +145,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _EXCERPT else text[:_EXCERPT] + "…"
 
 
-def _compromised(name: str, exam: Exam, found: pl.DataFrame) -> Compromised:
+def _compromised(name: str, exam: BenchmarkItems, found: pl.DataFrame) -> Compromised:
     mine = found.filter(pl.col("item").str.starts_with(f"{name}/"))
     sides = _sides(name, exam)
     rules = {
@@ -175,7 +175,7 @@ def _compromised(name: str, exam: Exam, found: pl.DataFrame) -> Compromised:
     )
 
 
-def _sides(name: str, exam: Exam) -> pl.DataFrame:
+def _sides(name: str, exam: BenchmarkItems) -> pl.DataFrame:
     """Columns item, field: every text that an item has."""
     item = pl.concat_str(pl.lit(f"{name}/"), "split", pl.lit("/"), "#id")
     parts = [

@@ -16,14 +16,14 @@ from kit19.core.rows import ROW_SCHEMA
 from kit19.curating import (
     PLACE,
     Items,
-    Said,
-    because,
+    SubsetTexts,
     examiner,
     find_empty,
     find_repeats,
     mask_records,
     texts_of,
     with_place,
+    with_reason,
 )
 from kit19.reading import Records
 from kit19.rendering import TemplateSet, choose, find_unfit, render
@@ -68,12 +68,16 @@ class Assembled:
     train: pl.DataFrame
     validation: pl.DataFrame
     dropped: pl.DataFrame
-    said: Said
+    said: SubsetTexts
     facts: dict[str, Any]
 
 
 def assemble(
-    use: Use, records: Records, plan: Recipe, items: Items | None, earlier: Iterable[Said] = ()
+    use: Use,
+    records: Records,
+    plan: Recipe,
+    items: Items | None,
+    earlier: Iterable[SubsetTexts] = (),
 ) -> Assembled:
     """Choose the records of one subset and render them.
 
@@ -102,7 +106,7 @@ def assemble(
         taken = take_balanced(ordered, balance, plan.cap, examine, before=held.taken.kept)
     else:
         taken = take(ordered, plan.cap, examine, before=held.taken.kept)
-    overlap = because("validation_overlap", held.overlap)
+    overlap = with_reason("validation_overlap", held.overlap)
     drops += [overlap, held.taken.dropped, taken.dropped]
     train = _rows(taken.kept, use, plan, cap=plan.cap if plan.fill else None)
     validation = _rows(held.taken.kept, use, plan, cap=None)
@@ -131,13 +135,13 @@ def assemble(
     return Assembled(train, validation, dropped, _said(kept, use), facts)
 
 
-def _said(kept: pl.DataFrame, use: Use) -> Said:
+def _said(kept: pl.DataFrame, use: Use) -> SubsetTexts:
     texts = texts_of(kept, use.card.exposed, use.card.label)
     labels = use.source.categories_of(use.card).get(use.card.label or "", [])
-    return Said(texts, use.card.task, frozenset(labels))
+    return SubsetTexts(texts, use.card.task, frozenset(labels))
 
 
-def _texts(earlier: Iterable[Said]) -> pl.DataFrame | None:
+def _texts(earlier: Iterable[SubsetTexts]) -> pl.DataFrame | None:
     texts = [part.texts for part in earlier]
     return pl.concat(texts) if texts else None
 
@@ -155,7 +159,7 @@ def _cheap_reasons(
         nonlocal live
         if found.height:
             live = live.join(found, on="id", how="anti", maintain_order="left")
-            drops.append(because(reason, found))
+            drops.append(with_reason(reason, found))
 
     drop("empty", find_empty(live, use.card))
     if use.templates:

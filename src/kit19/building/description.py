@@ -11,7 +11,7 @@ from kit19.building.inputs import Files
 from kit19.catalog import Catalog, Recipe
 from kit19.core.manifest import InputFile, LeftOut, SubsetEntry
 from kit19.curating import shared_texts
-from kit19.fetching import Found
+from kit19.fetching import UpstreamFile
 from kit19.writing import Description
 
 
@@ -58,7 +58,7 @@ def _why_not_built(files: Files, name: str) -> list[LeftOut]:
     return [_left_out(found) for found in files.left[name]]
 
 
-def _input(catalog: Catalog, found: Found) -> InputFile:
+def _input(catalog: Catalog, found: UpstreamFile) -> InputFile:
     return InputFile(
         name=found.name,
         bytes=found.size,
@@ -70,7 +70,7 @@ def _input(catalog: Catalog, found: Found) -> InputFile:
     )
 
 
-def _left_out(found: Found) -> LeftOut:
+def _left_out(found: UpstreamFile) -> LeftOut:
     return LeftOut(name=found.name, status=found.status, why=found.by or "it is not there")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from kit19.catalog import BUILT_IN, Catalog, Recipe, Source
 from kit19.core.errors import FilesError, Problem, UnknownNameError, nearest
 from kit19.core.paths import as_on_disk, default_data_dir
-from kit19.fetching import Found, find_files, usable
+from kit19.fetching import UpstreamFile, find_files, usable
 from kit19.fetching.files import look
 from kit19.sample import SAMPLE
 
@@ -41,9 +41,9 @@ class Files:
     """
 
     data_dir: Path
-    used: dict[str, list[Found]]
-    left: dict[str, list[Found]]
-    benchmarks: dict[str, list[Found]]
+    used: dict[str, list[UpstreamFile]]
+    left: dict[str, list[UpstreamFile]]
+    benchmarks: dict[str, list[UpstreamFile]]
     skipped: list[str]
     refused: dict[str, str]
 
@@ -101,11 +101,13 @@ def _nothing_left(plan: Recipe, files: Files) -> list[Problem]:
     return problems
 
 
-def _find_own(source: Source, path: Path, problems: list[Problem]) -> Found:
+def _find_own(source: Source, path: Path, problems: list[Problem]) -> UpstreamFile:
     """The file of a recipe's own subset, digested; there is nothing to check it against."""
     ((name, table),) = source.tables.items()
     ((split, (spec,)),) = table.files.items()
-    found = look(Found(source.id, name, split, spec, path), table.read, path.parent, check=False)
+    found = look(
+        UpstreamFile(source.id, name, split, spec, path), table.read, path.parent, check=False
+    )
     if found.status != "unchecked":
         what = "is missing" if found.status == "missing" else found.by
         fix = f"correct `extra`, or leave it out: --exclude {source.id}"

@@ -25,9 +25,9 @@ from kit19.reading import read_own, read_subset, read_table
 from kit19.rendering import TemplateSet, load_templates
 from kit19.writing import Tables, write_build
 
-__all__ = ["OnStep", "Options", "build"]
+__all__ = ["OnProgress", "Options", "build"]
 
-OnStep = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Called as (what is being done, steps done, steps in all)."""
 
 
@@ -37,7 +37,7 @@ def build(
     out: str | Path = "out",
     options: Options | None = None,
     changes: Mapping[str, Any] | None = None,
-    on_step: OnStep = lambda _what, _done, _total: None,
+    on_progress: OnProgress = lambda _what, _done, _total: None,
 ) -> Manifest:
     """Build a recipe into a folder.
 
@@ -47,7 +47,7 @@ def build(
             is whole; any other folder that is not empty is refused.
         options: How to treat the inputs.
         changes: Recipe values to replace, as ``--set key=value`` does.
-        on_step: Told of progress.
+        on_progress: Told of progress.
 
     Returns:
         The manifest, as it stands in ``out/manifest.json``.
@@ -64,12 +64,12 @@ def build(
     files = find_inputs(catalog, plan, options)
     items = _benchmark_items(catalog, files)
     uses = {name: Use(name, *catalog.subset(name), templates.get(name)) for name in files.used}
-    built = _assemble_all(uses, plan, files, items, on_step)
+    built = _assemble_all(uses, plan, files, items, on_progress)
     if plan.weights or plan.per_task_cap:
         # What a subset may give is known only now that all have been looked at.
         plans = _mixed(uses, plan, built)
-        built = _assemble_all(uses, plan, files, items, on_step, plans)
-    on_step("writing", len(files.used), len(files.used) + 1)
+        built = _assemble_all(uses, plan, files, items, on_progress, plans)
+    on_progress("writing", len(files.used), len(files.used) + 1)
     tables = Tables(
         _in_order([part.train for part in built.values()], plan),
         _in_order([part.validation for part in built.values()], plan),
@@ -80,7 +80,7 @@ def build(
         fix = "see `kit19 build --help` for what may be changed: --exclude, --set, other files"
         raise FilesError(Problem(what, f"recipe {plan.id}", fix))
     manifest = write_build(Path(out), tables, describe(catalog, plan, files, built), catalog)
-    on_step("done", len(files.used) + 1, len(files.used) + 1)
+    on_progress("done", len(files.used) + 1, len(files.used) + 1)
     return manifest
 
 
@@ -89,13 +89,13 @@ def _assemble_all(
     plan: Recipe,
     files: Files,
     items: Items | None,
-    on_step: OnStep,
+    on_progress: OnProgress,
     plans: Mapping[str, Recipe] | None = None,
 ) -> dict[str, Assembled]:
     """Assemble every subset by the recipe, or by a plan of its own where it has one."""
     built: dict[str, Assembled] = {}
     for done, (name, use) in enumerate(uses.items()):
-        on_step(name, done, len(uses) + 1)
+        on_progress(name, done, len(uses) + 1)
         used = files.used[name]
         if use.templates:
             records = read_subset(name, use.source, use.card, used)

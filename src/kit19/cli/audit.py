@@ -91,18 +91,18 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
     from kit19.auditing import audit as run  # noqa: PLC0415  polars loads only when it works
     from kit19.auditing import write_audit  # noqa: PLC0415
 
-    with progress(quiet=quiet or as_json) as on_step:
-        on_step("reading the benchmarks", 0, 2)
+    with progress(quiet=quiet or as_json) as on_progress:
+        on_progress("reading the benchmarks", 0, 2)
         result = run(
             dataset,
             against,
             data_dir,
             columns,
             header=header,
-            on_rows=_counter(on_step),
+            on_rows=_counter(on_progress),
             catalog_dir=catalog_dir,
         )
-        on_step(f"{result.rows_read:,} rows", 2, 2)
+        on_progress(f"{result.rows_read:,} rows", 2, 2)
     if out:
         write_audit(result, out)
     if as_json:
@@ -113,14 +113,14 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
         raise click.exceptions.Exit(FOUND)
 
 
-def _counter(on_step: Callable[[str, int, int], None]) -> Callable[[int], None]:
+def _counter(on_progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
     told = -1
 
     def count(rows: int) -> None:
         nonlocal told
         if is_terminal(sys.stderr) or rows // _EVERY > told:
             told = rows // _EVERY
-            on_step(f"looking into the dataset: {rows:,} rows", 1, 2)
+            on_progress(f"looking into the dataset: {rows:,} rows", 1, 2)
 
     return count
 

@@ -103,8 +103,8 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
         without_benchmarks=without,
         catalog=catalog_dir,
     )
-    with progress(quiet=quiet or as_json) as on_step:
-        manifest = run(recipe, out, options, changes, on_step)
+    with progress(quiet=quiet or as_json) as on_progress:
+        manifest = run(recipe, out, options, changes, on_progress)
     if as_json:
         print_json(manifest.model_dump(mode="json"))
     else:

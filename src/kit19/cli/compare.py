@@ -78,14 +78,14 @@ def compare(  # noqa: PLR0913  one parameter an option
         return
     from kit19.comparing import compare as run  # noqa: PLC0415  polars loads only when it works
 
-    with progress(quiet=quiet or as_json) as on_step:
+    with progress(quiet=quiet or as_json) as on_progress:
         found = run(
             results,
             out,
             audits,
             seed=seed,
             draws=replicates,
-            on_step=on_step,
+            on_progress=on_progress,
             catalog_dir=catalog_dir,
         )
     if as_json:

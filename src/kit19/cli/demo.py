@@ -66,8 +66,8 @@ def demo(out: Path, train: bool | None, data_dir: Path | None, as_json: bool, qu
 
     calm()
     silent = quiet or as_json
-    with progress(quiet=silent) as on_step:
-        build("sample", out, on_step=on_step)
+    with progress(quiet=silent) as on_progress:
+        build("sample", out, on_progress=on_progress)
     manifest = verify(out)
     if not as_json:
         print_summary(manifest, out)
@@ -100,8 +100,8 @@ def _train(out: Path, data_dir: Path | None, *, quiet: bool) -> Showing:
     from kit19.demo.pipeline import show_training  # noqa: PLC0415  torch loads only when it works
 
     place = out.with_name(f"{out.name}-train")
-    with progress(quiet=quiet) as on_step:
-        return show_training(place, _TRAINED, data_dir, on_step)
+    with progress(quiet=quiet) as on_progress:
+        return show_training(place, _TRAINED, data_dir, on_progress)
 
 
 def _has(layer: tuple[str, ...]) -> bool:
@@ -115,8 +115,8 @@ def _report(out: Path) -> Path:
 def _compare(out: Path, shown: Showing, *, quiet: bool) -> Comparison:
     from kit19.demo.pipeline import show_benchmarks  # noqa: PLC0415
 
-    with rate_progress(quiet=quiet) as on_step:
-        return show_benchmarks(shown, _report(out).parent, on_step)
+    with rate_progress(quiet=quiet) as on_progress:
+        return show_benchmarks(shown, _report(out).parent, on_progress)
 
 
 def _document(shown: Showing | None) -> Any:

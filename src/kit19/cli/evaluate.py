@@ -136,8 +136,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
         seed=seed,
         remember=not fresh,
     )
-    with rate_progress(quiet=quiet or as_json) as on_step:
-        found = evaluate_model(model, out, options, on_step)
+    with rate_progress(quiet=quiet or as_json) as on_progress:
+        found = evaluate_model(model, out, options, on_progress)
     if not found.figures:
         return  # a further process of several
     if as_json:

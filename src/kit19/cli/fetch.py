@@ -13,7 +13,7 @@ from kit19.cli.options import catalog_option, data_dir_option, json_option, quie
 from kit19.cli.output import byte_progress, print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from kit19.fetching import Fetched, Found
+    from kit19.fetching import FetchedFile, UpstreamFile
 
 
 @click.command(
@@ -82,7 +82,7 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
     refuse_failures(results)
 
 
-def _print_files(files: list[Found], *, as_json: bool) -> None:
+def _print_files(files: list[UpstreamFile], *, as_json: bool) -> None:
     rows = [(found.name, found.status, found.by, found.size or None) for found in files]
     columns = ("file", "status", "by", "bytes")
     if as_json:
@@ -91,7 +91,7 @@ def _print_files(files: list[Found], *, as_json: bool) -> None:
     print_table("", columns, rows, numbers=("bytes",))
 
 
-def _print_results(results: list[Fetched]) -> None:
+def _print_results(results: list[FetchedFile]) -> None:
     for result in results:
         if result.outcome in ("fetched", "cached"):
             print_text(f"{result.outcome:8} {result.name}  {result.bytes:,} bytes, by {result.why}")

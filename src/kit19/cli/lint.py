@@ -55,8 +55,10 @@ def lint(
     """
     from kit19.linting import lint as run  # noqa: PLC0415  polars loads only when it works
 
-    with progress(quiet=quiet or as_json) as on_step:
-        report = run(subsets, data_dir, partial=partial, catalog_dir=catalog_dir, on_step=on_step)
+    with progress(quiet=quiet or as_json) as on_progress:
+        report = run(
+            subsets, data_dir, partial=partial, catalog_dir=catalog_dir, on_progress=on_progress
+        )
     if as_json:
         print_json({"renders": report.renders, **asdict(report)})
     else:

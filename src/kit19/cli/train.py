@@ -129,14 +129,14 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
         trust_remote_code=trust_remote_code,
     )
     alone = processes.is_main()  # of several that train together, one talks
-    with progress(quiet=quiet or as_json or not alone) as on_step:
+    with progress(quiet=quiet or as_json or not alone) as on_progress:
         if dry_run:
             memory = int(gpu_memory * _GIB) if gpu_memory else None
             plan = plan_training(
-                data, chosen, options, gpus=gpus, gpu_memory=memory, on_step=on_step
+                data, chosen, options, gpus=gpus, gpu_memory=memory, on_progress=on_progress
             )
         elif out is not None:
-            trained = train_model(data, out, chosen, options, on_step)
+            trained = train_model(data, out, chosen, options, on_progress)
     if not alone:
         return
     if dry_run:

@@ -37,7 +37,7 @@ from kit19.comparing.scored import Scored
 from kit19.core.errors import Problem, ResultsError, names_files
 from kit19.statistics import REPLICATES, holm
 
-OnStep = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 
 _MARKED = ("constant", "near_constant", "below_majority")
 """Cautions of an evaluation that are counted anew here, and stand as marks beside the scores."""
@@ -51,7 +51,7 @@ def compare(
     *,
     seed: int = 0,
     draws: int = REPLICATES,
-    on_step: OnStep = lambda _what, _done, _total: None,
+    on_progress: OnProgress = lambda _what, _done, _total: None,
     catalog_dir: Path = BUILT_IN,
 ) -> Comparison:
     """Compare models with the first of them.
@@ -64,7 +64,7 @@ def compare(
             ``NAME=PATH`` of one.
         seed: Of the bootstrap.
         draws: Its replicates.
-        on_step: Told of progress.
+        on_progress: Told of progress.
         catalog_dir: The folder of cards.
 
     Raises:
@@ -80,7 +80,7 @@ def compare(
         fix = "evaluate both on the same items (the same --limit, the same benchmark files)"
         raise ResultsError([Problem(str(one), fix=fix) for one in stops])
     _require_a_common_task(models)
-    counted = _count(models, catalog, found, (draws, seed), on_step)
+    counted = _count(models, catalog, found, (draws, seed), on_progress)
     steps = len(counted.tasks) + 1
     comparison = Comparison(
         kit19_version=version("kit19"),
@@ -94,11 +94,11 @@ def compare(
         caveats=[caveat for table in catalog.published() for caveat in table.caveats],
     )
     if out is not None:
-        on_step("drawing", steps - 1, steps)
+        on_progress("drawing", steps - 1, steps)
         from kit19.comparing.folder import write_comparison  # noqa: PLC0415  drawing needs a layer
 
         write_comparison(comparison, models, Path(out))
-    on_step("done", steps, steps)
+    on_progress("done", steps, steps)
     return comparison
 
 
@@ -116,12 +116,12 @@ class _Counted:
 
 
 def _count(
-    models: Sequence[Scored], catalog: Catalog, audits: Audits, how: How, on_step: OnStep
+    models: Sequence[Scored], catalog: Catalog, audits: Audits, how: How, on_progress: OnProgress
 ) -> _Counted:
     counted = _Counted()
     tasks = sorted({task for model in models for task in model.tasks})
     for done, task in enumerate(tasks):
-        on_step(task, done, len(tasks) + 1)
+        on_progress(task, done, len(tasks) + 1)
         card = catalog.benchmarks.get(task)
         counted.tasks.append(compared_task(models, task, card))
         for model in models:

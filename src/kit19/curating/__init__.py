@@ -1,8 +1,8 @@
 """Curation: named reasons to drop a record. Frames in, frames out; counts are the ledger's."""
 
-from kit19.curating.across import Said, shared_texts, texts_of
+from kit19.curating.across import SubsetTexts, shared_texts, texts_of
 from kit19.curating.contamination import Items, find_contaminated, find_items
-from kit19.curating.examine import because, examiner
+from kit19.curating.examine import examiner, with_reason
 from kit19.curating.grams import bare
 from kit19.curating.near import find_near
 from kit19.curating.personal import mask_records
@@ -12,9 +12,8 @@ from kit19.curating.stored import prepared
 __all__ = [
     "PLACE",
     "Items",
-    "Said",
+    "SubsetTexts",
     "bare",
-    "because",
     "examiner",
     "find_contaminated",
     "find_empty",
@@ -26,4 +25,5 @@ __all__ = [
     "shared_texts",
     "texts_of",
     "with_place",
+    "with_reason",
 ]

@@ -25,7 +25,7 @@ _AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
-class Said:
+class SubsetTexts:
     """What the kept records of one subset say.
 
     Attributes:
@@ -59,7 +59,9 @@ def _texts(records: pl.DataFrame, fields: list[str], label: str | None) -> pl.Da
     return texts.select("id", "label", said=stable_hash(pl.col("text")))
 
 
-def find_said(records: pl.DataFrame, fields: list[str], earlier: pl.DataFrame) -> pl.DataFrame:
+def texts_of_subset(
+    records: pl.DataFrame, fields: list[str], earlier: pl.DataFrame
+) -> pl.DataFrame:
     """Records whose text an earlier subset keeps.
 
     Args:
@@ -75,7 +77,7 @@ def find_said(records: pl.DataFrame, fields: list[str], earlier: pl.DataFrame) -
     return found.select("id", "evidence")
 
 
-def shared_texts(subsets: Mapping[str, Said]) -> tuple[list[SharedText], dict[str, int]]:
+def shared_texts(subsets: Mapping[str, SubsetTexts]) -> tuple[list[SharedText], dict[str, int]]:
     """What subsets of one build share.
 
     Args:
@@ -108,7 +110,7 @@ def shared_texts(subsets: Mapping[str, Said]) -> tuple[list[SharedText], dict[st
     return found, {name: part.height for name, part in parts.items()}
 
 
-def _comparable(one: Said, other: Said) -> bool:
+def _comparable(one: SubsetTexts, other: SubsetTexts) -> bool:
     """Whether a label of the one is wrong where the other says another."""
     if one.task != other.task or not one.labels or not other.labels:
         return False

@@ -8,7 +8,7 @@ import polars as pl
 
 from kit19.catalog.source import Subset
 from kit19.core.ledger import Reason
-from kit19.curating.across import find_said
+from kit19.curating.across import texts_of_subset
 from kit19.curating.contamination import Items, find_contaminated
 from kit19.curating.near import find_near
 from kit19.curating.personal import find_personal
@@ -44,17 +44,19 @@ def examiner(
     contaminated = _finder(live, card, items)
 
     def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-        hits = [because("contaminated", contaminated(batch))]
+        hits = [with_reason("contaminated", contaminated(batch))]
         if personal:
             clean = batch.join(hits[0], on="id", how="anti", maintain_order="left")
-            hits.append(because("pii", find_personal(clean, personal)))
+            hits.append(with_reason("pii", find_personal(clean, personal)))
         if earlier is not None:
             clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
-            hits.append(because("duplicate_across", find_said(clean, card.exposed, earlier)))
+            hits.append(
+                with_reason("duplicate_across", texts_of_subset(clean, card.exposed, earlier))
+            )
         if near and not card.pairs:
             clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
             near_ones = find_near(clean, kept, card.identity, card.answers)
-            hits.append(because("near_duplicate", near_ones))
+            hits.append(with_reason("near_duplicate", near_ones))
         return pl.concat(hits)
 
     return examine
@@ -85,6 +87,6 @@ def _group_finder(live: pl.DataFrame, items: Items) -> Find:
     return find
 
 
-def because(reason: Reason, found: pl.DataFrame) -> pl.DataFrame:
+def with_reason(reason: Reason, found: pl.DataFrame) -> pl.DataFrame:
     """Records found (id, evidence) as drops: columns id, reason, evidence."""
     return found.select("id", pl.lit(reason).alias("reason"), "evidence")

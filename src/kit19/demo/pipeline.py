@@ -24,7 +24,7 @@ from kit19.training.preparation import TrainOptions, prepare, quiet, threads
 if TYPE_CHECKING:
     from kit19.demo.before_after import Shown
 
-OnStep = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 
 _STEPS = {"sample": 400, "real": 800}
 _SAMPLE: dict[str, Any] = {"validation": 60, "views": 4}
@@ -56,7 +56,7 @@ def show_training(
     out: Path,
     subsets: Sequence[str],
     data_dir: Path | None = None,
-    on_step: OnStep = lambda _what, _done, _total: None,
+    on_progress: OnProgress = lambda _what, _done, _total: None,
 ) -> Showing:
     """Train the preset ``tiny`` on a few subsets, and look at it before and after.
 
@@ -64,36 +64,36 @@ def show_training(
         out: A folder for ``rows``, ``before`` and ``run``; what an earlier call left there is replaced.
         subsets: What to train on. Those whose upstream files are in ``data_dir`` are built from them.
         data_dir: Upstream files; None for the sample.
-        on_step: Told of progress.
+        on_progress: Told of progress.
 
     Raises:
         Kit19Error: As ``build`` and ``train_model``.
     """
     need_training()
-    real = _build(out / "rows", list(subsets), data_dir, on_step)
+    real = _build(out / "rows", list(subsets), data_dir, on_progress)
     steps = _STEPS["real" if real else "sample"]
     settings = load_preset("tiny", {"max_steps": steps})
-    run = train_model(out / "rows", out / "run", settings, TrainOptions(restart=True), on_step)
+    run = train_model(out / "rows", out / "run", settings, TrainOptions(restart=True), on_progress)
     from kit19.demo.before_after import look, untrained  # noqa: PLC0415  after training has loaded torch
 
     before = out / "before"
     with quiet(), threads(1):
-        on_step("answers before and after", 0, 1)
-        ready = prepare(out / "rows", settings, TrainOptions(), on_step)
+        on_progress("answers before and after", 0, 1)
+        ready = prepare(out / "rows", settings, TrainOptions(), on_progress)
         untrained(settings, ready.base, ready.prompts, before)
         looks = [look(folder, ready.data, ready.prompts) for folder in (before, out / "run")]
     return Showing(out / "rows", real, before, run, *looks)
 
 
 def show_benchmarks(
-    shown: Showing, out: Path, on_step: OnStep = lambda _what, _done, _total: None
+    shown: Showing, out: Path, on_progress: OnProgress = lambda _what, _done, _total: None
 ) -> Comparison:
     """Score the model before and after on the sample's benchmarks, and compare the two.
 
     Args:
         shown: The two models.
         out: A folder for ``results`` and ``report``; what an earlier call left there is replaced.
-        on_step: Told of progress.
+        on_progress: Told of progress.
 
     Raises:
         Kit19Error: As ``evaluate_model`` and ``compare``.
@@ -109,12 +109,14 @@ def show_benchmarks(
     folders = {"before": shown.before, "after": shown.run.folder}
     with threads(1):
         for name, folder in folders.items():
-            evaluate_model(folder, out / "results" / name, options, on_step)
+            evaluate_model(folder, out / "results" / name, options, on_progress)
     named = [f"{name}={out / 'results' / name}" for name in folders]
-    return compare(named, out / "report", on_step=on_step)
+    return compare(named, out / "report", on_progress=on_progress)
 
 
-def _build(rows: Path, subsets: list[str], data_dir: Path | None, on_step: OnStep) -> list[str]:
+def _build(
+    rows: Path, subsets: list[str], data_dir: Path | None, on_progress: OnProgress
+) -> list[str]:
     """Build what is trained on; gives the subsets of real files, or none for the sample."""
     if data_dir is not None:
         try:
@@ -123,12 +125,12 @@ def _build(rows: Path, subsets: list[str], data_dir: Path | None, on_step: OnSte
                 rows,
                 Options(data_dir=data_dir, partial=True),
                 {"subsets": subsets, **_REAL},
-                on_step,
+                on_progress,
             )
         except FilesError:  # not one of them is there
             if not data_dir.is_dir():
                 raise
         else:
             return list(made.subsets)
-    build("sample", rows, changes={"subsets": subsets, **_SAMPLE}, on_step=on_step)
+    build("sample", rows, changes={"subsets": subsets, **_SAMPLE}, on_progress=on_progress)
     return []

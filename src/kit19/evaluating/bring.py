@@ -22,7 +22,7 @@ _CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
-class Brought:
+class ResolvedModel:
     """A model on this machine.
 
     Attributes:
@@ -58,9 +58,9 @@ class Brought:
         return "--" in json.dumps(config.get("auto_map") if isinstance(config, dict) else None)
 
 
-def bring_model(
+def resolve_model(
     model: str, revision: str | None = None, adapter: str | None = None, *, pickled: bool = False
-) -> Brought:
+) -> ResolvedModel:
     """Find a model: a folder, or an id on the Hub (brought into the Hub's own cache).
 
     A folder that holds an adapter alone brings the model that it was made for as well.
@@ -86,10 +86,10 @@ def bring_model(
         _check(base, str(base), pickled=pickled, adapter=folder)
         _check_bound(base, folder)
         digest = _digest([base, folder])
-        return Brought(name, base, base_commit or commit, folder, name, digest, run)
+        return ResolvedModel(name, base, base_commit or commit, folder, name, digest, run)
     if adapter is None:
         _check(folder, model, pickled=pickled)
-        return Brought(name, folder, commit, None, "", _digest([folder]), run)
+        return ResolvedModel(name, folder, commit, None, "", _digest([folder]), run)
     place, adapter_commit = _find(adapter, None, pickled=pickled)
     _check(folder, model, pickled=pickled, adapter=place)
     if not (place / _ADAPTER).is_file():
@@ -98,7 +98,7 @@ def bring_model(
     _check_bound(folder, place)
     adapter_name = adapter if adapter_commit else place.resolve().name
     digest = _digest([folder, place])
-    return Brought(name, folder, commit, place, adapter_name, digest, read_run(place) or run)
+    return ResolvedModel(name, folder, commit, place, adapter_name, digest, read_run(place) or run)
 
 
 def _base_of(adapter: Path, *, pickled: bool) -> tuple[Path, str]:
@@ -121,12 +121,12 @@ def _find(model: str, revision: str | None, *, pickled: bool) -> tuple[Path, str
     if model.count("/") != 1 or model.startswith((".", "/", "~")) or model.endswith("/"):
         fix = "give a folder with config.json, tokenizer and weights, or a Hub id owner/name"
         raise ModelError(Problem("there is no such folder, and it is no Hub id", model, fix))
-    from kit19.fetching.hub import Door, open_hub  # noqa: PLC0415  the Hub's client is slow to load
-    from kit19.fetching.snapshot import bring_files  # noqa: PLC0415
+    from kit19.fetching.hub import HubContext, open_hub  # noqa: PLC0415  the Hub's client is slow to load
+    from kit19.fetching.snapshot import download_files  # noqa: PLC0415
 
-    hub = open_hub(Door(ModelError, "evaluate"))
+    hub = open_hub(HubContext(ModelError, "evaluate"))
     patterns = [*_PATTERNS, _PICKLED] if pickled else _PATTERNS
-    folder = bring_files(hub, model, revision, patterns, again="evaluate", repo_type="model")
+    folder = download_files(hub, model, revision, patterns, again="evaluate", repo_type="model")
     return folder, folder.name
 
 

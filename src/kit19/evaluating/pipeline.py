@@ -25,7 +25,7 @@ from kit19.evaluating.recording import Asked, entry_of, identity, record_of
 from kit19.writing.place import replacing
 
 if TYPE_CHECKING:
-    from kit19.evaluating.bring import Brought
+    from kit19.evaluating.bring import ResolvedModel
     from kit19.evaluating.scorer import SharedLM
     from kit19.evaluating.source import BenchmarkFiles
     from kit19.evaluating.task_files import LoadedTasks
@@ -46,7 +46,7 @@ def evaluate_model(
     model: str | Path,
     out: str | Path,
     options: EvalOptions | None = None,
-    on_step: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
+    on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
 ) -> Evaluation:
     """Score a causal language model on Korean benchmarks, and write a results folder.
 
@@ -58,7 +58,7 @@ def evaluate_model(
         out: The results folder: ``results.json`` and ``samples_<task>.jsonl``. An earlier one there is
             replaced when the new one is whole.
         options: How to evaluate.
-        on_step: Told what is being done, and requests done and in all.
+        on_progress: Told what is being done, and requests done and in all.
 
     Raises:
         UnknownNameError: A task that neither kit19 nor the harness has.
@@ -69,19 +69,19 @@ def evaluate_model(
     """
     options = options or EvalOptions()
     require_layer()
-    on_step("checking files", 0, 0)
+    on_progress("checking files", 0, 0)
     files = _find_all(options)
     tasks = _load_tasks(options)
-    from kit19.evaluating.bring import bring_model  # noqa: PLC0415  loads the Hub's client
+    from kit19.evaluating.bring import resolve_model  # noqa: PLC0415  loads the Hub's client
 
-    on_step("finding the model", 0, 0)
-    brought = bring_model(str(model), options.revision, options.adapter, pickled=options.pickled)
+    on_progress("finding the model", 0, 0)
+    brought = resolve_model(str(model), options.revision, options.adapter, pickled=options.pickled)
     prompt_format = _prompt_format(options, brought)
-    on_step("loading the model", 0, 0)
+    on_progress("loading the model", 0, 0)
     scorer = load_scorer(brought, options)
     _set_format(scorer, options, brought, prompt_format)
     asked = Asked(scorer, brought, options, prompt_format)
-    scorer.on_progress = lambda done, total: on_step("scoring", done, total)
+    scorer.on_progress = lambda done, total: on_progress("scoring", done, total)
     results = _score(asked, tasks)
     if scorer.rank != 0:  # one process of several writes
         return Evaluation({}, record_of(asked, {}, {}))
@@ -133,7 +133,7 @@ def _load_tasks(options: EvalOptions) -> LoadedTasks:
         return load_tasks(_named(options), options.include_paths)
 
 
-def _prompt_format(options: EvalOptions, brought: Brought) -> PromptFormat | None:
+def _prompt_format(options: EvalOptions, brought: ResolvedModel) -> PromptFormat | None:
     """The format of an ``instruction`` evaluation; None for the others."""
     if options.format != "instruction":
         return None
@@ -151,7 +151,7 @@ def _prompt_format(options: EvalOptions, brought: Brought) -> PromptFormat | Non
     return chosen
 
 
-def load_scorer(brought: Brought, options: EvalOptions) -> SharedLM:
+def load_scorer(brought: ResolvedModel, options: EvalOptions) -> SharedLM:
     """Load a model for the harness.
 
     Raises:
@@ -194,7 +194,10 @@ def _device() -> str:
 
 
 def _set_format(
-    scorer: SharedLM, options: EvalOptions, brought: Brought, prompt_format: PromptFormat | None
+    scorer: SharedLM,
+    options: EvalOptions,
+    brought: ResolvedModel,
+    prompt_format: PromptFormat | None,
 ) -> None:
     """Ask in a prompt format, or a run that was trained with its chat template as it was trained."""
     from kit19.evaluating.formats import use_prompts  # noqa: PLC0415

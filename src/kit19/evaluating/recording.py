@@ -15,7 +15,7 @@ from kit19.evaluating import cautions as say
 from kit19.evaluating.options import EvalOptions
 
 if TYPE_CHECKING:
-    from kit19.evaluating.bring import Brought
+    from kit19.evaluating.bring import ResolvedModel
     from kit19.evaluating.scorer import SharedLM
     from kit19.evaluating.source import BenchmarkFiles
 
@@ -30,12 +30,12 @@ class Asked:
     """
 
     scorer: SharedLM
-    brought: Brought
+    brought: ResolvedModel
     options: EvalOptions
     prompt_format: PromptFormat | None
 
 
-def identity(scorer: SharedLM, brought: Brought) -> dict[str, Any]:
+def identity(scorer: SharedLM, brought: ResolvedModel) -> dict[str, Any]:
     """All that decides a score besides the tokens."""
     return {
         "model": brought.digest,

@@ -20,7 +20,7 @@ from lm_eval.api.samplers import ContextSampler
 from kit19.catalog import Benchmark, load_catalog
 from kit19.core.errors import FilesError, Problem
 from kit19.core.paths import default_data_dir
-from kit19.fetching import Found, find_files, usable
+from kit19.fetching import UpstreamFile, find_files, usable
 from kit19.reading import read_table
 from kit19.sample import SAMPLE
 
@@ -43,8 +43,8 @@ class BenchmarkFiles:
     """
 
     card: Benchmark
-    scored: list[Found]
-    shots: list[Found]
+    scored: list[UpstreamFile]
+    shots: list[UpstreamFile]
 
     @property
     def shots_split(self) -> str:
@@ -132,7 +132,7 @@ def load(
     )
 
 
-def _documents(files: BenchmarkFiles, found: list[Found]) -> Rows:
+def _documents(files: BenchmarkFiles, found: list[UpstreamFile]) -> Rows:
     card = files.card
     source = load_catalog().source(card.source)
     rows = read_table(source, card.table, found, trim=False)

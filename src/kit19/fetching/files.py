@@ -28,7 +28,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Found:
+class UpstreamFile:
     """One upstream file, as it lies under the data folder.
 
     Attributes:
@@ -89,7 +89,7 @@ class Found:
 
 def find_files(
     source: Source, tables: list[str], splits: list[str], data_dir: Path, *, check: bool = True
-) -> list[Found]:
+) -> list[UpstreamFile]:
     """Find and check the files of some tables and splits of a source.
 
     Args:
@@ -102,7 +102,7 @@ def find_files(
     Returns:
         One entry for each file, in the card's order, missing and differing ones included.
     """
-    wanted: list[tuple[Found, Table]] = []
+    wanted: list[tuple[UpstreamFile, Table]] = []
     for name in tables:
         table = source.tables[name]
         twins = table.beside.files if table.beside else {}
@@ -112,7 +112,7 @@ def find_files(
                     continue
                 for spec in groups[split]:
                     path = data_dir / source.id / spec.path
-                    found = Found(source.id, name, split, spec, path, twin=twin)
+                    found = UpstreamFile(source.id, name, split, spec, path, twin=twin)
                     wanted.append((found, table))
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         return list(
@@ -121,8 +121,8 @@ def find_files(
 
 
 def usable(
-    files: list[Found], *, partial: bool, unverified: bool
-) -> tuple[list[Found], list[Found]]:
+    files: list[UpstreamFile], *, partial: bool, unverified: bool
+) -> tuple[list[UpstreamFile], list[UpstreamFile]]:
     """Part files into those to use and those to leave out.
 
     Args:
@@ -133,8 +133,8 @@ def usable(
     Raises:
         FilesError: Files are missing or differ and may not be left out; all are listed.
     """
-    good: list[Found] = []
-    left: list[Found] = []
+    good: list[UpstreamFile] = []
+    left: list[UpstreamFile] = []
     problems: list[Problem] = []
     for found in files:
         if found.status in ("verified", "unchecked") or (found.status == "differs" and unverified):
@@ -155,7 +155,7 @@ def usable(
     return whole, left
 
 
-def look(found: Found, read: Read, data_dir: Path, *, check: bool) -> Found:
+def look(found: UpstreamFile, read: Read, data_dir: Path, *, check: bool) -> UpstreamFile:
     """Look at what stands under a file's name, packed or not, and check it against its card.
 
     An unpacked file that is right is used; one that is not must not hide the archive beside it.
@@ -168,7 +168,7 @@ def look(found: Found, read: Read, data_dir: Path, *, check: bool) -> Found:
     return _look_at(packed, read, check=check) if packed.path.exists() else plain
 
 
-def _look_at(found: Found, read: Read, *, check: bool) -> Found:
+def _look_at(found: UpstreamFile, read: Read, *, check: bool) -> UpstreamFile:
     if not found.path.exists():
         return found
     if not found.path.is_file():
@@ -182,7 +182,7 @@ def _look_at(found: Found, read: Read, *, check: bool) -> Found:
     return check_file(found, read)
 
 
-def _digest(found: Found) -> Found:
+def _digest(found: UpstreamFile) -> UpstreamFile:
     digest, size = hashlib.sha256(), 0
     with found.path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
@@ -191,7 +191,7 @@ def _digest(found: Found) -> Found:
     return replace(found, size=size, sha256=digest.hexdigest())
 
 
-def check_file(found: Found, read: Read) -> Found:
+def check_file(found: UpstreamFile, read: Read) -> UpstreamFile:
     """Check a file, whose size and sha256 are known, against the strongest that its card knows."""
     known = found.spec.archive if found.packed and found.spec.archive else found.spec
     blob = "" if found.packed else found.spec.git_blob
@@ -210,7 +210,7 @@ def check_file(found: Found, read: Read) -> Found:
     return _compare_rows(found, read)
 
 
-def _compare_rows(found: Found, read: Read) -> Found:
+def _compare_rows(found: UpstreamFile, read: Read) -> UpstreamFile:
     if found.spec.rows is None or found.packed or isinstance(read, Wikitext):
         return replace(found, status="unchecked", by="nothing: upstream published no digest")
     rows = _count_rows(found.path, read)
@@ -219,11 +219,11 @@ def _compare_rows(found: Found, read: Read) -> Found:
     return replace(found, status="verified", by="rows")
 
 
-def _differs(found: Found, expected: str, actual: str) -> Found:
+def _differs(found: UpstreamFile, expected: str, actual: str) -> UpstreamFile:
     return replace(found, status="differs", by=f"{expected} expected, {actual} found")
 
 
-def _git_blob(found: Found) -> str:
+def _git_blob(found: UpstreamFile) -> str:
     # git names a blob by the SHA-1 of "blob <size>\0" and its bytes; SHA-1 is git's choice, not ours.
     digest = hashlib.sha1(f"blob {found.size}\0".encode(), usedforsecurity=False)
     with found.path.open("rb") as stream:

@@ -24,7 +24,7 @@ _HUB = "https://huggingface.co"
 
 
 @dataclass(frozen=True)
-class Door:
+class HubContext:
     """How one caller asks the Hub.
 
     Attributes:
@@ -45,7 +45,7 @@ class Hub:
     api: HfApi
     endpoint: str
     token: str | None
-    door: Door
+    door: HubContext
 
     def page(self, repo_id: str) -> str:
         """The address of a repository's page."""
@@ -53,7 +53,7 @@ class Hub:
         return f"{self.endpoint}/{place}{repo_id}"
 
 
-def open_hub(door: Door) -> Hub:
+def open_hub(door: HubContext) -> Hub:
     """Load the client.
 
     Raises:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from kit19.core.errors import FilesError, OutputError, Problem
 from kit19.fetching.cache import Cache
-from kit19.fetching.files import Found
+from kit19.fetching.files import UpstreamFile
 from kit19.fetching.origin import addresses
 from kit19.fetching.part import Part
 from kit19.fetching.progress import Progress, Tally
@@ -19,7 +19,7 @@ from kit19.fetching.want import GOOD, Want, wanted_files
 from kit19.fetching.workers import in_threads
 
 __all__ = [
-    "Fetched",
+    "FetchedFile",
     "Progress",
     "Want",
     "fetch_files",
@@ -32,7 +32,7 @@ Outcome = Literal["present", "cached", "fetched", "failed", "needs a person"]
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedFile:
     """What came of one file.
 
     Attributes:
@@ -55,7 +55,7 @@ def fetch_files(
     http: Http | None = None,
     jobs: int = 8,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
-) -> list[Fetched]:
+) -> list[FetchedFile]:
     """Bring every wanted file that is not there, several at a time.
 
     Args:
@@ -83,7 +83,7 @@ def fetch_files(
         raise OutputError(Problem(f"cannot be written: {error.strerror or error}", where)) from None
 
 
-def refuse_failures(results: list[Fetched]) -> None:
+def refuse_failures(results: list[FetchedFile]) -> None:
     """Stop if a file could not be had.
 
     Raises:
@@ -104,36 +104,36 @@ def offline() -> bool:
     return any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in names)
 
 
-def _have(want: Want, cache: Cache, transfer: Transfer, tally: Tally) -> Fetched:
+def _have(want: Want, cache: Cache, transfer: Transfer, tally: Tally) -> FetchedFile:
     """A file that is there, or in the cache, or has to be brought."""
     try:
         if want.is_there:
-            return Fetched(want.name, "present", want.found.size, want.found.by)
+            return FetchedFile(want.name, "present", want.found.size, want.found.by)
         with cache.part(want.name) as path:
             tally.check()
             want = want.now()  # another fetch may have brought it while this one waited
             if want.is_there:
-                return Fetched(want.name, "present", want.found.size, want.found.by)
+                return FetchedFile(want.name, "present", want.found.size, want.found.by)
             return _get(want, Part(path), cache, transfer, tally)
     except TransferError as error:
-        return Fetched(want.name, "failed", 0, str(error))
+        return FetchedFile(want.name, "failed", 0, str(error))
     finally:
         tally.end(want.name)
 
 
-def _get(want: Want, part: Part, cache: Cache, transfer: Transfer, tally: Tally) -> Fetched:
+def _get(want: Want, part: Part, cache: Cache, transfer: Transfer, tally: Tally) -> FetchedFile:
     found = want.found
     if found.status == "differs" and found.spec.archive and not found.packed:
         what = f"{found.path} is read instead of the archive, and differs ({found.by}): remove it"
-        return Fetched(want.name, "failed", 0, what)
+        return FetchedFile(want.name, "failed", 0, what)
     blob = cache.find(want.sha256, want.identity)
     if blob and (checked := want.check(blob.path, blob.size, blob.sha256)).status in GOOD:
         cache.link(blob.path, want.data_dir / want.name)
-        return Fetched(want.name, "cached", blob.size, checked.by)
+        return FetchedFile(want.name, "cached", blob.size, checked.by)
     if want.source.access:
-        return Fetched(want.name, "needs a person", 0, want.source.access.strip())
+        return FetchedFile(want.name, "needs a person", 0, want.source.access.strip())
     if offline():
-        return Fetched(want.name, "failed", 0, "is not in the cache, and this is offline mode")
+        return FetchedFile(want.name, "failed", 0, "is not in the cache, and this is offline mode")
     reasons = []
     for url in addresses(want.source, found.table, found.spec):
         try:
@@ -144,11 +144,13 @@ def _get(want: Want, part: Part, cache: Cache, transfer: Transfer, tally: Tally)
             continue
         kept = cache.keep(part.path, checked.sha256, want.identity)
         cache.link(kept, want.data_dir / want.name)
-        return Fetched(want.name, "fetched", checked.size, checked.by)
-    return Fetched(want.name, "failed", 0, "; ".join(reasons) or "the card names no origin for it")
+        return FetchedFile(want.name, "fetched", checked.size, checked.by)
+    return FetchedFile(
+        want.name, "failed", 0, "; ".join(reasons) or "the card names no origin for it"
+    )
 
 
-def _bring(want: Want, url: str, part: Part, transfer: Transfer, tally: Tally) -> Found:
+def _bring(want: Want, url: str, part: Part, transfer: Transfer, tally: Tally) -> UpstreamFile:
     """Bring a file and check it as a whole; what does not match its card is thrown away."""
 
     def told(done: int, size: int | None) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from kit19.core.errors import FilesError, Problem, VerifyError
 from kit19.core.manifest import NAME, Manifest, read_manifest
-from kit19.fetching.hub import REPO_TYPE, Door, Hub, open_hub, plainly
+from kit19.fetching.hub import REPO_TYPE, Hub, HubContext, open_hub, plainly
 from kit19.fetching.run import offline
 
-_DOOR = Door(FilesError, "load")
+_DOOR = HubContext(FilesError, "load")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Snapshot:
     files: list[Path]
 
 
-def bring_files(
+def download_files(
     hub: Hub,
     repo: str,
     revision: str | None,
@@ -79,7 +79,7 @@ def bring_files(
     return Path(place)
 
 
-def bring_build(repo_id: str, split: str, revision: str | None = None) -> Snapshot:
+def download_build(repo_id: str, split: str, revision: str | None = None) -> Snapshot:
     """Bring one split of a published build, from the cache where it is there already.
 
     Args:
@@ -94,7 +94,7 @@ def bring_build(repo_id: str, split: str, revision: str | None = None) -> Snapsh
     """
     hub = open_hub(_DOOR)
     patterns = [NAME, f"data/{split}-*.parquet"]
-    folder = bring_files(hub, repo_id, revision, patterns, again="load")
+    folder = download_files(hub, repo_id, revision, patterns, again="load")
     if not (folder / NAME).is_file():
         what = "is no build of kit19's: it has no manifest.json"
         raise VerifyError(Problem(what, repo_id, "load it with datasets.load_dataset"))

@@ -10,10 +10,10 @@ from kit19.core.errors import names_files
 from kit19.core.paths import default_data_dir
 from kit19.fetching import (
     Cache,
-    Fetched,
-    Found,
+    FetchedFile,
     Http,
     Progress,
+    UpstreamFile,
     fetch_files,
     find_files,
     wanted_files,
@@ -33,7 +33,7 @@ def fetch_sources(
     jobs: int = 8,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
     catalog_dir: Path = BUILT_IN,
-) -> list[Fetched]:
+) -> list[FetchedFile]:
     """Bring upstream files, checked, into a data folder.
 
     Args:
@@ -61,10 +61,10 @@ def list_files(
     recipe: str = "kit19",
     data_dir: Path | None = None,
     catalog_dir: Path = BUILT_IN,
-) -> list[Found]:
+) -> list[UpstreamFile]:
     """Look at the files that ``fetch_sources`` would bring, and check those that are there."""
     folder = data_dir or default_data_dir()
-    found: dict[str, Found] = {}
+    found: dict[str, UpstreamFile] = {}
     for source, tables, splits in _uses(names, recipe, catalog_dir):
         for one in find_files(source, tables, splits, folder):
             found.setdefault(one.name, one)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit19.catalog.source import Source
-from kit19.fetching.files import Found, check_file, find_files, look
+from kit19.fetching.files import UpstreamFile, check_file, find_files, look
 from kit19.fetching.origin import identity
 from kit19.fetching.transfer import Expected
 
@@ -20,7 +20,7 @@ class Want:
     """One file to have: its source, what stands under its name now, and the data folder."""
 
     source: Source
-    found: Found
+    found: UpstreamFile
     data_dir: Path
 
     @property
@@ -66,7 +66,7 @@ class Want:
         read = self.source.tables[fresh.table].read
         return replace(self, found=look(fresh, read, self.data_dir, check=True))
 
-    def check(self, path: Path, size: int, sha256: str) -> Found:
+    def check(self, path: Path, size: int, sha256: str) -> UpstreamFile:
         """Compare a file that could be it with the card."""
         packed = self.found.spec.archive is not None
         arrived = replace(self.found, path=path, packed=packed, size=size, sha256=sha256)

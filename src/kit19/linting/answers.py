@@ -75,7 +75,7 @@ def ambiguous_output(view: View) -> Iterator[Fault]:
         seen: dict[tuple[str, ...], tuple[str, ...]] = {}
         for template in group:
             told = answering(template)
-            for world in view.worlds(template, "output") if told else ():
+            for world in view.label_combinations(template, "output") if told else ():
                 output = view.skeleton(template, "output", world)
                 values = tuple(world[field] for field in told)
                 restated = (value for field, value in world.items() if field not in told)

@@ -11,7 +11,7 @@ from kit19.catalog import BUILT_IN, Catalog, TemplateFile, load_catalog
 from kit19.catalog.yaml_file import load_model
 from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem, names_files
 from kit19.curating import find_empty
-from kit19.fetching import Found, find_files, usable
+from kit19.fetching import UpstreamFile, find_files, usable
 from kit19.linting.check import check
 from kit19.linting.finding import Checked, Finding, Report
 from kit19.linting.view import View
@@ -20,7 +20,7 @@ from kit19.rendering import load_templates
 from kit19.rendering.templates import check_templates
 from kit19.sample import SAMPLE
 
-OnStep = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Called as (subset, subsets done, subsets in all)."""
 
 
@@ -31,7 +31,7 @@ def lint(
     *,
     partial: bool = False,
     catalog_dir: Path = BUILT_IN,
-    on_step: OnStep = lambda _what, _done, _total: None,
+    on_progress: OnProgress = lambda _what, _done, _total: None,
 ) -> Report:
     """Check templates on every record.
 
@@ -43,7 +43,7 @@ def lint(
         partial: Leave out missing and differing files. Of a subset without any usable file only
             what needs no record is checked.
         catalog_dir: The folder of cards.
-        on_step: Told of progress.
+        on_progress: Told of progress.
 
     Raises:
         Kit19Error: An unknown name, cards that are wrong, or files that cannot be used.
@@ -54,9 +54,9 @@ def lint(
     files = _files(catalog, views, data_dir, partial=partial)
     report = Report()
     for done, (name, view) in enumerate(views.items()):
-        on_step(name, done, len(views))
+        on_progress(name, done, len(views))
         _add(report, view, *files[name])
-    on_step("done", len(views), len(views))
+    on_progress("done", len(views), len(views))
     return report
 
 
@@ -94,12 +94,12 @@ def _views(catalog: Catalog, names: list[str]) -> dict[str, View]:
 
 def _files(
     catalog: Catalog, views: dict[str, View], data_dir: Path | None, *, partial: bool
-) -> dict[str, tuple[list[Found], list[Found]]]:
+) -> dict[str, tuple[list[UpstreamFile], list[UpstreamFile]]]:
     """For each subset the files that are used, and those left out."""
     folder = data_dir or SAMPLE
     if not folder.is_dir():
         raise FilesError(Problem("there is no such data folder", str(folder)))
-    files: dict[str, tuple[list[Found], list[Found]]] = {}
+    files: dict[str, tuple[list[UpstreamFile], list[UpstreamFile]]] = {}
     problems: list[Problem] = []
     for name in views:
         source, card = catalog.subset(name)
@@ -116,7 +116,7 @@ def _files(
     return files
 
 
-def _add(report: Report, view: View, used: list[Found], left: list[Found]) -> None:
+def _add(report: Report, view: View, used: list[UpstreamFile], left: list[UpstreamFile]) -> None:
     name = view.templates.subset
     records = pl.DataFrame()
     if used:

@@ -67,7 +67,7 @@ class View:
         known = self.source.categories_of(self.card)[field]
         return template.card.when.get(field, known)
 
-    def worlds(self, template: ParsedTemplate, *texts: str) -> Iterator[dict[str, str]]:
+    def label_combinations(self, template: ParsedTemplate, *texts: str) -> Iterator[dict[str, str]]:
         """Every combination of the values that decide the words of the given texts."""
         fields = dict.fromkeys(p.field for p in template.insertions(*texts) if p.form)
         choices = [self.values(template, field) for field in fields]
@@ -80,7 +80,10 @@ class View:
 
     def skeletons(self, template: ParsedTemplate, text: str) -> list[str]:
         """The text in each of its worlds."""
-        made = (self.skeleton(template, text, world) for world in self.worlds(template, text))
+        made = (
+            self.skeleton(template, text, world)
+            for world in self.label_combinations(template, text)
+        )
         return list(dict.fromkeys(made))
 
     def _piece(self, piece: Piece, world: World) -> str:

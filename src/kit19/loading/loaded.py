@@ -29,8 +29,8 @@ from kit19.core.errors import (
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.core.parquet import scan_parquet
 from kit19.core.paths import default_data_dir
-from kit19.fetching import Found, find_files, usable
-from kit19.fetching.snapshot import bring_build
+from kit19.fetching import UpstreamFile, find_files, usable
+from kit19.fetching.snapshot import download_build
 from kit19.reading import read_subset
 from kit19.reading.derive import MANY
 from kit19.sample import SAMPLE
@@ -203,7 +203,7 @@ def _records(
 
 def _files(
     source: Source, card: Subset, split: str, folder: Path, mercy: tuple[bool, bool]
-) -> list[Found]:
+) -> list[UpstreamFile]:
     partial, unverified = mercy
     is_sample = folder == SAMPLE
     found = find_files(source, card.tables, [split], folder, check=not is_sample)
@@ -224,7 +224,7 @@ def _files(
     return good
 
 
-def _schema(source: Source, card: Subset, files: list[Found]) -> pl.Schema:
+def _schema(source: Source, card: Subset, files: list[UpstreamFile]) -> pl.Schema:
     """The columns of a subset's records, known before a byte is read."""
     tables = list(dict.fromkeys(found.table for found in files))
     fields = [name for table in tables for name in source.fields_of(card, table)]
@@ -261,7 +261,7 @@ def _build(folder: Path, split: str) -> Loaded:
 def _published(name: str, split: str, revision: str | None) -> Loaded:
     if split not in _SPLITS:
         _refuse_split(name, split, None, [])
-    brought = bring_build(name, split, revision)
+    brought = download_build(name, split, revision)
     _refuse_split(name, split, brought.manifest, brought.files)
     rows = scan_parquet(brought.files)
     return Loaded(name, split, "build", brought.commit, brought.manifest, rows)

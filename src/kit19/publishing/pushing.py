@@ -19,7 +19,7 @@ from kit19.core.errors import OutputError, Problem, names_files
 from kit19.core.manifest import NAME, Manifest
 from kit19.core.runs import NAME as RUN
 from kit19.core.runs import read_run
-from kit19.fetching.hub import Door, Hub, open_hub, plainly
+from kit19.fetching.hub import Hub, HubContext, open_hub, plainly
 from kit19.fetching.run import offline
 from kit19.publishing.remote import (
     Digests,
@@ -34,8 +34,8 @@ from kit19.publishing.runs import check_run, is_weights, run_files
 from kit19.publishing.terms import Accepted, check_card, check_terms
 from kit19.writing import verify
 
-_DATASET = Door(OutputError, "push")
-_MODEL = Door(OutputError, "push", "model")
+_DATASET = HubContext(OutputError, "push")
+_MODEL = HubContext(OutputError, "push", "model")
 # What the Hub or a person may have put into a fresh repository; anything else is somebody's data.
 _HARMLESS = {".gitattributes", ".gitignore", "README.md", "LICENSE", "LICENSE.md"}
 
@@ -95,7 +95,7 @@ class Pushed:
 class _Bundle:
     """What is published: its files, the one that tells whose it is, and what should be known."""
 
-    door: Door
+    door: HubContext
     marker: str
     files: dict[str, Digests]
     message: str

@@ -19,14 +19,14 @@ from kit19.catalog.extra import SPLIT, TEXTS
 from kit19.catalog.license_ids import same_license
 from kit19.catalog.source import Source
 from kit19.core.errors import Problem, ReadError
-from kit19.fetching import Found
+from kit19.fetching import UpstreamFile
 from kit19.korean import shows_something
 from kit19.reading.layouts import LAYOUTS, LayoutError, texts_of
 from kit19.reading.records import BadRow, Records
 from kit19.reading.values import NotJson, is_whole, values_of
 
 
-def read_own(name: str, source: Source, found: Found) -> Records:
+def read_own(name: str, source: Source, found: UpstreamFile) -> Records:
     """Read rows of one's own.
 
     Args:
@@ -68,7 +68,7 @@ def read_own(name: str, source: Source, found: Found) -> Records:
     return Records(records, bad, upstream_rows=number + 1)
 
 
-def _rows(found: Found) -> Iterator[tuple[int, Any]]:
+def _rows(found: UpstreamFile) -> Iterator[tuple[int, Any]]:
     """Each row with its line (0 where the format has none); what is no JSON, as the reason."""
     for line, value in values_of(found.path):
         yield line, LayoutError(value.why) if isinstance(value, NotJson) else value

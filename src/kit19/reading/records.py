@@ -15,7 +15,7 @@ import polars as pl
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.tables import Column, Table
 from kit19.core.errors import Problem, ReadError
-from kit19.fetching.files import Found
+from kit19.fetching.files import UpstreamFile
 from kit19.korean import nothing_if_invisible
 from kit19.reading.decode import DECODERS
 from kit19.reading.derive import MANY, derive
@@ -68,7 +68,7 @@ class Records:
         return self.frame.height + len(self.bad)
 
 
-def read_subset(name: str, source: Source, subset: Subset, files: list[Found]) -> Records:
+def read_subset(name: str, source: Source, subset: Subset, files: list[UpstreamFile]) -> Records:
     """Read the records of a subset from its files.
 
     Args:
@@ -101,7 +101,7 @@ def read_subset(name: str, source: Source, subset: Subset, files: list[Found]) -
 
 
 def read_table(
-    source: Source, table: str, files: list[Found], *, trim: bool = True
+    source: Source, table: str, files: list[UpstreamFile], *, trim: bool = True
 ) -> pl.DataFrame:
     """Read a table's rows as fields, for uses that are not training (benchmark items).
 
@@ -131,7 +131,7 @@ def read_table(
 
 
 def _to_records(
-    rows: Rows, table: Table, found: Found, *, trim: bool = True
+    rows: Rows, table: Table, found: UpstreamFile, *, trim: bool = True
 ) -> tuple[pl.DataFrame, list[Quarantined]]:
     columns = table.all_columns()
     rows = _decoded(rows, list(columns.values()))
@@ -163,7 +163,7 @@ def _decoded(rows: Rows, columns: list[Column]) -> Rows:
     return replace(rows, frame=rows.frame.with_columns(decoded)) if decoded else rows
 
 
-def _key(table: Table, found: Found) -> pl.Expr:
+def _key(table: Table, found: UpstreamFile) -> pl.Expr:
     if table.key:
         return pl.col(table.key).str.strip_chars().alias(_KEY)
     number = pl.col(ROW).cast(pl.String)
@@ -227,7 +227,7 @@ def _joined(reasons: list[pl.Expr]) -> pl.Expr:
     return pl.concat_str(told, separator="; ", ignore_nulls=True).fill_null("")
 
 
-def _with_twin(rows: Rows, found: Found, table: Table, files: list[Found]) -> Rows:
+def _with_twin(rows: Rows, found: UpstreamFile, table: Table, files: list[UpstreamFile]) -> Rows:
     """Join a twin file's columns by row number; a row that differs from its twin is quarantined."""
     if table.beside is None:
         return rows
@@ -245,12 +245,12 @@ def _with_twin(rows: Rows, found: Found, table: Table, files: list[Found]) -> Ro
     return Rows(both.filter(matches), [*rows.quarantined, *bad])
 
 
-def files_of(files: list[Found], like: Found, *, twin: bool) -> list[Found]:
+def files_of(files: list[UpstreamFile], like: UpstreamFile, *, twin: bool) -> list[UpstreamFile]:
     """The files of the same table and split, in the card's order."""
     return [f for f in files if (f.table, f.split, f.twin) == (like.table, like.split, twin)]
 
 
-def _with_id(frame: pl.DataFrame, name: str, subset: Subset, found: Found) -> pl.DataFrame:
+def _with_id(frame: pl.DataFrame, name: str, subset: Subset, found: UpstreamFile) -> pl.DataFrame:
     ids = pl.concat_str(pl.lit(f"{name}/{found.split}/"), _KEY)
     split = pl.lit(found.split).alias("split")
     if subset.pairs:
@@ -261,7 +261,7 @@ def _with_id(frame: pl.DataFrame, name: str, subset: Subset, found: Found) -> pl
     ).drop(_KEY)
 
 
-def _bad_row(name: str, found: Found, row: Quarantined) -> BadRow:
+def _bad_row(name: str, found: UpstreamFile, row: Quarantined) -> BadRow:
     record = f"{name}/{found.split}/{found.stem}:{row.row}"
     return BadRow(record, found.name, row.line, row.kind, row.why)
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 import polars as pl
 
 from kit19.catalog.tables import Delimited, Json, JsonLines, Read, Table
-from kit19.fetching.files import Found
+from kit19.fetching.files import UpstreamFile
 from kit19.reading.delimited import read_delimited
 from kit19.reading.json_rows import read_json, read_jsonl
 from kit19.reading.rows import Rows, refuse_if_nothing
 from kit19.reading.wikitext import read_wikitext
 
 
-def read_rows(found: Found, table: Table) -> Rows:
+def read_rows(found: UpstreamFile, table: Table) -> Rows:
     """Read the columns that a table's card names from one of its files.
 
     Raises:
@@ -32,7 +32,7 @@ def read_rows(found: Found, table: Table) -> Rows:
     return replace(rows, frame=rows.frame.with_columns(nothing))
 
 
-def read_file(found: Found, read: Read, wanted: list[str]) -> Rows:
+def read_file(found: UpstreamFile, read: Read, wanted: list[str]) -> Rows:
     """Read some columns of one file, by its format.
 
     Raises:

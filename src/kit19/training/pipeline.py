@@ -24,7 +24,7 @@ from kit19.training.model_card import model_card
 from kit19.training.needs import need_training
 from kit19.training.packing import filled
 from kit19.training.preparation import (
-    OnStep,
+    OnProgress,
     Prepared,
     TrainOptions,
     one_row_a_line,
@@ -108,7 +108,7 @@ def train_model(
     out: str | Path,
     settings: Settings | None = None,
     options: TrainOptions | None = None,
-    on_step: OnStep = lambda _what, _done, _total: None,
+    on_progress: OnProgress = lambda _what, _done, _total: None,
 ) -> Trained:
     """Train a model on instruction rows.
 
@@ -117,7 +117,7 @@ def train_model(
         out: The run's folder. An unfinished run of the same plan there is gone on with.
         settings: How; see ``load_preset``.
         options: How to treat the surroundings.
-        on_step: Told of progress.
+        on_progress: Told of progress.
 
     Raises:
         TrainError: A layer is not installed, preflight found a fault, or the model cannot be had.
@@ -129,26 +129,28 @@ def train_model(
     run = Path(out)
     with quiet():
         with processes.one_first():
-            ready = prepare(Path(data), settings, options, on_step)
+            ready = prepare(Path(data), settings, options, on_progress)
             ready = _with_digest(ready, settings)
         decides = _decides(settings, ready)
         with running(run, decides, restart=options.restart) as checkpoint:
-            trained = _train(ready, run, checkpoint, on_step)
+            trained = _train(ready, run, checkpoint, on_progress)
             if processes.is_main():
-                _finish(run, trained, on_step, merge=options.merge and settings.method != "full")
+                _finish(
+                    run, trained, on_progress, merge=options.merge and settings.method != "full"
+                )
         processes.leave()
     return Trained(
         run, trained.record, trained.resumed, trained.seconds, trained.rate, _notes(trained)
     )
 
 
-def _finish(run: Path, trained: _Done, on_step: OnStep, *, merge: bool) -> None:
+def _finish(run: Path, trained: _Done, on_progress: OnProgress, *, merge: bool) -> None:
     from kit19.training.checkpoint import explain_write  # noqa: PLC0415
     from kit19.training.trainer import WRITE_ERRORS  # noqa: PLC0415
 
     try:
         if merge:
-            on_step("merging the adapter", 0, 1)
+            on_progress("merging the adapter", 0, 1)
             from kit19.training.merging import merge_in_place  # noqa: PLC0415
 
             merge_in_place(run, trust=trained.ready.base.trust)
@@ -165,7 +167,7 @@ def plan_training(
     *,
     gpus: int = 1,
     gpu_memory: int | None = None,
-    on_step: OnStep = lambda _what, _done, _total: None,
+    on_progress: OnProgress = lambda _what, _done, _total: None,
 ) -> TrainPlan:
     """What a training would do and need: all of its preflight, and the arithmetic of memory.
 
@@ -175,7 +177,7 @@ def plan_training(
         options: As for ``train_model``.
         gpus: GPUs that would share weights, gradients and optimizer in pieces.
         gpu_memory: Bytes of each; default: of the GPU that is here, else of this machine's memory.
-        on_step: Told of progress.
+        on_progress: Told of progress.
 
     Raises:
         Kit19Error: As ``train_model``.
@@ -188,7 +190,7 @@ def plan_training(
 
     with quiet():
         elsewhere = gpu_memory is not None
-        ready = prepare(Path(data), settings, options, on_step, elsewhere=elsewhere)
+        ready = prepare(Path(data), settings, options, on_progress, elsewhere=elsewhere)
         trust = ready.base.trust
         if Path(settings.model or "-").is_dir():
             check_whole(settings.model, trust_remote_code=trust)
@@ -289,7 +291,7 @@ class _Done:
     rate: float
 
 
-def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep) -> _Done:
+def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnProgress) -> _Done:
     from kit19.training import arguments as made  # noqa: PLC0415
     from kit19.training.adapters import bind  # noqa: PLC0415
     from kit19.training.checkpoint import explain_write, step_of  # noqa: PLC0415
@@ -298,7 +300,7 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep)
     from kit19.training.saved import mend  # noqa: PLC0415
     from kit19.training.trainer import WRITE_ERRORS, AnswerTrainer, Rows  # noqa: PLC0415
 
-    on_step("loading the model", 3, 4)
+    on_progress("loading the model", 3, 4)
     model = load_weights(ready.settings, ready.base)
     mend(model.config, model.generation_config)
     set_ends(model, ready.prompts.stops)
@@ -333,7 +335,7 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_step: OnStep)
             ),
             head=found.head,
             adapter=adapter_of(settings),
-            on_step=on_step,
+            on_progress=on_progress,
         )
         if settings.method != "full":
             bind(trainer.model, ready.base, settings.model)

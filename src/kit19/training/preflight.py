@@ -16,7 +16,7 @@ from kit19.core.errors import Problem, TrainError
 from kit19.training.prompts import Prompts, encode_all
 from kit19.training.rows import Data
 from kit19.training.settings import Fault, Settings
-from kit19.training.tokens import Found, Tokens
+from kit19.training.tokens import Tokens, TokenStats
 
 _MOST_UNKNOWN = 0.001  # share of tokens; above, the tokenizer was not made for this text
 _MOST_PER_SYLLABLE = 2.0  # Korean tokenizers need 0.5 to 1; cut into bytes, a syllable is 3
@@ -25,7 +25,7 @@ _LOOKED_AT = 500  # rows whose syllables are counted
 _SHOWN = 160  # characters of a row in a message
 
 
-def check_rows(found: Found, name: str, settings: Settings) -> None:
+def check_rows(found: TokenStats, name: str, settings: Settings) -> None:
     """Stop if a row cannot teach what it should.
 
     Raises:
@@ -44,7 +44,7 @@ def check_rows(found: Found, name: str, settings: Settings) -> None:
         raise TrainError(problems)
 
 
-def _of_rows(found: Found, name: str) -> list[Problem]:
+def _of_rows(found: TokenStats, name: str) -> list[Problem]:
     said = {
         "no_answer": (
             "without a supervised token: their answers are empty",
@@ -77,7 +77,7 @@ def _of_rows(found: Found, name: str) -> list[Problem]:
     ]
 
 
-def check_head(found: Found, name: str) -> None:
+def check_head(found: TokenStats, name: str) -> None:
     """Stop if the chat template writes something else before some answers than before the others.
 
     Raises:
@@ -87,7 +87,7 @@ def check_head(found: Found, name: str) -> None:
         raise TrainError([one for one in _of_rows(found, name) if "before whose" in one.what])
 
 
-def _of_length(found: Found, name: str, settings: Settings) -> list[Problem]:
+def _of_length(found: TokenStats, name: str, settings: Settings) -> list[Problem]:
     share = found.too_long / max(found.read, 1)
     if share <= settings.lost or "lost_answers" in settings.allow:
         return []
@@ -103,7 +103,7 @@ def _of_length(found: Found, name: str, settings: Settings) -> list[Problem]:
     return [Problem(what, name, fix)]
 
 
-def _of_vocabulary(found: Found, name: str, settings: Settings) -> list[Problem]:
+def _of_vocabulary(found: TokenStats, name: str, settings: Settings) -> list[Problem]:
     share = found.unknown / max(found.tokens, 1)
     if share <= _MOST_UNKNOWN or "unknown_tokens" in settings.allow:
         return []
@@ -188,7 +188,7 @@ def _rows(count: int) -> str:
     return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
-def _first(found: Found, fault: str) -> str:
+def _first(found: TokenStats, fault: str) -> str:
     row, shown = found.first[fault]
     text = " ".join(shown.split())
     return f"first {row}: {text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}"

@@ -24,7 +24,7 @@ from kit19.writing import verify
 if TYPE_CHECKING:
     from kit19.training.models import Base
 
-OnStep = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Called as (what is being done, steps done, steps in all)."""
 
 
@@ -80,7 +80,7 @@ def prepare(
     path: Path,
     settings: Settings,
     options: TrainOptions,
-    on_step: OnStep,
+    on_progress: OnProgress,
     *,
     elsewhere: bool = False,
 ) -> Prepared:
@@ -90,7 +90,7 @@ def prepare(
         path: The rows.
         settings: As asked for.
         options: How to treat the surroundings.
-        on_step: Told of progress.
+        on_progress: Told of progress.
         elsewhere: Whether the run is only planned here, for another machine.
 
     Raises:
@@ -103,15 +103,15 @@ def prepare(
 
     check_names(settings)
     form = load_catalog(options.catalog).prompt_format(settings.format)
-    on_step("checking the rows", 0, 4)
+    on_progress("checking the rows", 0, 4)
     data = read_data(path, settings)
-    on_step("reading the tokenizer", 1, 4)
+    on_progress("reading the tokenizer", 1, 4)
     base = find_base(settings, data, form, trust=options.trust_remote_code)
     with translated(settings.model or "tiny", "its tokenizer fails"):
         prompts = make_prompts(base.tokenizer, form, base.stops, end=settings.end)
         adopt_end(prompts)
         rate = check_syllables(data, prompts, settings.allow)
-    on_step("tokens", 2, 4)
+    on_progress("tokens", 2, 4)
     limit = (settings.max_length, settings.long_rows == "cut")
     cache = options.cache or cache_dir() / "tokens"
     train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)

@@ -40,7 +40,7 @@ _SCHEMA = pl.Schema(
 
 
 @dataclass
-class Found:
+class TokenStats:
     """What was counted while rows became tokens. Of each fault, the first row is kept to be shown.
 
     Attributes:
@@ -99,7 +99,7 @@ class Tokens:
     starts: NDArray[np.int64]
     asked: NDArray[np.int32]
     rows: pl.DataFrame
-    found: Found
+    found: TokenStats
     key: str
 
     def __len__(self) -> int:
@@ -188,7 +188,7 @@ def _make(rows: RowFiles, prompts: Prompts, limit: tuple[int, bool], folder: Pat
 
 
 def _write(rows: RowFiles, prompts: Prompts, limit: tuple[int, bool], place: Path) -> None:
-    found = Found()
+    found = TokenStats()
     parts = []
     with (place / "tokens.bin").open("wb") as stream:
         for batch in rows.batches():
@@ -211,7 +211,7 @@ def _write(rows: RowFiles, prompts: Prompts, limit: tuple[int, bool], place: Pat
 
 
 def _examples(
-    batch: pl.DataFrame, prompts: Prompts, limit: tuple[int, bool], found: Found
+    batch: pl.DataFrame, prompts: Prompts, limit: tuple[int, bool], found: TokenStats
 ) -> Iterator[tuple[int, Ids, int]]:
     """Of each row that stays: its place in the batch, its tokens, and how many are the prompt's."""
     most, cut = limit
@@ -246,7 +246,7 @@ def _examples(
 
 
 def _look(
-    prompts: Prompts, row: str, data: tuple[str, str, str], made: tuple[str, str], found: Found
+    prompts: Prompts, row: str, data: tuple[str, str, str], made: tuple[str, str], found: TokenStats
 ) -> None:
     """Note what a row's texts tell: its data, and the prompt alone and with its answer."""
     prompt, text = made
@@ -276,7 +276,7 @@ def _where_cut(tokenizer: Any, asked: Ids, whole: Ids) -> str:
 
 def _open(folder: Path, key: str) -> Tokens:
     table = read_parquet(folder / "rows.parquet")
-    found = Found(**json.loads((folder / "found.json").read_text("utf-8")))
+    found = TokenStats(**json.loads((folder / "found.json").read_text("utf-8")))
     lengths = table["tokens"].to_numpy().astype(np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     path = folder / "tokens.bin"

@@ -23,7 +23,7 @@ from kit19.training.losses import add_answer_losses, row_losses, token_losses
 from kit19.training.settings import Settings
 from kit19.training.tokens import Tokens
 
-OnStep = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
 """What a full disk raises: Python's, torch's and safetensors' own."""
 
@@ -51,7 +51,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         arguments: SFTConfig,
         head: Head,
         adapter: Any = None,
-        on_step: OnStep = lambda _what, _done, _total: None,
+        on_progress: OnProgress = lambda _what, _done, _total: None,
     ) -> None:
         self.rows, self.settings, self.run = rows, settings, run
         self.collate = Collate(tokenizer.pad_token_id)
@@ -69,7 +69,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
             eval_dataset=as_dataset(held_out, lay_out(held_out, settings)) if held_out else None,
             processing_class=tokenizer,
             peft_config=adapter,
-            callbacks=[_Progress(on_step), *stop],
+            callbacks=[_Progress(on_progress), *stop],
         )
         self.add_callback(_GoesOn(self))
         self.pop_callback(PrinterCallback)  # only the command line prints
@@ -267,12 +267,12 @@ class _GoesOn(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
 class _Progress(TrainerCallback):  # type: ignore[misc]
     """Tells of steps."""
 
-    def __init__(self, on_step: OnStep) -> None:
-        self.on_step = on_step
+    def __init__(self, on_progress: OnProgress) -> None:
+        self.on_progress = on_progress
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """After each optimizer step."""
         if state.is_world_process_zero and state.global_step % args.logging_steps == 0:
             losses = [entry["loss"] for entry in state.log_history[-3:] if "loss" in entry]
             told = f"training, loss {losses[-1]:.3f}" if losses else "training"
-            self.on_step(told, state.global_step, state.max_steps)
+            self.on_progress(told, state.global_step, state.max_steps)
