@@ -234,7 +234,7 @@ def _report_whole(asked: argparse.Namespace, folder: Path) -> None:
 
     tasks, model = ",".join(TASKS), str(asked.model)
     limit = ["--limit", str(asked.limit)] if asked.limit else []
-    ours = [sys.executable, "-m", "kit19", "eval", model, "--tasks", tasks, "--fresh", "--quiet"]
+    ours = [sys.executable, "-m", "kit19", "eval", model, "--tasks", tasks, "--no-cache", "--quiet"]
     theirs = [sys.executable, "-m", "lm_eval", "run", "--model", "hf", "--device", "cpu"]
     theirs += ["--model_args", f"pretrained={model},dtype=float32", "--include_path", str(FOLDER)]
     theirs += ["--tasks", tasks, "--log_samples", "--output_path", str(folder / "theirs")]

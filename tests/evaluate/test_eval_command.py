@@ -81,7 +81,7 @@ def test_the_same_run_gives_the_same_bytes_and_uses_what_it_knows(
     before = _batches(own_cache)
     assert _eval(moved, tmp_path / "b", *ONE).code == 0  # by content, never by path
     assert _batches(own_cache) == before > 0
-    assert _eval(model_of(), tmp_path / "c", *ONE, "--fresh").code == 0
+    assert _eval(model_of(), tmp_path / "c", *ONE, "--no-cache").code == 0
     read = [(tmp_path / name / "results.json").read_bytes() for name in "abc"]
     assert read[0] == read[1] == read[2]
 

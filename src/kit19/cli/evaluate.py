@@ -80,7 +80,7 @@ it stopped. On several GPUs: accelerate launch -m kit19 eval ...
 @click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
 @click.option("--allow-pickle", is_flag=True, help="Load weights that are not safetensors.")
 @click.option("--seed", default=1234, show_default=True, type=SEED, help="Of the draw of examples.")
-@click.option("--fresh", is_flag=True, help="Neither use nor keep scores in the cache.")
+@click.option("--no-cache", is_flag=True, help="Neither read nor write cached scores.")
 @click.option("--sample", is_flag=True, help="Score kit19's own small sample: a try, no benchmark.")
 @data_dir_option
 @json_option
@@ -104,7 +104,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
     trust_remote_code: bool,
     allow_pickle: bool,
     seed: int,
-    fresh: bool,
+    no_cache: bool,
     sample: bool,
     data_dir: Path | None,
     as_json: bool,
@@ -132,9 +132,9 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
         revision=revision,
         adapter=adapter,
         trust_remote_code=trust_remote_code,
-        pickled=allow_pickle,
+        allow_pickle=allow_pickle,
         seed=seed,
-        remember=not fresh,
+        use_cache=not no_cache,
     )
     with rate_progress(quiet=quiet or as_json) as on_progress:
         found = evaluate_model(model, out, options, on_progress)

@@ -102,7 +102,7 @@ def show_benchmarks(
         format="instruction",  # as it was trained to be asked, before as after
         prompt_format=str(shown.run.record.format["id"]),
         sample=True,
-        remember=False,
+        use_cache=False,
         device="cpu",
         dtype="float32",
     )

@@ -59,7 +59,11 @@ class ResolvedModel:
 
 
 def resolve_model(
-    model: str, revision: str | None = None, adapter: str | None = None, *, pickled: bool = False
+    model: str,
+    revision: str | None = None,
+    adapter: str | None = None,
+    *,
+    allow_pickle: bool = False,
 ) -> ResolvedModel:
     """Find a model: a folder, or an id on the Hub (brought into the Hub's own cache).
 
@@ -69,12 +73,12 @@ def resolve_model(
         model: Folder or Hub id.
         revision: Commit, tag or branch on the Hub.
         adapter: Folder or Hub id of a PEFT adapter to put on it.
-        pickled: Take weights in torch's pickle format too, which may run code when they are loaded.
+        allow_pickle: Accept weights in torch's pickle format too; loading them may run code.
 
     Raises:
         ModelError: It is not there, or something is missing in it.
     """
-    folder, commit = _find(model, revision, pickled=pickled)
+    folder, commit = _find(model, revision, allow_pickle=allow_pickle)
     run = read_run(folder)
     name = model if commit else folder.resolve().name
     if (folder / _ADAPTER).is_file() and not (folder / "config.json").is_file():
@@ -82,16 +86,16 @@ def resolve_model(
             fix = "merge one of them first"
             raise ModelError(Problem("is an adapter itself, and can take no other", model, fix))
         check_folder(folder, ModelError)
-        base, base_commit = _base_of(folder, pickled=pickled)
-        _check(base, str(base), pickled=pickled, adapter=folder)
+        base, base_commit = _base_of(folder, allow_pickle=allow_pickle)
+        _check(base, str(base), allow_pickle=allow_pickle, adapter=folder)
         _check_bound(base, folder)
         digest = _digest([base, folder])
         return ResolvedModel(name, base, base_commit or commit, folder, name, digest, run)
     if adapter is None:
-        _check(folder, model, pickled=pickled)
+        _check(folder, model, allow_pickle=allow_pickle)
         return ResolvedModel(name, folder, commit, None, "", _digest([folder]), run)
-    place, adapter_commit = _find(adapter, None, pickled=pickled)
-    _check(folder, model, pickled=pickled, adapter=place)
+    place, adapter_commit = _find(adapter, None, allow_pickle=allow_pickle)
+    _check(folder, model, allow_pickle=allow_pickle, adapter=place)
     if not (place / _ADAPTER).is_file():
         raise ModelError(Problem(f"is no adapter: it has no {_ADAPTER}", adapter))
     check_folder(place, ModelError)
@@ -101,9 +105,9 @@ def resolve_model(
     return ResolvedModel(name, folder, commit, place, adapter_name, digest, read_run(place) or run)
 
 
-def _base_of(adapter: Path, *, pickled: bool) -> tuple[Path, str]:
+def _base_of(adapter: Path, *, allow_pickle: bool) -> tuple[Path, str]:
     place = base_of(adapter, ModelError)
-    return _find(place.name, place.revision or None, pickled=pickled)
+    return _find(place.name, place.revision or None, allow_pickle=allow_pickle)
 
 
 def _check_bound(base: Path, adapter: Path) -> None:
@@ -111,7 +115,7 @@ def _check_bound(base: Path, adapter: Path) -> None:
     check_weights(BasePlace(str(base), ""), files, adapter, ModelError)
 
 
-def _find(model: str, revision: str | None, *, pickled: bool) -> tuple[Path, str]:
+def _find(model: str, revision: str | None, *, allow_pickle: bool) -> tuple[Path, str]:
     """The folder, and the commit if it came from the Hub."""
     path = Path(model)
     if path.is_dir():
@@ -125,7 +129,7 @@ def _find(model: str, revision: str | None, *, pickled: bool) -> tuple[Path, str
     from kit19.fetching.snapshot import download_files  # noqa: PLC0415
 
     hub = open_hub(HubContext(ModelError, "evaluate"))
-    patterns = [*_PATTERNS, _PICKLED] if pickled else _PATTERNS
+    patterns = [*_PATTERNS, _PICKLED] if allow_pickle else _PATTERNS
     folder = download_files(hub, model, revision, patterns, again="evaluate", repo_type="model")
     return folder, folder.name
 
@@ -134,7 +138,7 @@ def _has_tokenizer(folder: Path) -> bool:
     return any((folder / one).is_file() for one in _TOKENIZERS)
 
 
-def _check(folder: Path, name: str, *, pickled: bool, adapter: Path | None = None) -> None:
+def _check(folder: Path, name: str, *, allow_pickle: bool, adapter: Path | None = None) -> None:
     if not (folder / "config.json").is_file():
         fix = "a model's folder holds config.json, a tokenizer and weights"
         raise ModelError(Problem("holds no model: it has no config.json", name, fix))
@@ -142,7 +146,7 @@ def _check(folder: Path, name: str, *, pickled: bool, adapter: Path | None = Non
         fix = f"copy the tokenizer's files into it (one of {', '.join(_TOKENIZERS)})"
         raise ModelError(Problem("has no tokenizer", name, fix))
     if not any(folder.glob(_SAFE)):
-        if any(folder.glob(_PICKLED)) and pickled:
+        if any(folder.glob(_PICKLED)) and allow_pickle:
             return
         if any(folder.glob(_PICKLED)):
             what = "has weights in torch's pickle format alone, which may run code when loaded"

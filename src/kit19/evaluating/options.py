@@ -33,9 +33,9 @@ class EvalOptions:
         revision: Of a model on the Hub.
         adapter: A PEFT adapter to put on the model.
         trust_remote_code: Let the model bring code of its own.
-        pickled: Load weights in torch's pickle format too.
+        allow_pickle: Load weights in torch's pickle format too.
         seed: Of the draw of examples.
-        remember: Keep scores in the cache, and use what is there.
+        use_cache: Read scores from the cache, and write new ones to it.
     """
 
     tasks: tuple[str, ...] = ()
@@ -54,6 +54,6 @@ class EvalOptions:
     revision: str | None = None
     adapter: str | None = None
     trust_remote_code: bool = False
-    pickled: bool = False
+    allow_pickle: bool = False
     seed: int = SEED
-    remember: bool = True
+    use_cache: bool = True

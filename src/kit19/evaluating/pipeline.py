@@ -75,7 +75,9 @@ def evaluate_model(
     from kit19.evaluating.bring import resolve_model  # noqa: PLC0415  loads the Hub's client
 
     on_progress("finding the model", 0, 0)
-    brought = resolve_model(str(model), options.revision, options.adapter, pickled=options.pickled)
+    brought = resolve_model(
+        str(model), options.revision, options.adapter, allow_pickle=options.allow_pickle
+    )
     prompt_format = _prompt_format(options, brought)
     on_progress("loading the model", 0, 0)
     scorer = load_scorer(brought, options)
@@ -177,7 +179,7 @@ def load_scorer(brought: ResolvedModel, options: EvalOptions) -> SharedLM:
             device=options.device or _device(),
             dtype=options.dtype,
             trust_remote_code=options.trust_remote_code,
-            use_safetensors=not options.pickled,
+            use_safetensors=not options.allow_pickle,
         )
 
 
@@ -227,7 +229,7 @@ def _score(asked: Asked, tasks: LoadedTasks) -> dict[str, Any]:
     if options.system and options.format != "raw":
         require_system_turn(scorer, options.system)
     changing = options.trust_remote_code and asked.brought.code_elsewhere
-    if options.remember and not scorer.fallback and not changing:
+    if options.use_cache and not scorer.fallback and not changing:
         scorer.memory = Memory(cache_dir() / "scores", identity(scorer, asked.brought))
     try:
         with _no_survey():
