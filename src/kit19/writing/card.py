@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -10,9 +10,7 @@ from kit19.catalog import Catalog
 from kit19.catalog.license_ids import hub_license
 from kit19.core.ledger import MEANING, REASONS
 from kit19.core.manifest import Manifest
-
-if TYPE_CHECKING:
-    from kit19.writing.folder import Tables
+from kit19.writing.tables import Tables
 
 # What the Hub calls the work of each task category.
 _HUB_TASKS = {

@@ -8,8 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from kit19.catalog import Catalog
 from kit19.core.manifest import (
     NAME,
@@ -26,18 +24,10 @@ from kit19.writing.exports import write_export
 from kit19.writing.notice import notice
 from kit19.writing.parquet import content_digest, write_parquet
 from kit19.writing.place import replacing
+from kit19.writing.tables import Tables
 
 _WRITERS = ("polars", "polars-hash")
 """The libraries whose versions decide the bytes."""
-
-
-@dataclass(frozen=True)
-class Tables:
-    """Rows to write, in their order, and the records that were dropped (id, reason, evidence)."""
-
-    train: pl.DataFrame
-    validation: pl.DataFrame
-    dropped: pl.DataFrame
 
 
 @dataclass(frozen=True)
