@@ -196,7 +196,7 @@ class _SubsetBuild:
         self.name, self.plan, self.engine = name, plan, engine
         self.source, self.card = cards.subset(name)
         file, _ = cards.templates(name)
-        self.many = self.source.many_of(self.card)
+        self.many = self.source.multi_valued_fields(self.card)
         self.templates = [template for template in file.templates if not template.retired]
         self.renders: dict[str, Render] = {
             template.id: by_jinja(_texts(template), file.words, self.many)

@@ -30,7 +30,7 @@ from kit19.catalog import (
 )
 from kit19.catalog.card import Card
 from kit19.cli import cli
-from kit19.core.ledger import MEANING
+from kit19.core.ledger import REASON_DESCRIPTIONS
 from kit19.reading.derive import FUNCTIONS
 from kit19.training import load_preset, preset_names, settings
 
@@ -100,8 +100,8 @@ NOTES = {
     "Derived.strip_brackets": "a field without its square brackets",
     "Derived.trim_number": "a number without needless decimals",
     "Derived.first_sentence": "a field's first sentence",
-    "Beside.files": "split → files, one for each file of the table",
-    "Beside.columns": "fields that come from the twin",
+    "TwinFile.files": "split → files, one for each file of the table",
+    "TwinFile.columns": "fields that come from the twin",
     "Pairs.negatives": "how `different` pairs are made: by the authors' rule, or drawn by hash",
     "Subset.task": "one of KIT-19's ten categories",
     "Subset.tables": "where its records come from",
@@ -253,7 +253,9 @@ def functions() -> str:
 def reasons() -> str:
     """Why a record may be dropped."""
     lines = ["| reason | meaning |", "|---|---|"]
-    return "\n".join([*lines, *(f"| `{name}` | {text} |" for name, text in MEANING.items())])
+    return "\n".join(
+        [*lines, *(f"| `{name}` | {text} |" for name, text in REASON_DESCRIPTIONS.items())]
+    )
 
 
 def presets() -> str:

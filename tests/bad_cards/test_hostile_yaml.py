@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from invoking import invoke
 
 from kit19 import Kit19Error, build, load_catalog, load_preset, show
-from kit19.catalog.index import list_sources
+from kit19.catalog.index import summarize_sources
 from kit19.catalog.yaml_file import parse_yaml
 
 GOOD = Path(__file__).parent / "good"
@@ -70,7 +70,7 @@ def broken(root: Path, folder: str) -> Callable[[str], Path]:
 
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "a source": ("sources", lambda path: load_catalog(path.parent.parent)),
-    "a list": ("sources", lambda path: list_sources(path.parent.parent)),
+    "a list": ("sources", lambda path: summarize_sources(path.parent.parent)),
     "a benchmark": ("benchmarks", lambda path: load_catalog(path.parent.parent)),
     "templates": (
         "templates",

@@ -10,7 +10,7 @@ from samples import dropped_of, rows_of, sample_of
 
 from kit19 import Kit19Error, Manifest, UnknownNameError, build, explain, load_catalog, stats
 from kit19.building.pipeline import Options
-from kit19.core.ledger import MEANING, REASONS
+from kit19.core.ledger import REASON_DESCRIPTIONS, REASONS
 from kit19.core.manifest import read_manifest
 from kit19.core.order import hash_order
 
@@ -32,11 +32,11 @@ def test_a_dropped_record_is_told_with_reason_and_evidence(reason: str, sample_b
     name, _, evidence = some.row(0)
     found = explain(sample_build, name)
     assert (found.status, found.evidence, found.rows) == ("dropped", evidence, [])
-    assert found.why == f"{reason}: {MEANING[reason]}"  # type: ignore[index]
+    assert found.why == f"{reason}: {REASON_DESCRIPTIONS[reason]}"  # type: ignore[index]
 
 
 def test_every_reason_has_a_meaning() -> None:
-    assert tuple(MEANING) == REASONS
+    assert tuple(REASON_DESCRIPTIONS) == REASONS
 
 
 def test_a_malformed_row_is_told_with_its_file_and_line(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_malformed_row_is_told_with_its_file_and_line(tmp_path: Path) -> None:
     assert manifest.subsets["cafe_reviews"].ledger.dropped == {"malformed": 1}
     found = explain(tmp_path / "out", "cafe_reviews/train/train:2", good)
     assert found.status == "dropped"
-    assert found.why == f"malformed: {MEANING['malformed']}"
+    assert found.why == f"malformed: {REASON_DESCRIPTIONS['malformed']}"
     assert found.evidence == "cafe/train.tsv:4: label: unknown value '7'"
 
 

@@ -21,7 +21,7 @@ from lm_eval.models.huggingface import HFLM
 from safetensors.torch import load_file, save_file
 
 from kit19.core.errors import ModelError
-from kit19.core.json_text import only_finite, to_json
+from kit19.core.json_text import replace_non_finite, to_json
 from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord, read_run
 from kit19.drawing.safe_text import json_in_script
 from kit19.evaluating.cautions import caution_of_figure
@@ -122,7 +122,7 @@ def test_json_has_no_number_that_json_has_not(value: Any) -> None:
 
     for text in (to_json(value), to_json(value, indent=1), json_in_script(value)):
         json.loads(text, parse_constant=refuse)
-    assert json.loads(to_json(value)) == only_finite(value)
+    assert json.loads(to_json(value)) == replace_non_finite(value)
 
 
 def test_a_figure_that_is_no_number_is_null_and_said_to_be() -> None:

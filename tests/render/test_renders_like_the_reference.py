@@ -28,7 +28,9 @@ def records_of(subset: str, data: Path, splits: list[str] | None = None) -> pl.D
 
 def reference_of(subset: str) -> Reference:
     source, card = CATALOG.subset(subset)
-    return load_reference(CATALOG.template_path(subset), frozenset(source.many_of(card)))
+    return load_reference(
+        CATALOG.template_path(subset), frozenset(source.multi_valued_fields(card))
+    )
 
 
 def fitting(records: pl.DataFrame, reference: Reference) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
 
 from kit19 import load_catalog
-from kit19.core.results import EvalRecord, Sample, ScoredModel, TaskEntry, samples_path, to_line
+from kit19.core.results import EvalRecord, Sample, ScoredModel, TaskEntry, sample_line, samples_path
 from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
 from kit19.fetching import find_files
 from kit19.reading import read_table
@@ -92,7 +92,7 @@ def model(  # noqa: PLR0913  a builder with defaults
             _answer(task, place, question, (skill, seed), constant or {}, known)
             for place, question in enumerate(questions(task) * repeat)
         ]
-        samples_path(folder, task).write_text("".join(map(to_line, samples)), encoding="utf-8")
+        samples_path(folder, task).write_text("".join(map(sample_line, samples)), encoding="utf-8")
         results[task] = _scores(task, samples)
         card = load_catalog().benchmarks[task]
         entry: dict[str, Any] = {

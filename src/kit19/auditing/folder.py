@@ -7,14 +7,14 @@ from pathlib import Path
 
 from kit19.auditing.page import audit_page
 from kit19.auditing.result import Audit, to_frame
-from kit19.core.errors import OutputError, names_files
+from kit19.core.errors import OutputError, convert_os_errors
 from kit19.drawing.glyphs import font_face
 from kit19.writing.place import replacing
 
 FILES = ("hits.parquet", "audit.json", "report.html")
 
 
-@names_files
+@convert_os_errors
 def write_audit(result: Audit, folder: Path) -> None:
     """Write an audit into a folder, whole or not at all; an audit that stands there is replaced.
 

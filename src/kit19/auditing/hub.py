@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from kit19.core.errors import FilesError, Problem, ReadError
-from kit19.core.paths import is_there
+from kit19.core.paths import path_exists
 from kit19.fetching.hub import REPO_TYPE, Hub, HubContext, open_hub, plainly
 from kit19.fetching.run import offline
 from kit19.fetching.snapshot import download_files
@@ -21,7 +21,7 @@ _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.AS
 def is_on_hub(name: str) -> bool:
     """Whether a name can only mean a dataset on the Hub: nothing here is called so, nor could be."""
     is_file_name = suffix_of(name) in (*SUFFIXES, ARCHIVE)
-    return bool(_NAME.fullmatch(name)) and not is_file_name and not is_there(Path(name))
+    return bool(_NAME.fullmatch(name)) and not is_file_name and not path_exists(Path(name))
 
 
 def download_dataset(name: str, remarks: Remarks) -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from kit19.catalog import Benchmark, Catalog
-from kit19.core.errors import FilesError, Problem, ReadError, UnknownNameError, nearest
-from kit19.core.paths import as_on_disk, is_there
+from kit19.core.errors import FilesError, Problem, ReadError, UnknownNameError, suggest_names
+from kit19.core.paths import path_exists, resolve_composition
 from kit19.curating import bare
 from kit19.curating.contamination import MIN_NEAR
 from kit19.fetching import find_files, usable
@@ -119,9 +119,9 @@ def _own(name: str, catalog: Catalog, remarks: Remarks) -> BenchmarkItems:
 
 def _read_own(name: str, catalog: Catalog, remarks: Remarks) -> list[pl.DataFrame]:
     """All texts of a file of items. Unlike a dataset it is held in memory, and has to be read whole."""
-    path = as_on_disk(Path(name))
-    if not is_there(path):
-        fix = nearest(name, catalog.benchmarks)
+    path = resolve_composition(Path(name))
+    if not path_exists(path):
+        fix = suggest_names(name, catalog.benchmarks)
         raise UnknownNameError(Problem(f"{name!r} is neither a benchmark nor a file", fix=fix))
     mine = Remarks()
     batches, held = [], 0

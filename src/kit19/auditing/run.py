@@ -12,7 +12,7 @@ from kit19.auditing.hub import download_dataset, is_on_hub
 from kit19.auditing.items import BenchmarkItems, find_benchmark_items
 from kit19.auditing.result import Audit, Compromised, Hit, Remark
 from kit19.catalog import BUILT_IN, Benchmark, load_catalog
-from kit19.core.errors import Problem, ReadError, names_files
+from kit19.core.errors import Problem, ReadError, convert_os_errors
 from kit19.core.paths import default_data_dir
 from kit19.curating import Items, bare, find_items, prepared
 from kit19.reading import Remarks, read_texts
@@ -21,7 +21,7 @@ _EXCERPT = 120
 _BEFORE = 10  # characters of an excerpt that stand before what was found
 
 
-@names_files
+@convert_os_errors
 def audit(
     dataset: str | Path,
     against: Collection[str] = (),

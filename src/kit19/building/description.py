@@ -9,7 +9,7 @@ from pathlib import Path
 from kit19.building.assembly import Assembled
 from kit19.building.inputs import Files
 from kit19.catalog import Catalog, Recipe
-from kit19.core.manifest import InputFile, LeftOut, SubsetEntry
+from kit19.core.manifest import InputFile, SkippedFile, SubsetEntry
 from kit19.curating import shared_texts
 from kit19.fetching import UpstreamFile
 from kit19.writing import Description
@@ -33,7 +33,7 @@ def describe(
         )
         for name, part in built.items()
     }
-    carded = [name for name in built if name not in plan.own]
+    carded = [name for name in built if name not in plan.extra_subsets]
     sources = {catalog.owners[name] for name in carded}
     cards = {name: _digest(catalog.root / "sources" / f"{name}.yaml") for name in sorted(sources)}
     cards |= {f"templates/{name}": _digest(catalog.template_path(name)) for name in carded}
@@ -52,9 +52,9 @@ def describe(
     )
 
 
-def _why_not_built(files: Files, name: str) -> list[LeftOut]:
+def _why_not_built(files: Files, name: str) -> list[SkippedFile]:
     if name in files.refused:
-        return [LeftOut(name=name, status="license", why=files.refused[name])]
+        return [SkippedFile(name=name, status="license", why=files.refused[name])]
     return [_left_out(found) for found in files.left[name]]
 
 
@@ -70,8 +70,8 @@ def _input(catalog: Catalog, found: UpstreamFile) -> InputFile:
     )
 
 
-def _left_out(found: UpstreamFile) -> LeftOut:
-    return LeftOut(name=found.name, status=found.status, why=found.by or "it is not there")
+def _left_out(found: UpstreamFile) -> SkippedFile:
+    return SkippedFile(name=found.name, status=found.status, why=found.by or "it is not there")
 
 
 def _digest(path: Path) -> str:

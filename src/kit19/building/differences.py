@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from kit19.core.errors import names_files
+from kit19.core.errors import convert_os_errors
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.writing import read_rows
 
@@ -47,7 +47,7 @@ class Diff:
     subsets: dict[str, SubsetDiff] = field(default_factory=dict)
 
 
-@names_files
+@convert_os_errors
 def diff(left: str | Path, right: str | Path) -> Diff:
     """Compare two builds.
 

@@ -12,9 +12,9 @@ from kit19.catalog import BUILT_IN, Catalog, load_catalog
 from kit19.core.errors import (
     Problem,
     UnknownNameError,
-    names_files,
+    convert_os_errors,
 )
-from kit19.core.ledger import MEANING
+from kit19.core.ledger import REASON_DESCRIPTIONS
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.core.order import hash_order
 from kit19.core.parquet import read_parquet
@@ -40,7 +40,7 @@ class Explanation:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-@names_files
+@convert_os_errors
 def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Explanation:
     """Say why a record is in a build, or is not.
 
@@ -54,7 +54,7 @@ def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Ex
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    catalog = load_catalog(catalog_dir).of_build(manifest.recipe)
+    catalog = load_catalog(catalog_dir).for_build(manifest.recipe)
     name, _, rest = record.partition("/")
     split, _, key = rest.partition("/")
     source, subset = catalog.subset(name)
@@ -71,7 +71,7 @@ def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Ex
     dropped = read_parquet(folder / "dropped.parquet").filter(pl.col("id") == record)
     if dropped.height:
         row = dropped.row(0, named=True)
-        why = f"{row['reason']}: {MEANING[row['reason']]}"
+        why = f"{row['reason']}: {REASON_DESCRIPTIONS[row['reason']]}"
         return Explanation(record, "dropped", why, row["evidence"])
     return _absent(manifest, record, name, split, catalog)
 

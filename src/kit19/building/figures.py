@@ -7,13 +7,13 @@ from pathlib import Path
 import polars as pl
 
 from kit19.core.errors import (
-    names_files,
+    convert_os_errors,
 )
 from kit19.core.manifest import read_manifest
 from kit19.writing import read_rows
 
 
-@names_files
+@convert_os_errors
 def stats(folder: str | Path) -> pl.DataFrame:
     """Numbers of a build, a row for each subset.
 

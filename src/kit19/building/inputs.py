@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit19.catalog import BUILT_IN, Catalog, Recipe, Source
-from kit19.core.errors import FilesError, Problem, UnknownNameError, nearest
-from kit19.core.paths import as_on_disk, default_data_dir
+from kit19.core.errors import FilesError, Problem, UnknownNameError, suggest_names
+from kit19.core.paths import default_data_dir, resolve_composition
 from kit19.fetching import UpstreamFile, find_files, usable
 from kit19.fetching.files import look
 from kit19.sample import SAMPLE
@@ -57,7 +57,7 @@ def find_inputs(catalog: Catalog, plan: Recipe, options: Options) -> Files:
         raise FilesError(Problem("there is no such data folder", str(data_dir), fix))
     files = Files(data_dir, {}, {}, {}, [], {})
     problems: list[Problem] = []
-    own = {extra.name: as_on_disk(Path(extra.path)) for extra in plan.extra}
+    own = {extra.name: resolve_composition(Path(extra.path)) for extra in plan.extra}
     for name in plan.subsets:
         source, subset = catalog.subset(name)
         if why := source.license.forbids(plan.license):
@@ -120,7 +120,7 @@ def _find_benchmarks(
 ) -> None:
     skipped = set(options.without_benchmarks)
     for name in sorted(skipped - set(catalog.benchmarks)):
-        fix = nearest(name, catalog.benchmarks)
+        fix = suggest_names(name, catalog.benchmarks)
         raise UnknownNameError(Problem(f"there is no benchmark {name!r}", fix=fix))
     for name, card in catalog.benchmarks.items():
         if not plan.decontaminate or name in skipped:

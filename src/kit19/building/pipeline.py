@@ -18,7 +18,7 @@ from kit19.building.inputs import Files, Options, find_inputs
 from kit19.building.shares import cap_tasks, weigh
 from kit19.building.shuffle import in_card_order, shuffled
 from kit19.catalog import Catalog, Recipe, load_catalog
-from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem, names_files
+from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem, convert_os_errors
 from kit19.core.manifest import Manifest
 from kit19.curating import Items, prepared
 from kit19.reading import read_own, read_subset, read_table
@@ -31,7 +31,7 @@ OnProgress = Callable[[str, int, int], None]
 """Called as (what is being done, steps done, steps in all)."""
 
 
-@names_files
+@convert_os_errors
 def build(
     recipe: str = "kit19",
     out: str | Path = "out",
@@ -125,7 +125,7 @@ def _all_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:
     """Templates of every subset that is no extra; mistakes of all files are reported at once."""
     loaded: dict[str, TemplateSet] = {}
     problems: list[Problem] = []
-    for name in (name for name in plan.subsets if name not in plan.own):
+    for name in (name for name in plan.subsets if name not in plan.extra_subsets):
         try:
             loaded[name] = load_templates(catalog, name)
         except Kit19Error as error:

@@ -10,7 +10,7 @@ from kit19.core.errors import CatalogError, Problem
 
 
 @dataclass(frozen=True)
-class Listed:
+class SourceSummary:
     """What a list says of one source."""
 
     id: str
@@ -22,7 +22,7 @@ class Listed:
     benchmarks: list[str]
 
 
-def list_sources(root: Path) -> list[Listed]:
+def summarize_sources(root: Path) -> list[SourceSummary]:
     """The sources of a catalog folder, in alphabetical order.
 
     Raises:
@@ -39,7 +39,7 @@ def list_sources(root: Path) -> list[Listed]:
         try:
             terms = card["license"]
             listed.append(
-                Listed(
+                SourceSummary(
                     id=card["id"],
                     title=card["title"],
                     license=terms["spdx"],

@@ -21,8 +21,8 @@ from kit19.core.errors import (
     Kit19Error,
     Problem,
     UnknownNameError,
-    names_files,
-    nearest,
+    convert_os_errors,
+    suggest_names,
 )
 
 BUILT_IN = Path(__file__).parent
@@ -52,7 +52,7 @@ class Catalog:
         """
         if name not in self.sources:
             raise UnknownNameError(
-                Problem(f"there is no source {name!r}", fix=nearest(name, self.sources))
+                Problem(f"there is no source {name!r}", fix=suggest_names(name, self.sources))
             )
         return self.sources[name]
 
@@ -64,7 +64,7 @@ class Catalog:
         """
         if name not in self.owners:
             raise UnknownNameError(
-                Problem(f"there is no subset {name!r}", fix=nearest(name, self.owners))
+                Problem(f"there is no subset {name!r}", fix=suggest_names(name, self.owners))
             )
         source = self.sources[self.owners[name]]
         return source, source.subsets[name]
@@ -109,12 +109,14 @@ class Catalog:
         whole = self.with_extra(recipe.extra)
         for subset in [*recipe.subsets, *recipe.exclude, *recipe.weights]:
             whole.subset(subset)
-        own = recipe.own
-        strange = [name for name in recipe.weights if name not in {*recipe.subsets, *own}]
+        extra_subsets = recipe.extra_subsets
+        strange = [name for name in recipe.weights if name not in {*recipe.subsets, *extra_subsets}]
         if strange:
             what = f"weights: names {strange[0]}, which is not among the subsets"
             raise CatalogError(Problem(what, where, "add it to `subsets`, or give it no weight"))
-        left = [subset for subset in [*recipe.subsets, *own] if subset not in recipe.exclude]
+        left = [
+            subset for subset in [*recipe.subsets, *extra_subsets] if subset not in recipe.exclude
+        ]
         if not left:
             raise CatalogError(Problem("no subset is left", where, "exclude fewer"))
         if len(set(left)) != len(left):
@@ -137,7 +139,7 @@ class Catalog:
         owners = {name: name for name in sources}
         return replace(self, sources={**self.sources, **sources}, owners={**self.owners, **owners})
 
-    def of_build(self, recipe: Mapping[str, Any]) -> Catalog:
+    def for_build(self, recipe: Mapping[str, Any]) -> Catalog:
         """The catalog that a build was made with, by the recipe in its manifest."""
         return self.with_extra([Extra.model_validate(one) for one in recipe.get("extra", [])])
 
@@ -147,7 +149,7 @@ class Catalog:
         else:
             known = self.recipe_names()
             if name not in known:
-                hint = nearest(name, known)
+                hint = suggest_names(name, known)
                 stop = "" if hint.endswith("?") else "."
                 fix = f"{hint}{stop} A file of yours must end in .yaml"
                 raise UnknownNameError(Problem(f"there is no recipe {name!r}", fix=fix))
@@ -182,7 +184,7 @@ class Catalog:
             known = sorted(found.stem for found in (self.root / "formats").glob("*.yaml"))
             if name not in known:
                 what = f"there is no prompt format {name!r}"
-                raise UnknownNameError(Problem(what, fix=nearest(name, known)))
+                raise UnknownNameError(Problem(what, fix=suggest_names(name, known)))
             path = self.root / "formats" / f"{name}.yaml"
         return load_model(path, PromptFormat)[0]
 
@@ -197,7 +199,7 @@ class Catalog:
 
 
 @functools.cache
-@names_files
+@convert_os_errors
 def load_catalog(root: Path = BUILT_IN) -> Catalog:
     """Read and check every source and benchmark card.
 

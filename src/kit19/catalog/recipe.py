@@ -79,7 +79,7 @@ class Recipe(Card):
     formats: list[Format] = Field(default=[], description="exports beside the parquet files")
 
     @property
-    def own(self) -> list[str]:
+    def extra_subsets(self) -> list[str]:
         """Names of the subsets that the builder brings."""
         return [extra.name for extra in self.extra]
 

@@ -127,7 +127,7 @@ class Source(Card):
                 merged[field] = list(dict.fromkeys([*merged.get(field, []), *values]))
         return merged
 
-    def many_of(self, subset: Subset) -> set[str]:
+    def multi_valued_fields(self, subset: Subset) -> set[str]:
         """Categorical fields of a subset that may hold several values."""
         if subset.pairs:
             return set()

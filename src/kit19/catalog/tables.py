@@ -145,7 +145,7 @@ class Derived(Card):
         return list(self.flags) or [str(getattr(self, self.function))]
 
 
-class Beside(Card):
+class TwinFile(Card):
     """A twin file with the same records in the same order: its columns join by row number."""
 
     same: str = Field(description="upstream column that must be equal in both")
@@ -158,7 +158,7 @@ class Table(Card):
 
     read: Read
     files: dict[Name, list[File]]
-    beside: Beside | None = None
+    beside: TwinFile | None = None
     columns: dict[Name, Column]
     derive: dict[Name, Derived] = Field(default={})
     key: str | None = Field(default=None, description="upstream column that is unique in its split")

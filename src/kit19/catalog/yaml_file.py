@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import yaml
 
 from kit19.core.errors import CatalogError, Problem
-from kit19.core.paths import read_small
+from kit19.core.paths import read_small_file
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -51,7 +51,7 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise CatalogError(Problem(f"is larger than {_MAX_BYTES:,} bytes", str(path)))
-        raw = read_small(path)
+        raw = read_small_file(path)
         text = raw.decode("utf-8")
     except OSError as error:
         raise CatalogError(Problem(f"cannot be read: {error.strerror}", str(path))) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit19.catalog import BUILT_IN, Catalog, PromptFormat, load_catalog
-from kit19.core.errors import Problem, TrainError, names_files
+from kit19.core.errors import Problem, TrainError, convert_os_errors
 from kit19.training.needs import need_model
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Chat:
         self._model = replace(self._model, prompts=made)
 
 
-@names_files
+@convert_os_errors
 def open_chat(
     model: str | Path,
     form: str = "",

@@ -19,7 +19,7 @@ import click
 
 from kit19.cli.output import print_error, print_note
 from kit19.cli.streams import READER_GONE, ReaderGoneError, abandon_unwritten, flush_result, prepare
-from kit19.core.errors import Kit19Error, OutputError, Problem, problem_of
+from kit19.core.errors import Kit19Error, OutputError, Problem, problem_from_os_error
 
 # pydantic looks through every installed package for plugins of its own when it loads: 20 ms of a start
 # that should take 150, for a feature that kit19 does not use.
@@ -149,7 +149,7 @@ def _failed(error: Kit19Error | OSError | MemoryError) -> int:
         print_error(lost.problems)
         return 1
     if isinstance(error, OSError):
-        print_error([problem_of(error)])
+        print_error([problem_from_os_error(error)])
     else:
         print_error([Problem(": ".join(["there is not enough memory", *map(str, error.args)]))])
     return 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit19.catalog.index import list_sources
+from kit19.catalog.index import summarize_sources
 from kit19.cli.options import catalog_option, json_option
 from kit19.cli.output import print_json, print_table, print_text
 
@@ -47,7 +47,7 @@ def sources(name: str | None, as_json: bool, catalog_dir: Path) -> None:
             ", ".join(source.subsets) or "–",
             ", ".join(source.benchmarks) or "–",
         )
-        for source in list_sources(catalog_dir)
+        for source in summarize_sources(catalog_dir)
     ]
     columns = ("source", "title", "license", "commercial", "derivatives", "subsets", "benchmarks")
     print_table("", columns, rows)

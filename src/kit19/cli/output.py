@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kit19.cli.streams import is_terminal, write_note, write_result
 from kit19.cli.visible import visible, visible_json, visible_line
-from kit19.core.errors import Problem, told
-from kit19.core.json_text import only_finite
+from kit19.core.errors import Problem, format_problems
+from kit19.core.json_text import replace_non_finite
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ _LINES_APART = 10.0  # seconds between lines of progress where there is no termi
 
 def print_json(document: Any) -> None:
     """Print one JSON document, Korean as Korean where the stream's encoding has it."""
-    finite = only_finite(document)
+    finite = replace_non_finite(document)
     text = visible_json(json.dumps(finite, ensure_ascii=False, indent=1, default=str))
     if not _fits(text):
         text = visible_json(json.dumps(finite, indent=1, default=str))
@@ -51,7 +51,7 @@ def print_note(text: str) -> None:
 
 def print_error(problems: Iterable[Problem]) -> None:
     """Print on stderr what went wrong; what a text holds beyond its first line is indented."""
-    for text in told(tuple(problems), "error: "):
+    for text in format_problems(tuple(problems), "error: "):
         print_note(text.replace("\n", "\n    "))
 
 
@@ -146,8 +146,13 @@ def byte_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
         task = bar.add_task("looking", total=None)
 
         def update(now: Any) -> None:
-            told = f"{now.files} of {now.files_total} files"
-            bar.update(task, description=told, completed=now.bytes, total=now.bytes_total or None)
+            format_problems = f"{now.files} of {now.files_total} files"
+            bar.update(
+                task,
+                description=format_problems,
+                completed=now.bytes,
+                total=now.bytes_total or None,
+            )
 
         yield update
 
@@ -199,9 +204,13 @@ def rate_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
         def update(what: str, done: int, total: int) -> None:
             speed = bar.tasks[0].speed
-            told = f"{speed:,.0f}/s" if speed else ""
+            format_problems = f"{speed:,.0f}/s" if speed else ""
             bar.update(
-                task, description=visible_line(what), completed=done, total=total or None, rate=told
+                task,
+                description=visible_line(what),
+                completed=done,
+                total=total or None,
+                rate=format_problems,
             )
 
         yield update

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from kit19.core.errors import OutputError, Problem, problem_of
+from kit19.core.errors import OutputError, Problem, problem_from_os_error
 
 READER_GONE = 141
 """The exit code where the reader of standard output went away: 128 + SIGPIPE, as shells report it."""
@@ -91,4 +91,6 @@ def _failing() -> Iterator[None]:
     except BrokenPipeError:
         raise ReaderGoneError from None
     except OSError as error:
-        raise OutputError(problem_of(error, "standard output", "cannot be written")) from None
+        raise OutputError(
+            problem_from_os_error(error, "standard output", "cannot be written")
+        ) from None

@@ -13,7 +13,7 @@ from kit19.catalog import Catalog
 from kit19.comparing.harness_schema import first_error
 from kit19.comparing.result import Compromise, Gap, Interval, Note, Seen
 from kit19.comparing.scored import Scored, ScoredTask
-from kit19.core.errors import Problem, ResultsError, UnknownNameError, nearest
+from kit19.core.errors import Problem, ResultsError, UnknownNameError, suggest_names
 from kit19.core.paths import read_json
 from kit19.statistics import Replicates, interval, paired_replicates, replicates
 
@@ -51,7 +51,7 @@ def read_audits(given: Sequence[str | Path], models: Sequence[str]) -> Audits:
             named = [name]
         else:
             what = f"there is no model {name!r} to give an audit of"
-            raise UnknownNameError(Problem(what, fix=nearest(name, models)))
+            raise UnknownNameError(Problem(what, fix=suggest_names(name, models)))
         ids = _read_audit(Path(path))
         for model in named:
             before = found.setdefault(model, {})

@@ -26,7 +26,7 @@ from kit19.comparing.harness import (
 )
 from kit19.comparing.scored import SCHEMA, Scored, ScoredTask, normalized_choice
 from kit19.core.errors import Kit19Error, Problem, ResultsError
-from kit19.core.paths import read_small
+from kit19.core.paths import read_small_file
 from kit19.core.results import NAME, EvalRecord, read_record, read_samples, samples_path
 from kit19.statistics import KEYS, confusion, metric
 
@@ -100,7 +100,7 @@ def _find(path: Path) -> Path:
 
 def _document(file: Path) -> dict[str, Any]:
     try:
-        document = json.loads(read_small(file).decode("utf-8"))
+        document = json.loads(read_small_file(file).decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ResultsError(Problem(f"cannot be read: {error}", str(file), _AGAIN)) from None
     except json.JSONDecodeError as error:

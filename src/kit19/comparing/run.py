@@ -34,7 +34,7 @@ from kit19.comparing.result import (
     Unfair,
 )
 from kit19.comparing.scored import Scored
-from kit19.core.errors import Problem, ResultsError, names_files
+from kit19.core.errors import Problem, ResultsError, convert_os_errors
 from kit19.statistics import REPLICATES, holm
 
 OnProgress = Callable[[str, int, int], None]
@@ -43,7 +43,7 @@ _MARKED = ("constant", "near_constant", "below_majority")
 """Cautions of an evaluation that are counted anew here, and stand as marks beside the scores."""
 
 
-@names_files
+@convert_os_errors
 def compare(
     results: Sequence[str | Path],
     out: str | Path | None = None,
@@ -159,7 +159,7 @@ def _against_base(
             counted.compromises.append(one)
 
 
-@names_files
+@convert_os_errors
 def check(results: Sequence[str | Path], catalog_dir: Path = BUILT_IN) -> list[Unfair]:
     """In what results differ that should be alike, the first being the base.
 

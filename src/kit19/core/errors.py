@@ -57,7 +57,7 @@ class Problem:
     fix: str = ""
 
     def __str__(self) -> str:
-        return "\n".join(told([self]))
+        return "\n".join(format_problems([self]))
 
 
 class Kit19Error(Exception):
@@ -76,7 +76,7 @@ class Kit19Error(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        return "\n".join(told(self.problems))
+        return "\n".join(format_problems(self.problems))
 
 
 class CatalogError(Kit19Error):
@@ -119,7 +119,7 @@ class TrainError(Kit19Error):
     """A model cannot be trained on these rows, loaded, or talked to."""
 
 
-def told(problems: Sequence[Problem], label: str = "") -> list[str]:
+def format_problems(problems: Sequence[Problem], label: str = "") -> list[str]:
     """Problems as texts, each behind the label; what to do is said once for neighbors that share it."""
     lines = []
     for index, problem in enumerate(problems):
@@ -131,7 +131,7 @@ def told(problems: Sequence[Problem], label: str = "") -> list[str]:
     return lines
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def suggest_names(name: str, known: Iterable[str]) -> str:
     """A hint for a name that is not known: the nearest right ones, else the first of them all."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
@@ -141,7 +141,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names[:_LISTED])}{more}"
 
 
-def problem_of(error: OSError, where: str = "", what: str = "cannot be used") -> Problem:
+def problem_from_os_error(error: OSError, where: str = "", what: str = "cannot be used") -> Problem:
     """What the operating system refused, as a problem.
 
     Args:
@@ -157,7 +157,7 @@ def problem_of(error: OSError, where: str = "", what: str = "cannot be used") ->
     return Problem(f"{what}: {reason}", where, fix) if where else Problem(reason, fix=fix)
 
 
-def names_files(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+def convert_os_errors(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Decorate a public function: a path that the system refuses is a :class:`Kit19Error`.
 
     Where a more precise error is known, the function raises it itself; this is for all other paths
@@ -172,7 +172,7 @@ def names_files(function: Callable[Parameters, Result]) -> Callable[Parameters, 
         except OSError as error:
             if error.filename is None:
                 raise
-            raise Kit19Error(problem_of(error)) from error
+            raise Kit19Error(problem_from_os_error(error)) from error
 
     return call
 

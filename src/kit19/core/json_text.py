@@ -15,18 +15,18 @@ def to_json(document: Any, *, indent: int | None = None, compact: bool = False) 
         TypeError: Something in it is neither text, number, list nor mapping.
     """
     between = (",", ":") if compact else None
-    finite = only_finite(document)
+    finite = replace_non_finite(document)
     return json.dumps(
         finite, ensure_ascii=False, indent=indent, separators=between, allow_nan=False
     )
 
 
-def only_finite(value: Any) -> Any:
+def replace_non_finite(value: Any) -> Any:
     """The same value with null in place of NaN and infinities."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: only_finite(one) for key, one in value.items()}
+        return {key: replace_non_finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [only_finite(one) for one in value]
+        return [replace_non_finite(one) for one in value]
     return value

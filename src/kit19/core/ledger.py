@@ -24,7 +24,7 @@ Reason = Literal[
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
-MEANING: Mapping[Reason, str] = {
+REASON_DESCRIPTIONS: Mapping[Reason, str] = {
     "malformed": "the row cannot be read as the card says (columns, encoding, an unknown label)",
     "excluded": "a kind of row that the card leaves out (a category page, say)",
     "empty": "a required field has no text",

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit19.core.errors import Problem, VerifyError
 from kit19.core.ledger import Ledger
-from kit19.core.paths import read_small
+from kit19.core.paths import read_small_file
 
 NAME = "manifest.json"
 SCHEMA_VERSION = 1
@@ -46,7 +46,7 @@ class InputFile(_Part):
     revision: str
 
 
-class LeftOut(_Part):
+class SkippedFile(_Part):
     """One upstream file that should have gone in, and why it did not."""
 
     name: str
@@ -86,7 +86,7 @@ class SubsetEntry(_Part):
     short: int = 0
     shared: int = 0
     files: tuple[int, int]
-    incomplete: list[LeftOut] = []
+    incomplete: list[SkippedFile] = []
     unverified: list[str] = []
 
 
@@ -154,7 +154,7 @@ class Manifest(_Part):
     subsets: dict[str, SubsetEntry]
     shared: list[SharedText] = []
     entangled_by: list[str] = []
-    not_built: dict[str, list[LeftOut]]
+    not_built: dict[str, list[SkippedFile]]
     outputs: list[OutputFile]
     content_digest: str
 
@@ -189,7 +189,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / NAME
     fix = "kit19 writes it last: build again with `kit19 build … --out`"
     try:
-        text = read_small(path).decode("utf-8")
+        text = read_small_file(path).decode("utf-8")
     except FileNotFoundError:
         what = "is not a whole build: it has no manifest.json"
         raise VerifyError(Problem(what, str(folder), fix)) from None

@@ -48,7 +48,7 @@ def any_time_zone() -> Iterator[None]:
             os.environ[name] = before
 
 
-def reason(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What polars says is wrong with a file, in one line."""
     said = str(error).splitlines() or [type(error).__name__]
     if isinstance(error, OSError) and error.strerror:

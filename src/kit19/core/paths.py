@@ -28,7 +28,7 @@ def default_data_dir() -> Path:
     return cache_dir() / "data"
 
 
-def require_file(path: Path) -> None:
+def require_regular_file(path: Path) -> None:
     """Refuse what is no regular file: reading a pipe or a device may never end.
 
     Raises:
@@ -41,13 +41,13 @@ def require_file(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
 
 
-def read_small(path: Path) -> bytes:
+def read_small_file(path: Path) -> bytes:
     """The bytes of a file that somebody wrote by hand, or that describes other files.
 
     Raises:
         OSError: It cannot be read, is no regular file or is unreasonably large; the error names it.
     """
-    require_file(path)
+    require_regular_file(path)
     if path.stat().st_size > _LARGEST:
         raise OSError(errno.EFBIG, f"it is larger than {_LARGEST:,} bytes", str(path))
     return path.read_bytes()
@@ -61,12 +61,12 @@ def read_json(path: Path) -> Any:
         ValueError: It is no JSON or no UTF-8, nests too deep, or has a number of thousands of digits.
     """
     try:
-        return json.loads(read_small(path).decode("utf-8"))
+        return json.loads(read_small_file(path).decode("utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 
 
-def is_there(path: Path) -> bool:
+def path_exists(path: Path) -> bool:
     """Whether something has this path, also if one may not look at it.
 
     False for names that are too long or impossible.
@@ -79,18 +79,18 @@ def is_there(path: Path) -> bool:
         return False
 
 
-def as_on_disk(path: Path) -> Path:
+def resolve_composition(path: Path) -> Path:
     """The path as its names are composed on disk, if it is there in another Unicode composition.
 
     macOS writes names decomposed (NFD), keyboards type them composed (NFC); both look the same.
     """
-    if is_there(path) or str(path).isascii():
+    if path_exists(path) or str(path).isascii():
         return path
     found = Path(path.anchor)
     for part in path.parts[1 if path.anchor else 0 :]:
-        there = [] if is_there(found / part) else _names(found)
+        there = [] if path_exists(found / part) else _names(found)
         found /= next((name for name in there if _composed(name) == _composed(part)), part)
-    return found if is_there(found) else path
+    return found if path_exists(found) else path
 
 
 def _names(folder: Path) -> list[str]:

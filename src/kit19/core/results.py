@@ -209,6 +209,6 @@ def read_record(document: dict[str, Any], where: str) -> EvalRecord | None:
         raise VerifyError(Problem(what, where, fix)) from None
 
 
-def to_line(sample: Sample) -> str:
+def sample_line(sample: Sample) -> str:
     """A sample as a line of its file."""
     return to_json(sample.model_dump(mode="json")) + "\n"

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from kit19.core.errors import Problem, VerifyError, names_files
+from kit19.core.errors import Problem, VerifyError, convert_os_errors
 from kit19.core.json_text import to_json as as_json
-from kit19.core.paths import read_small
+from kit19.core.paths import read_small_file
 
 NAME = "run.json"
 SCHEMA_VERSION = 1
@@ -120,7 +120,7 @@ class RunRecord(_Part):
         return as_json(self.model_dump(mode="json"), indent=1) + "\n"
 
 
-@names_files
+@convert_os_errors
 def read_run(folder: Path) -> RunRecord | None:
     """The record of a run; None where the folder is a model but no run of kit19's.
 
@@ -131,7 +131,7 @@ def read_run(folder: Path) -> RunRecord | None:
     if not path.is_file():
         return None
     try:
-        return RunRecord.model_validate_json(read_small(path).decode("utf-8"))
+        return RunRecord.model_validate_json(read_small_file(path).decode("utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         what = f"is not the record of a run that this kit19 reads: {str(error).splitlines()[0]}"
         raise VerifyError(Problem(what, str(path), "use the kit19 that trained it")) from None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kit19.core.json_text import to_json
-from kit19.core.results import NAME, SECTION, EvalRecord, Sample, samples_path, to_line
+from kit19.core.results import NAME, SECTION, EvalRecord, Sample, sample_line, samples_path
 from kit19.evaluating.task_files import scored_split
 
 _KEPT = (
@@ -109,7 +109,7 @@ def write_results(
         path = samples_path(folder, task)
         with path.open("w", encoding="utf-8", newline="\n") as out:
             if samples[task]:
-                out.writelines(map(to_line, samples[task]))
+                out.writelines(map(sample_line, samples[task]))
             else:
                 out.writelines(to_json(_plain(one)) + "\n" for one in logged)
     text = to_json(document(results, record), indent=1) + "\n"

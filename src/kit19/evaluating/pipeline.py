@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit19.catalog import PromptFormat, load_catalog
-from kit19.core.errors import FilesError, Kit19Error, ModelError, Problem, names_files
-from kit19.core.json_text import only_finite
+from kit19.core.errors import FilesError, Kit19Error, ModelError, Problem, convert_os_errors
+from kit19.core.json_text import replace_non_finite
 from kit19.core.paths import cache_dir
 from kit19.core.results import NAME, EvalRecord
 from kit19.evaluating import own_tasks
@@ -41,7 +41,7 @@ class Evaluation:
     record: EvalRecord = field(repr=False)
 
 
-@names_files
+@convert_os_errors
 def evaluate_model(
     model: str | Path,
     out: str | Path,
@@ -294,7 +294,7 @@ def _write(
     with replacing(out, is_ours=lambda path: (path / NAME).is_file()) as place:
         write_results(place, results, samples, record)
     figures = {
-        name: {key: only_finite(value) for key, value in found.items() if "," in key}
+        name: {key: replace_non_finite(value) for key, value in found.items() if "," in key}
         for name, found in results["results"].items()
     }
     return Evaluation(figures, record)

@@ -10,7 +10,7 @@ from typing import Any
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from kit19.core.errors import CatalogError, Kit19Error, Problem, UnknownNameError, nearest
+from kit19.core.errors import CatalogError, Kit19Error, Problem, UnknownNameError, suggest_names
 from kit19.evaluating import TASKS, own_tasks
 
 _FILES = (".yaml", ".yml")
@@ -63,7 +63,7 @@ def load_tasks(names: Sequence[str], folders: Sequence[Path] = ()) -> LoadedTask
         fixes = [
             "give the path of a task file that is there"
             if name.endswith(_FILES)
-            else nearest(name, manager.all_tasks)
+            else suggest_names(name, manager.all_tasks)
             for name in unknown
         ]
         told = [

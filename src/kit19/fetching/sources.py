@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from kit19.catalog import BUILT_IN, Catalog, Source, load_catalog
-from kit19.core.errors import names_files
+from kit19.core.errors import convert_os_errors
 from kit19.core.paths import default_data_dir
 from kit19.fetching import (
     Cache,
@@ -24,7 +24,7 @@ Use = tuple[Source, list[str], list[str]]
 """A source with the tables and splits that are wanted of it."""
 
 
-@names_files
+@convert_os_errors
 def fetch_sources(
     names: Collection[str] = (),
     recipe: str = "kit19",
@@ -55,7 +55,7 @@ def fetch_sources(
     return fetch_files(wants, Cache(), http, jobs, on_progress)
 
 
-@names_files
+@convert_os_errors
 def list_files(
     names: Collection[str] = (),
     recipe: str = "kit19",
@@ -71,7 +71,7 @@ def list_files(
     return list(found.values())
 
 
-@names_files
+@convert_os_errors
 def mend_cache() -> list[str]:
     """Check every file of the cache, and remove those that are damaged.
 
@@ -81,7 +81,7 @@ def mend_cache() -> list[str]:
     return Cache().mend()
 
 
-@names_files
+@convert_os_errors
 def prune_cache(catalog_dir: Path = BUILT_IN) -> tuple[int, int]:
     """Remove from the cache what no data folder links to and no card names.
 
@@ -115,7 +115,7 @@ def _whole(source: Source) -> Use:
 def _needed(catalog: Catalog, recipe: str) -> list[Use]:
     plan = catalog.recipe(recipe)
     uses: list[Use] = []
-    for name in (name for name in plan.subsets if name not in plan.own):
+    for name in (name for name in plan.subsets if name not in plan.extra_subsets):
         source, subset = catalog.subset(name)
         splits = subset.splits if plan.splits == "train" else source.splits_of(subset)
         uses.append((source, subset.tables, splits))

@@ -14,8 +14,8 @@ from kit19.core.errors import (
     FilesError,
     Problem,
     UnknownNameError,
-    names_files,
-    nearest,
+    convert_os_errors,
+    suggest_names,
 )
 from kit19.core.order import hash_order
 from kit19.curating import find_empty, with_place
@@ -39,7 +39,7 @@ class Example:
     label: str | None
 
 
-@names_files
+@convert_os_errors
 def show(  # noqa: PLR0913  one parameter an option of the command
     subset: str | None = None,
     n: int = 3,
@@ -117,11 +117,11 @@ def _wanted(templates: TemplateSet, template: str | None, style: str | None) -> 
     """Ids of the templates to show by."""
     known = {one.id: one.card.style for one in templates.templates}
     if template is not None and template not in known:
-        fix = nearest(template, known)
+        fix = suggest_names(template, known)
         what = f"{templates.subset} has no template {template!r}"
         raise UnknownNameError(Problem(what, fix=fix))
     if style is not None and style not in known.values():
-        fix = nearest(style, set(known.values()))
+        fix = suggest_names(style, set(known.values()))
         what = f"{templates.subset} has no template in {style}"
         raise UnknownNameError(Problem(what, fix=fix))
     fitting = [name for name in known if template in (None, name) and style in (None, known[name])]

@@ -9,7 +9,7 @@ import polars as pl
 
 from kit19.catalog import BUILT_IN, Catalog, TemplateFile, load_catalog
 from kit19.catalog.yaml_file import load_model
-from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem, names_files
+from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem, convert_os_errors
 from kit19.curating import find_empty
 from kit19.fetching import UpstreamFile, find_files, usable
 from kit19.linting.check import check
@@ -24,7 +24,7 @@ OnProgress = Callable[[str, int, int], None]
 """Called as (subset, subsets done, subsets in all)."""
 
 
-@names_files
+@convert_os_errors
 def lint(
     subsets: Iterable[str] = (),
     data_dir: Path | None = None,
@@ -60,7 +60,7 @@ def lint(
     return report
 
 
-@names_files
+@convert_os_errors
 def lint_file(path: Path, data_dir: Path | None = None, catalog_dir: Path = BUILT_IN) -> Report:
     """Check a templates file that somebody is writing, on what is there of its subset's files.
 

@@ -23,8 +23,8 @@ from kit19.core.errors import (
     Problem,
     UnknownNameError,
     VerifyError,
-    names_files,
-    nearest,
+    convert_os_errors,
+    suggest_names,
 )
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.core.parquet import scan_parquet
@@ -119,7 +119,7 @@ class Loaded:
             raise VerifyError(Problem(f"cannot be read: {first}", self.name, fix)) from None
 
 
-@names_files
+@convert_os_errors
 def load(
     name: str | Path,
     split: str = "train",
@@ -166,7 +166,7 @@ def load(
         _refuse(name, "a build on the Hub", data_dir=data_dir)
         return _published(name, split, revision)
     what = f"{str(name)!r} is no subset, no folder, and no name of the form owner/name"
-    raise UnknownNameError(Problem(what, fix=nearest(str(name), catalog.owners)))
+    raise UnknownNameError(Problem(what, fix=suggest_names(str(name), catalog.owners)))
 
 
 def _folder(data_dir: str | Path | None) -> Path:
@@ -189,7 +189,7 @@ def _records(
     splits = source.splits_of(card)
     if split not in splits:
         raise UnknownNameError(
-            Problem(f"{name} has no split {split!r}", fix=nearest(split, splits))
+            Problem(f"{name} has no split {split!r}", fix=suggest_names(split, splits))
         )
     files = _files(source, card, split, folder, mercy)
     schema = _schema(source, card, files)
@@ -228,7 +228,7 @@ def _schema(source: Source, card: Subset, files: list[UpstreamFile]) -> pl.Schem
     """The columns of a subset's records, known before a byte is read."""
     tables = list(dict.fromkeys(found.table for found in files))
     fields = [name for table in tables for name in source.fields_of(card, table)]
-    many, named = source.many_of(card), source.categories_of(card)
+    many, named = source.multi_valued_fields(card), source.categories_of(card)
     columns = ["id", "split", "group", *(["partner"] if card.pairs else [])]
     types: dict[str, Any] = dict.fromkeys([*columns, *fields], pl.String)
     for name, values in named.items():
@@ -274,7 +274,9 @@ def _refuse_split(name: str, split: str, manifest: Manifest | None, found: list[
     if manifest:
         there = [output.path for output in manifest.outputs]
         known = tuple(one for one in _SPLITS if any(p.startswith(f"data/{one}-") for p in there))
-    raise UnknownNameError(Problem(f"{name} has no split {split!r}", fix=nearest(split, known)))
+    raise UnknownNameError(
+        Problem(f"{name} has no split {split!r}", fix=suggest_names(split, known))
+    )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from kit19.catalog import BUILT_IN, load_catalog
-from kit19.core.errors import OutputError, Problem, names_files
+from kit19.core.errors import OutputError, Problem, convert_os_errors
 from kit19.core.manifest import NAME, Manifest
 from kit19.core.runs import NAME as RUN
 from kit19.core.runs import read_run
@@ -102,7 +102,7 @@ class _Bundle:
     notes: list[str]
 
 
-@names_files
+@convert_os_errors
 def push(folder: str | Path, repo_id: str, options: PushOptions | None = None) -> Pushed:
     """Publish a build as a dataset, or a training run as a model, on the Hub.
 
@@ -166,7 +166,7 @@ def _check_name(repo_id: str) -> None:
 def _build(folder: Path, options: PushOptions) -> _Bundle:
     manifest = verify(folder)
     notes = check_terms(
-        manifest, folder, load_catalog(options.catalog).of_build(manifest.recipe), options.accept
+        manifest, folder, load_catalog(options.catalog).for_build(manifest.recipe), options.accept
     )
     check_card(folder / "README.md")
     files = local_files(folder, manifest)

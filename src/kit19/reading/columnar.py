@@ -11,7 +11,7 @@ from typing import IO, Any
 import polars as pl
 
 from kit19.core.errors import Problem, ReadError
-from kit19.core.parquet import UNREADABLE, any_time_zone, reason, scan_parquet
+from kit19.core.parquet import UNREADABLE, any_time_zone, describe_error, scan_parquet
 
 _BATCH = 20_000
 _IN_MEMORY = 1 << 30  # bytes of a file that has to be read whole
@@ -77,7 +77,9 @@ def _readable(where: str, kind: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        raise ReadError(Problem(f"is no readable {kind} file: {reason(error)}", where)) from None
+        raise ReadError(
+            Problem(f"is no readable {kind} file: {describe_error(error)}", where)
+        ) from None
 
 
 def _bytes(source: IO[bytes], where: str) -> bytes:

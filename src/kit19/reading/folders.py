@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from kit19.core.errors import Problem, ReadError
-from kit19.core.paths import as_on_disk
+from kit19.core.paths import resolve_composition
 from kit19.reading.opening import COMPRESSED, require_plain_file
 from kit19.reading.remarks import Remarks
 
@@ -49,7 +49,7 @@ def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
         ReadError: There is nothing to read.
     """
     remarks = Remarks() if remarks is None else remarks
-    path = as_on_disk(path)
+    path = resolve_composition(path)
     try:
         is_folder = path.is_dir()
     except OSError:  # what is wrong with the path is said below

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import polars as pl
 
-from kit19.core.errors import Problem, ReadError, UnknownNameError, nearest
+from kit19.core.errors import Problem, ReadError, UnknownNameError, suggest_names
 from kit19.reading.cells import texts_in
 from kit19.reading.columnar import arrow_rows, parquet_rows
 from kit19.reading.encoding import encoding_of, is_marked
@@ -110,7 +110,9 @@ class _Wanted:
         missing = [column for column in self.columns if column not in self.met]
         if missing and self.answers:
             what = f"has no text in a column {', '.join(map(repr, missing))}"
-            raise UnknownNameError(Problem(what, str(path), nearest(missing[0], self.answers)))
+            raise UnknownNameError(
+                Problem(what, str(path), suggest_names(missing[0], self.answers))
+            )
 
 
 def _composed(name: str) -> str:

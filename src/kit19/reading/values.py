@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kit19.core.errors import Problem, ReadError
-from kit19.core.paths import as_on_disk
+from kit19.core.paths import resolve_composition
 from kit19.reading.columnar import arrow_rows, parquet_rows
 from kit19.reading.encoding import encoding_of
 from kit19.reading.folders import ARCHIVE, suffix_of
@@ -33,7 +33,7 @@ def values_of(path: Path) -> Iterator[tuple[int, Any]]:
     Raises:
         ReadError: The file cannot be read, or is of another format.
     """
-    path = as_on_disk(path)
+    path = resolve_composition(path)
     where, suffix = str(path), suffix_of(path.name)
     if suffix in _TABLES:
         what = f"is {suffix}, which is not read here"

@@ -14,7 +14,7 @@ from kit19.catalog.load import Catalog
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.templates import Template, TemplateFile
 from kit19.catalog.yaml_file import Lines
-from kit19.core.errors import CatalogError, Kit19Error, Problem, nearest
+from kit19.core.errors import CatalogError, Kit19Error, Problem, suggest_names
 from kit19.rendering.parse import Insertion, Literal, Piece, parse
 
 TEXTS = ("instruction", "input", "output")
@@ -92,7 +92,9 @@ def check_templates(
         checker.report(("templates",), "every template is retired")
     if checker.problems:
         raise CatalogError(checker.problems)
-    return TemplateSet(file.subset, parsed, file.words, frozenset(source.many_of(subset)))
+    return TemplateSet(
+        file.subset, parsed, file.words, frozenset(source.multi_valued_fields(subset))
+    )
 
 
 class _Checker:
@@ -115,7 +117,7 @@ class _Checker:
     def check_words(self) -> None:
         for field, forms in self.words.items():
             if field not in self.categories:
-                fix = nearest(field, self.categories)
+                fix = suggest_names(field, self.categories)
                 self.report(("words", field), f"words.{field}: no categorical field", fix)
                 continue
             for form, words in forms.items():
@@ -159,10 +161,12 @@ class _Checker:
     def check_insertion(self, at: tuple[str | int, ...], name: str, piece: Insertion) -> None:
         head = f"template {name}: {piece.written}"
         if piece.field not in self.fields:
-            self.report(at, f"{head}: there is no such field", nearest(piece.field, self.fields))
+            self.report(
+                at, f"{head}: there is no such field", suggest_names(piece.field, self.fields)
+            )
         elif piece.form and piece.form not in self.words.get(piece.field, {}):
             known = self.words.get(piece.field, {})
-            fix = nearest(piece.form, known) if known else f"give words.{piece.field}"
+            fix = suggest_names(piece.form, known) if known else f"give words.{piece.field}"
             self.report(at, f"{head}: there is no such form", fix)
         elif piece.field in self.categories and not piece.form:
             fix = f"write {{{piece.field}.FORM}} with a form of `words.{piece.field}`"
@@ -176,7 +180,7 @@ class _Checker:
     ) -> None:
         known = self.categories.get(field)
         if known is None:
-            fix = nearest(field, self.categories)
+            fix = suggest_names(field, self.categories)
             self.report(at, f"template {name}: when.{field}: no categorical field", fix)
             return
         unknown = [value for value in values if value not in known]

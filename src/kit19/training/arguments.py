@@ -17,7 +17,7 @@ from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 from trl import SFTConfig
 
-from kit19.core.errors import Problem, TrainError, UnknownNameError, nearest
+from kit19.core.errors import Problem, TrainError, UnknownNameError, suggest_names
 from kit19.training.settings import Settings
 
 SMALL = 20_000_000
@@ -40,7 +40,7 @@ def check_names(settings: Settings) -> None:
     given = [("optimizer", settings.optimizer), ("schedule", settings.schedule)]
     given += [("report_to", name) for name in settings.report_to]
     wrong = [
-        Problem(f"{key}: there is no {name!r}", fix=nearest(name, known[key]))
+        Problem(f"{key}: there is no {name!r}", fix=suggest_names(name, known[key]))
         for key, name in given
         if name not in known[key]
     ]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM
 
-from kit19.core.errors import Problem, TrainError, nearest
+from kit19.core.errors import Problem, TrainError, suggest_names
 from kit19.training import saved, trial
 from kit19.training.arguments import attention, counts_experts
 from kit19.training.base_weights import weight_files
@@ -219,7 +219,7 @@ def _adapter(settings: Settings, empty: Any) -> list[Problem]:
                 if type(module).__name__ in _ADAPTABLE
             }
             what = f"the model has no module {missing[0]!r}"
-            return [Problem(what, where, f"{nearest(missing[0], known)} Or all-linear")]
+            return [Problem(what, where, f"{suggest_names(missing[0], known)} Or all-linear")]
     try:
         made = get_peft_model(copy.deepcopy(empty), config)
     except Exception as error:

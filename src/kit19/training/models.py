@@ -14,7 +14,7 @@ import torch
 from transformers import GenerationConfig
 
 from kit19.catalog import PromptFormat
-from kit19.core.errors import Problem, TrainError, UnknownNameError, nearest
+from kit19.core.errors import Problem, TrainError, UnknownNameError, suggest_names
 from kit19.core.runs import BaseModelEntry
 from kit19.training import tiny
 from kit19.training.adapters import CONFIG as _ADAPTER
@@ -176,7 +176,7 @@ def refuse_misspelled(name: str) -> None:
         fix = f"train one from it first: kit19 train --data OUT --model {name} --out RUN"
         raise TrainError(Problem("is a preset, and no model yet", name, fix))
     if difflib.get_close_matches(name, preset_names(), cutoff=0.8):
-        fix = f"{nearest(name, preset_names())} A model of the Hub has an owner: owner/{name}"
+        fix = f"{suggest_names(name, preset_names())} A model of the Hub has an owner: owner/{name}"
         raise UnknownNameError(Problem(f"there is no preset {name!r}", fix=fix))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit19.core.errors import names_files
+from kit19.core.errors import convert_os_errors
 from kit19.core.runs import NAME as RUN
 from kit19.core.runs import RunRecord, read_run
 from kit19.training import processes
@@ -102,7 +102,7 @@ class TrainPlan:
     notes: list[str]
 
 
-@names_files
+@convert_os_errors
 def train_model(
     data: str | Path,
     out: str | Path,
@@ -159,7 +159,7 @@ def _finish(run: Path, trained: _Done, on_progress: OnProgress, *, merge: bool) 
         raise explain_write(error, run) from None
 
 
-@names_files
+@convert_os_errors
 def plan_training(
     data: str | Path,
     settings: Settings | None = None,
@@ -231,7 +231,7 @@ def _planned_apart(ready: Prepared) -> Prepared:
     return one_row_a_line(ready, why) if why else ready
 
 
-@names_files
+@convert_os_errors
 def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) -> RunRecord | None:
     """Merge the adapter of a run into its base model, as a folder that loads by itself.
 

@@ -19,8 +19,8 @@ from kit19.core.errors import Problem, ReadError, TrainError
 from kit19.core.manifest import NAME as MANIFEST
 from kit19.core.manifest import Manifest
 from kit19.core.order import hash_order
-from kit19.core.parquet import UNREADABLE, any_time_zone, reason, scan_parquet
-from kit19.core.paths import as_on_disk, is_there
+from kit19.core.parquet import UNREADABLE, any_time_zone, describe_error, scan_parquet
+from kit19.core.paths import path_exists, resolve_composition
 from kit19.core.runs import DataEntry
 from kit19.reading.layouts import CONTEXT, TURNS, LayoutError, texts_of
 from kit19.reading.opening import require_plain_file
@@ -108,9 +108,9 @@ def of_file(path: Path, hold_out: int, seed: int) -> Data:
     Raises:
         TrainError: There is no such file, or it has none of the layouts.
     """
-    path = as_on_disk(path)
+    path = resolve_composition(path)
     try:
-        if not is_there(path) or path.is_dir():
+        if not path_exists(path) or path.is_dir():
             what = "there is no such file, and it is no folder of a build (it has no manifest.json)"
             raise TrainError(Problem(what, str(path), "build one: `kit19 build … --out DIR`"))
         require_plain_file(path)
@@ -180,7 +180,9 @@ def _read(path: Path) -> Iterator[pl.DataFrame]:
     try:
         yield from _parquet(path) if path.suffix == ".parquet" else _values(path)
     except UNREADABLE as error:
-        raise TrainError(Problem(f"cannot be read: {reason(error)}", str(path), _READS)) from None
+        raise TrainError(
+            Problem(f"cannot be read: {describe_error(error)}", str(path), _READS)
+        ) from None
     except ReadError as error:
         raise TrainError([replace(one, fix=one.fix or _READS) for one in error.problems]) from None
 

@@ -11,7 +11,13 @@ from pydantic import Field, field_validator, model_validator
 
 from kit19.catalog.card import Card
 from kit19.catalog.yaml_file import fit_model, load_model, read_yaml
-from kit19.core.errors import CatalogError, Problem, UnknownNameError, names_files, nearest
+from kit19.core.errors import (
+    CatalogError,
+    Problem,
+    UnknownNameError,
+    convert_os_errors,
+    suggest_names,
+)
 
 PRESETS = Path(__file__).parent / "presets"
 """The presets that kit19 carries."""
@@ -210,7 +216,7 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
-@names_files
+@convert_os_errors
 def load_preset(name: str = "", changes: Mapping[str, Any] | None = None) -> Settings:
     """Settings by name, or from a YAML file of the user's, with some values replaced.
 
@@ -227,7 +233,7 @@ def load_preset(name: str = "", changes: Mapping[str, Any] | None = None) -> Set
     if name and path.suffix not in {".yaml", ".yml"}:
         if name not in preset_names():
             what = f"there is no preset {name!r}"
-            fix = f"{nearest(name, preset_names())} A file of yours must end in .yaml"
+            fix = f"{suggest_names(name, preset_names())} A file of yours must end in .yaml"
             raise UnknownNameError(Problem(what, fix=fix))
         path = PRESETS / f"{name}.yaml"
     if not changes:
@@ -248,4 +254,6 @@ def _refuse_unknown(key: str, outer: str, inner: str) -> None:
     if inner and outer in _INSIDE:
         known = {f"{outer}.{name}" for name in _INSIDE[outer].model_fields}
     if key not in known:
-        raise UnknownNameError(Problem(f"there is no setting {key!r}", fix=nearest(key, known)))
+        raise UnknownNameError(
+            Problem(f"there is no setting {key!r}", fix=suggest_names(key, known))
+        )

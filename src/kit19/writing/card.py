@@ -8,7 +8,7 @@ import yaml
 
 from kit19.catalog import Catalog
 from kit19.catalog.license_ids import hub_license
-from kit19.core.ledger import MEANING, REASONS
+from kit19.core.ledger import REASON_DESCRIPTIONS, REASONS
 from kit19.core.manifest import Manifest
 from kit19.writing.tables import Tables
 
@@ -175,7 +175,7 @@ def _ledger_table(manifest: Manifest) -> str:
             f"| `{name}` | {ledger.read:,} | {ledger.train:,} | {ledger.validation:,} "
             f"| {ledger.surplus:,} |{drops}"
         )
-    lines += ["", *[f"- `{reason}`: {MEANING[reason]}." for reason in used]]
+    lines += ["", *[f"- `{reason}`: {REASON_DESCRIPTIONS[reason]}." for reason in used]]
     lines += ["", "`dropped.parquet` names every dropped record with its reason and the evidence."]
     return "\n".join(lines) + "\n"
 

@@ -12,10 +12,10 @@ from kit19.catalog import Catalog
 from kit19.core.manifest import (
     NAME,
     InputFile,
-    LeftOut,
     Manifest,
     OutputFile,
     SharedText,
+    SkippedFile,
     SubsetEntry,
 )
 from kit19.writing.card import dataset_card
@@ -44,7 +44,7 @@ class Description:
     subsets: dict[str, SubsetEntry]
     shared: list[SharedText]
     entangled_by: list[str]
-    not_built: dict[str, list[LeftOut]]
+    not_built: dict[str, list[SkippedFile]]
 
 
 def write_build(folder: Path, tables: Tables, about: Description, catalog: Catalog) -> Manifest:

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import polars as pl
 
-from kit19.core.errors import Problem, VerifyError, names_files
+from kit19.core.errors import Problem, VerifyError, convert_os_errors
 from kit19.core.ledger import REASONS
 from kit19.core.manifest import NAME, Manifest, read_manifest
 from kit19.core.parquet import UNREADABLE, read_parquet, scan_parquet
-from kit19.core.paths import require_file
+from kit19.core.paths import require_regular_file
 from kit19.core.rows import ROW_SCHEMA
 from kit19.writing.parquet import content_digest
 
 _FIX = "the folder was changed after it was built: build it again"
 
 
-@names_files
+@convert_os_errors
 def verify(folder: str | Path) -> Manifest:
     """Check every file, digest, row and count of a build.
 
@@ -49,7 +49,7 @@ def read_rows(folder: Path, split: str) -> pl.DataFrame:
         return pl.DataFrame(schema=ROW_SCHEMA)
     try:
         for path in paths:
-            require_file(path)
+            require_regular_file(path)
         rows = pl.concat([read_parquet(path) for path in paths])
     except UNREADABLE as error:
         first = str(error).splitlines()[0]
@@ -66,7 +66,7 @@ def _files(folder: Path, manifest: Manifest) -> list[Problem]:
     for output in manifest.outputs:
         path = folder / output.path
         try:
-            require_file(path)
+            require_regular_file(path)
             data = path.read_bytes()
         except OSError as error:
             gone = isinstance(error, FileNotFoundError)
