@@ -18,8 +18,8 @@ import sys
 from pathlib import Path
 
 import polars as pl
-from benchmarks.worker import peak_mib
 
+from benchmarks.worker import peak_mib
 from studies.contamination.judging import choose, choose_kit19, figures, judge
 from studies.contamination.labelled_set import HALVES, load_world
 from studies.contamination.picture import picture

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from invoking import commands, invoke
 
 from kit19 import build, load_catalog
 from kit19.core.manifest import read_manifest
+from tests.support.invoking import commands, invoke
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from typing import NoReturn
 
 import click
 import pytest
-from invoking import Said, commands, invoke
 
 from kit19 import build
 from kit19.cli import cli
+from tests.support.invoking import Said, commands, invoke
 
 SEED = 19
 PARTS = 8  # so that processes can share the work

@@ -19,14 +19,14 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from invoking import Said, invoke, run_main
 
 from kit19 import Chat, load_catalog
 from kit19.cli.output import print_error, print_json, print_piece, print_table, print_text, progress
 from kit19.cli.visible import visible, visible_json, visible_line
 from kit19.core.errors import Problem
+from tests.support.invoking import Said, invoke, run_main
 
-GOOD = Path(__file__).parents[1] / "bad_cards" / "good"
+GOOD = Path(__file__).parents[1] / "catalog" / "bad_cards" / "good"
 # Clears the screen, rings, sets the title, turns the line around; C1 does the same in one character.
 EVIL = "\x1b[2J\x07\x1b]0;owned\x07\x9b31m\u202e\u2066"
 SHOWN = r"\x1b[2J\x07\x1b]0;owned\x07\x9b31m<U+202E><U+2066>"

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invoking import invoke
 
 import kit19
 from kit19 import Kit19Error, Options
 from kit19.fetching.sources import list_files
 from kit19.linting import lint_file
+from tests.support.invoking import invoke
 
 _CAPABILITIES = 0x20080522  # the version of the structures below; see capget(2)
 _OVERRIDE, _SEARCH = 1 << 1, 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH

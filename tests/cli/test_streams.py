@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from invoking import invoke, run_main
 
 from kit19 import build
+from tests.support.invoking import invoke, run_main
 
 FULL = Path("/dev/full")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from studies.particle_judge.judge import KINDS, OTHER, UNREAD, Judge, in_hangul
-from studies.particle_judge.particles import Place
-from studies.particle_judge.texts import WHOLE, Line, spacing
 
 from kit19.catalog import BUILT_IN
 from kit19.korean import Final, choose, final_sound, parse_particle
+from studies.particle_judge.judge import KINDS, OTHER, UNREAD, Judge, in_hangul
+from studies.particle_judge.particles import Place
+from studies.particle_judge.texts import WHOLE, Line, spacing
 
 DOCS = (Path(__file__).parents[2] / "docs" / "korean.md").read_text(encoding="utf-8")
 

@@ -1,0 +1,46 @@
+"""docs/audit.md shows what the audit prints, and its snippet does what it says."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+from tests.support.exams import INNOCENT, SENTENCES, run, small_catalog, write_jsonl
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "audit.md").read_text("utf-8")
+
+
+@pytest.mark.real
+def test_the_document_shows_what_is_printed(
+    real_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    path = real_data / "parakqc" / "data" / "paraKQC_v1.txt"
+    assert run(monkeypatch, "audit", path, "--data-dir", real_data, "-q") == 0
+    printed = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    found = re.search(r"```text\n(benchmark .*?)```", DOCUMENT, re.DOTALL)
+    assert found
+    claimed = [" ".join(line.split()) for line in found[1].splitlines() if line.strip("…")]
+    assert [line for line in claimed if line not in printed] == []
+    assert len(claimed) > 8
+
+
+def test_the_snippet_takes_out_the_rows_that_were_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_catalog(tmp_path / "cards")
+    rows: list[object] = [INNOCENT[0], SENTENCES[5], {"text": SENTENCES[0]}, INNOCENT[1]]
+    write_jsonl(tmp_path / "my.jsonl", rows)
+    options = ["--catalog", "cards", "--data-dir", "cards/data", "--out", "audit", "-q"]
+    assert run(monkeypatch, "audit", "my.jsonl", *options) == 0
+    found = re.search(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert found
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # a snippet may leave a file to the end
+        exec(found[1], {})  # noqa: S102  our own document
+    kept = (tmp_path / "clean.jsonl").read_text("utf-8")
+    assert kept == f'"{INNOCENT[0]}"\n"{INNOCENT[1]}"\n'

@@ -1,0 +1,77 @@
+"""Records that look like templates, markup or control codes pass through a whole build untouched."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kit19 import Options, build, explain, verify
+from tests.support.samples import rows_of
+
+GOOD = Path(__file__).parents[1] / "catalog" / "bad_cards" / "good"
+HOSTILE = {
+    "braces": "{label} {label.ko} {은/는} {{text}} }{ {",
+    "html": "<b>굵게</b> &lt;tag&gt; <script>alert(1)</script> <!-- 주석 -->",
+    "markdown": "--- # 제목 | 표 | `코드` ```` **굵게** [링크](x)",
+    "control": "벨\x07 널\x00 이스케이프\x1b[31m 지움\x7f 구분\x1f\x1e\x1d\x1c 줄\x85\u2028\u2029끝",
+    "quotes": '"겹" \'홑\' “둥근” \\" \\n \\u0041',
+    "decomposed": "\u1112\u1161\u11ab\u1100\u1173\u11af 풀어쓴 글",
+    "invisible": "폭\u200b없는\u200d칸\ufeff과 \u202e거꾸로\u202c",
+    "yaml": "id: x # 주석, - 목록 & *참조 !태그 %지시 @골뱅이",
+    "format": "%s %(text)s $text ${text} \\1 {0}",
+    "emoji": "👩‍👩‍👧‍👦🇰🇷 \U0010ffff",
+}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    catalog = folder / "catalog"
+    shutil.copytree(GOOD, catalog)
+    card = catalog / "sources" / "cafe.yaml"
+    text = card.read_text(encoding="utf-8").replace("rows: 3", f"rows: {len(HOSTILE)}")
+    card.write_text(text, encoding="utf-8")
+    lines = [f"{name}\t{value}\t{value}\t1" for name, value in HOSTILE.items()]
+    table = "\n".join(["id\tcafe\treview\tscore", *lines]) + "\n"
+    (catalog / "data" / "cafe" / "train.tsv").write_text(table, encoding="utf-8", newline="")
+    changes = {"formats": ["alpaca", "messages"], "views": 2}
+    options = Options(data_dir=catalog / "data", catalog=catalog)
+    build("cafe", folder / "out", options, changes)
+    return folder / "out"
+
+
+def test_the_text_stands_in_the_row_as_it_was(out: Path) -> None:
+    rows = rows_of(out)
+    assert rows.height == 2 * len(HOSTILE)
+    for row in rows.iter_rows(named=True):
+        text = HOSTILE[row["id"].split("/")[2]]
+        assert row["input"] == text
+        if row["template"] == "which_side":
+            assert row["instruction"].startswith(f"카페 {text}")
+            assert row["output"] == "만족이에요."
+
+
+def test_exports_hold_it_too(out: Path) -> None:
+    rows = rows_of(out, "train").to_dicts()
+    # Split at line feeds alone: U+2028 and its like may stand in a JSON string as they are.
+    text = (out / "exports" / "alpaca-train.jsonl").read_bytes().decode("utf-8")
+    lines = text.removesuffix("\n").split("\n")
+    assert [json.loads(line)["input"] for line in lines] == [row["input"] for row in rows]
+
+
+def test_the_card_is_still_a_card_and_the_build_whole(out: Path) -> None:
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert yaml.safe_load(card.split("---\n")[1])["language"] == ["ko"]
+    # The example stands in a fence that nothing inside can end.
+    assert card.count("\n````") == 2
+    verify(out)
+
+
+def test_it_can_be_explained(out: Path) -> None:
+    for name, text in HOSTILE.items():
+        found = explain(out, f"cafe_reviews/train/{name}", GOOD)
+        assert {row["input"] for row in found.rows} == {text}

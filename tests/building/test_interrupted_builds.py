@@ -1,0 +1,178 @@
+"""Killed or interrupted at any moment: the old build stands whole, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from kit19 import OutputError, verify
+from tests.support.commands import command, kit19_process, said
+from tests.support.samples import files_of, sample_of
+
+# A build that sends itself a signal at the n-th thing it does below its temporary folder (or prints
+# how many there are, for n = 0). What polars writes is not seen here, but all around it is.
+AT_THE_NTH = """
+import os, sys
+nth, number, *arguments = sys.argv[1:]
+seen = 0
+def watch(event, details):
+    global seen
+    touches = event.startswith(("open", "os.", "shutil.")) and ".kit19-new" in repr(details)
+    # The swap of the two folders goes through ctypes, so its place is where that is loaded.
+    if touches or (event == "ctypes.dlsym" and "renameat2" in repr(details)):
+        seen += 1
+        if seen == int(nth):
+            os.kill(os.getpid(), int(number))
+sys.addaudithook(watch)
+sys.argv = ["kit19", *arguments]
+from kit19.cli import main
+try:
+    main()
+finally:
+    if nth == "0":
+        print(seen, file=sys.stderr)
+"""
+BUILD = ["build", "sample", "--set", "subsets=[math]", "--format", "alpaca", "--quiet"]
+
+
+def build_until(nth: int, number: int, out: Path) -> subprocess.CompletedProcess[bytes]:
+    arguments = [str(nth), str(number), *BUILD, "--out", str(out)]
+    return subprocess.run(
+        [sys.executable, "-c", AT_THE_NTH, *arguments], check=False, capture_output=True
+    )
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A folder that holds an older build of other rows."""
+    sample_of(tmp_path / "out", "petitions", cap=5)
+    return tmp_path / "out"
+
+
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many moments a build has at which it may be hit."""
+    out = tmp_path_factory.mktemp("moments") / "out"
+    sample_of(out, "petitions", cap=5)
+    done = build_until(0, signal.SIGKILL, out)
+    assert done.returncode == 0, done.stderr
+    count = int(done.stderr)
+    assert count > 15
+    return count
+
+
+def beside(folder: Path) -> set[str]:
+    return {path.name for path in folder.parent.iterdir()} - {".out.kit19-lock"}
+
+
+def test_killed_at_any_moment_the_folder_holds_a_whole_build(old: Path, moments: int) -> None:
+    before = files_of(old)
+    for share in (0, 0.3, 0.6, 0.85, 1):
+        nth = 1 + round(share * (moments - 1))
+        done = build_until(nth, signal.SIGKILL, old)
+        assert done.returncode == -signal.SIGKILL, nth
+        manifest = verify(old)
+        # Killed before the two folders are swapped it is the old one, behind that the new one.
+        assert files_of(old) == before or set(manifest.subsets) == {"math"}, nth
+    sample_of(old, "math")
+    assert set(verify(old).subsets) == {"math"}
+    assert beside(old) == {"out"}
+
+
+def test_killed_while_the_first_build_is_written_there_is_none(
+    tmp_path: Path, moments: int
+) -> None:
+    out = tmp_path / "out"
+    done = build_until(moments // 2, signal.SIGKILL, out)
+    assert done.returncode == -signal.SIGKILL
+    assert not out.exists()
+    assert beside(out) == {".out.kit19-new"}
+    sample_of(out, "math")
+    verify(out)
+    assert beside(out) == {"out"}
+
+
+def test_interrupted_while_writing_the_old_build_is_untouched(old: Path, moments: int) -> None:
+    before = files_of(old)
+    for nth in (1, moments // 2):
+        done = build_until(nth, signal.SIGINT, old)
+        assert done.stderr.strip() == b"Interrupted; nothing was left half-written.", nth
+        assert (done.returncode, done.stdout) == (130, b""), nth
+        assert files_of(old) == before, nth
+        assert beside(old) == {"out"}, nth
+
+
+def test_interrupted_while_reading_the_old_build_is_untouched(old: Path) -> None:
+    before = files_of(old)
+    arguments = command("build", "sample", "--out", old)
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith(b"[3/"):
+                process.send_signal(signal.SIGINT)
+                break
+        out, err = process.communicate()
+    last = err.splitlines()[-1]
+    assert last == b"Interrupted; nothing was left half-written."
+    assert b"Traceback" not in err
+    assert (process.returncode, out) == (130, b"")
+    assert files_of(old) == before
+    assert beside(old) == {"out"}
+
+
+def test_a_swap_that_was_cut_in_two_is_mended(old: Path) -> None:
+    # Where a system cannot swap two names at once, a kill may fall between two renames.
+    before = files_of(old)
+    old.rename(old.with_name(".out.kit19-old"))
+    (old.parent / ".out.kit19-new").mkdir()
+    (old.parent / ".out.kit19-new" / "NOTICE").write_text("half", encoding="utf-8")
+    with pytest.raises(OutputError), locked(old):
+        sample_of(old, "math")
+    assert not old.exists()
+    (old.parent / "file").write_text("", encoding="utf-8")
+    done = kit19_process(*BUILD, "--out", old, "--set", "formats=[alpaca]")
+    assert done.code == 0
+    assert files_of(old) != before
+    verify(old)
+    assert beside(old) == {"out", "file"}
+
+
+def locked(folder: Path) -> FileLock:
+    return FileLock(folder.with_name(f".{folder.name}.kit19-lock"), timeout=0)
+
+
+def test_while_one_build_writes_another_is_refused(old: Path) -> None:
+    # A stopped process holds its lock for as long as we please.
+    first = subprocess.Popen([sys.executable, "-c", AT_THE_NTH, "3", str(signal.SIGSTOP), *BUILD,
+                              "--out", str(old)])  # fmt: skip
+    try:
+        for _ in waiting():
+            if os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT):
+                break
+        second = kit19_process(*BUILD, "--out", old)
+    finally:
+        first.send_signal(signal.SIGCONT)
+        code = first.wait()
+    assert (second.code, second.out) == (1, "")
+    assert said(second) == [
+        f"error: {old}: another kit19 is writing there",
+        "    wait for it, or use another --out",
+    ]
+    assert code == 0
+    assert set(verify(old).subsets) == {"math"}
+    assert beside(old) == {"out"}
+
+
+def waiting() -> Iterator[None]:
+    for _ in range(3_000):
+        yield
+        time.sleep(0.01)
+    raise AssertionError("the first build never got as far as to write")

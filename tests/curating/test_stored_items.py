@@ -1,0 +1,102 @@
+"""Benchmark items kept ready in the cache are those that would be made, whatever became of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from kit19.curating import Items, find_contaminated, prepared
+from kit19.curating import stored as kept
+from kit19.curating.contamination import prepare
+from tests.support.small_items import benchmark, records
+
+TEXTS = [
+    "겨울이 오기 전에 창문 틈을 막아 두어야 난방비를 아낄 수 있다고 한다.",
+    "도서관 열람실은 시험 기간에만 자정까지 문을 열어 둡니다.",
+    "아주 좋아요",
+]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KIT19_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "index"
+
+
+def alike(one: Items, other: Items) -> None:
+    assert_frame_equal(one.equal, other.equal)
+    assert_frame_equal(one.owners, other.owners)
+    for mine, theirs in ((one.trigrams, other.trigrams), (one.stems, other.stems)):
+        assert (mine.coverage, mine.least) == (theirs.coverage, theirs.least)
+        for part in ("texts", "grams", "keys"):
+            # The order of rows means nothing here, and joins need not keep it.
+            assert_frame_equal(getattr(mine, part), getattr(theirs, part), check_row_order=False)
+        assert (mine.met == theirs.met).all()
+
+
+@pytest.mark.parametrize("texts", [TEXTS, ["짧다"], []])
+def test_what_is_found_in_the_cache_is_what_was_made(cache: Path, texts: list[str]) -> None:
+    given = benchmark(*texts)
+    alike(prepared(given), prepare(given))
+    (path,) = cache.iterdir()
+    before = path.stat().st_ino
+    alike(prepared(given), prepare(given))
+    assert path.stat().st_ino == before  # read, not written again
+
+
+def test_another_text_id_field_or_name_is_another_index(cache: Path) -> None:
+    prepared(benchmark(*TEXTS))
+    prepared(benchmark(*TEXTS, name="other"))
+    prepared(benchmark(*TEXTS[:2]))
+    prepared(benchmark(*reversed(TEXTS)))
+    (card, rows), *_ = benchmark(*TEXTS).values()
+    prepared({"exam": (card, rows.with_columns(pl.col("split").replace("test", "dev")))})
+    prepared({"exam": (card, rows.with_columns(pl.col("#id") + "0"))})
+    assert len(list(cache.iterdir())) == 6
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "empty", "other", "folder"])
+def test_a_damaged_cache_is_made_again(cache: Path, damage: str) -> None:
+    given = benchmark(*TEXTS)
+    prepared(given)
+    (path,) = cache.iterdir()
+    whole = path.read_bytes()
+    if damage == "folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        half = len(whole) // 2
+        flipped = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]
+        told = {"cut": whole[:-1], "bit": flipped, "empty": b"", "other": b"ARROW1" * 100}
+        path.write_bytes(told[damage])
+    found = find_contaminated(records(TEXTS), ["text"], prepared(given))
+    assert found["evidence"].to_list() == [f"equal exam/test/{n}" for n in range(3)]
+    if damage != "folder":
+        again = path.stat().st_ino
+        prepared(given)
+        assert path.stat().st_ino == again  # whole again, so it is read
+    assert [one.name for one in cache.iterdir()] == [path.name]  # nothing is left half written
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    taken = tmp_path / "file"
+    taken.write_text("not a folder")
+    monkeypatch.setenv("KIT19_CACHE", str(taken))
+    alike(prepared(benchmark(*TEXTS)), prepare(benchmark(*TEXTS)))
+    assert taken.read_text() == "not a folder"
+
+
+def test_the_latest_are_kept(cache: Path) -> None:
+    prepared(benchmark("첫째"))
+    (first,) = cache.iterdir()
+    os.utime(first, (0, 0))
+    for number in range(kept.KEPT):
+        prepared(benchmark(f"다른 글 {number}"))
+    assert len(list(cache.iterdir())) == kept.KEPT
+    assert not first.exists()

@@ -1,0 +1,106 @@
+"""Our tasks in the harness's own command line, and its command line with our model type."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lm_eval.api.model import LM
+
+from kit19.evaluating import TASKS
+from kit19.evaluating.cautions import cautions_of_answers
+from kit19.evaluating.collect import to_samples
+from tests.support.eval_fixtures import model_of, own_cache
+from tests.support.harness_runs import manager, run
+
+__all__ = ["model_of", "own_cache"]  # fixtures
+
+
+def _run(command: list[str], data_dir: Path) -> None:
+    environment = os.environ | {"KIT19_DATA_DIR": str(data_dir), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.real
+def test_the_harness_s_own_command_and_ours_give_the_same_figures(
+    model_of: Callable[..., Path], tmp_path: Path, real_data: Path
+) -> None:
+    given = [
+        "--model_args",
+        f"pretrained={model_of()},dtype=float32",
+        "--tasks",
+        "klue_sts,kobest_copa",
+    ]
+    given += ["--limit", "8", "--device", "cpu"]
+    harness = [sys.executable, "-m", "lm_eval", "--model", "hf", "--include_path", str(TASKS)]
+    ours = [sys.executable, "-m", "kit19", "lm-eval", "--model", "kit19"]
+    figures = []
+    for name, command in (("a", harness), ("b", ours)):
+        _run([*command, *given, "--output_path", str(tmp_path / name)], real_data)
+        (path,) = (tmp_path / name).rglob("results_*.json")
+        found = json.loads(path.read_text("utf-8"))["results"]
+        figures.append(
+            {
+                task: {
+                    k: round(v, 4) for k, v in one.items() if k.endswith(",none") and "std" not in k
+                }
+                for task, one in found.items()
+            }
+        )
+    assert figures[0] == figures[1]
+    assert set(figures[0]) == {"klue_sts", "kobest_copa"}
+
+
+class Always(LM):  # type: ignore[misc]
+    """Says one choice whatever is asked: its place among the choices, or all but a few."""
+
+    def __init__(self, choice: int, other: int = 0) -> None:
+        super().__init__()
+        self._choice, self._other = choice, other
+
+    def loglikelihood(self, requests: list[Any], **_: Any) -> list[tuple[float, bool]]:
+        return [
+            (0.0 if (one.idx == self._choice) != (one.doc_id < self._other) else -1.0, False)
+            for one in requests
+        ]
+
+    def loglikelihood_rolling(self, *_: Any, **__: Any) -> list[float]:
+        raise AssertionError("not asked here")
+
+    def generate_until(self, *_: Any, **__: Any) -> list[str]:
+        raise AssertionError("not asked here")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("task", "choice", "accuracy", "f1"),
+    [("klue_sts", 1, 42.39, 59.54), ("kobest_sentineg", 1, 50.38, 33.50)],
+)
+def test_constant_predictors_score_what_the_paper_printed_and_are_called_so(
+    real_data: Path, task: str, choice: int, accuracy: float, f1: float
+) -> None:
+    results = run(Always(choice), [task], data_dir=real_data)
+    found = results["results"][task]
+    assert round(100 * found["acc,none"], 2) == accuracy
+    assert round(100 * found["f1,none"], 2) == f1
+    loaded = manager(real_data).load([task])["tasks"][task]
+    samples = to_samples(loaded, results["samples"][task])
+    codes = {caution.code for caution in cautions_of_answers(task, samples)}
+    assert "constant" in codes
+
+
+@pytest.mark.real
+def test_a_nearly_constant_predictor_is_called_so(real_data: Path) -> None:
+    results = run(Always(0, other=2), ["kobest_sentineg"], data_dir=real_data)
+    loaded = manager(real_data).load(["kobest_sentineg"])["tasks"]["kobest_sentineg"]
+    samples = to_samples(loaded, results["samples"]["kobest_sentineg"])
+    codes = {caution.code for caution in cautions_of_answers("kobest_sentineg", samples)}
+    assert "near_constant" in codes
+    assert "constant" not in codes

@@ -1,0 +1,180 @@
+"""What may be published, and what a refusal tells one to do."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit19.building.pipeline import Options, build
+from kit19.catalog import BUILT_IN, Catalog, load_catalog
+from kit19.cli import cli
+from kit19.core.errors import OutputError
+from kit19.core.manifest import Manifest, read_manifest
+from kit19.publishing.pushing import PushOptions, push
+from kit19.publishing.terms import check_terms, rebuild_command
+from tests.support.hub_fixtures import built, hub, no_network
+from tests.support.hub_server import HubServer
+
+FIXTURES = (built, hub, no_network)
+SAYS = st.sampled_from(["yes", "no", "unclear"])
+Says = Literal["yes", "no", "unclear"]
+
+
+@pytest.fixture(scope="session")
+def manifest(sample_build: Path) -> Manifest:
+    """A manifest with two subsets, of two sources."""
+    whole = read_manifest(sample_build)
+    kept = {name: whole.subsets[name] for name in ("nsmc", "kobest_copa")}
+    return whole.model_copy(update={"subsets": kept})
+
+
+def with_terms(catalog: Catalog, terms: dict[str, tuple[Says, Says]]) -> Catalog:
+    sources = dict(catalog.sources)
+    for name, (redistribution, derivatives) in terms.items():
+        changes = {"redistribution": redistribution, "derivatives": derivatives}
+        source = sources[name]
+        terms_now = source.license.model_copy(update=changes)
+        sources[name] = source.model_copy(update={"license": terms_now})
+    return replace(catalog, sources=MappingProxyType(sources))
+
+
+@given(
+    terms=st.dictionaries(st.sampled_from(["nsmc", "kobest"]), st.tuples(SAYS, SAYS)),
+    accepted=st.sets(st.sampled_from(["unclear", "sample"])),
+)
+def test_only_what_every_license_allows_passes(
+    manifest: Manifest,
+    terms: dict[str, tuple[Says, Says]],
+    accepted: set[Literal["unclear", "sample"]],
+) -> None:
+    catalog = with_terms(load_catalog(), terms)  # both say yes where nothing is changed
+    said = {answer for answers in terms.values() for answer in answers}
+    refused = "no" in said or "sample" not in accepted
+    refused |= "unclear" in said and "unclear" not in accepted
+    try:
+        check_terms(manifest, Path("out"), catalog, accepted)
+    except OutputError:
+        assert refused
+    else:
+        assert not refused
+
+
+def test_a_source_that_forbids_derivatives_is_named_with_the_command_that_avoids_it(
+    hub: HubServer, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    subsets = ["nsmc", "unsmile", "lbox_summarization"]
+    build("sample", out, changes={"subsets": subsets, "seed": 5, "formats": ["alpaca"]})
+    everything = PushOptions(accept=["sample", "unclear", "contaminated"])
+    with pytest.raises(OutputError) as caught:
+        push(out, "me/rows", everything)
+    assert hub.calls == []
+    message = str(caught.value)
+    assert "unsmile: its license (CC-BY-NC-ND-4.0) forbids sharing what is made" in message
+    assert "lbox" not in message.split("kit19 build", maxsplit=1)[0]
+    command = shlex.split(message[message.index("kit19 build") :])
+    cli([*command[1:], "--quiet"], standalone_mode=False)
+    without = read_manifest(out)
+    assert list(without.subsets) == ["nsmc", "lbox_summarization"]
+    assert without.recipe["seed"] == 5
+    assert without.recipe["formats"] == ["alpaca"]
+    assert push(out, "me/rows", everything).outcome == "pushed"
+
+
+def test_an_unclear_license_is_a_persons_decision(hub: HubServer, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build("sample", out, changes={"subsets": ["nsmc", "lbox_summarization"]})
+    with pytest.raises(OutputError, match="is unclear about derivatives") as caught:
+        push(out, "me/rows", PushOptions(accept=["sample"]))
+    assert "--accept-unclear" in str(caught.value)
+    assert hub.calls == []
+    pushed = push(out, "me/rows", PushOptions(accept=["sample", "unclear"]))
+    assert any(note.startswith("lbox_summarization: its license") for note in pushed.notes)
+
+
+def test_a_sample_is_not_published_by_accident(hub: HubServer, built: Path) -> None:
+    with pytest.raises(OutputError, match="kit19's own sample") as caught:
+        push(built, "me/rows")
+    assert "--accept-sample" in str(caught.value)
+    assert hub.calls == []
+
+
+def test_a_contaminated_build_is_not_published_by_accident(hub: HubServer, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build("paper", out, changes={"data": "sample", "subsets": ["kobest_copa"], "cap": 50})
+    with pytest.raises(OutputError, match="benchmark rows are in this build on purpose") as caught:
+        push(out, "me/rows", PushOptions(accept=["sample", "unclear"]))
+    assert "--accept-contaminated" in str(caught.value)
+    assert hub.calls == []
+    pushed = push(out, "me/rows", PushOptions(accept=["sample", "contaminated"]))
+    assert any("benchmark rows" in note for note in pushed.notes)
+
+
+def test_a_license_that_says_no_is_not_asked_about_twice(manifest: Manifest) -> None:
+    catalog = with_terms(load_catalog(), {"nsmc": ("no", "unclear")})
+    with pytest.raises(OutputError) as caught:
+        check_terms(manifest, Path("out"), catalog, ["sample"])
+    assert [problem.where for problem in caught.value.problems] == ["nsmc"]
+
+
+def test_all_that_stands_in_the_way_is_told_at_once(sample_build: Path) -> None:
+    with pytest.raises(OutputError) as caught:
+        push(sample_build, "me/rows")
+    assert [problem.where for problem in caught.value.problems] == [
+        "unsmile",
+        "petitions",
+        "lbox_summarization",
+        "",
+    ]
+
+
+def test_the_command_says_how_the_build_was_made(tmp_path: Path, sample_dir: Path) -> None:
+    catalog = load_catalog()
+    options = Options(
+        sample_dir, partial=True, unverified=True, without_benchmarks=list(catalog.benchmarks)
+    )
+    out = tmp_path / "out here"
+    changes = {"subsets": ["nsmc", "unsmile"], "cap": 40, "about": "another text"}
+    made = build("kit19", out, options, changes)
+    assert not made.sample
+    words = shlex.split(rebuild_command(made, out, catalog, ["unsmile"]))
+    assert words[:3] == ["kit19", "build", "kit19"]
+    assert {"--unverified", "cap=40"} <= set(words)
+    assert words[-2:] == ["--out", str(out)]
+    excluded = {words[i + 1] for i, word in enumerate(words) if word == "--exclude"}
+    assert excluded == set(catalog.recipe("kit19").subsets) - {"nsmc"}
+    benchmarks = [words[i + 1] for i, word in enumerate(words) if word == "--without-benchmark"]
+    assert sorted(benchmarks) == sorted(catalog.benchmarks)
+    cli([*words[1:], "--data-dir", str(sample_dir), "--quiet"], standalone_mode=False)
+    again = read_manifest(out)
+    assert again.subsets["nsmc"] == made.subsets["nsmc"]
+
+
+def test_subsets_that_a_recipe_does_not_have_are_in_the_command(built: Path) -> None:
+    manifest = read_manifest(built)
+    recipe = manifest.recipe | {"subsets": ["nsmc", "kmwp"]}
+    changed = manifest.model_copy(update={"recipe": recipe})
+    words = shlex.split(rebuild_command(changed, Path("out"), load_catalog(), ["kmwp"]))
+    assert 'subsets=["nsmc", "kmwp"]' in words
+    assert words.count("--exclude") == 1
+
+
+def test_a_recipe_of_ones_own_is_named_by_its_file(built: Path) -> None:
+    manifest = read_manifest(built)
+    changed = manifest.model_copy(update={"recipe": manifest.recipe | {"id": "mine"}})
+    words = shlex.split(rebuild_command(changed, Path("out"), load_catalog(), ["nsmc"]))
+    assert words == ["kit19", "build", "mine.yaml", "--exclude", "nsmc", "--out", "out"]
+
+
+def test_another_catalog_is_in_the_command(built: Path, tmp_path: Path) -> None:
+    other = replace(load_catalog(), root=tmp_path)
+    words = shlex.split(rebuild_command(read_manifest(built), Path("out"), other, ["nsmc"]))
+    assert words[words.index("--catalog") + 1] == str(tmp_path)
+    assert str(BUILT_IN) not in words

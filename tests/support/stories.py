@@ -1,0 +1,156 @@
+"""Stories: one file, a server that fails in a way drawn by a seed, then an honest one."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kit19.catalog import Catalog
+from kit19.fetching import Cache, FetchedFile, Progress, fetch_files, wanted_files
+from kit19.fetching.part import Part
+from tests.support.fetch_fixtures import ADDRESSES, PLACES, QUICK, TRUTH
+from tests.support.origins_server import ASSETS, KINDS, SAYINGS, Asked, Fault, Origins, later, soon
+
+SEEDS = range(280)
+STRONG = ("digest", "blob", "release")
+"""Sources whose card knows a digest: of these no wrong byte may ever pass."""
+
+
+@dataclass
+class Story:
+    """What happened.
+
+    Attributes:
+        source: The source whose file was fetched.
+        faults: What the server was told to do, in this order.
+        met: What it came to do.
+        first: What came of the fetch among faults.
+        data: What stood under the file's name afterwards, if anything did.
+        asked: Requests of that fetch.
+        told: Its progress.
+        kept: Bytes of the right file that were there to go on from.
+        second: What came of the fetch from the honest server.
+        data_then: What stood under the name then.
+        asked_then: Requests of that fetch.
+        strays: Files in the data folder that nobody asked for.
+    """
+
+    source: str
+    faults: list[Fault]
+    met: list[Fault] = field(default_factory=list)
+    first: FetchedFile | None = None
+    data: bytes | None = None
+    asked: list[Asked] = field(default_factory=list)
+    told: list[Progress] = field(default_factory=list)
+    kept: int = 0
+    second: FetchedFile | None = None
+    data_then: bytes | None = None
+    asked_then: list[Asked] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+
+
+def draw(seed: int) -> tuple[str, list[Fault]]:
+    """A source and what goes wrong with its file, try after try."""
+    rng = random.Random(seed)
+    source = sorted(PLACES)[seed % len(PLACES)]
+    kinds = sorted(KINDS)
+    # Every kind comes first in some story; what follows is chance.
+    drawn = [kinds[seed // len(PLACES) % len(kinds)], *rng.choices(kinds, k=rng.randrange(0, 5))]
+    if rng.random() < 0.35:
+        drawn.insert(0, "cut")  # so that there is something to go on from, and to be led astray by
+    faults = []
+    for kind in drawn:
+        say = rng.choice(SAYINGS.get(kind, ("",)))
+        if kind in ("429", "503") and rng.random() < 0.3:
+            say = soon(rng.choice((-5, 0.01, 3600)))
+        faults.append(
+            Fault(kind, round(rng.choice((*(rng.random() for _ in range(4)), 0, 1)), 3), say)
+        )
+    return source, faults
+
+
+def play(seed: int, origins: Origins, catalog: Catalog, folder: Path) -> Story:
+    """Fetch among faults, then from an honest server."""
+    source, faults = draw(seed)
+    story = Story(source, faults)
+    address, place = ADDRESSES[source], folder / "data" / PLACES[source]
+    cache = Cache(folder / "cache")
+    origins.asked.clear()
+    origins.script.clear()
+    origins.script[address].extend(faults)
+
+    def fetch(told: list[Progress] | None = None) -> FetchedFile:
+        card = catalog.source(source)
+        wants = wanted_files([(card, ["rows"], list(card.tables["rows"].files))], folder / "data")
+        listen = told.append if told is not None else lambda _progress: None
+        (result,) = fetch_files(wants, cache, QUICK, jobs=1, on_progress=listen)
+        return result
+
+    story.first = fetch(story.told)
+    left = len(origins.script[address]) + len(origins.script[ASSETS + address])
+    story.met = faults[: len(faults) - min(left, len(faults))]
+    story.asked = origins.settled()
+    story.data = place.read_bytes() if place.exists() else None
+    story.kept = kept(cache, origins, source)
+    origins.script.clear()
+    story.second = fetch()
+    story.asked_then = origins.settled()[len(story.asked) :]
+    story.data_then = place.read_bytes() if place.exists() else None
+    there = {path.relative_to(folder / "data").as_posix() for path in place.parent.glob("*")}
+    story.strays = sorted(there - {PLACES[source]})
+    story.strays += [blob.name for blob in cache.blobs.glob("*") if not sound(blob)]
+    return story
+
+
+def kept(cache: Cache, origins: Origins, source: str) -> int:
+    """Bytes on their way that an honest server would let us go on from."""
+    with cache.part(PLACES[source]) as path:
+        have, validator = Part(path).begun(origins.base + ADDRESSES[source])
+        data = path.read_bytes() if have else b""
+    right = data and TRUTH[source].startswith(data) and "W/" not in validator
+    return have if right else 0
+
+
+def sound(blob: Path) -> bool:
+    from tests.support.fetch_fixtures import sha
+
+    return sha(blob.read_bytes()) == blob.name and not blob.stat().st_mode & 0o222
+
+
+def could_be(source: str, data: bytes, flips: int) -> bool:
+    """Whether bytes are one version of upstream's file, whole, but for bytes flipped on the way."""
+    for version in (TRUTH[source], later(TRUTH[source])):
+        if len(version) == len(data):
+            differing = sum(a != b for a, b in zip(version, data, strict=True))
+            if differing <= flips:
+                return True
+    return False
+
+
+def table(stories: list[Story]) -> str:
+    """What was tried and what came of it, as Markdown."""
+    head = (
+        "| fault | stories with it | fetched all the same | refused, and said why | of these gone on "
+        "with later | not to be noticed: the card knows no digest |"
+    )
+    rows = [head, "|---|---:|---:|---:|---:|---:|"]
+    for kind in [*KINDS, ""]:
+        # What is drawn depends on seeds alone; what is met, on how far a story came.
+        drawn = [one for one in stories if not kind or kind in {f.kind for f in one.faults}]
+        right = [one for one in drawn if one.data == TRUTH[one.source]]
+        refused = [one for one in drawn if one.data is None]
+        resumed = [one for one in refused if one.kept]
+        other = [one for one in drawn if one.data not in (None, TRUTH[one.source])]
+        counts = (len(drawn), len(right), len(refused), len(resumed), len(other))
+        rows.append(f"| {kind or '**all**'} | {' | '.join(map(str, counts))} |")
+    requests = [len(one.asked) for one in stories]
+    ranges = sum(any(asked.range for asked in one.asked) for one in stories)
+    claims = (
+        f"\nIn all {len(stories)} stories: no wrong byte under a name whose card knows a digest; no "
+        f"half file under any name; at most {max(requests)} requests for a file, "
+        f"{sum(requests) / len(stories):.1f} on average; in {ranges} stories a later try asked for "
+        "the rest alone; and afterwards, from an honest server, every file that was not there was "
+        "fetched, and right.\n"
+    )
+    return "\n".join(rows) + "\n" + claims

@@ -1,0 +1,63 @@
+"""Made-up models, written once and read by many tests."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from kit19 import compare
+from kit19.core.runs import DataEntry
+from tests.support.simulate import model, questions
+
+LEAKED = 12
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """See ``_world``."""
+    return _world(tmp_path_factory.getbasetemp() / "compared")
+
+
+@pytest.fixture(scope="session")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """See ``_comparison``."""
+    return _comparison(tmp_path_factory.getbasetemp() / "compared")
+
+
+# Each module that imports a fixture would make it anew.
+@functools.cache
+def _world(root: Path) -> SimpleNamespace:
+    """A base that always says 예 on STS; one tuned that knows leaked items; one that hardly moved."""
+    leaked = frozenset(q["item"] for q in questions("kobest_copa")[:LEAKED])
+    data = DataEntry(
+        label="contaminated",
+        recipe="paper",
+        why="benchmark splits were let in",
+        subsets={"kobest_boolq": 30, "kobest_copa": 30, "kobest_wic": 30, "nsmc": 30},
+        splits={"kobest_boolq": ["train"], "kobest_wic": ["train", "test"]},
+    )
+    audit = root / "audit.json"
+    found = {"benchmarks": {"kobest_copa": {"ids": sorted(leaked)}, "klue_sts": {"ids": []}}}
+    root.mkdir()
+    audit.write_text(json.dumps(found), encoding="utf-8")
+    return SimpleNamespace(
+        root=root,
+        base=model(root / "기준", 0.3, constant={"klue_sts": 1}, repeat=5),
+        tuned=model(root / "tuned", 1.6, seed=1, known=leaked, data=data, repeat=5),
+        flat=model(root / "flat", 0.4, seed=2, constant={"kobest_sentineg": 0}, repeat=5),
+        audit=audit,
+    )
+
+
+@functools.cache
+def _comparison(root: Path) -> SimpleNamespace:
+    """The comparison of the three, and the folder that it was written to."""
+    world = _world(root)
+    out = world.root / "report"
+    audits = [f"tuned={world.audit}"]
+    result = compare([world.base, world.tuned, world.flat], out, audits, draws=1_000)
+    return SimpleNamespace(result=result, out=out)

@@ -1,0 +1,51 @@
+"""A run that is ended from outside, at no moment of its choosing, goes on and ends the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kit19 import train_model
+from kit19.training.checkpoint import whole_checkpoints
+from tests.support.small_models import SAVE, data, equal, one_thread, settings, tokenizer, weights
+
+__all__ = ["data", "one_thread", "tokenizer"]
+
+
+def ended(command: list[str], run: Path, by: signal.Signals) -> tuple[int, str]:
+    """The exit code and what was said, of a training that gets a signal after its first checkpoint."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", env=env) as training:
+        while training.poll() is None and not whole_checkpoints(run):
+            time.sleep(0.01)
+        training.send_signal(by)
+        _, said = training.communicate()
+    return training.returncode, said
+
+
+@pytest.mark.parametrize(
+    ("by", "kind", "method"),
+    [(signal.SIGINT, "neox", "full"), (signal.SIGKILL, "llama", "lora")],
+)
+def test_a_run_that_is_ended_anywhere_goes_on_to_the_same_weights(
+    by: signal.Signals, kind: str, method: str, data: Path, tokenizer: object, tmp_path: Path
+) -> None:
+    model = SAVE[kind](tokenizer, tmp_path / "base")
+    how = settings(model, method=method, max_steps=60, validation=0)
+    preset, run = tmp_path / "own.yaml", tmp_path / "run"
+    preset.write_text(yaml.safe_dump(how.model_dump(mode="json")))
+    command = [sys.executable, "-m", "kit19", "train", "--quiet", "--data", str(data)]
+    code, said = ended([*command, "--model", str(preset), "--out", str(run)], run, by)
+    assert code == (130 if by is signal.SIGINT else -signal.SIGKILL)
+    assert "Traceback" not in said
+    done = train_model(data, run, how)
+    assert done.resumed > 0
+    whole = train_model(data, tmp_path / "whole", how)
+    assert equal(weights(done.folder), weights(whole.folder))

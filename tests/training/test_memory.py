@@ -1,0 +1,111 @@
+"""The memory of a run, by arithmetic, and the first setting that fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit19 import load_preset, plan_training
+from kit19.training import preset_names
+from kit19.training.memory import GIB, Shape, estimate, shape_of, suggest
+from kit19.training.settings import Settings
+from tests.support.small_models import data, one_thread, settings, tokenizer
+
+__all__ = ["data", "one_thread", "tokenizer"]
+
+
+def polyglot(hidden: int, layers: int, vocabulary: int = 30_080) -> Any:
+    from transformers import GPTNeoXConfig
+
+    return GPTNeoXConfig(
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=16,
+        intermediate_size=4 * hidden,
+        tie_word_embeddings=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("hidden", "layers", "weights", "adamw", "pure"),
+    [(2048, 24, 2.5, 19.8, 9.9), (4096, 28, 11.0, 87.7, 43.8)],
+)
+def test_it_agrees_with_the_table_of_polyglot(
+    hidden: int, layers: int, weights: float, adamw: float, pure: float
+) -> None:
+    shape = shape_of(polyglot(hidden, layers))
+    assert shape.parameters * 2 / GIB == pytest.approx(weights, abs=0.05)
+
+    def fixed(how: Settings) -> float:
+        need = estimate(shape, how)
+        return (need.weights + need.gradients + need.optimizer) / GIB
+
+    assert fixed(settings(Path("x"))) == pytest.approx(adamw, rel=0.01)
+    assert fixed(settings(Path("x"), weights="bf16")) == pytest.approx(pure, rel=0.01)
+
+
+@pytest.fixture(scope="module")
+def shape() -> Shape:
+    return shape_of(polyglot(4096, 28))
+
+
+def test_presets_fit_where_they_say(shape: Shape) -> None:
+    small = shape_of(polyglot(2048, 24))
+
+    def need(of: Shape, name: str, gpus: int = 1, **changes: Any) -> float:
+        return estimate(of, load_preset(name, changes), gpus=gpus).total / GIB
+
+    assert need(small, "polyglot-ko-1.3b") < 40
+    assert need(small, "polyglot-ko-1.3b", weights="bf16") < 24
+    assert need(small, "polyglot-ko-1.3b-lora") < 8
+    assert need(shape, "polyglot-ko-5.8b", gpus=2) < 80
+    assert need(shape, "polyglot-ko-5.8b-lora") < 24
+    assert need(shape, "polyglot-ko-5.8b-lora", method="qlora") < 12
+
+
+def test_more_memory_never_asks_for_more_changes(shape: Shape) -> None:
+    how = settings(Path("x"), batch_size=8, max_length=1024)
+    found = [suggest(shape, how, size * GIB) for size in (4, 12, 24, 60, 200)]
+    assert found[0] is None
+    assert found[-1] is not None
+    assert found[-1][0] == {}
+    changed = [len(one[0]) if one else 9 for one in found]
+    assert changed == sorted(changed, reverse=True)
+    assert found[1] is not None
+    assert found[1][0]["method"] == "qlora"
+    for one, size in zip(found[1:], (12, 24, 60, 200), strict=True):
+        assert one is not None
+        assert one[1].total <= size * GIB
+
+
+def test_pieces_on_more_gpus_take_less_each(shape: Shape) -> None:
+    how = settings(Path("x"))
+    one, four = (estimate(shape, how, gpus=n) for n in (1, 4))
+    assert four.weights == one.weights // 4
+    assert four.activations == one.activations
+
+
+def test_a_dry_run_trains_nothing(data: Path, tmp_path: Path) -> None:
+    how = settings(max_steps=3)
+    plan = plan_training(data, how, gpu_memory=8 * GIB)
+    assert plan.steps == 3
+    assert plan.changes == {}
+    assert plan.rows["train"] == 56
+    assert 0 < plan.filled <= 1
+    assert plan.need.total < GIB * 1.1
+    assert plan.per_syllable > 0.1
+    assert "unverified" in plan.notes[0]
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_loads_and_says_what_it_is(name: str) -> None:
+    preset = load_preset(name)
+    assert preset.id == name
+    assert preset.title
+    assert preset.about
+    assert bool(preset.tiny) != bool(preset.model)
+    if "polyglot" in name:
+        assert "model" in preset.stated

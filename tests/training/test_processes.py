@@ -1,0 +1,66 @@
+"""Several processes, as accelerate and torchrun start them: on CPU here, where a test can have two."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kit19 import Settings, read_run, train_model
+from tests.support.small_models import data, one_thread, settings, tokenizer, weights
+
+__all__ = ["data", "one_thread", "tokenizer"]
+
+
+def launched(data: Path, run: Path, how: Settings) -> subprocess.CompletedProcess[str]:
+    """``kit19 train`` in two processes."""
+    preset = run.with_suffix(".yaml")
+    preset.write_text(yaml.safe_dump(how.model_dump(mode="json")))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    command += ["--standalone", "-m", "kit19", "train", "--quiet"]
+    command += ["--data", str(data), "--model", str(preset), "--out", str(run)]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command, check=False, capture_output=True, encoding="utf-8", env=env, timeout=300
+    )
+
+
+def test_two_processes_train_what_one_does_with_twice_the_batches(
+    data: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    how = settings(max_steps=2)  # within an epoch, whose last step fills up differently
+    two = launched(data, tmp_path / "two", how)
+    assert two.returncode == 0, two.stderr
+    assert two.stdout.count("holds the run") == 1
+    one = train_model(data, tmp_path / "one", how.model_copy(update={"accumulate": 2}))
+    record = read_run(tmp_path / "two")
+    assert record is not None
+    assert record.settings["devices"] == 2
+    # Gradients are summed in another order, so the last digits may differ.
+    found, wanted = weights(tmp_path / "two"), weights(one.folder)
+    assert set(found) == set(wanted)
+    assert all(torch.allclose(found[name], wanted[name], atol=1e-4) for name in wanted)
+    measured = {name: one.record.metrics[name] for name in record.metrics if "eval" in name}
+    assert measured == pytest.approx({n: record.metrics[n] for n in measured}, abs=1e-4)
+
+
+def test_two_processes_go_on_from_a_checkpoint(data: Path, tmp_path: Path) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop(what: str, done: int, _total: int) -> None:
+        if what.startswith("training") and done == 3:
+            raise StopError
+
+    how = settings(max_steps=4, validation=0)
+    with pytest.raises(StopError):
+        train_model(data, tmp_path / "run", how, on_progress=stop)
+    gone_on = launched(data, tmp_path / "run", how)
+    assert gone_on.returncode == 0, gone_on.stderr
+    assert "went on from step 2" in gone_on.stdout

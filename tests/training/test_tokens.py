@@ -1,0 +1,256 @@
+"""Rows as tokens, and the cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from kit19 import TrainError
+from kit19.core.manifest import read_manifest
+from kit19.training.rows import of_build, of_file
+from kit19.training.tokens import tokenize
+from tests.support.small_models import (
+    data,
+    one_thread,
+    prompts_of,
+    row_files,
+    rows,
+    tokenizer,
+    write_rows,
+)
+
+__all__ = ["data", "one_thread", "tokenizer"]
+
+
+def test_only_the_answer_and_its_end_have_a_loss(
+    data: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    prompts = prompts_of(tokenizer)
+    tokens = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    assert len(tokens) == 64
+    for number, row in enumerate(rows()):
+        ids, labels = tokens.row(number)
+        prompt = prompts.format.ask(row["instruction"], row["input"])
+        assert tokenizer.decode(ids) == f"{prompt} {row['output']}<|endoftext|>"
+        assert tokenizer.decode(labels[labels != -100]) == f" {row['output']}<|endoftext|>"
+        assert tokenizer.decode(ids[labels == -100]) == prompt
+
+
+def test_what_is_in_the_cache_is_not_made_again(
+    data: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = prompts_of(tokenizer)
+    first = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    monkeypatch.setattr("kit19.training.tokens._make", None)
+    again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    assert isinstance(again.ids, np.memmap)
+    assert np.array_equal(first.ids, again.ids)
+    assert first.found == again.found
+
+
+@pytest.mark.parametrize("change", ["rows", "format", "length", "cut", "tokenizer"])
+def test_anything_that_changes_tokens_changes_the_name(
+    data: Path, tokenizer: Any, tmp_path: Path, change: str
+) -> None:
+    import copy
+
+    key = tokenize(row_files(data), "k", prompts_of(tokenizer), (128, False), tmp_path).key
+    form, limit, rows_key = "koalpaca", (128, False), "k"
+    if change == "rows":
+        rows_key = "other"
+    elif change == "format":
+        form = "alpaca"
+    elif change == "length":
+        limit = (127, False)
+    elif change == "cut":
+        limit = (128, True)
+    else:
+        tokenizer = copy.deepcopy(tokenizer)
+        tokenizer.add_tokens(["영화"])
+    other = tokenize(row_files(data), rows_key, prompts_of(tokenizer, form), limit, tmp_path).key
+    assert other != key
+
+
+def test_a_cache_that_was_being_written_is_written_again(
+    data: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    prompts = prompts_of(tokenizer)
+    first = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    path = tmp_path / first.key / "tokens.bin"
+    path.unlink()  # not written over: it is mapped
+    path.write_bytes(b"half")
+    again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    assert np.array_equal(first.ids, again.ids)
+    (tmp_path / first.key / "found.json").unlink()
+    again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    assert np.array_equal(first.ids, again.ids)
+
+
+def test_long_rows_are_left_out_or_cut_and_counted(
+    data: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    prompts = prompts_of(tokenizer)
+    whole = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    limit = int(np.median(whole.lengths))
+    dropped = tokenize(row_files(data), "k", prompts, (limit, False), tmp_path)
+    long = int((whole.lengths > limit).sum())
+    assert dropped.found.too_long == dropped.found.dropped == long > 0
+    assert len(dropped) == 64 - long
+    cut = tokenize(row_files(data), "k", prompts, (limit, True), tmp_path)
+    lost = int((whole.asked >= limit).sum())
+    assert cut.found.too_long == long
+    assert cut.found.dropped == cut.found.answers_lost == lost
+    assert cut.lengths.max() == limit
+
+
+LAYOUTS: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
+    "alpaca": lambda row: {k: row[k] for k in ("instruction", "input", "output")},
+    "completion": lambda row: {"prompt": row["instruction"], "completion": row["output"]},
+    "messages": lambda row: {
+        "messages": [
+            {"role": "user", "content": row["instruction"]},
+            {"role": "assistant", "content": row["output"]},
+        ]
+    },
+    "sharegpt": lambda row: {
+        "conversations": [
+            {"from": "human", "value": row["instruction"]},
+            {"from": "gpt", "value": row["output"]},
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_every_layout_gives_the_same_rows(layout: str, kind: str, tmp_path: Path) -> None:
+    made = [LAYOUTS[layout](row) for row in rows(12)]
+    path = tmp_path / f"rows.{kind}"
+    if kind == "parquet":
+        pl.DataFrame(made).write_parquet(path)
+    else:
+        write_rows(path, made)
+    found = pl.concat(list(row_files(path).batches()))
+    assert found["instruction"].to_list() == [row["instruction"] for row in rows(12)]
+    assert found["output"].to_list() == [row["output"] for row in rows(12)]
+    assert found["id"].to_list() == [str(number) for number in range(12)]
+
+
+def test_a_conversation_of_several_turns_is_refused_with_its_row(tmp_path: Path) -> None:
+    turn = {"role": "user", "content": "안녕하세요"}
+    made = [LAYOUTS["messages"](rows(1)[0]), {"messages": [turn, turn]}]
+    path = write_rows(tmp_path / "rows.jsonl", made)
+    with pytest.raises(TrainError, match=r"rows\.jsonl, row 1: .*user, user"):
+        list(row_files(path).batches())
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("key", ["system", "history", "tools", "reasoning_content", "images"])
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_what_belongs_to_a_question_is_never_left_out(
+    layout: str, key: str, kind: str, tmp_path: Path
+) -> None:
+    made = [LAYOUTS[layout](row) | {key: None, "url": "a"} for row in rows(3)]
+    path = tmp_path / f"rows.{kind}"
+
+    def write() -> None:
+        if kind == "parquet":
+            pl.DataFrame(made, infer_schema_length=None).write_parquet(path)
+        else:
+            write_rows(path, made)
+
+    write()
+    assert sum(batch.height for batch in row_files(path).batches()) == 3  # nothing is said there
+    made[1][key] = [["너는 누구니?", "나무요."]] if key == "history" else "너는 늙은 소나무다"
+    write()
+    with pytest.raises(TrainError, match=rf"{path.name}, row 1: {key}: .* would be lost"):
+        list(row_files(path).batches())
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "tool_calls", "weight"])
+@pytest.mark.parametrize("layout", ["messages", "sharegpt"])
+def test_what_a_turn_says_beside_its_text_is_never_left_out(
+    layout: str, key: str, tmp_path: Path
+) -> None:
+    made = [LAYOUTS[layout](row) for row in rows(2)]
+    [name] = made[1]
+    made[1][name][1] |= {key: [] if key == "tool_calls" else None, "model": "gpt"}
+    path = write_rows(tmp_path / "rows.jsonl", made)
+    assert sum(batch.height for batch in row_files(path).batches()) == 2
+    made[1][name][1][key] = 0
+    write_rows(path, made)
+    with pytest.raises(TrainError, match=rf"row 1: {name}\[1\]\.{key}: .* would be lost"):
+        list(row_files(path).batches())
+
+
+def test_two_layouts_in_a_row_must_agree(tmp_path: Path) -> None:
+    row = rows(1)[0] | {"input": ""}
+    path = tmp_path / "rows.jsonl"
+    write_rows(path, [row | LAYOUTS["messages"](row)])
+    [batch] = row_files(path).batches()
+    empty = {"instruction": None, "input": None, "output": None}
+    write_rows(path, [empty | LAYOUTS["messages"](row)])
+    [other] = row_files(path).batches()
+    assert batch["output"].to_list() == other["output"].to_list() == [row["output"]]
+    write_rows(path, [row | LAYOUTS["messages"](rows(2)[1])])
+    with pytest.raises(TrainError, match="two questions in two layouts"):
+        list(row_files(path).batches())
+
+
+def test_lists_of_turns_as_prompt_and_completion_are_read(tmp_path: Path) -> None:
+    user, said = LAYOUTS["messages"](rows(1)[0])["messages"]
+    path = write_rows(tmp_path / "rows.jsonl", [{"prompt": [user], "completion": [said]}])
+    [batch] = row_files(path).batches()
+    assert batch["instruction"].to_list() == [rows(1)[0]["instruction"]]
+    assert batch["output"].to_list() == [rows(1)[0]["output"]]
+    write_rows(path, [{"prompt": [said, user], "completion": [said]}])
+    with pytest.raises(TrainError, match="row 0: prompt and completion: not one question"):
+        list(row_files(path).batches())
+
+
+@pytest.mark.parametrize("value", [["가", "나"], {"text": "가"}, True])
+def test_a_value_that_is_no_text_is_not_written_out_as_text(value: Any, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [*rows(1), rows(1)[0] | {"output": value}])
+    with pytest.raises(TrainError, match="row 1: output: is not text"):
+        list(row_files(path).batches())
+
+
+def test_a_file_of_another_layout_is_refused(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", [{"text": "안녕"}])
+    with pytest.raises(TrainError, match="no layout that is known"):
+        list(row_files(path).batches())
+    path.write_text("{not json\n")
+    with pytest.raises(TrainError, match="cannot be read"):
+        list(row_files(path).batches())
+    with pytest.raises(TrainError, match="no such file"):
+        of_file(tmp_path / "none", 0, 19)
+
+
+def test_held_out_rows_are_not_trained_on(data: Path) -> None:
+    found = of_file(data, 8, 19)
+    assert found.validation is not None
+    train = set(pl.concat(list(found.train.batches()))["id"])
+    held_out = set(pl.concat(list(found.validation.batches()))["id"])
+    assert len(held_out) == 8
+    assert not train & held_out
+    assert len(train | held_out) == 64
+    assert found.entry.label == "unverified"
+
+
+def test_a_build_says_whether_it_is_clean(sample_build: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(sample_build)
+    entry = of_build(sample_build, manifest, 0, 19).entry
+    assert (entry.label, entry.why, entry.sample) == ("clean", "", True)
+    assert sum(entry.subsets.values()) == sum(one.ledger.train for one in manifest.subsets.values())
+    dirty = manifest.model_copy(update={"contaminated": True})
+    assert of_build(sample_build, dirty, 0, 19).entry.label == "contaminated"
+    skipped = manifest.model_copy(update={"not_decontaminated_against": ["klue_sts"]})
+    entry = of_build(sample_build, skipped, 0, 19).entry
+    assert (entry.label, entry.why) == ("unverified", "not decontaminated against klue_sts")
+    assert json.loads(entry.model_dump_json())["decontaminated_against"]

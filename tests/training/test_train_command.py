@@ -1,0 +1,176 @@
+"""kit19 train, merge and chat, as a person calls them."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from kit19 import Kit19Error, TrainError, train_model
+from kit19.cli import cli
+from tests.support.small_models import SAVE, data, one_thread, settings, tokenizer
+
+__all__ = ["data", "one_thread", "tokenizer"]
+
+
+def call(*words: Any, text: str | None = None) -> str:
+    done = CliRunner().invoke(cli, [str(word) for word in words], input=text)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("commands")
+    how = settings(max_steps=40, epochs=99, batch_size=8, validation=0)
+    from kit19 import TrainOptions
+
+    return train_model(data, place / "run", how, TrainOptions(cache=place / "cache")).folder
+
+
+def test_train_writes_a_run_and_tells_of_it(data: Path, tokenizer: Any, tmp_path: Path) -> None:
+    model = SAVE["llama"](tokenizer, tmp_path / "base")
+    words = ["train", "--data", data, "--model", model, "--out", tmp_path / "run", "--quiet"]
+    words += ["--set", "max_steps=2", "--set", "validation=8", "--format", "koalpaca"]
+    words += ["--set", "method=lora", "--set", "lora.rank=4", "--merge"]
+    said = call(*words)
+    assert "base, lora: 2 steps" in said
+    assert "unverified" in said
+    assert (tmp_path / "run" / "model.safetensors").is_file()
+    found = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert found["settings"]["lora"]["rank"] == 4
+
+
+def test_a_dry_run_shows_settings_and_memory(data: Path, tmp_path: Path) -> None:
+    words = ["train", "--data", data, "--model", "tiny", "--dry-run", "--quiet"]
+    said = call(*words, "--gpu-memory", 8)
+    assert "GiB on each GPU" in said
+    assert "it fits into the 8.0 GiB of one GPU" in said
+    found = json.loads(call(*words, "--json", "--gpu-memory", "0.5"))
+    assert found["changes"] is None
+    assert found["memory"]["total"] > found["available"]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--model", "tiny"], "give --out, or --dry-run"),
+        (["--model", "tiny", "--preset", "tiny", "--out", "x"], "names a preset already"),
+    ],
+)
+def test_a_wrong_command_line_is_told(words: list[str], told: str, data: Path) -> None:
+    done = CliRunner().invoke(cli, ["train", "--data", str(data), *words])
+    assert done.exit_code == 2
+    assert told in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--model", "tinny"], "there is no preset 'tinny'\n    did you mean tiny?"),
+        (["--model", "x", "--preset", "tinny"], "did you mean tiny?"),
+        (["--model", "./gone"], "./gone: there is no such folder"),
+        (["--set", "learnig_rate=1"], "no setting 'learnig_rate'\n    did you mean learning_rate?"),
+        (["--set", "tiny.layer=1"], "did you mean tiny.layers"),
+        (
+            ["--set", "optimizer=adam_torch"],
+            "there is no 'adam_torch'\n    did you mean adamw_torch",
+        ),
+        (["--set", "schedule=cosin"], "there is no 'cosin'\n    did you mean cosine?"),
+        (["--set", "report_to=wanb"], "there is no 'wanb'\n    did you mean wandb"),
+        (["--set", "report_to=clearml"], "clearml cannot be used here: it is not installed"),
+        (["--set", "batch_size=0"], "batch_size: input should be greater than or equal to 1"),
+        (["--set", "layout=pack"], "layout: input should be 'packed', 'grouped' or 'padded'"),
+        (["--set", "learning_rate=0"], "learning_rate: input should be greater than 0"),
+        (["--set", "lost=1.5"], "lost: input should be less than or equal to 1"),
+        (["--set", "pack_length=8"], "`pack_length` must not be below `max_length`"),
+        (["--format", "kulm"], "did you mean kullm?"),
+        (["--data", "gone.jsonl"], "gone.jsonl: there is no such file"),
+    ],
+)
+def test_a_wrong_name_or_value_is_told_with_the_right_one(
+    words: list[str], told: str, data: Path, tmp_path: Path
+) -> None:
+    given = [
+        "train",
+        "--data",
+        str(data),
+        "--model",
+        "tiny",
+        "--out",
+        str(tmp_path / "run"),
+        *words,
+    ]
+    with pytest.raises(Kit19Error) as stop:
+        call(*given)
+    assert told in str(stop.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_chat_answers_once_or_from_a_pipe(run: Path) -> None:
+    asked = "이 평이 좋은 평인지 나쁜 평인지 말해 주세요."
+    once = call("chat", run, "--prompt", asked)
+    assert "평이에요" in once
+    assert call("chat", run, text=asked) == once
+    found = json.loads(call("chat", run, "--prompt", asked, "--json"))
+    assert found == {"prompt": asked, "answer": once.rstrip("\n"), "format": "koalpaca"}
+
+
+def test_a_conversation_has_commands_and_longer_texts(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    typed = '이 평이\\\n좋은가요?\n"""\n두 줄\n이에요\n"""\n/template\n/template alpaca\n'
+    typed += "/template nope\n/what\n/help\n/reset\n/quit\n"
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    from kit19.chatting import chat as chatting
+
+    asked: list[str] = []
+    say = chatting.Chat.say
+
+    def heard(self: chatting.Chat, text: str) -> Any:
+        asked.append(text)
+        return say(self, text)
+
+    monkeypatch.setattr(chatting.Chat, "say", heard)
+    cli(["chat", str(run)], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert asked == ["이 평이\n좋은가요?", "두 줄\n이에요"]
+    assert "trained on unverified data; prompt format koalpaca" in said
+    assert "alpaca: Alpaca, in Korean" in said
+    assert "there is no prompt format 'nope'" in said
+    assert "there is no /what" in said
+    assert "(forgotten)" in said
+
+
+def test_a_model_that_is_none_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="the model cannot be loaded"):
+        call("chat", tmp_path, "--prompt", "안녕하세요")
+    with pytest.raises(TrainError, match="gone: there is no such folder"):
+        call("chat", tmp_path / "gone", "--prompt", "안녕하세요")
+    with pytest.raises(TrainError, match="tiny: is a preset, and no model yet"):
+        call("chat", "tiny", "--prompt", "안녕하세요")
+    with pytest.raises(TrainError, match="gone: there is no such folder"):
+        call("merge", tmp_path / "gone", "--out", tmp_path / "merged")
+
+
+def test_earlier_turns_that_do_not_fit_are_left(run: Path) -> None:
+    from kit19 import open_chat
+
+    chat = open_chat(run, most=8)
+    chat.turns = [
+        {"role": role, "content": "영화 이야기 " * 200} for role in ("user", "assistant") * 3
+    ]
+    assert "".join(chat.say("좋은 평인가요?"))
+    assert len(chat.turns) == 8
