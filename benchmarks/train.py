@@ -107,9 +107,9 @@ def make(data_dir: str, place: str, rows: int) -> Work:
     import polars as pl
 
     from kit19 import Options, build, load_catalog
-    from kit19.training.rows import of_file
+    from kit19.training.model.tiny import make_config, make_model, make_tokenizer
+    from kit19.training.rows.files import load_file_rows
     from kit19.training.settings import Tiny
-    from kit19.training.tiny import make_config, make_model, make_tokenizer
 
     def work() -> dict[str, Any]:
         folder = Path(place)
@@ -126,7 +126,7 @@ def make(data_dir: str, place: str, rows: int) -> Work:
         frame.write_parquet(folder / "rows.parquet")
         form = load_catalog().prompt_format("koalpaca")
         shape = Tiny(layers=4, hidden=128, heads=4, vocabulary=8000)
-        tokenizer = make_tokenizer(of_file(folder / "rows.parquet", 0, 19), form, shape)
+        tokenizer = make_tokenizer(load_file_rows(folder / "rows.parquet", 0, 19), form, shape)
         model = make_model(make_config(tokenizer, shape), 19)
         model.save_pretrained(folder / "model")
         tokenizer.save_pretrained(folder / "model")
@@ -153,8 +153,13 @@ def make(data_dir: str, place: str, rows: int) -> Work:
 def _settings(place: str, **changes: Any) -> Any:
     from kit19 import load_preset
 
-    given = {"model": f"{place}/model", "format": "koalpaca", "max_length": LENGTH, "epochs": 1}
-    given |= {"batch_size": LINES, "best": False, "validation": 0, "threads": 1}
+    given = {
+        "model": f"{place}/model",
+        "format": "koalpaca",
+        "max_length": LENGTH,
+        "num_train_epochs": 1,
+    }
+    given |= {"per_device_train_batch_size": LINES, "best": False, "validation": 0, "threads": 1}
     return load_preset("", {**given, "learning_rate": 0.001, **changes})
 
 
@@ -185,20 +190,20 @@ def speed(place: str, way: str, rows: int) -> Work:
 
 def _ours(place: str, way: str, rows: int) -> Any:
     from kit19 import TrainOptions
-    from kit19.training.arguments import make_arguments, steps
-    from kit19.training.models import load_weights
+    from kit19.training.model.base import load_weights
     from kit19.training.preparation import prepare
-    from kit19.training.trainer import AnswerTrainer, Rows
+    from kit19.training.run.arguments import make_arguments, steps
+    from kit19.training.run.trainer import AnswerTrainer, Rows
 
-    data, settings = _first(place, "rows", rows), _settings(place, save_every=1_000_000)
+    data, settings = _first(place, "rows", rows), _settings(place, save_steps=1_000_000)
     options = TrainOptions(cache=data.parent / "tokens")
     ready = prepare(data, settings, options, lambda _what, _done, _total: None)
-    total = steps(settings, len(ready.lines), 1)
+    total = steps(settings, len(ready.sequences), 1)
     run_folder = data.parent / "run"
     trainer = AnswerTrainer(
         load_weights(settings, ready.base),
         ready.base.tokenizer,
-        Rows(ready.train, ready.lines, None),
+        Rows(ready.train, ready.sequences, None),
         settings,
         run_folder,
         arguments=make_arguments(settings, run_folder, total, validated=False, world=1),
@@ -247,12 +252,12 @@ def losses(place: str, rows: int) -> Work:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from kit19 import load_catalog
-    from kit19.training.batches import Collate
-    from kit19.training.losses import add_answer_losses, row_losses
-    from kit19.training.packing import one_by_one, pack
-    from kit19.training.prompts import make_prompts
-    from kit19.training.rows import RowFiles
-    from kit19.training.tokens import tokenize
+    from kit19.training.model.losses import add_answer_losses, row_losses
+    from kit19.training.rows.batches import Collate
+    from kit19.training.rows.files import RowFiles
+    from kit19.training.rows.packing import one_row_per_sequence, pack
+    from kit19.training.rows.prompts import make_prompts
+    from kit19.training.rows.tokens import tokenize
 
     torch.set_num_threads(1)
     data = _first(place, "rows", rows)
@@ -266,7 +271,7 @@ def losses(place: str, rows: int) -> Work:
         lines = pack(tokens.lengths, LENGTH)
         packed, alone = (
             row_losses(model, tokens, of, Collate(tokenizer.pad_token_id), at_once=many, plain=True)
-            for of, many in ((lines, LINES), (one_by_one(len(tokens)), 1))
+            for of, many in ((lines, LINES), (one_row_per_sequence(len(tokens)), 1))
         )
         off = np.abs(packed - alone)
         mean = (off / (tokens.lengths - tokens.asked)).max()
@@ -280,8 +285,8 @@ def prepare(place: str, way: str, rows: int) -> Work:  # noqa: ARG001  the file 
     """From a parquet file to packed lines, with nothing in any cache."""
     folder = Path(tempfile.mkdtemp(dir=place))
     if way == "kit19":
-        import kit19.training.models
-        import kit19.training.trainer  # noqa: F401  imports are no part of the work
+        import kit19.training.model.base
+        import kit19.training.run.trainer  # noqa: F401  imports are no part of the work
         from kit19 import TrainOptions, plan_training
 
         settings = _settings(place, allow=["lost_answers"])

@@ -12,7 +12,7 @@ import pytest
 
 from kit19.auditing import audit
 from kit19.core.errors import Kit19Error
-from kit19.training.rows import of_file
+from kit19.training.rows.files import load_file_rows
 from tests.support.exams import INNOCENT, SENTENCES, write_jsonl
 
 NOBODY = 65534
@@ -62,7 +62,7 @@ def test_a_folder_that_may_not_be_read_is_named(place: Path) -> None:
     [
         lambda path, exam: audit(path, [str(exam)]),
         lambda path, exam: audit(exam, [str(path)]),
-        lambda path, _exam: of_file(path, 0, 0),
+        lambda path, _exam: load_file_rows(path, 0, 0),
     ],
 )
 @pytest.mark.parametrize("name", ["closed.jsonl", "data/closed/b.jsonl"])

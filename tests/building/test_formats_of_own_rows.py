@@ -16,7 +16,7 @@ import pytest
 
 from kit19 import build
 from kit19.core.errors import Kit19Error, ReadError, TrainError
-from kit19.training.rows import of_file
+from kit19.training.rows.files import load_file_rows
 from tests.support.samples import dropped_of
 
 ROWS = [
@@ -66,7 +66,7 @@ def built(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def trained_on(path: Path) -> pl.DataFrame:
-    return pl.concat(of_file(path, 0, 0).train.batches())
+    return pl.concat(load_file_rows(path, 0, 0).train.batches())
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -15,7 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from kit19.catalog import PromptFormat, load_catalog
 from kit19.evaluating.formats import use_prompts
 from kit19.evaluating.scorer import SharedLM
-from kit19.training.prompts import make_prompts
+from kit19.training.rows.prompts import make_prompts
 from tests.support.prompt_tokenizers import TOKENIZERS
 
 TURNS = [{"role": "user", "content": "다음 문장을 분류하세요. 음악이 좋다 "}]

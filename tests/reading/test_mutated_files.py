@@ -20,7 +20,7 @@ from kit19.core.errors import Kit19Error
 from kit19.fetching import UpstreamFile
 from kit19.fetching.files import look
 from kit19.reading import read_own
-from kit19.training.rows import of_file
+from kit19.training.rows.files import load_file_rows
 
 THOROUGH = os.environ.get("KIT19_TEST_EFFORT") == "thorough"
 EACH = 200 if THOROUGH else 25
@@ -168,7 +168,7 @@ def test_nothing_but_our_own_errors_comes_of_a_damaged_file(
         readers: list[Callable[[], object]] = [
             lambda: audit(path, [str(exam)]),
             lambda: audit(exam, [str(path)]),
-            lambda: list(of_file(path, 2, 0).train.batches()),
+            lambda: list(load_file_rows(path, 2, 0).train.batches()),
             lambda: read_as_own(path),
         ]
         for reader in readers:

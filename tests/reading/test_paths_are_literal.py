@@ -18,7 +18,7 @@ from kit19.catalog import load_catalog
 from kit19.core.errors import CatalogError, Kit19Error
 from kit19.core.parquet import read_parquet, scan_parquet
 from kit19.reading import read_texts
-from kit19.training.rows import of_build, of_file
+from kit19.training.rows.files import load_build_rows, load_file_rows
 
 Form = Literal["NFC", "NFD"]
 SOURCES = Path(kit19.__file__).parent
@@ -58,7 +58,7 @@ def test_every_reader_takes_a_path_by_its_letters(odd: Path) -> None:
         named = odd.with_name(f"{odd.name}.{suffix}")
         texts = [text for _, batch in read_texts(named) for text in batch["text"]]
         assert texts == ["right", "right"], suffix
-    (batch,) = of_file(path, 0, 0).train.batches()
+    (batch,) = load_file_rows(path, 0, 0).train.batches()
     assert batch["output"].to_list() == ["right"]
 
 
@@ -72,7 +72,7 @@ def test_a_build_is_verified_loaded_and_trained_on_in_any_folder(
     splits = ("train", "validation")
     loaded = [kit19.load(str(folder), split).polars().collect() for split in splits]
     assert sum(map(len, loaded)) == manifest.rows
-    trained = list(of_build(folder, manifest, 0, 0).train.batches())
+    trained = list(load_build_rows(folder, manifest, 0, 0).train.batches())
     assert sum(map(len, trained)) == loaded[0].height
 
 
@@ -128,7 +128,7 @@ def test_names_match_in_any_composition(
     path = Path(as_asked("자료 모음/자료.jsonl"))
     result = audit(path, [str(path)], columns=[as_asked("질문")])
     assert [hit.column for hit in result.hits] == [as_written("질문")]
-    assert [len(batch) for batch in of_file(path, 0, 0).train.batches()] == [1]
+    assert [len(batch) for batch in load_file_rows(path, 0, 0).train.batches()] == [1]
     recipe = Path("mine.yaml")
     recipe.write_text(
         "id: mine\ntitle: Mine\ndata: sample\ndecontaminate: false\nextra:\n"

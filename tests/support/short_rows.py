@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from kit19 import Settings, load_catalog, load_preset
-from kit19.training.prompts import make_prompts
-from kit19.training.rows import of_file
-from kit19.training.tokens import tokenize
+from kit19.training.rows.files import load_file_rows
+from kit19.training.rows.prompts import make_prompts
+from kit19.training.rows.tokens import tokenize
 from tests.support.small_models import write_rows
 
 FORMAT = {
@@ -49,11 +49,11 @@ def short_settings(folder: Path, model: Path, **changes: Any) -> Settings:
         "model": str(model),
         "format": str(form),
         "max_length": 64,
-        "batch_size": 2,
+        "per_device_train_batch_size": 2,
         "max_steps": 2,
         "learning_rate": 0.01,
         "validation": 4,
-        "log_every": 1,
+        "logging_steps": 1,
         "best": False,
     }
     return load_preset("", {**given, **changes})
@@ -63,7 +63,7 @@ def held_out_loss(model: Any, tokenizer: Any, rows: Path, how: Settings, cache: 
     """The mean loss of the held-out answers' tokens, each row alone, by the model's plain logits."""
     import torch
 
-    held_out = of_file(rows, how.validation, how.seed).validation
+    held_out = load_file_rows(rows, how.validation, how.seed).validation
     assert held_out is not None
     prompts = make_prompts(tokenizer, load_catalog().prompt_format(how.format))
     tokens = tokenize(held_out, "held out", prompts, (how.max_length, False), cache)

@@ -15,10 +15,10 @@ import pytest
 pytest.importorskip("trl", reason="kit19[train] is not installed")
 
 from kit19 import Settings, load_catalog, load_preset
-from kit19.training.prompts import Prompts, make_prompts
-from kit19.training.rows import RowFiles, of_file
+from kit19.training.model.tiny import make_config, make_model, make_tokenizer
+from kit19.training.rows.files import RowFiles, load_file_rows
+from kit19.training.rows.prompts import Prompts, make_prompts
 from kit19.training.settings import Tiny
-from kit19.training.tiny import make_config, make_model, make_tokenizer
 
 TINY = Tiny(layers=2, hidden=32, heads=2, vocabulary=500)
 WORDS = ["영화", "배우", "음악", "이야기", "장면", "연출", "결말", "대사", "화면", "감독"]
@@ -68,7 +68,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tokenizer(data: Path) -> Any:
     form = load_catalog().prompt_format("koalpaca")
-    return make_tokenizer(of_file(data, 0, 19), form, TINY)
+    return make_tokenizer(load_file_rows(data, 0, 19), form, TINY)
 
 
 def save_neox(tokenizer: Any, folder: Path, seed: int = 1) -> Path:
@@ -107,16 +107,16 @@ def settings(model: Path | None = None, **changes: Any) -> Settings:
         "model": str(model) if model else "",
         "format": "koalpaca",
         "max_length": 128,
-        "batch_size": 2,
+        "per_device_train_batch_size": 2,
         "max_steps": 6,
-        "epochs": 9,
+        "num_train_epochs": 9,
         "learning_rate": 0.01,
         "validation": 8,
-        "evaluate_every": 2,
-        "save_every": 2,
-        "log_every": 1,
+        "eval_steps": 2,
+        "save_steps": 2,
+        "logging_steps": 1,
         "best": False,
-        "attention": "sdpa",
+        "attn_implementation": "sdpa",
     }
     if model is None:
         given["tiny"] = TINY.model_dump()

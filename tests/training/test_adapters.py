@@ -22,8 +22,8 @@ from kit19 import (
     train_model,
 )
 from kit19.evaluating.bring import resolve_model
-from kit19.training.adapters import tied_embeddings_are_handled
-from kit19.training.base_weights import weight_files, weights_digest
+from kit19.training.model.adapters import ignore_peft_warnings
+from kit19.training.model.weights import weight_files, weights_digest
 from tests.support.hub_fixtures import hub, no_network
 from tests.support.hub_server import Blob, HubServer, Repo
 from tests.support.small_models import SAVE, data, equal, one_thread, settings, tokenizer, weights
@@ -263,7 +263,7 @@ def test_an_adapter_on_tied_embeddings_is_merged_into_embeddings_that_are_not(
     base = tied_base(tokenizer, tmp_path / "base")
     config = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=targets, init_lora_weights=False)
     run = tmp_path / "run"
-    with tied_embeddings_are_handled():
+    with ignore_peft_warnings():
         get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(run)
         tokenizer.save_pretrained(run)
         expected = adapted(run)
@@ -282,7 +282,7 @@ def test_a_trained_adapter_on_tied_embeddings_is_merged(
     run = train_model(data, tmp_path / "run", how, TrainOptions(merge=True)).folder
     assert "lm_head.weight" in weights(run)
     apart = train_model(data, tmp_path / "apart", how).folder
-    with tied_embeddings_are_handled():
+    with ignore_peft_warnings():
         assert torch.allclose(whole(run), adapted(apart), atol=1e-4)
 
 

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("trl", reason="kit19[train] is not installed")
 
 from kit19 import load_preset, merge
-from kit19.training.models import adapter_of
+from kit19.training.model.base import lora_config
+from kit19.training.model.loading import check_complete
 from kit19.training.preparation import quiet
-from kit19.training.reading import check_whole
 from tests.support.architectures import ARCHITECTURES, EOS, VOCABULARY, save_model
 
 TARGETS = {name: ["in_proj"] for name in ("falcon_h1", "falcon_mamba", "mamba", "mamba2")}
@@ -55,14 +55,14 @@ def test_an_adapter_saved_and_merged_gives_its_logits(name: str, tmp_path: Path)
 
     with quiet():
         base = save_model(name, tmp_path / "base")
-        check_whole(str(base))
+        check_complete(str(base))
         model = AutoModelForCausalLM.from_pretrained(base)
         before = logits(model)
         lora: dict[str, Any] = {"rank": 2, "alpha": 8, "dropout": 0}
         if name in TARGETS:
             lora["targets"] = TARGETS[name]
         settings = load_preset("", {"method": "lora", "lora": lora})
-        adapted = get_peft_model(model, adapter_of(settings))
+        adapted = get_peft_model(model, lora_config(settings))
         two_steps(adapted)
         expected = logits(adapted)
         run = tmp_path / "run"
@@ -88,7 +88,7 @@ def test_a_model_saved_gives_its_logits(name: str, tmp_path: Path) -> None:
         two_steps(model)
         expected = logits(model)
         model.save_pretrained(tmp_path)
-        check_whole(str(tmp_path))
+        check_complete(str(tmp_path))
         loaded = logits(AutoModelForCausalLM.from_pretrained(tmp_path))
     scale = float(expected.abs().max())
     assert float((loaded - expected).abs().max()) < 1e-5 * max(scale, 1)

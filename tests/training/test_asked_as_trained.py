@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from kit19 import TrainOptions, load_catalog, merge, open_chat, read_run, train_model
-from kit19.chatting.answering import load_answering
+from kit19.chatting.answering import load_chat_model
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import evaluate_model
-from kit19.training.prompts import make_prompts
-from kit19.training.tokens import tokenize
+from kit19.training.rows.prompts import make_prompts
+from kit19.training.rows.tokens import tokenize
 from tests.support.prompt_tokenizers import TOKENIZERS
 from tests.support.small_models import one_thread, row_files, rows, save_llama, settings, write_rows
 
@@ -109,7 +109,7 @@ def test_a_run_is_scored_and_talked_to_as_it_was_trained(
     )
     evaluate_model(run, tmp_path / "scores", options)
     lines = (tmp_path / "scores" / "samples_kobest_sentineg.jsonl").read_text("utf-8").splitlines()
-    model = load_answering(str(run), None, lambda _template: load_catalog().prompt_format("chat"))
+    model = load_chat_model(str(run), None, lambda _template: load_catalog().prompt_format("chat"))
     for sample in map(json.loads, lines):
         assert sample["prompt"].endswith(head)
         for choice, score in zip(sample["choices"], sample["loglikelihoods"], strict=True):
@@ -142,7 +142,7 @@ def question_of(prompt: str, name: str) -> str:
 
 def test_a_model_that_is_no_run_is_asked_as_its_template_asks(tmp_path: Path) -> None:
     base = base_of("qwen3", tmp_path)
-    model = load_answering(str(base), None, lambda _template: load_catalog().prompt_format("chat"))
+    model = load_chat_model(str(base), None, lambda _template: load_catalog().prompt_format("chat"))
     assert model.prompts.ask("몇 시?").endswith("<|im_start|>assistant\n")
 
 

@@ -51,7 +51,7 @@ def trained(place: Path, model: Path, **changes: Any) -> Trained:
     rows, how = short_rows(place), short_settings(place, model, **changes)
     plan = plan_training(rows, how)
     done = train_model(rows, place / "run", how, TrainOptions(restart=True))
-    assert plan.steps == done.record.settings["steps"] or how.patience
+    assert plan.steps == done.record.settings["steps"] or how.early_stopping_patience
     return done
 
 
@@ -126,10 +126,12 @@ def test_an_adapter_too(name: str, tmp_path: Path) -> None:
 def test_a_model_without_sdpa_is_trained_by_eager_and_says_so(name: str, tmp_path: Path) -> None:
     model = architectures.save_model(name, tmp_path / "base")
     done = trained(tmp_path, model)
-    assert done.record.settings["attention"] == "eager"
-    assert any("has no attention by sdpa" in note for note in done.record.notes)
-    said = refused(tmp_path / "asked", model, "cannot compute attention by sdpa", attention="sdpa")
-    assert "--set attention=auto, or eager" in said
+    assert done.record.settings["attn_implementation"] == "eager"
+    assert any("does not support sdpa" in note for note in done.record.notes)
+    said = refused(
+        tmp_path / "asked", model, "cannot compute attention by sdpa", attn_implementation="sdpa"
+    )
+    assert "--set attn_implementation=auto, or eager" in said
 
 
 # -- ids and lengths ------------------------------------------------------------------------------
@@ -155,9 +157,9 @@ def test_tokens_beyond_the_embedding_in_held_out_rows_count_too(tmp_path: Path) 
     model = architectures.save_model("llama", tmp_path / "base")
     rows = short_rows(tmp_path)
     how = short_settings(tmp_path, model)
-    from kit19.training.rows import of_file
+    from kit19.training.rows.files import load_file_rows
 
-    held_out = of_file(rows, how.validation, how.seed).validation
+    held_out = load_file_rows(rows, how.validation, how.seed).validation
     assert held_out is not None
     text = next(iter(held_out.batches()))["instruction"][0]
     add_token(model, text[-12:])
@@ -192,7 +194,7 @@ def test_rows_longer_than_a_table_of_positions_are_refused(name: str, tmp_path: 
         plan_training(rows, how)
     fits = int(str(stop.value).rsplit("max_length=", 1)[1])
     assert fits in {94, 96, 128}
-    fitting = how.model_copy(update={"max_length": fits, "lost": 0.2})
+    fitting = how.model_copy(update={"max_length": fits, "max_overlong_fraction": 0.2})
     assert train_model(rows, tmp_path / "run", fitting).record.rows["dropped"] == 1
 
 
@@ -221,7 +223,7 @@ def test_a_generation_config_that_cannot_be_saved_is_mended(
 ) -> None:
     model = shutil.copytree(llama, tmp_path / "base")
     change_json(model / "generation_config.json", **values)
-    done = trained(tmp_path, model, max_steps=4, save_every=2, evaluate_every=2)
+    done = trained(tmp_path, model, max_steps=4, save_steps=2, eval_steps=2)
     (note,) = [note for note in done.record.notes if "left out" in note]
     for name, value in values.items():
         assert (f"{name}={value}" in note) == (name != "do_sample")
@@ -263,12 +265,12 @@ def test_a_folder_without_weights_is_refused(llama: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "changes",
     [
-        {"save_every": 2},
-        {"evaluate_every": 2},
-        {"save_every": 4, "evaluate_every": 2},
-        {"save_every": 3, "evaluate_every": 2, "best": False},
-        {"save_every": 3, "evaluate_every": 2, "validation": 0},
-        {"patience": 1, "evaluate_every": 1},
+        {"save_steps": 2},
+        {"eval_steps": 2},
+        {"save_steps": 4, "eval_steps": 2},
+        {"save_steps": 3, "eval_steps": 2, "best": False},
+        {"save_steps": 3, "eval_steps": 2, "validation": 0},
+        {"early_stopping_patience": 1, "eval_steps": 1},
     ],
 )
 def test_saves_and_measurements_fit_together(
@@ -278,7 +280,7 @@ def test_saves_and_measurements_fit_together(
 
 
 def test_where_only_one_of_both_is_set_the_other_follows(llama: Path, tmp_path: Path) -> None:
-    done = trained(tmp_path, llama, best=True, max_steps=4, save_every=2)
+    done = trained(tmp_path, llama, best=True, max_steps=4, save_steps=2)
     curve = json.loads((done.folder / "curves.json").read_text())["eval_loss"]
     assert [step for step, _ in curve][:2] == [2, 4]
 
@@ -287,17 +289,22 @@ def test_the_best_weights_need_saves_that_were_measured(llama: Path, tmp_path: P
     said = refused(
         tmp_path,
         llama,
-        "no multiple of evaluate_every=2",
+        "not a multiple of eval_steps=2",
         best=True,
-        save_every=3,
-        evaluate_every=2,
+        save_steps=3,
+        eval_steps=2,
     )
-    assert "--set save_every=4, or --set best=false" in said
+    assert "--set save_steps=4, or --set best=false" in said
 
 
 def test_patience_needs_rows_to_measure(llama: Path, tmp_path: Path) -> None:
     refused(
-        tmp_path, llama, "patience: there are no held-out rows", best=True, patience=1, validation=0
+        tmp_path,
+        llama,
+        "early_stopping_patience: there are no held-out rows",
+        best=True,
+        early_stopping_patience=1,
+        validation=0,
     )
 
 
@@ -307,11 +314,19 @@ REFUSED_SCHEDULES = {"cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_
 @pytest.mark.parametrize("name", [one.value for one in SchedulerType])
 def test_a_schedule_runs_or_is_refused_at_once(name: str, llama: Path, tmp_path: Path) -> None:
     if name in REFUSED_SCHEDULES:
-        refused(tmp_path, llama, f"schedule: {name} cannot be used", schedule=name)
+        refused(
+            tmp_path, llama, f"lr_scheduler_type: {name} cannot be used", lr_scheduler_type=name
+        )
     else:
-        trained(tmp_path, llama, schedule=name, max_steps=3)
+        trained(tmp_path, llama, lr_scheduler_type=name, max_steps=3)
     if name in {"reduce_lr_on_plateau", "greedy"}:
-        refused(tmp_path / "unmeasured", llama, "needs held-out rows", schedule=name, validation=0)
+        refused(
+            tmp_path / "unmeasured",
+            llama,
+            "needs held-out rows",
+            lr_scheduler_type=name,
+            validation=0,
+        )
 
 
 OPTIMIZERS = {"adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad", "rmsprop"}
@@ -320,11 +335,11 @@ OPTIMIZERS = {"adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad",
 
 @pytest.mark.parametrize("name", [one.value for one in OptimizerNames])
 def test_an_optimizer_runs_or_is_refused_at_once(name: str, llama: Path, tmp_path: Path) -> None:
-    rows, how = short_rows(tmp_path), short_settings(tmp_path, llama, optimizer=name)
+    rows, how = short_rows(tmp_path), short_settings(tmp_path, llama, optim=name)
     if name in OPTIMIZERS:
         train_model(rows, tmp_path / "run", how)
     else:
-        with pytest.raises(TrainError, match=f"optimizer: {name} cannot be used here"):
+        with pytest.raises(TrainError, match=f"optim: {name} cannot be used here"):
             plan_training(rows, how)
 
 
@@ -370,7 +385,10 @@ def test_wrong_targets_are_refused_before_weights_are_read(
 @pytest.mark.parametrize("name", ["lfm2", "opt", "mamba", "qwen3_5"])
 def test_a_plan_counts_the_steps_of_rows_that_do_not_share_lines(name: str, tmp_path: Path) -> None:
     model = architectures.save_model(name, tmp_path / "base")
-    rows, how = short_rows(tmp_path), short_settings(tmp_path, model, max_steps=0, epochs=1)
+    rows, how = (
+        short_rows(tmp_path),
+        short_settings(tmp_path, model, max_steps=0, num_train_epochs=1),
+    )
     plan = plan_training(rows, how)
     assert plan.settings.layout == "grouped"
     assert (plan.rows["lines"], plan.steps) == (20, 10)
@@ -380,8 +398,8 @@ def test_a_plan_counts_the_steps_of_rows_that_do_not_share_lines(name: str, tmp_
 @pytest.mark.parametrize("name", list(architectures.ARCHITECTURES)[::2])
 def test_a_small_model_of_a_configuration_decides_as_the_model_does(name: str) -> None:
     from kit19.core.runs import BaseModelEntry
-    from kit19.training.isolation import why_twin_not_shared
-    from kit19.training.models import Base
+    from kit19.training.model.base import Base
+    from kit19.training.model.isolation import why_not_pack_by_config
     from tests.training.test_isolation import MIXING, tokens_of
 
     model = architectures.make_model(name)
@@ -392,8 +410,8 @@ def test_a_small_model_of_a_configuration_decides_as_the_model_does(name: str) -
         frozenset(),
         BaseModelEntry(name=name),
     )
-    how = Settings(attention=attention)
-    why = why_twin_not_shared(how, base, tokens_of([30, 17, 23, 14]), [[0, 1, 2, 3]])
+    how = Settings(attn_implementation=attention)
+    why = why_not_pack_by_config(how, base, tokens_of([30, 17, 23, 14]), [[0, 1, 2, 3]])
     assert why is not None
     assert bool(why) == (name in MIXING)
 
@@ -414,7 +432,7 @@ def test_a_plan_for_another_machine_does_not_ask_for_what_is_here(
     llama: Path, tmp_path: Path
 ) -> None:
     rows = short_rows(tmp_path)
-    for changes in ({"method": "qlora"}, {"attention": "flash_attention_2"}):
+    for changes in ({"method": "qlora"}, {"attn_implementation": "flash_attention_2"}):
         how = short_settings(tmp_path, llama, **changes)
         with pytest.raises(TrainError):
             plan_training(rows, how)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from kit19 import train_model
-from kit19.training.checkpoint import whole_checkpoints
+from kit19.training.run.checkpoint import complete_checkpoints
 from tests.support.small_models import SAVE, data, equal, one_thread, settings, tokenizer, weights
 
 __all__ = ["data", "one_thread", "tokenizer"]
@@ -23,7 +23,7 @@ def ended(command: list[str], run: Path, by: signal.Signals) -> tuple[int, str]:
     """The exit code and what was said, of a training that gets a signal after its first checkpoint."""
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", env=env) as training:
-        while training.poll() is None and not whole_checkpoints(run):
+        while training.poll() is None and not complete_checkpoints(run):
             time.sleep(0.01)
         training.send_signal(by)
         _, said = training.communicate()

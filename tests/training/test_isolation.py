@@ -15,9 +15,9 @@ from click.testing import CliRunner
 
 from kit19 import TrainError, read_run, train_model
 from kit19.cli import cli
-from kit19.training.batches import Collate
-from kit19.training.isolation import why_not_shared
-from kit19.training.tokens import Tokens, TokenStats
+from kit19.training.model.isolation import why_not_pack
+from kit19.training.rows.batches import Collate
+from kit19.training.rows.tokens import Tokens, TokenStats
 from tests.support import architectures
 from tests.support.short_rows import short_rows, short_settings
 from tests.support.small_models import data, equal, one_thread, tokenizer, weights
@@ -45,11 +45,11 @@ def tokens_of(lengths: list[int]) -> Tokens:
     )
 
 
-def row_scores(model: Any, tokens: Tokens, line: list[int]) -> list[Any]:
+def row_scores(model: Any, tokens: Tokens, sequence: list[int]) -> list[Any]:
     """Log-probabilities of each row's tokens, of a line as the run's batches have it."""
     import torch
 
-    parts = [tokens.row(number)[0] for number in line]
+    parts = [tokens.row(number)[0] for number in sequence]
     ids = np.concatenate(parts)
     one = {"input_ids": ids, "labels": ids, "seq_lengths": [len(part) for part in parts]}
     batch = Collate(architectures.PAD)([one])
@@ -72,12 +72,12 @@ def test_rows_in_a_line_are_what_they_are_alone_or_are_not_put_there(
     given: dict[str, Any] = {} if attention == "default" else {"attn_implementation": "eager"}
     model = architectures.make_model(name, **given)
     tokens = tokens_of([30, 17, 23, 14])
-    line = [0, 1, 2, 3]
-    why = why_not_shared(model, tokens, [line], Collate(architectures.PAD))
+    sequence = [0, 1, 2, 3]
+    why = why_not_pack(model, tokens, [sequence], Collate(architectures.PAD))
     assert bool(why) == (name in MIXING)
     if not why:
-        shared = row_scores(model, tokens, line)
-        for number in line:
+        shared = row_scores(model, tokens, sequence)
+        for number in sequence:
             alone = row_scores(model, tokens, [number])[0]
             assert np.abs(shared[number] - alone).max() < 1e-4
 
@@ -88,7 +88,7 @@ def test_half_precision_hides_nothing_and_blames_nobody() -> None:
     tokens = tokens_of([30, 17, 23, 14])
     for name in ("llama", "qwen3_moe", "gemma3", "lfm2", "falcon_h1", "opt"):
         model = architectures.make_model(name).to(torch.bfloat16)
-        why = why_not_shared(model, tokens, [[0, 1, 2, 3]], Collate(architectures.PAD))
+        why = why_not_pack(model, tokens, [[0, 1, 2, 3]], Collate(architectures.PAD))
         assert bool(why) == (name in MIXING), name
 
 
@@ -101,7 +101,7 @@ def test_a_model_that_sees_its_answers_is_refused(name: str) -> None:
     model = AutoModelForCausalLM.from_config(config).eval()
     tokens = tokens_of([30, 17])
     with pytest.raises(TrainError, match=r"(?s)sees the tokens that it should.*is_decoder: true"):
-        why_not_shared(model, tokens, [[0], [1]], Collate(architectures.PAD))
+        why_not_pack(model, tokens, [[0], [1]], Collate(architectures.PAD))
 
 
 def test_a_model_without_sound_weights_is_refused() -> None:
@@ -112,14 +112,14 @@ def test_a_model_without_sound_weights_is_refused() -> None:
         model.model.layers[1].mlp.up_proj.weight[0] = float("nan")
     tokens = tokens_of([30, 17])
     with pytest.raises(TrainError, match="log-probabilities are not finite"):
-        why_not_shared(model, tokens, [[0, 1]], Collate(architectures.PAD))
+        why_not_pack(model, tokens, [[0, 1]], Collate(architectures.PAD))
 
 
 @pytest.mark.parametrize("name", ["lfm2", "opt", "roberta"])
 def test_a_model_that_mixes_rows_is_trained_with_a_line_for_each(name: str, tmp_path: Path) -> None:
     model = architectures.save_model(name, tmp_path / "base")
     rows = short_rows(tmp_path)
-    how = short_settings(tmp_path, model, attention="auto")
+    how = short_settings(tmp_path, model, attn_implementation="auto")
     done = train_model(rows, tmp_path / "run", how)
     record = done.record
     assert record == read_run(done.folder)
@@ -142,7 +142,7 @@ def test_a_model_that_keeps_rows_apart_is_trained_packed(tmp_path: Path) -> None
 
 def test_steps_of_an_epoch_are_counted_in_the_layout_that_is_trained(tmp_path: Path) -> None:
     model = architectures.save_model("lfm2", tmp_path / "base")
-    how = short_settings(tmp_path, model, max_steps=0, epochs=1)
+    how = short_settings(tmp_path, model, max_steps=0, num_train_epochs=1)
     done = train_model(short_rows(tmp_path), tmp_path / "run", how)
     assert done.record.settings["steps"] == 10  # 20 rows, 2 at once
 
@@ -163,11 +163,11 @@ def interrupted(rows: Path, run: Path, how: Any, after: int) -> None:
 def test_a_resumed_run_keeps_the_layout_that_it_began_in(tmp_path: Path) -> None:
     model = architectures.save_model("lfm2", tmp_path / "base")
     rows = short_rows(tmp_path)
-    how = short_settings(tmp_path, model, max_steps=4, save_every=2, evaluate_every=2)
+    how = short_settings(tmp_path, model, max_steps=4, save_steps=2, eval_steps=2)
     whole = train_model(rows, tmp_path / "whole", how)
     interrupted(rows, tmp_path / "run", how, after=3)
     begun = json.loads((tmp_path / "run" / "plan.json").read_text())
-    assert "rows see each other" in begun["chosen"]["own_lines"]
+    assert "rows see each other" in begun["chosen"]["unpacked_because"]
     done = train_model(rows, tmp_path / "run", how)
     assert done.resumed == 2
     assert equal(weights(done.folder), weights(whole.folder))
@@ -179,7 +179,7 @@ def test_a_run_that_an_earlier_kit19_began_in_mixed_lines_is_not_gone_on_with(
 ) -> None:
     model = architectures.save_model("lfm2", tmp_path / "base")
     rows = short_rows(tmp_path)
-    how = short_settings(tmp_path, model, max_steps=4, save_every=2, evaluate_every=2)
+    how = short_settings(tmp_path, model, max_steps=4, save_steps=2, eval_steps=2)
     interrupted(rows, tmp_path / "run", how, after=3)
     plan = tmp_path / "run" / "plan.json"
     begun = json.loads(plan.read_text())
@@ -194,7 +194,7 @@ def test_two_processes_decide_alike(tmp_path: Path) -> None:
     preset = tmp_path / "own.yaml"
     import yaml
 
-    how = short_settings(tmp_path, model, batch_size=1)
+    how = short_settings(tmp_path, model, per_device_train_batch_size=1)
     preset.write_text(yaml.safe_dump(how.model_dump(mode="json")))
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
     command += ["--standalone", "-m", "kit19", "train", "--quiet", "--data"]

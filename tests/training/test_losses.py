@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kit19.training.batches import Collate, as_dataset, line
-from kit19.training.losses import add_answer_losses, has_plain_head, row_losses
-from kit19.training.packing import one_by_one, pack
-from kit19.training.tokens import Tokens, tokenize
+from kit19.training.model.losses import add_answer_losses, has_plain_head, row_losses
+from kit19.training.rows.batches import Collate, as_dataset, read_sequence
+from kit19.training.rows.packing import one_row_per_sequence, pack
+from kit19.training.rows.tokens import Tokens, tokenize
 from tests.support.small_models import SAVE, data, one_thread, prompts_of, row_files, tokenizer
 
 __all__ = ["data", "one_thread", "tokenizer"]
@@ -55,8 +55,8 @@ def test_packed_losses_are_those_of_each_row_alone(
     assert has_plain_head(model)
     collate = Collate(tokenizer.pad_token_id)
     wanted = alone(model, tokens)
-    for lines in (pack(tokens.lengths, 256), one_by_one(len(tokens))):
-        found = row_losses(model, tokens, lines, collate, at_once=3, plain=True)
+    for sequences in (pack(tokens.lengths, 256), one_row_per_sequence(len(tokens))):
+        found = row_losses(model, tokens, sequences, collate, at_once=3, plain=True)
         assert np.abs(found - wanted).max() < 1e-4
 
 
@@ -67,15 +67,15 @@ def test_running_positions_would_let_rows_see_each_other(
     import torch
 
     class Running(Collate):
-        def __call__(self, lines: Any) -> dict[str, torch.Tensor]:
-            batch = super().__call__(lines)
+        def __call__(self, sequences: Any) -> dict[str, torch.Tensor]:
+            batch = super().__call__(sequences)
             width = batch["input_ids"].shape[1]
-            return batch | {"position_ids": torch.arange(width).expand(len(lines), -1)}
+            return batch | {"position_ids": torch.arange(width).expand(len(sequences), -1)}
 
     model = load("neox", tokenizer, tmp_path, "sdpa")
-    lines = pack(tokens.lengths, 256)
+    sequences = pack(tokens.lengths, 256)
     leaky = Running(tokenizer.pad_token_id)
-    found = row_losses(model, tokens, lines, leaky, at_once=3, plain=True)
+    found = row_losses(model, tokens, sequences, leaky, at_once=3, plain=True)
     assert np.abs(found - alone(model, tokens)).max() > 1e-3
 
 
@@ -87,28 +87,30 @@ def test_the_collator_of_trl_gives_the_same_losses_flattened(
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
     from trl.trainer.utils import add_fused_lm_head
 
-    from kit19.training.losses import token_losses
+    from kit19.training.model.losses import token_losses
 
     model = load("neox", tokenizer, tmp_path, "sdpa")
     add_fused_lm_head(model)
-    lines = pack(tokens.lengths, 256)[:1]
+    sequences = pack(tokens.lengths, 256)[:1]
     flat = DataCollatorForLanguageModeling(tokenizer.pad_token_id, padding_free=True)
-    batch = flat([line(tokens, lines[0])])
+    batch = flat([read_sequence(tokens, sequences[0])])
     with torch.no_grad():
         theirs = float(token_losses(model, batch, plain=False).sum())
-    ours = row_losses(model, tokens, lines, Collate(tokenizer.pad_token_id), at_once=1, plain=True)
+    ours = row_losses(
+        model, tokens, sequences, Collate(tokenizer.pad_token_id), at_once=1, plain=True
+    )
     assert abs(theirs - np.nansum(ours)) < 1e-3
 
 
 def test_a_dataset_of_lines_reads_rows_when_they_are_used(tokens: Tokens) -> None:
-    lines = pack(tokens.lengths, 256)
-    rows = as_dataset(tokens, lines)
-    assert len(rows) == len(lines)
+    sequences = pack(tokens.lengths, 256)
+    rows = as_dataset(tokens, sequences)
+    assert len(rows) == len(sequences)
     got = rows[[0, 2]]
     assert [len(ids) for ids in got["input_ids"]] == [
-        int(tokens.lengths[lines[number]].sum()) for number in (0, 2)
+        int(tokens.lengths[sequences[number]].sum()) for number in (0, 2)
     ]
-    assert got["seq_lengths"][0] == tokens.lengths[lines[0]].tolist()
+    assert got["seq_lengths"][0] == tokens.lengths[sequences[0]].tolist()
 
 
 def test_the_answer_head_leaves_the_model_as_it_was(

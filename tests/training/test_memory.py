@@ -9,7 +9,7 @@ import pytest
 
 from kit19 import load_preset, plan_training
 from kit19.training import preset_names
-from kit19.training.memory import GIB, Shape, estimate, shape_of, suggest
+from kit19.training.model.memory import GIB, ModelShape, estimate, model_shape, suggest
 from kit19.training.settings import Settings
 from tests.support.small_models import data, one_thread, settings, tokenizer
 
@@ -36,7 +36,7 @@ def polyglot(hidden: int, layers: int, vocabulary: int = 30_080) -> Any:
 def test_it_agrees_with_the_table_of_polyglot(
     hidden: int, layers: int, weights: float, adamw: float, pure: float
 ) -> None:
-    shape = shape_of(polyglot(hidden, layers))
+    shape = model_shape(polyglot(hidden, layers))
     assert shape.parameters * 2 / GIB == pytest.approx(weights, abs=0.05)
 
     def fixed(how: Settings) -> float:
@@ -44,30 +44,30 @@ def test_it_agrees_with_the_table_of_polyglot(
         return (need.weights + need.gradients + need.optimizer) / GIB
 
     assert fixed(settings(Path("x"))) == pytest.approx(adamw, rel=0.01)
-    assert fixed(settings(Path("x"), weights="bf16")) == pytest.approx(pure, rel=0.01)
+    assert fixed(settings(Path("x"), weights_dtype="bf16")) == pytest.approx(pure, rel=0.01)
 
 
 @pytest.fixture(scope="module")
-def shape() -> Shape:
-    return shape_of(polyglot(4096, 28))
+def shape() -> ModelShape:
+    return model_shape(polyglot(4096, 28))
 
 
-def test_presets_fit_where_they_say(shape: Shape) -> None:
-    small = shape_of(polyglot(2048, 24))
+def test_presets_fit_where_they_say(shape: ModelShape) -> None:
+    small = model_shape(polyglot(2048, 24))
 
-    def need(of: Shape, name: str, gpus: int = 1, **changes: Any) -> float:
+    def need(of: ModelShape, name: str, gpus: int = 1, **changes: Any) -> float:
         return estimate(of, load_preset(name, changes), gpus=gpus).total / GIB
 
     assert need(small, "polyglot-ko-1.3b") < 40
-    assert need(small, "polyglot-ko-1.3b", weights="bf16") < 24
+    assert need(small, "polyglot-ko-1.3b", weights_dtype="bf16") < 24
     assert need(small, "polyglot-ko-1.3b-lora") < 8
     assert need(shape, "polyglot-ko-5.8b", gpus=2) < 80
     assert need(shape, "polyglot-ko-5.8b-lora") < 24
     assert need(shape, "polyglot-ko-5.8b-lora", method="qlora") < 12
 
 
-def test_more_memory_never_asks_for_more_changes(shape: Shape) -> None:
-    how = settings(Path("x"), batch_size=8, max_length=1024)
+def test_more_memory_never_asks_for_more_changes(shape: ModelShape) -> None:
+    how = settings(Path("x"), per_device_train_batch_size=8, max_length=1024)
     found = [suggest(shape, how, size * GIB) for size in (4, 12, 24, 60, 200)]
     assert found[0] is None
     assert found[-1] is not None
@@ -81,7 +81,7 @@ def test_more_memory_never_asks_for_more_changes(shape: Shape) -> None:
         assert one[1].total <= size * GIB
 
 
-def test_pieces_on_more_gpus_take_less_each(shape: Shape) -> None:
+def test_pieces_on_more_gpus_take_less_each(shape: ModelShape) -> None:
     how = settings(Path("x"))
     one, four = (estimate(shape, how, gpus=n) for n in (1, 4))
     assert four.weights == one.weights // 4

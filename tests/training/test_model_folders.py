@@ -16,7 +16,7 @@ from kit19 import Kit19Error, TrainError, load_preset, open_chat, plan_training,
 from kit19.evaluating.bring import resolve_model
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import evaluate_model
-from kit19.training.template import render
+from kit19.training.rows.chat_template import render
 from tests.support.small_models import SAVE, data, one_thread, settings, tokenizer
 
 __all__ = ["data", "one_thread", "tokenizer"]
@@ -211,11 +211,11 @@ def test_a_template_writes_what_transformers_writes(how: dict[str, bool], tokeni
         {"tiny": {"hidden": 10**9, "heads": 1}},
         {"tiny": {"vocabulary": 10**12}},
         {"max_steps": 10**30},
-        {"epochs": 1e300},
-        {"epochs": float("inf")},
-        {"batch_size": 10**18},
+        {"num_train_epochs": 1e300},
+        {"num_train_epochs": float("inf")},
+        {"per_device_train_batch_size": 10**18},
         {"max_length": 10**18},
-        {"accumulate": 10**18},
+        {"gradient_accumulation_steps": 10**18},
         {"learning_rate": float("nan")},
         {"threads": 10**9},
         {"seed": 2**70},

@@ -10,11 +10,16 @@ import pytest
 
 from kit19 import TrainError, load_catalog
 from kit19.catalog import PromptFormat
-from kit19.training.batches import Collate
-from kit19.training.preflight import check_batches, check_rows, check_syllables, tokens_per_syllable
-from kit19.training.prompts import Prompts, make_prompts
-from kit19.training.rows import of_file
-from kit19.training.tokens import TokenStats, tokenize
+from kit19.training.rows.batches import Collate
+from kit19.training.rows.files import load_file_rows
+from kit19.training.rows.preflight import (
+    check_batches,
+    check_rows,
+    check_syllables,
+    tokens_per_syllable,
+)
+from kit19.training.rows.prompts import Prompts, make_prompts
+from kit19.training.rows.tokens import TokenStats, tokenize
 from tests.support.small_models import (
     data,
     one_thread,
@@ -113,7 +118,7 @@ def test_too_many_lost_answers_are_a_stop_unless_allowed(tokenizer: Any, tmp_pat
     assert "first cafe/train/7" in said
     assert "--allow lost_answers" in said
     check_rows(found, "my rows", settings(allow=["lost_answers"]))
-    check_rows(found, "my rows", settings(lost=0.1))
+    check_rows(found, "my rows", settings(max_overlong_fraction=0.1))
 
 
 def test_all_faults_are_told_at_once(tokenizer: Any, tmp_path: Path) -> None:
@@ -167,8 +172,8 @@ def byte_tokenizer() -> Any:
 def test_korean_cut_into_bytes_is_a_stop_unless_allowed(data: Path) -> None:
     prompts = prompts_of(byte_tokenizer())
     with pytest.raises(TrainError, match=r"needs 3\.0 tokens for a syllable of Korean"):
-        check_syllables(of_file(data, 0, 19), prompts, [])
-    assert check_syllables(of_file(data, 0, 19), prompts, ["byte_tokens"]) == 3.0
+        check_syllables(load_file_rows(data, 0, 19), prompts, [])
+    assert check_syllables(load_file_rows(data, 0, 19), prompts, ["byte_tokens"]) == 3.0
 
 
 def test_syllables_are_counted_in_korean_alone(tokenizer: Any) -> None:

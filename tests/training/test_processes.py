@@ -38,7 +38,9 @@ def test_two_processes_train_what_one_does_with_twice_the_batches(
     two = launched(data, tmp_path / "two", how)
     assert two.returncode == 0, two.stderr
     assert two.stdout.count("holds the run") == 1
-    one = train_model(data, tmp_path / "one", how.model_copy(update={"accumulate": 2}))
+    one = train_model(
+        data, tmp_path / "one", how.model_copy(update={"gradient_accumulation_steps": 2})
+    )
     record = read_run(tmp_path / "two")
     assert record is not None
     assert record.settings["devices"] == 2

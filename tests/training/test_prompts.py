@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from kit19 import TrainError, load_catalog
 from kit19.catalog import PromptFormat
 from kit19.evaluating.formats import Asking
-from kit19.training.preflight import check_head, check_rows
-from kit19.training.prompts import Prompts, adopt_end, make_prompts
-from kit19.training.tokens import Tokens, tokenize
+from kit19.training.rows.preflight import check_head, check_rows
+from kit19.training.rows.prompts import Prompts, make_prompts, set_end_token
+from kit19.training.rows.tokens import Tokens, tokenize
 from tests.support.prompt_tokenizers import (
     CHATML,
     LLAMA,
@@ -68,7 +68,7 @@ def trained(prompts: Prompts, made: list[dict[str, str]], place: Path) -> Tokens
 def test_what_is_asked_and_scored_is_what_was_trained(name: str, form: str, tmp_path: Path) -> None:
     tokenizer = TOKENIZERS[name]()
     prompts = make_prompts(tokenizer, form_of(form))
-    adopt_end(prompts)
+    set_end_token(prompts)
     tokens = trained(prompts, ROWS, tmp_path)
     check_rows(tokens.found, "my rows", settings(allow=["unknown_tokens"]))
     again = make_prompts(tokenizer, form_of(form), prompts.stops, head=prompts.head)
@@ -156,7 +156,7 @@ def test_real_templates_train_what_they_ask_or_are_refused(path: Path, tmp_path:
         # A <think> in the prompt alone, or no end behind an answer.
         assert "other tokens alone than" in str(error) or "without an end token" in str(error)  # noqa: PT017
         return
-    adopt_end(prompts)
+    set_end_token(prompts)
     again = make_prompts(tokenizer, form_of("chat"), prompts.stops, head=prompts.head)
     asking = Asking(again)
     for number, row in enumerate(ROWS):
@@ -209,7 +209,7 @@ def test_a_base_model_with_a_chat_template_learns_to_end_as_it_writes(tmp_path: 
     prompts = make_prompts(tokenizer, form_of("chat"), [1])
     tokens = trained(prompts, ROWS, tmp_path)
     check_rows(tokens.found, "my rows", settings())
-    adopt_end(prompts)
+    set_end_token(prompts)
     assert tokenizer.eos_token_id == tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert prompts.stops == [4, 1]  # and where the model stopped before
 
@@ -244,9 +244,9 @@ def test_no_text_of_a_row_is_a_control_token(asked: str, said: str, name: str, f
     prompts = make_prompts(tokenizer_of(name), form_of(form))
     turns = [{"role": "user", "content": f"{asked}끝"}]
     prompt = prompts.conversation(turns)
-    whole = prompts.answered(prompt, turns, f"{said}끝")
+    whole = prompts.with_answer(prompt, turns, f"{said}끝")
     plain = prompts.conversation([{"role": "user", "content": "끝"}])
-    expected = prompts.answered(plain, [{"role": "user", "content": "끝"}], "끝")
+    expected = prompts.with_answer(plain, [{"role": "user", "content": "끝"}], "끝")
     controls = prompts.controls.ids - {unknown(tokenizer_of(name))}
     for made, clean in ((prompt, plain), (whole, expected)):
         ids, other = prompts.encode([made, clean])

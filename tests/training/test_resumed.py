@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from kit19 import OutputError, Settings, Trained, TrainError, TrainOptions, merge, train_model
-from kit19.training import checkpoint
-from kit19.training.run_folder import running
+from kit19.training.run import checkpoint
+from kit19.training.run.folder import running
 from tests.support.small_models import SAVE, data, equal, one_thread, settings, tokenizer, weights
 
 __all__ = ["data", "one_thread", "tokenizer"]
@@ -47,7 +47,7 @@ def assert_same(one: Trained, other: Trained) -> None:
 @pytest.fixture(scope="module")
 def how() -> Settings:
     # A point of the curve at step 4 only: it is the mean of steps before and after a checkpoint.
-    return settings(max_steps=7, log_every=4, save_every=3, evaluate_every=3)
+    return settings(max_steps=7, logging_steps=4, save_steps=3, eval_steps=3)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def stopped_at(step: int, *, published: bool) -> Iterator[None]:
 def test_the_loss_of_a_run_without_a_point_is_the_mean_of_all_its_steps(
     data: Path, tmp_path: Path
 ) -> None:
-    how = settings(max_steps=4, log_every=100, save_every=2, validation=0)
+    how = settings(max_steps=4, logging_steps=100, save_steps=2, validation=0)
     expected = train_model(data, tmp_path / "whole" / "run", how)
     with stopped_at(4, published=False):
         train_model(data, tmp_path / "run", how)
@@ -118,11 +118,11 @@ def test_a_run_that_ended_early_takes_no_further_step_when_it_goes_on(
 ) -> None:
     given: dict[str, Any] = {
         "learning_rate": 0.5,
-        "schedule": "constant",
-        "warmup": 0,
+        "lr_scheduler_type": "constant",
+        "warmup_ratio": 0,
         "best": True,
     }
-    how = settings(patience=2, max_steps=30, evaluate_every=1, save_every=1, **given)
+    how = settings(early_stopping_patience=2, max_steps=30, eval_steps=1, save_steps=1, **given)
     expected = train_model(data, tmp_path / "whole" / "run", how)
     steps = expected.record.settings["steps"]
     assert 2 < steps < 30
@@ -135,7 +135,7 @@ def test_a_run_that_ended_early_takes_no_further_step_when_it_goes_on(
 
 def test_a_full_disk_at_the_merge_is_called_one(data: Path, tokenizer: Any, tmp_path: Path) -> None:
     base = SAVE["llama"](tokenizer, tmp_path / "base")
-    how = settings(base, method="lora", max_steps=2, validation=0, schedule="constant")
+    how = settings(base, method="lora", max_steps=2, validation=0, lr_scheduler_type="constant")
     apart = train_model(data, tmp_path / "apart" / "run", how)
     for size in (100, 50_000):  # its configuration does not fit, its weights do not
         with no_file_above(size), pytest.raises(OutputError, match="merged: the disk is full"):

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from kit19.chatting.answering import until_stop
 from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
-from kit19.demo.scoring import score, scored_rows, wilson
-from kit19.training.curves import curves_of, draw
-from kit19.training.model_card import model_card
-from kit19.training.rows import RowFiles
+from kit19.demo.scoring import scorable_rows, score, wilson
+from kit19.training.rows.files import RowFiles
+from kit19.training.run.curves import curves_of, draw
+from kit19.training.run.model_card import model_card
 from tests.support.small_models import write_rows
 
 
@@ -39,7 +39,7 @@ def test_rows_are_scored_whose_template_gives_few_answers(tmp_path: Path) -> Non
     train += [labelled(n, f"글 {n}", "write") for n in range(9)]
     held_out = [labelled(20, "예"), labelled(20, "아니요"), labelled(21, "글", "write")]
     held_out += [labelled(22, "모름"), labelled(23, "아니요")]
-    found = scored_rows(
+    found = scorable_rows(
         RowFiles((write_rows(tmp_path / "train.jsonl", train),)),
         RowFiles((write_rows(tmp_path / "held_out.jsonl", held_out),)),
         10,

@@ -13,8 +13,8 @@ import pytest
 
 from kit19 import TrainError
 from kit19.core.manifest import read_manifest
-from kit19.training.rows import of_build, of_file
-from kit19.training.tokens import tokenize
+from kit19.training.rows.files import load_build_rows, load_file_rows
+from kit19.training.rows.tokens import tokenize
 from tests.support.small_models import (
     data,
     one_thread,
@@ -47,7 +47,7 @@ def test_what_is_in_the_cache_is_not_made_again(
 ) -> None:
     prompts = prompts_of(tokenizer)
     first = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
-    monkeypatch.setattr("kit19.training.tokens._make", None)
+    monkeypatch.setattr("kit19.training.rows.tokens._make", None)
     again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
     assert isinstance(again.ids, np.memmap)
     assert np.array_equal(first.ids, again.ids)
@@ -229,11 +229,11 @@ def test_a_file_of_another_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="cannot be read"):
         list(row_files(path).batches())
     with pytest.raises(TrainError, match="no such file"):
-        of_file(tmp_path / "none", 0, 19)
+        load_file_rows(tmp_path / "none", 0, 19)
 
 
 def test_held_out_rows_are_not_trained_on(data: Path) -> None:
-    found = of_file(data, 8, 19)
+    found = load_file_rows(data, 8, 19)
     assert found.validation is not None
     train = set(pl.concat(list(found.train.batches()))["id"])
     held_out = set(pl.concat(list(found.validation.batches()))["id"])
@@ -245,12 +245,12 @@ def test_held_out_rows_are_not_trained_on(data: Path) -> None:
 
 def test_a_build_says_whether_it_is_clean(sample_build: Path, tmp_path: Path) -> None:
     manifest = read_manifest(sample_build)
-    entry = of_build(sample_build, manifest, 0, 19).entry
+    entry = load_build_rows(sample_build, manifest, 0, 19).entry
     assert (entry.label, entry.why, entry.sample) == ("clean", "", True)
     assert sum(entry.subsets.values()) == sum(one.ledger.train for one in manifest.subsets.values())
     dirty = manifest.model_copy(update={"contaminated": True})
-    assert of_build(sample_build, dirty, 0, 19).entry.label == "contaminated"
+    assert load_build_rows(sample_build, dirty, 0, 19).entry.label == "contaminated"
     skipped = manifest.model_copy(update={"not_decontaminated_against": ["klue_sts"]})
-    entry = of_build(sample_build, skipped, 0, 19).entry
+    entry = load_build_rows(sample_build, skipped, 0, 19).entry
     assert (entry.label, entry.why) == ("unverified", "not decontaminated against klue_sts")
     assert json.loads(entry.model_dump_json())["decontaminated_against"]

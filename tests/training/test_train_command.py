@@ -29,7 +29,7 @@ def call(*words: Any, text: str | None = None) -> str:
 @pytest.fixture(scope="module")
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("commands")
-    how = settings(max_steps=40, epochs=99, batch_size=8, validation=0)
+    how = settings(max_steps=40, num_train_epochs=99, per_device_train_batch_size=8, validation=0)
     from kit19 import TrainOptions
 
     return train_model(data, place / "run", how, TrainOptions(cache=place / "cache")).folder
@@ -81,16 +81,22 @@ def test_a_wrong_command_line_is_told(words: list[str], told: str, data: Path) -
         (["--set", "learnig_rate=1"], "no setting 'learnig_rate'\n    did you mean learning_rate?"),
         (["--set", "tiny.layer=1"], "did you mean tiny.layers"),
         (
-            ["--set", "optimizer=adam_torch"],
+            ["--set", "optim=adam_torch"],
             "there is no 'adam_torch'\n    did you mean adamw_torch",
         ),
-        (["--set", "schedule=cosin"], "there is no 'cosin'\n    did you mean cosine?"),
+        (["--set", "lr_scheduler_type=cosin"], "there is no 'cosin'\n    did you mean cosine?"),
         (["--set", "report_to=wanb"], "there is no 'wanb'\n    did you mean wandb"),
         (["--set", "report_to=clearml"], "clearml cannot be used here: it is not installed"),
-        (["--set", "batch_size=0"], "batch_size: input should be greater than or equal to 1"),
+        (
+            ["--set", "per_device_train_batch_size=0"],
+            "per_device_train_batch_size: input should be greater than or equal to 1",
+        ),
         (["--set", "layout=pack"], "layout: input should be 'packed', 'grouped' or 'padded'"),
         (["--set", "learning_rate=0"], "learning_rate: input should be greater than 0"),
-        (["--set", "lost=1.5"], "lost: input should be less than or equal to 1"),
+        (
+            ["--set", "max_overlong_fraction=1.5"],
+            "max_overlong_fraction: input should be less than or equal to 1",
+        ),
         (["--set", "pack_length=8"], "`pack_length` must not be below `max_length`"),
         (["--format", "kulm"], "did you mean kullm?"),
         (["--data", "gone.jsonl"], "gone.jsonl: there is no such file"),

@@ -23,7 +23,7 @@ from kit19 import (
     read_run,
     train_model,
 )
-from kit19.training.models import load_weights
+from kit19.training.model.base import load_weights
 from tests.support.small_models import (
     SAVE,
     data,
@@ -72,9 +72,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one_whatever_it_was_begun_with(
     # base's own folder: a run does not go on from a base that was replaced.
     if method == "full":
         other = str(SAVE[kind](tokenizer, tmp_path / "other", seed=2))
-        monkeypatch.setattr("kit19.training.models.load_weights", partial(weights_of, other))
+        monkeypatch.setattr("kit19.training.model.base.load_weights", partial(weights_of, other))
     else:
-        monkeypatch.setattr("kit19.training.models.adapter_of", another_adapter)
+        monkeypatch.setattr("kit19.training.model.base.adapter_of", another_adapter)
     resumed = train_model(data, tmp_path / "run", how)
     assert (whole.resumed, resumed.resumed) == (0, 4)
     assert equal(weights(whole.folder), weights(resumed.folder))
@@ -106,7 +106,14 @@ def test_the_best_weights_come_back_whole(
 ) -> None:
     model = SAVE[kind](tokenizer, tmp_path / "base")
     # So high a rate that it gets worse: the best is not the last.
-    how = settings(model, learning_rate=0.3, schedule="constant", warmup=0, best=True, max_steps=4)
+    how = settings(
+        model,
+        learning_rate=0.3,
+        lr_scheduler_type="constant",
+        warmup_ratio=0,
+        best=True,
+        max_steps=4,
+    )
     done = train_model(data, tmp_path / "run", how)
     curve = json.loads((done.folder / "curves.json").read_text())["eval_loss"]
     measured = [value for _step, value in curve[:2]]
@@ -119,21 +126,21 @@ def loss_of(folder: Path, data: Path, how: Settings) -> float:
     """The loss of held-out answers, of the model as it lies in its folder."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from kit19.training.batches import Collate, lay_out
-    from kit19.training.losses import add_answer_losses, row_losses
-    from kit19.training.prompts import make_prompts
-    from kit19.training.rows import of_file
-    from kit19.training.tokens import tokenize
+    from kit19.training.model.losses import add_answer_losses, row_losses
+    from kit19.training.rows.batches import Collate, arrange_rows
+    from kit19.training.rows.files import load_file_rows
+    from kit19.training.rows.prompts import make_prompts
+    from kit19.training.rows.tokens import tokenize
 
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    held_out = of_file(data, how.validation, how.seed).validation
+    held_out = load_file_rows(data, how.validation, how.seed).validation
     assert held_out is not None
     prompts = make_prompts(tokenizer, kit19.load_catalog().prompt_format(how.format))
     tokens = tokenize(held_out, "h", prompts, (how.max_length, False), folder.parent / "tokens")
     add_answer_losses(model)
     collate = Collate(tokenizer.pad_token_id)
-    losses = row_losses(model, tokens, lay_out(tokens, how), collate, at_once=2, plain=True)
+    losses = row_losses(model, tokens, arrange_rows(tokens, how), collate, at_once=2, plain=True)
     return float(losses.sum() / (tokens.lengths - tokens.asked).sum())
 
 
@@ -155,7 +162,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """One model from nothing, trained until it answers."""
     place = tmp_path_factory.mktemp("trained")
     path = write_rows(place / "rows.jsonl", rows(80))
-    how = settings(max_steps=60, epochs=99, evaluate_every=30, save_every=30, batch_size=8)
+    how = settings(
+        max_steps=60,
+        num_train_epochs=99,
+        eval_steps=30,
+        save_steps=30,
+        per_device_train_batch_size=8,
+    )
     return train_model(path, place / "run", how, TrainOptions(cache=place / "cache"))
 
 
@@ -290,7 +303,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from kit19 import load_preset, train_model
-from kit19.training import checkpoint
+from kit19.training.run import checkpoint
 publish = checkpoint.publish
 def killed(run, step):
     if step == 4:
@@ -325,7 +338,13 @@ def test_early_stop_ends_a_run_that_gets_no_better(
 ) -> None:
     model = SAVE["llama"](tokenizer, tmp_path / "base")
     how = settings(
-        model, learning_rate=0.5, schedule="constant", warmup=0, best=True, patience=1, max_steps=40
+        model,
+        learning_rate=0.5,
+        lr_scheduler_type="constant",
+        warmup_ratio=0,
+        best=True,
+        early_stopping_patience=1,
+        max_steps=40,
     )
     done = train_model(data, tmp_path / "run", how)
     assert done.record.settings["steps"] < 40
@@ -348,7 +367,7 @@ def test_activations_computed_again_give_the_same_weights(
             train_model(
                 data,
                 tmp_path / str(again),
-                settings(model, checkpointing=again, max_steps=2, validation=0),
+                settings(model, gradient_checkpointing=again, max_steps=2, validation=0),
             ).folder
         )
         for again in (False, True)
@@ -368,7 +387,9 @@ def test_what_cannot_be_had_is_said_in_one_line(data: Path, tokenizer: Any, tmp_
     with pytest.raises(TrainError, match="bitsandbytes, which does not work here"):
         train_model(data, tmp_path / "run", settings(model, method="qlora"))
     with pytest.raises(TrainError, match="FlashAttention needs a CUDA GPU"):
-        train_model(data, tmp_path / "run", settings(model, attention="flash_attention_2"))
+        train_model(
+            data, tmp_path / "run", settings(model, attn_implementation="flash_attention_2")
+        )
 
 
 def test_a_missing_layer_is_one_line_that_installs_it(

@@ -17,19 +17,19 @@ from transformers import (
 
 from kit19.catalog import PromptFormat
 from kit19.core.runs import RunRecord, read_run
-from kit19.training.adapters import CONFIG, adapter_of_hub, load_adapted
-from kit19.training.arguments import device
-from kit19.training.models import readable
-from kit19.training.prompts import Prompts, ends_of, head_of, make_prompts
-from kit19.training.reading import read_tokenizer, read_weights
-from kit19.training.translate import translated
+from kit19.training.model.adapters import CONFIG, download_adapter, load_with_adapter
+from kit19.training.model.base import readable
+from kit19.training.model.device import device
+from kit19.training.model.loading import read_tokenizer, read_weights
+from kit19.training.model_errors import convert_model_errors
+from kit19.training.rows.prompts import Prompts, answer_head_of, end_ids_of, make_prompts
 
 _WINDOW = 2048  # tokens, where a model does not say how many fit
 _CANNOT_ANSWER = "the model cannot answer"
 
 
 @dataclass(frozen=True)
-class Answering:
+class ChatModel:
     """A model, its tokenizer, and how it is asked.
 
     Attributes:
@@ -45,21 +45,21 @@ class Answering:
     window: int
 
     def stream(
-        self, turns: Sequence[dict[str, str]], *, most: int, temperature: float = 0.0
+        self, turns: Sequence[dict[str, str]], *, max_new_tokens: int, temperature: float = 0.0
     ) -> Iterator[str]:
         """The answer to the last turn, piece by piece.
 
         Args:
             turns: ``role`` (user, assistant) and ``content``; earlier ones that do not fit are left.
-            most: Tokens of the answer at most.
+            max_new_tokens: The most tokens of the answer.
             temperature: 0 for the likeliest answer, each time the same.
         """
-        ids = self._fitting(list(turns), most)
+        ids = self._fit_prompt(list(turns), max_new_tokens)
         tokenizer = self.prompts.tokenizer
         streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
         stops = self.prompts.format.stop
-        halt = _Halt(tokenizer, len(ids), stops)
-        given = self._how(most, temperature)
+        halt = _StopWhenRead(tokenizer, len(ids), stops)
+        given = self._generation_options(max_new_tokens, temperature)
         failed: list[BaseException] = []
 
         def run() -> None:
@@ -85,44 +85,49 @@ class Answering:
             halt.now = True  # whoever stops reading stops the model
             worker.join()
         if failed:
-            with translated(str(tokenizer.name_or_path), _CANNOT_ANSWER):
+            with convert_model_errors(str(tokenizer.name_or_path), _CANNOT_ANSWER):
                 raise failed[0]
 
-    def answers(self, prompts: Sequence[str], *, most: int, at_once: int = 32) -> list[str]:
+    def answers(
+        self, prompts: Sequence[str], *, max_new_tokens: int, at_once: int = 32
+    ) -> list[str]:
         """The likeliest answer to each prompt text, in their order; several at once, padded left."""
         encoded = self.prompts.encode(prompts)
         tokenizer = self.prompts.tokenizer
-        given = self._how(most, 0.0)
+        given = self._generation_options(max_new_tokens, 0.0)
         found: dict[int, str] = {}
         order = sorted(range(len(encoded)), key=lambda number: len(encoded[number]))
         for start in range(0, len(order), at_once):
             chosen = order[start : start + at_once]
-            room = max(self.window - most, 1)
+            room = max(self.window - max_new_tokens, 1)
             kept = [encoded[number][-room:] for number in chosen]
             width = max(map(len, kept))
             ids = torch.tensor([[given["pad_token_id"]] * (width - len(k)) + k for k in kept])
             mask = torch.tensor([[0] * (width - len(k)) + [1] * len(k) for k in kept])
             where = self.model.device
-            with translated(str(tokenizer.name_or_path), _CANNOT_ANSWER), torch.inference_mode():
+            with (
+                convert_model_errors(str(tokenizer.name_or_path), _CANNOT_ANSWER),
+                torch.inference_mode(),
+            ):
                 made = self.model.generate(ids.to(where), attention_mask=mask.to(where), **given)
             texts = tokenizer.batch_decode(made[:, width:], skip_special_tokens=True)
             found |= dict(zip(chosen, texts, strict=True))
         stops = self.prompts.format.stop
         return ["".join(until_stop([found[number]], stops, "")) for number in range(len(encoded))]
 
-    def _fitting(self, turns: list[dict[str, str]], most: int) -> list[int]:
-        room = max(self.window - most, 1)
+    def _fit_prompt(self, turns: list[dict[str, str]], max_new_tokens: int) -> list[int]:
+        room = max(self.window - max_new_tokens, 1)
         while True:
             [ids] = self.prompts.encode([self.prompts.conversation(turns)])
             if len(ids) <= room or len(turns) == 1:
                 return ids[-room:]
             turns = turns[2:] if len(turns) > 2 else turns[-1:]
 
-    def _how(self, most: int, temperature: float) -> dict[str, Any]:
+    def _generation_options(self, max_new_tokens: int, temperature: float) -> dict[str, Any]:
         pad = self.prompts.tokenizer.pad_token_id
         end = self.prompts.tokenizer.eos_token_id
         given: dict[str, Any] = {
-            "max_new_tokens": most,
+            "max_new_tokens": max_new_tokens,
             "eos_token_id": sorted(self.prompts.ends),
             "pad_token_id": end if pad is None else pad,
             "do_sample": temperature > 0,
@@ -156,13 +161,13 @@ def until_stop(pieces: Any, stops: Sequence[str], before: str) -> Iterator[str]:
         yield held
 
 
-def load_answering(
+def load_chat_model(
     name: str,
     form: PromptFormat | None,
     default: Callable[[bool], PromptFormat],
     *,
     trust: bool = False,
-) -> Answering:
+) -> ChatModel:
     """A model that answers.
 
     Args:
@@ -176,7 +181,7 @@ def load_answering(
         VerifyError: Its record cannot be read.
     """
     with readable(name):
-        folder = adapter_of_hub(name) or Path(name)
+        folder = download_adapter(name) or Path(name)
     run = read_run(folder) if folder.is_dir() else None
     with readable(name):
         tokenizer = read_tokenizer(str(folder) if folder.is_dir() else name, trust=trust)
@@ -184,21 +189,21 @@ def load_answering(
         given: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
         given["trust_remote_code"] = trust
         if (folder / CONFIG).is_file():
-            model = load_adapted(folder, **given)
+            model = load_with_adapter(folder, **given)
         else:
             model = read_weights(name, **given)
         if form is None and run is not None:
             form = PromptFormat.model_validate(run.format)
         if form is None:
             form = default(bool(tokenizer.chat_template))
-        stops = run.ends if run is not None and run.ends else ends_of(model.generation_config)
+        stops = run.ends if run is not None and run.ends else end_ids_of(model.generation_config)
         model.to(device()).eval()
         window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        prompts = make_prompts(tokenizer, form, stops, head=head_of(run, form))
-        return Answering(model, prompts, run, int(window or _WINDOW))
+        prompts = make_prompts(tokenizer, form, stops, head=answer_head_of(run, form))
+        return ChatModel(model, prompts, run, int(window or _WINDOW))
 
 
-class _Halt(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped here
+class _StopWhenRead(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped here
     """Ends an answer at a stop text, or when nobody reads any more."""
 
     def __init__(self, tokenizer: Any, asked: int, stops: Sequence[str]) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from kit19.catalog import BUILT_IN, Catalog, PromptFormat, load_catalog
 from kit19.core.errors import Problem, TrainError, convert_os_errors
-from kit19.training.needs import need_model
+from kit19.training.requirements import require_model
 
 if TYPE_CHECKING:
-    from kit19.chatting.answering import Answering
+    from kit19.chatting.answering import ChatModel
     from kit19.core.runs import RunRecord
 
 _PLAIN, _CHAT = "alpaca", "chat"  # for models that are no run, without and with a chat template
@@ -30,9 +30,9 @@ class Chat:
     """
 
     name: str
-    most: int
+    max_new_tokens: int
     temperature: float
-    _model: Answering = field(repr=False)
+    _model: ChatModel = field(repr=False)
     _catalog: Catalog = field(repr=False)
     turns: list[dict[str, str]] = field(default_factory=list)
 
@@ -62,7 +62,9 @@ class Chat:
             raise TrainError(Problem(what, fix="type or save it as UTF-8")) from None
         turns = [*self.turns, {"role": "user", "content": text.strip()}]
         pieces: list[str] = []
-        for piece in self._model.stream(turns, most=self.most, temperature=self.temperature):
+        for piece in self._model.stream(
+            turns, max_new_tokens=self.max_new_tokens, temperature=self.temperature
+        ):
             pieces.append(piece)
             yield piece
         self.turns = [*turns, {"role": "assistant", "content": "".join(pieces)}]
@@ -79,10 +81,10 @@ class Chat:
         """
         from dataclasses import replace  # noqa: PLC0415
 
-        from kit19.training.prompts import head_of, make_prompts  # noqa: PLC0415
+        from kit19.training.rows.prompts import answer_head_of, make_prompts  # noqa: PLC0415
 
         prompts, form = self._model.prompts, self._catalog.prompt_format(name)
-        head = head_of(self.run, form)
+        head = answer_head_of(self.run, form)
         made = make_prompts(prompts.tokenizer, form, prompts.ends, head=head)
         self._model = replace(self._model, prompts=made)
 
@@ -111,10 +113,10 @@ def open_chat(
         TrainError: A layer is not installed, or the model cannot be loaded.
         Kit19Error: There is no such format.
     """
-    need_model()
+    require_model()
     from transformers import logging  # noqa: PLC0415
 
-    from kit19.chatting.answering import load_answering  # noqa: PLC0415
+    from kit19.chatting.answering import load_chat_model  # noqa: PLC0415
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -124,5 +126,5 @@ def open_chat(
     def default(has_template: bool) -> PromptFormat:
         return catalog.prompt_format(_CHAT if has_template else _PLAIN)
 
-    answering = load_answering(str(model), chosen, default, trust=trust_remote_code)
+    answering = load_chat_model(str(model), chosen, default, trust=trust_remote_code)
     return Chat(str(model), most, temperature, answering, catalog)

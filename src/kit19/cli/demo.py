@@ -23,7 +23,7 @@ from kit19.cli.output import (
 
 if TYPE_CHECKING:
     from kit19.comparing import Comparison
-    from kit19.demo.pipeline import Showing
+    from kit19.demo.pipeline import DemoTraining
     from kit19.demo.scoring import Score
 
 _SHOWN = ("nsmc", "kobest_copa", "kowiki_closed_qa")
@@ -96,12 +96,12 @@ def demo(out: Path, train: bool | None, data_dir: Path | None, as_json: bool, qu
     print_text(f"Next: kit19 stats {out} · kit19 explain {out} nsmc/train/… · kit19 build --help")
 
 
-def _train(out: Path, data_dir: Path | None, *, quiet: bool) -> Showing:
-    from kit19.demo.pipeline import show_training  # noqa: PLC0415  torch loads only when it works
+def _train(out: Path, data_dir: Path | None, *, quiet: bool) -> DemoTraining:
+    from kit19.demo.pipeline import train_demo  # noqa: PLC0415  torch loads only when it works
 
     place = out.with_name(f"{out.name}-train")
     with progress(quiet=quiet) as on_progress:
-        return show_training(place, _TRAINED, data_dir, on_progress)
+        return train_demo(place, _TRAINED, data_dir, on_progress)
 
 
 def _has(layer: tuple[str, ...]) -> bool:
@@ -112,14 +112,14 @@ def _report(out: Path) -> Path:
     return out.with_name(f"{out.name}-train") / "report"
 
 
-def _compare(out: Path, shown: Showing, *, quiet: bool) -> Comparison:
-    from kit19.demo.pipeline import show_benchmarks  # noqa: PLC0415
+def _compare(out: Path, shown: DemoTraining, *, quiet: bool) -> Comparison:
+    from kit19.demo.pipeline import evaluate_demo  # noqa: PLC0415
 
     with rate_progress(quiet=quiet) as on_progress:
-        return show_benchmarks(shown, _report(out).parent, on_progress)
+        return evaluate_demo(shown, _report(out).parent, on_progress)
 
 
-def _document(shown: Showing | None) -> Any:
+def _document(shown: DemoTraining | None) -> Any:
     if shown is None:
         return None
     return {
@@ -145,7 +145,7 @@ def _figures(one: Score) -> dict[str, Any]:
     }
 
 
-def _print(shown: Showing) -> None:
+def _print(shown: DemoTraining) -> None:
     record = shown.run.record
     what = f"real rows of {', '.join(shown.real)}" if shown.real else "rows of the sample"
     threads = record.settings["threads"]

@@ -21,7 +21,7 @@ from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
     from kit19.training import Settings
-    from kit19.training.memory import Need
+    from kit19.training.model.memory import MemoryNeed
     from kit19.training.pipeline import Trained, TrainPlan
 
 _GIB = 1 << 30
@@ -33,7 +33,7 @@ Examples:
   kit19 train --data out/kit19 --model tiny --out runs/tiny           from nothing, two CPU cores
   kit19 train --data out/kit19 --model polyglot-ko-1.3b --out runs/kit-1.3b
   kit19 train --data out/kit19 --model owner/name --set method=lora --format chat --out runs/mine
-  kit19 train --data my.jsonl --model polyglot-ko-5.8b-lora --set epochs=3 --out runs/mine
+  kit19 train --data my.jsonl --model polyglot-ko-5.8b-lora --set num_train_epochs=3 --out runs/mine
   kit19 train --data out/kit19 --model polyglot-ko-5.8b --dry-run --gpus 4 --gpu-memory 80
   accelerate launch --config_file fsdp.yaml -m kit19 train …          docs/training.md
 
@@ -63,7 +63,7 @@ The same command again goes on from the last checkpoint.
     multiple=True,
     metavar="KEY=VALUE",
     callback=parse_settings,
-    help="Replace a setting, e.g. --set epochs=3 --set lora.rank=8. May be repeated.",
+    help="Replace a setting, e.g. --set num_train_epochs=3 --set lora.rank=8. May be repeated.",
 )
 @click.option(
     "--allow",
@@ -263,7 +263,7 @@ def _shown(settings: Settings) -> Iterator[tuple[str, str]]:
             yield name, ", ".join(value) if isinstance(value, list) else str(value)
 
 
-def _bytes(need: Need) -> dict[str, int]:
+def _bytes(need: MemoryNeed) -> dict[str, int]:
     return {
         "weights": need.weights,
         "gradients": need.gradients,

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit19.chatting.answering import Answering, load_answering
-from kit19.demo.scoring import Score, score, scored_rows
-from kit19.training.models import Base, load_weights
-from kit19.training.prompts import Prompts
-from kit19.training.rows import Data
+from kit19.chatting.answering import ChatModel, load_chat_model
+from kit19.demo.scoring import Score, scorable_rows, score
+from kit19.training.model.base import Base, load_weights
+from kit19.training.rows.files import Data
+from kit19.training.rows.prompts import Prompts
 from kit19.training.settings import Settings
 
 _MOST = 400  # rows to score: a second or two for a small model on one thread
 
 
 @dataclass(frozen=True)
-class Shown:
+class DemoAnswers:
     """One model's answers to held-out rows.
 
     Attributes:
@@ -34,20 +34,20 @@ def untrained(settings: Settings, base: Base, prompts: Prompts, folder: Path) ->
     prompts.tokenizer.save_pretrained(folder)
 
 
-def look(folder: Path, data: Data, prompts: Prompts) -> Shown:
+def look(folder: Path, data: Data, prompts: Prompts) -> DemoAnswers:
     """How the model in a folder answers the held-out rows that can be scored."""
-    model = load_answering(str(folder), prompts.format, lambda _template: prompts.format)
+    model = load_chat_model(str(folder), prompts.format, lambda _template: prompts.format)
     return _look(model, data)
 
 
-def _look(model: Answering, data: Data) -> Shown:
+def _look(model: ChatModel, data: Data) -> DemoAnswers:
     if data.validation is None:
-        return Shown([], [])
-    rows = scored_rows(data.train, data.validation, _MOST)
+        return DemoAnswers([], [])
+    rows = scorable_rows(data.train, data.validation, _MOST)
     scores = score(model, rows)
     first = rows.head(3)
     asked = list(first.select("instruction", "input").iter_rows())
-    answers = model.answers([model.prompts.ask(*pair) for pair in asked], most=40)
+    answers = model.answers([model.prompts.ask(*pair) for pair in asked], max_new_tokens=40)
     questions = ["\n".join(part for part in pair if part) for pair in asked]
     said = [" ".join(answer.split()) for answer in answers]
-    return Shown(scores, list(zip(questions, first["output"], said, strict=True)))
+    return DemoAnswers(scores, list(zip(questions, first["output"], said, strict=True)))

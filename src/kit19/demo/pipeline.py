@@ -1,6 +1,6 @@
 """The demo's training: build rows, train the small model on them, and show what it learned.
 
-``show_training`` leaves two folders that any evaluation takes as models: the model before its first
+``train_demo`` leaves two folders that any evaluation takes as models: the model before its first
 step, and the run.
 """
 
@@ -17,12 +17,12 @@ from kit19.core.errors import FilesError
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import evaluate_model
 from kit19.training import load_preset
-from kit19.training.needs import need_training
 from kit19.training.pipeline import Trained, train_model
 from kit19.training.preparation import TrainOptions, prepare, quiet, threads
+from kit19.training.requirements import require_training
 
 if TYPE_CHECKING:
-    from kit19.demo.before_after import Shown
+    from kit19.demo.before_after import DemoAnswers
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -32,7 +32,7 @@ _REAL: dict[str, Any] = {"validation": 500, "cap": 30_000}
 
 
 @dataclass(frozen=True)
-class Showing:
+class DemoTraining:
     """A small model before and after its training.
 
     Attributes:
@@ -48,16 +48,16 @@ class Showing:
     real: list[str]
     before: Path
     run: Trained
-    untrained: Shown
-    trained: Shown
+    untrained: DemoAnswers
+    trained: DemoAnswers
 
 
-def show_training(
+def train_demo(
     out: Path,
     subsets: Sequence[str],
     data_dir: Path | None = None,
     on_progress: OnProgress = lambda _what, _done, _total: None,
-) -> Showing:
+) -> DemoTraining:
     """Train the preset ``tiny`` on a few subsets, and look at it before and after.
 
     Args:
@@ -69,7 +69,7 @@ def show_training(
     Raises:
         Kit19Error: As ``build`` and ``train_model``.
     """
-    need_training()
+    require_training()
     real = _build(out / "rows", list(subsets), data_dir, on_progress)
     steps = _STEPS["real" if real else "sample"]
     settings = load_preset("tiny", {"max_steps": steps})
@@ -82,11 +82,11 @@ def show_training(
         ready = prepare(out / "rows", settings, TrainOptions(), on_progress)
         untrained(settings, ready.base, ready.prompts, before)
         looks = [look(folder, ready.data, ready.prompts) for folder in (before, out / "run")]
-    return Showing(out / "rows", real, before, run, *looks)
+    return DemoTraining(out / "rows", real, before, run, *looks)
 
 
-def show_benchmarks(
-    shown: Showing, out: Path, on_progress: OnProgress = lambda _what, _done, _total: None
+def evaluate_demo(
+    shown: DemoTraining, out: Path, on_progress: OnProgress = lambda _what, _done, _total: None
 ) -> Comparison:
     """Score the model before and after on the sample's benchmarks, and compare the two.
 

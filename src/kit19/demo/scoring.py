@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from kit19.chatting.answering import Answering
-from kit19.training.rows import RowFiles
+from kit19.chatting.answering import ChatModel
+from kit19.training.rows.files import RowFiles
 
 _FEW = 6  # answers that a template may give and still be scored
 _Z = 1.959964  # of a normal distribution, 95% two-sided
@@ -56,7 +56,7 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     return max(0.0, (middle - wide) / below), min(1.0, (middle + wide) / below)
 
 
-def scored_rows(train: RowFiles, validation: RowFiles, most: int) -> pl.DataFrame:
+def scorable_rows(train: RowFiles, validation: RowFiles, most: int) -> pl.DataFrame:
     """Held-out rows that can be scored, one a record.
 
     ``choices`` are the answers that the row's template gives in training, ``commonest`` the first.
@@ -81,11 +81,11 @@ def scored_rows(train: RowFiles, validation: RowFiles, most: int) -> pl.DataFram
     return scored.unique("id", keep="first", maintain_order=True).head(most)
 
 
-def score(model: Answering, rows: pl.DataFrame) -> list[Score]:
-    """Scores of each task and of ``all``, for rows of ``scored_rows``."""
+def score(model: ChatModel, rows: pl.DataFrame) -> list[Score]:
+    """Scores of each task and of ``all``, for rows of ``scorable_rows``."""
     asked = [model.prompts.ask(*pair) for pair in rows.select("instruction", "input").iter_rows()]
     longest = max(map(len, model.prompts.encode([*rows["output"]])), default=1)
-    answers = [answer.strip() for answer in model.answers(asked, most=longest + 4)]
+    answers = [answer.strip() for answer in model.answers(asked, max_new_tokens=longest + 4)]
     marked = rows.with_columns(answer=pl.Series(answers, dtype=pl.String)).with_columns(
         form=pl.col("answer").is_in(pl.col("choices")),
         right=pl.col("answer") == pl.col("output"),

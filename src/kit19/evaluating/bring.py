@@ -9,9 +9,9 @@ from pathlib import Path
 
 from kit19.core.errors import ModelError, Problem
 from kit19.core.runs import RunRecord, read_run
-from kit19.training.adapters import BasePlace, base_of, check_weights
-from kit19.training.base_weights import weight_files
-from kit19.training.model_folder import check_folder
+from kit19.training.model.adapters import BaseLocation, check_weights, locate_base
+from kit19.training.model.files import check_folder
+from kit19.training.model.weights import weight_files
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "vocab.txt")
 _SAFE = "*.safetensors"
@@ -106,13 +106,13 @@ def resolve_model(
 
 
 def _base_of(adapter: Path, *, allow_pickle: bool) -> tuple[Path, str]:
-    place = base_of(adapter, ModelError)
+    place = locate_base(adapter, ModelError)
     return _find(place.name, place.revision or None, allow_pickle=allow_pickle)
 
 
 def _check_bound(base: Path, adapter: Path) -> None:
     files = weight_files(str(base))
-    check_weights(BasePlace(str(base), ""), files, adapter, ModelError)
+    check_weights(BaseLocation(str(base), ""), files, adapter, ModelError)
 
 
 def _find(model: str, revision: str | None, *, allow_pickle: bool) -> tuple[Path, str]:

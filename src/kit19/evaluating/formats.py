@@ -14,8 +14,8 @@ from typing import Any
 
 from kit19.core.errors import ModelError, Problem
 from kit19.evaluating.scorer import SharedLM
-from kit19.training.prompts import Ids, Prompts, shared
-from kit19.training.template import Turns
+from kit19.training.rows.chat_template import Turns
+from kit19.training.rows.prompts import Ids, Prompts, shared
 
 _AT_ONCE = 2048
 

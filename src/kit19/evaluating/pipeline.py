@@ -162,14 +162,16 @@ def load_scorer(brought: ResolvedModel, options: EvalOptions) -> SharedLM:
     import lm_eval.models  # noqa: F401, PLC0415  its model types must be known before ours
 
     from kit19.evaluating.scorer import SharedLM  # noqa: PLC0415
-    from kit19.training.reading import check_whole  # noqa: PLC0415
-    from kit19.training.translate import translated  # noqa: PLC0415
+    from kit19.training.model.loading import check_complete  # noqa: PLC0415
+    from kit19.training.model_errors import convert_model_errors  # noqa: PLC0415
 
     fix = ""
     if not options.trust_remote_code and "auto_map" in _config(brought.folder):
         fix = "a model with code of its own needs --trust-remote-code"
-    check_whole(str(brought.folder), ModelError, trust_remote_code=bool(options.trust_remote_code))
-    with translated(brought.name, "cannot be loaded", fix, ModelError):
+    check_complete(
+        str(brought.folder), ModelError, trust_remote_code=bool(options.trust_remote_code)
+    )
+    with convert_model_errors(brought.name, "cannot be loaded", fix, ModelError):
         return SharedLM(
             pretrained=str(brought.folder),
             peft=str(brought.adapter) if brought.adapter else None,
@@ -203,16 +205,16 @@ def _set_format(
 ) -> None:
     """Ask in a prompt format, or a run that was trained with its chat template as it was trained."""
     from kit19.evaluating.formats import use_prompts  # noqa: PLC0415
-    from kit19.training.prompts import ends_of, head_of, make_prompts  # noqa: PLC0415
+    from kit19.training.rows.prompts import answer_head_of, end_ids_of, make_prompts  # noqa: PLC0415
 
     form, run = prompt_format, brought.run
     if options.format == "chat" and run is not None and run.format.get("chat"):
         form = PromptFormat.model_validate(run.format)
     if form is not None:
         stops = (
-            run.ends if run is not None and run.ends else ends_of(scorer.model.generation_config)
+            run.ends if run is not None and run.ends else end_ids_of(scorer.model.generation_config)
         )
-        prompts = make_prompts(scorer.tokenizer, form, stops, head=head_of(run, form))
+        prompts = make_prompts(scorer.tokenizer, form, stops, head=answer_head_of(run, form))
         use_prompts(scorer, prompts)
 
 

@@ -9,7 +9,7 @@ from kit19.catalog import Catalog
 from kit19.core.errors import OutputError, Problem
 from kit19.core.runs import NAME, RunRecord
 from kit19.publishing.terms import Accepted
-from kit19.training.adapters import CONFIG, read_config
+from kit19.training.model.adapters import CONFIG, read_config
 
 _NEVER = {"plan.json", "training_args.bin"}  # of a run that is not done; the last holds a path
 

@@ -1,11 +1,13 @@
-"""Fine-tuning on instruction rows: what TRL, PEFT and accelerate leave to chance.
+"""Fine-tuning on instruction rows. TRL, PEFT and accelerate train; this package adds what they lack.
 
-One file holds one idea: ``rows`` (what is trained on), ``tokens`` (once, cached by content),
-``preflight`` (what must hold before the first step), ``packing``, ``batches``, ``losses`` (of answers),
-``trainer`` and ``checkpoint`` (whole or not there), ``tiny`` (a model from nothing), ``memory``,
-``processes`` (several, that train one model), ``curves``, ``model_card``, ``run_folder``, ``talking``,
-``scoring``. Importing this package loads none of torch: modules that need it are imported by
-``kit19.training.pipeline`` when it works.
+- ``settings``: every setting of a run, and the presets.
+- ``rows/``: rows become tokens, are checked before the first step, and are packed into sequences.
+- ``model/``: the base model, its files, adapters, memory, and whether packed rows stay isolated.
+- ``run/``: the trainer, checkpoints, the run folder, the model card, merging.
+- ``preparation`` is everything before the first step; ``pipeline`` is the complete flow.
+
+Importing this package does not load torch. ``kit19.training.pipeline`` imports modules that need torch
+when it runs.
 """
 
 from kit19.training.settings import Lora, Settings, Tiny, load_preset, preset_names

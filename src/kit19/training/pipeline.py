@@ -18,29 +18,29 @@ from kit19.core.errors import convert_os_errors
 from kit19.core.runs import NAME as RUN
 from kit19.core.runs import RunRecord, read_run
 from kit19.training import processes
-from kit19.training.curves import JSON_NAME, SVG_NAME
-from kit19.training.model_card import NAME as CARD
-from kit19.training.model_card import model_card
-from kit19.training.needs import need_training
-from kit19.training.packing import filled
+from kit19.training.model_errors import convert_model_errors
 from kit19.training.preparation import (
     OnProgress,
     Prepared,
     TrainOptions,
-    one_row_a_line,
+    collect_notes,
     prepare,
     quiet,
     threads,
-    warnings_of,
+    without_packing,
 )
-from kit19.training.run_folder import finish, running
+from kit19.training.requirements import require_training
+from kit19.training.rows.packing import filled
+from kit19.training.run.curves import JSON_NAME, SVG_NAME
+from kit19.training.run.folder import finish, running
+from kit19.training.run.model_card import NAME as CARD
+from kit19.training.run.model_card import model_card
 from kit19.training.settings import Settings
-from kit19.training.translate import translated
 from kit19.writing.place import replacing
 
 if TYPE_CHECKING:
-    from kit19.training.memory import Need
-    from kit19.training.trainer import AnswerTrainer
+    from kit19.training.model.memory import MemoryNeed
+    from kit19.training.run.trainer import AnswerTrainer
 
 CURVES = (JSON_NAME, SVG_NAME)
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
@@ -94,11 +94,11 @@ class TrainPlan:
     steps: int
     per_syllable: float
     parameters: int
-    need: Need
+    need: MemoryNeed
     available: int
     gpus: int
     changes: dict[str, Any] | None
-    then: Need | None
+    then: MemoryNeed | None
     notes: list[str]
 
 
@@ -124,11 +124,11 @@ def train_model(
         VerifyError: The build is not what its manifest says.
         OutputError: The folder holds something else.
     """
-    need_training()
+    require_training()
     settings, options = settings or Settings(), options or TrainOptions()
     run = Path(out)
     with quiet():
-        with processes.one_first():
+        with processes.main_process_first():
             ready = prepare(Path(data), settings, options, on_progress)
             ready = _with_digest(ready, settings)
         decides = _decides(settings, ready)
@@ -145,18 +145,18 @@ def train_model(
 
 
 def _finish(run: Path, trained: _Done, on_progress: OnProgress, *, merge: bool) -> None:
-    from kit19.training.checkpoint import explain_write  # noqa: PLC0415
-    from kit19.training.trainer import WRITE_ERRORS  # noqa: PLC0415
+    from kit19.training.run.checkpoint import explain_write_error  # noqa: PLC0415
+    from kit19.training.run.trainer import WRITE_ERRORS  # noqa: PLC0415
 
     try:
         if merge:
             on_progress("merging the adapter", 0, 1)
-            from kit19.training.merging import merge_in_place  # noqa: PLC0415
+            from kit19.training.run.merging import merge_in_place  # noqa: PLC0415
 
             merge_in_place(run, trust=trained.ready.base.trust)
         finish(run, trained.record, trained.history)
     except WRITE_ERRORS as error:
-        raise explain_write(error, run) from None
+        raise explain_write_error(error, run) from None
 
 
 @convert_os_errors
@@ -182,33 +182,36 @@ def plan_training(
     Raises:
         Kit19Error: As ``train_model``.
     """
-    need_training()
+    require_training()
     settings, options = settings or Settings(), options or TrainOptions()
-    from kit19.training.arguments import machine_memory, plans_in_bf16, steps  # noqa: PLC0415
-    from kit19.training.memory import estimate, shape_of, suggest  # noqa: PLC0415
-    from kit19.training.reading import check_whole  # noqa: PLC0415
+    from kit19.training.model.device import machine_memory, plans_in_bf16  # noqa: PLC0415
+    from kit19.training.model.loading import check_complete  # noqa: PLC0415
+    from kit19.training.model.memory import estimate, model_shape, suggest  # noqa: PLC0415
+    from kit19.training.run.arguments import steps  # noqa: PLC0415
 
     with quiet():
         elsewhere = gpu_memory is not None
         ready = prepare(Path(data), settings, options, on_progress, elsewhere=elsewhere)
         trust = ready.base.trust
         if Path(settings.model or "-").is_dir():
-            check_whole(settings.model, trust_remote_code=trust)
-        with translated(settings.model or "tiny", "the model cannot be made from its config.json"):
-            shape = shape_of(ready.base.config, trust=trust)
+            check_complete(settings.model, trust_remote_code=trust)
+        with convert_model_errors(
+            settings.model or "tiny", "the model cannot be made from its config.json"
+        ):
+            shape = model_shape(ready.base.config, trust=trust)
         ready = _planned_apart(ready)
         settings = ready.settings
     available = gpu_memory or machine_memory()
     bf16 = plans_in_bf16(settings, elsewhere=gpu_memory is not None)
     fits = suggest(shape, settings, available, gpus=gpus, bf16=bf16)
     lengths = ready.train.lengths
-    width = settings.line if settings.layout == "packed" else int(lengths.max())
+    width = settings.sequence_length if settings.layout == "packed" else int(lengths.max())
     return TrainPlan(
         settings=settings,
         rows=ready.counts,
         supervised=ready.train.found.supervised,
-        filled=filled(ready.lines, lengths, width),
-        steps=steps(settings, len(ready.lines), gpus),
+        filled=filled(ready.sequences, lengths, width),
+        steps=steps(settings, len(ready.sequences), gpus),
         per_syllable=ready.per_syllable,
         parameters=shape.parameters,
         need=estimate(shape, settings, gpus=gpus, bf16=bf16),
@@ -216,19 +219,19 @@ def plan_training(
         gpus=gpus,
         changes=fits[0] if fits else None,
         then=fits[1] if fits else None,
-        notes=warnings_of(ready),
+        notes=collect_notes(ready),
     )
 
 
 def _planned_apart(ready: Prepared) -> Prepared:
     """Each row in its own line where a small model of the same configuration mixes those in one."""
-    from kit19.training.isolation import why_twin_not_shared  # noqa: PLC0415
+    from kit19.training.model.isolation import why_not_pack_by_config  # noqa: PLC0415
 
-    why = why_twin_not_shared(ready.settings, ready.base, ready.train, ready.lines)
+    why = why_not_pack_by_config(ready.settings, ready.base, ready.train, ready.sequences)
     if why is None:
         note = "no small model can be made of this configuration: whether rows may share a line "
         return replace(ready, notes=(*ready.notes, note + "is tried once the model is loaded"))
-    return one_row_a_line(ready, why) if why else ready
+    return without_packing(ready, why) if why else ready
 
 
 @convert_os_errors
@@ -247,11 +250,11 @@ def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) 
         TrainError: There is no adapter, or its base model cannot be had.
         OutputError: The place is taken, or cannot be written.
     """
-    need_training()
+    require_training()
     run, out = Path(run), Path(out)
     record = read_run(run)
     with quiet():
-        from kit19.training.merging import write_merged  # noqa: PLC0415
+        from kit19.training.run.merging import write_merged  # noqa: PLC0415
 
         with replacing(out, lambda _folder: False) as new:
             write_merged(run, new, trust=trust_remote_code)
@@ -275,9 +278,9 @@ def _decides(settings: Settings, ready: Prepared) -> dict[str, Any]:
 
 def _with_digest(ready: Prepared, settings: Settings) -> Prepared:
     """The same with the digest of the base's weights, which a resumed run must find again."""
-    from kit19.training.models import digest_of  # noqa: PLC0415
+    from kit19.training.model.base import base_digest  # noqa: PLC0415
 
-    entry = ready.base.entry.model_copy(update={"digest": digest_of(settings, ready.base)})
+    entry = ready.base.entry.model_copy(update={"digest": base_digest(settings, ready.base)})
     return replace(ready, base=replace(ready.base, entry=entry))
 
 
@@ -292,37 +295,37 @@ class _Done:
 
 
 def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnProgress) -> _Done:
-    from kit19.training import arguments as made  # noqa: PLC0415
-    from kit19.training.adapters import bind  # noqa: PLC0415
-    from kit19.training.checkpoint import explain_write, step_of  # noqa: PLC0415
-    from kit19.training.loaded import decide  # noqa: PLC0415
-    from kit19.training.models import adapter_of, load_weights, set_ends  # noqa: PLC0415
-    from kit19.training.saved import mend  # noqa: PLC0415
-    from kit19.training.trainer import WRITE_ERRORS, AnswerTrainer, Rows  # noqa: PLC0415
+    from kit19.training.model.adapters import bind  # noqa: PLC0415
+    from kit19.training.model.base import load_weights, lora_config, set_end_ids  # noqa: PLC0415
+    from kit19.training.model.generation_config import make_savable  # noqa: PLC0415
+    from kit19.training.run import arguments as made  # noqa: PLC0415
+    from kit19.training.run.checkpoint import explain_write_error, step_of  # noqa: PLC0415
+    from kit19.training.run.decisions import decide  # noqa: PLC0415
+    from kit19.training.run.trainer import WRITE_ERRORS, AnswerTrainer, Rows  # noqa: PLC0415
 
     on_progress("loading the model", 3, 4)
     model = load_weights(ready.settings, ready.base)
-    mend(model.config, model.generation_config)
-    set_ends(model, ready.prompts.stops)
+    make_savable(model.config, model.generation_config)
+    set_end_ids(model, ready.prompts.stops)
     found = decide(
         model,
         ready.settings,
         ready.base,
         ready.train,
-        ready.lines,
+        ready.sequences,
         run,
         begun=checkpoint is not None,
     )
-    ready = one_row_a_line(ready, found.own_lines) if found.own_lines else ready
+    ready = without_packing(ready, found.unpacked_because) if found.unpacked_because else ready
     settings = ready.settings
     world = processes.world_size()
-    total = made.steps(settings, len(ready.lines), world)
+    total = made.steps(settings, len(ready.sequences), world)
     count = made.choose_threads(settings, model.num_parameters())
     with threads(count):
         trainer = AnswerTrainer(
             model,
             ready.base.tokenizer,
-            Rows(ready.train, ready.lines, ready.validation),
+            Rows(ready.train, ready.sequences, ready.validation),
             settings,
             run,
             arguments=made.make_arguments(
@@ -331,10 +334,10 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnP
                 total,
                 validated=bool(ready.validation),
                 world=world,
-                balanced=made.counts_experts(model.config),
+                balanced=made.can_balance_experts(model.config),
             ),
             head=found.head,
-            adapter=adapter_of(settings),
+            adapter=lora_config(settings),
             on_progress=on_progress,
         )
         if settings.method != "full":
@@ -348,7 +351,7 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnP
         if settings.method != "full" and processes.is_main():
             model.generation_config.save_pretrained(run)  # where the adapter's answers end
     except WRITE_ERRORS as error:
-        raise explain_write(error, run) from None
+        raise explain_write_error(error, run) from None
     resumed = step_of(checkpoint) if checkpoint else 0
     history = trainer.state.log_history
     # On CPU sums depend on the number of threads: it belongs to what decides the weights.
@@ -385,7 +388,7 @@ def _record(ready: Prepared, used: dict[str, Any], metrics: dict[str, float]) ->
 
 
 def _notes(done: _Done) -> list[str]:
-    notes = warnings_of(done.ready)
+    notes = collect_notes(done.ready)
     if done.resumed:
         notes.insert(0, f"went on from step {done.resumed}")
     return notes

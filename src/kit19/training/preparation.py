@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 from kit19.catalog import BUILT_IN, PromptFormat, load_catalog
 from kit19.core.paths import cache_dir
-from kit19.training.preflight import check_batches, check_head, check_rows, check_syllables
-from kit19.training.prompts import Prompts, adopt_end, make_prompts
-from kit19.training.rows import Data, is_build, of_build, of_file
+from kit19.training.model_errors import convert_model_errors
+from kit19.training.rows.files import Data, is_build, load_build_rows, load_file_rows
+from kit19.training.rows.preflight import check_batches, check_head, check_rows, check_syllables
+from kit19.training.rows.prompts import Prompts, make_prompts, set_end_token
+from kit19.training.rows.tokens import Tokens, tokenize
 from kit19.training.settings import Settings
-from kit19.training.tokens import Tokens, tokenize
-from kit19.training.translate import translated
 from kit19.writing import verify
 
 if TYPE_CHECKING:
-    from kit19.training.models import Base
+    from kit19.training.model.base import Base
 
 OnProgress = Callable[[str, int, int], None]
 """Called as (what is being done, steps done, steps in all)."""
@@ -65,15 +65,15 @@ class Prepared:
     validation: Tokens | None
     per_syllable: float
     counts: dict[str, int]
-    lines: list[list[int]]
+    sequences: list[list[int]]
     notes: tuple[str, ...] = ()
 
 
 def read_data(path: Path, settings: Settings) -> Data:
     """The rows of a build, which is verified first, or of a user's file."""
     if is_build(path) or path.is_dir():
-        return of_build(path, verify(path), settings.validation, settings.seed)
-    return of_file(path, settings.validation, settings.seed)
+        return load_build_rows(path, verify(path), settings.validation, settings.seed)
+    return load_file_rows(path, settings.validation, settings.seed)
 
 
 def prepare(
@@ -96,10 +96,10 @@ def prepare(
     Raises:
         Kit19Error: As ``train_model``.
     """
-    from kit19.training.arguments import check_names  # noqa: PLC0415
-    from kit19.training.batches import Collate, lay_out  # noqa: PLC0415
-    from kit19.training.check_model import check_model  # noqa: PLC0415
-    from kit19.training.models import find_base  # noqa: PLC0415
+    from kit19.training.model.base import find_base  # noqa: PLC0415
+    from kit19.training.rows.batches import Collate, arrange_rows  # noqa: PLC0415
+    from kit19.training.run.arguments import check_names  # noqa: PLC0415
+    from kit19.training.run.check_model import check_model  # noqa: PLC0415
 
     check_names(settings)
     form = load_catalog(options.catalog).prompt_format(settings.format)
@@ -107,9 +107,9 @@ def prepare(
     data = read_data(path, settings)
     on_progress("reading the tokenizer", 1, 4)
     base = find_base(settings, data, form, trust=options.trust_remote_code)
-    with translated(settings.model or "tiny", "its tokenizer fails"):
+    with convert_model_errors(settings.model or "tiny", "its tokenizer fails"):
         prompts = make_prompts(base.tokenizer, form, base.stops, end=settings.end)
-        adopt_end(prompts)
+        set_end_token(prompts)
         rate = check_syllables(data, prompts, settings.allow)
     on_progress("tokens", 2, 4)
     limit = (settings.max_length, settings.long_rows == "cut")
@@ -127,47 +127,48 @@ def prepare(
     check_batches(Collate(base.tokenizer.pad_token_id), train, base.tokenizer)
     sets = [train, held_out] if held_out else [train]
     checked = check_model(settings, base, sets, validated=held_out is not None, elsewhere=elsewhere)
-    settings, lines = checked.settings, lay_out(train, settings)
+    settings, sequences = checked.settings, arrange_rows(train, settings)
     counts = {
         "read": train.found.read,
         "too_long": train.found.too_long,
         "answers_lost": train.found.answers_lost,
         "dropped": train.found.dropped,
         "train": len(train),
-        "lines": len(lines),
+        "lines": len(sequences),
         "validation": len(held_out) if held_out else 0,
     }
     return Prepared(
-        settings, data, form, base, prompts, train, held_out, rate, counts, lines, checked.notes
+        settings, data, form, base, prompts, train, held_out, rate, counts, sequences, checked.notes
     )
 
 
-def one_row_a_line(ready: Prepared, why: str) -> Prepared:
+def without_packing(ready: Prepared, why: str) -> Prepared:
     """The same rows in the layout ``grouped``, because of what the model does in shared lines.
 
     Args:
         ready: All that comes before the first step, in the layout ``packed``.
         why: Why rows must not share a line.
     """
-    from kit19.training.batches import lay_out  # noqa: PLC0415
+    from kit19.training.rows.batches import arrange_rows  # noqa: PLC0415
 
     settings = ready.settings.model_copy(update={"layout": "grouped"})
-    lines = lay_out(ready.train, settings)
-    shared = len(ready.train) / max(len(ready.lines), 1)
+    sequences = arrange_rows(ready.train, settings)
+    shared = len(ready.train) / max(len(ready.sequences), 1)
     note = (
-        f"{why}; so each row has a line of its own (layout=grouped): a line of the layout packed held "
-        f"{shared:.1f} rows, so batch_size and accumulate now make a step of that many fewer"
+        f"{why}; so each row is trained as its own sequence (layout=grouped). A packed sequence held "
+        f"{shared:.1f} rows: with the same per_device_train_batch_size and "
+        "gradient_accumulation_steps, a step now has that many times fewer rows"
     )
     return replace(
         ready,
         settings=settings,
-        lines=lines,
-        counts={**ready.counts, "lines": len(lines)},
+        sequences=sequences,
+        counts={**ready.counts, "lines": len(sequences)},
         notes=(*ready.notes, note),
     )
 
 
-def warnings_of(ready: Prepared) -> list[str]:
+def collect_notes(ready: Prepared) -> list[str]:
     """What a reader of the run must know of its rows and its model, a sentence each."""
     entry, found = ready.data.entry, ready.train.found
     notes = [*ready.notes]
@@ -211,13 +212,13 @@ def quiet() -> Iterator[None]:
     """Transformers' remarks on stderr would stand between lines of progress; ours say what matters."""
     from transformers import logging  # noqa: PLC0415
 
-    from kit19.training.adapters import tied_embeddings_are_handled  # noqa: PLC0415
+    from kit19.training.model.adapters import ignore_peft_warnings  # noqa: PLC0415
 
     before = logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        with tied_embeddings_are_handled():
+        with ignore_peft_warnings():
             yield
     finally:
         logging.set_verbosity(before)

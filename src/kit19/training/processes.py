@@ -27,7 +27,7 @@ def is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def in_pieces() -> bool:
+def is_sharded() -> bool:
     """Whether weights are spread over the processes, so that none has the whole model."""
     return any(
         os.environ.get(name, "").lower() == "true"
@@ -42,7 +42,7 @@ def wait() -> None:
 
 
 @contextmanager
-def one_first() -> Iterator[None]:
+def main_process_first() -> Iterator[None]:
     """On each machine one process first: what it leaves in the cache, the others find there."""
     if world_size() == 1:
         yield

@@ -104,7 +104,7 @@ class Settings(Card):
         default="drop",
         description="`drop` rows that are too long, or `cut` them: they then never teach to stop",
     )
-    lost: float = Field(
+    max_overlong_fraction: float = Field(
         default=0.05, ge=0, le=1, description="stop if more than this share of rows is too long"
     )
     allow: list[Fault] = Field(default=[], description="faults of preflight to go on in spite of")
@@ -117,29 +117,37 @@ class Settings(Card):
         default=0, ge=0, le=_TOKENS, description="tokens of a line; 0 for `max_length`"
     )
 
-    batch_size: int = Field(default=8, ge=1, le=_MANY, description="lines on one device at once")
-    accumulate: int = Field(default=1, ge=1, le=_MANY, description="batches before each step")
+    per_device_train_batch_size: int = Field(
+        default=8, ge=1, le=_MANY, description="lines on one device at once"
+    )
+    gradient_accumulation_steps: int = Field(
+        default=1, ge=1, le=_MANY, description="batches before each step"
+    )
     learning_rate: float = Field(default=2e-5, gt=0, le=_LARGE, description="at its highest")
-    schedule: str = Field(default="cosine", description="as transformers names it")
-    warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps to warm up in")
+    lr_scheduler_type: str = Field(default="cosine", description="as transformers names it")
+    warmup_ratio: float = Field(
+        default=0.03, ge=0, lt=1, description="share of the steps to warm up in"
+    )
     weight_decay: float = Field(default=0.0, ge=0, le=_LARGE, description="of AdamW")
-    clip: float = Field(default=1.0, gt=0, le=_LARGE, description="largest norm of the gradient")
-    epochs: float = Field(default=2, gt=0, le=_MANY, description="times through the rows")
+    max_grad_norm: float = Field(
+        default=1.0, gt=0, le=_LARGE, description="largest norm of the gradient"
+    )
+    num_train_epochs: float = Field(default=2, gt=0, le=_MANY, description="times through the rows")
     max_steps: int = Field(
         default=0, ge=0, le=_STEPS, description="at most so many steps; 0 for no limit"
     )
-    optimizer: str = Field(default="adamw_torch", description="as transformers names it")
+    optim: str = Field(default="adamw_torch", description="as transformers names it")
 
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto", description="`auto`: bf16 where the device computes in it, else fp32"
     )
-    weights: Literal["fp32", "bf16"] = Field(
+    weights_dtype: Literal["fp32", "bf16"] = Field(
         default="fp32", description="what trained weights are kept in; frozen ones are always bf16"
     )
-    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = Field(
+    attn_implementation: Literal["auto", "sdpa", "eager", "flash_attention_2"] = Field(
         default="auto", description="`auto`: flash where it is installed, else sdpa"
     )
-    checkpointing: bool = Field(
+    gradient_checkpointing: bool = Field(
         default=False, description="compute activations again instead of keeping them"
     )
     threads: int = Field(
@@ -152,27 +160,27 @@ class Settings(Card):
         le=_STEPS,
         description="rows held out by hash where the data has no validation",
     )
-    evaluate_every: int = Field(
+    eval_steps: int = Field(
         default=0,
         ge=0,
         le=_STEPS,
-        description="steps; 0: as `save_every` if `best`, else each epoch's end",
+        description="steps; 0: as `save_steps` if `best`, else each epoch's end",
     )
-    save_every: int = Field(
+    save_steps: int = Field(
         default=0,
         ge=0,
         le=_STEPS,
-        description="steps; 0: as `evaluate_every` if `best`, else each epoch's end",
+        description="steps; 0: as `eval_steps` if `best`, else each epoch's end",
     )
-    keep: int = Field(default=2, ge=1, le=_STEPS, description="checkpoints to keep")
+    save_total_limit: int = Field(default=2, ge=1, le=_STEPS, description="checkpoints to keep")
     best: bool = Field(default=True, description="end with the weights of the lowest loss")
-    patience: int = Field(
+    early_stopping_patience: int = Field(
         default=0,
         ge=0,
         le=_STEPS,
         description="stop after so many evaluations without a lower loss; 0: never",
     )
-    log_every: int = Field(
+    logging_steps: int = Field(
         default=10, ge=1, le=_STEPS, description="steps between two points of the curve"
     )
     report_to: list[str] = Field(
@@ -195,16 +203,18 @@ class Settings(Card):
             raise ValueError("a model made from nothing has no weights to keep: `method` is full")
         if self.pack_length and self.pack_length < self.max_length:
             raise ValueError("`pack_length` must not be below `max_length`")
-        if self.patience and not self.best:
-            raise ValueError("`patience` needs `best`, or the run ends past its best weights")
+        if self.early_stopping_patience and not self.best:
+            raise ValueError(
+                "`early_stopping_patience` needs `best`, or the run ends past its best weights"
+            )
         unknown = sorted(set(self.stated) - set(type(self).model_fields))
         if unknown:
             raise ValueError(f"`stated` names no setting: {', '.join(unknown)}")
         return self
 
     @property
-    def line(self) -> int:
-        """Tokens of a packed line."""
+    def sequence_length(self) -> int:
+        """Tokens of a packed sequence."""
         return self.pack_length or self.max_length
 
 

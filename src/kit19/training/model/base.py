@@ -1,0 +1,221 @@
+"""The model that training starts from, and its tokenizer: from the Hub, a folder, or nothing."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig
+
+from kit19.catalog import PromptFormat
+from kit19.core.errors import Problem, TrainError, UnknownNameError, suggest_names
+from kit19.core.runs import BaseModelEntry
+from kit19.training.model import tiny
+from kit19.training.model.adapters import CONFIG as _ADAPTER
+from kit19.training.model.device import attention, device, in_bf16
+from kit19.training.model.files import check_folder
+from kit19.training.model.loading import read_config, read_tokenizer, read_weights
+from kit19.training.model.weights import hub_commit, weight_files, weights_digest
+from kit19.training.model_errors import convert_model_errors
+from kit19.training.rows.files import Data
+from kit19.training.rows.prompts import end_ids_of
+from kit19.training.settings import Settings, preset_names
+
+_HUB_ID = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
+
+
+@dataclass(frozen=True)
+class Base:
+    """Where a run starts: a tokenizer, and how to have the model once it is needed.
+
+    Attributes:
+        tokenizer: Of transformers; it has a padding token.
+        config: The model's; of a model from nothing, of the one that would be made.
+        stops: Tokens at which the model's own settings end an answer.
+        entry: What the run says of it, without the digest of weights that were not looked at yet.
+        generation: Its GenerationConfig; None where it has no file of one.
+        trust: Whether the model may bring code of its own.
+    """
+
+    tokenizer: Any
+    config: Any
+    stops: frozenset[int]
+    entry: BaseModelEntry
+    generation: Any = None
+    trust: bool = False
+
+
+def find_base(settings: Settings, data: Data, form: PromptFormat, *, trust: bool = False) -> Base:
+    """The tokenizer and the shape of the model; its weights are not read.
+
+    Args:
+        settings: They name the model.
+        data: Rows, for the tokenizer of a model from nothing.
+        form: The prompt format, likewise.
+        trust: Let the model bring code of its own.
+
+    Raises:
+        TrainError: There is no such model, it is no causal language model, or it is an adapter.
+    """
+    if settings.tiny:
+        tokenizer = tiny.make_tokenizer(data, form, settings.tiny)
+        config = tiny.make_config(tokenizer, settings.tiny)
+        entry = BaseModelEntry(name=tiny.NAME, architecture=config.architectures[0])
+        return Base(tokenizer, config, frozenset(), entry)
+    name = settings.model
+    if not name:
+        what = "no model is named"
+        raise TrainError(Problem(what, fix="give --model: a Hub id, a folder, or tiny"))
+    if (Path(name) / _ADAPTER).is_file():
+        what = "is an adapter: one on top of another is not trained here"
+        fix = f"merge it first: kit19 merge {name} --out DIR"
+        raise TrainError(Problem(what, name, fix))
+    with readable(name):
+        commit = hub_commit(name, settings.revision)
+        revision = commit or None  # all files of one commit, whatever happens to the branch
+        config = read_config(name, revision, trust=trust)
+        tokenizer = read_tokenizer(name, revision, trust=trust)
+        try:
+            generation = GenerationConfig.from_pretrained(name, revision=revision)
+        except OSError:  # many models have none, which says that the end token alone ends
+            generation = None
+    if tokenizer.pad_token_id is None:
+        # No embedding is added: padding is masked by length, and the end of an answer is not padding.
+        tokenizer.pad_token = tokenizer.eos_token
+    stops = frozenset(end_ids_of(generation) if generation else ()) or frozenset(
+        end_ids_of(config.get_text_config())
+    )
+    entry = BaseModelEntry(
+        name=name.rstrip("/").rsplit("/", 1)[-1] if Path(name).is_dir() else name,
+        revision=commit,
+        architecture=str((config.architectures or [""])[0]),
+    )
+    return Base(tokenizer, config, stops, entry, generation, trust)
+
+
+def load_weights(settings: Settings, base: Base) -> Any:
+    """The model with its weights, where training wants it.
+
+    Raises:
+        TrainError: The weights cannot be had, or 4-bit weights cannot be used here.
+    """
+    if settings.tiny:
+        return tiny.make_model(base.config, settings.seed)
+    trained_whole = settings.method == "full"
+    low = in_bf16(settings) and (not trained_whole or settings.weights_dtype == "bf16")
+    given: dict[str, Any] = {
+        "revision": base.entry.revision or None,
+        "attn_implementation": attention(settings),
+        "dtype": torch.bfloat16 if low else torch.float32,
+        "trust_remote_code": base.trust,
+    }
+    if settings.method == "qlora":
+        given["quantization_config"] = four_bit_config()
+    with readable(settings.model):
+        model = read_weights(settings.model, **given)
+    for module in model.modules():
+        # bitsandbytes 0.50 packs weights anew when a model is measured on such a processor, and no
+        # gradient passes through packed ones: training after a measurement would change nothing.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
+
+
+def lora_config(settings: Settings) -> Any:
+    """PEFT's configuration of the adapter; None where all weights are trained."""
+    if settings.method == "full":
+        return None
+    from peft import LoraConfig  # noqa: PLC0415  a second to load, and only for adapters
+
+    lora = settings.lora
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets,
+    )
+
+
+def set_end_ids(model: Any, ends: list[int]) -> None:
+    """Have a model stop at any of these tokens, wherever it is loaded from its folder."""
+    model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
+    model.config.get_text_config().eos_token_id = ends[0]
+
+
+def base_digest(settings: Settings, base: Base) -> str:
+    """sha256 over the base model's weight files; empty for a model from nothing.
+
+    Raises:
+        TrainError: They cannot be had.
+    """
+    if settings.tiny:
+        return ""
+    with readable(settings.model):
+        return weights_digest(weight_files(settings.model, base.entry.revision))
+
+
+def check_model_name(name: str) -> None:
+    """Stop at a name that no model can have, rather than after a minute of asking the Hub for it.
+
+    Raises:
+        TrainError: It looks like a folder, and there is none.
+        UnknownNameError: It is nearly a preset's.
+    """
+    if Path(name).exists():
+        return
+    if not _HUB_ID.fullmatch(name):
+        raise TrainError(Problem("there is no such folder", name))
+    if name in preset_names():
+        fix = f"train one from it first: kit19 train --data OUT --model {name} --out RUN"
+        raise TrainError(Problem("is a preset, and no model yet", name, fix))
+    if difflib.get_close_matches(name, preset_names(), cutoff=0.8):
+        fix = f"{suggest_names(name, preset_names())} A model of the Hub has an owner: owner/{name}"
+        raise UnknownNameError(Problem(f"there is no preset {name!r}", fix=fix))
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Check a model's name and its files, and turn what is raised about them into our errors.
+
+    Raises:
+        TrainError: Whatever it was.
+        UnknownNameError: See ``check_model_name``.
+    """
+    check_model_name(name)
+    fix = "give a Hub id (owner/name; offline it must be in the cache), or a model's folder"
+    with convert_model_errors(name, fix=fix):
+        if Path(name).is_dir():
+            check_folder(Path(name))
+        yield
+
+
+def four_bit_config() -> Any:
+    """How weights are kept in 4 bits, tried on a few numbers on the device that training runs on.
+
+    Raises:
+        TrainError: They cannot be kept so here.
+    """
+    try:
+        from bitsandbytes.functional import quantize_4bit  # noqa: PLC0415  it is no requirement
+
+        quantize_4bit(torch.ones(64, device=device()), quant_type="nf4")
+    except Exception as error:  # its kernels are missing on some devices, each in its own way
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        what = f"QLoRA keeps weights in 4 bits by bitsandbytes, which does not work here: {reason}"
+        fix = "pip install -U bitsandbytes (0.50 computes on processors too), or --set method=lora"
+        raise TrainError(Problem(what, fix=fix)) from None
+    from transformers import BitsAndBytesConfig  # noqa: PLC0415
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )

@@ -1,0 +1,63 @@
+"""The device that training runs on: its kind, precision, attention and memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import torch
+
+from kit19.core.errors import Problem, TrainError
+from kit19.training.settings import Settings
+
+
+def device() -> str:
+    """``cuda``, ``mps`` or ``cpu``: what training would run on."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def in_bf16(settings: Settings) -> bool:
+    """Whether to compute in bfloat16.
+
+    Raises:
+        TrainError: It is asked for, and the device cannot.
+    """
+    able = device() == "cuda" and torch.cuda.is_bf16_supported()
+    if settings.precision == "bf16" and device() == "cuda" and not able:
+        what = f"{torch.cuda.get_device_name()} does not compute in bfloat16"
+        raise TrainError(Problem(what, fix="train in float32: --set precision=fp32"))
+    return settings.precision == "bf16" or (settings.precision == "auto" and able)
+
+
+def attention(settings: Settings) -> str:
+    """How attention is computed: flash where it is installed and can be, else sdpa.
+
+    Raises:
+        TrainError: Flash is asked for, and cannot be had.
+    """
+    able = (
+        device() == "cuda"
+        and importlib.util.find_spec("flash_attn") is not None
+        and in_bf16(settings)
+    )
+    if settings.attn_implementation == "flash_attention_2" and not able:
+        what = "FlashAttention needs a CUDA GPU, bfloat16 and the package flash-attn"
+        fix = "pip install flash-attn, or --set attn_implementation=sdpa"
+        raise TrainError(Problem(what, fix=fix))
+    if settings.attn_implementation == "auto":
+        return "flash_attention_2" if able else "sdpa"
+    return settings.attn_implementation
+
+
+def machine_memory() -> int:
+    """Bytes of the GPU that is here, else of this machine."""
+    if device() == "cuda":
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def plans_in_bf16(settings: Settings, *, elsewhere: bool) -> bool:
+    """Whether a run would compute in bfloat16, here or on a GPU that is elsewhere."""
+    return settings.precision != "fp32" if elsewhere else in_bf16(settings)

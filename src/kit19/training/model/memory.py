@@ -1,0 +1,146 @@
+"""The memory that a run needs on each GPU, by arithmetic, and the first setting that fits.
+
+Weights, gradients and optimizer are exact counts; activations are an estimate for a transformer layer
+as PyTorch runs it (34 bytes × tokens × hidden in 16 bits, Korthikanti et al. 2022, without the
+attention matrix, which sdpa and flash do not keep). What the allocator and the driver take comes on
+top: 1 GiB is allowed for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kit19.training.settings import Settings
+
+GIB = 1 << 30
+_OVERHEAD = GIB
+_LOGITS = 12  # bytes: a logit in fp32, its gradient, and the softmax between them
+_ANSWERS = 4  # a quarter of the tokens at most are answers, and only those have logits
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """What decides a model's memory.
+
+    Attributes:
+        parameters: In all.
+        embedding: Of these, those of the input embedding and the head, which stay in 16 bits.
+        layers: Transformer layers.
+        hidden: Width.
+        vocabulary: Logits of a place.
+        linear: Sum of in + out widths of a layer's linear modules, which adapters stand beside.
+    """
+
+    parameters: int
+    embedding: int
+    layers: int
+    hidden: int
+    vocabulary: int
+    linear: int
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """Bytes on each GPU."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        """All of it, and what the driver and the allocator take."""
+        return self.weights + self.gradients + self.optimizer + self.activations + _OVERHEAD
+
+
+def model_shape(config: Any, *, trust: bool = False) -> ModelShape:
+    """The shape of a model, counted on one without memory ("meta").
+
+    Args:
+        config: Of transformers.
+        trust: Whether the model may bring code of its own.
+    """
+    import torch  # noqa: PLC0415  the arithmetic below needs none of it
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust)
+    text = config.get_text_config()
+    head, into = model.get_output_embeddings(), model.get_input_embeddings()
+    layers = int(text.num_hidden_layers)
+    linear = sum(
+        module.in_features + module.out_features
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear) and module is not head
+    )
+    return ModelShape(
+        parameters=sum(one.numel() for one in model.parameters()),
+        embedding=sum({id(m.weight): m.weight.numel() for m in (into, head) if m}.values()),
+        layers=layers,
+        hidden=int(text.hidden_size),
+        vocabulary=int(text.vocab_size),
+        linear=linear // layers,
+    )
+
+
+def estimate(
+    shape: ModelShape, settings: Settings, *, gpus: int = 1, bf16: bool = True
+) -> MemoryNeed:
+    """Memory on each GPU.
+
+    Args:
+        shape: Of the model.
+        settings: Of the run.
+        gpus: GPUs that share weights, gradients and optimizer in pieces (FSDP, ZeRO-3).
+        bf16: Whether computing is in bfloat16.
+    """
+    wide = 2 if bf16 else 4
+    everything = shape.parameters
+    if settings.method == "full":
+        trained = everything
+        kept = wide if settings.weights_dtype == "bf16" else 4
+        # Master weights in fp32 are cast for each layer as it is computed; that copy is an activation.
+        weights = everything * kept
+    else:
+        trained = settings.lora.rank * shape.linear * shape.layers
+        four_bit_config = settings.method == "qlora"
+        body = (everything - shape.embedding) * (0.5625 if four_bit_config else wide)
+        weights = int(body) + shape.embedding * wide + trained * 4
+        kept = 4
+    gradients, optimizer = trained * kept, trained * 2 * kept
+    tokens = settings.per_device_train_batch_size * settings.sequence_length
+    layer = 34 * tokens * shape.hidden * wide // 2
+    # With checkpointing one layer's activations live at a time, and the input of each.
+    between = shape.layers * tokens * shape.hidden * wide
+    body = layer + between if settings.gradient_checkpointing else shape.layers * layer
+    activations = int(body) + tokens * shape.vocabulary * _LOGITS // _ANSWERS
+    return MemoryNeed(weights // gpus, gradients // gpus, optimizer // gpus, activations)
+
+
+def suggest(
+    shape: ModelShape, settings: Settings, available: int, *, gpus: int = 1, bf16: bool = True
+) -> tuple[dict[str, Any], MemoryNeed] | None:
+    """The first change of settings with which a run fits, and what it then needs; None if none does.
+
+    In this order: as it is; activations computed again; smaller batches, accumulated; weights in
+    16 bits; an adapter; an adapter on 4-bit weights.
+    """
+    steps: list[dict[str, Any]] = [{}, {"gradient_checkpointing": True}]
+    smaller = {
+        "gradient_checkpointing": True,
+        "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": settings.gradient_accumulation_steps
+        * settings.per_device_train_batch_size,
+    }
+    steps.append(smaller)
+    if settings.method == "full":
+        steps += [{**smaller, "weights_dtype": "bf16"}, {**smaller, "method": "lora"}]
+    if settings.method != "qlora":
+        steps.append({**smaller, "method": "qlora"})
+    for changes in steps:
+        need = estimate(shape, settings.model_copy(update=changes), gpus=gpus, bf16=bf16)
+        if need.total <= available:
+            return changes, need
+    return None

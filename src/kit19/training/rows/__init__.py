@@ -1,0 +1,1 @@
+"""Rows to train on: read, turned into tokens, checked, packed into sequences."""

@@ -1,0 +1,1 @@
+"""One run: TRL's arguments and trainer, checkpoints, the run folder, merging."""

@@ -1,0 +1,238 @@
+"""Whether a run can train and save, asked of the model's configuration before its weights are read.
+
+The model is built without memory ("meta"), and everything that needs no weights is tried on it: how
+attention is computed, the ids and lengths of the rows, the adapter. Then the trainer's arguments,
+the optimizer, the schedule and the files that a checkpoint writes (``trial``).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM
+
+from kit19.core.errors import Problem, TrainError, suggest_names
+from kit19.training.model import generation_config as saved
+from kit19.training.model.base import Base, four_bit_config, lora_config
+from kit19.training.model.device import attention
+from kit19.training.model.twin import make_twin, vocabulary_of
+from kit19.training.model.weights import weight_files
+from kit19.training.model_errors import one_line_reason
+from kit19.training.rows.tokens import Tokens
+from kit19.training.run import trial
+from kit19.training.run.arguments import can_balance_experts
+from kit19.training.settings import Settings
+
+_POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
+_RESERVED = 8  # positions of a table that some keep for themselves: RoBERTa's begin at 2
+_ADAPTABLE = ("Linear", "Conv1D")  # classes whose names are proposed as targets
+
+
+@dataclass(frozen=True)
+class ModelCheck:
+    """What a look at the model found.
+
+    Attributes:
+        settings: Those to train with: attention as this model can compute it.
+        notes: What differs from what was asked for, and why, a sentence each.
+    """
+
+    settings: Settings
+    notes: tuple[str, ...]
+
+
+def check_model(
+    settings: Settings,
+    base: Base,
+    sets: Sequence[Tokens],
+    *,
+    validated: bool,
+    elsewhere: bool = False,
+) -> ModelCheck:
+    """Stop at what would end a run later: in its first step, at its first checkpoint, or at its end.
+
+    Args:
+        settings: As asked for.
+        base: The model's configuration and tokenizer.
+        sets: Rows to train on and to measure on.
+        validated: Whether there are rows to measure on.
+        elsewhere: Whether the run is planned for another machine: then what is installed here, and
+            this machine's device, are not looked at.
+
+    Raises:
+        TrainError: Every fault that was found.
+    """
+    chosen, empty, note = _with_attention(settings, base, elsewhere=elsewhere)
+    problems = [*_ids(empty, base, sets), *_lengths(chosen, base, sets), *_weights(settings)]
+    problems += trial.interval_problems(settings, validated=validated)
+    problems += saved.savable_problems(base)
+    if settings.method == "qlora" and not elsewhere:
+        four_bit_config()
+    if not elsewhere and not problems:
+        problems += trial.training_problems(chosen, validated=validated)
+    problems += _adapter(chosen, empty)
+    if problems:
+        raise TrainError(problems)
+    notes = [note, _experts(base), *_long_rows(base, sets), *saved.savable_notes(base)]
+    return ModelCheck(chosen, tuple(filter(None, notes)))
+
+
+def _with_attention(
+    settings: Settings, base: Base, *, elsewhere: bool
+) -> tuple[Settings, Any, str]:
+    """The settings with a way to compute attention that the model has, and the model without memory."""
+    wanted = (
+        "sdpa" if elsewhere and "flash" in settings.attn_implementation else attention(settings)
+    )
+    try:
+        return settings.model_copy(update={"attn_implementation": wanted}), _empty(base, wanted), ""
+    except Exception as error:
+        refused = error
+    try:
+        empty = _empty(base, "eager")
+    except Exception as error:
+        what = f"no model can be made of its configuration: {one_line_reason(error)}"
+        raise TrainError(Problem(what, base.entry.name, "see its config.json")) from None
+    if settings.attn_implementation != "auto":
+        what = f"cannot compute attention by {wanted}: {one_line_reason(refused)}"
+        raise TrainError(
+            Problem(what, type(empty).__name__, "--set attn_implementation=auto, or eager")
+        )
+    name = type(empty).__name__
+    note = f"{name} does not support {wanted}: trained with attn_implementation=eager"
+    return settings.model_copy(update={"attn_implementation": "eager"}), empty, note
+
+
+def _empty(base: Base, attention: str) -> Any:
+    config = copy.deepcopy(base.config)
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(
+            config, attn_implementation=attention, trust_remote_code=base.trust
+        )
+
+
+def _ids(empty: Any, base: Base, sets: Sequence[Tokens]) -> list[Problem]:
+    """Ids that the embedding has no row for: tokens were added, and the model was not resized."""
+    room = vocabulary_of(empty)
+    name, tokenizer = base.entry.name, base.tokenizer
+    fix = (
+        f"give the model a row for each: model.resize_token_embeddings({len(tokenizer)}), and save "
+        "it; or use the tokenizer that it was published with"
+    )
+    for tokens in sets:
+        if len(tokens.ids) and int(tokens.ids.max()) >= room:
+            at = int(np.argmax(tokens.ids >= room))
+            row = tokens.rows["id"][int(np.searchsorted(tokens.starts, at, side="right")) - 1]
+            token = int(tokens.ids[at])
+            what = (
+                f"the token {tokenizer.convert_ids_to_tokens(token)!r} ({token}) is not among the "
+                f"{room:,} that the model has embeddings for; first row {row}"
+            )
+            return [Problem(what, name, fix)]
+    if tokenizer.pad_token_id >= room:
+        what = (
+            f"the padding token {tokenizer.pad_token!r} ({tokenizer.pad_token_id}) is not among the "
+            f"{room:,} that the model has embeddings for"
+        )
+        return [Problem(what, name, fix)]
+    return []
+
+
+def positions_of(config: Any) -> int:
+    """Positions that a configuration names; 0 where it names none."""
+    text = config.get_text_config()
+    return next((int(getattr(text, name)) for name in _POSITIONS if getattr(text, name, None)), 0)
+
+
+def _longest(sets: Sequence[Tokens]) -> tuple[int, str]:
+    """Tokens of the longest row, and its id."""
+    found = [
+        (int(s.lengths.max()), str(s.rows["id"][int(s.lengths.argmax())])) for s in sets if len(s)
+    ]
+    return max(found, default=(0, ""))
+
+
+def _lengths(settings: Settings, base: Base, sets: Sequence[Tokens]) -> list[Problem]:
+    """Rows longer than a table of positions. Rotations go on beyond their number; tables end."""
+    named, (longest, row) = positions_of(base.config), _longest(sets)
+    if not named or longest <= named - _RESERVED:
+        return []
+    model = make_twin(base.config, settings.attn_implementation, trust=base.trust)
+    if model is None or _computes(model, longest):
+        return []
+    fits = next((n for n in range(min(named, longest), 0, -1) if _computes(model, n)), 0)
+    what = (
+        f"the longest row has {longest:,} tokens ({row}), and the model has positions for {fits:,}"
+    )
+    return [Problem(what, base.entry.name, f"leave longer rows out: --set max_length={fits}")]
+
+
+def _computes(model: Any, length: int) -> bool:
+    # The last token of the vocabulary: RoBERTa counts no positions for padding, one of the first.
+    ids = torch.full((1, length), vocabulary_of(model) - 1)
+    with torch.no_grad():
+        try:
+            model(input_ids=ids, use_cache=False)
+        except (IndexError, RuntimeError, ValueError):
+            return False
+    return True
+
+
+def _long_rows(base: Base, sets: Sequence[Tokens]) -> list[str]:
+    named, (longest, row) = positions_of(base.config), _longest(sets)
+    if not named or longest <= named:
+        return []
+    return [f"the longest row has {longest:,} tokens ({row}); the model was made for {named:,}"]
+
+
+def _experts(base: Base) -> str:
+    if can_balance_experts(base.config):
+        return ""
+    return "its experts are trained without the loss that balances them: TRL cannot count them"
+
+
+def _weights(settings: Settings) -> list[Problem]:
+    if not settings.model or not Path(settings.model).is_dir() or weight_files(settings.model):
+        return []
+    return [
+        Problem("holds no weights (*.safetensors)", settings.model, "see what was copied there")
+    ]
+
+
+def _adapter(settings: Settings, empty: Any) -> list[Problem]:
+    """The adapter, put on the model without memory."""
+    config = lora_config(settings)
+    if config is None:
+        return []
+    from peft import get_peft_model  # noqa: PLC0415  a second to load, and only for adapters
+
+    where = "lora.targets"
+    targets = settings.lora.targets
+    names = [name for name, _ in empty.named_modules()]
+    if isinstance(targets, list):
+        missing = [
+            one for one in targets if not any(n == one or n.endswith(f".{one}") for n in names)
+        ]
+        if missing:
+            known = {
+                name.rsplit(".", 1)[-1]
+                for name, module in empty.named_modules()
+                if type(module).__name__ in _ADAPTABLE
+            }
+            what = f"the model has no module {missing[0]!r}"
+            return [Problem(what, where, f"{suggest_names(missing[0], known)} Or all-linear")]
+    try:
+        made = get_peft_model(copy.deepcopy(empty), config)
+    except Exception as error:
+        what = f"no adapter can be put there: {one_line_reason(error)}"
+        fix = "give names of linear modules, or all-linear"
+        return [Problem(what, where, "--set lora.dropout=0" if "lora_dropout" in what else fix)]
+    if not any(one.requires_grad for one in made.parameters()):
+        return [Problem("no module of the model is among them", where, "use all-linear")]
+    return []

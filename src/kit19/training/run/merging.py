@@ -1,0 +1,148 @@
+"""Merging an adapter into the weights of its base model."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig
+
+from kit19.core.errors import Problem, TrainError
+from kit19.training.model.adapters import CONFIG, WEIGHTS, load_with_adapter
+from kit19.training.model.base import readable, set_end_ids
+from kit19.training.model.generation_config import make_savable
+from kit19.training.model.loading import read_tokenizer
+from kit19.training.model_errors import one_line_reason
+from kit19.training.rows.prompts import end_ids_of
+from kit19.training.run.checkpoint import is_disk_full
+
+_FAR = 1e-3
+"""Share of the largest logit that merged ones may be off by: float32 leaves a hundredth of it."""
+_GENERATION = "generation_config.json"
+
+
+def merged(run: Path, *, trust: bool = False) -> tuple[Any, Any]:
+    """A run's adapter merged into its base model, and its tokenizer.
+
+    Args:
+        run: Its folder.
+        trust: Let the model bring code of its own.
+
+    Raises:
+        TrainError: The run has no adapter, its base model cannot be had or has other weights, or the
+            merged model would answer otherwise than the adapter.
+    """
+    if not run.is_dir():
+        raise TrainError(Problem("there is no such folder", str(run)))
+    if not (run / CONFIG).is_file():
+        what = "has no adapter: its weights are whole already"
+        raise TrainError(Problem(what, str(run)))
+    with readable(str(run)):
+        adapted = load_with_adapter(run, dtype="auto", trust_remote_code=trust).eval()
+        published = adapted.dtype
+        # In fp32: an adapter is small beside its base, and rounding to 16 bits may lose it.
+        model = _merge(adapted.float(), run)
+        model.config.dtype = published
+        if (run / _GENERATION).is_file():
+            set_end_ids(model, end_ids_of(GenerationConfig.from_pretrained(run)))
+        tokenizer = read_tokenizer(str(run), trust=trust)
+    return model, tokenizer
+
+
+def _merge(adapted: Any, run: Path) -> Any:
+    """The base model with the adapter in its weights.
+
+    Raises:
+        TrainError: Its logits are not the adapter's.
+    """
+    ids = _some_tokens(adapted)
+    with torch.inference_mode():
+        expected = adapted(input_ids=ids).logits
+    with untied(adapted.get_base_model()):
+        model = adapted.merge_and_unload()
+    with torch.inference_mode():
+        found = model(input_ids=ids).logits
+    off, most = float((found - expected).abs().max()), float(expected.abs().max())
+    if not off <= _FAR * max(most, 1.0):  # not: where one of them is no number
+        what = (
+            f"cannot be merged: the merged model's logits are off by {off:.3g} (the largest is "
+            f"{most:.3g}), so it would answer otherwise"
+        )
+        fix = "use the adapter on its base model as it is: chat, eval and PEFT take it"
+        raise TrainError(Problem(what, str(run), fix))
+    return model
+
+
+def _some_tokens(model: Any) -> Any:
+    """Two rows of 16 tokens, the same each time."""
+    known = model.get_input_embeddings().weight.shape[0]
+    return torch.randint(known, (2, 16), generator=torch.Generator().manual_seed(19))
+
+
+@contextmanager
+def untied(model: Any) -> Iterator[None]:
+    """Give modules that share a weight one of their own each, and let equal ones be one afterwards.
+
+    An adapter on the embedding changes what tokens become and not what is predicted, though both are
+    one weight in models with tied embeddings: merged into that weight it would change both.
+    """
+    users: dict[int, list[tuple[Any, str]]] = defaultdict(list)
+    for module in model.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            users[id(weight)].append((module, name))
+    shared = [places for places in users.values() if len(places) > 1]
+    for places in shared:
+        for module, name in places[1:]:
+            weight = getattr(module, name)
+            own = torch.nn.Parameter(weight.detach().clone(), requires_grad=weight.requires_grad)
+            setattr(module, name, own)
+    was_tied = bool(getattr(model.config.get_text_config(), "tie_word_embeddings", False))
+    _say_tied(model, False)
+    yield
+    for places in shared:
+        first, *others = [getattr(module, name) for module, name in places]
+        if all(torch.equal(first, other) for other in others):
+            for module, name in places[1:]:
+                setattr(module, name, first)
+    into, out = model.get_input_embeddings(), model.get_output_embeddings()
+    _say_tied(model, was_tied and (out is None or torch.equal(into.weight, out.weight)))
+
+
+def _say_tied(model: Any, tied: bool) -> None:
+    model.config.tie_word_embeddings = tied
+    model.config.get_text_config().tie_word_embeddings = tied
+
+
+def write_merged(run: Path, folder: Path, *, trust: bool = False) -> None:
+    """Write whole weights and the tokenizer, in the precision that the base model was published in.
+
+    Raises:
+        TrainError: As ``merged``, or its configuration or tokenizer cannot be saved.
+        OSError: It cannot be written.
+    """
+    model, tokenizer = merged(run, trust=trust)
+    model.to(getattr(model.config, "dtype", None) or torch.float32)
+    make_savable(model.config, model.generation_config)
+    try:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    except OSError:
+        raise
+    except Exception as error:
+        if is_disk_full(error):  # as safetensors says it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
+        what = f"the merged model cannot be saved: {one_line_reason(error)}"
+        raise TrainError(Problem(what, str(run))) from error
+
+
+def merge_in_place(run: Path, *, trust: bool = False) -> None:
+    """Put whole weights where the adapter stood."""
+    write_merged(run, run, trust=trust)
+    for name in (CONFIG, WEIGHTS):
+        (run / name).unlink()

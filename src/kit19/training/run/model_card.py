@@ -1,0 +1,139 @@
+"""The model card of a run: what it is, what it was made from, under which terms, and what spoils it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import yaml
+
+from kit19.core.runs import RunRecord
+
+NAME = "README.md"
+
+_LABELS = {
+    "clean": "**clean**: benchmark text was kept out of its training data.",
+    "contaminated": (
+        "**CONTAMINATED**: benchmark rows are in its training data on purpose. Its scores on these "
+        "benchmarks measure leakage and must never be reported as if they measured ability."
+    ),
+    "unverified": "**unverified**: nobody knows whether its training data holds benchmark text.",
+}
+
+
+def model_card(run: RunRecord, name: str) -> str:
+    """The card, as Markdown with the Hub's front matter.
+
+    Args:
+        run: The run.
+        name: Title of the model.
+    """
+    parts = [_front(run), f"# {name}", _about(run), _data(run), _training(run), _figures(run)]
+    parts += [
+        _use(run, name),
+        "Made by kit19, the Korean Instruction Toolkit. `run.json` has it all.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _front(run: RunRecord) -> str:
+    tags = ["kit19", "sft", f"kit19-{run.data.label}"]
+    head: dict[str, object] = {"language": ["ko"], "library_name": "transformers", "tags": tags}
+    head["pipeline_tag"] = "text-generation"
+    if "/" in run.base.name:
+        head["base_model"] = run.base.name
+    if run.method != "full":
+        head["library_name"] = "peft"
+    # The data's terms differ from row to row: no single identifier says them.
+    head["license"] = "other"
+    head["license_name"] = "see-the-licenses-of-the-data-below"
+    return f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---"
+
+
+def _about(run: RunRecord) -> str:
+    how = {
+        "full": "all weights",
+        "lora": "a LoRA adapter",
+        "qlora": "a LoRA adapter on 4-bit weights",
+    }
+    base = run.base.name + (f" @ {run.base.revision[:12]}" if run.base.revision else "")
+    made = f"{base} ({run.base.architecture}), tuned on Korean instructions: {how[run.method]}."
+    if not run.base.digest:
+        made = (
+            f"A small {run.base.architecture}, made from nothing on the rows below to show that "
+            "training works. It knows no Korean beyond them and is of no other use."
+        )
+    return f"{made}\n\nTraining data: {_LABELS[run.data.label]}" + (
+        f" Why: {run.data.why}." if run.data.why else ""
+    )
+
+
+def _data(run: RunRecord) -> str:
+    data = run.data
+    lines = ["## Data"]
+    if data.sample:
+        lines.append(
+            "kit19's own sample, **not the datasets**: no figure below says anything of them."
+        )
+    if data.recipe:
+        lines.append(
+            f"A build of the recipe `{data.recipe}` (content digest `{data.content_digest[:16]}…`), "
+            f"{sum(data.subsets.values()):,} rows of {len(data.subsets)} subsets."
+        )
+        lines.append(_table(("subset", "rows", "upstream splits"), _subsets(run)))
+    if data.licenses:
+        lines.append(f"Licenses of the rows: {', '.join(data.licenses)}. {_terms(data.licenses)}")
+    if data.decontaminated_against:
+        lines.append(f"Kept out: text of {', '.join(data.decontaminated_against)}.")
+    if data.not_decontaminated_against:
+        lines.append(f"Not looked for: text of {', '.join(data.not_decontaminated_against)}.")
+    return "\n\n".join(lines)
+
+
+def _terms(licenses: list[str]) -> str:
+    minds = []
+    if any("-NC" in one for one in licenses):
+        minds.append("some forbid commercial use")
+    if any("-SA" in one for one in licenses):
+        minds.append("some ask that what is made from them carry the same license")
+    if any("-ND" in one for one in licenses):
+        minds.append("some forbid sharing adapted material")
+    return f"Mind: {'; '.join(minds)}." if minds else ""
+
+
+def _subsets(run: RunRecord) -> list[tuple[str, ...]]:
+    splits = run.data.splits
+    return [(n, f"{c:,}", ", ".join(splits.get(n, []))) for n, c in run.data.subsets.items()]
+
+
+def _training(run: RunRecord) -> str:
+    # Steps, as taken: a run may end before its epochs do.
+    told = ["learning_rate", "lr_scheduler_type", "steps", "max_length", "layout"]
+    told += ["per_device_train_batch_size", "gradient_accumulation_steps", "devices", "optim"]
+    shown = [(name, str(run.settings[name])) for name in told if name in run.settings]
+    shown += [("seed", str(run.seed)), ("prompt format", str(run.format["id"]))]
+    counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in run.rows.items())
+    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    return (
+        f"## Training\n\n{_table(('setting', 'value'), shown)}\n\nRows: {counts}.\n\n"
+        f"Versions: kit19 {run.kit19_version}, {versions}.\n\n![loss](curves.svg)"
+    )
+
+
+def _figures(run: RunRecord) -> str:
+    rows = [(name, f"{value:.4g}") for name, value in run.metrics.items()]
+    note = "Losses are of held-out answers, in nats a token."
+    return f"## At the end\n\n{note}\n\n{_table(('figure', 'value'), rows)}" if rows else ""
+
+
+def _use(run: RunRecord, name: str) -> str:
+    prompt = str(run.format.get("prompt", ""))
+    shown = f"```text\n{prompt}\n```" if prompt else "The tokenizer's own chat template."
+    if run.answer_head:
+        shown += f" It was trained to answer after its generation prompt and `{run.answer_head!r}`."
+    ask = f"```console\nkit19 chat {name}\n```"
+    return f"## Ask it\n\nThe prompt it was trained with:\n\n{shown}\n\n{ask}"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

@@ -1,0 +1,284 @@
+"""TRL's SFTTrainer, with what it leaves to chance: whole checkpoints, and losses by task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
+from transformers.trainer_pt_utils import LengthGroupedSampler
+from trl import SFTConfig, SFTTrainer
+
+from kit19.training.model.heads import Head
+from kit19.training.model.losses import add_answer_losses, row_losses, token_losses
+from kit19.training.rows.batches import Collate, Sequences, arrange_rows, as_dataset
+from kit19.training.rows.tokens import Tokens
+from kit19.training.run import checkpoint as whole
+from kit19.training.settings import Settings
+
+OnProgress = Callable[[str, int, int], None]
+WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
+"""What a full disk raises: Python's, torch's and safetensors' own."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to train on and to measure on, as tokens, and the lines that they stand in."""
+
+    train: Tokens
+    sequences: Sequences
+    validation: Tokens | None
+
+
+class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
+    """Trains on the answers of rows that are tokens already."""
+
+    def __init__(  # noqa: PLR0913  what a training is made of
+        self,
+        model: Any,
+        tokenizer: Any,
+        rows: Rows,
+        settings: Settings,
+        run: Path,
+        *,
+        arguments: SFTConfig,
+        head: Head,
+        adapter: Any = None,
+        on_progress: OnProgress = lambda _what, _done, _total: None,
+    ) -> None:
+        self.rows, self.settings, self.run = rows, settings, run
+        self.collate = Collate(tokenizer.pad_token_id)
+        self.ended = False
+        stop = (
+            [EarlyStoppingCallback(settings.early_stopping_patience)]
+            if settings.early_stopping_patience
+            else []
+        )
+        flat = (
+            arguments.padding_free
+        )  # FlashAttention parts rows by lengths, which TRL's collator gives
+        held_out = rows.validation
+        super().__init__(
+            model,
+            args=arguments,
+            data_collator=None if flat else self.collate,
+            train_dataset=as_dataset(rows.train, rows.sequences),
+            eval_dataset=as_dataset(held_out, arrange_rows(held_out, settings))
+            if held_out
+            else None,
+            processing_class=tokenizer,
+            peft_config=adapter,
+            callbacks=[_Progress(on_progress), *stop],
+        )
+        self.add_callback(_GoesOn(self))
+        self.pop_callback(PrinterCallback)  # only the command line prints
+        inner = self.model.get_base_model() if adapter is not None else self.model
+        self.plain = head != "trl"
+        if self.plain:
+            add_answer_losses(inner, own_logits=head == "whole")
+
+    # -- what a step is made of ---------------------------------------------------------------------
+
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns = ["line"]
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.settings.layout != "grouped":
+            return super()._get_train_sampler(train_dataset)
+        together = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return LengthGroupedSampler(together, lengths=self.rows.train.lengths.tolist())
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The mean loss of the labelled tokens, over all batches of the step."""
+        if not self.plain or return_outputs:
+            if "position_ids" not in inputs:  # TRL counts tokens by one or the other
+                inputs = {**inputs, "attention_mask": torch.ones_like(inputs["input_ids"])}
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        labelled = (inputs["labels"][:, 1:] != -100).sum()
+        losses = token_losses(model, inputs, plain=True)
+        count = labelled if num_items_in_batch is None else num_items_in_batch
+        loss = losses.sum() / torch.as_tensor(count).clamp(min=1)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            loss *= self.accelerator.num_processes
+        return loss
+
+    # -- measuring --------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        eval_dataset: Any = None,  # noqa: ARG002  the run's own rows are measured
+        ignore_keys: Any = None,  # noqa: ARG002
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Loss per token of the held-out answers: over all, and for each task."""
+        tokens = self.rows.validation
+        if tokens is None:
+            return {}
+        losses = self._losses(tokens)
+        counts = (tokens.lengths - tokens.asked).astype(np.float64)
+        prefix = metric_key_prefix
+        found = {f"{prefix}_loss": float(losses.sum() / counts.sum())}
+        tasks = tokens.rows["task"].to_numpy()
+        for task in sorted(set(tasks) - {""}):
+            of = tasks == task
+            found[f"{prefix}_{task}_loss"] = float(losses[of].sum() / counts[of].sum())
+        self.log(dict(found))
+        handler = self.callback_handler
+        self.control: Any = handler.on_evaluate(self.args, self.state, self.control, found)
+        return found
+
+    def _losses(self, tokens: Tokens) -> np.ndarray[Any, Any]:
+        """The loss of each row; with several devices, each measures its share."""
+        sequences = arrange_rows(tokens, self.settings)
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        # As many lines for each device, or those that wait for weights in pieces would wait for ever.
+        share = -(-len(sequences) // world)
+        mine = [sequences[(rank * share + n) % len(sequences)] for n in range(share)]
+        model, was = self.model_wrapped, self.model_wrapped.training
+        model.eval()
+        try:
+            with self._precision():
+                losses: np.ndarray[Any, Any] = row_losses(
+                    model,
+                    tokens,
+                    mine,
+                    self.collate,
+                    at_once=1 if self.padding_free else self.args.per_device_eval_batch_size,
+                    plain=self.plain,
+                )
+        finally:
+            model.train(was)
+        if world == 1:
+            return losses
+        found = self.accelerator.gather(torch.tensor(losses, device=self.args.device))
+        every: np.ndarray[Any, Any] = np.nanmax(found.view(world, -1).cpu().numpy(), axis=0)
+        return every
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        if not self.args.bf16:
+            return nullcontext()
+        context: AbstractContextManager[Any] = torch.autocast(self.args.device.type, torch.bfloat16)
+        return context
+
+    # -- checkpoints --------------------------------------------------------------------------------
+
+    def _get_output_dir(self, trial: Any) -> str:  # noqa: ARG002  transformers' signature
+        return str(self.run / whole.FOLDER / whole.UNFINISHED)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        step, best = self.state.global_step, self.state.best_global_step
+        main = self.args.should_save
+        try:
+            if main:
+                whole.sweep(self.run)
+            self.accelerator.wait_for_everyone()
+            # Not SFTTrainer's own, which writes a model card into the run's folder each time.
+            super(SFTTrainer, self)._save_checkpoint(model, trial)
+            self._save_losses(whole.unfinished(self.run, step))
+            self.accelerator.wait_for_everyone()
+            if main:
+                whole.publish(self.run, step)
+                whole.rotate(self.run, self.settings.save_total_limit, best or None)
+        except WRITE_ERRORS as error:
+            if main:
+                whole.sweep(self.run)
+            raise whole.explain_write_error(error, self.run) from None
+        if best and whole.checkpoint_at(self.run, best).is_dir():
+            self.state.best_model_checkpoint = str(whole.checkpoint_at(self.run, best))
+        self.accelerator.wait_for_everyone()
+
+    def _save_losses(self, checkpoint: Path) -> None:
+        """Keep what was not logged yet: transformers begins at 0 when it resumes.
+
+        The next point of the curve, and the mean over all steps, would be those of another run.
+        """
+        of_devices = self.accelerator.gather(self._tr_loss.reshape(1))
+        if self.args.should_save:
+            kept = {
+                "sum": of_devices.mean().item(),
+                "since": self._globalstep_last_logged,
+                "logged": self._total_loss_scalar,
+            }
+            (checkpoint / whole.LOSSES).write_text(json.dumps(kept), encoding="utf-8")
+
+    def restore_progress(self) -> None:
+        """Go on where the checkpoint stopped."""
+        saved = self.state.stateful_callbacks.get("TrainerControl", {}).get("args", {})
+        self.ended = bool(saved.get("should_training_stop"))
+        # Checkpoints of an earlier kit19 do not have these.
+        path = whole.checkpoint_at(self.run, self.state.global_step) / whole.LOSSES
+        if path.is_file():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            self._tr_loss += kept["sum"]
+            self._globalstep_last_logged = kept["since"]
+            self._total_loss_scalar = kept["logged"]
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> Any:
+        # transformers asks after a step whether to stop, so a run that was whole would get one more.
+        if self.ended:
+            self.control.should_training_stop = True
+            return None
+        return super()._run_epoch(*args, **kwargs)
+
+    def mean_loss(self) -> float:
+        """The training loss over all steps, those before it was resumed among them."""
+        return float(self._total_loss_scalar / max(self.state.global_step, 1))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self._by_name():
+            whole.restore(self.model, Path(resume_from_checkpoint))
+        else:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_best_model(self) -> None:
+        # By its step: the path in the state is where it was being written, or before the run was moved.
+        best = whole.checkpoint_at(self.run, self.state.best_global_step)
+        self.state.best_model_checkpoint = str(best)
+        if self._by_name():
+            whole.restore(self.model, best)
+        else:
+            super()._load_best_model()
+
+    def _by_name(self) -> bool:
+        """Whether the weights are a plain model's: pieces of several devices and adapters are not."""
+        pieces = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        return not pieces and not hasattr(self.model, "peft_config")
+
+
+class _GoesOn(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
+    """Tells a resumed trainer where it was, once transformers has set everything to the beginning."""
+
+    def __init__(self, trainer: AnswerTrainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Before the first step."""
+        if state.global_step:
+            self.trainer.restore_progress()
+
+
+class _Progress(TrainerCallback):  # type: ignore[misc]
+    """Tells of steps."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self.on_progress = on_progress
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """After each optimizer step."""
+        if state.is_world_process_zero and state.global_step % args.logging_steps == 0:
+            losses = [entry["loss"] for entry in state.log_history[-3:] if "loss" in entry]
+            told = f"training, loss {losses[-1]:.3f}" if losses else "training"
+            self.on_progress(told, state.global_step, state.max_steps)
