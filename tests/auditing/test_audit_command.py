@@ -134,7 +134,7 @@ def test_a_text_cannot_speak_to_the_terminal(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.jsonl"], "nowhere.jsonl: is not there"),
+        (["nowhere.jsonl"], "nowhere.jsonl: does not exist"),
         (["leaks.jsonl", "--against", "exam_pair"], "did you mean exam_pairs"),
         (["leaks.jsonl", "--column", "txet"], "did you mean text?"),
         (["leaks.jsonl", "--data-dir", "elsewhere"], "kit19 fetch"),

@@ -124,7 +124,7 @@ def test_what_was_brought_once_is_audited_offline(
 
 def test_a_dataset_without_data_files_is_told(hub: HubServer, exam: str) -> None:
     commit(hub, {"README.md": b"x", "rows.py": b"x"})
-    with pytest.raises(ReadError, match="holds no file that kit19 reads"):
+    with pytest.raises(ReadError, match="has no file that kit19 reads"):
         audit("some/rows", [exam])
 
 

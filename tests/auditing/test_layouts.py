@@ -338,16 +338,16 @@ def test_a_document_is_read_across_the_ends_of_its_chunks(cut: int, tmp_path: Pa
         ("a.json", b'["a"] ["b"]', "a.json:1: is not valid JSON: Extra data"),
         ("a.json", b"[" * 100_000, "a.json:1: is not valid JSON: nested too deeply"),
         ("a.json", b"", "a.json:1: is not valid JSON: Expecting value"),
-        ("a.bin", b"\x80\x00\x01", "a.bin: is no text"),
-        ("a.parquet", b"PAR1", "a.parquet: is no readable parquet file"),
+        ("a.bin", b"\x80\x00\x01", "a.bin: is not text"),
+        ("a.parquet", b"PAR1", "a.parquet: is not a readable parquet file"),
         ("a.txt.gz", b"text", "a.txt.gz: is damaged|a.txt.gz: cannot be read: Not a gzipped file"),
         (
             "a.txt.gz",
             gzip.compress(b"x" * 99, mtime=0)[:-9],
             "a.txt.gz: is damaged: Compressed file ended",
         ),
-        ("a.csv", b"", "a.csv: holds no rows"),
-        ("a.jsonl", b'{"a": 1}\n', "a.jsonl: holds no text"),
+        ("a.csv", b"", "a.csv: has no rows"),
+        ("a.jsonl", b'{"a": 1}\n', "a.jsonl: has no text"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_with_its_place(
@@ -361,11 +361,11 @@ def test_a_file_that_cannot_be_read_is_told_with_its_place(
 
 
 def test_what_is_not_there_or_holds_nothing_is_told(tmp_path: Path, exam: Path) -> None:
-    with pytest.raises(ReadError, match="nowhere: is not there"):
+    with pytest.raises(ReadError, match="nowhere: does not exist"):
         audit(tmp_path / "nowhere", [str(exam)])
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "model.bin").write_bytes(b"\0")
-    with pytest.raises(ReadError, match="d: holds no dataset"):
+    with pytest.raises(ReadError, match="d: has no dataset files"):
         dataset_files(tmp_path / "d")
 
 

@@ -243,7 +243,9 @@ def test_what_lies_about_the_data_is_named_and_fails_nothing(
 def test_a_folder_without_data_says_what_it_holds(tmp_path: Path, exam: Path) -> None:
     (tmp_path / "dataset_info.json").write_text(json.dumps({"text": SENTENCES[0]}), "utf-8")
     (tmp_path / "data.tar").write_bytes(b"\0")
-    with pytest.raises(ReadError, match=r"holds no dataset(.|\n)*data.tar: kit19 does not read"):
+    with pytest.raises(
+        ReadError, match=r"has no dataset files(.|\n)*data.tar: kit19 does not read"
+    ):
         audit(tmp_path, [str(exam)])
 
 
@@ -285,8 +287,8 @@ def test_bytes_that_are_text_are_searched_and_others_are_named(tmp_path: Path, e
     result = audit(path, [str(exam)])
     assert result.rows == LEAKED
     assert [(one.where, one.what) for one in result.not_searched] == [
-        ("a.parquet, column text", "1 cell with bytes that are no text (row 2)"),
-        ("a.parquet, column nested.bytes", "1 cell with bytes that are no text (row 2)"),
+        ("a.parquet, column text", "1 cell with bytes that are not text (row 2)"),
+        ("a.parquet, column nested.bytes", "1 cell with bytes that are not text (row 2)"),
     ]
     # Of a column that was not asked for nothing is said.
     only = audit(path, [str(exam)], columns=["nested"])
@@ -386,7 +388,7 @@ def test_lines_in_another_encoding_are_searched_and_bytes_that_are_no_text_named
     result = audit(path, [str(exam)])
     assert result.rows == [50_000, 50_001, 50_002, 50_003]
     assert [(one.where, one.what) for one in result.not_searched] == [
-        ("a.csv", "1 line has bytes that are no text (line 50004)")
+        ("a.csv", "1 line has bytes that are not text (line 50004)")
     ]
 
 
@@ -414,7 +416,7 @@ def test_a_quote_out_of_place_takes_no_other_row_with_it(
     assert result.rows_read == len(texts)
     assert set(result.rows) >= {1, 3, 4} - {place}
     for note in result.notes:
-        assert "has quotes out of place and is read by itself" in note.what
+        assert "has misplaced quotes and is read as a single line" in note.what
 
 
 @pytest.mark.parametrize("delimiter", ["\t", ";", "|", ","])

@@ -218,12 +218,12 @@ def test_missing_and_differing_files_of_benchmarks_are_told_together(
 
 @pytest.mark.parametrize("items", [[], [{"n": 1}], [{"a": "!!!"}]])
 def test_a_file_without_items_is_refused(tmp_path: Path, items: list[object]) -> None:
-    with pytest.raises(ReadError, match=r"my\.jsonl: holds no"):
+    with pytest.raises(ReadError, match=r"my\.jsonl: has no"):
         own(tmp_path, items, [SENTENCES[0]])
 
 
 def test_no_mistake_shows_a_traceback_of_another_library(tmp_path: Path, catalog: Path) -> None:
     odd: list[object] = [None, [], {}, 1, {"a": None}]
     for row in odd:
-        with pytest.raises(Kit19Error, match=r"rows\.jsonl: holds no text"):
+        with pytest.raises(Kit19Error, match=r"rows\.jsonl: has no text"):
             look(catalog, [row])

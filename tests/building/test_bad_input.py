@@ -184,8 +184,7 @@ def test_labels_that_nobody_knows(shop: Shop) -> None:
     done = shop.build()
     check_refused(
         done,
-        f"error: {shop.train}: not one of its 3 rows can be read; "
-        "the first: label: unknown value '7'",
+        f"error: {shop.train}: none of its 3 rows can be read; the first: label: unknown value '7'",
     )
 
 

@@ -105,7 +105,7 @@ DIGITS = "9" * 4301
 BAD: dict[str, tuple[bytes, str]] = {
     "two values": (b'{"instruction": "a", "output": "b", "output": "c"}', "output"),
     "bytes": (b'{"instruction": "a", "output": "\xff\xfe"}', "JSON|text"),
-    "half a character": (b'{"instruction": "a", "output": "\\ud83d"}', "no text"),
+    "half a character": (b'{"instruction": "a", "output": "\\ud83d"}', "not text"),
     "many digits": (f'{{"instruction": "a", "output": {DIGITS}}}'.encode(), "is not text"),
     "an id of many digits": (
         f'{{"instruction": "a", "output": "b", "id": {DIGITS}}}'.encode(),
@@ -144,7 +144,7 @@ def test_what_is_read_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """A small file that unpacks to gigabytes, in small: the bounds are lowered, not the disk filled."""
     from kit19.reading import opening
 
-    monkeypatch.setattr(opening, "_MOST_UNPACKED", 1 << 20)
+    monkeypatch.setattr(opening, "_MIN_UNPACKED_LIMIT", 1 << 20)
     text = '{"instruction": "a", "output": "b"}\n' * 200_000
     path = tmp_path / "bomb.jsonl.gz"
     path.write_bytes(gzip.compress(text.encode()))
@@ -176,8 +176,8 @@ def test_files_of_other_kinds_are_told(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jsonl")
     (tmp_path / "bytes.jsonl").write_bytes(b"\x80\0\1")
     for name, said in (
-        ("a.csv", "is .csv, which is not read here"),
-        ("bytes.jsonl", "is no text"),
+        ("a.csv", "is .csv, which is not supported here"),
+        ("bytes.jsonl", "is not text"),
     ):
         with pytest.raises(ReadError, match=said):
             built(tmp_path / name)

@@ -201,8 +201,7 @@ def test_what_belongs_to_a_question_is_never_left_out(tmp_path: Path) -> None:
         "and would be lost",
         "mydata/extra/my:3": "mydata/my.jsonl:4: messages[1].reasoning_content: belongs to its turn, "
         "and would be lost",
-        "mydata/extra/my:5": "mydata/my.jsonl:6: holds two questions in two layouts; which is meant "
-        "is not said",
+        "mydata/extra/my:5": "mydata/my.jsonl:6: holds two different questions in two layouts",
     }
     assert mine(tmp_path).select("id", "instruction", "input", "output").rows() == [
         ("mydata/extra/2", "그건 몇 층이야?", "", "3층입니다."),
@@ -436,8 +435,8 @@ def test_what_is_wrong_is_told(old: str, new: str, message: str, tmp_path: Path)
     ("content", "message"),
     [
         ("", "my.jsonl: is empty"),
-        ("no json\n", "my.jsonl: not one of its 1 rows can be read; the first: is not valid JSON"),
-        (lines([{"text": "x"}] * 3), "not one of its 3 rows can be read; the first: has none of"),
+        ("no json\n", "my.jsonl: none of its 1 rows can be read; the first: is not valid JSON"),
+        (lines([{"text": "x"}] * 3), "none of its 3 rows can be read; the first: has none of"),
     ],
 )
 def test_a_file_without_rows_is_refused(content: str, message: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from kit19.catalog.tables import JsonLines
 from kit19.core.errors import Kit19Error
 from kit19.fetching import UpstreamFile
 from kit19.fetching.files import look
-from kit19.reading import read_own
+from kit19.reading import read_own_rows
 from kit19.training.rows.files import load_file_rows
 
 THOROUGH = os.environ.get("KIT19_TEST_EFFORT") == "thorough"
@@ -152,7 +152,7 @@ def read_as_own(path: Path) -> object:
     ((name, one),) = source.tables.items()
     ((split, (spec,)),) = one.files.items()
     found = UpstreamFile(source.id, name, split, spec, path)
-    return read_own(
+    return read_own_rows(
         "mine", source, look(found, JsonLines(format="jsonl"), path.parent, check=False)
     )
 

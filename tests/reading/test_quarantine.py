@@ -160,7 +160,7 @@ def test_of_two_rows_with_one_key_the_first_keeps_it(tmp_path: Path) -> None:
         "petitions/train/22": ("제목",),
     }
     [why] = [why for _, _, why in complaints(records)]
-    assert why == "its key is that of an earlier row: petitions/train/21"
+    assert why == "has the key of an earlier row: petitions/train/21"
 
 
 def test_a_key_given_twice_is_reported_with_file_and_line(tmp_path: Path) -> None:
@@ -215,15 +215,13 @@ def test_a_file_of_which_no_row_can_be_read_is_refused(tmp_path: Path) -> None:
     put(tmp_path, NSMC, "id\tdocument\tlabel\n1,가,1\n2,나,0\n")
     with pytest.raises(ReadError) as error:
         read("nsmc", tmp_path, "train")
-    message = (
-        f"{tmp_path / NSMC}: not one of its 2 rows can be read; the first: has 1 fields, not 3"
-    )
+    message = f"{tmp_path / NSMC}: none of its 2 rows can be read; the first: has 1 fields, not 3"
     assert str(error.value) == message
 
 
 def test_a_file_with_a_header_alone_is_refused(tmp_path: Path) -> None:
     put(tmp_path, NSMC, "id\tdocument\tlabel\n")
-    with pytest.raises(ReadError, match="holds no rows"):
+    with pytest.raises(ReadError, match="has no rows"):
         read("nsmc", tmp_path, "train")
 
 

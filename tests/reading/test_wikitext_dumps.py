@@ -101,7 +101,7 @@ def test_a_title_that_is_not_utf8_costs_the_article_before_it_nothing() -> None:
 
 def test_a_dump_without_any_article_is_refused(tmp_path: Path) -> None:
     put(tmp_path, TRAIN, "글만 있다.\n")
-    with pytest.raises(ReadError, match="holds no rows"):
+    with pytest.raises(ReadError, match="has no rows"):
         read("kowiki_generation", tmp_path, "train")
 
 

@@ -12,7 +12,7 @@ from kit19.fetching.hub import REPO_TYPE, Hub, HubContext, open_hub, plainly
 from kit19.fetching.run import offline
 from kit19.fetching.snapshot import download_files
 from kit19.reading import Remarks
-from kit19.reading.folders import ARCHIVE, READABLE, SUFFIXES, data_names, suffix_of
+from kit19.reading.folders import ARCHIVE, READABLE, SUFFIXES, data_names, format_suffix
 
 _DOOR = HubContext(FilesError, "audit")
 _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
@@ -20,7 +20,7 @@ _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.AS
 
 def is_on_hub(name: str) -> bool:
     """Whether a name can only mean a dataset on the Hub: nothing here is called so, nor could be."""
-    is_file_name = suffix_of(name) in (*SUFFIXES, ARCHIVE)
+    is_file_name = format_suffix(name) in (*SUFFIXES, ARCHIVE)
     return bool(_NAME.fullmatch(name)) and not is_file_name and not path_exists(Path(name))
 
 
@@ -36,7 +36,7 @@ def download_dataset(name: str, remarks: Remarks) -> Path:
 
     Raises:
         FilesError: It cannot be had.
-        ReadError: It holds no file that kit19 reads.
+        ReadError: It has no file that kit19 reads.
     """
     match = _NAME.fullmatch(name)
     assert match  # noqa: S101  is_on_hub said so
@@ -59,7 +59,7 @@ def _data_files(hub: Hub, repo: str, revision: str | None, remarks: Remarks) -> 
         files = hub.api.list_repo_files(repo, repo_type=REPO_TYPE, revision=revision)
     found = data_names(files, remarks)
     if not found:
-        what = f"holds no file that kit19 reads ({READABLE})"
+        what = f"has no file that kit19 reads ({READABLE})"
         fix = f"the Hub may have made parquet of it: kit19 audit {repo}@refs/convert/parquet"
         raise ReadError(Problem(what, repo, fix))
     return found

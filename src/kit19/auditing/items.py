@@ -102,7 +102,7 @@ def _own(name: str, catalog: Catalog, remarks: Remarks) -> BenchmarkItems:
         "row", maintain_order=True
     )
     if texts.is_empty():
-        raise ReadError(Problem("holds no text", name))
+        raise ReadError(Problem("has no text", name))
     # A column may hold several texts of a row (a list): each becomes a field.
     nth = pl.int_range(pl.len()).over("row", "column")
     label = pl.when(nth == 0).then("column").otherwise(pl.format("{}#{}", "column", nth + 1))

@@ -62,7 +62,7 @@ def audit(
         texts += batch.height
         on_rows(rows_read)
     if not texts:
-        nothing = Problem("holds no text" if rows_read else "holds no rows", name)
+        nothing = Problem("has no text" if rows_read else "has no rows", name)
         left = [Problem(f"not searched: {one.what}", one.where) for one in remarks.not_searched]
         raise ReadError([nothing, *left])
     found = _strongest(pl.concat(parts))

@@ -21,7 +21,7 @@ from kit19.catalog import Catalog, Recipe, load_catalog
 from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem, convert_os_errors
 from kit19.core.manifest import Manifest
 from kit19.curating import Items, prepared
-from kit19.reading import read_own, read_subset, read_table
+from kit19.reading import read_own_rows, read_subset, read_table
 from kit19.rendering import TemplateSet, load_templates
 from kit19.writing import Tables, write_build
 
@@ -100,7 +100,7 @@ def _assemble_all(
         if use.templates:
             records = read_subset(name, use.source, use.card, used)
         else:
-            records = read_own(name, use.source, used[0])
+            records = read_own_rows(name, use.source, used[0])
         earlier = [part.said for part in built.values()]
         built[name] = assemble(use, records, (plans or {}).get(name, plan), items, earlier)
     return built

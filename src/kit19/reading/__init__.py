@@ -2,7 +2,7 @@
 
 from kit19.reading.folders import dataset_files
 from kit19.reading.foreign import read_texts
-from kit19.reading.own_rows import read_own
+from kit19.reading.own_rows import read_own_rows
 from kit19.reading.records import BadRow, Records, read_subset, read_table
 from kit19.reading.remarks import Remark, Remarks
 
@@ -12,7 +12,7 @@ __all__ = [
     "Remark",
     "Remarks",
     "dataset_files",
-    "read_own",
+    "read_own_rows",
     "read_subset",
     "read_table",
     "read_texts",

@@ -1,4 +1,4 @@
-"""Rows of parquet and Arrow files. Only columns that can hold text are read."""
+"""Rows of parquet and Arrow files. By default only columns that can hold text are read."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kit19.core.errors import Problem, ReadError
 from kit19.core.parquet import UNREADABLE, any_time_zone, describe_error, scan_parquet
 
 _BATCH = 20_000
-_IN_MEMORY = 1 << 30  # bytes of a file that has to be read whole
-_TEXT = (pl.String, pl.Categorical, pl.Enum, pl.Binary, pl.Object)
+_MAX_IN_MEMORY = 1 << 30  # bytes of a file that has to be read into memory
+_TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Binary, pl.Object)
 
 
 def holds_text(dtype: pl.DataType) -> bool:
@@ -24,75 +24,75 @@ def holds_text(dtype: pl.DataType) -> bool:
         return holds_text(dtype.inner)  # type: ignore[arg-type]
     if isinstance(dtype, pl.Struct):
         return any(holds_text(field.dtype) for field in dtype.fields)  # type: ignore[arg-type]
-    return isinstance(dtype, _TEXT)
+    return isinstance(dtype, _TEXT_TYPES)
 
 
 def parquet_rows(
-    source: Path | IO[bytes], where: str, *, every_column: bool = False
+    source: Path | IO[bytes], where: str, *, all_columns: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Each row of a parquet file, its columns that can hold text.
+    """Yield the rows of a parquet file, with the columns that can hold text.
 
     Args:
-        source: The file; one inside an archive is read whole.
+        source: The file; a file inside an archive is read into memory.
         where: Its name, for messages.
-        every_column: Give the others too, but for times.
+        all_columns: Include all other columns too, except dates and times.
 
     Raises:
-        ReadError: It is not parquet, or damaged.
+        ReadError: The file is not parquet, or is damaged.
     """
-    with _readable(where, "parquet"), any_time_zone():
+    with _translate_errors(where, "parquet"), any_time_zone():
         if isinstance(source, Path):
-            yield from _of_frame(scan_parquet(source), every_column)
+            yield from _frame_rows(scan_parquet(source), all_columns)
         else:
-            frame = pl.read_parquet(io.BytesIO(_bytes(source, where)))
-            yield from _of_frame(frame.lazy(), every_column)
+            frame = pl.read_parquet(io.BytesIO(_read_all(source, where)))
+            yield from _frame_rows(frame.lazy(), all_columns)
 
 
 def arrow_rows(
-    source: IO[bytes], where: str, *, every_column: bool = False
+    source: IO[bytes], where: str, *, all_columns: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Each row of an Arrow file, as a stream (what ``save_to_disk`` writes) or a file (Feather).
+    """Yield the rows of an Arrow stream (as written by ``save_to_disk``) or file (Feather).
 
     Args:
         source: The file.
         where: Its name, for messages.
-        every_column: Give columns that hold no text too, but for times.
+        all_columns: Include columns without text too, except dates and times.
 
     Raises:
-        ReadError: It is not Arrow, damaged, or too large to be read whole.
+        ReadError: The file is not Arrow, is damaged, or is too large to read into memory.
     """
-    with _readable(where, "Arrow"), any_time_zone():
-        data = _bytes(source, where)
+    with _translate_errors(where, "Arrow"), any_time_zone():
+        data = _read_all(source, where)
         # A file begins with this mark, a stream with its first message.
         if data.startswith(b"ARROW1"):
             frame = pl.read_ipc(io.BytesIO(data))
         else:
             frame = pl.read_ipc_stream(io.BytesIO(data))
-        yield from _of_frame(frame.lazy(), every_column)
+        yield from _frame_rows(frame.lazy(), all_columns)
 
 
 @contextmanager
-def _readable(where: str, kind: str) -> Iterator[None]:
-    """Turn what polars raises for a damaged file into an error that names it."""
+def _translate_errors(where: str, kind: str) -> Iterator[None]:
+    """Turn polars' errors for a damaged file into a ``ReadError`` that names the file."""
     try:
         yield
     except UNREADABLE as error:
         raise ReadError(
-            Problem(f"is no readable {kind} file: {describe_error(error)}", where)
+            Problem(f"is not a readable {kind} file: {describe_error(error)}", where)
         ) from None
 
 
-def _bytes(source: IO[bytes], where: str) -> bytes:
-    data = source.read(_IN_MEMORY + 1)
-    if len(data) > _IN_MEMORY:
-        what = f"is larger than {_IN_MEMORY >> 30} GiB and would have to be read whole"
-        raise ReadError(Problem(what, where, "make parquet of it, and do not pack that"))
+def _read_all(source: IO[bytes], where: str) -> bytes:
+    data = source.read(_MAX_IN_MEMORY + 1)
+    if len(data) > _MAX_IN_MEMORY:
+        what = f"is larger than {_MAX_IN_MEMORY >> 30} GiB and would have to be read into memory"
+        raise ReadError(Problem(what, where, "convert it to parquet, uncompressed"))
     return data
 
 
-def _of_frame(rows: pl.LazyFrame, every_column: bool) -> Iterator[dict[str, Any]]:
+def _frame_rows(rows: pl.LazyFrame, all_columns: bool) -> Iterator[dict[str, Any]]:
     schema = rows.collect_schema()
-    if every_column:  # Python cannot make a time in a zone that it does not know
+    if all_columns:  # Python cannot create a time in a time zone that it does not know
         names = [name for name, dtype in schema.items() if not dtype.is_temporal()]
     else:
         names = [name for name, dtype in schema.items() if holds_text(dtype)]

@@ -1,9 +1,8 @@
 """Delimited text: tab- or comma-separated lines, with or without CSV quoting.
 
-The rule differs from file to file, and the wrong one silently loses rows or cells, so the card
-always names it. Without quoting a line is split at the delimiter and nothing else happens, which
-is also what makes it fast. Lines end at LF, a CR before it is removed; other characters that
-``str.splitlines`` would split at are text.
+The quoting rule differs from file to file, and a wrong one silently loses rows or cells, so the card
+always names it. Without quoting, lines are only split at the delimiter, which is also fast. Lines end
+at LF, and a CR before it is removed. Other characters that ``str.splitlines`` splits at are text.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from kit19.core.errors import Problem, ReadError
 from kit19.reading.rows import LINE, ROW, Quarantined, Rows, require_columns
 
 _DELIMITERS = {"tab": "\t", "comma": ","}
-_LONE_CR = re.compile(r"\r(?!\n|\Z)")
+_STRAY_CR = re.compile(r"\r(?!\n|\Z)")
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
 _BOM = b"\xef\xbb\xbf"
 
@@ -31,11 +30,11 @@ def read_delimited(data: bytes, read: Delimited, wanted: list[str], where: str) 
     Args:
         data: The file's bytes.
         read: Delimiter, quoting and header, from the card.
-        wanted: Upstream columns to give back.
+        wanted: Upstream columns to return.
         where: The file's name, for messages.
 
     Raises:
-        ReadError: The file is empty or has other columns than the card says.
+        ReadError: The file is empty, or its columns are not those of the card.
     """
     data = data.removeprefix(_BOM)
     if not data:
@@ -46,7 +45,7 @@ def read_delimited(data: bytes, read: Delimited, wanted: list[str], where: str) 
 
 def _split_plain(data: bytes, read: Delimited, wanted: list[str], where: str) -> Rows:
     delimiter = _DELIMITERS[read.delimiter]
-    lines, bad_bytes = _lines(data)
+    lines, bad_bytes = _decode_lines(data)
     names = lines[0].split(delimiter) if read.header else read.names
     require_columns(wanted, names, where)
     skip = int(read.header)
@@ -64,8 +63,8 @@ def _split_plain(data: bytes, read: Delimited, wanted: list[str], where: str) ->
     return Rows(good.select(ROW, line, *columns), quarantined)
 
 
-def _lines(data: bytes) -> tuple[list[str], list[int]]:
-    """Split at LF; the 0-based numbers of lines that are not UTF-8 come beside."""
+def _decode_lines(data: bytes) -> tuple[list[str], list[int]]:
+    """Return the lines (split at LF), and the 0-based numbers of those that are not UTF-8."""
     bad: list[int] = []
     try:
         lines = data.decode("utf-8").split("\n")
@@ -86,9 +85,9 @@ def _lines(data: bytes) -> tuple[list[str], list[int]]:
 
 def _split_csv(data: bytes, read: Delimited, wanted: list[str], where: str) -> Rows:
     # A byte that is not UTF-8 becomes a lone surrogate, which real text cannot hold. So does a CR
-    # that ends no line: the csv module would take it for the end of a row.
+    # inside a line, which the csv module would take for the end of a row.
     text = data.decode("utf-8", errors="surrogateescape")
-    lines = _LONE_CR.sub("\udc0d", text).split("\n")
+    lines = _STRAY_CR.sub("\udc0d", text).split("\n")
     if lines[-1] == "":
         lines.pop()
     previous = csv.field_size_limit(len(text) + 1)
@@ -124,8 +123,8 @@ def _csv_rows(lines: list[str], read: Delimited, wanted: list[str], where: str) 
 def _csv_records(lines: list[str], delimiter: str) -> Iterator[tuple[list[str], int, str]]:
     """Yield each record's cells, the line where it begins, and why it cannot be read (or "").
 
-    After a record that cannot be read it goes on at the line after the one where that began: an
-    open quote would otherwise swallow the rows behind it.
+    After an unreadable record, reading resumes at the line after the one where the record began: an
+    open quote would otherwise swallow the following rows.
     """
     at = 0
     while at < len(lines):

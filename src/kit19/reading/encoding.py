@@ -1,4 +1,4 @@
-"""The encoding of a text that nobody described, and bytes that it does not have."""
+"""Detects the encoding of a text file, and handles bytes that are invalid in it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from kit19.core.errors import Problem, ReadError
 from kit19.reading.remarks import Remarks
 
 _CHUNK = 1 << 20
-_BROKEN = 0.01  # of a file's bytes; what a crawl cut in two is still text
+_MAX_BROKEN_SHARE = 0.01  # of a file's bytes; a crawl with characters cut in two is still text
 _HANGUL = re.compile("[가-힣]")
-_MARKED = re.compile("[\udc80-\udcff]")
-_ISO_2022_KR = b"\x1b$)C"  # announces Hangul in bytes that are ASCII otherwise; old mail has it
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
+_ISO_2022_KR = b"\x1b$)C"  # announces Hangul in otherwise ASCII bytes; used by old mail
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -25,26 +25,26 @@ BOMS = (
 )
 
 
-def _mark(error: UnicodeError) -> tuple[str, int]:
-    """Put a lone surrogate, which no text has, for each byte that cannot be decoded."""
-    assert isinstance(error, UnicodeDecodeError)  # noqa: S101  nothing is encoded with it
+def _replace_bytes(error: UnicodeError) -> tuple[str, int]:
+    """Replace each undecodable byte by a lone surrogate, which no text has."""
+    assert isinstance(error, UnicodeDecodeError)  # noqa: S101  it is only used for decoding
     data = error.object[error.start : error.end]
     return "".join(chr(0xDC80 | byte) for byte in data), error.end
 
 
 MARK = "kit19-mark"
-"""Like ``surrogateescape``, but for every encoding and every byte."""
-codecs.register_error(MARK, _mark)
+"""The name of an error handler like ``surrogateescape``, for every encoding and every byte."""
+codecs.register_error(MARK, _replace_bytes)
 
 
-def encoding_of(stream: IO[bytes], path: Path | str) -> str:
-    """The encoding of a file; the stream is at its beginning again afterwards.
+def detect_encoding(stream: IO[bytes], path: Path | str) -> str:
+    """Detect the encoding of a file, then rewind the stream.
 
-    Excel in Korean still writes CP949, and read as UTF-8 that would be a dataset without any text:
-    an audit of it would find nothing and say so. ASCII is both, so it is decided where ASCII ends.
+    Korean Excel still writes CP949. Read as UTF-8, such a file would have no text, and an audit of it
+    would report nothing. ASCII is valid in both encodings, so the first other bytes decide.
 
     Raises:
-        ReadError: The file is no text.
+        ReadError: The file is not text.
     """
     sample = stream.read(_CHUNK)
     for bom, name in BOMS:
@@ -54,40 +54,40 @@ def encoding_of(stream: IO[bytes], path: Path | str) -> str:
     if _ISO_2022_KR in sample:
         stream.seek(0)
         return "iso2022_kr"
-    whole = len(sample) < _CHUNK
+    is_complete = len(sample) < _CHUNK
     has_nul = b"\0" in sample
-    while sample.isascii() and not whole:
+    while sample.isascii() and not is_complete:
         sample = stream.read(_CHUNK)
-        whole = len(sample) < _CHUNK
-    if not whole:  # a chunk may end in the first byte of its only character
+        is_complete = len(sample) < _CHUNK
+    if not is_complete:  # a chunk may end in the first byte of its only character
         more = stream.read(_CHUNK)
-        sample, whole = sample + more, len(more) < _CHUNK
+        sample, is_complete = sample + more, len(more) < _CHUNK
     stream.seek(0)
     if not has_nul:
         for name in ("utf-8", "cp949"):
             decoder = codecs.getincrementaldecoder(name)()
             try:
-                decoder.decode(sample, final=whole)
+                decoder.decode(sample, final=is_complete)
             except UnicodeDecodeError:
                 continue
             return name
         broken = sample.decode("utf-8", "replace").count("\ufffd")
-        if broken <= _BROKEN * len(sample):
+        if broken <= _MAX_BROKEN_SHARE * len(sample):
             return "utf-8"
     fix = "kit19 reads text in UTF-8, UTF-16 or CP949, and parquet"
-    raise ReadError(Problem("is no text", str(path), fix))
+    raise ReadError(Problem("is not text", str(path), fix))
 
 
-def is_marked(text: str) -> bool:
-    """Whether a text decoded with :data:`MARK` has bytes that were none of its encoding."""
-    return not text.isascii() and _MARKED.search(text) is not None
+def has_undecodable_bytes(text: str) -> bool:
+    """Whether a text decoded with :data:`MARK` had bytes that are invalid in its encoding."""
+    return not text.isascii() and _UNDECODABLE.search(text) is not None
 
 
 def looks_like_cp949(data: bytes) -> bool:
     """Whether bytes that are not UTF-8 are text in CP949.
 
-    Of UTF-8 with a byte missing much can be decoded as CP949 too, and is other text then; but that
-    has whole Hangul in UTF-8, which CP949 does not have by chance.
+    Much of UTF-8 with a missing byte can also be decoded as CP949, to a different text. But such bytes
+    contain complete Hangul syllables in UTF-8, which CP949 does not contain by chance.
     """
     if _HANGUL.search(data.decode("utf-8", "ignore")):
         return False
@@ -97,11 +97,15 @@ def looks_like_cp949(data: bytes) -> bool:
         return False
 
 
-def mended(line: str, encoding: str) -> str | None:
-    """A line that has marked bytes, decoded as what it is: UTF-8 in CP949 or CP949 in UTF-8.
+def decode_mixed(line: str, encoding: str) -> str | None:
+    """Decode a line of a file in mixed encodings: UTF-8 within CP949, or CP949 within UTF-8.
+
+    Args:
+        line: A line with marked bytes.
+        encoding: The encoding of the file.
 
     Returns:
-        None if it is neither.
+        The line; None if it is in neither encoding.
     """
     if encoding not in ("utf-8", "utf-8-sig", "cp949"):
         return None
@@ -114,12 +118,12 @@ def mended(line: str, encoding: str) -> str | None:
         return None
 
 
-def whole_line(line: str, encoding: str, where: str, number: int, remarks: Remarks) -> str:
-    """A line as text; bytes that are none become U+FFFD and are remarked."""
-    if not is_marked(line):
+def decode_line(line: str, encoding: str, where: str, number: int, remarks: Remarks) -> str:
+    """Return a line as text. Undecodable bytes become U+FFFD and are recorded in ``remarks``."""
+    if not has_undecodable_bytes(line):
         return line
-    found = mended(line, encoding)
+    found = decode_mixed(line, encoding)
     if found is None:
-        remarks.skip_line(where, "has bytes that are no text", number)
-        return _MARKED.sub("\ufffd", line)
+        remarks.skip_line(where, "has bytes that are not text", number)
+        return _UNDECODABLE.sub("\ufffd", line)
     return found

@@ -1,4 +1,4 @@
-"""Which files of a folder or archive hold the rows of a dataset; all others are named in remarks."""
+"""Selects the files of a folder or archive that hold rows; all others are named in remarks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ARCHIVE = ".zip"
 READABLE = (
     f"{', '.join(SUFFIXES)}, those compressed ({', '.join(COMPRESSED)}), and {ARCHIVE} of them"
 )
-# What tools write beside the rows of a dataset, about them. Alone, even these are a dataset.
+# Files that tools write next to the rows of a dataset, about them. On their own they are a dataset.
 _ABOUT = {
     "audit.json", "croissant.json", "dataset_dict.json", "dataset_info.json", "dataset_infos.json",
     "dropped.parquet", "hits.parquet", "manifest.json", "requirements.txt", "state.json",
@@ -32,18 +32,20 @@ _TOOLS = {
 }  # fmt: skip
 
 
-def suffix_of(name: str) -> str:
-    """What a name says of the format: its last suffix but for that of a compression, in small."""
+def format_suffix(name: str) -> str:
+    """Return the lowercase suffix that names a file's format, ignoring that of a compression."""
     path = PurePosixPath(name.lower())
     return PurePosixPath(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
 
 
 def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
-    """The files of a dataset: the path itself, or the data files below a folder, links followed.
+    """List the files of a dataset: the path itself, or the data files below a folder.
+
+    Links are followed.
 
     Args:
-        path: A file or folder. A name in another Unicode composition than that on disk is found.
-        remarks: Told of every file that is left out.
+        path: A file or folder. The name may be in another Unicode normalization than that on disk.
+        remarks: Receives every file that is left out.
 
     Raises:
         ReadError: There is nothing to read.
@@ -52,7 +54,7 @@ def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
     path = resolve_composition(path)
     try:
         is_folder = path.is_dir()
-    except OSError:  # what is wrong with the path is said below
+    except OSError:  # require_plain_file reports what is wrong with the path
         is_folder = False
     if not is_folder:
         require_plain_file(path)
@@ -61,17 +63,19 @@ def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
     found = data_names(below, remarks)
     if not found:
         left = [Problem(one.what, f"{path / one.where}") for one in remarks.not_searched[:10]]
-        raise ReadError([Problem("holds no dataset", str(path), f"kit19 reads {READABLE}"), *left])
+        raise ReadError(
+            [Problem("has no dataset files", str(path), f"kit19 reads {READABLE}"), *left]
+        )
     return [below[name] for name in found]
 
 
 def data_names(names: Iterable[str], remarks: Remarks, *, inside: str = "") -> list[str]:
-    """Which files of a folder hold the rows of the dataset, by their names, in order.
+    """Select, by name, the files of a folder that hold the rows of the dataset, in order.
 
     Args:
-        names: Their paths in the folder.
-        remarks: Told of all others.
-        inside: What to put before their names in remarks.
+        names: Paths of all files in the folder.
+        remarks: Receives every file that is left out.
+        inside: A prefix for names in remarks.
     """
     listed = sorted(names)
     exports = "exports/" if "manifest.json" in listed else None
@@ -80,7 +84,9 @@ def data_names(names: Iterable[str], remarks: Remarks, *, inside: str = "") -> l
     others = 0
     for name in listed:
         where, path = inside + name, PurePosixPath(name)
-        readable = suffix_of(name) in SUFFIXES or (path.suffix.lower() == ARCHIVE and not inside)
+        readable = format_suffix(name) in SUFFIXES or (
+            path.suffix.lower() == ARCHIVE and not inside
+        )
         if hidden := [part for part in path.parts if _is_hidden(part)]:
             others += not _remark_hidden(where, hidden[0], remarks)
         elif exports and name.startswith(exports):
@@ -90,17 +96,17 @@ def data_names(names: Iterable[str], remarks: Remarks, *, inside: str = "") -> l
         elif readable:
             data.append(name)
         elif path.stem.lower() in _DOCUMENTS and path.suffix.lower() in _DOCUMENT_SUFFIXES:
-            remarks.note(where, "not searched: a document beside the data")
+            remarks.note(where, "not searched: a document about the data")
         else:
             others += 1
-            kind = suffix_of(name) or path.suffix or "files without a suffix"
+            kind = format_suffix(name) or path.suffix or "files without a suffix"
             remarks.skip(where, f"kit19 does not read {kind}")
-    # Files about a dataset are read only where they are all that there is.
+    # Files about a dataset are read only if there are no others.
     if not data and not others:
         data, about = about, []
     for name in about:
-        remarks.note(inside + name, "not searched: it is about the data")
-    return sorted(data, key=lambda name: (suffix_of(name) != ".parquet", name))
+        remarks.note(inside + name, "not searched: metadata of the dataset")
+    return sorted(data, key=lambda name: (format_suffix(name) != ".parquet", name))
 
 
 def _is_hidden(part: str) -> bool:
@@ -108,7 +114,7 @@ def _is_hidden(part: str) -> bool:
 
 
 def _remark_hidden(where: str, part: str, remarks: Remarks) -> bool:
-    """Say that a hidden file was left out; whether it is one that tools are known to make."""
+    """Record that a hidden file was left out. Returns whether a known tool creates such files."""
     place = where[: where.index(part) + len(part)]
     known = part.lower() in _TOOLS or part.startswith("._")
     if known:
@@ -119,14 +125,14 @@ def _remark_hidden(where: str, part: str, remarks: Remarks) -> bool:
 
 
 def _enters(root: Path, path: Path, seen: set[Path], remarks: Remarks) -> bool:
-    """Whether a folder is entered: none is twice, whatever links lead to it."""
+    """Whether to enter a folder. Each folder is entered once, whatever links lead to it."""
     where, target = path.relative_to(root).as_posix(), path.resolve()
     if _is_hidden(path.name):
         _remark_hidden(where, path.name, remarks)
     elif target in root.resolve().parents:
-        remarks.skip(where, "is a link to a folder around this one")
+        remarks.skip(where, "is a link to a parent folder")
     elif target in seen:
-        remarks.note(where, "is a second link to a folder that was searched")
+        remarks.note(where, "is a second link to a folder that is searched")
     else:
         seen.add(target)
         return True
@@ -134,27 +140,27 @@ def _enters(root: Path, path: Path, seen: set[Path], remarks: Remarks) -> bool:
 
 
 def _walk(folder: Path, remarks: Remarks) -> dict[str, Path]:
-    """All plain files below a folder by their names in it; whatever else is there is remarked."""
+    """Map the names of all plain files below a folder to their paths; remark everything else."""
     found: dict[str, Path] = {}
 
-    def said(path: str | Path, what: str) -> None:
+    def skip(path: str | Path, what: str) -> None:
         remarks.skip(Path(path).relative_to(folder).as_posix(), what)
 
-    def refused(error: OSError) -> None:
-        said(error.filename, f"cannot be read: {error.strerror}")
+    def skip_unreadable(error: OSError) -> None:
+        skip(error.filename, f"cannot be read: {error.strerror}")
 
     seen = {folder.resolve()}
-    for place, folders, files in os.walk(folder, onerror=refused, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=skip_unreadable, followlinks=True):
         folders[:] = [name for name in folders if _enters(folder, Path(place, name), seen, remarks)]
         for name in files:
             path = Path(place, name)
             try:
                 mode = path.stat().st_mode
             except OSError as error:
-                said(path, f"cannot be read: {error.strerror}")
+                skip(path, f"cannot be read: {error.strerror}")
                 continue
             if stat.S_ISREG(mode):
                 found[path.relative_to(folder).as_posix()] = path
             else:
-                said(path, "is no plain file")
+                skip(path, "is not a plain file")
     return found

@@ -1,8 +1,8 @@
-"""Anybody's dataset as text: whatever the format and the columns, row by row, in bounded memory.
+"""Reads the texts of any dataset, whatever its format and columns, row by row in bounded memory.
 
-JSON lines, JSON, CSV, TSV or plain lines (with or without a header), parquet and Arrow, compressed or
-in a zip archive; a folder of them counts as one dataset. Text is found wherever it is, also inside
-lists and objects (``messages``). What cannot be searched is remarked, never passed over.
+Formats are JSON lines, JSON, CSV, TSV or plain lines (with or without a header), parquet and Arrow,
+also compressed or in a zip archive. A folder of files counts as one dataset. Text is found anywhere,
+also inside lists and objects (``messages``). Whatever cannot be searched is recorded as a remark.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ import polars as pl
 from kit19.core.errors import Problem, ReadError, UnknownNameError, suggest_names
 from kit19.reading.cells import texts_in
 from kit19.reading.columnar import arrow_rows, parquet_rows
-from kit19.reading.encoding import encoding_of, is_marked
-from kit19.reading.folders import ARCHIVE, READABLE, data_names, dataset_files, suffix_of
+from kit19.reading.encoding import detect_encoding, has_undecodable_bytes
+from kit19.reading.folders import ARCHIVE, READABLE, data_names, dataset_files, format_suffix
 from kit19.reading.foreign_json import read_document
 from kit19.reading.foreign_text import read_lines
-from kit19.reading.json_lines import NotJson, holds_json_lines, json_lines
-from kit19.reading.opening import CannotUnpackError, open_file, open_member, reading
+from kit19.reading.json_lines import InvalidLine, holds_json_lines, json_lines
+from kit19.reading.opening import CannotUnpackError, open_file, open_member, translate_errors
 from kit19.reading.remarks import Remarks
 
 BATCH = 20_000
-_CHARACTERS = 4_000_000  # of a batch: rows of long documents are as many as fit
-_PIECE = 1_000_000  # a longer text is given in pieces
+_MAX_BATCH_CHARACTERS = 4_000_000  # of a batch, which then has fewer rows than BATCH
+_MAX_PIECE = 1_000_000  # characters; a longer text is split into pieces
 _OVERLAP = 20_000
-_MOST_NAMES = 10_000  # of columns to remember; where keys are text there is no end of them
+_MAX_NAMES = 10_000  # of columns to remember; keys that are text have no limit
 
 _SCHEMA = {"row": pl.UInt32, "column": pl.String, "text": pl.String}
 
@@ -46,72 +46,72 @@ def read_texts(
 
     Args:
         path: A file or a folder.
-        columns: Only these columns (or what lies inside them); default: all that hold text.
-        header: Whether delimited files have a header line; None to tell from the first lines.
-        remarks: Told of whatever is not searched.
+        columns: Only these columns, including fields inside them; default: all that hold text.
+        header: Whether delimited files have a header line; None to detect it from the first lines.
+        remarks: Receives everything that is not searched.
 
     Yields:
-        Rows read so far, and a frame with columns row (UInt32, 0-based, running over all files),
-        column, text. A row of a million characters may be spread over several frames.
+        The number of rows read so far, and a frame with the columns row (UInt32, 0-based, running over
+        all files), column and text. A row of a million characters may span several frames.
 
     Raises:
         ReadError: A file cannot be read.
-        UnknownNameError: A column is wanted that no row has.
+        UnknownNameError: No row has one of ``columns``.
     """
     remarks = Remarks() if remarks is None else remarks
-    wanted = _Wanted(columns)
+    is_selected = _ColumnFilter(columns)
     cells: list[tuple[int, str, str]] = []
-    rows, held, file = 0, 0, str(path)
+    rows, characters, file = 0, 0, str(path)
 
-    def skip_bytes(name: str) -> None:
-        if wanted(name):
-            remarks.skip_cell(_column(file, name), "with bytes that are no text", rows - 1)
+    def skip_binary_cell(name: str) -> None:
+        if is_selected(name):
+            remarks.skip_cell(_cell_place(file, name), "with bytes that are not text", rows - 1)
 
-    for row, (file, value) in enumerate(_values(path, header, remarks)):
+    for row, (file, value) in enumerate(_values_by_file(path, header, remarks)):
         rows = row + 1
-        for name, text in texts_in(value, skip_bytes):
-            if not wanted(name):
+        for name, text in texts_in(value, skip_binary_cell):
+            if not is_selected(name):
                 continue
             for piece in _pieces(text):
                 cells.append((row, name, piece))
-                held += len(piece)
-                if held >= _CHARACTERS:
+                characters += len(piece)
+                if characters >= _MAX_BATCH_CHARACTERS:
                     yield rows, _frame(cells, file, remarks)
-                    cells, held = [], 0
+                    cells, characters = [], 0
         if rows % BATCH == 0:
             yield rows, _frame(cells, file, remarks)
-            cells, held = [], 0
+            cells, characters = [], 0
     if cells or rows % BATCH:
         yield rows, _frame(cells, file, remarks)
-    wanted.refuse_if_missing(path)
+    is_selected.require_matched(path)
 
 
-class _Wanted:
-    """Which columns are looked at, and whether all that were named were met."""
+class _ColumnFilter:
+    """Decides which columns are searched, and checks that every requested column exists."""
 
     def __init__(self, columns: Collection[str]) -> None:
         self.columns = {column: _composed(column) for column in columns}
-        self.answers: dict[str, bool] = {}
-        self.met: set[str] = set()
+        self.decisions: dict[str, bool] = {}
+        self.matched: set[str] = set()
 
     def __call__(self, name: str) -> bool:
-        answer = self.answers.get(name)
+        answer = self.decisions.get(name)
         if answer is None:
             answer = not self.columns
             for column, composed in self.columns.items():
-                if _inside(_composed(name), composed):
-                    self.met.add(column)
+                if _is_inside(_composed(name), composed):
+                    self.matched.add(column)
                     answer = True
-            if len(self.answers) < _MOST_NAMES:
-                self.answers[name] = answer
+            if len(self.decisions) < _MAX_NAMES:
+                self.decisions[name] = answer
         return answer
 
-    def refuse_if_missing(self, path: Path) -> None:
-        missing = [column for column in self.columns if column not in self.met]
-        if missing and self.answers:
+    def require_matched(self, path: Path) -> None:
+        missing = [column for column in self.columns if column not in self.matched]
+        if missing and self.decisions:
             what = f"has no text in a column {', '.join(map(repr, missing))}"
             raise UnknownNameError(
-                Problem(what, str(path), suggest_names(missing[0], self.answers))
+                Problem(what, str(path), suggest_names(missing[0], self.decisions))
             )
 
 
@@ -119,46 +119,48 @@ def _composed(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
-def _inside(name: str, column: str) -> bool:
+def _is_inside(name: str, column: str) -> bool:
     return name == column or name.startswith(f"{column}.")
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """A text, or overlapping pieces of one that is too long to be looked at in one go."""
-    if len(text) <= _PIECE:
+    """Yield a text, or overlapping pieces of a text that is too long to search at once."""
+    if len(text) <= _MAX_PIECE:
         yield text
         return
-    for start in range(0, len(text) - _OVERLAP, _PIECE - _OVERLAP):
-        yield text[start : start + _PIECE]
+    for start in range(0, len(text) - _OVERLAP, _MAX_PIECE - _OVERLAP):
+        yield text[start : start + _MAX_PIECE]
 
 
 def _frame(cells: list[tuple[int, str, str]], file: str, remarks: Remarks) -> pl.DataFrame:
     try:
         return pl.DataFrame(cells, schema=_SCHEMA, orient="row")
-    except UnicodeEncodeError:  # bytes that are no text, or half of a surrogate pair ("\ud83d")
+    except UnicodeEncodeError:  # undecodable bytes, or half of a surrogate pair ("\ud83d")
         for row, name, text in cells:
-            if is_marked(text):
-                remarks.skip_cell(_column(file, name), "with characters that are no text", row)
-        whole = [(row, _encodable(name), _encodable(text)) for row, name, text in cells]
-        return pl.DataFrame(whole, schema=_SCHEMA, orient="row")
+            if has_undecodable_bytes(text):
+                remarks.skip_cell(_cell_place(file, name), "with characters that are not text", row)
+        cleaned = [
+            (row, _replace_surrogates(name), _replace_surrogates(text)) for row, name, text in cells
+        ]
+        return pl.DataFrame(cleaned, schema=_SCHEMA, orient="row")
 
 
-def _column(file: str, name: str) -> str:
+def _cell_place(file: str, name: str) -> str:
     return f"{file}, column {name}" if name else file
 
 
-def _encodable(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _values(path: Path, header: bool | None, remarks: Remarks) -> Iterator[tuple[str, Any]]:
-    """Each row with the name of its file."""
+def _values_by_file(path: Path, header: bool | None, remarks: Remarks) -> Iterator[tuple[str, Any]]:
+    """Yield each row with the name of its file."""
     files = dataset_files(path, remarks)
     remarks.base = f"{path if path.is_dir() else path.parent}/"
     for file in files:
         name = str(file)
         try:
-            for value in _rows(file, header, remarks):
+            for value in _file_rows(file, header, remarks):
                 yield name, value
         except CannotUnpackError as error:
             if len(files) == 1:
@@ -167,31 +169,31 @@ def _values(path: Path, header: bool | None, remarks: Remarks) -> Iterator[tuple
             remarks.skip(problem.where, problem.what)
 
 
-def _rows(path: Path, header: bool | None, remarks: Remarks) -> Iterator[Any]:
-    where, suffix = str(path), suffix_of(path.name)
+def _file_rows(path: Path, header: bool | None, remarks: Remarks) -> Iterator[Any]:
+    where, suffix = str(path), format_suffix(path.name)
     if path.suffix.lower() == ARCHIVE:
-        yield from _of_archive(path, header, remarks)
+        yield from _archive_rows(path, header, remarks)
     elif suffix == ".parquet" and path.suffix.lower() == ".parquet":
         yield from parquet_rows(path, where)
     else:
         with open_file(path) as stream:
-            yield from _of_stream(stream, suffix, header, where, remarks)
+            yield from _stream_rows(stream, suffix, header, where, remarks)
 
 
-def _of_stream(
+def _stream_rows(
     stream: IO[bytes], suffix: str, header: bool | None, where: str, remarks: Remarks
 ) -> Iterator[Any]:
-    with reading(where):
+    with translate_errors(where):
         if suffix == ".parquet":
             yield from parquet_rows(stream, where)
             return
         if suffix == ".arrow":
             yield from arrow_rows(stream, where)
             return
-        encoding = encoding_of(stream, where)
+        encoding = detect_encoding(stream, where)
         if holds_json_lines(stream, encoding, suffix):
             for number, value in json_lines(stream, encoding):
-                if isinstance(value, NotJson):
+                if isinstance(value, InvalidLine):
                     raise ReadError(Problem(value.why, f"{where}:{number}"))
                 yield value
         elif suffix in (".jsonl", ".ndjson", ".json"):
@@ -200,14 +202,14 @@ def _of_stream(
             yield from read_lines(stream, encoding, suffix, header, where, remarks)
 
 
-def _of_archive(path: Path, header: bool | None, remarks: Remarks) -> Iterator[Any]:
-    with reading(str(path)), open_file(path) as stream, zipfile.ZipFile(stream) as archive:
+def _archive_rows(path: Path, header: bool | None, remarks: Remarks) -> Iterator[Any]:
+    with translate_errors(str(path)), open_file(path) as stream, zipfile.ZipFile(stream) as archive:
         members = {one.filename: one for one in archive.infolist() if not one.is_dir()}
         found = data_names(members, remarks, inside=f"{path}/")
         if not found:
-            what = "holds no file that kit19 reads"
+            what = "has no file that kit19 reads"
             raise ReadError(Problem(what, str(path), f"kit19 reads {READABLE}"))
         for name in found:
             where = f"{path}/{name}"
             with open_member(archive, members[name], where) as member:
-                yield from _of_stream(member, suffix_of(name), header, where, remarks)
+                yield from _stream_rows(member, format_suffix(name), header, where, remarks)

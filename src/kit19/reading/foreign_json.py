@@ -1,9 +1,9 @@
-"""JSON documents that nobody described, row by row: the document is never held whole.
+"""JSON documents of unknown structure, read row by row: a document is never held in memory.
 
-An array's elements are rows, and so are those of a list of objects inside an object
-(``{"data": [...]}``), the objects that an object holds (keyed records), and the lines across lists of
-equal length (a frame written by column). What else stands beside them counts as one last row if it
-holds text of any length, so that nothing goes unread.
+Rows are the elements of an array, the elements of a list of objects inside an object
+(``{"data": [...]}``), the objects inside an object (keyed records), or the rows of lists of equal
+length (a frame written by column). The other values of the document become one last row if they hold
+text, so that nothing goes unread.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import IO, Any
 
 from kit19.core.errors import Problem, ReadError
-from kit19.reading.cells import DECODER, KEY, is_text
+from kit19.reading.cells import DECODER, KEY, is_text_key
 from kit19.reading.encoding import MARK
 from kit19.reading.opening import LONGEST
 
 _CHUNK = 1 << 20
 _BLANKS = " \t\r\n"
-_LONG = 15  # characters; what is shorter beside the rows is a version or a name
-_MOST_COLUMN_CELLS = 10_000_000  # of lists that are columns: these alone are held whole
+_MIN_TEXT_LENGTH = 15  # characters; a shorter value next to the rows is a version or a name
+_MAX_COLUMN_CELLS = 10_000_000  # of lists that are columns: only these are held in memory
 
 
 def read_document(stream: IO[bytes], encoding: str, path: Path | str) -> Iterator[Any]:
-    """The rows of one JSON document. Bytes that are no text are marked in its strings.
+    """Yield the rows of one JSON document. Undecodable bytes are marked in its strings.
 
     Raises:
-        ReadError: It is not whole JSON, or too large for the way it is written.
+        ReadError: The document is not complete, valid JSON, or holds a value that is too large.
     """
     name = "utf-8-sig" if encoding == "utf-8" else encoding
     with io.TextIOWrapper(stream, name, errors=MARK, newline="") as text:
@@ -41,20 +41,20 @@ def read_document(stream: IO[bytes], encoding: str, path: Path | str) -> Iterato
         except _TooLargeError as error:
             raise ReadError(Problem(str(error), f"{path}:{cursor.lines}", _FIX)) from None
         except (json.JSONDecodeError, RecursionError) as error:
-            said = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            message = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
             where = f"{path}:{cursor.line_of(error)}"
-            raise ReadError(Problem(f"is not valid JSON: {said}", where)) from None
+            raise ReadError(Problem(f"is not valid JSON: {message}", where)) from None
 
 
-_FIX = "write it as JSON lines, an object a row"
+_FIX = "write it as JSON lines, one object per row"
 
 
 class _TooLargeError(Exception):
-    """A value, or lists that are columns, that would not fit the memory."""
+    """A value, or a list that is a column, does not fit in memory."""
 
 
 class _Cursor:
-    """A place in a text that is read as it is needed."""
+    """A position in a text that is read on demand."""
 
     def __init__(self, reader: io.TextIOWrapper) -> None:
         self.reader = reader
@@ -62,8 +62,9 @@ class _Cursor:
         self.decoder = DECODER
 
     def fill(self) -> bool:
-        """Forget what lies behind and read on, at least as much as is held; whether there was more."""
-        # As much as is held, so that an element of many chunks is not tried once for each of them.
+        """Drop the consumed text and read more. Returns whether there was more."""
+        # Reads at least as much as is held, so that an element of many chunks is not parsed again
+        # for each of them.
         held = len(self.text) - self.at
         if held > LONGEST:
             raise _TooLargeError(f"has a value of more than {LONGEST >> 20} million characters")
@@ -75,7 +76,7 @@ class _Cursor:
         return True
 
     def peek(self) -> str:
-        """The next character that is no blank; empty at the end."""
+        """Return the next non-blank character; empty at the end."""
         while True:
             while self.at < len(self.text):
                 if self.text[self.at] not in _BLANKS:
@@ -85,7 +86,7 @@ class _Cursor:
                 return ""
 
     def take(self, *expected: str) -> str:
-        """Step over the next character, which must be one of these."""
+        """Consume the next character, which must be one of ``expected``."""
         found = self.peek()
         if found not in expected:
             what = f"Expecting {' or '.join(map(repr, expected))}"
@@ -94,7 +95,7 @@ class _Cursor:
         return found
 
     def value(self) -> Any:
-        """The next value, whole."""
+        """Parse and return the next value."""
         self.peek()
         while True:
             try:
@@ -103,22 +104,22 @@ class _Cursor:
                 if not self._may_be_cut(error) or not self.fill():
                     raise
                 continue
-            # A number may go on: of 1.5e+7 cut before its 5 or 7 a part is a number too.
+            # A number may continue in the next chunk: a prefix of 1.5e+7 is a number too.
             if end + 3 <= len(self.text) or not self.fill():
                 self.at = end
                 return value
 
     def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
-        """Whether an error is because the text held ends here, and not wrong text in its middle."""
+        """Whether an error comes from the end of the text read so far, not from invalid text."""
         return error.pos >= len(self.text) - 12 or error.msg.startswith("Unterminated")
 
     def line_of(self, error: Exception) -> int:
-        """The line of an error in the file."""
+        """Return the line of an error in the file."""
         place = error.pos if isinstance(error, json.JSONDecodeError) else self.at
         return self.lines + self.text.count("\n", 0, place)
 
     def elements(self) -> Iterator[Any]:
-        """The elements of the array that begins here."""
+        """Yield the elements of the array that begins here."""
         self.take("[")
         if self.peek() == "]":
             self.at += 1
@@ -130,22 +131,22 @@ class _Cursor:
 
 
 def _rows(cursor: _Cursor) -> Iterator[Any]:
-    begins = cursor.peek()
-    if begins == "[":
+    first = cursor.peek()
+    if first == "[":
         yield from cursor.elements()
-    elif begins != "{":
+    elif first != "{":
         yield cursor.value()
     else:
         rest: dict[str, Any] = {}
         found = False
-        for row in _members(cursor, rest):
+        for row in _member_rows(cursor, rest):
             found = True
             yield row
-        yield from _remaining(rest, found=found)
+        yield from _remaining_rows(rest, found=found)
 
 
-def _members(cursor: _Cursor, rest: dict[str, Any]) -> Iterator[Any]:
-    """Rows among the members of the object that begins here; all others go into ``rest``."""
+def _member_rows(cursor: _Cursor, rest: dict[str, Any]) -> Iterator[Any]:
+    """Yield the rows of the object that begins here; all other members go into ``rest``."""
     cursor.take("{")
     keyed = False
     while cursor.peek() == '"':
@@ -158,17 +159,17 @@ def _members(cursor: _Cursor, rest: dict[str, Any]) -> Iterator[Any]:
             if isinstance(value, dict):
                 yield value
                 yield from elements
-                if is_text(key, top=False):
+                if is_text_key(key, top_level=False):
                     rest[key] = None
             else:
-                rest[key] = [] if value is None else [value, *_few(elements)]
+                rest[key] = [] if value is None else [value, *_limited(elements)]
         else:
             value = cursor.value()
             if isinstance(value, dict) and _is_column(value):
                 rest[key] = list(value.values())
             elif isinstance(value, dict) and (keyed or not rest):
                 keyed = True
-                yield {KEY: key, **value} if is_text(key, top=False) else value
+                yield {KEY: key, **value} if is_text_key(key, top_level=False) else value
             else:
                 rest[key] = value
         if cursor.take(",", "}") == "}":
@@ -176,19 +177,19 @@ def _members(cursor: _Cursor, rest: dict[str, Any]) -> Iterator[Any]:
     cursor.take("}")
 
 
-def _few(elements: Iterator[Any]) -> Iterator[Any]:
+def _limited(elements: Iterator[Any]) -> Iterator[Any]:
     for number, element in enumerate(elements):
-        if number >= _MOST_COLUMN_CELLS:
-            raise _TooLargeError(f"has a column of more than {_MOST_COLUMN_CELLS:,} cells")
+        if number >= _MAX_COLUMN_CELLS:
+            raise _TooLargeError(f"has a column of more than {_MAX_COLUMN_CELLS:,} cells")
         yield element
 
 
 def _is_column(value: dict[str, Any]) -> bool:
-    """Whether an object is a column of a frame: its rows under their numbers."""
+    """Whether an object is a column of a frame: values keyed by row number."""
     return bool(value) and list(value) == [str(i) for i in range(len(value))]
 
 
-def _remaining(rest: dict[str, Any], *, found: bool) -> Iterator[Any]:
+def _remaining_rows(rest: dict[str, Any], *, found: bool) -> Iterator[Any]:
     columns = {name: value for name, value in rest.items() if isinstance(value, list)}
     lengths = {len(value) for value in columns.values()}
     if not found and len(lengths) == 1 and lengths != {0}:
@@ -196,15 +197,15 @@ def _remaining(rest: dict[str, Any], *, found: bool) -> Iterator[Any]:
             yield dict(zip(columns, row, strict=True))
         found = True
         rest = {name: value for name, value in rest.items() if name not in columns}
-    if rest and (not found or _holds_text(rest)):
+    if rest and (not found or _has_text(rest)):
         yield rest
 
 
-def _holds_text(value: Any) -> bool:
+def _has_text(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(is_text(key, top=False) for key in value) or any(
-            map(_holds_text, value.values())
+        return any(is_text_key(key, top_level=False) for key in value) or any(
+            map(_has_text, value.values())
         )
     if isinstance(value, list):
-        return any(map(_holds_text, value))
-    return isinstance(value, str) and len(value) >= _LONG
+        return any(map(_has_text, value))
+    return isinstance(value, str) and len(value) >= _MIN_TEXT_LENGTH

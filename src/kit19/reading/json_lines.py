@@ -1,4 +1,4 @@
-"""JSON lines of anybody, a value a line, in any encoding; also under the name of another format."""
+"""JSON lines of any origin and encoding, also in files named like another format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO, Any
 from pydantic_core import from_json
 
 from kit19.reading.cells import DECODER
-from kit19.reading.encoding import MARK, is_marked, mended
+from kit19.reading.encoding import MARK, decode_mixed, has_undecodable_bytes
 from kit19.reading.opening import LONGEST
 
 _BOM = b"\xef\xbb\xbf"
@@ -20,105 +20,107 @@ _FIRST_LINE = 1 << 24
 
 
 @dataclass(frozen=True)
-class NotJson:
-    """A line that is no JSON.
+class InvalidLine:
+    """A line that is not valid JSON.
 
     Attributes:
-        why: What is wrong with it.
+        why: The reason.
     """
 
     why: str
 
 
 def json_lines(stream: IO[bytes], encoding: str) -> Iterator[tuple[int, Any]]:
-    """Each line's number, from 1, and its value; blank lines are left out.
+    """Yield the 1-based number and the value of each line; blank lines are skipped.
 
-    A byte order mark may stand before any line: files are put one behind the other.
+    Any line may begin with a byte order mark, as in concatenated files.
 
     Yields:
-        :class:`NotJson` in place of the value of a line that is not valid.
+        Number and value; the value of an invalid line is an :class:`InvalidLine`.
     """
-    lines = _bytes(stream) if encoding.startswith("utf-8") else _recoded(stream, encoding)
+    lines = (
+        _byte_lines(stream) if encoding.startswith("utf-8") else _recoded_lines(stream, encoding)
+    )
     for number, line in enumerate(lines, 1):
-        if isinstance(line, NotJson):
+        if isinstance(line, InvalidLine):
             yield number, line
             continue
         text = line.removeprefix(_BOM).strip()
         if not text:
             continue
         try:
-            yield number, parse(text)
+            yield number, parse_line(text)
         except ValueError as error:
-            yield number, NotJson(f"is not valid JSON: {error}")
+            yield number, InvalidLine(f"is not valid JSON: {error}")
 
 
-def _bytes(stream: IO[bytes]) -> Iterator[bytes | NotJson]:
+def _byte_lines(stream: IO[bytes]) -> Iterator[bytes | InvalidLine]:
     while line := stream.readline(LONGEST + 1):
         if len(line) > LONGEST:
-            yield _too_long()
+            yield _too_long_line()
             return
         yield line
 
 
-def _too_long() -> NotJson:
-    return NotJson(f"is longer than {LONGEST >> 20} MiB")
+def _too_long_line() -> InvalidLine:
+    return InvalidLine(f"is longer than {LONGEST >> 20} MiB")
 
 
-def _recoded(stream: IO[bytes], encoding: str) -> Iterator[bytes | NotJson]:
+def _recoded_lines(stream: IO[bytes], encoding: str) -> Iterator[bytes | InvalidLine]:
     with io.TextIOWrapper(stream, encoding, errors=MARK, newline="\n") as text:
         while line := text.readline(LONGEST + 1):
             if len(line) > LONGEST:
-                yield _too_long()
+                yield _too_long_line()
                 return
-            whole = mended(line, encoding) if is_marked(line) else line
+            whole = decode_mixed(line, encoding) if has_undecodable_bytes(line) else line
             if whole is None:
-                yield NotJson(f"is not valid JSON: has bytes that are not {encoding.upper()}")
+                yield InvalidLine(f"is not valid JSON: has bytes that are not {encoding.upper()}")
             else:
                 yield whole.encode()
 
 
-def parse(line: bytes) -> Any:
-    """The value of one line of UTF-8, or of CP949 among UTF-8.
+def parse_line(line: bytes) -> Any:
+    """Parse one line of UTF-8, or of CP949 within a UTF-8 file.
 
-    Values of a key that stands twice in an object become a ``Twice``.
+    The values of a repeated key of an object become a ``RepeatedKey``.
 
     Raises:
-        ValueError: It is not valid.
+        ValueError: The line is not valid JSON.
     """
     try:
         value = from_json(line)
     except ValueError as error:
-        text = _decoded(line)
+        text = _decode(line)
         try:
-            # It takes half of a surrogate pair and any number of digits, and is slower.
+            # This slower decoder accepts half of a surrogate pair and any number of digits.
             return DECODER.decode(text) if text is not None else from_json(line)
         except RecursionError:
             raise ValueError("nested too deeply") from None
         except ValueError:
-            said = str(error).replace(" at line 1 column", " at column")
-            raise ValueError(said) from None
-    if len(_KEY_ENDS.findall(line)) > _keys(value):
-        return _with_twins(line, value)
+            message = str(error).replace(" at line 1 column", " at column")
+            raise ValueError(message) from None
+    if len(_KEY_ENDS.findall(line)) > _count_keys(value):
+        return _with_repeated_keys(line, value)
     return value
 
 
-def _decoded(line: bytes) -> str | None:
+def _decode(line: bytes) -> str | None:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:
-        return mended(line.decode("utf-8", "surrogateescape"), "utf-8")
+        return decode_mixed(line.decode("utf-8", "surrogateescape"), "utf-8")
 
 
-def _with_twins(line: bytes, value: Any) -> Any:
-    """The value with both values of a key that stands twice, if there is one."""
+def _with_repeated_keys(line: bytes, value: Any) -> Any:
+    """Parse a line again, keeping all values of repeated keys."""
     try:
         return DECODER.decode(line.decode("utf-8"))
     except (ValueError, RecursionError):
         return value
 
 
-def _keys(value: Any) -> int:
-    """How many keys the objects of a value have. Fewer than in its text: one stands twice there."""
+def _count_keys(value: Any) -> int:
+    """Count the keys of all objects in a value. Fewer than in its text means that one is repeated."""
     count, stack = 0, [value]
     while stack:
         one = stack.pop()
@@ -131,9 +133,9 @@ def _keys(value: Any) -> int:
 
 
 def holds_json_lines(stream: IO[bytes], encoding: str, suffix: str) -> bool:
-    """Whether a file holds a value a line rather than one document or plain text.
+    """Whether a file has one value per line, rather than one document or plain text.
 
-    Names do not tell: many ``.json`` files hold lines, and some ``.jsonl`` files an array.
+    The name does not decide: many ``.json`` files hold lines, and some ``.jsonl`` files an array.
     """
     if suffix in (".csv", ".tsv"):
         return False
@@ -141,28 +143,28 @@ def holds_json_lines(stream: IO[bytes], encoding: str, suffix: str) -> bool:
     if suffix in (".jsonl", ".ndjson"):
         return cut or not _begins_document(first, more)
     try:
-        return isinstance(parse(first), dict) and (more or suffix != ".json")
+        return isinstance(parse_line(first), dict) and (more or suffix != ".json")
     except ValueError:
         return False
 
 
 def _begins_document(line: bytes, more: bool) -> bool:
-    """Whether the first line of a file called JSON lines begins a document that goes on below it."""
+    """Whether the first line of a ``.jsonl`` file begins a document of several lines."""
     if not line.startswith((b"{", b"[")):
         return False
     try:
-        value = parse(line)
+        value = parse_line(line)
     except ValueError:
-        # A line that is broken is none: it has to be told with its place.
+        # Any other invalid line is reported with its place.
         return line in (b"[", b"{") or line.endswith((b"{", b"[", b","))
-    # One line is a row of its own, unless it is all there is and holds rows.
+    # A valid first line is a row, unless it is the only line and holds rows.
     rows = isinstance(value, list) and value and all(isinstance(one, dict) for one in value)
     return bool(rows) and not more
 
 
 def _first_line(stream: IO[bytes], encoding: str) -> tuple[bytes, bool, bool]:
-    """The first line that is not blank, whether it was cut, and whether anything follows it."""
-    if encoding in ("utf-16", "utf-32"):  # lines of these end in the middle of bytes
+    """Return the first non-blank line, whether it was cut, and whether anything follows it."""
+    if encoding in ("utf-16", "utf-32"):  # here a line feed byte need not end a line
         text = stream.read(_FIRST_LINE).decode(encoding, "replace")
         stream.seek(0)
         head, _, rest = text.lstrip().partition("\n")

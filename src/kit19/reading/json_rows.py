@@ -21,12 +21,12 @@ def read_json(data: bytes, read: Json, wanted: list[str], where: str) -> Rows:
 
     Args:
         data: The file's bytes, UTF-8.
-        read: Which of the two it is.
-        wanted: Columns to give back; ``#key`` is a keyed record's key.
+        read: Which of the two layouts it has, from the card.
+        wanted: Columns to return; ``#key`` is the key of a keyed record.
         where: The file's name, for messages.
 
     Raises:
-        ReadError: It is not whole JSON, or of the other kind.
+        ReadError: The file is not complete, valid JSON, or has the other layout.
     """
     document: Any
     try:
@@ -42,11 +42,11 @@ def read_json(data: bytes, read: Json, wanted: list[str], where: str) -> Rows:
     elif read.keyed or not isinstance(document, list):
         expected = "an object of objects" if read.keyed else "an array of objects"
         raise ReadError(Problem(f"is not {expected}", where))
-    return _collect(((0, record) for record in document), wanted)
+    return _to_rows(((0, record) for record in document), wanted)
 
 
 def read_jsonl(data: bytes, wanted: list[str], where: str) -> Rows:
-    """Read JSON lines, one object a line; a line that is none is quarantined.
+    """Read JSON lines, one object per line. An invalid line is quarantined.
 
     Raises:
         ReadError: The file is empty.
@@ -56,48 +56,48 @@ def read_jsonl(data: bytes, wanted: list[str], where: str) -> Rows:
         lines.pop()
     if not lines:
         raise ReadError(Problem("is empty", where, "fetch it again"))
-    return _collect(((i + 1, _parse(line)) for i, line in enumerate(lines)), wanted)
+    return _to_rows(((i + 1, _parse_line(line)) for i, line in enumerate(lines)), wanted)
 
 
-class _Broken:
+class _InvalidLine:
     def __init__(self, why: str) -> None:
         self.why = why
 
 
-def _parse(line: bytes) -> Any:
+def _parse_line(line: bytes) -> Any:
     try:
         return from_json(line)
     except ValueError as error:
-        return _Broken(f"is not valid JSON: {error}")
+        return _InvalidLine(f"is not valid JSON: {error}")
 
 
-def _collect(records: Iterable[tuple[int, Any]], wanted: list[str]) -> Rows:
+def _to_rows(records: Iterable[tuple[int, Any]], wanted: list[str]) -> Rows:
     columns: dict[str, list[str | None]] = {name: [] for name in wanted}
     numbers: list[int] = []
-    places: list[int] = []
+    lines: list[int] = []
     quarantined: list[Quarantined] = []
     paths = [(name, name.split(".")) for name in wanted]
     for row, (line, record) in enumerate(records):
         try:
-            values = [_text(_reach(record, path), name) for name, path in paths]
+            values = [_text(_lookup(record, path), name) for name, path in paths]
         except _BadRecordError as error:
             quarantined.append(Quarantined(row, line, str(error)))
             continue
         numbers.append(row)
-        places.append(line)
+        lines.append(line)
         for name, value in zip(wanted, values, strict=True):
             columns[name].append(value)
     schema = {ROW: pl.UInt32, LINE: pl.UInt32, **dict.fromkeys(wanted, pl.String)}
-    frame = pl.DataFrame({ROW: numbers, LINE: places, **columns}, schema=schema)
+    frame = pl.DataFrame({ROW: numbers, LINE: lines, **columns}, schema=schema)
     return Rows(frame, quarantined)
 
 
 class _BadRecordError(Exception):
-    """A record that does not have what the card asks for."""
+    """A record does not have the fields that the card names."""
 
 
-def _reach(record: Any, path: list[str]) -> Any:
-    if isinstance(record, _Broken):
+def _lookup(record: Any, path: list[str]) -> Any:
+    if isinstance(record, _InvalidLine):
         raise _BadRecordError(record.why)
     if not isinstance(record, dict):
         raise _BadRecordError("is not an object")

@@ -1,8 +1,8 @@
-"""The layouts of instruction rows that trainers read, and what a row must not carry beside them.
+"""The layouts of instruction rows that trainers read.
 
-A row is one question and one answer. Keys that hold more of what was asked (an earlier turn, a system
-prompt, tools) or of what was answered (reasoning) are refused: without them an answer makes no sense,
-and leaving them out in silence would train just that.
+A row is one question and one answer. Keys that hold more of the question (an earlier turn, a system
+prompt, tools) or more of the answer (reasoning) are rejected: dropping them silently would train on
+answers that make no sense.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ TURNS = {
     "messages": ("role", "content", "user", "assistant"),
     "conversations": ("from", "value", "human", "gpt"),
 }
-"""Of each layout of turns: the keys of role and text, and the roles that ask and answer."""
+"""For each layout of turns: the keys of role and text, and the roles of question and answer."""
 
 LAYOUTS = "instruction and output, prompt and completion, messages, or conversations"
 
@@ -24,7 +24,7 @@ CONTEXT = (
     *("reasoning", "reasoning_content", "thinking"),
     *("image", "images", "video", "videos", "audio", "audios"),
 )
-"""Keys beside a layout that belong to the question or the answer, as public trainers read them."""
+"""Extra keys that belong to the question or the answer, as public trainers read them."""
 
 _ABOUT_A_TURN = {"id", "date", "lang", "language", "model", "source", "timestamp"}
 
@@ -36,42 +36,42 @@ class LayoutError(Exception):
 
 
 def texts_of(row: Mapping[str, Any]) -> Texts:
-    """Instruction, input and output of a row in any of the layouts; None where there is nothing.
+    """Return instruction, input and output of a row in any of the layouts; None where absent.
 
-    The values are as they stand in the row: the caller decides what counts as text.
+    Values are returned unchanged: the caller decides which of them count as text.
 
     Raises:
         LayoutError: The row has none of the layouts, two that differ, or keys that would be lost.
     """
-    lost = [key for key in CONTEXT if not is_empty(row.get(key))]
-    if lost:
-        raise LayoutError(f"{lost[0]}: belongs to the question or its answer, and would be lost")
+    dropped = [key for key in CONTEXT if not is_empty(row.get(key))]
+    if dropped:
+        raise LayoutError(f"{dropped[0]}: belongs to the question or its answer, and would be lost")
     found = [texts for texts in _layouts(row) if any(text is not None for text in texts)]
     if not found:
         if row.keys() & {"instruction", "prompt", *TURNS}:
             return None, None, None
         raise LayoutError(f"has none of the layouts: {LAYOUTS}")
-    said = [[text or "" for text in texts] for texts in found]
-    if any(texts != said[0] for texts in said):
-        raise LayoutError("holds two questions in two layouts; which is meant is not said")
+    candidates = [[text or "" for text in texts] for texts in found]
+    if any(texts != candidates[0] for texts in candidates):
+        raise LayoutError("holds two different questions in two layouts")
     return found[0]
 
 
 def _layouts(row: Mapping[str, Any]) -> list[Texts]:
-    """What each layout that the row has says."""
+    """Return the texts of each layout that the row has."""
     found: list[Texts] = []
     if row.keys() >= {"instruction", "output"}:
         found.append((row["instruction"], row.get("input"), row["output"]))
     if row.keys() >= {"prompt", "completion"}:
-        asked, answer = row["prompt"], row["completion"]
-        if isinstance(asked, list) or isinstance(answer, list):  # TRL's conversational layout
-            turns = [*_as_list("prompt", asked), *_as_list("completion", answer)]
-            found.append(_one_turn("prompt and completion", turns, TURNS["messages"], row))
+        prompt, answer = row["prompt"], row["completion"]
+        if isinstance(prompt, list) or isinstance(answer, list):  # TRL's conversational layout
+            turns = [*_as_list("prompt", prompt), *_as_list("completion", answer)]
+            found.append(_single_turn("prompt and completion", turns, TURNS["messages"], row))
         else:
-            found.append((asked, row.get("input"), answer))
+            found.append((prompt, row.get("input"), answer))
     for key, names in TURNS.items():
         if row.get(key) is not None:
-            found.append(_one_turn(key, row[key], names, row))
+            found.append(_single_turn(key, row[key], names, row))
     return found
 
 
@@ -81,27 +81,29 @@ def _as_list(key: str, value: Any) -> list[Any]:
     return value
 
 
-def _one_turn(
+def _single_turn(
     key: str, turns: Any, names: tuple[str, str, str, str], row: Mapping[str, Any]
 ) -> Texts:
-    who, text, asks, answers = names
+    role_key, text_key, question_role, answer_role = names
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
         raise LayoutError(f"{key}: is not a list of objects")
-    roles = [turn.get(who) for turn in turns]
-    if roles != [asks, answers]:
+    roles = [turn.get(role_key) for turn in turns]
+    if roles != [question_role, answer_role]:
         raise LayoutError(f"{key}: not one question and one answer: {', '.join(map(str, roles))}")
     for number, turn in enumerate(turns):
-        lost = [name for name in turn if name not in {who, text, *_ABOUT_A_TURN}]
-        lost = [name for name in lost if not is_empty(turn[name])]
-        if lost:
-            raise LayoutError(f"{key}[{number}].{lost[0]}: belongs to its turn, and would be lost")
+        dropped = [name for name in turn if name not in {role_key, text_key, *_ABOUT_A_TURN}]
+        dropped = [name for name in dropped if not is_empty(turn[name])]
+        if dropped:
+            raise LayoutError(
+                f"{key}[{number}].{dropped[0]}: belongs to its turn, and would be lost"
+            )
     if not is_empty(row.get("input")):
-        raise LayoutError(f"input: stands beside {key}, and would be lost")
-    return turns[0].get(text), None, turns[1].get(text)
+        raise LayoutError(f"input: would be lost, since {key} is used")
+    return turns[0].get(text_key), None, turns[1].get(text_key)
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value says nothing: null, a blank text, or a list or an object of nothing else."""
+    """Whether a value is null, blank, or a list or object of only such values."""
     if isinstance(value, Mapping):
         return all(map(is_empty, value.values()))
     if isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
-"""Files of people opened as bytes: plain or compressed, whole or as a member of a zip archive.
+"""Opens users' files as bytes: plain or compressed, on disk or as members of a zip archive.
 
-Nothing here waits (a FIFO is refused), unpacks without end, or lets an error of a decompressor out.
+Nothing here blocks (a FIFO is refused), decompresses without limit, or leaks a decompressor's error.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import IO, Any
 from kit19.core.errors import Problem, ReadError
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
-# Text shrinks to a tenth, repetitive text to a hundredth; a file made to do harm, to a thousandth.
-_MOST_UNPACKED = 1 << 30
-_MOST_RATIO = 256
+# Text compresses to a tenth, repetitive text to a hundredth, a malicious file to a thousandth.
+_MIN_UNPACKED_LIMIT = 1 << 30
+_MAX_RATIO = 256
 LONGEST = 1 << 27
-"""Bytes or characters of the longest row: one is held in memory several times over."""
+"""The most bytes or characters of a row, which is held in memory several times."""
 
 
 class CannotUnpackError(ReadError):
@@ -32,39 +32,39 @@ class CannotUnpackError(ReadError):
 
 
 def require_plain_file(path: Path) -> None:
-    """Refuse what is no plain file.
+    """Check that a path is a plain file.
 
     Raises:
-        ReadError: It is not there, or a FIFO, device or folder, or its name is impossible.
+        ReadError: The file is missing, is a FIFO, device or folder, or has an impossible name.
     """
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise ReadError(Problem("is not there", str(path))) from None
+        raise ReadError(Problem("does not exist", str(path))) from None
     except (OSError, ValueError) as error:
-        raise ReadError(Problem(_reason(error), _short(path))) from None
+        raise ReadError(Problem(_os_error_text(error), _short(path))) from None
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
-        raise ReadError(Problem(f"is no file but {kind}", str(path), "save the data to a file"))
+        raise ReadError(Problem(f"is not a file but {kind}", str(path), "save the data to a file"))
 
 
 def _short(path: Path) -> str:
-    """A path for a message: a name of thousands of characters would hide it."""
+    """Shorten a path for a message, which a name of thousands of characters would hide."""
     text = str(path).replace("\0", "\\0")
     return text if len(text) <= 120 else f"{text[:60]}…{text[-20:]}"
 
 
-def _reason(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) else None
-    return f"cannot be read: {said or error}"
+def _os_error_text(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) else None
+    return f"cannot be read: {text or error}"
 
 
 @contextmanager
-def reading(where: str) -> Iterator[None]:
-    """Turn what files and decompressors raise into errors that name the file.
+def translate_errors(where: str) -> Iterator[None]:
+    """Turn errors of files and decompressors into a ``ReadError`` that names the file.
 
     Raises:
-        ReadError: In place of those.
+        ReadError: In place of them.
     """
     try:
         yield
@@ -76,46 +76,46 @@ def reading(where: str) -> Iterator[None]:
     ) as error:  # a zip member: encrypted, or unknown method
         raise ReadError(Problem(f"cannot be unpacked: {error}", where)) from None
     except OSError as error:
-        raise ReadError(Problem(_reason(error), where)) from None
+        raise ReadError(Problem(_os_error_text(error), where)) from None
 
 
 def open_file(path: Path) -> IO[bytes]:
-    """Open a file, unpacked if its name says that it is compressed. It can be rewound.
+    """Open a file, decompressed according to its suffix. The stream can be rewound.
 
     Raises:
-        ReadError: It is no plain file, or cannot be opened.
-        CannotUnpackError: Its compression needs a package that is not there.
+        ReadError: It is not a plain file, or cannot be opened.
+        CannotUnpackError: Its compression needs a package that is not installed.
     """
     require_plain_file(path)
-    unpack = _unpacker(path)
-    with reading(str(path)):
-        if unpack is None:
+    decompress = _path_decompressor(path)
+    with translate_errors(str(path)):
+        if decompress is None:
             return path.open("rb")
-        limit = max(_MOST_UNPACKED, _MOST_RATIO * path.stat().st_size)
-        return _unpacked(unpack, limit, str(path))
+        limit = max(_MIN_UNPACKED_LIMIT, _MAX_RATIO * path.stat().st_size)
+        return _limited_stream(decompress, limit, str(path))
 
 
 def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> IO[bytes]:
-    """Open a member of a zip archive; it can be rewound.
+    """Open a member of a zip archive. The stream can be rewound.
 
     Raises:
         ReadError: It cannot be unpacked.
     """
-    limit = max(_MOST_UNPACKED, _MOST_RATIO * member.compress_size)
-    unpack = _compressed_member(Path(member.filename))
-    with reading(where):
-        if unpack is None:
-            return _unpacked(lambda: archive.open(member), limit, where)
-        return _unpacked(lambda: unpack(archive.open(member)), limit, where)
+    limit = max(_MIN_UNPACKED_LIMIT, _MAX_RATIO * member.compress_size)
+    decompress = _decompressor(Path(member.filename))
+    with translate_errors(where):
+        if decompress is None:
+            return _limited_stream(lambda: archive.open(member), limit, where)
+        return _limited_stream(lambda: decompress(archive.open(member)), limit, where)
 
 
-def _unpacker(path: Path) -> Callable[[], IO[bytes]] | None:
-    unpack = _compressed_member(path)
-    return None if unpack is None else lambda: unpack(path)
+def _path_decompressor(path: Path) -> Callable[[], IO[bytes]] | None:
+    decompress = _decompressor(path)
+    return None if decompress is None else lambda: decompress(path)
 
 
-def _compressed_member(path: Path) -> Callable[[Any], Any] | None:
-    """What opens a file of this name, given its path or its bytes; None if it is not compressed."""
+def _decompressor(path: Path) -> Callable[[Any], Any] | None:
+    """Return a function that opens a file by path or bytes; None if it is not compressed."""
     suffix = path.suffix.lower()
     if suffix == ".zst":
         return _zstandard(path)
@@ -145,22 +145,22 @@ def _zstandard(path: Path) -> Callable[[Any], Any]:
             except ArrowException as error:
                 raise EOFError(error) from None
 
-    def unpack(source: Any) -> Any:
+    def decompress(source: Any) -> Any:
         return Stream(str(source) if isinstance(source, Path) else source, "zstd")
 
-    return unpack
+    return decompress
 
 
-def _unpacked(make: Callable[[], IO[bytes]], limit: int, where: str) -> IO[bytes]:
-    return io.BufferedReader(_Unpacked(make, limit, where), 1 << 16)
+def _limited_stream(open_stream: Callable[[], IO[bytes]], limit: int, where: str) -> IO[bytes]:
+    return io.BufferedReader(_LimitedStream(open_stream, limit, where), 1 << 16)
 
 
-class _Unpacked(io.RawIOBase):
-    """What a decompressor gives, up to a limit; rewinding starts it again."""
+class _LimitedStream(io.RawIOBase):
+    """The output of a decompressor, up to a limit; rewinding restarts it."""
 
-    def __init__(self, make: Callable[[], IO[bytes]], limit: int, where: str) -> None:
-        self._make, self._limit, self._where = make, limit, where
-        self._inner, self._at = make(), 0
+    def __init__(self, open_stream: Callable[[], IO[bytes]], limit: int, where: str) -> None:
+        self._open, self._limit, self._where = open_stream, limit, where
+        self._inner, self._at = open_stream(), 0
 
     def readable(self) -> bool:
         return True
@@ -169,12 +169,12 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with reading(self._where):
+        with translate_errors(self._where):
             count = int(self._inner.readinto(buffer))  # type: ignore[attr-defined]
         self._at += count
         if self._at > self._limit:
             what = f"unpacks to more than {self._limit >> 20:,} MiB, far more than text would"
-            raise ReadError(Problem(what, self._where, "unpack it yourself if that is right"))
+            raise ReadError(Problem(what, self._where, "if that is expected, unpack it yourself"))
         return count
 
     def tell(self) -> int:
@@ -185,7 +185,7 @@ class _Unpacked(io.RawIOBase):
             raise io.UnsupportedOperation("only rewinding")
         if offset != self._at:
             self._inner.close()
-            self._inner, self._at = self._make(), 0
+            self._inner, self._at = self._open(), 0
         return offset
 
     def close(self) -> None:

@@ -1,10 +1,10 @@
-"""Rows of one's own (``extra`` of a recipe): JSON or parquet, in the layouts that trainers read.
+"""A user's own rows (``extra`` of a recipe): JSON or parquet, in the layouts that trainers read.
 
-A row's layout is told by its keys: ``instruction`` and ``output`` (``input`` may be left out),
-``prompt`` and ``completion``, or one question and one answer under ``messages`` or ``conversations``.
-A row with keys that belong to the question or the answer beside these (``system``, ``history``,
-``tools``, reasoning …) is malformed; see ``layouts``. Other keys are not looked at, except ``id``, the
-label's, and ``license``, which must not contradict the recipe.
+A row's keys decide its layout: ``instruction`` and ``output`` (``input`` is optional), ``prompt`` and
+``completion``, or one question and one answer under ``messages`` or ``conversations``. A row with
+further keys that belong to the question or the answer (``system``, ``history``, ``tools``,
+reasoning …) is malformed; see ``layouts``. Other keys are ignored, except ``id``, the label, and
+``license``, which must not contradict the recipe.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from kit19.fetching import UpstreamFile
 from kit19.korean import shows_something
 from kit19.reading.layouts import LAYOUTS, LayoutError, texts_of
 from kit19.reading.records import BadRow, Records
-from kit19.reading.values import NotJson, is_whole, values_of
+from kit19.reading.values import InvalidLine, is_valid_unicode, read_values
 
 
-def read_own(name: str, source: Source, found: UpstreamFile) -> Records:
-    """Read rows of one's own.
+def read_own_rows(name: str, source: Source, found: UpstreamFile) -> Records:
+    """Read a user's own rows.
 
     Args:
         name: The subset that they become.
-        source: Its card (see ``Extra.source``).
+        source: The card of that subset (see ``Extra.source``).
         found: The file.
 
     Returns:
-        Records with the fields instruction, input, output and perhaps the label. A record's key is
-        its own ``id`` if every row has one (text or a whole number) and no two the same, else its
-        0-based number.
+        Records with the fields instruction, input, output and, if there is one, the label. A record's
+        key is its ``id`` if every row has a unique one (text or an integer), otherwise its 0-based
+        number.
 
     Raises:
-        ReadError: The file cannot be read, or not one of its rows.
+        ReadError: The file, or every one of its rows, cannot be read.
     """
     label = source.subsets[name].label
     rows: list[dict[str, str | None]] = []
@@ -48,13 +48,13 @@ def read_own(name: str, source: Source, found: UpstreamFile) -> Records:
     number = -1
     for number, (line, row) in enumerate(_rows(found)):
         try:
-            rows.append({"number": str(number), **_plain(row, label, source.license.spdx)})
+            rows.append({"number": str(number), **_parse_row(row, label, source.license.spdx)})
         except LayoutError as error:
             record = f"{name}/{SPLIT}/{found.stem}:{number}"
             bad.append(BadRow(record, found.name, line, "malformed", str(error)))
     if not rows:
         what = (
-            f"not one of its {number + 1:,} rows can be read; the first: {bad[0].why}"
+            f"none of its {number + 1:,} rows can be read; the first: {bad[0].why}"
             if bad
             else "is empty"
         )
@@ -62,36 +62,36 @@ def read_own(name: str, source: Source, found: UpstreamFile) -> Records:
     fields = [*TEXTS, *([label] if label else [])]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(("number", "id", *fields), pl.String))
     named = frame["id"].fill_null("").str.strip_chars() != ""
-    own = named.all() and frame["id"].is_unique().all()
-    key = pl.concat_str(pl.lit(f"{name}/{SPLIT}/"), "id" if own else "number")
+    has_ids = named.all() and frame["id"].is_unique().all()
+    key = pl.concat_str(pl.lit(f"{name}/{SPLIT}/"), "id" if has_ids else "number")
     records = frame.select(*fields, id=key, split=pl.lit(SPLIT), group=key)
     return Records(records, bad, upstream_rows=number + 1)
 
 
 def _rows(found: UpstreamFile) -> Iterator[tuple[int, Any]]:
-    """Each row with its line (0 where the format has none); what is no JSON, as the reason."""
-    for line, value in values_of(found.path):
-        yield line, LayoutError(value.why) if isinstance(value, NotJson) else value
+    """Yield each row with its line (0 where the format has none); an invalid line as its error."""
+    for line, value in read_values(found.path):
+        yield line, LayoutError(value.why) if isinstance(value, InvalidLine) else value
 
 
-def _plain(row: Any, label: str | None, license_: str) -> dict[str, str | None]:
+def _parse_row(row: Any, label: str | None, license_: str) -> dict[str, str | None]:
     if isinstance(row, LayoutError):
         raise row
     if not isinstance(row, dict):
         raise LayoutError("is not an object")
-    said = row.get("license")
-    if said is not None and not (isinstance(said, str) and same_license(said, license_)):
-        raise LayoutError(f"license: says {said!r}, the recipe says {license_!r}")
+    stated = row.get("license")
+    if stated is not None and not (isinstance(stated, str) and same_license(stated, license_)):
+        raise LayoutError(f"license: says {stated!r}, the recipe says {license_!r}")
     found: dict[str, str | None] = {
         name: _text(name, value) for name, value in zip(TEXTS, texts_of(row), strict=True)
     }
     if label:
-        found[label] = _scalar(row.get(label))
+        found[label] = _scalar_text(row.get(label))
         if found[label] is None and row.get(label) is not None:
-            raise LayoutError(f"{label}: is neither text nor a whole number")
-    if isinstance(row.get("id"), Decimal):  # a number of thousands of digits is damage, and no id
-        raise LayoutError("id: is a number of too many digits")
-    return {"id": _scalar(row.get("id")), **found}
+            raise LayoutError(f"{label}: is neither text nor an integer")
+    if isinstance(row.get("id"), Decimal):  # a number of thousands of digits is damage, not an id
+        raise LayoutError("id: is a number with too many digits")
+    return {"id": _scalar_text(row.get("id")), **found}
 
 
 def _text(name: str, value: Any) -> str:
@@ -99,15 +99,15 @@ def _text(name: str, value: Any) -> str:
         return ""
     if not isinstance(value, str):
         raise LayoutError(f"{name}: is not text")
-    if not is_whole(value):
-        raise LayoutError(f"{name}: has characters that are no text")
+    if not is_valid_unicode(value):
+        raise LayoutError(f"{name}: has characters that are not text")
     return value.strip() if shows_something(value) else ""
 
 
-def _scalar(value: Any) -> str | None:
-    """A text or whole number as text; None for what is neither."""
+def _scalar_text(value: Any) -> str | None:
+    """Return a text or integer as text; None for anything else."""
     if isinstance(value, str):
-        return value if is_whole(value) else None
+        return value if is_valid_unicode(value) else None
     if isinstance(value, float) and value.is_integer():  # as pandas writes 1 in a column with gaps
         value = int(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,7 +1,7 @@
-"""Records: upstream rows under the names and values that the card gives them.
+"""Records: upstream rows with the field names and values of the card.
 
 A record is a row of a frame with the columns ``id`` (``<subset>/<split>/<key>``), ``split``,
-``group`` (what it is held out together with; its own id by default) and one String column for each
+``group`` (records of a group are held out together; by default the id) and one String column for each
 field. Several canonical values in one field are joined by a comma.
 """
 
@@ -20,7 +20,7 @@ from kit19.korean import nothing_if_invisible
 from kit19.reading.decode import DECODERS
 from kit19.reading.derive import MANY, derive
 from kit19.reading.pairs import derive_pairs
-from kit19.reading.rows import LINE, ROW, Quarantined, Rows, refuse_if_nothing
+from kit19.reading.rows import LINE, ROW, Quarantined, Rows, require_rows
 from kit19.reading.table import read_file, read_rows
 
 _KEY = "#id"
@@ -30,14 +30,14 @@ _FILE = "#file"
 
 @dataclass(frozen=True)
 class BadRow:
-    """A quarantined upstream row: where it stands, and why.
+    """A quarantined upstream row, with its place and the reason.
 
     Attributes:
         id: ``<subset>/<split>/<file stem>:<record number>``.
         file: ``<source>/<path>``.
         line: 1-based line; 0 where the format has none.
         kind: `malformed` or `excluded`.
-        why: The reason, for a person.
+        why: The reason.
     """
 
     id: str
@@ -49,7 +49,7 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Records:
-    """All records of one subset that its files hold.
+    """All records in the files of one subset.
 
     Attributes:
         frame: Columns ``id``, ``split``, ``group``, ``partner`` (pairs only: the second record's
@@ -64,7 +64,7 @@ class Records:
 
     @property
     def read(self) -> int:
-        """Records looked at, quarantined rows included."""
+        """The number of records read, quarantined rows included."""
         return self.frame.height + len(self.bad)
 
 
@@ -75,13 +75,13 @@ def read_subset(name: str, source: Source, subset: Subset, files: list[UpstreamF
         name: The subset's name.
         source: Its source card.
         subset: Its entry in the card.
-        files: Files that passed the check; twins are found among them.
+        files: Files that passed the check, twins included.
 
     Returns:
-        Records in file order, pairs derived where the subset asks for them.
+        Records in file order, as derived pairs if the subset defines pairs.
 
     Raises:
-        ReadError: A file cannot be read, or is not what the card describes.
+        ReadError: A file cannot be read, or does not match its card.
     """
     frames: list[pl.DataFrame] = []
     bad: list[BadRow] = []
@@ -90,63 +90,63 @@ def read_subset(name: str, source: Source, subset: Subset, files: list[UpstreamF
         table = source.tables[found.table]
         rows = _with_twin(read_rows(found, table), found, table, files)
         total += rows.total
-        frame, wrong = _to_records(rows, table, found)
-        refuse_if_nothing(Rows(frame, [*rows.quarantined, *wrong]), str(found.path))
+        frame, wrong = _parse_rows(rows, table, found)
+        require_rows(Rows(frame, [*rows.quarantined, *wrong]), str(found.path))
         bad += [_bad_row(name, found, row) for row in [*rows.quarantined, *wrong]]
         if subset.pairs:
             frame = derive_pairs(frame, subset.pairs, key=_KEY, prefix=f"{name}/{found.split}/")
         frames.append(_with_id(frame, name, subset, found))
-    merged, twice = _part_double_ids(pl.concat(frames, how="diagonal"), name)
-    return Records(merged, [*bad, *twice], total)
+    merged, duplicates = _quarantine_duplicate_ids(pl.concat(frames, how="diagonal"), name)
+    return Records(merged, [*bad, *duplicates], total)
 
 
 def read_table(
     source: Source, table: str, files: list[UpstreamFile], *, trim: bool = True
 ) -> pl.DataFrame:
-    """Read a table's rows as fields, for uses that are not training (benchmark items).
+    """Read a table's rows as fields, for uses other than training (benchmark items).
 
     Args:
         source: The source card.
         table: Name of its table.
         files: Files of the table.
-        trim: Leave out blanks around texts, as records do. Prompts of a benchmark keep them: 70 BoolQ
-            paragraphs end in one, and a score depends on it.
-
-    Raises:
-        ReadError: A row cannot be read.
+        trim: Strip blanks around texts, as for records. Benchmark prompts keep them: 70 BoolQ
+            paragraphs end in a blank, and scores depend on it.
 
     Returns:
         Columns ``#id`` (the key), ``#row`` (0-based number in its file), ``split``, and the fields.
+
+    Raises:
+        ReadError: A row cannot be read.
     """
     spec = source.tables[table]
     frames = []
     for found in (f for f in files if not f.twin):
         rows = _with_twin(read_rows(found, spec), found, spec, files)
-        frame, wrong = _to_records(rows, spec, found, trim=trim)
+        frame, wrong = _parse_rows(rows, spec, found, trim=trim)
         for row in [*rows.quarantined, *wrong]:
-            # A benchmark with a hole in it would keep nothing out where the hole is.
+            # Decontamination would miss the items that cannot be read.
             raise ReadError(Problem(row.why, f"{found.path}:{row.line}", "replace the file"))
         frames.append(frame.with_columns(split=pl.lit(found.split)))
     return pl.concat(frames)
 
 
-def _to_records(
+def _parse_rows(
     rows: Rows, table: Table, found: UpstreamFile, *, trim: bool = True
 ) -> tuple[pl.DataFrame, list[Quarantined]]:
     columns = table.all_columns()
-    rows = _decoded(rows, list(columns.values()))
+    rows = _apply_decoders(rows, list(columns.values()))
     fields = [_field(column, trim=trim).alias(name) for name, column in columns.items()]
-    unknown = [_unknown(column, name) for name, column in columns.items() if column.values]
+    unknown = [_unknown_value(column, name) for name, column in columns.items() if column.values]
     if table.key:
         empty = pl.col(table.key).str.strip_chars().fill_null("") == ""
         unknown.append(pl.when(empty).then(pl.lit(f"{table.key}: no key")))
-    why = _joined(unknown).alias(_WHY)
+    why = _join_reasons(unknown).alias(_WHY)
     frame = rows.frame.select(ROW, LINE, _key(table, found), *fields, why)
     for name, spec in table.derive.items():
         frame = frame.with_columns(derive(spec).alias(name))
-    odd = [_not_a_flag(flag) for spec in table.derive.values() for flag in spec.flags]
-    odd += [_not_a_number(s.threshold.of) for s in table.derive.values() if s.threshold]
-    frame = frame.with_columns(_joined([pl.col(_WHY), *odd]).alias(_WHY))
+    odd = [_flag_error(flag) for spec in table.derive.values() for flag in spec.flags]
+    odd += [_number_error(s.threshold.of) for s in table.derive.values() if s.threshold]
+    frame = frame.with_columns(_join_reasons([pl.col(_WHY), *odd]).alias(_WHY))
     bad = [
         Quarantined(*row)
         for row in frame.filter(pl.col(_WHY) != "").select(ROW, LINE, _WHY).iter_rows()
@@ -154,7 +154,7 @@ def _to_records(
     return frame.filter(pl.col(_WHY) == "").drop(_WHY), bad
 
 
-def _decoded(rows: Rows, columns: list[Column]) -> Rows:
+def _apply_decoders(rows: Rows, columns: list[Column]) -> Rows:
     decoded = [
         DECODERS[column.decode](rows.frame[column.source].str.strip_chars())
         for column in columns
@@ -180,7 +180,7 @@ def _field(column: Column, *, trim: bool) -> pl.Expr:
         text = pl.when(~text.is_in(column.missing)).then(text)
     if not column.values:
         return nothing_if_invisible(text) if trim else text
-    values, cells = _values(column, text)
+    values, cells = _value_map(column, text)
     if not column.many:
         return cells.replace_strict(values, default=None, return_dtype=pl.String)
     parts = cells.str.split(column.many)
@@ -188,15 +188,15 @@ def _field(column: Column, *, trim: bool) -> pl.Expr:
     return pl.when(cells != "").then(parts.list.eval(canonical).list.join(MANY))
 
 
-def _values(column: Column, text: pl.Expr) -> tuple[dict[str, str], pl.Expr]:
+def _value_map(column: Column, text: pl.Expr) -> tuple[dict[str, str], pl.Expr]:
     if column.fold_case:
         return {key.lower(): value for key, value in column.values.items()}, text.str.to_lowercase()
     return column.values, text
 
 
-def _unknown(column: Column, name: str) -> pl.Expr:
-    """Why a categorical cell is malformed: it holds a value that the card does not know."""
-    values, cells = _values(column, pl.col(column.source).str.strip_chars())
+def _unknown_value(column: Column, name: str) -> pl.Expr:
+    """Return why a categorical cell is malformed: its value is not in the card."""
+    values, cells = _value_map(column, pl.col(column.source).str.strip_chars())
     known = list(values)
     if column.many:
         parts = cells.str.split(column.many)
@@ -207,32 +207,32 @@ def _unknown(column: Column, name: str) -> pl.Expr:
     return pl.when(bad).then(message)
 
 
-def _not_a_flag(name: str) -> pl.Expr:
+def _flag_error(name: str) -> pl.Expr:
     message = pl.concat_str(pl.lit(f"{name}: '"), pl.col(name), pl.lit("' is neither 0 nor 1"))
     return pl.when(~pl.col(name).is_in(["0", "1"])).then(message)
 
 
-def _not_a_number(name: str) -> pl.Expr:
+def _number_error(name: str) -> pl.Expr:
     text = pl.col(name)
-    message = pl.concat_str(pl.lit(f"{name}: '"), text, pl.lit("' is no number"))
+    message = pl.concat_str(pl.lit(f"{name}: '"), text, pl.lit("' is not a number"))
     number = text.cast(pl.Float64, strict=False)
     return pl.when((text != "") & ~number.is_finite().fill_null(value=False)).then(message)
 
 
-def _joined(reasons: list[pl.Expr]) -> pl.Expr:
+def _join_reasons(reasons: list[pl.Expr]) -> pl.Expr:
     if not reasons:
         return pl.lit("")
-    # An empty reason is no reason: without this, it would leave its separator behind.
-    told = [pl.when(reason != "").then(reason) for reason in reasons]
-    return pl.concat_str(told, separator="; ", ignore_nulls=True).fill_null("")
+    # An empty reason would leave its separator behind.
+    nonempty = [pl.when(reason != "").then(reason) for reason in reasons]
+    return pl.concat_str(nonempty, separator="; ", ignore_nulls=True).fill_null("")
 
 
 def _with_twin(rows: Rows, found: UpstreamFile, table: Table, files: list[UpstreamFile]) -> Rows:
     """Join a twin file's columns by row number; a row that differs from its twin is quarantined."""
     if table.beside is None:
         return rows
-    place = [f.spec.path for f in files_of(files, found, twin=False)].index(found.spec.path)
-    twin = files_of(files, found, twin=True)[place]
+    place = [f.spec.path for f in sibling_files(files, found, twin=False)].index(found.spec.path)
+    twin = sibling_files(files, found, twin=True)[place]
     wanted = [column.source for column in table.beside.columns.values()]
     other = read_file(twin, table.read, [table.beside.same, *wanted]).frame.drop(LINE)
     same = pl.col(table.beside.same)
@@ -245,8 +245,10 @@ def _with_twin(rows: Rows, found: UpstreamFile, table: Table, files: list[Upstre
     return Rows(both.filter(matches), [*rows.quarantined, *bad])
 
 
-def files_of(files: list[UpstreamFile], like: UpstreamFile, *, twin: bool) -> list[UpstreamFile]:
-    """The files of the same table and split, in the card's order."""
+def sibling_files(
+    files: list[UpstreamFile], like: UpstreamFile, *, twin: bool
+) -> list[UpstreamFile]:
+    """List the files of the same table and split, in the card's order."""
     return [f for f in files if (f.table, f.split, f.twin) == (like.table, like.split, twin)]
 
 
@@ -266,20 +268,20 @@ def _bad_row(name: str, found: UpstreamFile, row: Quarantined) -> BadRow:
     return BadRow(record, found.name, row.line, row.kind, row.why)
 
 
-def _part_double_ids(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[BadRow]]:
-    """An id has one meaning: of rows that share one the first keeps it; others are malformed."""
+def _quarantine_duplicate_ids(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[BadRow]]:
+    """Keep the first of the rows that share an id; the others are malformed."""
     if _FILE not in frame.columns:
-        return frame, []  # pairs are named by record numbers, which cannot repeat
+        return frame, []  # ids of pairs consist of record numbers, which are unique
     places = [_FILE, ROW, LINE]
-    again = frame.filter(~pl.col("id").is_first_distinct()).select("id", "split", *places)
-    twice = [
+    repeated = frame.filter(~pl.col("id").is_first_distinct()).select("id", "split", *places)
+    duplicates = [
         BadRow(
             f"{name}/{split}/{PurePosixPath(file).stem}:{row}",
             file,
             line,
             "malformed",
-            f"its key is that of an earlier row: {record}",
+            f"has the key of an earlier row: {record}",
         )
-        for record, split, file, row, line in again.iter_rows()
+        for record, split, file, row, line in repeated.iter_rows()
     ]
-    return frame.filter(pl.col("id").is_first_distinct()).drop(places), twice
+    return frame.filter(pl.col("id").is_first_distinct()).drop(places), duplicates

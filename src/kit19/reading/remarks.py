@@ -1,4 +1,4 @@
-"""What a reader could not search, and what it wants to say about how it read the rest."""
+"""Remarks of a reader: parts of a dataset that were not searched, and how others were read."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Remark:
 @dataclass
 class _Count:
     first: int
-    many: int = 1
+    count: int = 1
 
 
 @dataclass
 class Remarks:
-    """Collects remarks while a dataset is read. Repeated ones are counted, with their first place.
+    """Collects remarks while a dataset is read. Repeated remarks are counted, with their first place.
 
     Attributes:
-        base: The folder of the dataset; names in it are remarked without it.
+        base: The folder of the dataset, which is left out of names.
     """
 
     base: str = ""
@@ -42,23 +42,23 @@ class Remarks:
     _lines: dict[tuple[Remark, bool], _Count] = field(default_factory=dict)
 
     def skip(self, where: str, what: str) -> None:
-        """A file or folder that was not searched."""
+        """Record a file or folder that was not searched."""
         self._skipped[self._remark(where, what)] = None
 
     def note(self, where: str, what: str) -> None:
-        """Something worth knowing that left nothing unsearched."""
+        """Record a fact that left nothing unsearched."""
         self._notes[self._remark(where, what)] = None
 
     def skip_cell(self, where: str, what: str, row: int) -> None:
-        """A cell that was not searched."""
+        """Record a cell that was not searched."""
         self._add(self._cells, self._remark(where, what), row)
 
     def skip_line(self, where: str, what: str, line: int) -> None:
-        """A line of which a part was not searched."""
+        """Record a line of which a part was not searched."""
         self._add(self._lines, (self._remark(where, what), True), line)
 
     def note_line(self, where: str, what: str, line: int) -> None:
-        """A line that was searched, but read in another way than the rest."""
+        """Record a line that was searched, but read differently from the rest."""
         self._add(self._lines, (self._remark(where, what), False), line)
 
     def _remark(self, where: str, what: str) -> Remark:
@@ -67,27 +67,31 @@ class Remarks:
     @staticmethod
     def _add(counts: dict[_Key, _Count], key: _Key, place: int) -> None:
         if key in counts:
-            counts[key].many += 1
+            counts[key].count += 1
         else:
             counts[key] = _Count(place)
 
     @property
     def not_searched(self) -> list[Remark]:
-        """Whatever was not searched."""
-        cells = [_counted(one, "cell", "row", count) for one, count in self._cells.items()]
-        return [*self._skipped, *cells, *self._of_lines(skipped=True)]
+        """Everything that was not searched."""
+        cells = [_with_count(one, "cell", "row", count) for one, count in self._cells.items()]
+        return [*self._skipped, *cells, *self._line_remarks(skipped=True)]
 
     @property
     def notes(self) -> list[Remark]:
-        """Everything else."""
-        return [*self._notes, *self._of_lines(skipped=False)]
+        """All other remarks."""
+        return [*self._notes, *self._line_remarks(skipped=False)]
 
-    def _of_lines(self, *, skipped: bool) -> list[Remark]:
-        lines = [(one, count) for (one, is_), count in self._lines.items() if is_ == skipped]
-        return [_counted(one, "line", "line", count) for one, count in lines]
+    def _line_remarks(self, *, skipped: bool) -> list[Remark]:
+        lines = [
+            (one, count)
+            for (one, was_skipped), count in self._lines.items()
+            if was_skipped == skipped
+        ]
+        return [_with_count(one, "line", "line", count) for one, count in lines]
 
 
-def _counted(one: Remark, unit: str, place: str, count: _Count) -> Remark:
-    if count.many == 1:
+def _with_count(one: Remark, unit: str, place: str, count: _Count) -> Remark:
+    if count.count == 1:
         return Remark(one.where, f"1 {unit} {one.what} ({place} {count.first})")
-    return Remark(one.where, f"{count.many:,} {unit}s {one.what} (first: {place} {count.first})")
+    return Remark(one.where, f"{count.count:,} {unit}s {one.what} (first: {place} {count.first})")

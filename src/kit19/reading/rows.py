@@ -1,4 +1,4 @@
-"""Raw rows: what a reader gives back, whatever the format."""
+"""Raw rows: the result of every reader, whatever the format."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LINE = "#line"
 
 @dataclass(frozen=True)
 class Quarantined:
-    """One upstream row that could not be read as the card says.
+    """An upstream row that could not be read as the card describes.
 
     Attributes:
         row: 0-based record number in its file, header not counted.
         line: 1-based line in the file where it begins; 0 where the format has no lines.
-        why: The reason, for a person.
-        kind: `malformed`, or `excluded` for rows that the card leaves out on purpose.
+        why: The reason.
+        kind: `malformed`, or `excluded` for rows that the card excludes.
     """
 
     row: int
@@ -34,7 +34,7 @@ class Rows:
     """Rows of one file.
 
     Attributes:
-        frame: The wanted upstream columns as String, ``#row`` (UInt32, 0-based record number) and
+        frame: The requested upstream columns as String, ``#row`` (UInt32, 0-based record number) and
             ``#line`` (UInt32, 1-based line where it begins; 0 where the format has none).
         quarantined: Rows that are not in the frame.
     """
@@ -44,15 +44,15 @@ class Rows:
 
     @property
     def total(self) -> int:
-        """Rows in the file, quarantined ones included."""
+        """The number of rows in the file, quarantined rows included."""
         return self.frame.height + len(self.quarantined)
 
 
 def require_columns(wanted: list[str], present: list[str], where: str) -> None:
-    """Stop if a file does not have the columns that its card names.
+    """Check that a file has the columns that its card names.
 
     Raises:
-        ReadError: Names what is missing and what is there.
+        ReadError: Columns are missing.
     """
     missing = [name for name in wanted if name not in present]
     if missing:
@@ -62,20 +62,18 @@ def require_columns(wanted: list[str], present: list[str], where: str) -> None:
         )
 
 
-def refuse_if_nothing(rows: Rows, where: str) -> Rows:
-    """Stop if a file gave no row at all: then the file is wrong, not its rows.
+def require_rows(rows: Rows, where: str) -> Rows:
+    """Check that a file has at least one readable row; without any, the file itself is wrong.
 
     Raises:
         ReadError: The file is empty, or every row is malformed.
     """
     if rows.total == 0:
-        raise ReadError(Problem("holds no rows", where, "fetch it again"))
+        raise ReadError(Problem("has no rows", where, "fetch it again"))
     malformed = [row for row in rows.quarantined if row.kind == "malformed"]
     if len(malformed) == rows.total:
         first = malformed[0]
         raise ReadError(
-            Problem(
-                f"not one of its {rows.total:,} rows can be read; the first: {first.why}", where
-            )
+            Problem(f"none of its {rows.total:,} rows can be read; the first: {first.why}", where)
         )
     return rows

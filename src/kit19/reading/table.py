@@ -1,4 +1,4 @@
-"""From a file to its raw rows: the one place where a format's name chooses a reader."""
+"""Reads a file into raw rows, with the reader of its format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kit19.catalog.tables import Delimited, Json, JsonLines, Read, Table
 from kit19.fetching.files import UpstreamFile
 from kit19.reading.delimited import read_delimited
 from kit19.reading.json_rows import read_json, read_jsonl
-from kit19.reading.rows import Rows, refuse_if_nothing
+from kit19.reading.rows import Rows, require_rows
 from kit19.reading.wikitext import read_wikitext
 
 
@@ -18,7 +18,7 @@ def read_rows(found: UpstreamFile, table: Table) -> Rows:
     """Read the columns that a table's card names from one of its files.
 
     Raises:
-        ReadError: The file cannot be read, or is not of the described shape.
+        ReadError: The file cannot be read, or does not match its card.
     """
     columns = table.columns.values()
     here = [c.source for c in columns if not c.splits or found.split in c.splits]
@@ -28,12 +28,12 @@ def read_rows(found: UpstreamFile, table: Table) -> Rows:
     if table.beside:
         here.append(table.beside.same)
     rows = read_file(found, table.read, list(dict.fromkeys(here)))
-    nothing = [pl.lit(None, dtype=pl.String).alias(name) for name in sorted(elsewhere)]
-    return replace(rows, frame=rows.frame.with_columns(nothing))
+    nulls = [pl.lit(None, dtype=pl.String).alias(name) for name in sorted(elsewhere)]
+    return replace(rows, frame=rows.frame.with_columns(nulls))
 
 
 def read_file(found: UpstreamFile, read: Read, wanted: list[str]) -> Rows:
-    """Read some columns of one file, by its format.
+    """Read some columns of one file.
 
     Raises:
         ReadError: As :func:`read_rows`.
@@ -48,4 +48,4 @@ def read_file(found: UpstreamFile, read: Read, wanted: list[str]) -> Rows:
             rows = read_jsonl(stream.read(), wanted, where)
         else:
             rows = read_wikitext(stream, read, wanted, where)
-    return refuse_if_nothing(rows, where)
+    return require_rows(rows, where)

@@ -1,7 +1,7 @@
-"""Rows of one's own file as values: JSON lines or a JSON document in any encoding, parquet, Arrow.
+"""Rows of a user's file as values: JSON lines or a JSON document in any encoding, parquet, Arrow.
 
-The readers are the audit's, but a line that is none is given as such, for the caller to count or
-refuse, and nothing in it is guessed.
+The audit uses the same readers. Here an invalid line is yielded as such, for the caller to count or
+refuse.
 """
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ from typing import Any
 from kit19.core.errors import Problem, ReadError
 from kit19.core.paths import resolve_composition
 from kit19.reading.columnar import arrow_rows, parquet_rows
-from kit19.reading.encoding import encoding_of
-from kit19.reading.folders import ARCHIVE, suffix_of
+from kit19.reading.encoding import detect_encoding
+from kit19.reading.folders import ARCHIVE, format_suffix
 from kit19.reading.foreign_json import read_document
-from kit19.reading.json_lines import NotJson, holds_json_lines, json_lines
-from kit19.reading.opening import open_file, reading
+from kit19.reading.json_lines import InvalidLine, holds_json_lines, json_lines
+from kit19.reading.opening import open_file, translate_errors
 
-__all__ = ["NotJson", "is_whole", "values_of"]
+__all__ = ["InvalidLine", "is_valid_unicode", "read_values"]
 
-_TABLES = (".csv", ".tsv", ARCHIVE)
+_UNSUPPORTED = (".csv", ".tsv", ARCHIVE)
 
 
-def values_of(path: Path) -> Iterator[tuple[int, Any]]:
-    """Each row with its line, from 1 (0 where the format has none).
+def read_values(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield each row with its 1-based line (0 where the format has no lines).
 
     Yields:
-        :class:`NotJson` in place of a line that is not valid.
+        Line and row; an invalid line is an :class:`InvalidLine`.
 
     Raises:
-        ReadError: The file cannot be read, or is of another format.
+        ReadError: The file cannot be read, or has another format.
     """
     path = resolve_composition(path)
-    where, suffix = str(path), suffix_of(path.name)
-    if suffix in _TABLES:
-        what = f"is {suffix}, which is not read here"
-        raise ReadError(Problem(what, where, "make JSON lines of it, an object a row"))
+    where, suffix = str(path), format_suffix(path.name)
+    if suffix in _UNSUPPORTED:
+        what = f"is {suffix}, which is not supported here"
+        raise ReadError(Problem(what, where, "convert it to JSON lines, one object per row"))
     if suffix == ".parquet" and path.suffix.lower() == ".parquet":
-        yield from ((0, row) for row in parquet_rows(path, where, every_column=True))
+        yield from ((0, row) for row in parquet_rows(path, where, all_columns=True))
         return
-    with open_file(path) as stream, reading(where):
+    with open_file(path) as stream, translate_errors(where):
         if suffix == ".parquet":
-            yield from ((0, row) for row in parquet_rows(stream, where, every_column=True))
+            yield from ((0, row) for row in parquet_rows(stream, where, all_columns=True))
             return
         if suffix == ".arrow":
-            yield from ((0, row) for row in arrow_rows(stream, where, every_column=True))
+            yield from ((0, row) for row in arrow_rows(stream, where, all_columns=True))
             return
-        encoding = encoding_of(stream, where)
+        encoding = detect_encoding(stream, where)
         if suffix == ".json" and not holds_json_lines(stream, encoding, suffix):
             yield from ((0, row) for row in read_document(stream, encoding, where))
         elif holds_json_lines(stream, encoding, ".jsonl"):
@@ -57,8 +57,8 @@ def values_of(path: Path) -> Iterator[tuple[int, Any]]:
             yield from ((0, row) for row in read_document(stream, encoding, where))
 
 
-def is_whole(text: str) -> bool:
-    """Whether a text has no bytes that are none, and no half of a character."""
+def is_valid_unicode(text: str) -> bool:
+    """Whether a text has no undecodable bytes and no half of a surrogate pair."""
     if text.isascii():
         return True
     try:

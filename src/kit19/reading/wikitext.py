@@ -1,8 +1,8 @@
 """Wikitext dumps in the layout of kowikitext, both releases.
 
-``= 제목 =`` begins an article, ``= = 소제목 = =`` a section. One release puts a blank before the
-title line, the other does not, so lines are stripped before they are looked at. The dump is read
-as a stream, since the real one holds 14 million lines.
+``= 제목 =`` begins an article, ``= = 소제목 = =`` a section. Only one of the releases puts a blank
+before the title line, so lines are stripped first. The dump is read as a stream, since the real one
+has 14 million lines.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ def read_wikitext(stream: IO[bytes], read: Wikitext, wanted: list[str], where: s
 
     Args:
         stream: The dump's bytes, UTF-8.
-        read: Which namespaces to leave out.
-        wanted: Of ``title`` and ``lead``.
+        read: Which namespaces to exclude, from the card.
+        wanted: Columns to return: ``title``, ``lead``.
         where: The file's name, for messages.
 
     Returns:
-        One row an article; ``lead`` is null where an article begins with a section.
+        One row per article; ``lead`` is null where an article begins with a section.
 
     Raises:
-        ReadError: A column is wanted that articles do not have.
+        ReadError: ``wanted`` has a column that articles do not have.
     """
     require_columns(wanted, COLUMNS, where)
     titles: list[str] = []
@@ -58,10 +58,10 @@ def read_wikitext(stream: IO[bytes], read: Wikitext, wanted: list[str], where: s
 
 
 def _articles(stream: IO[bytes]) -> Iterable[tuple[int, str, str | None, str]]:
-    """Yield (line, title, lead, why it is bad) of each article."""
+    """Yield line, title, lead, and why it is malformed (or "") of each article."""
     title, lead, why, start, in_lead = "", None, "", 0, False
     for number, raw in enumerate(stream, 1):
-        # Bad bytes are replaced, so that a title line is still seen to be one.
+        # Invalid bytes are replaced, so that a title line is still recognized.
         line = raw.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")
         is_bad = "\ufffd" in line and not _is_utf8(raw)
         if line.startswith("= ") and line.endswith(" =") and len(line) > 4:

@@ -24,7 +24,7 @@ from kit19.core.paths import path_exists, resolve_composition
 from kit19.core.runs import DataEntry
 from kit19.reading.layouts import CONTEXT, TURNS, LayoutError, texts_of
 from kit19.reading.opening import require_plain_file
-from kit19.reading.values import NotJson, is_whole, values_of
+from kit19.reading.values import InvalidLine, is_valid_unicode, read_values
 
 COLUMNS = ("id", "task", "subset", "template", "instruction", "input", "output", "label")
 """All String. Of a user's file only instruction, input and output may hold text; ``id`` is the row."""
@@ -207,14 +207,14 @@ def _of_table(rows: pl.LazyFrame, path: Path) -> Iterator[pl.DataFrame]:
 def _values(path: Path) -> Iterator[pl.DataFrame]:
     """Each row by itself: columns inferred over all rows would turn mixed values into text."""
     done = 0
-    values = values_of(path)
+    values = read_values(path)
     while some := list(islice(values, _AT_ONCE)):
         yield _from_objects([_valid(value, path, line) for line, value in some], path, done)
         done += len(some)
 
 
 def _valid(value: Any, path: Path, line: int) -> Any:
-    if isinstance(value, NotJson):
+    if isinstance(value, InvalidLine):
         what = f"cannot be read: {value.why}"
         raise TrainError(Problem(what, f"{path}, line {line}", _READS))
     return value
@@ -274,9 +274,9 @@ def _text(name: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        if is_whole(text := str(value)):
+        if is_valid_unicode(text := str(value)):
             return text
-        raise LayoutError(f"{name}: has characters that are no text")
+        raise LayoutError(f"{name}: has characters that are not text")
     raise LayoutError(f"{name}: is not text")
 
 
