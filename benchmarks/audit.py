@@ -76,12 +76,14 @@ def rules(data_dir: str, rows: str, which: str) -> Work:
     from kit19.auditing.items import find_benchmark_items
     from kit19.catalog import load_catalog
     from kit19.curating import find_items
-    from kit19.curating.contamination import prepare
+    from kit19.curating.contamination import build_index
 
     exams = find_benchmark_items(load_catalog(), (), Path(data_dir))
     benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
     exact = which == "exact"
-    index = prepare(benchmarks, coverage=1, stem_coverage=2) if exact else prepare(benchmarks)
+    index = (
+        build_index(benchmarks, coverage=1, stem_coverage=2) if exact else build_index(benchmarks)
+    )
     texts = pl.Series(_read(rows))
 
     def work() -> int:
@@ -139,11 +141,11 @@ def index(data_dir: str, cache: str) -> Work:
     os.environ["KIT19_CACHE"] = cache
     from kit19.auditing.items import find_benchmark_items
     from kit19.catalog import load_catalog
-    from kit19.curating import prepared
+    from kit19.curating import load_index
 
     exams = find_benchmark_items(load_catalog(), (), Path(data_dir))
     benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
-    return lambda: prepared(benchmarks).equal.height
+    return lambda: load_index(benchmarks).equal.height
 
 
 def build(data_dir: str, cache: str, out: str, decontaminate: bool) -> Work:

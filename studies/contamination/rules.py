@@ -45,7 +45,7 @@ def by_kit19(shortest: int, stems: float, coverage: float) -> Score:
              "items": 1, "texts": ["text"], "label": "label", "metrics": ["acc"]}
         )  # fmt: skip
         rows = items.select("text", **{"#id": pl.col("item").cast(pl.String), "split": pl.lit("x")})
-        index = contamination.prepare(
+        index = contamination.build_index(
             {"b": (card, rows)}, shortest=shortest, coverage=coverage, stem_coverage=stems
         )
         parts = []

@@ -16,8 +16,8 @@ import pytest
 from kit19.auditing import Audit, audit
 from kit19.auditing.items import BenchmarkItems, find_benchmark_items
 from kit19.catalog import BUILT_IN, load_catalog
-from kit19.curating import Items, bare, find_items
-from kit19.curating.contamination import MIN_NEAR, prepare
+from kit19.curating import ItemIndex, bare, find_items
+from kit19.curating.contamination import MIN_NEAR, build_index
 from tests.support.perturb import LIGHT, MEDIUM
 
 pytestmark = pytest.mark.real
@@ -150,8 +150,8 @@ def exams(real_data: Path) -> dict[str, BenchmarkItems]:
 
 
 @cache
-def index(real_data: Path) -> Items:
-    return prepare({name: (exam.card, exam.rows) for name, exam in exams(real_data).items()})
+def index(real_data: Path) -> ItemIndex:
+    return build_index({name: (exam.card, exam.rows) for name, exam in exams(real_data).items()})
 
 
 def sample(real_data: Path, size: int) -> list[tuple[str, str, str]]:

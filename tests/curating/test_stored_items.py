@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from kit19.curating import Items, find_contaminated, prepared
+from kit19.curating import ItemIndex, find_contaminated, load_index
 from kit19.curating import stored as kept
-from kit19.curating.contamination import prepare
+from kit19.curating.contamination import build_index
 from tests.support.small_items import benchmark, records
 
 TEXTS = [
@@ -27,42 +27,42 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "index"
 
 
-def alike(one: Items, other: Items) -> None:
+def alike(one: ItemIndex, other: ItemIndex) -> None:
     assert_frame_equal(one.equal, other.equal)
     assert_frame_equal(one.owners, other.owners)
     for mine, theirs in ((one.trigrams, other.trigrams), (one.stems, other.stems)):
-        assert (mine.coverage, mine.least) == (theirs.coverage, theirs.least)
+        assert (mine.coverage, mine.min_grams) == (theirs.coverage, theirs.min_grams)
         for part in ("texts", "grams", "keys"):
             # The order of rows means nothing here, and joins need not keep it.
             assert_frame_equal(getattr(mine, part), getattr(theirs, part), check_row_order=False)
-        assert (mine.met == theirs.met).all()
+        assert (mine.key_counts == theirs.key_counts).all()
 
 
 @pytest.mark.parametrize("texts", [TEXTS, ["짧다"], []])
 def test_what_is_found_in_the_cache_is_what_was_made(cache: Path, texts: list[str]) -> None:
     given = benchmark(*texts)
-    alike(prepared(given), prepare(given))
+    alike(load_index(given), build_index(given))
     (path,) = cache.iterdir()
     before = path.stat().st_ino
-    alike(prepared(given), prepare(given))
+    alike(load_index(given), build_index(given))
     assert path.stat().st_ino == before  # read, not written again
 
 
 def test_another_text_id_field_or_name_is_another_index(cache: Path) -> None:
-    prepared(benchmark(*TEXTS))
-    prepared(benchmark(*TEXTS, name="other"))
-    prepared(benchmark(*TEXTS[:2]))
-    prepared(benchmark(*reversed(TEXTS)))
+    load_index(benchmark(*TEXTS))
+    load_index(benchmark(*TEXTS, name="other"))
+    load_index(benchmark(*TEXTS[:2]))
+    load_index(benchmark(*reversed(TEXTS)))
     (card, rows), *_ = benchmark(*TEXTS).values()
-    prepared({"exam": (card, rows.with_columns(pl.col("split").replace("test", "dev")))})
-    prepared({"exam": (card, rows.with_columns(pl.col("#id") + "0"))})
+    load_index({"exam": (card, rows.with_columns(pl.col("split").replace("test", "dev")))})
+    load_index({"exam": (card, rows.with_columns(pl.col("#id") + "0"))})
     assert len(list(cache.iterdir())) == 6
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit", "empty", "other", "folder"])
 def test_a_damaged_cache_is_made_again(cache: Path, damage: str) -> None:
     given = benchmark(*TEXTS)
-    prepared(given)
+    load_index(given)
     (path,) = cache.iterdir()
     whole = path.read_bytes()
     if damage == "folder":
@@ -73,11 +73,11 @@ def test_a_damaged_cache_is_made_again(cache: Path, damage: str) -> None:
         flipped = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]
         told = {"cut": whole[:-1], "bit": flipped, "empty": b"", "other": b"ARROW1" * 100}
         path.write_bytes(told[damage])
-    found = find_contaminated(records(TEXTS), ["text"], prepared(given))
+    found = find_contaminated(records(TEXTS), ["text"], load_index(given))
     assert found["evidence"].to_list() == [f"equal exam/test/{n}" for n in range(3)]
     if damage != "folder":
         again = path.stat().st_ino
-        prepared(given)
+        load_index(given)
         assert path.stat().st_ino == again  # whole again, so it is read
     assert [one.name for one in cache.iterdir()] == [path.name]  # nothing is left half written
 
@@ -88,15 +88,15 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     taken = tmp_path / "file"
     taken.write_text("not a folder")
     monkeypatch.setenv("KIT19_CACHE", str(taken))
-    alike(prepared(benchmark(*TEXTS)), prepare(benchmark(*TEXTS)))
+    alike(load_index(benchmark(*TEXTS)), build_index(benchmark(*TEXTS)))
     assert taken.read_text() == "not a folder"
 
 
 def test_the_latest_are_kept(cache: Path) -> None:
-    prepared(benchmark("첫째"))
+    load_index(benchmark("첫째"))
     (first,) = cache.iterdir()
     os.utime(first, (0, 0))
     for number in range(kept.KEPT):
-        prepared(benchmark(f"다른 글 {number}"))
+        load_index(benchmark(f"다른 글 {number}"))
     assert len(list(cache.iterdir())) == kept.KEPT
     assert not first.exists()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from kit19.catalog import Benchmark, Subset
-from kit19.curating import Items
-from kit19.curating.contamination import prepare
+from kit19.curating import ItemIndex
+from kit19.curating.contamination import build_index
 
 
 def subset(**values: object) -> Subset:
@@ -23,9 +23,9 @@ def subset(**values: object) -> Subset:
     return Subset.model_validate(plain | values)
 
 
-def items(*texts: str) -> Items:
+def items(*texts: str) -> ItemIndex:
     """The texts of a benchmark (see there), ready."""
-    return prepare(benchmark(*texts))
+    return build_index(benchmark(*texts))
 
 
 def benchmark(*texts: str, name: str = "exam") -> dict[str, tuple[Benchmark, pl.DataFrame]]:

@@ -14,7 +14,7 @@ from kit19.auditing.result import Audit, Compromised, Hit, Remark
 from kit19.catalog import BUILT_IN, Benchmark, load_catalog
 from kit19.core.errors import Problem, ReadError, convert_os_errors
 from kit19.core.paths import default_data_dir
-from kit19.curating import Items, bare, find_items, prepared
+from kit19.curating import ItemIndex, bare, find_items, load_index
 from kit19.reading import Remarks, read_texts
 
 _EXCERPT = 120
@@ -51,7 +51,7 @@ def audit(
     data_dir = data_dir or default_data_dir()
     remarks = Remarks()
     exams = find_benchmark_items(load_catalog(catalog_dir), against, data_dir, remarks)
-    index = prepared({name: (exam.card, exam.rows) for name, exam in exams.items()})
+    index = load_index({name: (exam.card, exam.rows) for name, exam in exams.items()})
     name = str(dataset)
     hub = isinstance(dataset, str) and is_on_hub(name)
     path = download_dataset(name, remarks) if hub else Path(dataset)
@@ -77,7 +77,7 @@ def audit(
     )
 
 
-def _find(batch: pl.DataFrame, index: Items) -> pl.DataFrame:
+def _find(batch: pl.DataFrame, index: ItemIndex) -> pl.DataFrame:
     """Hits in a batch, with their texts cut: whole texts of many hits would fill the memory."""
     hits = find_items(batch["text"], index)
     place = hits["place"]

@@ -15,13 +15,13 @@ from kit19.core.ledger import REASONS, Ledger, Reason
 from kit19.core.rows import ROW_SCHEMA
 from kit19.curating import (
     PLACE,
-    Items,
+    ItemIndex,
     SubsetTexts,
     examiner,
     find_empty,
     find_repeats,
+    hash_texts,
     mask_records,
-    texts_of,
     with_place,
     with_reason,
 )
@@ -76,7 +76,7 @@ def assemble(
     use: Use,
     records: Records,
     plan: Recipe,
-    items: Items | None,
+    items: ItemIndex | None,
     earlier: Iterable[SubsetTexts] = (),
 ) -> Assembled:
     """Choose the records of one subset and render them.
@@ -136,7 +136,7 @@ def assemble(
 
 
 def _said(kept: pl.DataFrame, use: Use) -> SubsetTexts:
-    texts = texts_of(kept, use.card.exposed, use.card.label)
+    texts = hash_texts(kept, use.card.exposed, use.card.label)
     labels = use.source.categories_of(use.card).get(use.card.label or "", [])
     return SubsetTexts(texts, use.card.task, frozenset(labels))
 

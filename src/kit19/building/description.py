@@ -10,7 +10,7 @@ from kit19.building.assembly import Assembled
 from kit19.building.inputs import Files
 from kit19.catalog import Catalog, Recipe
 from kit19.core.manifest import InputFile, SkippedFile, SubsetEntry
-from kit19.curating import shared_texts
+from kit19.curating import find_shared
 from kit19.fetching import UpstreamFile
 from kit19.writing import Description
 
@@ -22,7 +22,7 @@ def describe(
     benchmarks = [found for group in files.benchmarks.values() for found in group]
     used = [found for group in files.used.values() for found in group]
     inputs = {found.name: _input(catalog, found) for found in [*used, *benchmarks]}
-    shared, counts = shared_texts({name: part.said for name, part in built.items()})
+    shared, counts = find_shared({name: part.said for name, part in built.items()})
     subsets = {
         name: SubsetEntry(
             **part.facts,

@@ -20,7 +20,7 @@ from kit19.building.shuffle import in_card_order, shuffled
 from kit19.catalog import Catalog, Recipe, load_catalog
 from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem, convert_os_errors
 from kit19.core.manifest import Manifest
-from kit19.curating import Items, prepared
+from kit19.curating import ItemIndex, load_index
 from kit19.reading import read_own_rows, read_subset, read_table
 from kit19.rendering import TemplateSet, load_templates
 from kit19.writing import Tables, write_build
@@ -88,7 +88,7 @@ def _assemble_all(
     uses: Mapping[str, Use],
     plan: Recipe,
     files: Files,
-    items: Items | None,
+    items: ItemIndex | None,
     on_progress: OnProgress,
     plans: Mapping[str, Recipe] | None = None,
 ) -> dict[str, Assembled]:
@@ -135,14 +135,14 @@ def _all_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:
     return loaded
 
 
-def _benchmark_items(catalog: Catalog, files: Files) -> Items | None:
+def _benchmark_items(catalog: Catalog, files: Files) -> ItemIndex | None:
     if not files.benchmarks:
         return None
     rows = {}
     for name, found in files.benchmarks.items():
         card = catalog.benchmarks[name]
         rows[name] = (card, read_table(catalog.source(card.source), card.table, found))
-    return prepared(rows)
+    return load_index(rows)
 
 
 def _in_order(parts: list[pl.DataFrame], plan: Recipe) -> pl.DataFrame:

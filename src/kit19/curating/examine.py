@@ -1,4 +1,4 @@
-"""The expensive reasons, for the candidates that might be taken: contaminated, said elsewhere, near."""
+"""The expensive reasons to drop a candidate: contaminated, pii, duplicate_across, near_duplicate."""
 
 from __future__ import annotations
 
@@ -8,51 +8,50 @@ import polars as pl
 
 from kit19.catalog.source import Subset
 from kit19.core.ledger import Reason
-from kit19.curating.across import texts_of_subset
-from kit19.curating.contamination import Items, find_contaminated
+from kit19.curating.across import find_across
+from kit19.curating.contamination import ItemIndex, find_contaminated
 from kit19.curating.near import find_near
 from kit19.curating.personal import find_personal
 
-Find = Callable[[pl.DataFrame], pl.DataFrame]
+Finder = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 def examiner(
     live: pl.DataFrame,
     card: Subset,
-    items: Items | None,
+    items: ItemIndex | None,
     *,
     near: bool,
     personal: list[str] | None = None,
     earlier: pl.DataFrame | None = None,
 ) -> Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]:
-    """What examines a batch of candidates of one subset.
+    """Return a function that examines a batch of candidates of one subset.
 
     Args:
-        live: All records that the cheap reasons left.
+        live: All records that the cheap reasons kept.
         card: The subset's card.
-        items: Benchmark text to keep out; None for no decontamination.
-        near: Whether near duplicates go. Derived pairs are combinations of the same texts by their
-            nature, so among them nothing counts as near.
-        personal: Fields in which personal data makes a record go; None for none.
-        earlier: Columns id, said: kept records of earlier subsets, whose text must not come again;
-            None where it may.
+        items: Benchmark items to keep out; None for no decontamination.
+        near: Whether to drop near duplicates. Derived pairs combine the same texts again and again
+            by design, so they are never near duplicates.
+        personal: Fields in which personal data drops a record; None to check none.
+        earlier: Columns id, text_hash: kept records of earlier subsets, whose texts are dropped;
+            None to allow them.
 
     Returns:
-        A function of candidates (in order) and of the records kept before them, giving columns id,
-        reason, evidence of those to drop; a record has one reason, the first of ``REASONS``.
+        A function that takes candidates (in order) and the records kept before them. It returns
+        columns id, reason, evidence of the candidates to drop. Each has one reason: the first that
+        applies, in the order of ``REASONS``.
     """
-    contaminated = _finder(live, card, items)
+    find_contaminated_in = _contamination_finder(live, card, items)
 
     def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-        hits = [with_reason("contaminated", contaminated(batch))]
+        hits = [with_reason("contaminated", find_contaminated_in(batch))]
         if personal:
             clean = batch.join(hits[0], on="id", how="anti", maintain_order="left")
             hits.append(with_reason("pii", find_personal(clean, personal)))
         if earlier is not None:
             clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
-            hits.append(
-                with_reason("duplicate_across", texts_of_subset(clean, card.exposed, earlier))
-            )
+            hits.append(with_reason("duplicate_across", find_across(clean, card.exposed, earlier)))
         if near and not card.pairs:
             clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
             near_ones = find_near(clean, kept, card.identity, card.answers)
@@ -62,7 +61,7 @@ def examiner(
     return examine
 
 
-def _finder(live: pl.DataFrame, card: Subset, items: Items | None) -> Find:
+def _contamination_finder(live: pl.DataFrame, card: Subset, items: ItemIndex | None) -> Finder:
     if items is None:
         return lambda batch: batch.select("id", evidence="id").clear()
     if not card.pairs:
@@ -70,8 +69,8 @@ def _finder(live: pl.DataFrame, card: Subset, items: Items | None) -> Find:
     return _group_finder(live, items)
 
 
-def _group_finder(live: pl.DataFrame, items: Items) -> Find:
-    """For derived pairs: each text is looked at once, and a hit condemns its whole group."""
+def _group_finder(live: pl.DataFrame, items: ItemIndex) -> Finder:
+    """For derived pairs: search each text once. A match drops every pair of its group."""
     sides = [("group", "sentence1"), ("partner", "sentence2")]
     texts = pl.concat([live.select(id=group, text=text) for group, text in sides]).unique()
     found = find_contaminated(texts.sort("id", "text"), ["text"], items)
@@ -88,5 +87,5 @@ def _group_finder(live: pl.DataFrame, items: Items) -> Find:
 
 
 def with_reason(reason: Reason, found: pl.DataFrame) -> pl.DataFrame:
-    """Records found (id, evidence) as drops: columns id, reason, evidence."""
+    """Add the reason to records to drop (id, evidence): columns id, reason, evidence."""
     return found.select("id", pl.lit(reason).alias("reason"), "evidence")

@@ -1,15 +1,16 @@
-"""Near duplicates: a record that says almost what an earlier kept one says.
+"""Find near duplicates: records whose text is almost that of an earlier kept record.
 
-Two texts are near if their sets of character trigrams (of the bare text) overlap by at least
-``SIMILAR`` (Jaccard), texts shorter than ``MIN_NEAR`` characters if they are equal in bare form; and if
-their signs are the same (see ``signs``): a number, an operator or an emoji makes another text. A text
-without a letter or digit is near to nothing but what it is equal to.
+Two texts are near if their sets of character trigrams (of the bare text) have a Jaccard similarity of
+at least ``MIN_SIMILARITY``. Texts shorter than ``MIN_NEAR`` characters are near only if they are equal
+in bare form. In both cases their signs must be equal too (see ``signs``): a different number, operator
+or emoji makes a different text. A text without any letter or digit is near only to its equals.
 
-Two records are near if every field of their identity is (two questions about one paragraph are not) and
-all that is asked of them besides, label and answer, is equal but for punctuation.
+Two records are near if every field of their identity is near, and if their label and answer are equal
+apart from punctuation. So two questions about one paragraph are not near.
 
-Candidates come from prefix filtering (Bayardo et al., 2007; Xiao et al., PPJoin, 2008): ordered by
-rarity, two sets that overlap enough share one of their few rarest grams, so only those are joined.
+Candidates come from prefix filtering (Bayardo et al., 2007; Xiao et al., PPJoin, 2008). If the grams of
+each set are ordered by rarity, two sets that overlap enough share one of their few rarest grams, so
+only these grams are joined.
 """
 
 from __future__ import annotations
@@ -19,47 +20,47 @@ from collections.abc import Callable
 import polars as pl
 
 from kit19.curating.contamination import MIN_NEAR
-from kit19.curating.grams import GRAM, bare, composed, trigrams_of
-from kit19.curating.signs import signs_of
+from kit19.curating.grams import GRAM, bare, composed, extract_trigrams
+from kit19.curating.signs import extract_signs
 
-SIMILAR = 0.8
-# Fields are compared one by one afterwards; together they may overlap a little less.
-_TOGETHER = 0.75
+MIN_SIMILARITY = 0.8
+# A looser threshold for candidates: the fields are compared one by one afterwards.
+_CANDIDATE_THRESHOLD = 0.75
 _PREFIX_SHARE = 0.1
-_EVERY = 7
-_LARGE = 600  # trigrams from which a text is compared by a sample of them first
-_TOGETHER_SAMPLED = 0.5  # a sample of some 80 trigrams strays from the whole
+_SAMPLED_ONE_IN = 7
+_LARGE = 600  # texts with more trigrams are compared by a sample of them first
+_SAMPLED_THRESHOLD = 0.5  # looser: an estimate from some 80 trigrams is inexact
 _SEPARATOR = "\x1f"
 
 
 def find_near(
     batch: pl.DataFrame, kept: pl.DataFrame, fields: list[str], answers: list[str] | None = None
 ) -> pl.DataFrame:
-    """Records of a batch that are near to a kept record or to an earlier one of the batch.
+    """Find records of a batch that are near a kept record or an earlier record of the batch.
 
     Args:
         batch: Candidates in the order of choice: id and the fields.
-        kept: Records kept before, likewise.
-        fields: The identity.
-        answers: Fields in which near records must agree; they may be of the identity.
+        kept: Records kept before, with the same columns.
+        fields: The fields of the identity.
+        answers: Fields in which near records must agree. They may be part of the identity.
 
     Returns:
-        Columns id, evidence (the id that stays).
+        Columns id, evidence (the id of the kept record).
     """
     answers = answers or []
     columns = list(dict.fromkeys(["id", *fields, *answers]))
     both = pl.concat([kept.select(columns), batch.select(columns)])
-    plain = {name: _bare_or_itself(both[name].fill_null("")) for name in fields}
-    whole = pl.DataFrame(plain).select(pl.concat_str(fields, separator=_SEPARATOR)).to_series()
-    pairs = _pairs(whole, first_new=kept.height)
+    plain = {name: _bare_or_original(both[name].fill_null("")) for name in fields}
+    joined = pl.DataFrame(plain).select(pl.concat_str(fields, separator=_SEPARATOR)).to_series()
+    pairs = _candidate_pairs(joined, first_new=kept.height)
     for name in fields:
-        pairs = _near_in(pairs, plain[name])
+        pairs = _filter_near(pairs, plain[name])
     for name in columns[1:]:
-        pairs = _agreeing(pairs, both[name].fill_null(""), signs_of)
+        pairs = _filter_equal(pairs, both[name].fill_null(""), extract_signs)
     for name in answers:
-        pairs = _agreeing(pairs, both[name].fill_null(""), _letters)
+        pairs = _filter_equal(pairs, both[name].fill_null(""), _letters_and_digits)
     found: dict[int, int] = {}
-    # In order of the later record: by then it is settled whether the earlier one stays.
+    # In order of the later record: it is then decided whether the earlier one is kept.
     for earlier, later in pairs.sort("later", "earlier").iter_rows():
         if later not in found and earlier not in found:
             found[later] = earlier
@@ -69,45 +70,47 @@ def find_near(
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _bare_or_itself(texts: pl.Series) -> pl.Series:
-    """Texts in bare form; a text of which that leaves nothing as it is, so that it stays what it is."""
+def _bare_or_original(texts: pl.Series) -> pl.Series:
+    """Convert texts to bare form, except texts that would become empty: these stay as they are."""
     plain = bare(texts)
     empty = ((plain == "") & (texts != "")).arg_true()
     return plain.scatter(empty, texts.gather(empty))
 
 
-def _letters(texts: pl.Series) -> pl.Series:
-    """Letters and digits of an answer, in their own case."""
+def _letters_and_digits(texts: pl.Series) -> pl.Series:
+    """Reduce answers to letters and digits, and keep their case."""
     return composed(texts).str.replace_all(r"[^\p{L}\p{N}]", "")
 
 
-def _agreeing(
-    pairs: pl.DataFrame, texts: pl.Series, said: Callable[[pl.Series], pl.Series]
+def _filter_equal(
+    pairs: pl.DataFrame, texts: pl.Series, key: Callable[[pl.Series], pl.Series]
 ) -> pl.DataFrame:
-    """Pairs whose texts say the same, by a function of n texts."""
+    """Keep the pairs whose texts have equal keys."""
     places = pl.concat([pairs["earlier"], pairs["later"]]).unique().sort()
-    keys = pl.DataFrame({"place": places, "key": said(texts.gather(places))})
+    keys = pl.DataFrame({"place": places, "key": key(texts.gather(places))})
     earlier = pairs.join(keys, left_on="earlier", right_on="place", maintain_order="left")
     both = earlier.join(keys, left_on="later", right_on="place", maintain_order="left")
     return both.filter(pl.col("key") == pl.col("key_right")).select("earlier", "later")
 
 
-def _pairs(texts: pl.Series, first_new: int) -> pl.DataFrame:
-    """Columns earlier, later (places): pairs that may be near; the later one is new."""
-    grams = trigrams_of(texts).select("place", "gram")
-    # Of a large set every seventh gram tells enough, the same ones in every text. (Modulo 7 a packed
+def _candidate_pairs(texts: pl.Series, first_new: int) -> pl.DataFrame:
+    """Find pairs that may be near: columns earlier, later (places). The later record is new."""
+    grams = extract_trigrams(texts).select("place", "gram")
+    # One gram in seven is enough for a large set, the same grams in every text. (Modulo 7, a packed
     # gram is the sum of its three code points.)
-    sample = grams.filter(pl.col("gram") % _EVERY == 0).unique()
-    sizes = sample.group_by("place").agg(size=pl.len() * _EVERY)
-    # Two near sets are of nearly one size, so each pair stands whole in one of the two parts, which
-    # overlap by more than the estimate strays.
+    sample = grams.filter(pl.col("gram") % _SAMPLED_ONE_IN == 0).unique()
+    sizes = sample.group_by("place").agg(size=pl.len() * _SAMPLED_ONE_IN)
+    # Two near sets have nearly the same size, so both sets of a pair are in one of the two parts. The
+    # parts overlap by more than the error of the estimated size.
     large = sizes.filter(pl.col("size") >= _LARGE)
     too_large = sizes.filter(pl.col("size") > 2 * _LARGE)
     found = [
-        _candidates(grams.join(too_large, on="place", how="anti").unique(), first_new, _TOGETHER),
-        _candidates(sample.join(large, on="place", how="semi"), first_new, _TOGETHER_SAMPLED),
+        _candidates(
+            grams.join(too_large, on="place", how="anti").unique(), first_new, _CANDIDATE_THRESHOLD
+        ),
+        _candidates(sample.join(large, on="place", how="semi"), first_new, _SAMPLED_THRESHOLD),
     ]
-    # A text of one or two characters has no trigram: it is near to its equals alone.
+    # A text of one or two characters has no trigram: it is near only to its equals.
     tiny = texts.str.len_chars() < GRAM
     numbered = pl.DataFrame({"text": texts}).with_row_index("earlier").filter(tiny)
     equal = numbered.join(numbered.rename({"earlier": "later"}), on="text")
@@ -115,14 +118,14 @@ def _pairs(texts: pl.Series, first_new: int) -> pl.DataFrame:
     return pl.concat([*found, equal.filter(new).select("earlier", "later")]).unique()
 
 
-def _candidates(grams: pl.DataFrame, first_new: int, together: float) -> pl.DataFrame:
-    """Pairs of sets (columns place, gram) that overlap by ``together`` or nearly so."""
+def _candidates(grams: pl.DataFrame, first_new: int, threshold: float) -> pl.DataFrame:
+    """Find pairs of sets (columns place, gram) whose overlap may reach the threshold."""
     sizes = grams.group_by("place").agg(size=pl.len())
     rarity = grams.group_by("gram").agg(rarity=pl.len()).filter(pl.col("rarity") > 1)
     common = grams.join(rarity, on="gram").join(sizes, on="place").sort("place", "rarity", "gram")
-    # Two sets that overlap enough share one of this many of their rarest grams. Grams that stand in
-    # one text alone come first in the order and can be shared with nobody.
-    enough = pl.col("size") - (together * pl.col("size")).ceil() + 1
+    # Two sets that overlap enough share one of their ``enough`` rarest grams. Grams that only one text
+    # has come first in this order, and no other set shares them.
+    enough = pl.col("size") - (threshold * pl.col("size")).ceil() + 1
     alone = pl.col("size") - pl.len().over("place")
     rank = alone + pl.int_range(pl.len(), dtype=pl.UInt32).over("place")
     rarest = common.filter(rank < enough).lazy().select("gram", "size", earlier="place")
@@ -131,19 +134,19 @@ def _candidates(grams: pl.DataFrame, first_new: int, together: float) -> pl.Data
         .filter(pl.col("earlier") < pl.col("later"), pl.col("later") >= first_new)
         .filter(
             pl.min_horizontal("size", "size_later")
-            >= together * pl.max_horizontal("size", "size_later")
+            >= threshold * pl.max_horizontal("size", "size_later")
         )
         .group_by("earlier", "later")
         .agg(shared=pl.len(), size=pl.col("size").first())
-        # Of long texts many share one rare gram by chance, and near ones share most of them.
-        .filter(pl.col("shared") >= _PREFIX_SHARE * (1 - together) * pl.col("size"))
+        # Many long texts share one rare gram by chance; near ones share most of theirs.
+        .filter(pl.col("shared") >= _PREFIX_SHARE * (1 - threshold) * pl.col("size"))
         .select("earlier", "later")
         .collect()
     )
 
 
-def _near_in(pairs: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
-    """Pairs whose texts are near."""
+def _filter_near(pairs: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
+    """Keep the pairs whose texts are near."""
     one, other = texts.gather(pairs["earlier"]), texts.gather(pairs["later"])
     equal = one == other
     long = (one.str.len_chars() >= MIN_NEAR) & (other.str.len_chars() >= MIN_NEAR)
@@ -151,7 +154,7 @@ def _near_in(pairs: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
     if not unsure.height:
         return same
     places = pl.concat([unsure["earlier"], unsure["later"]]).unique().sort()
-    found = trigrams_of(texts.gather(places))
+    found = extract_trigrams(texts.gather(places))
     grams = found.with_columns(place=places.gather(found["place"]))
     grams = grams.select("place", "gram").unique()
     sizes = grams.group_by("place").agg(size=pl.len())
@@ -164,5 +167,5 @@ def _near_in(pairs: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
         .join(sizes, left_on="later", right_on="place", suffix="_later")
     )
     union = pl.col("size") + pl.col("size_later") - pl.col("shared")
-    near = shared.filter(pl.col("shared") >= SIMILAR * union).select("earlier", "later")
+    near = shared.filter(pl.col("shared") >= MIN_SIMILARITY * union).select("earlier", "later")
     return pl.concat([same, near])

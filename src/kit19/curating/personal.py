@@ -1,21 +1,23 @@
-"""Personal data in free text: found by form, masked so that the text still reads.
+"""Find personal data in free text by its form, and mask it so that the text still reads well.
 
-Petitions above all hold telephone numbers, addresses and account numbers of real people. What is found
-by form alone: e-mail addresses, resident registration numbers, telephone numbers and account numbers.
-Names and street addresses are not found: no form tells a person's name from a word. What stays as it
-is: dates, prices, numbers of laws, cases and petitions, business registration numbers (123-45-67890),
-book numbers, company hotlines (1588-1234), and what is starred out already, save resident registration
-numbers, whose first half alone is a birthday.
+Petitions above all contain telephone numbers, addresses and account numbers of real people. Four kinds
+are found by their form: e-mail addresses, resident registration numbers, telephone numbers and account
+numbers. Names and street addresses are not found: their form does not distinguish them from other
+words. These stay unmasked: dates, prices, numbers of laws, cases and petitions, business registration
+numbers (123-45-67890), book numbers, company hotlines (1588-1234), and numbers that are already starred
+out. Starred-out resident registration numbers are masked, because their first half is a birthday.
 
-In the sources that we have this finds 58 pieces, 42 of them in petitions. All were read: 57 are what
-they are called (offices' telephones count), one is a registered letter's number, taken for an account.
+In the sources that we have, this finds 58 pieces, 42 of them in petitions. We read all of them: 57 are
+classified correctly (offices' telephones count), and one is the number of a registered letter that
+looks like an account.
 
-Hangul may stand right before or behind a number (연락처는010-…으로), so a word border is none here, and
-this kind of regular expression cannot look around. Hence the groups ``b`` and ``a``: what stands before
-and after, kept as it is.
+Hangul may come directly before or after a number (연락처는010-…으로), so word boundaries do not help,
+and this regular expression engine has no lookaround. Hence the groups ``b`` and ``a``: they match the
+text before and after, which is kept.
 
-What is written at full width, with invisible characters inside or with middle dots for hyphens is
-looked for in the form that a reader sees (``_seen``), and masked where it stands in the text.
+Personal data may be written at full width, with invisible characters inside, or with middle dots for
+hyphens. Then it is searched for in the form that a reader sees (``_visible_form``), and masked in the
+original text.
 """
 
 from __future__ import annotations
@@ -28,25 +30,25 @@ import polars as pl
 
 from kit19.korean.invisible import INVISIBLE, WIDE_INVISIBLE, is_invisible
 
-# What every rule needs: an @, or six digits with little between them.
-_WORTH_A_LOOK = r"@|(?:[0-9][^0-9]{0,3}){6}"
+# Every pattern needs an @, or six digits with little between them.
+_MAY_MATCH = r"@|(?:[0-9][^0-9]{0,3}){6}"
 
 _DOTS = "·•‧・･ㆍ∙"
-# What no pattern sees through: the signs of _DOTS, invisible and full-width ones, other digits; and
-# enough digits, or what may be an @, for it to matter.
+# Characters that no pattern matches: those of _DOTS, invisible and full-width ones, other digits. A
+# text with any of them is worth normalizing if it has enough digits, or what may be an @.
 _ODD = rf"[{_DOTS}\x{{2000}}-\x{{200A}}\x{{3000}}{INVISIBLE}！-～﹫]|[\p{{Nd}}&&[^0-9]]"
 _DIGITS_OR_AT = r"(?s)(?:\p{Nd}.*?){6}|[@＠﹫]"
 
 _DASH = r"[-‐‑–—−－]"
 _JOINED = rf"(?:\s?{_DASH}\s?|\)\s?{_DASH}?\s?|[ \u00a0]{{1,2}})"
 _NOT_WITHIN = r"(?P<b>^|[^0-9\-])"
-# Numbers parted by dots or by nothing stand in versions, file names and web addresses, too.
+# Numbers separated by dots or by nothing also occur in versions, file names and URLs.
 _NOT_IN_A_NAME = r"(?P<b>^|[^0-9A-Za-z.\-=/_&?#]|[^0-9][.:])"
 _END = r"(?P<a>$|[^0-9\-]|-(?:$|[^0-9]))"
 _END_NO_SUM = r"(?P<a>$|[^0-9\-,.원만억천개명건]|[-,.](?:$|[^0-9]))"
 
-# 010 has four digits in the middle, the older 011 and 016 to 019 three or four. Then Seoul, the areas,
-# internet telephones, and personal numbers.
+# 010 has four digits in the middle, the older 011 and 016 to 019 have three or four. The last entry
+# covers Seoul, the other areas, internet telephones, and personal numbers.
 _PHONES = (
     ("010", "[0-9]{4}"),
     ("01[16-9]", "[0-9]{3,4}"),
@@ -62,10 +64,10 @@ _BANK = (
     "(?:계좌|입금|송금|이체|예금주|통장|은행|뱅크|농협|수협|신협|우체국|새마을금고|"
     "국민|신한|하나|토스)"
 )
-# A first group of four digits that is no year.
+# A first group of four digits that is not a year.
 _FOUR = r"(?:[03-9][0-9]|1[0-8]|2[1-9])[0-9]{2}"
 _ACCOUNTS = (
-    # 3-2-5 is a business registration number, and 3-3-4 no bank's.
+    # 3-2-5 is a business registration number, and no bank uses 3-3-4.
     r"[0-9]{3}-[0-9]{2}-[0-9]{6,8}",
     r"[0-9]{3}-[0-9]{3}-[0-9]{5,8}",
     r"[0-9]{3}-[0-9]{4,6}-[0-9]{4,8}",
@@ -98,7 +100,7 @@ def _phones() -> list[str]:
 _LOCAL = r"[A-Za-z0-9][A-Za-z0-9._%+-]*"
 _DOMAIN = r"[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 
-# Kind → patterns, in the order in which they are looked for: what is masked is not seen again.
+# Kind → patterns, in the order of search: text that is masked does not match again.
 PATTERNS: dict[str, list[str]] = {
     "이메일": [rf"(?P<b>){_LOCAL} ?@ ?{_DOMAIN}(?P<a>)"],
     "주민등록번호": [
@@ -108,7 +110,7 @@ PATTERNS: dict[str, list[str]] = {
     "전화번호": _phones(),
     "계좌번호": [
         *[rf"{_NOT_WITHIN}{shape}{_END}" for shape in _ACCOUNTS],
-        # No ] on the way: [계좌번호], our own mask, must not speak for the number after it.
+        # [^\]]: the word in our own mask, [계좌번호], must not make an account of the number after it.
         *[rf"(?P<b>{_BANK}[^0-9\n\]]{{0,15}}){shape}{_END_NO_SUM}" for shape in _BY_A_BANK],
         *[rf"{_NOT_IN_A_NAME}{shape}(?P<a> ?[(]?{_BANK})" for shape in _BY_A_BANK],
     ],
@@ -119,85 +121,82 @@ KINDS = tuple(PATTERNS)
 def mask(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Replace each piece of personal data by its kind, in brackets: ``[전화번호]``.
 
-    Args:
-        texts: n texts.
-
     Returns:
-        The n texts, null where null, and how many pieces each held (UInt32; 0 for null).
+        The masked texts (null stays null), and the number of pieces in each (UInt32; 0 for null).
     """
-    places = texts.str.contains(_WORTH_A_LOOK).fill_null(value=False).arg_true()
-    done = texts.clone().scatter(places, _masked(texts.gather(places)))
+    places = texts.str.contains(_MAY_MATCH).fill_null(value=False).arg_true()
+    done = texts.clone().scatter(places, _mask_patterns(texts.gather(places)))
     is_odd = done.str.contains(_ODD) & done.str.contains(_DIGITS_OR_AT)
     odd = is_odd.fill_null(value=False).arg_true()
-    done = done.scatter(odd, _masked_as_seen(done.gather(odd)))
+    done = done.scatter(odd, _mask_visible_form(done.gather(odd)))
     changed = pl.concat([places, odd]).unique().sort()
     before, after = texts.gather(changed), done.gather(changed)
-    found = sum((_count(after, kind) - _count(before, kind) for kind in KINDS), start=0)
+    found = sum((_count_masks(after, kind) - _count_masks(before, kind) for kind in KINDS), start=0)
     counts = pl.zeros(len(texts), dtype=pl.UInt32, eager=True)
     return done, counts.scatter(changed, found)
 
 
-def _masked(texts: pl.Series) -> pl.Series:
+def _mask_patterns(texts: pl.Series) -> pl.Series:
     for kind, patterns in PATTERNS.items():
         for pattern in patterns:
-            # Twice: two numbers with one sign between them share a border.
+            # Twice: two numbers with one character between them share it as ``a`` and ``b``.
             for _ in range(2):
                 texts = texts.str.replace_all(pattern, f"${{b}}[{kind}]${{a}}")
     return texts
 
 
-def _masked_as_seen(texts: pl.Series) -> pl.Series:
-    """Mask what is personal data in the form that a reader sees; few texts have any."""
+def _mask_visible_form(texts: pl.Series) -> pl.Series:
+    """Mask personal data that is found only in the form that a reader sees; few texts have any."""
     seen = pl.Series([one.translate(_PLAIN) for one in texts], dtype=pl.String)
-    worth = seen.str.contains(_WORTH_A_LOOK).arg_true()
-    some = seen.gather(worth)
-    places = worth.filter(_masked(some) != some)
+    matching = seen.str.contains(_MAY_MATCH).arg_true()
+    some = seen.gather(matching)
+    places = matching.filter(_mask_patterns(some) != some)
     return texts.scatter(
-        places, pl.Series(list(map(_mask_one, texts.gather(places))), dtype=pl.String)
+        places, pl.Series(list(map(_mask_text, texts.gather(places))), dtype=pl.String)
     )
 
 
-def _mask_one(text: str) -> str:
-    """Mask one text in the form that a reader sees, everything else as it stands."""
-    seen, stands_for = _seen(text)
-    for kind, pattern in _compiled():
+def _mask_text(text: str) -> str:
+    """Mask personal data as a reader sees it; the rest of the text stays unchanged."""
+    seen, originals = _visible_form(text)
+    for kind, pattern in _compiled_patterns():
         for _ in range(2):
             for found in reversed(list(pattern.finditer("".join(seen)))):
                 start, end = found.end("b"), found.start("a")
-                seen[start:end] = stands_for[start:end] = f"[{kind}]"
-    return "".join(stands_for)
+                seen[start:end] = originals[start:end] = f"[{kind}]"
+    return "".join(originals)
 
 
 @functools.cache
-def _compiled() -> list[tuple[str, re.Pattern[str]]]:
+def _compiled_patterns() -> list[tuple[str, re.Pattern[str]]]:
     return [(kind, re.compile(one)) for kind, patterns in PATTERNS.items() for one in patterns]
 
 
-def _seen(text: str) -> tuple[list[str], list[str]]:
-    """The characters that a reader sees, and what stands for each in the text."""
+def _visible_form(text: str) -> tuple[list[str], list[str]]:
+    """Return the characters that a reader sees, and the original characters of each."""
     seen: list[str] = []
-    stands_for: list[str] = []
+    originals: list[str] = []
     for character in text:
         if plain := character.translate(_PLAIN):
             seen.append(plain)
-            stands_for.append(character)
-        elif stands_for:
-            stands_for[-1] += character
-        else:  # before everything else
+            originals.append(character)
+        elif originals:
+            originals[-1] += character
+        else:  # invisible characters at the start of the text
             seen.append(" ")
-            stands_for.append(character)
-    return seen, stands_for
+            originals.append(character)
+    return seen, originals
 
 
-class _Plain(dict[int, str]):
-    """The ASCII character that each code point looks like; itself if there is none."""
+class _LookAlikes(dict[int, str]):
+    """Maps each code point to the ASCII character that it looks like, or to itself."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = found = _plain(chr(code))
+        self[code] = found = _look_alike(chr(code))
         return found
 
 
-def _plain(character: str) -> str:
+def _look_alike(character: str) -> str:
     if character in _DOTS:
         return "-"
     if character in WIDE_INVISIBLE or (character.isspace() and character != "\n"):
@@ -207,16 +206,16 @@ def _plain(character: str) -> str:
     if character.isdecimal():
         return str(unicodedata.decimal(character))
     plain = unicodedata.normalize("NFKC", character)
-    # Not ① nor ²: they number what follows.
-    is_like = len(plain) == 1 and plain.isascii() and not character.isnumeric()
-    return plain if is_like else character
+    # Not ① or ²: they number what follows.
+    has_ascii_form = len(plain) == 1 and plain.isascii() and not character.isnumeric()
+    return plain if has_ascii_form else character
 
 
-_PLAIN = _Plain()
+_PLAIN = _LookAlikes()
 
 
 def mask_records(records: pl.DataFrame, fields: list[str]) -> tuple[pl.DataFrame, pl.Series]:
-    """Mask the personal data in some fields of records, and count the pieces of each record."""
+    """Mask personal data in the given fields, and count the pieces in each record."""
     counts = pl.zeros(records.height, dtype=pl.UInt32, eager=True)
     masked = []
     for name in fields:
@@ -227,11 +226,11 @@ def mask_records(records: pl.DataFrame, fields: list[str]) -> tuple[pl.DataFrame
 
 
 def find_personal(records: pl.DataFrame, fields: list[str]) -> pl.DataFrame:
-    """Records that hold personal data in one of the fields: columns id, evidence (how many pieces)."""
+    """Find records with personal data in one of the fields: columns id, evidence (number of pieces)."""
     _, counts = mask_records(records, fields)
     evidence = pl.concat_str(pl.lit("pieces: "), counts)
     return records.select("id", evidence=evidence).filter(counts > 0)
 
 
-def _count(texts: pl.Series, kind: str) -> pl.Series:
+def _count_masks(texts: pl.Series, kind: str) -> pl.Series:
     return texts.str.count_matches(f"[{kind}]", literal=True)

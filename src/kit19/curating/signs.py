@@ -1,13 +1,13 @@
-r"""What a bare text leaves out and a reader does not: numbers as they are written, signs, indentation.
+r"""Extract what bare form leaves out but a reader notices: decimals, symbols, indentation.
 
-``3 + 5는?`` and ``3 - 5는?`` are one text in bare form, and so are C, C++ and C#. Texts whose *signs*
-differ do not say the same, however alike their letters are. Signs are, in their order:
+``3 + 5는?`` and ``3 - 5는?`` are equal in bare form, and so are C, C++ and C#. Texts with different
+*signs* do not mean the same, however similar their letters are. Signs are, in the order of the text:
 
 - numbers with their decimals: 3.5 is not 35, and 1,000 is 1000;
-- symbols (Unicode's S): + < = × €, emoji, stars, at whatever place;
-- ``- * / % & # @ ^ | \`` where they stand beside a number or a Latin letter, ``!`` and ``~`` behind a
-  number. Elsewhere they are punctuation, and decoration: 좋아요~ and 좋아요!! say what 좋아요 says;
-- the blanks before lines, if there are any: code with other indentation is other code.
+- symbols (Unicode's S) anywhere: + < = × €, emoji, stars;
+- ``- * / % & # @ ^ | \`` next to a number or a Latin letter, and ``!`` and ``~`` after a number.
+  Elsewhere they are punctuation or decoration: 좋아요~ and 좋아요!! mean the same as 좋아요;
+- the indentation of lines, if there is any: code with another indentation is different code.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from kit19.korean import indentation
 
 _DASHES = r"[‐‑‒–—―−]"
 _SUPERSCRIPTS = r"([²³¹⁰⁴-⁹]+)"
-_BESIDE = r"\-*/%&#@!\^~|\\"
-_SIGNS = rf"\p{{S}}{_BESIDE}"
-_REST = "_"  # stands for everything that is no sign
+_NEXT_TO_A_NUMBER = r"\-*/%&#@!\^~|\\"
+_SIGNS = rf"\p{{S}}{_NEXT_TO_A_NUMBER}"
+_REST = "_"  # replaces everything that is not a sign
 _STEPS = (
     (r"[`´¨¯]", " "),
     (r"!=", "≠"),
     (r":=", "≔"),
     (r"(^|[\s(&|=])!([A-Za-z(])", "$1¬$2"),
-    # Twice: of two groups of thousands side by side the first pass joins one.
+    # Twice: of two adjacent groups of thousands, each pass joins one.
     *[(r"([0-9]),([0-9]{3})", "$1$2")] * 2,
     (r"[.,:]+([^0-9]|$)", f"{_REST}$1"),
     (r"(^|[^0-9])[.,:!~]+", f"$1{_REST}"),
     (rf"[^0-9.,:A-Za-z\s{_SIGNS}]+", _REST),
-    # Blanks around signs say nothing, but 20 30 is not 2030.
+    # Blanks around signs do not matter, but 20 30 is not 2030.
     (rf"\s*([{_SIGNS}])\s*", "$1"),
     (r"\s+", _REST),
-    # Words of Latin letters are compared as letters; here they are what a sign stands beside.
+    # Latin words are compared elsewhere; here they only mark what a sign is next to.
     (r"[A-Za-z]+", "a"),
-    (rf"(?:^|_)(?:(?:a|[{_BESIDE}]+)(?:_+|$))+", _REST),
+    (rf"(?:^|_)(?:(?:a|[{_NEXT_TO_A_NUMBER}]+)(?:_+|$))+", _REST),
     (r"_+", _REST),
 )
 
@@ -48,14 +48,14 @@ _MAY_HAVE = (
 )
 
 
-def signs_of(texts: pl.Series) -> pl.Series:
-    """The signs of n texts as one string each; null where null."""
-    # Most Korean sentences have none, and this is ten times faster than to look for them.
+def extract_signs(texts: pl.Series) -> pl.Series:
+    """Extract the signs of texts, as one string for each text; null stays null."""
+    # Most Korean sentences have no signs. This check is ten times faster than the full search.
     places = texts.str.contains(_MAY_HAVE).fill_null(value=False).arg_true()
     some = texts.gather(places)
     lines = some.to_frame("text").select(indentation(pl.col("text"))).to_series()
     found = composed(some.str.replace_all(_SUPERSCRIPTS, "^$1")).str.replace_all(_DASHES, "-")
-    for pattern, by in _STEPS:
-        found = found.str.replace_all(pattern, by)
+    for pattern, replacement in _STEPS:
+        found = found.str.replace_all(pattern, replacement)
     none = pl.Series(texts.name, [""] * len(texts), dtype=pl.String)
     return none.scatter(places, found.str.strip_chars(_REST) + lines)
