@@ -66,7 +66,7 @@ def test_missing_files_are_all_listed(shop: Shop) -> None:
         f"error: {shop.train}: is missing",
         FIX_MISSING,
         f"error: {shop.test}: is missing (benchmark cafe_test)",
-        "    its text must be kept out; to build all the same: --without-benchmark cafe_test",
+        "    needed to keep its text out; to build without it: --without-benchmark cafe_test",
     )
     check_nothing_left(shop)
 

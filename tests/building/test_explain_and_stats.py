@@ -76,8 +76,8 @@ def test_surplus_is_told_with_the_last_place_taken(sample_build: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "evidence"),
     [
-        ("kobest_copa/test/17", "it holds items of the benchmark kobest_copa"),
-        ("kobest_boolq/dev/1", "it holds items of the benchmark kobest_boolq"),
+        ("kobest_copa/test/17", "it contains items of the benchmark kobest_copa"),
+        ("kobest_boolq/dev/1", "it contains items of the benchmark kobest_boolq"),
         ("nsmc/test/1", ""),
         ("kornli/dev/0", ""),
     ],
@@ -88,7 +88,7 @@ def test_a_split_that_is_never_taken_is_told_with_its_benchmark(
     found = explain(sample_build, record)
     assert (found.status, found.evidence) == ("not taken", evidence)
     split = record.split("/")[1]
-    assert found.why.startswith(f"the split {split} never becomes training rows; only ")
+    assert found.why.startswith(f"the split {split} is never used for training; only ")
 
 
 @pytest.fixture(scope="module")
@@ -100,19 +100,28 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
 def test_a_subset_that_was_not_asked_for_is_told(small: tuple[Path, Manifest]) -> None:
     found = explain(small[0], "math/train/1")
     assert found.status == "not built"
-    assert found.why == "the recipe sample does not ask for math"
+    assert found.why == "the recipe sample does not include math"
 
 
 @pytest.mark.parametrize(
     ("record", "message"),
     [
         ("nsmcc/train/1", "there is no subset 'nsmcc'\n    did you mean nsmc"),
-        ("nsmc", "'nsmc' is no record id: it reads <subset>/<upstream split>/<key>"),
-        ("nsmc/train", "'nsmc/train' is no record id: it reads <subset>/<upstream split>/<key>"),
-        ("nsmc/train/", "'nsmc/train/' is no record id: it reads <subset>/<upstream split>/<key>"),
-        ("nsmc/dev/1", "'nsmc/dev/1' is no record id: it reads <subset>/<upstream split>/<key>"),
+        ("nsmc", "'nsmc' is not a record id: the form is <subset>/<upstream split>/<key>"),
+        (
+            "nsmc/train",
+            "'nsmc/train' is not a record id: the form is <subset>/<upstream split>/<key>",
+        ),
+        (
+            "nsmc/train/",
+            "'nsmc/train/' is not a record id: the form is <subset>/<upstream split>/<key>",
+        ),
+        (
+            "nsmc/dev/1",
+            "'nsmc/dev/1' is not a record id: the form is <subset>/<upstream split>/<key>",
+        ),
         ("", "there is no subset ''"),
-        ("unsmile/train/999", "unsmile/train/999: no file of the build holds such a record"),
+        ("unsmile/train/999", "unsmile/train/999: no file of the build contains this record"),
     ],
 )
 def test_an_id_that_cannot_be_is_refused(record: str, message: str, sample_build: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit19.building.take import Examine
-from kit19.building.validation import HeldOut, hold_out
+from kit19.building.validation import HoldOutResult, hold_out
 
 Row = tuple[int, int, str, bool]
 """Group, second group (of a pair), label, whether the examination drops it."""
@@ -52,54 +52,52 @@ def groups_of(records: pl.DataFrame) -> set[str]:
     return {group for name in names for group in records[name]}
 
 
-def parts_of(held: HeldOut) -> list[str]:
+def parts_of(held: HoldOutResult) -> list[str]:
     lists = [held.taken.kept, held.taken.dropped, held.overlap, held.rest]
     return [name for part in lists for name in part["id"]]
 
 
 def hold(
-    some: list[Row], wanted: int, seed: int, *, pairs: bool, label: str | None
-) -> tuple[pl.DataFrame, HeldOut]:
+    some: list[Row], count: int, seed: int, *, pairs: bool, label: str | None
+) -> tuple[pl.DataFrame, HoldOutResult]:
     records = frame(some, pairs=pairs)
-    return records, hold_out(records, wanted, seed, examiner(some), label)
+    return records, hold_out(records, count, seed, examiner(some), label)
 
 
-@given(some=rows, wanted=wanted_counts, seed=seeds, **kinds)
+@given(some=rows, count=wanted_counts, seed=seeds, **kinds)
 def test_every_record_stands_in_one_place(
-    pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
+    pairs: bool, label: str | None, some: list[Row], count: int, seed: int
 ) -> None:
-    records, held = hold(some, wanted, seed, pairs=pairs, label=label)
+    records, held = hold(some, count, seed, pairs=pairs, label=label)
     assert sorted(parts_of(held)) == sorted(records["id"])
     assert held.rest.columns == records.columns
 
 
-@given(some=rows, wanted=wanted_counts, seed=seeds, **kinds)
+@given(some=rows, count=wanted_counts, seed=seeds, **kinds)
 def test_no_group_stands_on_both_sides(
-    pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
+    pairs: bool, label: str | None, some: list[Row], count: int, seed: int
 ) -> None:
-    _, held = hold(some, wanted, seed, pairs=pairs, label=label)
+    _, held = hold(some, count, seed, pairs=pairs, label=label)
     assert not groups_of(held.taken.kept) & groups_of(held.rest)
 
 
-@given(some=rows, wanted=wanted_counts, seed=seeds, **kinds)
-@example(some=[(0, 1, "a", True), (0, 2, "a", False)], wanted=1, seed=0, pairs=True, label=None)
+@given(some=rows, count=wanted_counts, seed=seeds, **kinds)
+@example(some=[(0, 1, "a", True), (0, 2, "a", False)], count=1, seed=0, pairs=True, label=None)
 def test_exactly_as_many_as_wanted_are_held_out_where_there_are(
-    pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
+    pairs: bool, label: str | None, some: list[Row], count: int, seed: int
 ) -> None:
-    _, held = hold(some, wanted, seed, pairs=pairs, label=label)
+    _, held = hold(some, count, seed, pairs=pairs, label=label)
     usable = sum(not hit for *_, hit in some)
-    assert held.taken.kept.height == min(wanted, usable)
+    assert held.taken.kept.height == min(count, usable)
 
 
-@given(some=clean, wanted=wanted_counts, seed=seeds, **kinds)
-@example(
-    some=[(0, 0, "a", False), (1, 0, "b", False)], wanted=1, seed=0, pairs=False, label="label"
-)
-@example(some=[(0, 0, "a", False), (1, 2, "a", False)], wanted=1, seed=0, pairs=True, label=None)
+@given(some=clean, count=wanted_counts, seed=seeds, **kinds)
+@example(some=[(0, 0, "a", False), (1, 0, "b", False)], count=1, seed=0, pairs=False, label="label")
+@example(some=[(0, 0, "a", False), (1, 2, "a", False)], count=1, seed=0, pairs=True, label=None)
 def test_only_what_shares_a_group_with_a_held_out_record_is_lost(
-    pairs: bool, label: str | None, some: list[Row], wanted: int, seed: int
+    pairs: bool, label: str | None, some: list[Row], count: int, seed: int
 ) -> None:
-    records, held = hold(some, wanted, seed, pairs=pairs, label=label)
+    records, held = hold(some, count, seed, pairs=pairs, label=label)
     overlapping = records.join(held.overlap, on="id", how="semi")
     held_groups = groups_of(held.taken.kept)
     for row in overlapping.iter_rows(named=True):
@@ -109,18 +107,18 @@ def test_only_what_shares_a_group_with_a_held_out_record_is_lost(
 @given(some=clean, seed=seeds)
 def test_both_classes_are_held_out_alike(some: list[Row], seed: int) -> None:
     counts = {label: sum(row[2] == label for row in some) for label in "ab"}
-    wanted = 2 * min(counts.values())
-    if not wanted:
+    count = 2 * min(counts.values())
+    if not count:
         return
-    _, held = hold(some, wanted, seed, pairs=False, label="label")
-    assert sorted(held.taken.kept["label"]) == ["a"] * (wanted // 2) + ["b"] * (wanted // 2)
+    _, held = hold(some, count, seed, pairs=False, label="label")
+    assert sorted(held.taken.kept["label"]) == ["a"] * (count // 2) + ["b"] * (count // 2)
 
 
-@given(some=rows, wanted=wanted_counts, seed=seeds)
-def test_the_order_of_records_decides_nothing(some: list[Row], wanted: int, seed: int) -> None:
+@given(some=rows, count=wanted_counts, seed=seeds)
+def test_the_order_of_records_decides_nothing(some: list[Row], count: int, seed: int) -> None:
     records = frame(some, pairs=True)
-    one = hold_out(records, wanted, seed, examiner(some), None)
-    other = hold_out(records.reverse(), wanted, seed, examiner(some), None)
+    one = hold_out(records, count, seed, examiner(some), None)
+    other = hold_out(records.reverse(), count, seed, examiner(some), None)
     assert one.taken.kept["id"].to_list() == other.taken.kept["id"].to_list()
     assert sorted(one.rest["id"]) == sorted(other.rest["id"])
     assert sorted(one.overlap["id"]) == sorted(other.overlap["id"])

@@ -131,7 +131,7 @@ def test_a_source_is_kept_or_refused_with_its_reason(
         assert all(text.startswith(why) for _, text in refused)
         if why:
             told = explain(out, f"{subset}/train/0")
-            assert told.why == f"{subset} is left out by the license policy {policy}"
+            assert told.why == f"{subset} is excluded by the license policy {policy}"
             assert told.evidence.startswith(why)
         assert (f"`{subset}` is not in this build ({subset}: {why}" in card_of(out)) == bool(why)
 

@@ -127,6 +127,6 @@ def test_where_nothing_is_left_it_is_said_of_each_subset_why(tmp_path: Path) -> 
     )
     assert done.code == 1
     assert (
-        "mydata: is left out by the license policy: CC-BY-NC-4.0 does not allow commercial use"
+        "mydata: is excluded by the license policy: CC-BY-NC-4.0 does not allow commercial use"
         in done.err
     )

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit19.building.quota import quotas
-from kit19.building.take import Examine, Taken, take, take_balanced
+from kit19.building.take import Examine, TakeResult, take, take_balanced
 
 Candidate = tuple[str, int, bool]
 """Label, what it says (a later one that says the same is too near), whether it is contaminated."""
@@ -62,21 +62,21 @@ def watched() -> tuple[Examine, list[str]]:
 
 
 def by_examining_everything(
-    rows: pl.DataFrame, wanted: int | None
+    rows: pl.DataFrame, count: int | None
 ) -> tuple[list[str], list[tuple[str, str, str]], int]:
     """Kept, dropped, surplus."""
     ids = rows["id"].to_list()
     drops = one_by_one(rows.select("id", "says", "hit").rows(), {})
     gone = {name for name, *_ in drops}
     clean = [name for name in ids if name not in gone]
-    kept = clean if wanted is None else clean[:wanted]
-    enough = wanted is not None and len(kept) == wanted
+    kept = clean if count is None else clean[:count]
+    enough = count is not None and len(kept) == count
     end = (ids.index(kept[-1]) + 1 if kept else 0) if enough else len(ids)
     before_end = set(ids[:end])
     return kept, [drop for drop in drops if drop[0] in before_end], len(ids) - end
 
 
-def told(taken: Taken) -> tuple[list[str], list[tuple[str, ...]], int]:
+def told(taken: TakeResult) -> tuple[list[str], list[tuple[str, ...]], int]:
     return taken.kept["id"].to_list(), taken.dropped.rows(), taken.surplus
 
 
@@ -89,26 +89,26 @@ def told(taken: Taken) -> tuple[list[str], list[tuple[str, ...]], int]:
 @example([("a", 0, False)] * 5, 5)
 @example([], 5)
 def test_taking_is_examining_everything_and_cutting(
-    some: list[Candidate], wanted: int | None
+    some: list[Candidate], count: int | None
 ) -> None:
     rows = frame(some)
-    assert told(take(rows, wanted, examine)) == by_examining_everything(rows, wanted)
+    assert told(take(rows, count, examine)) == by_examining_everything(rows, count)
 
 
 @given(st.integers(0, 100), st.integers(1, 100))
-def test_only_a_prefix_is_examined_and_nothing_twice(wanted: int, factor: int) -> None:
+def test_only_a_prefix_is_examined_and_nothing_twice(count: int, factor: int) -> None:
     watching, shown = watched()
-    take(frame([("a", n, False) for n in range(wanted * factor + 500)]), wanted, watching)
-    assert len(shown) == len(set(shown)) <= wanted + wanted // 50 + 16
+    take(frame([("a", n, False) for n in range(count * factor + 500)]), count, watching)
+    assert len(shown) == len(set(shown)) <= count + count // 50 + 16
 
 
 @given(candidates, candidates, st.integers(0, 60))
 def test_what_was_kept_elsewhere_is_known(
-    held: list[Candidate], some: list[Candidate], wanted: int
+    held: list[Candidate], some: list[Candidate], count: int
 ) -> None:
     before = frame(held).with_columns(id="held/" + pl.col("id"))
     said = set(before["says"])
-    taken = take(frame(some), wanted, examine, before)
+    taken = take(frame(some), count, examine, before)
     assert not said & set(taken.kept["says"])
     assert not set(taken.kept["id"]) & set(before["id"])
     assert taken.kept.height + taken.dropped.height + taken.surplus == len(some)
@@ -123,14 +123,14 @@ def test_kept_records_stay_as_they_were() -> None:
 @example([("a", n, True) for n in range(40)] + [("b", n, False) for n in range(40, 80)], 40)
 @example([("abc"[n % 3], n, n % 3 == 1) for n in range(60)], None)
 def test_classes_are_taken_as_equally_as_clean_records_allow(
-    some: list[Candidate], wanted: int | None
+    some: list[Candidate], count: int | None
 ) -> None:
     rows = frame(some)
     parts = {label: rows.filter(label=label) for label in sorted(set(rows["label"]))}
     clean = {label: len(by_examining_everything(p, None)[0]) for label, p in parts.items()}
-    shares = quotas(clean, wanted)
+    shares = quotas(clean, count)
     expected = {label: by_examining_everything(p, shares[label]) for label, p in parts.items()}
-    kept, dropped, surplus = told(take_balanced(rows, "label", wanted, examine))
+    kept, dropped, surplus = told(take_balanced(rows, "label", count, examine))
     assert kept == [name for part in expected.values() for name in part[0]]
     assert len(kept) + len(dropped) + surplus == len(some)
     # A class that is examined to its end counts all of its drops, so more than those may be told.

@@ -1,1 +1,1 @@
-"""Building: records of a recipe's subsets in, instruction rows on disk out."""
+"""Building: turn the records of a recipe's subsets into a folder of instruction rows."""

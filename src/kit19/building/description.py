@@ -1,4 +1,4 @@
-"""What a build's manifest says beside the digests of the files that are still to be written."""
+"""Describe a build for its manifest: everything except the files that are still to be written."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from kit19.building.assembly import Assembled
-from kit19.building.inputs import Files
+from kit19.building.assembly import AssembledSubset
+from kit19.building.inputs import BuildFiles
 from kit19.catalog import Catalog, Recipe
 from kit19.core.manifest import InputFile, SkippedFile, SubsetEntry
 from kit19.curating import find_shared
@@ -16,19 +16,19 @@ from kit19.writing import Description
 
 
 def describe(
-    catalog: Catalog, plan: Recipe, files: Files, built: Mapping[str, Assembled]
+    catalog: Catalog, plan: Recipe, files: BuildFiles, built: Mapping[str, AssembledSubset]
 ) -> Description:
-    """Describe a build: its recipe, cards and inputs, and what became of each subset."""
+    """Describe a build: its recipe, cards, inputs and subsets."""
     benchmarks = [found for group in files.benchmarks.values() for found in group]
     used = [found for group in files.used.values() for found in group]
-    inputs = {found.name: _input(catalog, found) for found in [*used, *benchmarks]}
-    shared, counts = find_shared({name: part.said for name, part in built.items()})
+    inputs = {found.name: _input_file(catalog, found) for found in [*used, *benchmarks]}
+    shared, counts = find_shared({name: part.texts for name, part in built.items()})
     subsets = {
         name: SubsetEntry(
-            **part.facts,
+            **part.entry,
             shared=counts.get(name, 0),
-            files=(len(files.used[name]), len(files.used[name]) + len(files.left[name])),
-            incomplete=[_left_out(found) for found in files.left[name]],
+            files=(len(files.used[name]), len(files.used[name]) + len(files.skipped[name])),
+            incomplete=[_skipped_file(found) for found in files.skipped[name]],
             unverified=[found.name for found in files.used[name] if found.status == "differs"],
         )
         for name, part in built.items()
@@ -44,21 +44,21 @@ def describe(
         cards=cards,
         inputs=[inputs[name] for name in sorted(inputs)],
         decontaminated_against=sorted(files.benchmarks),
-        not_decontaminated_against=sorted(files.skipped),
+        not_decontaminated_against=sorted(files.unused_benchmarks),
         subsets=subsets,
         shared=shared,
         entangled_by=plan.entangled_by,
-        not_built={name: _why_not_built(files, name) for name in plan.subsets if name not in built},
+        not_built={name: _skipped_files(files, name) for name in plan.subsets if name not in built},
     )
 
 
-def _why_not_built(files: Files, name: str) -> list[SkippedFile]:
+def _skipped_files(files: BuildFiles, name: str) -> list[SkippedFile]:
     if name in files.refused:
         return [SkippedFile(name=name, status="license", why=files.refused[name])]
-    return [_left_out(found) for found in files.left[name]]
+    return [_skipped_file(found) for found in files.skipped[name]]
 
 
-def _input(catalog: Catalog, found: UpstreamFile) -> InputFile:
+def _input_file(catalog: Catalog, found: UpstreamFile) -> InputFile:
     return InputFile(
         name=found.name,
         bytes=found.size,
@@ -70,7 +70,7 @@ def _input(catalog: Catalog, found: UpstreamFile) -> InputFile:
     )
 
 
-def _left_out(found: UpstreamFile) -> SkippedFile:
+def _skipped_file(found: UpstreamFile) -> SkippedFile:
     return SkippedFile(name=found.name, status=found.status, why=found.by or "it is not there")
 
 

@@ -1,4 +1,4 @@
-"""What two builds differ in, and why."""
+"""Compare two builds: which rows differ, and why."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class SubsetDiff:
     """How the rows of one subset differ.
 
     Attributes:
-        only_left: Records that only the first build shows.
-        only_right: Records that only the second build shows.
-        retold: Records that both show, by other templates or in other words.
-        same: Records that both show in the same way.
+        only_left: Records that only the first build contains.
+        only_right: Records that only the second build contains.
+        retold: Records that both contain, but with other templates or texts.
+        same: Records whose rows are equal in both.
     """
 
     only_left: int
@@ -33,13 +33,13 @@ class SubsetDiff:
 
 @dataclass(frozen=True)
 class Diff:
-    """What two builds differ in.
+    """The differences between two builds.
 
     Attributes:
-        same_rows: Whether they hold the same rows, whatever their order.
-        causes: What could have made a difference: recipe values, inputs, cards, versions; each as
-            name → (left, right).
-        subsets: By name, for subsets whose rows differ.
+        same_rows: Whether both contain the same rows, in any order.
+        causes: Possible causes of a difference: recipe values, inputs, cards and versions that are
+            not equal, each as name → (left, right).
+        subsets: The subsets whose rows differ, by name.
     """
 
     same_rows: bool
@@ -52,22 +52,22 @@ def diff(left: str | Path, right: str | Path) -> Diff:
     """Compare two builds.
 
     Raises:
-        VerifyError: One of the folders is no build.
+        VerifyError: One of the folders is not a build.
     """
     folders = (Path(left), Path(right))
     manifests = [read_manifest(folder) for folder in folders]
     causes = _causes(*manifests)
     if manifests[0].content_digest == manifests[1].content_digest:
         return Diff(same_rows=True, causes=causes)
-    one, other = (_told(folder) for folder in folders)
+    one, other = (_join_rows(folder) for folder in folders)
     both = one.join(other, on=["subset", "id"], how="full", coalesce=True, suffix="_right")
-    lacks_left, lacks_right = pl.col("told").is_null(), pl.col("told_right").is_null()
-    equal = pl.col("told") == pl.col("told_right")
+    missing_left, missing_right = pl.col("rows").is_null(), pl.col("rows_right").is_null()
+    equal = pl.col("rows") == pl.col("rows_right")
     counted = (
         both.group_by("subset")
         .agg(
-            only_left=lacks_right.sum(),
-            only_right=lacks_left.sum(),
+            only_left=missing_right.sum(),
+            only_right=missing_left.sum(),
             retold=(~equal).fill_null(value=False).sum(),
             same=equal.fill_null(value=False).sum(),
         )
@@ -78,13 +78,13 @@ def diff(left: str | Path, right: str | Path) -> Diff:
     return Diff(same_rows=False, causes=causes, subsets=changed)
 
 
-def _told(folder: Path) -> pl.DataFrame:
-    """Each record with all rows that show it, as one text."""
+def _join_rows(folder: Path) -> pl.DataFrame:
+    """Join all rows of each record to one text: columns subset, id, rows."""
     parts = [
         read_rows(folder, split).with_columns(split=pl.lit(split))
         for split in ("train", "validation")
     ]
-    told = pl.concat_str(
+    row = pl.concat_str(
         "split",
         "template",
         "instruction",
@@ -93,8 +93,8 @@ def _told(folder: Path) -> pl.DataFrame:
         pl.col("label").fill_null(""),
         separator="\x1f",
     )
-    rows = pl.concat(parts).select("subset", "id", told=told)
-    return rows.group_by("subset", "id").agg(pl.col("told").sort().str.join("\x1e"))
+    rows = pl.concat(parts).select("subset", "id", rows=row)
+    return rows.group_by("subset", "id").agg(pl.col("rows").sort().str.join("\x1e"))
 
 
 def _causes(left: Manifest, right: Manifest) -> dict[str, tuple[Any, Any]]:

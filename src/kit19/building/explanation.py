@@ -1,4 +1,4 @@
-"""Why a record is in a build, or is not."""
+"""Explain why a record is or is not in a build."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from kit19.writing import read_rows
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a record is in a build, or is not.
+    """Why a record is or is not in a build.
 
     Attributes:
         id: The record.
         status: `train`, `validation`, `dropped`, `surplus`, `not taken` or `not built`.
-        why: One sentence.
-        evidence: What the reason rests on (another id, a benchmark item, a file and line).
-        rows: The rows that show it, if any.
+        why: The reason, in one sentence.
+        evidence: Another id, a benchmark item, or a file and line that supports the reason.
+        rows: The rows of the record, if any.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Explanation:
 
 @convert_os_errors
 def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Explanation:
-    """Say why a record is in a build, or is not.
+    """Explain why a record is or is not in a build.
 
     Args:
         folder: A build.
@@ -50,7 +50,7 @@ def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Ex
         catalog_dir: The folder of cards.
 
     Raises:
-        Kit19Error: No such build, or no such record is possible.
+        Kit19Error: The folder is not a build, or it cannot contain such a record.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
@@ -60,34 +60,34 @@ def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Ex
     source, subset = catalog.subset(name)
     splits = source.splits_of(subset)
     if split not in splits or not key:
-        what = f"{record!r} is no record id: it reads <subset>/<upstream split>/<key>"
+        what = f"{record!r} is not a record id: the form is <subset>/<upstream split>/<key>"
         raise UnknownNameError(Problem(what, fix=f"splits of {name}: {', '.join(splits)}"))
     for part in ("train", "validation"):
         rows = read_rows(folder, part).filter(pl.col("id") == record)
         if rows.height:
-            shown = rows.select("template", "instruction", "input", "output", "label")
+            columns = rows.select("template", "instruction", "input", "output", "label")
             why = "kept for training" if part == "train" else "held out for validation"
-            return Explanation(record, part, why, rows=shown.to_dicts())
+            return Explanation(record, part, why, rows=columns.to_dicts())
     dropped = read_parquet(folder / "dropped.parquet").filter(pl.col("id") == record)
     if dropped.height:
         row = dropped.row(0, named=True)
         why = f"{row['reason']}: {REASON_DESCRIPTIONS[row['reason']]}"
         return Explanation(record, "dropped", why, row["evidence"])
-    return _absent(manifest, record, name, split, catalog)
+    return _explain_absence(manifest, record, name, split, catalog)
 
 
-def _absent(
+def _explain_absence(
     manifest: Manifest, record: str, name: str, split: str, catalog: Catalog
 ) -> Explanation:
     recipe = manifest.recipe
     if name not in recipe["subsets"]:
         return Explanation(
-            record, "not built", f"the recipe {recipe['id']} does not ask for {name}"
+            record, "not built", f"the recipe {recipe['id']} does not include {name}"
         )
     if name in manifest.not_built:
         gone = manifest.not_built[name]
         if gone[0].status == "license":
-            why = f"{name} is left out by the license policy {recipe['license']}"
+            why = f"{name} is excluded by the license policy {recipe['license']}"
             return Explanation(record, "not built", why, gone[0].why)
         missing = "; ".join(f"{f.name}: {f.why}" for f in gone)
         return Explanation(record, "not built", f"{name} had no usable file", missing)
@@ -100,20 +100,18 @@ def _absent(
             and split in b.splits
             and b.table in catalog.subset(name)[1].tables
         ]
-        why = f"the split {split} never becomes training rows; only {', '.join(allowed)} may"
-        held = f"it holds items of the benchmark {', '.join(benchmarks)}" if benchmarks else ""
+        why = f"the split {split} is never used for training; only {', '.join(allowed)} may be"
+        held = f"it contains items of the benchmark {', '.join(benchmarks)}" if benchmarks else ""
         return Explanation(record, "not taken", why, held)
     cut = manifest.subsets[name].cut
     frame = pl.DataFrame({"id": [record]})
     place = frame.select(hash_order(pl.col("id"), "sample", recipe["seed"])).item()
     if cut and place > min(cut.values()):
-        why = (
-            "surplus: if upstream has it, its place in the hash order is behind the last one taken"
-        )
+        why = "surplus: if upstream has it, its place in the hash order is after the last one taken"
         last = ", ".join(f"{label or 'last taken'}: {value}" for label, value in cut.items())
         return Explanation(record, "surplus", why, f"its place: {place}; {last}")
     entry = manifest.subsets[name]
-    why = "no file of the build holds such a record"
+    why = "no file of the build contains this record"
     left = "; ".join(f.name for f in entry.incomplete)
     raise UnknownNameError(
         Problem(f"{record}: {why}", fix=f"files left out: {left}" if left else "check its key")

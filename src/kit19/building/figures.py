@@ -1,4 +1,4 @@
-"""The numbers of a build."""
+"""Statistics of a build."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from kit19.writing import read_rows
 
 @convert_os_errors
 def stats(folder: str | Path) -> pl.DataFrame:
-    """Numbers of a build, a row for each subset.
+    """Compute statistics of a build, one row for each subset.
 
     Returns:
-        Columns subset, task, license, rows, records, shared (records whose text another subset has as
-        well), templates, labels, and the median and largest number of characters of prompt
-        (instruction and input) and output.
+        Columns subset, task, license, rows, records, shared (records whose text another subset also
+        has), templates, labels, and the median and maximum number of characters of the prompt
+        (instruction and input) and of the output.
 
     Raises:
-        VerifyError: The folder is no build.
+        VerifyError: The folder is not a build.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)

@@ -1,6 +1,6 @@
-"""How many records of each subset make up a mixture: caps of tasks, and weights.
+"""Compute how many records each subset gives to a mixture: caps of tasks, and weights.
 
-Both look at what every subset has, so they make the rows of one depend on the others.
+Both depend on the sizes of all subsets, so they make the rows of one subset depend on the others.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ def cap_tasks(available: Mapping[str, int], tasks: Mapping[str, str], cap: int) 
     """Share a cap among the subsets of each task, as equally as they allow (see ``quotas``).
 
     Args:
-        available: Usable records of each subset.
-        tasks: The task of each.
-        cap: Records wanted of each task at most.
+        available: Number of usable records of each subset.
+        tasks: The task of each subset.
+        cap: Maximum number of records of each task.
 
     Returns:
-        Records to take of each subset, in the order of ``available``.
+        Number of records to take of each subset, in the order of ``available``.
     """
     shared: dict[str, int] = {}
     for task in dict.fromkeys(tasks.values()):
@@ -29,16 +29,17 @@ def cap_tasks(available: Mapping[str, int], tasks: Mapping[str, str], cap: int) 
 
 
 def weigh(available: Mapping[str, int], weights: Mapping[str, float]) -> dict[str, int]:
-    """Take from each subset in proportion to its weight, as much as the scarcest allows.
+    """Take from each subset in proportion to its weight, as many as the scarcest subset allows.
 
     Args:
-        available: Usable records of each subset; one without any counts for nothing.
-        weights: Weights by subset, above 0; 1 where none is given.
+        available: Number of usable records of each subset. Subsets without records are ignored.
+        weights: Weights by subset, above 0; the default is 1.
 
     Returns:
-        Records to take of each subset: proportional, rounded down, and all of the scarcest.
+        Number of records to take of each subset: proportional, rounded down, and all of the
+        scarcest subset.
     """
-    # Exact fractions: a float would round the scarcest down to one record less than it has.
+    # Exact fractions: floats could round the scarcest subset down by one record.
     exact = {name: Fraction(str(weights.get(name, 1))) for name in available}
     sizes = [Fraction(n) / exact[name] for name, n in available.items() if n]
     if not sizes:

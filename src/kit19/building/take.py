@@ -1,8 +1,8 @@
-"""Taking a prefix in hash order, and examining only that prefix.
+"""Take a prefix of records in hash order, and examine only that prefix.
 
-The expensive reasons look at records in the order of choice until enough are kept. The prefix ends
-at the last record kept: records beyond it are surplus, even if a batch happened to examine them.
-So the result, counts included, is that of examining everything.
+The expensive reasons examine records in the order of choice until enough are kept. The prefix ends
+at the last record kept. Records after it are surplus, even if a batch happened to examine them. So
+the result, counts included, is the same as if everything were examined.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import polars as pl
 from kit19.building.quota import quotas
 
 Examine = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
-"""Candidates and the records kept before them in; id, reason, evidence of those to drop out."""
+"""Takes candidates and the records kept before them; returns id, reason, evidence of those to drop."""
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What came of taking from one list of candidates.
+class TakeResult:
+    """The result of taking from a list of candidates.
 
     Attributes:
         kept: Candidates kept, in order.
-        dropped: Columns id, reason, evidence: candidates before the last one kept that were dropped.
+        dropped: Columns id, reason, evidence: dropped candidates before the last one kept.
         surplus: Number of candidates after the last one kept.
     """
 
@@ -34,37 +34,37 @@ class Taken:
 
 
 def no_drops() -> pl.DataFrame:
-    """No dropped records: the columns, and no row."""
+    """Return an empty frame of dropped records."""
     return pl.DataFrame(schema=dict.fromkeys(("id", "reason", "evidence"), pl.String))
 
 
 def take(
     ordered: pl.DataFrame,
-    wanted: int | None,
+    count: int | None,
     examine: Examine,
     before: pl.DataFrame | None = None,
-) -> Taken:
-    """Keep the first ``wanted`` candidates that the examination leaves.
+) -> TakeResult:
+    """Keep the first ``count`` candidates that the examination does not drop.
 
     Args:
         ordered: Candidates in the order of choice, with a column id.
-        wanted: How many to keep; None for all.
+        count: Number of candidates to keep; None for all.
         examine: The expensive reasons.
-        before: Records already kept elsewhere, which the examination should know of.
+        before: Records kept elsewhere, which are also passed to the examination.
     """
-    if wanted is None:
-        wanted = ordered.height
+    if count is None:
+        count = ordered.height
     kept: list[pl.DataFrame] = [ordered.clear()]
-    known = ordered.clear() if before is None else before.select(ordered.columns)
+    kept_before = ordered.clear() if before is None else before.select(ordered.columns)
     dropped: list[pl.DataFrame] = []
-    missing, at = wanted, 0
+    missing, at = count, 0
     while missing and at < ordered.height:
         batch = ordered.slice(at, missing + missing // 50 + 16)
-        hits = examine(batch, pl.concat([known, *kept]))
+        hits = examine(batch, pl.concat([kept_before, *kept]))
         clean = batch.join(hits, on="id", how="anti", maintain_order="left").head(missing)
         missing -= clean.height
         if not missing:
-            # Cut the batch behind its last clean record: later hits were never needed.
+            # Cut the batch after its last clean record: later hits do not count.
             last = clean["id"][-1]
             batch = batch.head(batch["id"].index_of(last) + 1)  # type: ignore[operator]
         kept.append(clean)
@@ -72,34 +72,34 @@ def take(
         at += batch.height
     if not dropped:
         dropped = [no_drops()]
-    return Taken(
-        pl.concat(kept), pl.concat(dropped), ordered.height - at if wanted else ordered.height
+    return TakeResult(
+        pl.concat(kept), pl.concat(dropped), ordered.height - at if count else ordered.height
     )
 
 
 def take_balanced(
     ordered: pl.DataFrame,
     label: str,
-    wanted: int | None,
+    count: int | None,
     examine: Examine,
     before: pl.DataFrame | None = None,
-) -> Taken:
-    """Take equally from each class of ``label``, as far as each has records (see ``quotas``).
+) -> TakeResult:
+    """Take equally from each class of ``label``, as far as it has records (see ``quotas``).
 
-    Where the examination leaves a class short, the shares are worked out again with what it has.
+    If the examination leaves a class short, the shares are computed again with the records it has.
     """
     classes = {name: part for (name,), part in ordered.partition_by(label, as_dict=True).items()}
     names = sorted(str(name) for name in classes)
     parts = {str(name): part for name, part in classes.items()}
     available = {name: parts[name].height for name in names}
     while True:
-        shares = quotas(available, wanted)
+        shares = quotas(available, count)
         results = {name: take(parts[name], shares[name], examine, before) for name in names}
         short = {n: r.kept.height for n, r in results.items() if r.kept.height < shares[n]}
         if not short:
             break
         available.update(short)
-    return Taken(
+    return TakeResult(
         pl.concat([results[name].kept for name in names]) if names else ordered,
         pl.concat([results[name].dropped for name in names]) if names else no_drops(),
         sum(result.surplus for result in results.values()),
