@@ -274,7 +274,7 @@ def losses(place: str, rows: int) -> Work:
             for of, many in ((lines, LINES), (one_row_per_sequence(len(tokens)), 1))
         )
         off = np.abs(packed - alone)
-        mean = (off / (tokens.lengths - tokens.asked)).max()
+        mean = (off / (tokens.lengths - tokens.prompt_lengths)).max()
         told = {"mean": float(mean), "sum": float(off.max())}
         return {"rows": len(tokens), "lines": len(lines), **told}
 

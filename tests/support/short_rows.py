@@ -72,6 +72,6 @@ def held_out_loss(model: Any, tokenizer: Any, rows: Path, how: Settings, cache: 
         ids = torch.tensor(tokens.row(number)[0])[None]
         with torch.no_grad():
             known = model.eval()(input_ids=ids, use_cache=False).logits[0, :-1].log_softmax(-1)
-        asked = int(tokens.asked[number])
+        asked = int(tokens.prompt_lengths[number])
         losses += (-known.gather(-1, ids[0, 1:, None])[asked - 1 :, 0]).tolist()
     return sum(losses) / len(losses)

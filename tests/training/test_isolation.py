@@ -38,9 +38,9 @@ def tokens_of(lengths: list[int]) -> Tokens:
     return Tokens(
         ids=draw.integers(4, architectures.VOCABULARY, sum(lengths)).astype(np.uint32),
         starts=np.concatenate([[0], np.cumsum(lengths)]),
-        asked=np.ones(len(lengths), np.int32),
+        prompt_lengths=np.ones(len(lengths), np.int32),
         rows=pl.DataFrame({"id": [str(number) for number in range(len(lengths))]}),
-        found=TokenStats(),
+        stats=TokenStats(),
         key="",
     )
 

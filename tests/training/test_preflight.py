@@ -43,7 +43,7 @@ def found_in(
     made: list[dict[str, Any]], prompts: Prompts, place: Path, limit: int = 128
 ) -> TokenStats:
     path = write_rows(place / "rows.jsonl", made)
-    return tokenize(row_files(path), "k", prompts, (limit, False), place / "cache").found
+    return tokenize(row_files(path), "k", prompts, (limit, False), place / "cache").stats
 
 
 def with_template(tokenizer: Any, end: str) -> Any:
@@ -90,7 +90,7 @@ def test_a_chat_template_with_an_end_token_passes_and_ends_there(
     path = write_rows(tmp_path / "rows.jsonl", rows(6))
     prompts = prompts_of(good, "chat")
     tokens = tokenize(row_files(path), "k", prompts, (128, False), tmp_path / "cache")
-    check_rows(tokens.found, "my rows", settings())
+    check_rows(tokens.stats, "my rows", settings())
     ids, labels = tokens.row(0)
     assert ids[-1] == good.eos_token_id
     assert good.decode(labels[labels != -100]) == "좋은 평이에요.<|endoftext|>"

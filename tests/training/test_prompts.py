@@ -70,7 +70,7 @@ def test_what_is_asked_and_scored_is_what_was_trained(name: str, form: str, tmp_
     prompts = make_prompts(tokenizer, form_of(form))
     set_end_token(prompts)
     tokens = trained(prompts, ROWS, tmp_path)
-    check_rows(tokens.found, "my rows", settings(allow=["unknown_tokens"]))
+    check_rows(tokens.stats, "my rows", settings(allow=["unknown_tokens"]))
     again = make_prompts(tokenizer, form_of(form), prompts.stops, head=prompts.head)
     asking = Asking(again)
     for number, row in enumerate(ROWS):
@@ -151,10 +151,10 @@ def test_real_templates_train_what_they_ask_or_are_refused(path: Path, tmp_path:
     prompts = make_prompts(tokenizer, form_of("chat"))
     tokens = trained(prompts, ROWS, tmp_path)
     try:
-        check_rows(tokens.found, "my rows", settings())
+        check_rows(tokens.stats, "my rows", settings())
     except TrainError as error:
         # A <think> in the prompt alone, or no end behind an answer.
-        assert "other tokens alone than" in str(error) or "without an end token" in str(error)  # noqa: PT017
+        assert "tokenized differently alone" in str(error) or "without an end token" in str(error)  # noqa: PT017
         return
     set_end_token(prompts)
     again = make_prompts(tokenizer, form_of("chat"), prompts.stops, head=prompts.head)
@@ -173,7 +173,7 @@ def test_a_template_that_cuts_an_answer_is_a_stop(tmp_path: Path) -> None:
     made = [{"instruction": "몇?", "output": "<think>\n셋일까\n</think>\n\n둘"}, *ROWS]
     found = trained(
         make_prompts(byte_level(template=cutting), form_of("chat")), made, tmp_path
-    ).found
+    ).stats
     with pytest.raises(TrainError, match=r"1 row of whose text the chat template leaves something"):
         check_rows(found, "my rows", settings())
 
@@ -192,13 +192,13 @@ def with_reasoning(rows: list[dict[str, str]], count: int) -> list[dict[str, str
 
 def test_answers_that_bring_reasoning_are_not_mixed_with_others(tmp_path: Path) -> None:
     prompts = make_prompts(tokenizer_of("qwen3"), form_of("chat"))
-    found = trained(prompts, with_reasoning(ROWS, 1), tmp_path).found
+    found = trained(prompts, with_reasoning(ROWS, 1), tmp_path).stats
     with pytest.raises(TrainError, match=r"1 row before whose answer .* first 0: "):
         check_rows(found, "my rows", settings())
     with pytest.raises(TrainError, match="1 row before whose answer"):
         check_head(found, "my rows")
     (tmp_path / "plain").mkdir()
-    check_head(trained(prompts, ROWS, tmp_path / "plain").found, "my rows")
+    check_head(trained(prompts, ROWS, tmp_path / "plain").stats, "my rows")
 
 
 # -- ends ---------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_a_base_model_with_a_chat_template_learns_to_end_as_it_writes(tmp_path: 
     tokenizer = byte_level("</s>", CHATML)
     prompts = make_prompts(tokenizer, form_of("chat"), [1])
     tokens = trained(prompts, ROWS, tmp_path)
-    check_rows(tokens.found, "my rows", settings())
+    check_rows(tokens.stats, "my rows", settings())
     set_end_token(prompts)
     assert tokenizer.eos_token_id == tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert prompts.stops == [4, 1]  # and where the model stopped before
@@ -217,13 +217,13 @@ def test_a_base_model_with_a_chat_template_learns_to_end_as_it_writes(tmp_path: 
 def test_an_end_can_be_named_where_there_is_none(tmp_path: Path) -> None:
     endless = CHATML.replace("<|im_end|>", "")
     tokenizer = byte_level("</s>", endless)
-    found = trained(make_prompts(tokenizer, form_of("chat")), ROWS, tmp_path).found
-    with pytest.raises(TrainError, match=r"writes behind an answer is no end token: .*end=TOKEN"):
+    found = trained(make_prompts(tokenizer, form_of("chat")), ROWS, tmp_path).stats
+    with pytest.raises(TrainError, match=r"writes no end token after an answer: .*end=TOKEN"):
         check_rows(found, "my rows", settings())
     for form in ("chat", "alpaca"):
         prompts = make_prompts(tokenizer, form_of(form), end="<|im_end|>")
         tokens = trained(prompts, ROWS, tmp_path)
-        check_rows(tokens.found, "my rows", settings())
+        check_rows(tokens.stats, "my rows", settings())
         ids, _ = tokens.row(0)
         assert tokenizer.convert_ids_to_tokens(int(ids[-1])) == "<|im_end|>"
     with pytest.raises(TrainError, match="has no token '<end>', which `end` names"):
@@ -286,7 +286,7 @@ def test_a_tokenizer_that_cannot_read_them_as_text_says_so() -> None:
 
 def test_rows_with_control_tokens_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
     prompts = make_prompts(tokenizer_of("qwen3"), form_of("chat"))
-    found = trained(prompts, ROWS, tmp_path).found
+    found = trained(prompts, ROWS, tmp_path).stats
     assert found.control == 2
     assert [*found.first["control"]] == ["2", "<|im_end|>"]
 

@@ -47,11 +47,11 @@ def test_what_is_in_the_cache_is_not_made_again(
 ) -> None:
     prompts = prompts_of(tokenizer)
     first = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
-    monkeypatch.setattr("kit19.training.rows.tokens._make", None)
+    monkeypatch.setattr("kit19.training.rows.tokens._build", None)
     again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
     assert isinstance(again.ids, np.memmap)
     assert np.array_equal(first.ids, again.ids)
-    assert first.found == again.found
+    assert first.stats == again.stats
 
 
 @pytest.mark.parametrize("change", ["rows", "format", "length", "cut", "tokenizer"])
@@ -87,7 +87,7 @@ def test_a_cache_that_was_being_written_is_written_again(
     path.write_bytes(b"half")
     again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
     assert np.array_equal(first.ids, again.ids)
-    (tmp_path / first.key / "found.json").unlink()
+    (tmp_path / first.key / "stats.json").unlink()
     again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
     assert np.array_equal(first.ids, again.ids)
 
@@ -100,12 +100,12 @@ def test_long_rows_are_left_out_or_cut_and_counted(
     limit = int(np.median(whole.lengths))
     dropped = tokenize(row_files(data), "k", prompts, (limit, False), tmp_path)
     long = int((whole.lengths > limit).sum())
-    assert dropped.found.too_long == dropped.found.dropped == long > 0
+    assert dropped.stats.too_long == dropped.stats.dropped == long > 0
     assert len(dropped) == 64 - long
     cut = tokenize(row_files(data), "k", prompts, (limit, True), tmp_path)
-    lost = int((whole.asked >= limit).sum())
-    assert cut.found.too_long == long
-    assert cut.found.dropped == cut.found.answers_lost == lost
+    lost = int((whole.prompt_lengths >= limit).sum())
+    assert cut.stats.too_long == long
+    assert cut.stats.dropped == cut.stats.answers_lost == lost
     assert cut.lengths.max() == limit
 
 

@@ -141,7 +141,7 @@ def loss_of(folder: Path, data: Path, how: Settings) -> float:
     add_answer_losses(model)
     collate = Collate(tokenizer.pad_token_id)
     losses = row_losses(model, tokens, arrange_rows(tokens, how), collate, at_once=2, plain=True)
-    return float(losses.sum() / (tokens.lengths - tokens.asked).sum())
+    return float(losses.sum() / (tokens.lengths - tokens.prompt_lengths).sum())
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(

@@ -15,7 +15,7 @@ from typing import Any
 from kit19.core.errors import ModelError, Problem
 from kit19.evaluating.scorer import SharedLM
 from kit19.training.rows.chat_template import Turns
-from kit19.training.rows.prompts import Ids, Prompts, shared
+from kit19.training.rows.prompts import Ids, Prompts, common_prefix_length
 
 _AT_ONCE = 2048
 
@@ -73,7 +73,10 @@ class Asking:
             return whole
         # The beginning of an answer belongs to its context.
         begins = self._prompts.pairs([(turns, begun) for turns, begun, _ in asked])
-        counts = [shared(one, other) for (_, one), (_, other) in zip(begins, whole, strict=True)]
+        counts = [
+            common_prefix_length(one, other)
+            for (_, one), (_, other) in zip(begins, whole, strict=True)
+        ]
         return [
             (prompt + answer[:count], answer[count:])
             for (prompt, answer), count in zip(whole, counts, strict=True)

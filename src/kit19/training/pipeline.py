@@ -209,7 +209,7 @@ def plan_training(
     return TrainPlan(
         settings=settings,
         rows=ready.counts,
-        supervised=ready.train.found.supervised,
+        supervised=ready.train.stats.supervised,
         filled=filled(ready.sequences, lengths, width),
         steps=steps(settings, len(ready.sequences), gpus),
         per_syllable=ready.per_syllable,
@@ -358,7 +358,7 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnP
     used = {"threads": count, "steps": trainer.state.global_step, "devices": world}
     record = _record(ready, used, {"loss": _last_loss(trainer), **measured})
     epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
-    seen = ready.train.found.supervised * epochs
+    seen = ready.train.stats.supervised * epochs
     return _Done(ready, record, history, resumed, seconds, seen / max(seconds, 1e-9))
 
 

@@ -115,24 +115,24 @@ def prepare(
     limit = (settings.max_length, settings.long_rows == "cut")
     cache = options.cache or cache_dir() / "tokens"
     train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
-    if 0 < train.found.other_head == train.found.read:  # each answer brings its reasoning itself
+    if 0 < train.stats.other_head == train.stats.read:  # each answer brings its reasoning itself
         prompts = replace(prompts, head="")
         train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
-    check_rows(train.found, data.name, settings)
+    check_rows(train.stats, data.name, settings)
     held_out = None
     if data.validation:
         held_out = tokenize(data.validation, f"{data.key} validation", prompts, limit, cache)
-        check_head(held_out.found, data.name)
+        check_head(held_out.stats, data.name)
         held_out = held_out if len(held_out) else None
     check_batches(Collate(base.tokenizer.pad_token_id), train, base.tokenizer)
     sets = [train, held_out] if held_out else [train]
     checked = check_model(settings, base, sets, validated=held_out is not None, elsewhere=elsewhere)
     settings, sequences = checked.settings, arrange_rows(train, settings)
     counts = {
-        "read": train.found.read,
-        "too_long": train.found.too_long,
-        "answers_lost": train.found.answers_lost,
-        "dropped": train.found.dropped,
+        "read": train.stats.read,
+        "too_long": train.stats.too_long,
+        "answers_lost": train.stats.answers_lost,
+        "dropped": train.stats.dropped,
         "train": len(train),
         "lines": len(sequences),
         "validation": len(held_out) if held_out else 0,
@@ -170,27 +170,27 @@ def without_packing(ready: Prepared, why: str) -> Prepared:
 
 def collect_notes(ready: Prepared) -> list[str]:
     """What a reader of the run must know of its rows and its model, a sentence each."""
-    entry, found = ready.data.entry, ready.train.found
+    entry, stats = ready.data.entry, ready.train.stats
     notes = [*ready.notes]
     if entry.sample:
         notes.append("trained on kit19's own sample: not the datasets")
     if entry.label != "clean":
         notes.append(f"its training data is {entry.label}: {entry.why}")
-    if found.too_long:
-        cut = found.too_long - found.dropped
+    if stats.too_long:
+        cut = stats.too_long - stats.dropped
         notes.append(
-            f"{found.too_long:,} of {found.read:,} rows are too long: {found.dropped:,} left out, "
-            f"{cut:,} cut, {found.answers_lost:,} without any answer left"
+            f"{stats.too_long:,} of {stats.read:,} rows are too long: {stats.dropped:,} left out, "
+            f"{cut:,} cut, {stats.answers_lost:,} without any answer left"
         )
-    if found.control:
-        row, token = found.first["control"]
-        rows = f"{found.control:,} {'row holds' if found.control == 1 else 'rows hold'}"
+    if stats.control:
+        row, token = stats.first["control"]
+        rows = f"{stats.control:,} {'row holds' if stats.control == 1 else 'rows hold'}"
         notes.append(
             f"{rows} what looks like a control token ({token!r}, first in row {row}); there it is "
             "text, as all data is"
         )
-    if found.unknown:
-        notes.append(f"{found.unknown:,} tokens are unknown to the tokenizer")
+    if stats.unknown:
+        notes.append(f"{stats.unknown:,} tokens are unknown to the tokenizer")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""Which rows share a line: best fit, longest first."""
+"""Pack rows into sequences: best fit, longest first."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 
 def pack(lengths: NDArray[np.int64], room: int) -> list[list[int]]:
-    """Put rows into as few lines as best fit finds.
+    """Pack rows into sequences by best fit.
 
     Args:
         lengths: Tokens of each of n rows; none above ``room``.
-        room: Tokens of a line.
+        room: Tokens of a sequence.
 
     Returns:
-        Lines, each the numbers of its rows, longest first. Every row is in exactly one. Rows of equal
-        length stay in their order, so the same lengths give the same lines.
+        The row numbers of each sequence, longest row first. Every row is in exactly one sequence. Rows
+        of equal length keep their order, so the same lengths give the same sequences.
     """
     order = np.argsort(-lengths, kind="stable")
     by_space: list[list[int]] = [[] for _ in range(room + 1)]
-    # Bit s is set where a line with s tokens of space is open: the lowest bit from `length` on is the
-    # best fit, found in a word or two instead of by walking the lines.
+    # Bit s is set if a sequence with s tokens of space is open. The lowest set bit from `length` on
+    # is the best fit, found in a word or two instead of by a walk over all sequences.
     spaces = 0
     sequences: list[list[int]] = []
     for row, length in zip(order.tolist(), lengths[order].tolist(), strict=True):
@@ -44,10 +44,10 @@ def pack(lengths: NDArray[np.int64], room: int) -> list[list[int]]:
 
 
 def one_row_per_sequence(rows: int) -> list[list[int]]:
-    """Each row in a line of its own."""
+    """Each row as its own sequence."""
     return [[row] for row in range(rows)]
 
 
 def filled(sequences: Sequence[Sequence[int]], lengths: NDArray[np.int64], room: int) -> float:
-    """Share of the lines' tokens that are rows' rather than filling."""
+    """The share of all tokens that belong to rows and are not padding."""
     return float(lengths.sum() / (len(sequences) * room)) if sequences else 0.0

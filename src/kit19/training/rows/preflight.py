@@ -1,7 +1,7 @@
-"""What must hold before the first step, looked for in the real rows by the real tokenizer.
+"""Checks of the rows before the first step, with the real tokenizer.
 
-Each of these faults trained wrong models in silence, in public trackers: a loss that is masked
-everywhere, prompts that are cut differently when they are asked, answers that never learn to end.
+Public issue trackers have a case of each fault, and each silently trained a wrong model: a loss that is
+masked everywhere, prompts that are tokenized differently at inference, answers that never learn to end.
 """
 
 from __future__ import annotations
@@ -18,102 +18,102 @@ from kit19.training.rows.prompts import Prompts, encode_all
 from kit19.training.rows.tokens import Tokens, TokenStats
 from kit19.training.settings import Fault, Settings
 
-_MOST_UNKNOWN = 0.001  # share of tokens; above, the tokenizer was not made for this text
-_MOST_PER_SYLLABLE = 2.0  # Korean tokenizers need 0.5 to 1; cut into bytes, a syllable is 3
+_MOST_UNKNOWN = 0.001  # share of tokens; above it, the tokenizer does not fit the text
+_MOST_PER_SYLLABLE = 2.0  # Korean tokenizers need 0.5 to 1; as bytes, a syllable is 3
 _HANGUL = re.compile("[가-힣]+")
-_LOOKED_AT = 500  # rows whose syllables are counted
+_SAMPLED = 500  # rows whose syllables are counted
 _SHOWN = 160  # characters of a row in a message
 
 
-def check_rows(found: TokenStats, name: str, settings: Settings) -> None:
-    """Stop if a row cannot teach what it should.
+def check_rows(stats: TokenStats, name: str, settings: Settings) -> None:
+    """Check the rows for faults that would train a wrong model.
 
     Raises:
-        TrainError: Every fault that the rows have, each with its first row.
+        TrainError: Lists every fault, each with its first row.
     """
     problems = [
-        *_of_rows(found, name),
-        *_of_length(found, name, settings),
-        *_of_vocabulary(found, name, settings),
+        *_row_problems(stats, name),
+        *_length_problems(stats, name, settings),
+        *_vocabulary_problems(stats, name, settings),
     ]
-    if not found.read:
+    if not stats.read:
         problems = [Problem("holds no row to train on", name, "see `kit19 stats`")]
-    elif found.read == found.dropped and not problems:
-        problems = [Problem("no row is left", name, "raise max_length")]
+    elif stats.read == stats.dropped and not problems:
+        problems = [Problem("no row is left: all are too long", name, "raise max_length")]
     if problems:
         raise TrainError(problems)
 
 
-def _of_rows(found: TokenStats, name: str) -> list[Problem]:
-    said = {
+def _row_problems(stats: TokenStats, name: str) -> list[Problem]:
+    messages = {
         "no_answer": (
-            "without a supervised token: their answers are empty",
+            "without a supervised token: the answer is empty",
             "remove the rows, or fill in their answers",
         ),
         "no_end": (
             "without an end token in the answer: the model would never learn to stop",
             (
-                "what the chat template writes behind an answer is no end token: name one with "
+                "the chat template writes no end token after an answer: name one with "
                 "--set end=TOKEN, or use --format alpaca, koalpaca or kullm"
             ),
         ),
         "left_out": (
-            "of whose text the chat template leaves something out",
-            "take out what it cuts (it may look for </think>), or use another --format",
+            "of whose text the chat template omits a part",
+            "remove what it cuts (some templates cut at </think>), or use another --format",
         ),
         "other_head": (
-            "before whose answer the chat template writes something else than before the others",
-            "take the reasoning out of these answers (or give one to all), or use another --format",
+            "before whose answer the chat template writes something else than in the other rows",
+            "remove the reasoning from these answers (or add it to all), or use another --format",
         ),
         "not_prefix": (
-            "whose prompt is cut into other tokens alone than before its answer",
-            "what is asked would not be what was trained: a blank between them belongs to the answer",
+            "whose prompt is tokenized differently alone and before its answer",
+            "inference would use other prompts than training: move a blank between them to the answer",
         ),
     }
     return [
-        Problem(f"{_rows(getattr(found, fault))} {what}; {_first(found, fault)}", name, fix)
-        for fault, (what, fix) in said.items()
-        if getattr(found, fault)
+        Problem(f"{_rows(getattr(stats, fault))} {what}; {_first(stats, fault)}", name, fix)
+        for fault, (what, fix) in messages.items()
+        if getattr(stats, fault)
     ]
 
 
-def check_head(found: TokenStats, name: str) -> None:
-    """Stop if the chat template writes something else before some answers than before the others.
+def check_head(stats: TokenStats, name: str) -> None:
+    """Check that the chat template writes the same text before every answer.
 
     Raises:
-        TrainError: Names the first such row.
+        TrainError: Names the first row that differs.
     """
-    if found.other_head:
-        raise TrainError([one for one in _of_rows(found, name) if "before whose" in one.what])
+    if stats.other_head:
+        raise TrainError([one for one in _row_problems(stats, name) if "before whose" in one.what])
 
 
-def _of_length(found: TokenStats, name: str, settings: Settings) -> list[Problem]:
-    share = found.too_long / max(found.read, 1)
+def _length_problems(stats: TokenStats, name: str, settings: Settings) -> list[Problem]:
+    share = stats.too_long / max(stats.read, 1)
     if share <= settings.max_overlong_fraction or "lost_answers" in settings.allow:
         return []
     what = (
-        f"{_rows(found.too_long)} of {found.read:,} ({share:.1%}) are longer than max_length "
-        f"({settings.max_length}), {found.answers_lost:,} without any of their answer left; "
-        f"{_first(found, 'too_long')}"
+        f"{_rows(stats.too_long)} of {stats.read:,} ({share:.1%}) are longer than max_length "
+        f"({settings.max_length}), {stats.answers_lost:,} whose answer is cut completely; "
+        f"{_first(stats, 'too_long')}"
     )
     fix = (
-        f"raise it (the longest has {found.longest:,} tokens): --set max_length=…; or accept it: "
+        f"raise it (the longest has {stats.longest:,} tokens): --set max_length=…; or accept it: "
         "--allow lost_answers"
     )
     return [Problem(what, name, fix)]
 
 
-def _of_vocabulary(found: TokenStats, name: str, settings: Settings) -> list[Problem]:
-    share = found.unknown / max(found.tokens, 1)
+def _vocabulary_problems(stats: TokenStats, name: str, settings: Settings) -> list[Problem]:
+    share = stats.unknown / max(stats.tokens, 1)
     if share <= _MOST_UNKNOWN or "unknown_tokens" in settings.allow:
         return []
-    what = f"{share:.2%} of all tokens are unknown to the tokenizer; {_first(found, 'unknown')}"
-    fix = "use a model whose tokenizer knows Korean; or accept it: --allow unknown_tokens"
+    what = f"{share:.2%} of all tokens are unknown to the tokenizer; {_first(stats, 'unknown')}"
+    fix = "use a model with a Korean tokenizer; or accept it: --allow unknown_tokens"
     return [Problem(what, name, fix)]
 
 
 def tokens_per_syllable(texts: Sequence[str], tokenizer: Any) -> float:
-    """Tokens that the tokenizer needs for a syllable of Korean; 0 where there is no Korean."""
+    """Tokens per syllable of Korean; 0 without any Korean."""
     words = [word for text in texts for word in _HANGUL.findall(text)]
     if not words:
         return 0.0
@@ -122,36 +122,37 @@ def tokens_per_syllable(texts: Sequence[str], tokenizer: Any) -> float:
 
 
 def check_syllables(data: Data, prompts: Prompts, allowed: Sequence[Fault]) -> float:
-    """Tokens per syllable in the first rows.
+    """Tokens per syllable of Korean in the first rows.
 
     Raises:
-        TrainError: Korean falls into bytes.
+        TrainError: The tokenizer splits Korean into bytes.
     """
     for batch in data.train.batches():
-        head = batch.head(_LOOKED_AT)
+        head = batch.head(_SAMPLED)
         texts = [*head["instruction"], *head["input"], *head["output"]]
         rate = tokens_per_syllable(texts, prompts.tokenizer)
         if rate > _MOST_PER_SYLLABLE and "byte_tokens" not in allowed:
             shown = head["instruction"][0][:40]
             pieces = len(prompts.tokenizer(shown, add_special_tokens=False)["input_ids"])
             what = (
-                f"the tokenizer needs {rate:.1f} tokens for a syllable of Korean: it cuts it into "
+                f"the tokenizer needs {rate:.1f} tokens for a syllable of Korean: it splits it into "
                 f"bytes ({pieces} tokens for {shown!r})"
             )
-            fix = "use a model made for Korean; or accept it: --allow byte_tokens"
+            fix = "use a model trained on Korean; or accept it: --allow byte_tokens"
             raise TrainError(Problem(what, data.name, fix))
         return rate
     return 0.0
 
 
 def check_batches(collate: Callable[[list[Any]], Any], tokens: Tokens, tokenizer: Any) -> None:
-    """Stop if the batches that training will see do not supervise what the rows say.
+    """Check that batches keep the labels of the rows.
 
-    What collates may mask by token: where the padding token is the end token, many mask the end of
-    every answer with it.
+    Many data collators mask labels by token. Where the padding token is also the end token, they
+    mask the end of every answer.
 
     Args:
-        collate: Takes rows as dicts of ``input_ids``, ``labels`` and ``seq_lengths``; gives ``labels``.
+        collate: Takes rows as dicts of ``input_ids``, ``labels`` and ``seq_lengths``; returns a
+            batch with ``labels``.
         tokens: The rows.
         tokenizer: For the message.
 
@@ -160,7 +161,7 @@ def check_batches(collate: Callable[[list[Any]], Any], tokens: Tokens, tokenizer
     """
     for number in range(min(len(tokens), 8)):
         ids, labels = tokens.row(number)
-        # Beside a longer line, so that there is something to pad.
+        # A longer row in the same batch makes the collator pad this one.
         longer = np.concatenate([ids, ids])
         batch = collate(
             [
@@ -168,10 +169,10 @@ def check_batches(collate: Callable[[list[Any]], Any], tokens: Tokens, tokenizer
                 {"input_ids": longer, "labels": longer, "seq_lengths": [len(longer)]},
             ]
         )
-        seen = np.asarray(batch["labels"]).reshape(-1)[: len(ids)]
-        lost = np.flatnonzero((labels != -100) & (seen != labels))
-        if lost.size:
-            token = int(labels[lost[-1]])
+        batched = np.asarray(batch["labels"]).reshape(-1)[: len(ids)]
+        masked = np.flatnonzero((labels != -100) & (batched != labels))
+        if masked.size:
+            token = int(labels[masked[-1]])
             same = token == tokenizer.eos_token_id == tokenizer.pad_token_id
             what = (
                 f"the token {tokenizer.convert_ids_to_tokens(token)!r} of the answer "
@@ -188,7 +189,7 @@ def _rows(count: int) -> str:
     return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
-def _first(found: TokenStats, fault: str) -> str:
-    row, shown = found.first[fault]
+def _first(stats: TokenStats, fault: str) -> str:
+    row, shown = stats.first[fault]
     text = " ".join(shown.split())
     return f"first {row}: {text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}"

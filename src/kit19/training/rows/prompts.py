@@ -135,7 +135,7 @@ class Prompts:
         ids = dict(zip(known, self.encode(known), strict=True))
         found = []
         for prompt, text in zip(prompts, whole, strict=True):
-            count = shared(ids[prompt], ids[text])
+            count = common_prefix_length(ids[prompt], ids[text])
             ended = self.ended(ids[text], count) or [*ids[text], self.end]
             found.append((ids[prompt][:count], ended[count:-1]))
         return found
@@ -281,7 +281,7 @@ def _suffix(tokenizer: Any) -> int:
     return 0
 
 
-def shared(one: Ids, other: Ids) -> int:
+def common_prefix_length(one: Ids, other: Ids) -> int:
     """Tokens that both begin with."""
     if other[: len(one)] == one:
         return len(one)

@@ -87,7 +87,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
     # -- what a step is made of ---------------------------------------------------------------------
 
     def _set_signature_columns_if_needed(self) -> None:
-        self._signature_columns = ["line"]
+        self._signature_columns = ["sequence"]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         if self.settings.layout != "grouped":
@@ -128,7 +128,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         if tokens is None:
             return {}
         losses = self._losses(tokens)
-        counts = (tokens.lengths - tokens.asked).astype(np.float64)
+        counts = (tokens.lengths - tokens.prompt_lengths).astype(np.float64)
         prefix = metric_key_prefix
         found = {f"{prefix}_loss": float(losses.sum() / counts.sum())}
         tasks = tokens.rows["task"].to_numpy()
