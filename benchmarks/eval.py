@@ -119,10 +119,10 @@ def _load(asked: argparse.Namespace, name: str, **options: Any) -> Any:
     import torch
     from lm_eval.models.huggingface import HFLM
 
-    from kit19.evaluating.scorer import SharedLM
+    from kit19.evaluating.scorer import Kit19LM
 
     torch.set_num_threads(asked.threads)
-    kind = SharedLM if name == "kit19" else HFLM
+    kind = Kit19LM if name == "kit19" else HFLM
     more = {"gguf_file": asked.gguf} if asked.gguf else {}
     return kind(pretrained=str(asked.model), device="cpu", dtype="float32", **more, **options)
 
@@ -135,12 +135,12 @@ def _ways(asked: argparse.Namespace, peers: list[str]) -> dict[str, Any]:
 
 
 def _lever_ways(asked: argparse.Namespace) -> dict[str, Any]:
-    from kit19.evaluating.scorer import Levers
+    from kit19.evaluating.scorer import Optimizations
 
     off: dict[str, dict[str, Any]] = {
-        "without sharing contexts": {"levers": Levers(share=False)},
-        "without a common prefix": {"levers": Levers(prefix=False)},
-        "with predictions everywhere": {"levers": Levers(head=False)},
+        "without sharing contexts": {"optimizations": Optimizations(share_contexts=False)},
+        "without a common prefix": {"optimizations": Optimizations(cache_prefix=False)},
+        "with predictions everywhere": {"optimizations": Optimizations(skip_unused_logits=False)},
         "batches of 512 tokens": {"batch_tokens": 512},
         "batches of 6,144 tokens": {"batch_tokens": 6144},
     }

@@ -9,14 +9,14 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from kit19.core.errors import ModelError
-from kit19.evaluating.scorer import SharedLM
+from kit19.evaluating.scorer import Kit19LM
 from tests.support.architectures import ARCHITECTURES, make_model, make_tokenizer, thresholds
 from tests.support.eval_fixtures import own_cache
 
 __all__ = ["own_cache"]  # a fixture
 
 _LOCAL, _LINEAR, _HYBRID = "sliding_attention", "linear_attention", "hybrid"
-_WINDOW, _OFFSET = "24 tokens only", "padding id"
+_WINDOW, _OFFSET = "last 24 tokens", "padding id"
 SLOW = {
     "openai-gpt": "RuntimeError",
     "bloom": "no position_ids",
@@ -77,7 +77,7 @@ def _requests(length: int) -> list[Instance]:
 def test_every_architecture_scores_as_hflm_scores_it_or_is_scored_by_hflm(name: str) -> None:
     torch.set_num_threads(1)
     model, tokenizer = make_model(name), make_tokenizer()
-    ours = SharedLM(pretrained=model, tokenizer=tokenizer)
+    ours = Kit19LM(pretrained=model, tokenizer=tokenizer)
     theirs = HFLM(pretrained=model, tokenizer=tokenizer)
     assert SLOW.get(name, "") in ours.fallback
     assert bool(ours.fallback) == (name in SLOW)

@@ -13,8 +13,8 @@ from lm_eval.api.instance import Instance
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from kit19.catalog import PromptFormat, load_catalog
-from kit19.evaluating.formats import use_prompts
-from kit19.evaluating.scorer import SharedLM
+from kit19.evaluating.formats import use_training_prompts
+from kit19.evaluating.scorer import Kit19LM
 from kit19.training.rows.prompts import make_prompts
 from tests.support.prompt_tokenizers import TOKENIZERS
 
@@ -22,7 +22,7 @@ TURNS = [{"role": "user", "content": "다음 문장을 분류하세요. 음악�
 CHOICES = ["긍정", "부정", "모릅니다"]
 
 
-def scorer(name: str, form: str) -> tuple[SharedLM, Any]:
+def scorer(name: str, form: str) -> tuple[Kit19LM, Any]:
     tokenizer = TOKENIZERS[name]()
     torch.manual_seed(19)
     config = LlamaConfig(
@@ -36,10 +36,10 @@ def scorer(name: str, form: str) -> tuple[SharedLM, Any]:
         eos_token_id=1,
         pad_token_id=2,
     )
-    model = SharedLM(LlamaForCausalLM(config).eval(), tokenizer=tokenizer, device="cpu")
+    model = Kit19LM(LlamaForCausalLM(config).eval(), tokenizer=tokenizer, device="cpu")
     chosen: PromptFormat = load_catalog().prompt_format(form)
     prompts = make_prompts(tokenizer, chosen, [1])
-    use_prompts(model, prompts)
+    use_training_prompts(model, prompts)
     return model, prompts
 
 
@@ -107,6 +107,6 @@ def test_texts_that_are_no_prompts_are_scored_as_the_harness_scores_them() -> No
     model, _ = scorer("qwen3", "chat")
     made = requests("loglikelihood", [("", "긍정"), ("가나", " 다")])
     ours = [score for score, _ in model.loglikelihood(made, disable_tqdm=True)]
-    plain = SharedLM(model.model, tokenizer=model.tokenizer, device="cpu")
+    plain = Kit19LM(model.model, tokenizer=model.tokenizer, device="cpu")
     theirs = [score for score, _ in plain.loglikelihood(made, disable_tqdm=True)]
     assert ours == pytest.approx(theirs, abs=1e-6)

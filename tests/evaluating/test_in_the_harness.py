@@ -14,7 +14,7 @@ import pytest
 from lm_eval.api.model import LM
 
 from kit19.evaluating import TASKS
-from kit19.evaluating.cautions import cautions_of_answers
+from kit19.evaluating.cautions import answer_cautions
 from kit19.evaluating.collect import to_samples
 from tests.support.eval_fixtures import model_of, own_cache
 from tests.support.harness_runs import manager, run
@@ -92,7 +92,7 @@ def test_constant_predictors_score_what_the_paper_printed_and_are_called_so(
     assert round(100 * found["f1,none"], 2) == f1
     loaded = manager(real_data).load([task])["tasks"][task]
     samples = to_samples(loaded, results["samples"][task])
-    codes = {caution.code for caution in cautions_of_answers(task, samples)}
+    codes = {caution.code for caution in answer_cautions(task, samples)}
     assert "constant" in codes
 
 
@@ -101,6 +101,6 @@ def test_a_nearly_constant_predictor_is_called_so(real_data: Path) -> None:
     results = run(Always(0, other=2), ["kobest_sentineg"], data_dir=real_data)
     loaded = manager(real_data).load(["kobest_sentineg"])["tasks"]["kobest_sentineg"]
     samples = to_samples(loaded, results["samples"]["kobest_sentineg"])
-    codes = {caution.code for caution in cautions_of_answers("kobest_sentineg", samples)}
+    codes = {caution.code for caution in answer_cautions("kobest_sentineg", samples)}
     assert "near_constant" in codes
     assert "constant" not in codes

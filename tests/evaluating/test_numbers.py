@@ -21,7 +21,7 @@ from kit19.core.errors import ModelError
 from kit19.core.json_text import replace_non_finite, to_json
 from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord, read_run
 from kit19.drawing.safe_text import json_in_script
-from kit19.evaluating.cautions import caution_of_figure
+from kit19.evaluating.cautions import non_finite_caution
 from kit19.evaluating.collect import not_finite
 from tests.support.eval_fixtures import model_of, own_cache
 from tests.support.harness_runs import ours, run, theirs
@@ -95,16 +95,16 @@ def test_damaged_weights_show_at_the_first_request(
 def test_a_score_that_is_no_number_is_not_kept_for_the_next_run(
     model_of: Models, tmp_path: Path
 ) -> None:
-    from kit19.evaluating.memory import Memory
-    from kit19.evaluating.tree import Request, pack, plant
+    from kit19.evaluating.score_cache import ScoreCache
+    from kit19.evaluating.tree import Request, align, build_rows
 
-    memory = Memory(tmp_path, {"model": "x"})
-    batch = pack(plant([Request(0, [1], [2]), Request(1, [1], [3])], []), 0)
-    memory.keep(batch, [], [(-1.0, True), (math.nan, False)])
-    assert memory.recall(batch, []) is None
-    memory.keep(batch, [], [(-1.0, True), (-2.0, False)])
-    assert memory.recall(batch, []) == [(-1.0, True), (-2.0, False)]
-    memory.close()
+    score_cache = ScoreCache(tmp_path, {"model": "x"})
+    batch = align(build_rows([Request(0, [1], [2]), Request(1, [1], [3])], []), 0)
+    score_cache.put(batch, [], [(-1.0, True), (math.nan, False)])
+    assert score_cache.get(batch, []) is None
+    score_cache.put(batch, [], [(-1.0, True), (-2.0, False)])
+    assert score_cache.get(batch, []) == [(-1.0, True), (-2.0, False)]
+    score_cache.close()
 
 
 values = st.recursive(
@@ -128,7 +128,7 @@ def test_json_has_no_number_that_json_has_not(value: Any) -> None:
 def test_a_figure_that_is_no_number_is_null_and_said_to_be() -> None:
     results = {"results": {"a": {"acc,none": 0.5, "word_perplexity,none": math.inf, "alias": "a"}}}
     assert list(not_finite(results)) == [("a", "word_perplexity,none")]
-    assert caution_of_figure("a", "word_perplexity,none").code == "not_finite"
+    assert non_finite_caution("a", "word_perplexity,none").code == "not_finite"
 
 
 def test_a_run_whose_loss_is_no_number_stays_readable(tmp_path: Path) -> None:

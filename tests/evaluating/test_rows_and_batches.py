@@ -6,7 +6,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.evaluating.tree import Request, Row, common_prefix, fit, pack, plant, share
+from kit19.evaluating.tree import (
+    Request,
+    Row,
+    align,
+    build_rows,
+    common_prefix,
+    make_batches,
+    truncate_context,
+)
 
 ids = st.integers(0, 3)  # few tokens, so that beginnings are often shared
 texts = st.lists(ids, min_size=1, max_size=7)
@@ -19,7 +27,7 @@ def _requests(pairs: list[tuple[list[int], list[int]]], prefix: list[int]) -> li
 
 def _histories(rows: list[Row], prefix: list[int]) -> dict[int, list[tuple[list[int], int]]]:
     """For each request, what was seen before each predicted token, and the token."""
-    batch = pack(rows, len(prefix))
+    batch = align(rows, len(prefix))
     width = batch.tokens.shape[1]
     found: dict[int, list[tuple[list[int], int]]] = {}
     ends = [*batch.starts[1:].tolist(), len(batch.uses)]
@@ -44,10 +52,10 @@ def test_every_predicted_token_sees_its_own_history_and_nothing_else(
     pairs: list[tuple[list[int], list[int]]], prefix: list[int], branch: bool, window: int | None
 ) -> None:
     requests = _requests(pairs, prefix)
-    rows = plant(requests, prefix, branch=branch, window=window)
+    rows = build_rows(requests, prefix, branch=branch, window=window)
     assert all(len(prefix) + row.length <= (window or 10**9) for row in rows)
     found: dict[int, list[tuple[list[int], int]]] = {}
-    for batch in share(rows, tokens=20, predictions=12):
+    for batch in make_batches(rows, tokens=20, predictions=12):
         found |= _histories(batch, prefix)
     for request in requests:
         whole = request.context + request.continuation
@@ -58,7 +66,7 @@ def test_every_predicted_token_sees_its_own_history_and_nothing_else(
 
 @given(asked)
 def test_a_context_shared_by_requests_is_fed_once(pairs: list[tuple[list[int], list[int]]]) -> None:
-    rows = plant(_requests(pairs, []), [])
+    rows = build_rows(_requests(pairs, []), [])
     assert len(rows) == len({tuple(context) for context, _ in pairs})
     fed = sum(row.length for row in rows)
     assert fed <= sum(len(context) + len(rest) - 1 for context, rest in pairs)
@@ -68,12 +76,12 @@ def test_a_context_shared_by_requests_is_fed_once(pairs: list[tuple[list[int], l
 def test_batches_hold_every_row_once_and_keep_to_their_budget(
     pairs: list[tuple[list[int], list[int]]], tokens: int, predictions: int
 ) -> None:
-    rows = plant(_requests(pairs, []), [])
-    batches = share(rows, tokens, predictions)
+    rows = build_rows(_requests(pairs, []), [])
+    batches = make_batches(rows, tokens, predictions)
     assert sorted(id(row) for batch in batches for row in batch) == sorted(map(id, rows))
     for batch in batches:
         width = max(row.length for row in batch)
-        kept = max(row.scored for row in batch)
+        kept = max(row.predictions for row in batch)
         assert len(batch) == 1 or (
             len(batch) * width <= tokens and len(batch) * kept <= predictions
         )
@@ -83,8 +91,8 @@ def test_batches_hold_every_row_once_and_keep_to_their_budget(
 def test_batches_do_not_depend_on_the_order_of_requests(
     pairs: list[tuple[list[int], list[int]]],
 ) -> None:
-    forward = share(plant(_requests(pairs, []), []), 30, 30)
-    backward = share(plant(list(reversed(_requests(pairs, []))), []), 30, 30)
+    forward = make_batches(build_rows(_requests(pairs, []), []), 30, 30)
+    backward = make_batches(build_rows(list(reversed(_requests(pairs, []))), []), 30, 30)
     assert [[row.context for row in b] for b in forward] == [
         [r.context for r in b] for b in backward
     ]
@@ -96,7 +104,7 @@ def test_a_context_is_cut_as_the_harness_cuts_it(
 ) -> None:
     rest = rest[:window]
     harness = (context + rest)[-(window + 1) :][:-1]
-    assert fit(context, rest, window) + rest[:-1] == harness
+    assert truncate_context(context, rest, window) + rest[:-1] == harness
 
 
 @given(st.lists(st.lists(ids, min_size=1, max_size=30), min_size=2, max_size=6))

@@ -11,7 +11,7 @@ import torch
 
 from kit19.core.errors import ModelError
 from kit19.evaluating.forward import Forward
-from kit19.evaluating.scorer import Levers, SharedLM
+from kit19.evaluating.scorer import Kit19LM, Optimizations
 from kit19.evaluating.tokens import encode_pairs
 from tests.support.eval_fixtures import model_of, own_cache
 from tests.support.harness_runs import ours, run, same, theirs
@@ -52,12 +52,23 @@ def test_the_merging_tokenizer_does_merge_a_choice_with_the_end_of_its_context(
 
 
 @pytest.mark.parametrize(
-    "levers", [Levers(share=False), Levers(prefix=False), Levers(head=False)], ids=str
+    "optimizations",
+    [
+        Optimizations(share_contexts=False),
+        Optimizations(cache_prefix=False),
+        Optimizations(skip_unused_logits=False),
+    ],
+    ids=str,
 )
-def test_each_lever_changes_no_number(model_of: Models, levers: Levers) -> None:
+def test_each_optimization_changes_no_number(
+    model_of: Models, optimizations: Optimizations
+) -> None:
     folder = model_of()
     tasks = ["klue_ynat", "kobest_hellaswag"]
-    same(run(ours(folder, levers=levers), tasks, limit=15), run(ours(folder), tasks, limit=15))
+    same(
+        run(ours(folder, optimizations=optimizations), tasks, limit=15),
+        run(ours(folder), tasks, limit=15),
+    )
 
 
 def test_prompts_longer_than_the_window_are_cut_alike_and_counted(model_of: Models) -> None:
@@ -65,9 +76,9 @@ def test_prompts_longer_than_the_window_are_cut_alike_and_counted(model_of: Mode
     tasks = ["kobest_boolq", "kobest_hellaswag", "klue_sts"]
     model = ours(folder)
     same(run(model, tasks, limit=20), run(theirs(folder), tasks, limit=20))
-    cut = {one.task for one in model.cuts}
+    cut = {one.task for one in model.truncations}
     assert "kobest_boolq" in cut
-    for one in model.cuts:
+    for one in model.truncations:
         assert one.tokens > 0
 
 
@@ -146,7 +157,7 @@ def test_out_of_memory_halves_the_batches_and_says_so(
     monkeypatch.setattr(Forward, "score", small_machine)
     same(run(model, ["kobest_copa"], limit=30), expected)
     assert model.batch_tokens <= 256
-    assert "memory ran out" in caplog.text
+    assert "out of memory" in caplog.text
 
 
 def test_a_prompt_that_never_fits_into_memory_is_an_error(
@@ -157,11 +168,11 @@ def test_a_prompt_that_never_fits_into_memory_is_an_error(
 
     model = ours(model_of())
     monkeypatch.setattr(Forward, "score", full)
-    with pytest.raises(ModelError, match="memory runs out at a single prompt"):
+    with pytest.raises(ModelError, match="out of memory on a single prompt"):
         run(model, ["kobest_copa"], limit=3)
 
 
 def test_a_continuation_without_a_token_of_its_own_is_an_error(model_of: Models) -> None:
-    model: SharedLM = ours(model_of())
+    model: Kit19LM = ours(model_of())
     with pytest.raises(ModelError, match="no token of its own"):
         encode_pairs(model, [("정답:", "")])

@@ -189,7 +189,7 @@ def test_a_mistyped_task_is_told_in_short(model_of: Models, tmp_path: Path) -> N
     ("text", "told"),
     [
         ("task: mine\noutput_type: [", "cannot be read"),
-        ("task: kobest_copa\noutput_type: multiple_choice\n", "as kit19 names one of its own"),
+        ("task: kobest_copa\noutput_type: multiple_choice\n", "the name of one of kit19's tasks"),
         ("task: mine\ncustom_dataset: !function nowhere.load\n", "cannot be loaded"),
     ],
     ids=["no YAML", "a name of kit19's", "no such function"],

@@ -12,7 +12,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from kit19.evaluating import TASKS, own_tasks
-from kit19.evaluating.scorer import SharedLM
+from kit19.evaluating.scorer import Kit19LM
 
 torch.set_num_threads(1)  # on shared cores more threads are slower for models of this size
 
@@ -22,8 +22,8 @@ def manager(data_dir: Path | None = None) -> TaskManager:
     return TaskManager(include_path=str(TASKS), include_defaults=False, metadata=metadata)
 
 
-def ours(folder: Path, **options: Any) -> SharedLM:
-    return SharedLM(pretrained=str(folder), device="cpu", dtype="float32", **options)
+def ours(folder: Path, **options: Any) -> Kit19LM:
+    return Kit19LM(pretrained=str(folder), device="cpu", dtype="float32", **options)
 
 
 def theirs(folder: Path, **options: Any) -> HFLM:

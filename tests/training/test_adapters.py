@@ -21,7 +21,7 @@ from kit19 import (
     push,
     train_model,
 )
-from kit19.evaluating.bring import resolve_model
+from kit19.evaluating.resolve import resolve_model
 from kit19.training.model.adapters import ignore_peft_warnings
 from kit19.training.model.weights import weight_files, weights_digest
 from tests.support.hub_fixtures import hub, no_network

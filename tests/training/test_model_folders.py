@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from kit19 import Kit19Error, TrainError, load_preset, open_chat, plan_training, train_model
-from kit19.evaluating.bring import resolve_model
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import evaluate_model
+from kit19.evaluating.resolve import resolve_model
 from kit19.training.rows.chat_template import render
 from tests.support.small_models import SAVE, data, one_thread, settings, tokenizer
 

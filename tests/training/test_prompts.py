@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kit19 import TrainError, load_catalog
 from kit19.catalog import PromptFormat
-from kit19.evaluating.formats import Asking
+from kit19.evaluating.formats import PromptEncoder
 from kit19.training.rows.preflight import check_head, check_rows
 from kit19.training.rows.prompts import Prompts, make_prompts, set_end_token
 from kit19.training.rows.tokens import Tokens, tokenize
@@ -72,12 +72,12 @@ def test_what_is_asked_and_scored_is_what_was_trained(name: str, form: str, tmp_
     tokens = trained(prompts, ROWS, tmp_path)
     check_rows(tokens.stats, "my rows", settings(allow=["unknown_tokens"]))
     again = make_prompts(tokenizer, form_of(form), prompts.stops, head=prompts.head)
-    asking = Asking(again)
+    encoder = PromptEncoder(again)
     for number, row in enumerate(ROWS):
         ids, labels = tokens.row(number)
-        text = asking.text([{"role": "user", "content": row["instruction"]}])
-        [(asked, answer)] = asking.pairs([(text, row["output"])])
-        assert asked == ids[labels == -100].tolist() == asking.prompt(text)
+        text = encoder.render([{"role": "user", "content": row["instruction"]}])
+        [(asked, answer)] = encoder.encode_pairs([(text, row["output"])])
+        assert asked == ids[labels == -100].tolist() == encoder.encode_prompt(text)
         assert [*answer, prompts.end] == labels[labels != -100].tolist()
         [said] = again.encode(
             [again.conversation([{"role": "user", "content": row["instruction"]}])]
@@ -95,9 +95,9 @@ def test_what_is_asked_and_scored_is_what_was_trained(name: str, form: str, tmp_
 
 def test_the_line_break_of_a_prompt_stays_where_it_was_trained() -> None:
     tokenizer = tokenizer_of("colon and line break are one")
-    asking = Asking(make_prompts(tokenizer, form_of("alpaca")))
-    text = asking.text([{"role": "user", "content": "분류하세요"}])
-    [(asked, answer)] = asking.pairs([(text, "긍정")])
+    encoder = PromptEncoder(make_prompts(tokenizer, form_of("alpaca")))
+    text = encoder.render([{"role": "user", "content": "분류하세요"}])
+    [(asked, answer)] = encoder.encode_pairs([(text, "긍정")])
     assert tokenizer.decode(asked).endswith("### 응답:\n")
     assert tokenizer.decode(answer) == "긍정"
 
@@ -108,9 +108,9 @@ def test_the_line_break_of_a_prompt_stays_where_it_was_trained() -> None:
 )
 def test_only_the_template_writes_a_beginning(name: str, beginnings: int) -> None:
     tokenizer = tokenizer_of(name)
-    asking = Asking(make_prompts(tokenizer, form_of("chat")))
-    text = asking.text([{"role": "user", "content": "몇 시?"}])
-    [(asked, _)] = asking.pairs([(text, "긍정")])
+    encoder = PromptEncoder(make_prompts(tokenizer, form_of("chat")))
+    text = encoder.render([{"role": "user", "content": "몇 시?"}])
+    [(asked, _)] = encoder.encode_pairs([(text, "긍정")])
     assert asked.count(tokenizer.bos_token_id) == beginnings
 
 
@@ -158,11 +158,11 @@ def test_real_templates_train_what_they_ask_or_are_refused(path: Path, tmp_path:
         return
     set_end_token(prompts)
     again = make_prompts(tokenizer, form_of("chat"), prompts.stops, head=prompts.head)
-    asking = Asking(again)
+    encoder = PromptEncoder(again)
     for number, row in enumerate(ROWS):
         ids, labels = tokens.row(number)
-        text = asking.text([{"role": "user", "content": row["instruction"]}])
-        [(asked, answer)] = asking.pairs([(text, row["output"])])
+        text = encoder.render([{"role": "user", "content": row["instruction"]}])
+        [(asked, answer)] = encoder.encode_pairs([(text, row["output"])])
         assert asked == ids[labels == -100].tolist()
         assert [*answer, prompts.end] == labels[labels != -100].tolist()
         assert tokenizer.decode(answer).strip().startswith(row["output"])

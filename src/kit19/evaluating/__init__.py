@@ -1,6 +1,6 @@
 """Scoring causal language models on Korean benchmarks, with the harness's numbers.
 
-Importing this room costs nothing; its modules load torch and lm-evaluation-harness.
+Importing this package is cheap; its modules load torch and lm-evaluation-harness.
 """
 
 from pathlib import Path
@@ -10,5 +10,5 @@ TASKS = Path(__file__).parent / "tasks"
 
 
 def own_tasks() -> list[str]:
-    """Names of the tasks that kit19 carries."""
+    """Names of the tasks that ship with kit19."""
     return sorted(path.stem for path in TASKS.glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""What the harness returns, as the files of a results folder."""
+"""The harness's results as the files of a results folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kit19.core.json_text import to_json
 from kit19.core.results import NAME, SECTION, EvalRecord, Sample, sample_line, samples_path
 from kit19.evaluating.task_files import scored_split
 
-_KEPT = (
+_KEPT_KEYS = (
     "results",
     "groups",
     "group_subtasks",
@@ -22,11 +22,11 @@ _KEPT = (
     "higher_is_better",
     "n-samples",
 )
-# What tells of this machine, or is program text.
-_MACHINE = ("data_dir", "data_files", "config_source", "sample", "custom_dataset")
+# Keys with local paths or program text.
+_LOCAL_KEYS = ("data_dir", "data_files", "config_source", "sample", "custom_dataset")
 _DIGITS = 6
-PLAIN_FILTER = "none"
-"""The harness's name for answers as they came from the model."""
+NO_FILTER = "none"
+"""The harness's name for unfiltered answers."""
 
 
 def to_samples(task: Any, logged: Sequence[Mapping[str, Any]]) -> list[Sample]:
@@ -37,23 +37,23 @@ def to_samples(task: Any, logged: Sequence[Mapping[str, Any]]) -> list[Sample]:
         logged: Its logged samples.
 
     Returns:
-        Nothing where the task is of another kind, or an item has not exactly one right answer.
+        An empty list for other kinds of tasks, or if an item does not have exactly one right answer.
     """
     if task.OUTPUT_TYPE != "multiple_choice" or task.multiple_input or task.multiple_target:
         return []
     samples = []
-    plain = [one for one in logged if one.get("filter", PLAIN_FILTER) == PLAIN_FILTER]
-    for one in sorted(plain, key=lambda sample: int(sample["doc_id"])):
-        choices = [str(choice) for choice in task.doc_to_choice(one["doc"])]
-        values = [float(value) for value, *_ in one["filtered_resps"]][: len(choices)]
-        gold = _gold(one["target"], choices)
+    unfiltered = [entry for entry in logged if entry.get("filter", NO_FILTER) == NO_FILTER]
+    for entry in sorted(unfiltered, key=lambda sample: int(sample["doc_id"])):
+        choices = [str(choice) for choice in task.doc_to_choice(entry["doc"])]
+        values = [float(value) for value, *_ in entry["filtered_resps"]][: len(choices)]
+        gold = _gold(entry["target"], choices)
         if gold is None:
             return []
         samples.append(
             Sample(
-                doc_id=int(one["doc_id"]),
-                item=str(one["doc"].get("item") or f"{scored_split(task)}/{one['doc_id']}"),
-                prompt=str(one["arguments"][0][0]),
+                doc_id=int(entry["doc_id"]),
+                item=str(entry["doc"].get("item") or f"{scored_split(task)}/{entry['doc_id']}"),
+                prompt=str(entry["arguments"][0][0]),
                 choices=choices,
                 loglikelihoods=[round(value, _DIGITS) for value in values],
                 prediction=max(range(len(choices)), key=lambda place: values[place]),
@@ -64,7 +64,7 @@ def to_samples(task: Any, logged: Sequence[Mapping[str, Any]]) -> list[Sample]:
 
 
 def _gold(target: Any, choices: Sequence[str]) -> int | None:
-    """The right choice, by its place or its text; None where it is none of them."""
+    """The index of the right choice, given as index or text; None if it is not a choice."""
     if isinstance(target, str):
         return choices.index(target) if target in choices else None
     if isinstance(target, (int, np.integer)) and 0 <= target < len(choices):
@@ -80,18 +80,18 @@ def not_finite(results: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield name, key
 
 
-def document(results: Mapping[str, Any], record: EvalRecord) -> dict[str, Any]:
-    """``results.json``: the harness's layout without clocks and paths, and kit19's section."""
-    kept = {key: _plain(results[key], ()) for key in _KEPT if key in results}
-    configs = {task: _plain(config) for task, config in results["configs"].items()}
+def results_document(results: Mapping[str, Any], record: EvalRecord) -> dict[str, Any]:
+    """Build ``results.json``: the harness's layout without times and paths, plus kit19's section."""
+    kept = {key: _to_json_types(results[key], ()) for key in _KEPT_KEYS if key in results}
+    configs = {task: _to_json_types(config) for task, config in results["configs"].items()}
     model = {"model": SECTION, "model_args": record.model.name, "limit": record.limit}
     more = {"batch_size": record.batch_size} if record.batch_size else {}
-    asked = {"system_instruction": record.system} if record.system else {}
+    system = {"system_instruction": record.system} if record.system else {}
     return {
         **kept,
         "configs": configs,
         "config": model | more | {"fewshot_seed": record.seed},
-        **asked,
+        **system,
         "lm_eval_version": record.versions["lm_eval"],
         "transformers_version": record.versions["transformers"],
         SECTION: record.model_dump(mode="json"),
@@ -111,20 +111,20 @@ def write_results(
             if samples[task]:
                 out.writelines(map(sample_line, samples[task]))
             else:
-                out.writelines(to_json(_plain(one)) + "\n" for one in logged)
-    text = to_json(document(results, record), indent=1) + "\n"
+                out.writelines(to_json(_to_json_types(entry)) + "\n" for entry in logged)
+    text = to_json(results_document(results, record), indent=1) + "\n"
     (folder / NAME).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _plain(value: Any, left_out: Sequence[str] = _MACHINE) -> Any:
-    """A value of the harness's as JSON has it; functions by their names."""
+def _to_json_types(value: Any, excluded: Sequence[str] = _LOCAL_KEYS) -> Any:
+    """Convert a value of the harness to JSON types; functions become their names."""
     if isinstance(value, Mapping):
-        kept = {str(key): one for key, one in value.items() if key not in left_out}
-        return {key: _plain(one, left_out) for key, one in kept.items()}
+        kept = {str(key): inner for key, inner in value.items() if key not in excluded}
+        return {key: _to_json_types(inner, excluded) for key, inner in kept.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one, left_out) for one in value]
+        return [_to_json_types(inner, excluded) for inner in value]
     if isinstance(value, (np.generic, np.ndarray)):
-        return _plain(value.tolist(), left_out)
+        return _to_json_types(value.tolist(), excluded)
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if hasattr(value, "__qualname__"):

@@ -1,4 +1,7 @@
-"""Scores that are numbers: NaN compares as false with everything, so it would pass for an answer."""
+"""Checks for scores that are NaN or infinite.
+
+Every comparison with NaN is false, so the first choice would pass for the answer.
+"""
 
 from __future__ import annotations
 
@@ -18,58 +21,60 @@ _FIX = (
 
 
 def require_finite(score: float, request: Any) -> None:
-    """Stop where a log-likelihood is no finite number.
+    """Require a finite log-likelihood.
 
     Args:
-        score: What the model gave, in nats.
-        request: The harness's request; its task and item are named.
+        score: The log-likelihood in nats.
+        request: The harness's request; the error names its task and item.
 
     Raises:
-        ModelError: It is NaN or infinite.
+        ModelError: The score is NaN or infinite.
     """
     if not math.isfinite(score):
-        asked = str(request.args[-1])[:40]
-        what = f"the model gives {score} as the log-likelihood of {asked!r}"
-        raise ModelError(Problem(what, place_of(request), _FIX))
+        continuation = str(request.args[-1])[:40]
+        what = f"the model gives {score} as the log-likelihood of {continuation!r}"
+        raise ModelError(Problem(what, request_label(request), _FIX))
 
 
-def place_of(request: Any) -> str:
+def request_label(request: Any) -> str:
     """Task and item of a request, for messages."""
     item = "" if request.doc_id is None else f", item {request.doc_id}"
     return f"{request.task_name or 'a request'}{item}"
 
 
-class _NotFiniteError(Exception):
-    """A step of generation predicted from values that are no numbers."""
+class _NonFiniteError(Exception):
+    """A generation step has logits that are NaN."""
 
 
 @contextmanager
-def finite_steps(model: Any, requests: Sequence[Any], contexts: Sequence[str]) -> Iterator[None]:
-    """Watch generation: its text is the likeliest token of every step, and NaN has none.
+def require_finite_generation(
+    model: Any, requests: Sequence[Any], contexts: Sequence[str]
+) -> Iterator[None]:
+    """Check the logits of every generation step while the context lasts.
 
     Args:
-        model: A model of transformers.
-        requests: What is asked.
-        contexts: Texts of the running batch, kept up to date by the caller.
+        model: A transformers model.
+        requests: The harness's requests.
+        contexts: Prompts of the current batch; the caller keeps the list up to date.
 
     Raises:
-        ModelError: A prediction is NaN, or all of them are infinite.
+        ModelError: A logit is NaN.
     """
 
-    def look(_module: Any, _inputs: Any, output: Any) -> None:
+    def check(_module: Any, _inputs: Any, output: Any) -> None:
         last = output[..., -1, :] if isinstance(output, torch.Tensor) else None
         if last is not None and bool(last.isnan().any()):
-            raise _NotFiniteError
+            raise _NonFiniteError
 
     head = model.get_output_embeddings()
-    watch = head.register_forward_hook(look) if head is not None else None
+    hook = head.register_forward_hook(check) if head is not None else None
     try:
         yield
-    except _NotFiniteError:
-        mine = (one for one in requests if one.args[0] in contexts)
-        where = place_of(next(mine, requests[0]))
-        what = "the model's predictions are no numbers (NaN)"
+    except _NonFiniteError:
+        current = (request for request in requests if request.args[0] in contexts)
+        where = request_label(next(current, requests[0]))
+        what = "the model's logits are NaN"
         raise ModelError(Problem(what, where, _FIX)) from None
     finally:
-        if watch:
-            watch.remove()
+        if hook:
+            hook.remove()

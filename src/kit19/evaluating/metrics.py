@@ -1,4 +1,4 @@
-"""How the tasks sum up their items: pairs of gold and predicted class, as indices of choices."""
+"""Metrics of the tasks, over (gold class, predicted class) pairs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def macro_f1(items: Iterable[tuple[int, int]]) -> float:
-    """The mean of the F1 scores of all gold and predicted classes, as scikit-learn has it."""
+    """scikit-learn's macro F1: the mean over all gold and predicted classes."""
     from sklearn.metrics import f1_score  # noqa: PLC0415  slow to load
 
     golds, predictions = zip(*items, strict=True)
@@ -14,7 +14,7 @@ def macro_f1(items: Iterable[tuple[int, int]]) -> float:
 
 
 def binary_f1(items: Iterable[tuple[int, int]]) -> float:
-    """F1 of class 1; 0 where it is neither gold nor predicted."""
+    """F1 of class 1; 0 if the class is neither gold nor predicted."""
     from sklearn.metrics import f1_score  # noqa: PLC0415
 
     golds, predictions = zip(*items, strict=True)

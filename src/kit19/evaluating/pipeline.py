@@ -1,8 +1,8 @@
-"""The run of an evaluation: find the model and the benchmarks, score, write what came out.
+"""The evaluation pipeline: find the model and the benchmarks, score, write the results.
 
-    tasks named ──► benchmark files verified ──► model found ──► loaded ──► scored ──► results folder
+    task names ──► verify benchmark files ──► find model ──► load ──► score ──► results folder
 
-Everything that can be wrong is looked for before the model is loaded, since loading takes long.
+Loading a model takes long, so everything that can be checked is checked first.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from kit19.core.paths import cache_dir
 from kit19.core.results import NAME, EvalRecord
 from kit19.evaluating import own_tasks
 from kit19.evaluating.options import EvalOptions
-from kit19.evaluating.recording import Asked, entry_of, identity, record_of
+from kit19.evaluating.recording import EvalRequest, eval_record, scoring_identity, task_entry
 from kit19.writing.place import replacing
 
 if TYPE_CHECKING:
-    from kit19.evaluating.bring import ResolvedModel
-    from kit19.evaluating.scorer import SharedLM
+    from kit19.evaluating.resolve import ResolvedModel
+    from kit19.evaluating.scorer import Kit19LM
     from kit19.evaluating.source import BenchmarkFiles
     from kit19.evaluating.task_files import LoadedTasks
 
@@ -35,7 +35,7 @@ _LAYER = ("torch", "transformers", "lm_eval", "accelerate", "peft")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came out: the harness's figures by task, and what kit19 adds."""
+    """The result of an evaluation: the harness's figures by task, and kit19's record."""
 
     figures: dict[str, dict[str, Any]]
     record: EvalRecord = field(repr=False)
@@ -50,13 +50,13 @@ def evaluate_model(
 ) -> Evaluation:
     """Score a causal language model on Korean benchmarks, and write a results folder.
 
-    Killed and started again, it goes on from the batches that were scored.
+    An interrupted evaluation resumes after the last scored batch when it is started again.
 
     Args:
         model: A folder (a training run of kit19's, any model or adapter of transformers), or an id on
             the Hub.
-        out: The results folder: ``results.json`` and ``samples_<task>.jsonl``. An earlier one there is
-            replaced when the new one is whole.
+        out: The results folder: ``results.json`` and ``samples_<task>.jsonl``. An earlier one is
+            replaced when the new one is complete.
         options: How to evaluate.
         on_progress: Told what is being done, and requests done and in all.
 
@@ -72,29 +72,29 @@ def evaluate_model(
     on_progress("checking files", 0, 0)
     files = _find_all(options)
     tasks = _load_tasks(options)
-    from kit19.evaluating.bring import resolve_model  # noqa: PLC0415  loads the Hub's client
+    from kit19.evaluating.resolve import resolve_model  # noqa: PLC0415  loads the Hub's client
 
     on_progress("finding the model", 0, 0)
-    brought = resolve_model(
+    resolved = resolve_model(
         str(model), options.revision, options.adapter, allow_pickle=options.allow_pickle
     )
-    prompt_format = _prompt_format(options, brought)
+    prompt_format = _prompt_format(options, resolved)
     on_progress("loading the model", 0, 0)
-    scorer = load_scorer(brought, options)
-    _set_format(scorer, options, brought, prompt_format)
-    asked = Asked(scorer, brought, options, prompt_format)
+    scorer = load_scorer(resolved, options)
+    _set_format(scorer, options, resolved, prompt_format)
+    request = EvalRequest(scorer, resolved, options, prompt_format)
     scorer.on_progress = lambda done, total: on_progress("scoring", done, total)
-    results = _score(asked, tasks)
+    results = _run_harness(request, tasks)
     if scorer.rank != 0:  # one process of several writes
-        return Evaluation({}, record_of(asked, {}, {}))
-    return _write(Path(out), asked, files, results, tasks.tasks)
+        return Evaluation({}, eval_record(request, {}, {}))
+    return _write(Path(out), request, files, results, tasks.tasks)
 
 
 def require_layer() -> None:
-    """Stop where the layer of evaluation is not installed.
+    """Require the packages of ``kit19[eval]``.
 
     Raises:
-        ModelError: It names what is missing, and the line that installs it.
+        ModelError: One is not installed; the error names it and the command that installs it.
     """
     missing = [name for name in _LAYER if importlib.util.find_spec(name) is None]
     if missing:
@@ -107,7 +107,7 @@ def _find_all(options: EvalOptions) -> dict[str, BenchmarkFiles]:
 
     files: dict[str, BenchmarkFiles] = {}
     problems: list[Problem] = []
-    for name in _named(options):
+    for name in _task_names(options):
         if name not in own_tasks():
             continue
         try:
@@ -115,67 +115,67 @@ def _find_all(options: EvalOptions) -> dict[str, BenchmarkFiles]:
         except Kit19Error as error:
             problems += error.problems
             continue
-        if options.shots and not files[name].shots and not files[name].may_ask_itself:
+        if options.shots and not files[name].shots and not files[name].scored_split_may_give_shots:
             fix = f"run `kit19 fetch {files[name].card.source}`"
-            problems.append(Problem("has no train file, which examples are drawn from", name, fix))
+            problems.append(Problem("has no train file to draw examples from", name, fix))
     if problems:
         raise FilesError(list(dict.fromkeys(problems)))
     return files
 
 
-def _named(options: EvalOptions) -> list[str]:
+def _task_names(options: EvalOptions) -> list[str]:
     return list(dict.fromkeys(options.tasks)) or own_tasks()
 
 
 def _load_tasks(options: EvalOptions) -> LoadedTasks:
-    from kit19.evaluating.source import files_from  # noqa: PLC0415
+    from kit19.evaluating.source import use_files  # noqa: PLC0415
     from kit19.evaluating.task_files import load_tasks  # noqa: PLC0415
 
-    with files_from(options.data_dir, sample=options.sample):
-        return load_tasks(_named(options), options.include_paths)
+    with use_files(options.data_dir, sample=options.sample):
+        return load_tasks(_task_names(options), options.include_paths)
 
 
-def _prompt_format(options: EvalOptions, brought: ResolvedModel) -> PromptFormat | None:
-    """The format of an ``instruction`` evaluation; None for the others."""
+def _prompt_format(options: EvalOptions, resolved: ResolvedModel) -> PromptFormat | None:
+    """The prompt format of an ``instruction`` evaluation; None for other formats."""
     if options.format != "instruction":
         return None
     if options.prompt_format:
         chosen = load_catalog().prompt_format(options.prompt_format)
-    elif brought.run is not None:
-        chosen = PromptFormat.model_validate(brought.run.format)
+    elif resolved.run is not None:
+        chosen = PromptFormat.model_validate(resolved.run.format)
     else:
-        what = "is no training run of kit19's, so its prompt format is not known"
-        fix = "name one: --prompt-format alpaca, koalpaca, kullm, or a YAML file of yours"
-        raise ModelError(Problem(what, brought.name, fix))
+        what = "is not a kit19 training run, so its prompt format is unknown"
+        fix = "name one: --prompt-format alpaca, koalpaca, kullm, or your own YAML file"
+        raise ModelError(Problem(what, resolved.name, fix))
     if chosen.chat:
         fix = "use --format chat"
-        raise ModelError(Problem("was trained with the chat template", brought.name, fix))
+        raise ModelError(Problem("was trained with the chat template", resolved.name, fix))
     return chosen
 
 
-def load_scorer(brought: ResolvedModel, options: EvalOptions) -> SharedLM:
+def load_scorer(resolved: ResolvedModel, options: EvalOptions) -> Kit19LM:
     """Load a model for the harness.
 
     Raises:
-        ModelError: It cannot be loaded, or its weights are not whole.
+        ModelError: The model cannot be loaded, or its weights are incomplete.
     """
-    import lm_eval.models  # noqa: F401, PLC0415  its model types must be known before ours
+    import lm_eval.models  # noqa: F401, PLC0415  registers the harness's model types before ours
 
-    from kit19.evaluating.scorer import SharedLM  # noqa: PLC0415
+    from kit19.evaluating.scorer import Kit19LM  # noqa: PLC0415
     from kit19.training.model.loading import check_complete  # noqa: PLC0415
     from kit19.training.model_errors import convert_model_errors  # noqa: PLC0415
 
     fix = ""
-    if not options.trust_remote_code and "auto_map" in _config(brought.folder):
-        fix = "a model with code of its own needs --trust-remote-code"
+    if not options.trust_remote_code and "auto_map" in _config(resolved.folder):
+        fix = "a model with its own code needs --trust-remote-code"
     check_complete(
-        str(brought.folder), ModelError, trust_remote_code=bool(options.trust_remote_code)
+        str(resolved.folder), ModelError, trust_remote_code=bool(options.trust_remote_code)
     )
-    with convert_model_errors(brought.name, "cannot be loaded", fix, ModelError):
-        return SharedLM(
-            pretrained=str(brought.folder),
-            peft=str(brought.adapter) if brought.adapter else None,
-            tokenizer=str(brought.tokenizer),
+    with convert_model_errors(resolved.name, "cannot be loaded", fix, ModelError):
+        return Kit19LM(
+            pretrained=str(resolved.folder),
+            peft=str(resolved.adapter) if resolved.adapter else None,
+            tokenizer=str(resolved.tokenizer),
             batch_tokens=options.batch_tokens,
             batch_size=options.batch_size or 1,
             device=options.device or _device(),
@@ -198,43 +198,45 @@ def _device() -> str:
 
 
 def _set_format(
-    scorer: SharedLM,
+    scorer: Kit19LM,
     options: EvalOptions,
-    brought: ResolvedModel,
+    resolved: ResolvedModel,
     prompt_format: PromptFormat | None,
 ) -> None:
-    """Ask in a prompt format, or a run that was trained with its chat template as it was trained."""
-    from kit19.evaluating.formats import use_prompts  # noqa: PLC0415
+    """Use the prompts of training for a prompt format, and for runs trained with a chat template."""
+    from kit19.evaluating.formats import use_training_prompts  # noqa: PLC0415
     from kit19.training.rows.prompts import answer_head_of, end_ids_of, make_prompts  # noqa: PLC0415
 
-    form, run = prompt_format, brought.run
+    chosen, run = prompt_format, resolved.run
     if options.format == "chat" and run is not None and run.format.get("chat"):
-        form = PromptFormat.model_validate(run.format)
-    if form is not None:
+        chosen = PromptFormat.model_validate(run.format)
+    if chosen is not None:
         stops = (
             run.ends if run is not None and run.ends else end_ids_of(scorer.model.generation_config)
         )
-        prompts = make_prompts(scorer.tokenizer, form, stops, head=answer_head_of(run, form))
-        use_prompts(scorer, prompts)
+        prompts = make_prompts(scorer.tokenizer, chosen, stops, head=answer_head_of(run, chosen))
+        use_training_prompts(scorer, prompts)
 
 
-def _score(asked: Asked, tasks: LoadedTasks) -> dict[str, Any]:
-    """The harness's results. It is told nothing that the user did not say."""
+def _run_harness(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
+    """The harness's results; it gets no setting that the user did not choose."""
     from lm_eval import simple_evaluate  # noqa: PLC0415
 
     from kit19.evaluating.formats import require_chat_template, require_system_turn  # noqa: PLC0415
-    from kit19.evaluating.memory import Memory  # noqa: PLC0415
+    from kit19.evaluating.score_cache import ScoreCache  # noqa: PLC0415
 
-    scorer, options = asked.scorer, asked.options
+    scorer, options = request.scorer, request.options
     if options.format == "chat":
         require_chat_template(scorer)
     if options.system and options.format != "raw":
         require_system_turn(scorer, options.system)
-    changing = options.trust_remote_code and asked.brought.code_elsewhere
-    if options.use_cache and not scorer.fallback and not changing:
-        scorer.memory = Memory(cache_dir() / "scores", identity(scorer, asked.brought))
+    may_change = options.trust_remote_code and request.resolved.has_code_elsewhere
+    if options.use_cache and not scorer.fallback and not may_change:
+        scorer.score_cache = ScoreCache(
+            cache_dir() / "scores", scoring_identity(scorer, request.resolved)
+        )
     try:
-        with _no_survey():
+        with _no_machine_info():
             results = simple_evaluate(
                 model=scorer,
                 tasks=tasks.runs,
@@ -248,28 +250,28 @@ def _score(asked: Asked, tasks: LoadedTasks) -> dict[str, Any]:
             )
     except Kit19Error:
         raise
-    except Exception as error:  # tasks and models run code of their own, and may raise anything
+    except Exception as error:  # tasks and models run their own code, and may raise anything
         lines = str(error).strip().splitlines() or ["no reason given"]
         what = f"cannot be scored: {type(error).__name__}: {lines[0][:500]}"
-        raise ModelError(Problem(what, asked.brought.name)) from error
+        raise ModelError(Problem(what, request.resolved.name)) from error
     finally:
-        if scorer.memory:
-            scorer.memory.close()
+        if scorer.score_cache:
+            scorer.score_cache.close()
     return results or {}
 
 
 @contextmanager
-def _no_survey() -> Iterator[None]:
-    """Keep the harness from asking git and the system about this machine.
+def _no_machine_info() -> Iterator[None]:
+    """Keep the harness from querying git and the system.
 
-    It takes seconds, git complains outside of a repository, and our results tell nothing of either.
+    The queries take seconds, git complains outside of a repository, and results include neither.
     """
     from lm_eval import evaluator  # noqa: PLC0415
 
-    asks = ("get_git_commit_hash", "add_env_info")
-    kept = {name: getattr(evaluator, name) for name in asks}
+    queries = ("get_git_commit_hash", "add_env_info")
+    kept = {name: getattr(evaluator, name) for name in queries}
     try:
-        for name in asks:
+        for name in queries:
             setattr(evaluator, name, lambda *_: None)
         yield
     finally:
@@ -279,7 +281,7 @@ def _no_survey() -> Iterator[None]:
 
 def _write(
     out: Path,
-    asked: Asked,
+    request: EvalRequest,
     files: dict[str, BenchmarkFiles],
     results: dict[str, Any],
     tasks: dict[str, Any],
@@ -288,11 +290,13 @@ def _write(
 
     samples = {name: to_samples(tasks[name], logged) for name, logged in results["samples"].items()}
     entries = {
-        name: entry_of(name, task, _files_of(name, files, asked.options), asked.scorer, results)
+        name: task_entry(
+            name, task, _files_of(name, files, request.options), request.scorer, results
+        )
         for name, task in tasks.items()
     }
-    told = {name: samples[name] or logged for name, logged in results["samples"].items()}
-    record = record_of(asked, entries, told, not_finite(results))
+    logs = {name: samples[name] or logged for name, logged in results["samples"].items()}
+    record = eval_record(request, entries, logs, not_finite(results))
     with replacing(out, is_ours=lambda path: (path / NAME).is_file()) as place:
         write_results(place, results, samples, record)
     figures = {
@@ -305,7 +309,7 @@ def _write(
 def _files_of(
     name: str, files: dict[str, BenchmarkFiles], options: EvalOptions
 ) -> BenchmarkFiles | None:
-    """A benchmark's files; one that a group of the user's holds was not named itself."""
+    """A benchmark's files; a benchmark in a user's group was not found by name before."""
     if name not in files and name in own_tasks():
         from kit19.evaluating.source import find_benchmark  # noqa: PLC0415
 

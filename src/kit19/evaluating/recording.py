@@ -1,4 +1,4 @@
-"""What an evaluation writes down: who was asked what, with which versions, and what to mind."""
+"""The record of an evaluation: model, tasks, versions, and cautions."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ from typing import TYPE_CHECKING, Any
 
 from kit19.catalog import PromptFormat
 from kit19.core.results import Caution, EvalRecord, Sample, ScoredModel, TaskEntry
-from kit19.evaluating import cautions as say
+from kit19.evaluating import cautions
 from kit19.evaluating.options import EvalOptions
 
 if TYPE_CHECKING:
-    from kit19.evaluating.bring import ResolvedModel
-    from kit19.evaluating.scorer import SharedLM
+    from kit19.evaluating.resolve import ResolvedModel
+    from kit19.evaluating.scorer import Kit19LM
     from kit19.evaluating.source import BenchmarkFiles
 
 _VERSIONS = ("kit19", "lm_eval", "peft", "torch", "transformers")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A loaded model, where it comes from, and how it is asked.
+class EvalRequest:
+    """A loaded model, its origin, and how to evaluate it.
 
-    ``prompt_format`` is None where prompts are raw or in the chat template.
+    ``prompt_format`` is None for raw prompts and the chat template.
     """
 
-    scorer: SharedLM
-    brought: ResolvedModel
+    scorer: Kit19LM
+    resolved: ResolvedModel
     options: EvalOptions
     prompt_format: PromptFormat | None
 
 
-def identity(scorer: SharedLM, brought: ResolvedModel) -> dict[str, Any]:
-    """All that decides a score besides the tokens."""
+def scoring_identity(scorer: Kit19LM, resolved: ResolvedModel) -> dict[str, Any]:
+    """Everything that affects a score besides the tokens."""
     return {
-        "model": brought.digest,
+        "model": resolved.digest,
         "dtype": str(scorer.model.dtype),
         "device": _hardware(scorer),
         "versions": {name: version(name) for name in _VERSIONS},
     }
 
 
-def entry_of(
-    name: str, task: Any, files: BenchmarkFiles | None, scorer: SharedLM, results: Mapping[str, Any]
+def task_entry(
+    name: str, task: Any, files: BenchmarkFiles | None, scorer: Kit19LM, results: Mapping[str, Any]
 ) -> TaskEntry:
-    """What a task was scored on, and what of its prompts was cut.
+    """Describe a scored task: items, files, examples and truncations.
 
     Args:
         name: The task's name.
         task: The harness's task.
-        files: Of a benchmark that kit19 reads itself; None for other tasks.
+        files: Files of a benchmark that kit19 reads; None for other tasks.
         scorer: The model, after scoring.
-        results: What the harness returned.
+        results: The harness's results.
     """
     from kit19.evaluating.task_files import scored_split, shots_split  # noqa: PLC0415
 
     counts = results["n-samples"][name]
-    cuts = {cut.doc_id: 0 for cut in scorer.cuts if cut.task == name}
-    for cut in scorer.cuts:
+    truncations = {cut.doc_id: 0 for cut in scorer.truncations if cut.task == name}
+    for cut in scorer.truncations:
         if cut.task == name:
-            cuts[cut.doc_id] = max(cuts[cut.doc_id], cut.tokens)
-    # The harness leaves a task's own number alone where it is a fixed 0, whatever was asked for.
+            truncations[cut.doc_id] = max(truncations[cut.doc_id], cut.tokens)
+    # The harness keeps a task's own number if it is a fixed 0, whatever the request.
     shots = int(results["n-shot"][name])
     used = [*files.scored, *(files.shots if shots else [])] if files else []
     shown = files.shots_split if files else shots_split(task)
@@ -76,43 +76,43 @@ def entry_of(
         items=counts["original"],
         scored=counts["effective"],
         files={found.name: found.sha256 for found in used},
-        truncated=len(cuts),
-        tokens_cut=sum(cuts.values()),
+        truncated=len(truncations),
+        tokens_cut=sum(truncations.values()),
     )
 
 
-def record_of(
-    asked: Asked,
+def eval_record(
+    request: EvalRequest,
     entries: dict[str, TaskEntry],
     samples: Mapping[str, Sequence[Any]],
     not_finite: Iterable[tuple[str, str]] = (),
 ) -> EvalRecord:
-    """All that kit19 writes beside the harness's figures.
+    """Everything that kit19 adds to the harness's figures.
 
     Args:
-        asked: What was asked of what.
+        request: The model and how it was evaluated.
         entries: The tasks.
         samples: Scored items by task: ``Sample``, or as the harness logs them.
         not_finite: (task, metric) of figures that are NaN or infinite.
     """
-    scorer, brought, options = asked.scorer, asked.brought, asked.options
+    scorer, resolved, options = request.scorer, request.resolved, request.options
     model = scorer.model
     return EvalRecord(
         kit19_version=version("kit19"),
         versions={name: version(name) for name in _VERSIONS},
         model=ScoredModel(
-            name=brought.name,
-            revision=brought.revision,
-            digest=brought.digest,
-            adapter=brought.adapter_name,
+            name=resolved.name,
+            revision=resolved.revision,
+            digest=resolved.digest,
+            adapter=resolved.adapter_name,
             architecture=(model.config.architectures or [type(model).__name__])[0],
             parameters=sum(weights.numel() for weights in model.parameters()),
             dtype=str(model.dtype).removeprefix("torch."),
             context=scorer.max_length,
-            run=brought.run,
+            run=resolved.run,
         ),
         format=options.format,
-        format_id=asked.prompt_format.id if asked.prompt_format else "",
+        format_id=request.prompt_format.id if request.prompt_format else "",
         seed=options.seed,
         limit=options.limit,
         sample=options.sample,
@@ -123,38 +123,38 @@ def record_of(
         tasks=entries,
         fallbacks=dict(sorted(scorer.fallbacks.items())),
         cautions=[
-            *_cautions(asked, entries, samples),
-            *starmap(say.caution_of_figure, not_finite),
+            *_cautions(request, entries, samples),
+            *starmap(cautions.non_finite_caution, not_finite),
         ],
     )
 
 
 def _cautions(
-    asked: Asked, entries: Mapping[str, TaskEntry], samples: Mapping[str, Sequence[Any]]
+    request: EvalRequest, entries: Mapping[str, TaskEntry], samples: Mapping[str, Sequence[Any]]
 ) -> list[Caution]:
     texts = [one.prompt for logged in samples.values() for one in logged if isinstance(one, Sample)]
-    found = say.cautions_of_model(
-        asked.brought.run,
-        has_chat_template=bool(getattr(asked.scorer.tokenizer, "chat_template", None)),
-        raw=asked.options.format == "raw",
-        fallback=asked.scorer.fallback,
+    found = cautions.model_cautions(
+        request.resolved.run,
+        has_chat_template=bool(getattr(request.scorer.tokenizer, "chat_template", None)),
+        raw=request.options.format == "raw",
+        fallback=request.scorer.fallback,
     )
-    if not asked.scorer.fallback:
-        found += say.cautions_of_fallbacks(asked.scorer.fallbacks)
-    if asked.scorer.without_system:
-        found.append(say.caution_of_system(asked.scorer.without_system))
-    found += say.cautions_of_tokenizer(asked.scorer.tokenizer, texts)
+    if not request.scorer.fallback:
+        found += cautions.fallback_cautions(request.scorer.fallbacks)
+    if request.scorer.prompts_without_system:
+        found.append(cautions.system_turn_caution(request.scorer.prompts_without_system))
+    found += cautions.tokenizer_cautions(request.scorer.tokenizer, texts)
     for name, logged in samples.items():
         if name in entries:
-            found += say.cautions_of_task(name, entries[name])
+            found += cautions.task_cautions(name, entries[name])
         if logged and isinstance(logged[0], Sample):
-            found += say.cautions_of_answers(name, logged)
+            found += cautions.answer_cautions(name, logged)
         elif logged and isinstance(logged[0]["filtered_resps"][0], str):
-            found += say.cautions_of_outputs(name, logged)
+            found += cautions.output_cautions(name, logged)
     return found
 
 
-def _hardware(scorer: SharedLM) -> str:
+def _hardware(scorer: Kit19LM) -> str:
     if scorer.device.type == "cuda":
         import torch  # noqa: PLC0415
 

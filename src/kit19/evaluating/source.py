@@ -1,8 +1,8 @@
-"""Benchmark files as the harness's documents: raw upstream bytes, verified, in file order.
+"""Benchmark files as the harness's documents: verified upstream files, in file order.
 
-The task files name ``load`` as their data set, so that they work in the harness's own command line too,
-with files from ``KIT19_DATA_DIR`` or kit19's cache. ``kit19 eval`` gives its options by ``files_from``,
-not as task metadata: the harness hands that to every task, and a user's own may not take it.
+Task files use ``load`` as their dataset, so they work in the harness's command line too, with files of
+``KIT19_DATA_DIR`` or kit19's cache. ``kit19 eval`` passes its options through ``use_files``, not as
+task metadata: the harness passes metadata to every task, and a user's task may not accept it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BENCHMARK = "benchmark"
 
 Rows = list[dict[str, Any]]
 
-_PLACE: ContextVar[tuple[Path | None, bool]] = ContextVar("place", default=(None, False))
+_LOCATION: ContextVar[tuple[Path | None, bool]] = ContextVar("place", default=(None, False))
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class BenchmarkFiles:
 
     Attributes:
         card: Its card.
-        scored: Files of the split that is scored.
-        shots: Files of the train split, from which examples are drawn; none where it is not there.
+        scored: Files of the scored split.
+        shots: Files of the train split, the pool of examples; empty if there are none.
     """
 
     card: Benchmark
@@ -48,12 +48,12 @@ class BenchmarkFiles:
 
     @property
     def shots_split(self) -> str:
-        """The split that examples come from: without a train file, the scored one."""
+        """The split of the examples: train, or the scored split without a train file."""
         return SHOTS_SPLIT if self.shots else self.card.scored
 
     @property
-    def may_ask_itself(self) -> bool:
-        """Whether examples may come from the scored split: where no further split was ever released."""
+    def scored_split_may_give_shots(self) -> bool:
+        """Whether examples may come from the scored split, because no other split was released."""
         return self.card.splits == [self.card.scored]
 
 
@@ -64,11 +64,11 @@ def find_benchmark(
 
     Args:
         name: The benchmark's name.
-        data_dir: Where upstream files lie; default as everywhere.
-        sample: Use kit19's own small sample instead.
+        data_dir: The folder of upstream files. Default: ``KIT19_DATA_DIR``, or kit19's cache.
+        sample: Use kit19's small sample instead.
 
     Raises:
-        FilesError: The scored file is missing, or a file is not what its card says.
+        FilesError: The scored file is missing, or the sha256 of a file differs from its card.
     """
     catalog = load_catalog()
     card = catalog.benchmarks[name]
@@ -80,45 +80,45 @@ def find_benchmark(
         folder,
         check=not sample,
     )
-    # Examples are wanted by few: a train file that is not there is no error, an altered one is.
-    wanted = [one for one in found if one.split == card.scored or one.status != "missing"]
+    # Few evaluations need examples: a missing train file is not an error, an altered one is.
+    required = [file for file in found if file.split == card.scored or file.status != "missing"]
     try:
-        good, _ = usable(wanted, partial=False, unverified=False)
+        good, _ = usable(required, partial=False, unverified=False)
     except FilesError as error:
         fix = f"run `kit19 fetch {card.source}`, or give --data-dir (or set KIT19_DATA_DIR)"
         raise FilesError([Problem(p.what, p.where, fix) for p in error.problems]) from None
     return BenchmarkFiles(
         card,
-        [one for one in good if one.split == card.scored],
-        [one for one in good if one.split == SHOTS_SPLIT],
+        [file for file in good if file.split == card.scored],
+        [file for file in good if file.split == SHOTS_SPLIT],
     )
 
 
 @contextmanager
-def files_from(data_dir: Path | None, *, sample: bool) -> Iterator[None]:
-    """Where ``load`` finds its files while this lasts, unless a call says it itself."""
-    token = _PLACE.set((data_dir, sample))
+def use_files(data_dir: Path | None, *, sample: bool) -> Iterator[None]:
+    """Set where ``load`` finds files while the context lasts; its own arguments take precedence."""
+    token = _LOCATION.set((data_dir, sample))
     try:
         yield
     finally:
-        _PLACE.reset(token)
+        _LOCATION.reset(token)
 
 
 def load(
     benchmark: str, data_dir: str | None = None, sample: bool = False, **_metadata: Any
 ) -> DatasetDict:
-    """The documents of a benchmark, as the harness calls for them.
+    """Load the documents of a benchmark; called by the harness.
 
     Returns:
-        Splits ``train`` (empty where the file is not there) and the scored one. A document has the
-        card's fields as text, ``label`` as the index of its class in the card's order, ``item``
-        (``<split>/<id>``) and ``benchmark``; its place in the split is its row in the file.
+        Splits ``train`` (empty without a train file) and the scored split. A document has the card's
+        fields as text, ``label`` as the index of its class in the card's order, ``item``
+        (``<split>/<id>``) and ``benchmark``. Its index in the split is its row in the file.
 
     Raises:
-        FilesError: As ``find_benchmark`` raises it.
+        FilesError: As in ``find_benchmark``.
     """
     place = (Path(data_dir) if data_dir else None, sample)
-    folder, small = place if any(place) else _PLACE.get()
+    folder, small = place if any(place) else _LOCATION.get()
     files = find_benchmark(benchmark, folder, sample=small)
     scored = _documents(files, files.scored)
     train = _documents(files, files.shots) if files.shots else []
@@ -150,14 +150,14 @@ def _documents(files: BenchmarkFiles, found: list[UpstreamFile]) -> Rows:
 
 
 class Shots(ContextSampler):  # type: ignore[misc]
-    """Examples from the train split where its file is there, else from the scored one.
+    """Draws examples from the train split if its file exists, otherwise from the scored split.
 
-    KLUE's test files were never released, so dev is scored. The asked item must not be among the
-    examples; the harness tells it only to a sampler whose split is named like the scored one.
+    KLUE's test files were never released, so dev is scored. The scored item must not be among the
+    examples; the harness passes it only to a sampler whose split has the name of the scored one.
     """
 
     pools: ClassVar[dict[str, Rows]] = {}
-    """Train documents of each benchmark that was loaded."""
+    """Train documents by loaded benchmark."""
 
     def sample(
         self,
@@ -166,7 +166,7 @@ class Shots(ContextSampler):  # type: ignore[misc]
         df: Sequence[dict[str, Any]] | None = None,
         **kwargs: Any,
     ) -> Sequence[dict[str, Any]]:
-        """Draw ``n`` documents, as the harness draws them from a split of that name."""
+        """Draw ``n`` documents as the harness draws them from a split of that name."""
         pool = self.pools.get(eval_doc[_BENCHMARK], []) if eval_doc else []
         drawn: Sequence[dict[str, Any]] = (
             self.rnd.sample(pool, n) if pool else super().sample(n, eval_doc, df, **kwargs)

@@ -1,4 +1,4 @@
-"""The tasks that an evaluation names: kit19's own, the harness's, and task files of the user's."""
+"""Loading tasks: kit19's, the harness's, and the user's task files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class LoadedTasks:
 
     Attributes:
         manager: The harness's list of tasks.
-        runs: What to hand to the harness, in the order of naming: tasks, and groups with the tasks in
-            them, so that the harness can sum them up.
-        tasks: All tasks by name, those inside of groups too.
+        runs: The tasks and groups to run, in the order in which they were named. Groups contain their
+            tasks, so that the harness can aggregate them.
+        tasks: All tasks by name, including those in groups.
     """
 
     manager: TaskManager
@@ -35,59 +35,59 @@ class LoadedTasks:
 def load_tasks(names: Sequence[str], folders: Sequence[Path] = ()) -> LoadedTasks:
     """Load tasks and their documents.
 
-    The harness's own thousands of task files are read only where a name needs them: that takes seconds.
+    Reading the harness's thousands of task files takes seconds, so it happens only if a name needs it.
 
     Args:
         names: Tasks, groups or tags; or paths of task files (``.yaml``).
         folders: Folders of the user's task files.
 
     Raises:
-        UnknownNameError: No task, group or tag has that name.
+        UnknownNameError: There is no task, group or tag of that name.
         CatalogError: A task file or its data cannot be read, or a task is named twice.
     """
-    problems = [*_wrong_folders(folders), *_broken_files(folders)]
+    problems = [*_folder_problems(folders), *_file_problems(folders)]
     if problems:
         raise CatalogError(problems)
     foreign = [name for name in names if name not in own_tasks()]
     manager = TaskManager(include_path=[TASKS, *folders], include_defaults=False)
-    if not _unknown(foreign, manager):
+    if not _unknown_names(foreign, manager):
         try:
             return _load(manager, names)
         except CatalogError as error:
-            # A group of the user's may name the harness's tasks, which are not on the list yet.
+            # A user's group may name tasks of the harness, which are not listed yet.
             if not foreign or not isinstance(error.__cause__, (KeyError, ValueError)):
                 raise
     manager = TaskManager(include_path=[TASKS, *folders], include_defaults=True)
-    unknown = _unknown(foreign, manager)
+    unknown = _unknown_names(foreign, manager)
     if unknown:
         fixes = [
-            "give the path of a task file that is there"
+            "give the path of an existing task file"
             if name.endswith(_FILES)
             else suggest_names(name, manager.all_tasks)
             for name in unknown
         ]
-        told = [
+        problems = [
             Problem(f"there is no task {name!r}", fix=fix)
             for name, fix in zip(unknown, fixes, strict=True)
         ]
-        raise UnknownNameError(told)
+        raise UnknownNameError(problems)
     return _load(manager, names)
 
 
-def _wrong_folders(folders: Sequence[Path]) -> Iterator[Problem]:
+def _folder_problems(folders: Sequence[Path]) -> Iterator[Problem]:
     for folder in folders:
         if not folder.is_dir():
             yield Problem("there is no such folder of task files", str(folder))
             continue
         ours = set(TaskManager(include_path=folder, include_defaults=False).all_tasks)
         for name in sorted(ours & set(own_tasks())):
-            fix = "give your task another name, or the scores would pass for kit19's"
+            fix = "give your task another name: its scores could be taken for kit19's"
             yield Problem(
-                f"names its task {name!r}, as kit19 names one of its own", str(folder), fix
+                f"has a task {name!r}, the name of one of kit19's tasks", str(folder), fix
             )
 
 
-def _unknown(foreign: Sequence[str], manager: TaskManager) -> list[str]:
+def _unknown_names(foreign: Sequence[str], manager: TaskManager) -> list[str]:
     known = set(manager.all_tasks)
     return [
         name
@@ -96,13 +96,13 @@ def _unknown(foreign: Sequence[str], manager: TaskManager) -> list[str]:
     ]
 
 
-def _broken_files(folders: Sequence[Path]) -> Iterator[Problem]:
-    """Files that the harness leaves out of its list without a word, since it cannot read them."""
+def _file_problems(folders: Sequence[Path]) -> Iterator[Problem]:
+    """Problems of files that the harness cannot read and silently leaves out of its list."""
     for path in (path for folder in folders for path in sorted(folder.rglob("*.yaml"))):
         try:
             load_yaml(path, resolve_func=False)
-        except Exception as error:  # whatever it raises is why the task is not there
-            yield Problem(f"cannot be read: {_said(error)}", str(path))
+        except Exception as error:  # any error is the reason why the task is missing
+            yield Problem(f"cannot be read: {_describe(error)}", str(path))
 
 
 def _load(manager: TaskManager, names: Sequence[str]) -> LoadedTasks:
@@ -113,12 +113,12 @@ def _load(manager: TaskManager, names: Sequence[str]) -> LoadedTasks:
             found = manager.load([name])
         except Kit19Error:
             raise
-        except Exception as error:  # task files run code of their own, and may raise anything
-            what = f"the task cannot be loaded: {_said(error)}"
+        except Exception as error:  # task files run their own code, and may raise anything
+            what = f"the task cannot be loaded: {_describe(error)}"
             raise CatalogError(Problem(what, name)) from error
         twice = sorted(set(tasks) & set(found["tasks"]))
         if twice:
-            what = f"holds {', '.join(twice)}, named before"
+            what = f"contains {', '.join(twice)}, which is already named"
             raise CatalogError(Problem(what, name, "name each task once, alone or in its group"))
         inside = {child for children in found["group_map"].values() for child in children}
         runs += [one for key, one in found["groups"].items() if key not in inside]
@@ -127,18 +127,18 @@ def _load(manager: TaskManager, names: Sequence[str]) -> LoadedTasks:
     return LoadedTasks(manager, runs, tasks)
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
 
 
 def scored_split(task: Any) -> str:
-    """The split that a task asks about, as the harness chooses it."""
+    """The split that the harness scores."""
     return str(task.config.test_split or task.config.validation_split or "")
 
 
 def shots_split(task: Any) -> str:
-    """The split that a task's examples come from, as the harness chooses it."""
+    """The split that the harness draws examples from."""
     if task.fewshot_cfg.split is not None:
         return str(task.fewshot_cfg.split)
     if task.fewshot_cfg.samples is not None:

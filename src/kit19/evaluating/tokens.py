@@ -1,4 +1,4 @@
-"""Requests as token ids: exactly those of the harness, tokenised many at a time."""
+"""Requests as token ids: the harness's ids, tokenized in large batches."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from typing import Any, Protocol
 
 from kit19.core.errors import ModelError, Problem
 
-_AT_ONCE = 2048
+_CHUNK = 2048
 
 
 class Encoder(Protocol):
-    """What is used of the harness's model."""
+    """The part of the harness's model that encoding uses."""
 
     tokenizer: Any
     add_bos_token: bool | None
 
     @property
     def prefix_token_id(self) -> int:
-        """What stands for an empty context."""
+        """The token that replaces an empty context."""
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None) -> list[int]:
-        """One text."""
+        """Encode one text."""
 
 
 def encode_pairs(
     model: Encoder, pairs: Sequence[tuple[str, str]]
 ) -> list[tuple[list[int], list[int]]]:
-    """Context and continuation ids of each (context, continuation).
+    """Encode (context, continuation) pairs as ``TemplateLM.loglikelihood`` of the harness does.
 
-    As ``TemplateLM.loglikelihood`` of the harness: blanks at the end of a context move to the
-    continuation, both are tokenised together, and what goes beyond the context's own token count is the
-    continuation; so all choices of an item share their context tokens.
+    Spaces at the end of a context move to the continuation, and both are tokenized together. Tokens
+    beyond the context's own count are the continuation, so all choices of an item share their context
+    tokens.
 
     Raises:
         ModelError: A continuation has no token of its own.
     """
-    moved = [_move_blanks(context, continuation) for context, continuation in pairs]
+    moved = [_move_trailing_spaces(context, continuation) for context, continuation in pairs]
     texts = dict.fromkeys(
         text for context, rest in moved if context for text in (context, context + rest)
     )
@@ -47,7 +47,7 @@ def encode_pairs(
             known = ids[context]
             pair = (known, ids[context + rest][len(known) :])
         else:
-            pair = _after_nothing(model, rest)
+            pair = _encode_without_context(model, rest)
         if not pair[1]:
             what = f"the continuation {rest!r} has no token of its own after {context[-40:]!r}"
             fix = (
@@ -58,13 +58,13 @@ def encode_pairs(
     return encoded
 
 
-def _move_blanks(context: str, continuation: str) -> tuple[str, str]:
+def _move_trailing_spaces(context: str, continuation: str) -> tuple[str, str]:
     bare = context.rstrip()
-    # A context of blanks alone becomes empty in the harness, which then fails; an empty one is allowed.
+    # The harness empties a context of spaces alone and then fails; an empty context is allowed.
     return (bare, context[len(bare) :] + continuation) if bare else ("", context + continuation)
 
 
-def _after_nothing(model: Encoder, continuation: str) -> tuple[list[int], list[int]]:
+def _encode_without_context(model: Encoder, continuation: str) -> tuple[list[int], list[int]]:
     ids = model.tok_encode(continuation, add_special_tokens=False)
     if ids and ids[0] == model.prefix_token_id:
         return ids[:1], ids[1:]
@@ -75,10 +75,10 @@ def _encode(model: Encoder, texts: list[str]) -> list[list[int]]:
     special = {} if model.add_bos_token is None else {"add_special_tokens": model.add_bos_token}
     beginning = model.tokenizer.decode(model.prefix_token_id)
     encoded: list[list[int]] = []
-    for start in range(0, len(texts), _AT_ONCE):
-        part = texts[start : start + _AT_ONCE]
+    for start in range(0, len(texts), _CHUNK):
+        part = texts[start : start + _CHUNK]
         ids = model.tokenizer(part, **special)["input_ids"]
-        # A text that brings its own first token gets no second one.
+        # A text that already starts with the first token gets no second one.
         encoded += [
             model.tok_encode(text) if beginning and text.startswith(beginning) else one
             for text, one in zip(part, ids, strict=True)

@@ -1,16 +1,16 @@
-"""From requests to rows: what one forward pass can answer at once.
+"""Rows and batches: scoring all continuations of a context in one forward pass.
 
-A request asks for the log-likelihood of a continuation after a context. Requests with the same context
-tokens become one row: the context once, then their continuations as a trie, each node a token that
-sees the context and its own ancestors only. A continuation's last token is never fed: it is only
-predicted. What all contexts of a task begin with is not even in the rows (``prefix``): its keys and
-values are computed once.
+A request is a continuation to score after a context. Requests with the same context tokens become one
+row: the context once, followed by their continuations as a trie. Each node is a token that attends to
+the context and to its own ancestors only. The last token of a continuation is only predicted, never
+fed. The common beginning of a task's contexts (``prefix``) is not part of the rows: its keys and values
+are computed once.
 
 ``            ┌ 예   ``  positions after the fork are the same in every branch, so a node's position
 ``context ──┤      ``  is its depth, not its place in the row.
 ``            └ 아니 ─ 오``
 
-Nothing here loads torch: rows and batches are plain numbers.
+This module does not load torch: rows and batches are numpy arrays and lists.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Ids = list[int]
 Ints = npt.NDArray[np.int64]
 
 MIN_PREFIX = 8
-"""A shorter common beginning is not worth a cache of its own."""
+"""A shorter common beginning is not worth a cache."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Row:
     """One context and the trie of its continuations.
 
     Attributes:
-        context: Context tokens, those of the prefix left out; at least one.
+        context: Context tokens after the prefix; at least one.
         nodes: Tokens of the trie's nodes, parents before children.
         parents: For each node its parent among the nodes, -1 for the end of the context.
-        edges: (node or -1, next token): each is one predicted token, in the order of first use.
+        edges: (node or -1, next token) of each predicted token, in order of first use.
         requests: (index of the request, its edges).
     """
 
@@ -67,8 +67,8 @@ class Row:
         return len(self.context) + len(self.nodes)
 
     @property
-    def scored(self) -> int:
-        """Places at the row's end that predict something: the context's last token and every node."""
+    def predictions(self) -> int:
+        """Tokens at the row's end with a needed prediction: the context's last one and every node."""
         return 1 + len(self.nodes)
 
 
@@ -78,12 +78,12 @@ class Batch:
 
     Attributes:
         tokens: (rows, width) token ids, 0 where a row is shorter.
-        positions: (rows, width) place of each token in its own sequence, the prefix counted.
-        visible: (rows, width, prefix + width) what each token may attend to.
-        keep: Places at the end whose predictions are needed.
-        edges: (3, edges): row, place among the kept ones, predicted token.
+        positions: (rows, width) position of each token in its own sequence, prefix included.
+        visible: (rows, width, prefix + width) which tokens each token attends to.
+        keep: How many places at the end need logits.
+        edges: (3, edges) row, place among the kept ones, predicted token.
         requests: (requests,) index of each request, in the batch's order.
-        uses: (uses,) edges of the requests, one request after the other.
+        uses: (uses,) edges of the requests, concatenated.
         starts: (requests,) where in ``uses`` each request begins.
     """
 
@@ -97,17 +97,17 @@ class Batch:
     starts: Ints
 
 
-def fit(context: Ids, continuation: Ids, window: int) -> Ids:
-    """The context that is left where both do not fit: cut on the left, as the harness cuts it.
+def truncate_context(context: Ids, continuation: Ids, window: int) -> Ids:
+    """Truncate a context on the left, as the harness does, so that both fit into the window.
 
-    Its input is the last ``window + 1`` tokens without the very last, which is only predicted.
+    The harness feeds the last ``window + 1`` tokens without the very last, which is only predicted.
     """
     over = len(context) + len(continuation) - (window + 1)
     return context[over:] if over > 0 else context
 
 
 def common_prefix(contexts: Sequence[Ids]) -> Ids:
-    """The longest beginning that all contexts share, one token of each left over."""
+    """The longest common beginning that leaves at least one token of every context."""
     if len(contexts) < 2:
         return []
     first, last = min(contexts), max(contexts)
@@ -118,33 +118,33 @@ def common_prefix(contexts: Sequence[Ids]) -> Ids:
     return first[:length] if length >= MIN_PREFIX else []
 
 
-def plant(
+def build_rows(
     requests: Sequence[Request], prefix: Ids, *, branch: bool = True, window: int | None = None
 ) -> list[Row]:
-    """One row for each distinct context, in the order of first use.
+    """Build one row for each distinct context, in order of first use.
 
     Args:
-        requests: The requests; every context begins with the prefix and goes on.
+        requests: The requests. Every context begins with the prefix and is longer.
         prefix: Tokens left out of the rows.
-        branch: Share a context among its continuations; else every request has a row of its own.
-        window: The most tokens in a row, prefix counted: a context whose branches do not all fit has
-            several rows. Some models have tables by place, which end there, however the positions run.
+        branch: Share a context among its continuations; otherwise every request gets a row.
+        window: Most tokens in a row, prefix included. A context whose branches do not all fit gets
+            several rows: some models have tables by place that end there, whatever the positions are.
     """
-    rows: list[_Growing] = []
-    latest: dict[tuple[int, ...], _Growing] = {}
+    rows: list[_RowBuilder] = []
+    open_rows: dict[tuple[int, ...], _RowBuilder] = {}
     for request in requests:
         key = tuple(request.context)
-        row = latest.get(key)
+        row = open_rows.get(key)
         if row is None or not branch or not row.has_room(request, len(prefix), window):
-            row = latest[key] = _Growing(Row(request.context[len(prefix) :]))
+            row = open_rows[key] = _RowBuilder(Row(request.context[len(prefix) :]))
             rows.append(row)
         row.add(request)
-    return [growing.row for growing in rows]
+    return [builder.row for builder in rows]
 
 
 @dataclass
-class _Growing:
-    """A row to which requests are added, its nodes and edges by what leads to them."""
+class _RowBuilder:
+    """A row under construction, with its nodes and edges by (parent, token)."""
 
     row: Row
     nodes: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -178,41 +178,41 @@ class _Growing:
         self.row.requests.append((request.index, used))
 
 
-def share(rows: Sequence[Row], tokens: int, predictions: int) -> list[list[Row]]:
-    """Part rows into batches, longest first, so that running out of memory shows at once.
+def make_batches(rows: Sequence[Row], tokens: int, predictions: int) -> list[list[Row]]:
+    """Split rows into batches, longest first, so that memory runs out at the start if at all.
 
     Args:
         rows: The rows.
-        tokens: At most so many tokens in a batch, padding counted; one row may have more.
-        predictions: At most so many kept places in a batch, padding counted; likewise.
+        tokens: Most tokens in a batch, padding included; a single row may have more.
+        predictions: Most kept places in a batch, padding included; a single row may have more.
     """
-    ordered = sorted(rows, key=lambda row: (-row.length, -row.scored, row.context, row.nodes))
+    ordered = sorted(rows, key=lambda row: (-row.length, -row.predictions, row.context, row.nodes))
     batches: list[list[Row]] = []
     widest = 0
     for row in ordered:
         count = len(batches[-1]) + 1 if batches else 1
         full = count * batches[-1][0].length > tokens if batches else True
-        if full or count * max(widest, row.scored) > predictions:
+        if full or count * max(widest, row.predictions) > predictions:
             batches.append([])
             widest = 0
         batches[-1].append(row)
-        widest = max(widest, row.scored)
+        widest = max(widest, row.predictions)
     return batches
 
 
-def pack(rows: Sequence[Row], prefix: int) -> Batch:
-    """Align rows at their ends, with what each token may see.
+def align(rows: Sequence[Row], prefix: int) -> Batch:
+    """Align rows at their ends, and compute their positions and attention masks.
 
     Args:
         rows: The rows of one batch.
-        prefix: Length of what stands before every row.
+        prefix: Length of the prefix before every row.
     """
     width = max(row.length for row in rows)
-    keep = max(row.scored for row in rows)
+    keep = max(row.predictions for row in rows)
     tokens = np.zeros((len(rows), width), dtype=np.int64)
     positions = np.zeros((len(rows), width), dtype=np.int64)
     visible = np.zeros((len(rows), width, prefix + width), dtype=np.bool_)
-    # A token that may see nothing would become NaN and spoil its neighbors: padding sees itself.
+    # A token that attends to nothing becomes NaN and spoils its neighbors: padding attends to itself.
     diagonal = np.arange(width)
     visible[:, diagonal, prefix + diagonal] = True
     for place, row in enumerate(rows):
@@ -223,19 +223,19 @@ def pack(rows: Sequence[Row], prefix: int) -> Batch:
         causal = np.tri(fork - start, dtype=np.bool_)
         visible[place, start:fork, prefix + start : prefix + fork] = causal
         visible[place, fork:, prefix + start : prefix + fork] = True
-        _branches(row, visible[place, fork:, prefix + fork :], positions[place, fork - 1 :])
-    return Batch(tokens, positions, visible, keep, *_uses(rows, keep))
+        _fill_branches(row, visible[place, fork:, prefix + fork :], positions[place, fork - 1 :])
+    return Batch(tokens, positions, visible, keep, *_index_edges(rows, keep))
 
 
-def _branches(row: Row, seen: npt.NDArray[np.bool_], positions: Ints) -> None:
-    """Fill in what nodes see of each other, and their depths; ``positions`` begins at the fork."""
+def _fill_branches(row: Row, visible: npt.NDArray[np.bool_], positions: Ints) -> None:
+    """Fill in the mask among nodes, and their positions; ``positions`` begins at the fork."""
     for node, parent in enumerate(row.parents):
         if parent >= 0:
-            seen[node] |= seen[parent]
+            visible[node] |= visible[parent]
         positions[1 + node] = positions[1 + parent] + 1
 
 
-def _uses(rows: Sequence[Row], keep: int) -> tuple[Ints, Ints, Ints, Ints]:
+def _index_edges(rows: Sequence[Row], keep: int) -> tuple[Ints, Ints, Ints, Ints]:
     edges: list[tuple[int, int, int]] = []
     requests: Ids = []
     uses: Ids = []

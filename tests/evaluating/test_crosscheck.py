@@ -18,13 +18,13 @@ from lm_eval.models.huggingface import HFLM
 from transformers import LlamaForCausalLM
 
 from kit19.core.errors import ModelError
+from kit19.evaluating.crosscheck import Tolerance, noise_per_token, requests_to_check
 from kit19.evaluating.forward import Forward
-from kit19.evaluating.memory import Memory
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import evaluate_model
-from kit19.evaluating.proof import Tolerance, choose, noise_per_token
-from kit19.evaluating.scorer import SharedLM
-from kit19.evaluating.tree import Request, plant, share
+from kit19.evaluating.score_cache import ScoreCache
+from kit19.evaluating.scorer import Kit19LM
+from kit19.evaluating.tree import Request, build_rows, make_batches
 from tests.support.architectures import LENGTH, make_config, make_model, make_tokenizer, save_model
 from tests.support.eval_fixtures import model_of, own_cache
 from tests.support.harness_runs import ours, run, same, theirs
@@ -83,9 +83,9 @@ def _model(kind: type[Any], dtype: torch.dtype = torch.float32) -> Any:
     return model.to(dtype)
 
 
-def _scorers(model: Any) -> tuple[SharedLM, HFLM]:
+def _scorers(model: Any) -> tuple[Kit19LM, HFLM]:
     given = {"pretrained": model, "tokenizer": make_tokenizer()}
-    return SharedLM(**given), HFLM(**given)
+    return Kit19LM(**given), HFLM(**given)
 
 
 def _requests(
@@ -196,7 +196,7 @@ def test_what_hflm_cannot_score_either_is_an_error_that_names_the_task() -> None
 
 def test_a_window_of_two_tokens_is_scored() -> None:
     given = {"pretrained": make_model("llama"), "tokenizer": make_tokenizer(), "max_length": 2}
-    mine, other = SharedLM(**given), HFLM(**given)
+    mine, other = Kit19LM(**given), HFLM(**given)
     requests = _requests(SHORT, "short", choices=("x", "y"))
     assert _values(mine, requests) == pytest.approx(_values(other, requests), abs=1e-3)
     assert not mine.fallback
@@ -209,9 +209,9 @@ def test_remembered_batches_are_never_mixed_with_hflm_s_scores(tmp_path: Path) -
     requests = _requests(SHORT, "short") + _requests(LONG, "long")
     expected = _values(other, requests)
     for _ in range(2):  # the second time, what the fast path made of "long" is remembered
-        mine.memory = Memory(tmp_path, {})
+        mine.score_cache = ScoreCache(tmp_path, {})
         found = _values(mine, requests)
-        mine.memory.close()
+        mine.score_cache.close()
         assert found[-36:] == expected[-36:]
         assert found == pytest.approx(expected, abs=1e-3)
         assert list(mine.fallbacks) == ["long"]
@@ -247,15 +247,15 @@ def test_the_longest_and_the_widest_row_are_always_among_the_proof(
     asked: list[tuple[int, list[int]]], tokens: int
 ) -> None:
     requests = [Request(i, [9] * size, rest) for i, (size, rest) in enumerate(asked)]
-    batches = share(plant(requests, []), tokens, tokens)
-    chosen = choose(batches)
-    assert chosen == choose(batches)
+    batches = make_batches(build_rows(requests, []), tokens, tokens)
+    chosen = requests_to_check(batches)
+    assert chosen == requests_to_check(batches)
     assert chosen == sorted(set(chosen))
     assert len(chosen) <= 9
     rows = [row for batch in batches for row in batch]
     proved = [row for row in rows if {i for i, _ in row.requests} & set(chosen)]
     assert max(row.length for row in rows) == max(row.length for row in proved)
-    assert max(row.scored for row in rows) == max(row.scored for row in proved)
+    assert max(row.predictions for row in rows) == max(row.predictions for row in proved)
 
 
 @given(st.integers(1, 500), st.floats(0, 1), st.floats(0, 1))
@@ -276,8 +276,8 @@ def test_noise_on_one_task_widens_the_limit_to_some_extent_only(noise: float) ->
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_never_within_the_limit(value: float) -> None:
-    assert FINE.furthest([1, 1], [value, 0.0], [value, 0.0])
-    assert COARSE.furthest([1, 1], [0.0, value], [0.0, 1.0])
+    assert FINE.mismatch([1, 1], [value, 0.0], [value, 0.0])
+    assert COARSE.mismatch([1, 1], [0.0, value], [0.0, 1.0])
 
 
 def test_noise_is_that_of_one_token() -> None:

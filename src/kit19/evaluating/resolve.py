@@ -1,4 +1,4 @@
-"""The model that is to be scored: found here or on the Hub, and looked at before it is loaded."""
+"""Resolving the model to evaluate: a folder or a Hub id, checked before it is loaded."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kit19.training.model.files import check_folder
 from kit19.training.model.weights import weight_files
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "vocab.txt")
-_SAFE = "*.safetensors"
-_PICKLED = "*.bin"
-_PATTERNS = [_SAFE, "*.json", "*.model", "*.txt", "*.jinja", "*.py"]
+_SAFETENSORS = "*.safetensors"
+_PICKLE = "*.bin"
+_PATTERNS = [_SAFETENSORS, "*.json", "*.model", "*.txt", "*.jinja", "*.py"]
 _ADAPTER = "adapter_config.json"
 _CHUNK = 1 << 22
 
@@ -27,12 +27,12 @@ class ResolvedModel:
 
     Attributes:
         name: Hub id, or the last part of the folder's path.
-        folder: Where its config, tokenizer and weights are.
-        revision: The commit, if it came from the Hub.
-        adapter: The folder of an adapter, if there is one.
-        adapter_name: Its name; empty without an adapter.
-        digest: sha256 over the files that make the model.
-        run: The training run's record, if it is a run of kit19's.
+        folder: The folder with config, tokenizer and weights.
+        revision: The commit; empty if the model is not from the Hub.
+        adapter: The adapter's folder; None without an adapter.
+        adapter_name: The adapter's name; empty without an adapter.
+        digest: sha256 over the model's files.
+        run: The record of the kit19 training run; None for other models.
     """
 
     name: str
@@ -45,12 +45,12 @@ class ResolvedModel:
 
     @property
     def tokenizer(self) -> Path:
-        """The folder of the tokenizer and its chat template: the adapter's own, where it has one."""
+        """The folder of the tokenizer and its chat template: the adapter's if it has them."""
         return self.adapter if self.adapter and _has_tokenizer(self.adapter) else self.folder
 
     @property
-    def code_elsewhere(self) -> bool:
-        """Whether its config names code in another repository, which the digest knows nothing of."""
+    def has_code_elsewhere(self) -> bool:
+        """Whether the config refers to code in another repository, which the digest does not cover."""
         try:
             config = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
         except ValueError:
@@ -65,58 +65,60 @@ def resolve_model(
     *,
     allow_pickle: bool = False,
 ) -> ResolvedModel:
-    """Find a model: a folder, or an id on the Hub (brought into the Hub's own cache).
+    """Find a model in a folder or on the Hub; Hub models are downloaded into the Hub's cache.
 
-    A folder that holds an adapter alone brings the model that it was made for as well.
+    For a folder with only an adapter, the adapter's base model is found as well.
 
     Args:
         model: Folder or Hub id.
         revision: Commit, tag or branch on the Hub.
-        adapter: Folder or Hub id of a PEFT adapter to put on it.
+        adapter: Folder or Hub id of a PEFT adapter to load on the model.
         allow_pickle: Accept weights in torch's pickle format too; loading them may run code.
 
     Raises:
-        ModelError: It is not there, or something is missing in it.
+        ModelError: The model does not exist, or is incomplete.
     """
-    folder, commit = _find(model, revision, allow_pickle=allow_pickle)
+    folder, commit = _find_model(model, revision, allow_pickle=allow_pickle)
     run = read_run(folder)
     name = model if commit else folder.resolve().name
     if (folder / _ADAPTER).is_file() and not (folder / "config.json").is_file():
         if adapter:
             fix = "merge one of them first"
-            raise ModelError(Problem("is an adapter itself, and can take no other", model, fix))
+            raise ModelError(
+                Problem("is an adapter itself, so --peft cannot add another", model, fix)
+            )
         check_folder(folder, ModelError)
-        base, base_commit = _base_of(folder, allow_pickle=allow_pickle)
-        _check(base, str(base), allow_pickle=allow_pickle, adapter=folder)
-        _check_bound(base, folder)
-        digest = _digest([base, folder])
+        base, base_commit = _find_base(folder, allow_pickle=allow_pickle)
+        _check_files(base, str(base), allow_pickle=allow_pickle, adapter=folder)
+        _check_base_matches(base, folder)
+        digest = _model_digest([base, folder])
         return ResolvedModel(name, base, base_commit or commit, folder, name, digest, run)
     if adapter is None:
-        _check(folder, model, allow_pickle=allow_pickle)
-        return ResolvedModel(name, folder, commit, None, "", _digest([folder]), run)
-    place, adapter_commit = _find(adapter, None, allow_pickle=allow_pickle)
-    _check(folder, model, allow_pickle=allow_pickle, adapter=place)
+        _check_files(folder, model, allow_pickle=allow_pickle)
+        return ResolvedModel(name, folder, commit, None, "", _model_digest([folder]), run)
+    place, adapter_commit = _find_model(adapter, None, allow_pickle=allow_pickle)
+    _check_files(folder, model, allow_pickle=allow_pickle, adapter=place)
     if not (place / _ADAPTER).is_file():
-        raise ModelError(Problem(f"is no adapter: it has no {_ADAPTER}", adapter))
+        raise ModelError(Problem(f"is not an adapter: it has no {_ADAPTER}", adapter))
     check_folder(place, ModelError)
-    _check_bound(folder, place)
+    _check_base_matches(folder, place)
     adapter_name = adapter if adapter_commit else place.resolve().name
-    digest = _digest([folder, place])
+    digest = _model_digest([folder, place])
     return ResolvedModel(name, folder, commit, place, adapter_name, digest, read_run(place) or run)
 
 
-def _base_of(adapter: Path, *, allow_pickle: bool) -> tuple[Path, str]:
+def _find_base(adapter: Path, *, allow_pickle: bool) -> tuple[Path, str]:
     place = locate_base(adapter, ModelError)
-    return _find(place.name, place.revision or None, allow_pickle=allow_pickle)
+    return _find_model(place.name, place.revision or None, allow_pickle=allow_pickle)
 
 
-def _check_bound(base: Path, adapter: Path) -> None:
+def _check_base_matches(base: Path, adapter: Path) -> None:
     files = weight_files(str(base))
     check_weights(BaseLocation(str(base), ""), files, adapter, ModelError)
 
 
-def _find(model: str, revision: str | None, *, allow_pickle: bool) -> tuple[Path, str]:
-    """The folder, and the commit if it came from the Hub."""
+def _find_model(model: str, revision: str | None, *, allow_pickle: bool) -> tuple[Path, str]:
+    """The folder, and the commit if the model is from the Hub."""
     path = Path(model)
     if path.is_dir():
         return path, ""
@@ -124,44 +126,46 @@ def _find(model: str, revision: str | None, *, allow_pickle: bool) -> tuple[Path
         raise ModelError(Problem("is a file; a model is a folder", model))
     if model.count("/") != 1 or model.startswith((".", "/", "~")) or model.endswith("/"):
         fix = "give a folder with config.json, tokenizer and weights, or a Hub id owner/name"
-        raise ModelError(Problem("there is no such folder, and it is no Hub id", model, fix))
+        raise ModelError(Problem("there is no such folder, and it is not a Hub id", model, fix))
     from kit19.fetching.hub import HubContext, open_hub  # noqa: PLC0415  the Hub's client is slow to load
     from kit19.fetching.snapshot import download_files  # noqa: PLC0415
 
     hub = open_hub(HubContext(ModelError, "evaluate"))
-    patterns = [*_PATTERNS, _PICKLED] if allow_pickle else _PATTERNS
+    patterns = [*_PATTERNS, _PICKLE] if allow_pickle else _PATTERNS
     folder = download_files(hub, model, revision, patterns, again="evaluate", repo_type="model")
     return folder, folder.name
 
 
 def _has_tokenizer(folder: Path) -> bool:
-    return any((folder / one).is_file() for one in _TOKENIZERS)
+    return any((folder / name).is_file() for name in _TOKENIZERS)
 
 
-def _check(folder: Path, name: str, *, allow_pickle: bool, adapter: Path | None = None) -> None:
+def _check_files(
+    folder: Path, name: str, *, allow_pickle: bool, adapter: Path | None = None
+) -> None:
     if not (folder / "config.json").is_file():
         fix = "a model's folder holds config.json, a tokenizer and weights"
-        raise ModelError(Problem("holds no model: it has no config.json", name, fix))
+        raise ModelError(Problem("is not a model: it has no config.json", name, fix))
     if not _has_tokenizer(folder) and not (adapter and _has_tokenizer(adapter)):
         fix = f"copy the tokenizer's files into it (one of {', '.join(_TOKENIZERS)})"
         raise ModelError(Problem("has no tokenizer", name, fix))
-    if not any(folder.glob(_SAFE)):
-        if any(folder.glob(_PICKLED)) and allow_pickle:
+    if not any(folder.glob(_SAFETENSORS)):
+        if any(folder.glob(_PICKLE)) and allow_pickle:
             return
-        if any(folder.glob(_PICKLED)):
-            what = "has weights in torch's pickle format alone, which may run code when loaded"
-            raise ModelError(Problem(what, name, "if you trust it: --allow-pickle"))
+        if any(folder.glob(_PICKLE)):
+            what = "has weights in torch's pickle format only; loading them may run code"
+            raise ModelError(Problem(what, name, "if you trust the model: --allow-pickle"))
         raise ModelError(Problem("has no weights (*.safetensors)", name))
     check_folder(folder, ModelError)
 
 
-def _digest(folders: list[Path]) -> str:
-    """Over weights, configuration, tokenizer and the model's own code: by content and file name."""
-    whole = hashlib.sha256()
+def _model_digest(folders: list[Path]) -> str:
+    """sha256 over names and contents of weights, configuration, tokenizer and code."""
+    total = hashlib.sha256()
     for folder in folders:
         kinds = (
-            _SAFE,
-            _PICKLED,
+            _SAFETENSORS,
+            _PICKLE,
             "*config*.json",
             "*token*",
             "*.model",
@@ -172,9 +176,9 @@ def _digest(folders: list[Path]) -> str:
         for path in sorted(
             {path for kind in kinds for path in folder.glob(kind) if path.is_file()}
         ):
-            own = hashlib.sha256()
+            digest = hashlib.sha256()
             with path.open("rb") as stream:
                 while chunk := stream.read(_CHUNK):
-                    own.update(chunk)
-            whole.update(f"{path.name}\0{own.hexdigest()}\n".encode())
-    return whole.hexdigest()
+                    digest.update(chunk)
+            total.update(f"{path.name}\0{digest.hexdigest()}\n".encode())
+    return total.hexdigest()
