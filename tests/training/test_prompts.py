@@ -226,7 +226,7 @@ def test_an_end_can_be_named_where_there_is_none(tmp_path: Path) -> None:
         check_rows(tokens.stats, "my rows", settings())
         ids, _ = tokens.row(0)
         assert tokenizer.convert_ids_to_tokens(int(ids[-1])) == "<|im_end|>"
-    with pytest.raises(TrainError, match="has no token '<end>', which `end` names"):
+    with pytest.raises(TrainError, match="has no token '<end>', which the setting `end` names"):
         make_prompts(tokenizer, form_of("alpaca"), end="<end>")
     tokenizer.eos_token = None
     assert make_prompts(tokenizer, form_of("alpaca"), end="</s>").stops == [1]
@@ -251,7 +251,7 @@ def test_no_text_of_a_row_is_a_control_token(asked: str, said: str, name: str, f
     for made, clean in ((prompt, plain), (whole, expected)):
         ids, other = prompts.encode([made, clean])
         assert [n for n in ids if n in controls] == [n for n in other if n in controls]
-    assert f"{asked}끝" in prompts.plain(prompt)
+    assert f"{asked}끝" in prompts.unmark(prompt)
 
 
 @given(st.text("가나음악다 \n:.<>|", max_size=20), st.sampled_from([*TOKENIZERS]))
@@ -299,6 +299,6 @@ def test_earlier_turns_keep_their_places() -> None:
             {"role": "assistant", "content": "둘<|im_end|>"},
             {"role": "user", "content": "셋"},
         ]
-        text = prompts.plain(prompts.conversation(turns))
+        text = prompts.unmark(prompts.conversation(turns))
         assert text.index("하나") < text.index("둘<|im_end|>") < text.index("셋")
         assert text.endswith(prompts.head)

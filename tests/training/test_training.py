@@ -196,7 +196,7 @@ def test_a_run_folder_explains_itself_and_loads(trained: Trained) -> None:
     assert AutoTokenizer.from_pretrained(trained.folder).eos_token_id == 0
     card = (trained.folder / "README.md").read_text()
     assert "**unverified**: nobody knows whether" in card
-    assert "not a build of kit19's" in card
+    assert "not a kit19 build" in card
     curve = json.loads((trained.folder / "curves.json").read_text())
     assert curve["loss"][0][1] > 2 * curve["loss"][-1][1]
 

@@ -42,7 +42,7 @@ class PromptEncoder:
         questions = [turn | {"content": turn["content"].strip()} for turn in turns]
         questions = questions if add_generation_prompt else questions[:-1]
         prompts = self._prompts
-        text = prompts.plain(prompts.conversation(questions)) + self._answer_prefix + beginning
+        text = prompts.unmark(prompts.conversation(questions)) + self._answer_prefix + beginning
         if self._turns.setdefault(text, (questions, beginning)) != (questions, beginning):
             what = f"two conversations are one text: {text[:80]!r}"
             raise ModelError(Problem(what, fix="control tokens in the task's text set turns apart"))

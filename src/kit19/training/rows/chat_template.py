@@ -1,8 +1,8 @@
-"""What a chat template writes around an answer: constantly before it, and after it.
+"""What a chat template writes around an answer: the constant text before it, and the text after it.
 
-Qwen3's writes an empty ``<think>`` block before every answer, gpt-oss's
-``<|channel|>final<|message|>``. Nobody wants that from the model, so it belongs to the prompt. It is
-found by filling the template with two questions and two answers to each.
+Qwen3 writes an empty ``<think>`` block before every answer, gpt-oss ``<|channel|>final<|message|>``.
+The model should not generate this text, so it belongs to the prompt. It is found by filling the
+template with two questions and two answers each.
 """
 
 from __future__ import annotations
@@ -31,92 +31,94 @@ _ANSWERS = ("kit19 answers", "5, which is 2 + 3.")
 
 @dataclass(frozen=True)
 class AnswerFrame:
-    """What a template writes around an answer.
+    """The text that a template writes around an answer.
 
     Attributes:
-        head: Between the prompt (up to where generation begins) and every answer.
-        tail: Behind the last answer.
+        head: Between the generation prompt and every answer.
+        tail: After the last answer.
     """
 
     head: str
     tail: str
 
 
-def render(tokenizer: Any, turns: Turns, **how: Any) -> str:
-    """A conversation as the tokenizer's chat template writes it; see ``render_all``."""
-    return render_all(tokenizer, [turns], **how)[0]
+def render(tokenizer: Any, turns: Turns, **options: Any) -> str:
+    """Render one conversation; see ``render_all``."""
+    return render_all(tokenizer, [turns], **options)[0]
 
 
-def render_all(tokenizer: Any, conversations: Sequence[Turns], **how: Any) -> list[str]:
-    """Conversations as the tokenizer's chat template writes them, in their order.
+def render_all(tokenizer: Any, conversations: Sequence[Turns], **options: Any) -> list[str]:
+    """Render conversations with the tokenizer's chat template, in order.
 
-    They are written in another process, with limits of time, memory and length: a template is a
-    program of whoever made the model.
+    Rendering happens in another process with limits on time, memory and length: a template is a program
+    that the model's author wrote.
 
     Args:
-        tokenizer: A tokenizer of transformers.
-        conversations: Turns, ``role`` and ``content`` each.
-        **how: As for ``apply_chat_template``.
+        tokenizer: A transformers tokenizer.
+        conversations: Turns with ``role`` and ``content``.
+        **options: As for ``apply_chat_template``.
 
     Raises:
-        TrainError: The template fails, or reaches a limit.
+        TrainError: The template fails, or exceeds a limit.
     """
     from transformers import PreTrainedTokenizerBase  # noqa: PLC0415
 
     if type(tokenizer).apply_chat_template is not PreTrainedTokenizerBase.apply_chat_template:
-        # Code of the tokenizer's own and no template.
+        # The tokenizer renders with its own code, without a template.
         return [
-            str(tokenizer.apply_chat_template(turns, tokenize=False, **how))
+            str(tokenizer.apply_chat_template(turns, tokenize=False, **options))
             for turns in conversations
         ]
     try:
         template = tokenizer.get_chat_template()
     except ValueError as error:
         raise _failed(tokenizer, str(error)) from None
-    given = {"chat_template": template, **tokenizer.special_tokens_map, **how}
+    arguments = {"chat_template": template, **tokenizer.special_tokens_map, **options}
     texts: list[str] = []
     for start in range(0, len(conversations), CONVERSATIONS):
         some = conversations[start : start + CONVERSATIONS]
-        answer = _process.ask({"conversations": some, **given})
+        answer = _renderer.request({"conversations": some, **arguments})
         if "texts" not in answer:
             raise _failed(tokenizer, answer["error"])
         texts += answer["texts"]
     return texts
 
 
-class _Process:
-    """The process that renders; started at the first request, and again after it was ended."""
+class _Renderer:
+    """The rendering process. It starts at the first request, and again after it ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: subprocess.Popen[str] | None = None
         self._owner = 0
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Its answer to a request."""
+    def request(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a request and return the response."""
         line = json.dumps(request) + "\n"
         with self._lock:
             process = self._start()
-            asks, answers = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
+            stdin, stdout = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
             try:
-                asks.write(line)
-                asks.flush()
-                said = answers.readline()
+                stdin.write(line)
+                stdin.flush()
+                response = stdout.readline()
             except BrokenPipeError:
-                said = ""
-            except BaseException:  # Ctrl-C: what it says now would answer the next question
+                response = ""
+            except (
+                BaseException
+            ):  # Ctrl-C: its response would be taken for that to the next request
                 self._stop()
                 raise
-            if said.endswith("\n"):
-                answer: dict[str, Any] = json.loads(said)
+            if response.endswith("\n"):
+                answer: dict[str, Any] = json.loads(response)
                 return answer
-            return {"error": _how_it_ended(self._stop())}
+            return {"error": _exit_reason(self._stop())}
 
     def _start(self) -> subprocess.Popen[str]:
         if self._running and self._owner == os.getpid() and self._running.poll() is None:
             return self._running
         self._stop()
-        # What this process can import, the other one can.
+        # The other process can import what this one can.
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._running = subprocess.Popen(
             [sys.executable, "-P", "-m", "kit19.training.rows.chat_template_process"],
@@ -139,54 +141,54 @@ class _Process:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
         try:
-            return process.wait(timeout=1)  # it ends when nobody asks any more
+            return process.wait(timeout=1)  # it exits when its stdin closes
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
 
 
-_process = _Process()
+_renderer = _Renderer()
 
 
-def _how_it_ended(code: int) -> str:
+def _exit_reason(code: int) -> str:
     if code == -signal.SIGXCPU:
-        return f"it takes more than {SECONDS} seconds of the processor"
+        return f"it takes more than {SECONDS} seconds of CPU time"
     if code < 0:
-        return f"it ends the process that renders it ({signal.Signals(-code).name})"
-    return f"the process that renders it cannot go on (exit {code})"
+        return f"it kills the process that renders it ({signal.Signals(-code).name})"
+    return f"the process that renders it exits with code {code}"
 
 
 def _failed(tokenizer: Any, reason: str) -> TrainError:
     name = str(tokenizer.name_or_path) or "the tokenizer"
-    fix = "mend `chat_template`, or use another prompt format: --format alpaca, koalpaca or kullm"
+    fix = "fix `chat_template`, or use another prompt format: --format alpaca, koalpaca or kullm"
     return TrainError(Problem(f"its chat template cannot be used: {reason}", name, fix))
 
 
 def find_answer_frame(tokenizer: Any) -> AnswerFrame | None:
-    """What the chat template writes around each answer; None where that is not constant.
+    """Find the text that the chat template writes around each answer; None if it is not constant.
 
-    It is not constant where a prompt is written differently before its answer, or where an answer is
-    not written as it is.
+    It is not constant if the template writes a prompt differently before its answer, or changes the
+    answer.
 
     Raises:
-        TrainError: The template fails, or leaves out the question or the answer.
+        TrainError: The template fails, or omits the question or the answer.
     """
-    found = {_around(tokenizer, asked, said) for asked in _QUESTIONS for said in _ANSWERS}
+    found = {
+        _frame_of(tokenizer, question, answer) for question in _QUESTIONS for answer in _ANSWERS
+    }
     return found.pop() if len(found) == 1 else None
 
 
-def _around(tokenizer: Any, asked: str, said: str) -> AnswerFrame | None:
-    turns = [{"role": "user", "content": asked}]
+def _frame_of(tokenizer: Any, question: str, answer: str) -> AnswerFrame | None:
+    turns = [{"role": "user", "content": question}]
     prompt = render(tokenizer, turns, add_generation_prompt=True)
-    whole = render(tokenizer, [*turns, {"role": "assistant", "content": said}])
-    begin = whole.rfind(said)
-    if begin < 0 or asked not in prompt:
-        what = (
-            "the chat template does not write the text of a turn (it may want pictures beside it)"
-        )
+    complete = render(tokenizer, [*turns, {"role": "assistant", "content": answer}])
+    begin = complete.rfind(answer)
+    if begin < 0 or question not in prompt:
+        what = "the chat template does not write the text of a turn (it may need images as well)"
         raise TrainError(Problem(what, str(tokenizer.name_or_path), _FIX))
-    if begin < len(prompt) or not whole.startswith(prompt):
+    if begin < len(prompt) or not complete.startswith(prompt):
         return None
-    # A blank joins the word behind it into one token, so it is the answer's: `[/INST] answer`.
-    head = whole[len(prompt) : begin].rstrip(" \t")
-    return AnswerFrame(head, whole[begin + len(said) :])
+    # A space forms one token with the word after it, so it belongs to the answer: `[/INST] answer`.
+    head = complete[len(prompt) : begin].rstrip(" \t")
+    return AnswerFrame(head, complete[begin + len(answer) :])

@@ -19,42 +19,42 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 3
-"""Of the processor, for a request; real templates take a few milliseconds for a long conversation."""
+"""CPU time of one request. Real templates take a few milliseconds for a long conversation."""
 CONVERSATIONS = 50
-"""In a request."""
+"""The most conversations of one request."""
 CHARACTERS = 10_000_000
-"""Of a rendered conversation."""
+"""The most characters of a rendered conversation."""
 
 _MEMORY = 1 << 30
 _STATUS = Path("/proc/self/statm")
 
 
 def limit_memory() -> None:
-    """Allow a gigabyte beyond what is in use; macOS does not limit it."""
+    """Limit memory to one gigabyte more than is in use now; macOS ignores the limit."""
     if _STATUS.is_file():
         used = int(_STATUS.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         _limit(resource.RLIMIT_AS, used + _MEMORY)
 
 
 def limit_time() -> None:
-    """Allow ``SECONDS`` of the processor from now on; then the system ends this process."""
+    """Limit CPU time to ``SECONDS`` from now on; then the system kills this process."""
     _limit(resource.RLIMIT_CPU, int(time.process_time()) + 1 + SECONDS)
 
 
 def _limit(kind: int, soft: int) -> None:
     hard = resource.getrlimit(kind)[1]
     soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
-    with contextlib.suppress(ValueError, OSError):  # a system without this limit
+    with contextlib.suppress(ValueError, OSError):  # the system does not have this limit
         resource.setrlimit(kind, (soft, hard))
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """The texts of conversations, or why there are none."""
+    """The rendered texts of a request's conversations, or an error."""
     from transformers.utils.chat_template_utils import render_jinja_template  # noqa: PLC0415
 
     try:
         texts = render_jinja_template(**request)[0]
-    except Exception as error:  # a template may raise whatever it likes
+    except Exception as error:  # a template may raise anything
         return {"error": f"{type(error).__name__}: {str(error)[:500]}"}
     longest = max(map(len, texts))
     if longest > CHARACTERS:
@@ -63,11 +63,13 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who asks
+    """Answer requests until stdin closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
-    answer({"conversations": [[]], "chat_template": ""})  # loads what takes memory itself
+    answer(
+        {"conversations": [[]], "chat_template": ""}
+    )  # load transformers and Jinja before memory is limited
     limit_memory()
     for line in sys.stdin:
         limit_time()

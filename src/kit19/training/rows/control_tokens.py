@@ -1,9 +1,9 @@
 """Control tokens of a tokenizer (``<|im_end|>``, ``</s>`` …), and text that only looks like one.
 
 A tokenizer finds its special tokens in any text, so a review that quotes ``<|im_end|>`` would end the
-turn in its middle. Data is encoded as text here: every such place is marked before a template is
-filled, and a text with marks is encoded by a copy of the tokenizer that knows its special tokens by
-other names. Everything else of the copy is the same, so a text without marks has the same ids in both.
+turn. Here data is always encoded as text. Before a template is filled, every such place in the data is
+marked. A text with marks is then encoded by a copy of the tokenizer in which the special tokens have
+other names. Everything else in the copy is the same, so a text without marks has the same ids in both.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from kit19.training.model_errors import convert_model_errors
 
 Ids = list[int]
 
-# Unicode's noncharacters: no text for interchange holds them. Those that a text holds all the same are
-# marked like control tokens.
+# Noncharacters of Unicode, which text for interchange never contains. If a text contains one anyway, it
+# is marked like a control token.
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 _SECRET_OPEN, _SECRET_CLOSE = "\ufdd2", "\ufdd3"
 _MARK = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 
 
 class ControlTokens:
-    """The control tokens of a tokenizer: all that it calls special, and all that end an answer.
+    """The control tokens of a tokenizer: its special tokens, and the tokens that end an answer.
 
     Args:
-        tokenizer: A tokenizer of transformers.
-        ends: Tokens that end an answer.
+        tokenizer: A transformers tokenizer.
+        ends: Ids of the tokens that end an answer.
     """
 
     def __init__(self, tokenizer: Any, ends: Iterable[int]) -> None:
@@ -40,7 +40,7 @@ class ControlTokens:
         ends = set(ends)
         chosen = {n: t for n, t in known.items() if t.special or n in ends}
         self._ids = {str(token.content): number for number, token in chosen.items()}
-        # The longest first, as the tokenizer itself prefers them.
+        # Longest first, as the tokenizer matches them.
         self._names = [*sorted(self._ids, key=len, reverse=True), _OPEN, _CLOSE, ""]
         self._numbers = {name: number for number, name in enumerate(self._names)}
         self._any = re.compile("|".join(re.escape(name) for name in self._names[:-1]))
@@ -52,27 +52,27 @@ class ControlTokens:
         return frozenset(self._ids.values())
 
     def mark(self, text: str) -> str:
-        """A text from data, with a mark in place of everything that looks like a control token."""
+        """Replace everything in a text of the data that looks like a control token by a mark."""
         if self._any.search(text):
             return self._any.sub(lambda found: self._marked(found[0]), text)
         if self._normalized and self._any.search(self._normalize(text)):
-            return text + self._marked("")  # it becomes one only inside of the tokenizer
+            return text + self._marked("")  # the tokenizer's normalizer turns it into one
         return text
 
-    def plain(self, text: str) -> str:
-        """A text with the original text in place of its marks."""
+    def unmark(self, text: str) -> str:
+        """Replace the marks of a text by the original text."""
         return _MARK.sub(lambda mark: self._names[int(mark[1])], text) if _OPEN in text else text
 
-    def first(self, text: str) -> str:
-        """What the first mark of a text stands for; empty without a mark."""
+    def first_marked(self, text: str) -> str:
+        """The original text of the first mark; empty without a mark."""
         found = _MARK.search(text)
         return self._names[int(found[1])] if found else ""
 
     def encode(self, texts: Sequence[str], *, special: bool) -> list[Ids]:
-        """Tokens of texts that may hold marks; what is marked becomes tokens of ordinary text.
+        """Encode texts that may contain marks. Marked places become tokens of ordinary text.
 
         Raises:
-            TrainError: A text holds marks, and the tokenizer cannot read them as text.
+            TrainError: A text contains marks, and the tokenizer cannot encode them as text.
         """
         marked = [number for number, text in enumerate(texts) if _OPEN in text]
         found = encode_all(self._tokenizer, list(texts), special=special)
@@ -92,11 +92,11 @@ class ControlTokens:
         return str(normalizer.normalize_str(text)) if normalizer is not None else text
 
     def _renamed(self, text: str) -> str:
-        """A text for the copy: the template's control tokens by their other names, marks as text."""
+        """A text for the copy: the control tokens of the template renamed, the marks as text."""
         if _SECRET_OPEN in text:
-            what = "a row holds a control token and the noncharacter U+FDD2"
+            what = "a row contains a control token and the noncharacter U+FDD2"
             raise TrainError(Problem(what, fix="remove the noncharacter"))
-        return self.plain(self._any.sub(self._secret_or_mark, text))
+        return self.unmark(self._any.sub(self._secret_or_mark, text))
 
     def _secret_or_mark(self, found: re.Match[str]) -> str:
         return _secret(self._ids[found[0]]) if found[0] in self._ids else found[0]
@@ -107,18 +107,20 @@ class ControlTokens:
         copy = None if backend is None else _rename(backend, self._ids)
         if copy is None:
             name = str(self._tokenizer.name_or_path) or "the tokenizer"
-            what = "rows hold what it reads as control tokens, and it cannot read them as text"
+            what = (
+                "rows contain text that it reads as control tokens, and it cannot encode it as text"
+            )
             raise TrainError(Problem(what, name, "remove them from the rows"))
         return copy
 
 
 def encode_all(tokenizer: Any, texts: list[str], *, special: bool) -> list[Ids]:
-    """Tokens of each text, as the tokenizer reads it.
+    """Encode texts with the tokenizer's own rules.
 
     Args:
-        tokenizer: A tokenizer of transformers.
+        tokenizer: A transformers tokenizer.
         texts: n texts.
-        special: Put the tokenizer's special tokens around them.
+        special: Add the tokenizer's special tokens around each text.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     with convert_model_errors(str(tokenizer.name_or_path), "its tokenizer fails"):
@@ -127,7 +129,7 @@ def encode_all(tokenizer: Any, texts: list[str], *, special: bool) -> list[Ids]:
             return found
         backend.no_truncation()
         backend.no_padding()
-        # Rust, all threads, no offsets: 3 times as fast as the tokenizer's own call.
+        # In Rust, on all threads, without offsets: 3 times as fast as calling the tokenizer.
         return [one.ids for one in backend.encode_batch_fast(texts, add_special_tokens=special)]
 
 
@@ -136,15 +138,15 @@ def _secret(number: int) -> str:
 
 
 def _rename(backend: Any, ids: dict[str, int]) -> Any:
-    """A copy of a tokenizer with other names for some tokens; None if their ids would change."""
+    """A copy of a tokenizer with other names for some tokens; None if that would change their ids."""
     from tokenizers import Tokenizer  # noqa: PLC0415
 
     names = {name: _secret(number) for name, number in ids.items()}
-    whole = json.loads(backend.to_str())
-    for token in whole["added_tokens"]:
+    document = json.loads(backend.to_str())
+    for token in document["added_tokens"]:
         if token["content"] in names:
             token |= {"content": names[token["content"]], "normalized": False}
-    model = whole["model"]
+    model = document["model"]
     vocabulary = model.get("vocab")
     if isinstance(vocabulary, dict):
         model["vocab"] = {names.get(word, word): number for word, number in vocabulary.items()}
@@ -153,15 +155,15 @@ def _rename(backend: Any, ids: dict[str, int]) -> Any:
     if model.get("unk_token") in names:
         model["unk_token"] = names[model["unk_token"]]
     if "merges" in model:
-        model["merges"] = [pair for pair in model["merges"] if not _makes(pair, names)]
-    copy = Tokenizer.from_str(json.dumps(whole))
+        model["merges"] = [pair for pair in model["merges"] if not _involves(pair, names)]
+    copy = Tokenizer.from_str(json.dumps(document))
     same = all(copy.token_to_id(names[name]) == number for name, number in ids.items())
     copy.no_truncation()
     copy.no_padding()
     return copy if same else None
 
 
-def _makes(pair: Any, names: dict[str, str]) -> bool:
-    """Whether a merge of BPE makes or takes a token that has another name now."""
+def _involves(pair: Any, names: dict[str, str]) -> bool:
+    """Whether a BPE merge produces or consumes a renamed token."""
     parts = pair if isinstance(pair, list) else pair.split(" ", 1)
     return "".join(parts) in names or any(part in names for part in parts)

@@ -1,7 +1,7 @@
-"""What is trained on: the rows of a build, or of a file of the user's, a piece at a time.
+"""Read training rows, from a build or from a user's file, in batches.
 
-Layouts of a user's file (JSON lines or parquet): ``instruction, input, output`` (Alpaca), ``prompt,
-completion``, ``messages`` and ``conversations`` with one question and one answer.
+A user's file (JSON lines or parquet) has one of these layouts: ``instruction, input, output`` (Alpaca),
+``prompt, completion``, or ``messages`` or ``conversations`` with one question and one answer.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from kit19.reading.opening import require_plain_file
 from kit19.reading.values import InvalidLine, is_valid_unicode, read_values
 
 COLUMNS = ("id", "task", "subset", "template", "instruction", "input", "output", "label")
-"""All String. Of a user's file only instruction, input and output may hold text; ``id`` is the row."""
+"""All are String. A user's file fills instruction, input and output; ``id`` is the row number."""
 
 _AT_ONCE = 10_000  # rows in memory at a time: at 2 kB a row some 20 MB
-_ASKS = {"instruction", "prompt", *TURNS}  # one of these is in every layout
-_READS = "give a build, or JSON lines or parquet with instruction, input and output"
-_FIX = "known: instruction+input+output, prompt+completion, messages, conversations"
+_QUESTION_KEYS = {"instruction", "prompt", *TURNS}  # every layout has one of these keys
+_EXPECTED = "give a build, or JSON lines or parquet with instruction, input and output"
+_LAYOUTS = "known layouts: instruction+input+output, prompt+completion, messages, conversations"
 
 
 @dataclass(frozen=True)
 class RowFiles:
-    """Rows of one split, in order.
+    """The rows of one split, in order.
 
     Attributes:
-        paths: Parquet files or one file of JSON lines.
-        below: Keep rows whose validation hash is below this; None for no such limit.
-        from_: Keep rows whose validation hash is at least this.
-        seed: Of that hash.
+        paths: Parquet files, or one file of JSON lines.
+        below: Keep rows whose validation hash is below this; None keeps all.
+        from_: Keep rows whose validation hash is at least this; None keeps all.
+        seed: The seed of that hash.
     """
 
     paths: tuple[Path, ...]
@@ -52,7 +52,7 @@ class RowFiles:
     seed: int = 0
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """Frames of ``COLUMNS``, at most 10,000 rows each.
+        """Yield data frames of ``COLUMNS`` with at most 10,000 rows each.
 
         Raises:
             TrainError: A file cannot be read, or has none of the layouts.
@@ -71,14 +71,14 @@ class RowFiles:
 
 @dataclass(frozen=True)
 class Data:
-    """All rows of a run, and where they are from.
+    """The rows of a run, and their origin.
 
     Attributes:
-        name: For messages.
+        name: The path, for messages.
         train: Rows to train on.
-        validation: Rows to measure on; None if none are held out.
-        entry: What the run says of them.
-        key: sha256 that changes with any row.
+        validation: Held-out rows; None if there are none.
+        entry: Their description for ``run.json``.
+        key: A sha256 that changes with any row.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Data:
 
 
 def load_build_rows(folder: Path, manifest: Manifest, hold_out: int, seed: int) -> Data:
-    """The rows of a build that was verified; its own validation split, or one held out by hash."""
+    """The rows of a verified build, with its validation split or one that is held out by hash."""
     named = {output.path: output.sha256 for output in manifest.outputs}
     files = {
         split: tuple(folder / name for name in named if name.startswith(f"data/{split}-"))
@@ -98,12 +98,12 @@ def load_build_rows(folder: Path, manifest: Manifest, hold_out: int, seed: int) 
     key = _digest(*[named[n] for n in named if n.startswith("data/")])
     train, validation = RowFiles(files["train"]), RowFiles(files["validation"])
     if not files["validation"]:
-        return _held_out(str(folder), train, _entry(folder, manifest), key, hold_out, seed)
+        return _hold_out(str(folder), train, _entry(folder, manifest), key, hold_out, seed)
     return Data(str(folder), train, validation, _entry(folder, manifest), key)
 
 
 def load_file_rows(path: Path, hold_out: int, seed: int) -> Data:
-    """The rows of a user's file: nobody knows what is in them, so they are `unverified`.
+    """The rows of a user's file. kit19 has not checked them, so their label is `unverified`.
 
     Raises:
         TrainError: There is no such file, or it has none of the layouts.
@@ -111,7 +111,7 @@ def load_file_rows(path: Path, hold_out: int, seed: int) -> Data:
     path = resolve_composition(path)
     try:
         if not path_exists(path) or path.is_dir():
-            what = "there is no such file, and it is no folder of a build (it has no manifest.json)"
+            what = "there is no such file, and it is not a build folder (it has no manifest.json)"
             raise TrainError(Problem(what, str(path), "build one: `kit19 build … --out DIR`"))
         require_plain_file(path)
         with path.open("rb") as stream:
@@ -120,20 +120,20 @@ def load_file_rows(path: Path, hold_out: int, seed: int) -> Data:
         raise TrainError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
     except ReadError as error:
         raise TrainError(error.problems) from None
-    why = "not a build of kit19's: nobody looked for benchmark text in it"
+    why = "not a kit19 build: it was not searched for benchmark text"
     entry = DataEntry(label="unverified", why=why)
-    return _held_out(str(path), RowFiles((path,)), entry, key, hold_out, seed)
+    return _hold_out(str(path), RowFiles((path,)), entry, key, hold_out, seed)
 
 
 def is_build(path: Path) -> bool:
-    """Whether the folder is a whole build."""
+    """Whether the folder is a complete build."""
     return (path / MANIFEST).is_file()
 
 
-def _held_out(
+def _hold_out(
     name: str, rows: RowFiles, entry: DataEntry, key: str, hold_out: int, seed: int
 ) -> Data:
-    """Hold out the rows that come first in hash order; all views of one record go together."""
+    """Hold out the rows that come first in hash order. All views of a record stay together."""
     if not hold_out:
         return Data(name, rows, None, entry, key)
     place = hash_order(pl.col("id"), "validation", seed)
@@ -153,9 +153,9 @@ def _entry(folder: Path, manifest: Manifest) -> DataEntry:
     skipped = manifest.not_decontaminated_against
     label, why = "clean", ""
     if manifest.contaminated:
-        label, why = "contaminated", "benchmark splits were let in on purpose"
+        label, why = "contaminated", "benchmark splits were included on purpose"
     elif unverified:
-        label, why = "unverified", f"files that differ were used: {', '.join(unverified)}"
+        label, why = "unverified", f"files with other checksums were used: {', '.join(unverified)}"
     elif skipped or not manifest.decontaminated_against:
         names = ", ".join(skipped) or "any benchmark"
         label, why = "unverified", f"not decontaminated against {names}"
@@ -181,15 +181,17 @@ def _read(path: Path) -> Iterator[pl.DataFrame]:
         yield from _parquet(path) if path.suffix == ".parquet" else _values(path)
     except UNREADABLE as error:
         raise TrainError(
-            Problem(f"cannot be read: {describe_error(error)}", str(path), _READS)
+            Problem(f"cannot be read: {describe_error(error)}", str(path), _EXPECTED)
         ) from None
     except ReadError as error:
-        raise TrainError([replace(one, fix=one.fix or _READS) for one in error.problems]) from None
+        raise TrainError(
+            [replace(one, fix=one.fix or _EXPECTED) for one in error.problems]
+        ) from None
 
 
 def _parquet(path: Path) -> Iterator[pl.DataFrame]:
     with any_time_zone():
-        # Python cannot make a time in a zone that it does not know, and no text is one.
+        # Python cannot represent times in unknown time zones, and no text column holds times.
         rows = scan_parquet(path).select(pl.selectors.all() - pl.selectors.temporal())
         yield from _of_table(rows, path)
 
@@ -205,7 +207,7 @@ def _of_table(rows: pl.LazyFrame, path: Path) -> Iterator[pl.DataFrame]:
 
 
 def _values(path: Path) -> Iterator[pl.DataFrame]:
-    """Each row by itself: columns inferred over all rows would turn mixed values into text."""
+    """Read row by row: columns inferred over all rows would turn mixed values into text."""
     done = 0
     values = read_values(path)
     while some := list(islice(values, _AT_ONCE)):
@@ -216,12 +218,12 @@ def _values(path: Path) -> Iterator[pl.DataFrame]:
 def _valid(value: Any, path: Path, line: int) -> Any:
     if isinstance(value, InvalidLine):
         what = f"cannot be read: {value.why}"
-        raise TrainError(Problem(what, f"{path}, line {line}", _READS))
+        raise TrainError(Problem(what, f"{path}, line {line}", _EXPECTED))
     return value
 
 
 def _is_plain(schema: pl.Schema) -> bool:
-    """Whether a table has instruction and output as text and no key that needs a look at each row."""
+    """Whether a table has instruction and output as text, and no column that needs a check per row."""
     texts = [schema[name] for name in ("instruction", "input", "output") if name in schema]
     others = {"prompt", "completion", *TURNS, *CONTEXT}
     return (
@@ -243,25 +245,27 @@ def _as_columns(frame: pl.DataFrame, done: int) -> pl.DataFrame:
 
 
 def _from_objects(rows: Iterable[Any], path: Path, done: int) -> pl.DataFrame:
-    """Rows of any layout as ``COLUMNS``.
+    """Convert rows of any layout to ``COLUMNS``.
 
     Raises:
-        TrainError: Names the first row that cannot be used whole.
+        TrainError: Names the first row that cannot be used completely.
     """
     found = []
     for number, row in enumerate(rows, done):
         try:
             found.append(_from_object(row, number))
         except LayoutError as error:
-            raise TrainError(Problem(str(error), f"{path}, row {number}", _fix(error))) from None
+            raise TrainError(
+                Problem(str(error), f"{path}, row {number}", _layout_fix(error))
+            ) from None
     return pl.DataFrame(found, schema=dict.fromkeys(COLUMNS, pl.String), orient="row")
 
 
 def _from_object(row: Any, number: int) -> list[str]:
     if not isinstance(row, dict):
         raise LayoutError("is not an object")
-    if not row.keys() & _ASKS:
-        raise LayoutError(f"has the columns {', '.join(row)}: no layout that is known")
+    if not row.keys() & _QUESTION_KEYS:
+        raise LayoutError(f"has the columns {', '.join(row)}: not a known layout")
     names = ("instruction", "input", "output")
     texts = dict(zip(names, texts_of(row), strict=True))
     named = {"id": number, **{key: row[key] for key in row.keys() & set(COLUMNS)}, **texts}
@@ -280,12 +284,12 @@ def _text(name: str, value: Any) -> str:
     raise LayoutError(f"{name}: is not text")
 
 
-def _fix(error: LayoutError) -> str:
+def _layout_fix(error: LayoutError) -> str:
     if "would be lost" in str(error):
-        return "put it into the text of the question, or remove the key"
+        return "move it into the text of the question, or remove the key"
     if "not one question" in str(error):
-        return "only single turns are trained on; leave the others out"
-    return _FIX
+        return "kit19 trains on single turns only; remove the others"
+    return _LAYOUTS
 
 
 def _digest(*parts: str) -> str:

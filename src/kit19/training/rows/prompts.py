@@ -1,4 +1,4 @@
-"""Prompts and answers as tokens: one way for training, chat, evaluation and the demo."""
+"""Prompts and answers as tokens: the same code for training, chat, evaluation and the demo."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Prompts:
-    """A tokenizer and a prompt format, together.
+    """A tokenizer and a prompt format.
 
     The texts that these methods return hold marks where data looks like a control token (see
-    ``ControlTokens``). ``encode`` takes such texts; ``plain`` returns the text to show.
+    ``ControlTokens``). ``encode`` takes such texts; ``unmark`` returns the text to show.
 
     Attributes:
-        tokenizer: A tokenizer of transformers.
+        tokenizer: A transformers tokenizer.
         format: The prompt format.
-        end: The token that ends an answer in training.
-        ends: All tokens that end an answer: that one, the tokenizer's own end token, and those at
-            which the model stops.
+        end: Id of the token that ends an answer in training.
+        ends: Ids of all tokens that end an answer: ``end``, the tokenizer's end token, and those at
+            which the model's own settings stop.
         controls: The tokenizer's control tokens.
-        head: What the chat template writes before every answer; it ends the prompt.
-        append_end: Whether the end token is put behind answers of a chat template that writes none.
-        suffix: Tokens that the tokenizer puts behind every text.
+        head: The text that the chat template writes before every answer; it is the end of the prompt.
+        append_end: Whether to append the end token to answers if the chat template writes none.
+        suffix: How many special tokens the tokenizer appends to every text.
     """
 
     tokenizer: Any
@@ -55,49 +55,51 @@ class Prompts:
 
     @property
     def stops(self) -> list[int]:
-        """All tokens that end an answer, the one of training first: for a generation config."""
+        """``ends`` as a list for a generation config, the token of training first."""
         return [self.end, *sorted(self.ends - {self.end})]
 
     def texts(self, rows: pl.DataFrame) -> tuple[list[str], list[str]]:
-        """Prompts, and prompts with their answers, of n rows."""
+        """The prompts of n rows, and the prompts with their answers."""
         fields = rows.select("instruction", "input", "output").iter_rows()
         if not self.format.chat:
             prompts = [
                 (self.ask(instruction, text), output) for instruction, text, output in fields
             ]
-            asked = [prompt for prompt, _ in prompts]
-            return asked, [self.with_answer(prompt, [], output) for prompt, output in prompts]
+            return [prompt for prompt, _ in prompts], [
+                self.with_answer(prompt, [], output) for prompt, output in prompts
+            ]
         chats = [([_user(instruction, text)], output) for instruction, text, output in fields]
         return self._chats(chats)
 
     def _chats(self, chats: Sequence[tuple[Turns, str]]) -> tuple[list[str], list[str]]:
-        """Prompts, and prompts with their answers, as the chat template writes them."""
-        turns = [self._marked(asked) for asked, _ in chats]
-        asked = render_all(self.tokenizer, turns, add_generation_prompt=True)
-        answers = [self._marked([{"role": "assistant", "content": said}]) for _, said in chats]
+        """Prompts, and prompts with their answers, rendered by the chat template."""
+        turns = [self._marked(question) for question, _ in chats]
+        prompts = render_all(self.tokenizer, turns, add_generation_prompt=True)
+        answers = [self._marked([{"role": "assistant", "content": text}]) for _, text in chats]
         both = [[*one, *answer] for one, answer in zip(turns, answers, strict=True)]
-        return [text + self.head for text in asked], render_all(self.tokenizer, both)
+        return [text + self.head for text in prompts], render_all(self.tokenizer, both)
 
     def ask(self, instruction: str, text: str = "") -> str:
-        """The text of one prompt."""
+        """The text of a single prompt."""
         if self.format.chat:
             return self.conversation([_user(instruction, text)])
         return self.format.ask(self.controls.mark(instruction), self.controls.mark(text))
 
     def conversation(self, turns: Sequence[dict[str, str]]) -> str:
-        """A prompt after earlier turns (roles system, user and assistant; the last is the user's)."""
+        """The prompt of a conversation: roles system, user, assistant; the last turn is the user's."""
         if self.format.chat:
             return (
                 render(self.tokenizer, self._marked(turns), add_generation_prompt=True) + self.head
             )
-        # Formats of one question know no turns: earlier ones stand before, as they were trained.
+        # Formats of a single question have no turns: earlier turns come first, formatted as in
+        # training.
         parts = []
         for turn in turns:
-            said = turn["content"]
+            content = turn["content"]
             if turn["role"] == "user":
-                parts.append(self.ask(said))
+                parts.append(self.ask(content))
                 continue
-            text = self.controls.mark(said)
+            text = self.controls.mark(content)
             parts += [self.format.reply(text) if turn["role"] == "assistant" else text, "\n\n"]
         return "".join(parts)
 
@@ -105,7 +107,7 @@ class Prompts:
         """A prompt with its answer.
 
         Args:
-            prompt: As ``ask`` or ``conversation`` gives it.
+            prompt: As ``ask`` or ``conversation`` returns it.
             turns: The turns of the prompt; only chat templates need them.
             output: The answer.
         """
@@ -114,76 +116,76 @@ class Prompts:
         answer = {"role": "assistant", "content": output}
         return render(self.tokenizer, self._marked([*turns, answer]))
 
-    def pairs(self, asked: Sequence[tuple[Turns, str]]) -> list[tuple[Ids, Ids]]:
-        """Tokens of prompts, and of their answers without the end: those of training.
+    def pairs(self, chats: Sequence[tuple[Turns, str]]) -> list[tuple[Ids, Ids]]:
+        """Tokens of prompts, and of their answers without the end token, as in training.
 
-        Where a tokenizer merges the end of a prompt with its answer, which training refuses, what they
-        share counts as the answer's: nothing is left out.
+        If a tokenizer merges the end of a prompt with its answer, which training refuses, the merged
+        tokens belong to the answer, so that no token is missing.
 
         Args:
-            asked: Turns of each prompt, and the answer to it.
+            chats: The turns of each prompt, and its answer.
         """
         if self.format.chat:
-            prompts, whole = self._chats(asked)
+            prompts, texts = self._chats(chats)
         else:
-            prompts = [self.conversation(turns) for turns, _ in asked]
-            whole = [
+            prompts = [self.conversation(turns) for turns, _ in chats]
+            texts = [
                 self.with_answer(prompt, turns, answer)
-                for prompt, (turns, answer) in zip(prompts, asked, strict=True)
+                for prompt, (turns, answer) in zip(prompts, chats, strict=True)
             ]
-        known = dict.fromkeys([*prompts, *whole])
-        ids = dict(zip(known, self.encode(known), strict=True))
+        unique = dict.fromkeys([*prompts, *texts])
+        ids = dict(zip(unique, self.encode(unique), strict=True))
         found = []
-        for prompt, text in zip(prompts, whole, strict=True):
+        for prompt, text in zip(prompts, texts, strict=True):
             count = common_prefix_length(ids[prompt], ids[text])
-            ended = self.ended(ids[text], count) or [*ids[text], self.end]
+            ended = self.with_end_token(ids[text], count) or [*ids[text], self.end]
             found.append((ids[prompt][:count], ended[count:-1]))
         return found
 
     def omits_data(self, text: str, data: Iterable[str]) -> bool:
-        """Whether a text that a chat template wrote lacks some of the data, blanks aside.
+        """Whether a text that a chat template wrote lacks some of the data, ignoring whitespace.
 
         Args:
             text: A prompt with its answer.
-            data: Texts of the row.
+            data: The texts of the row.
         """
         if not self.format.chat:
             return False
-        whole = "".join(text.split())
-        return any("".join(self.controls.mark(one).split()) not in whole for one in data)
+        written = "".join(text.split())
+        return any("".join(self.controls.mark(one).split()) not in written for one in data)
 
-    def plain(self, text: str) -> str:
-        """A text without marks, to show."""
-        return self.controls.plain(text)
+    def unmark(self, text: str) -> str:
+        """A text without marks, for messages."""
+        return self.controls.unmark(text)
 
     def encode(self, texts: Iterable[str]) -> list[Ids]:
-        """Tokens of each text, with the special tokens that the tokenizer puts before it.
+        """Encode texts, with the special tokens that the tokenizer puts before each.
 
-        Special tokens that some tokenizers put behind every text are taken away: behind a prompt, an
-        end token would end the answer before it begins.
+        Special tokens that some tokenizers append to every text are removed: after a prompt, an end
+        token would end the answer before it begins.
         """
-        special = not self.format.chat  # a chat template writes its own
+        special = not self.format.chat  # a chat template writes its own special tokens
         found = self.controls.encode(list(texts), special=special)
         if special and self.suffix:
             return [ids[: -self.suffix] for ids in found]
         return found
 
-    def ended(self, whole: Ids, asked: int) -> Ids | None:
-        """A whole example that ends in an end token; None where no end token can be learned.
+    def with_end_token(self, ids: Ids, prompt_length: int) -> Ids | None:
+        """A complete example that ends in an end token; None if it has no end token to learn.
 
         Args:
-            whole: Tokens of prompt and answer.
-            asked: Of these, the prompt's.
+            ids: Tokens of the prompt and the answer.
+            prompt_length: How many of them are the prompt's.
         """
         if not self.format.chat:
-            return [*whole, self.end]
-        # Templates write the end of the turn themselves, some with a line break behind it, which nobody
-        # will ever generate. Answers are text, so the first end is the template's.
+            return [*ids, self.end]
+        # Templates write the end of the turn themselves, some with a line break after it, which is
+        # never generated. Answers are encoded as text, so the first end token is the template's.
         known = self.ends & self.controls.ids
-        for place in range(asked, len(whole)):
-            if whole[place] in known:
-                return whole[: place + 1]
-        return [*whole, self.end] if self.append_end else None
+        for place in range(prompt_length, len(ids)):
+            if ids[place] in known:
+                return ids[: place + 1]
+        return [*ids, self.end] if self.append_end else None
 
     def _marked(self, turns: Sequence[dict[str, str]]) -> Turns:
         return [{**turn, "content": self.controls.mark(turn["content"])} for turn in turns]
@@ -197,28 +199,28 @@ def make_prompts(
     end: str = "",
     head: str | None = None,
 ) -> Prompts:
-    """A tokenizer and a format, checked.
+    """Combine a tokenizer and a prompt format, and check that they fit.
 
     Args:
-        tokenizer: A tokenizer of transformers.
+        tokenizer: A transformers tokenizer.
         form: The prompt format.
-        stops: Tokens at which the model's own settings end an answer.
-        end: The token to end answers with; default: the one that the chat template writes, else the
-            tokenizer's own.
-        head: What ends the prompt of a chat template; default: what the template writes before every
-            answer.
+        stops: Ids of the tokens at which the model's own settings end an answer.
+        end: The token that ends answers; default: the one that the chat template writes, else the
+            tokenizer's end token.
+        head: The end of a chat template's prompts; default: the text that the template writes before
+            every answer.
 
     Raises:
-        TrainError: There is no end token, no such token, or no chat template where one is needed.
+        TrainError: There is no end token, no such token, or no chat template although one is needed.
     """
     name = str(tokenizer.name_or_path) or "the tokenizer"
     if form.chat and not tokenizer.chat_template:
-        what = f"has no chat template, which the prompt format {form.id!r} asks for"
+        what = f"has no chat template, which the prompt format {form.id!r} needs"
         raise TrainError(Problem(what, name, "use another: --format alpaca, koalpaca or kullm"))
     own = tokenizer.eos_token_id
     around = find_answer_frame(tokenizer) if form.chat else None
     written = _written_end(tokenizer, around.tail, {own, *stops}) if around else None
-    chosen = _named(tokenizer, end, name) if end else own
+    chosen = _token_id(tokenizer, end, name) if end else own
     last = written if written is not None else chosen
     if last is None:
         what = "has no end-of-sequence token: no answer trained with it would ever end"
@@ -240,49 +242,49 @@ def make_prompts(
 
 
 def set_end_token(prompts: Prompts) -> None:
-    """Make the token that ends answers in training the tokenizer's own end token.
+    """Make the token that ends answers in training the tokenizer's end token.
 
-    Whoever loads the model later stops there without being told; see also ``Prompts.stops``.
+    Then any code that loads the model later stops there by default; see also ``Prompts.stops``.
     """
     tokenizer = prompts.tokenizer
     if tokenizer.eos_token_id != prompts.end:
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(prompts.end)
-    if tokenizer.pad_token_id is None:  # as in ``find_base``, where there was no end token yet
+    if tokenizer.pad_token_id is None:  # ``find_base`` had no end token to use yet
         tokenizer.pad_token = tokenizer.eos_token
 
 
-def _named(tokenizer: Any, end: str, name: str) -> int:
+def _token_id(tokenizer: Any, end: str, name: str) -> int:
     number = tokenizer.get_vocab().get(end)
     if number is None:
         near = ", ".join(str(token) for token in list(tokenizer.added_tokens_decoder.values())[:8])
-        what = f"has no token {end!r}, which `end` names"
+        what = f"has no token {end!r}, which the setting `end` names"
         raise TrainError(Problem(what, name, f"name one of its tokens, such as {near}"))
     return int(number)
 
 
 def _written_end(tokenizer: Any, tail: str, ends: set[int | None]) -> int | None:
-    """The token that ends an answer in what a template writes behind it.
+    """The end token in the text that a template writes after an answer.
 
-    The first at which the model stops already; else the first with a meaning of its own.
+    It is the first token at which the model already stops, else the first added token.
     """
     [ids] = encode_all(tokenizer, [tail], special=False)
     added = tokenizer.added_tokens_decoder
-    # Some tokenizers have runs of blanks among their added tokens.
+    # Some tokenizers have runs of spaces among their added tokens.
     own = [n for n in ids if n in added and str(added[n].content).strip()]
     return next(iter([n for n in ids if n in ends] or own), None)
 
 
 def _suffix(tokenizer: Any) -> int:
-    """How many tokens the tokenizer puts behind every text."""
-    [bare], [whole] = (encode_all(tokenizer, ["a"], special=on) for on in (False, True))
-    for begin in range(len(whole) - len(bare) + 1 if bare else 0):
-        if whole[begin : begin + len(bare)] == bare:
-            return len(whole) - len(bare) - begin
+    """How many special tokens the tokenizer appends to every text."""
+    [bare], [full] = (encode_all(tokenizer, ["a"], special=on) for on in (False, True))
+    for begin in range(len(full) - len(bare) + 1 if bare else 0):
+        if full[begin : begin + len(bare)] == bare:
+            return len(full) - len(bare) - begin
     return 0
 
 
 def common_prefix_length(one: Ids, other: Ids) -> int:
-    """Tokens that both begin with."""
+    """How many tokens two lists have in common at their start."""
     if other[: len(one)] == one:
         return len(one)
     differ = (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
@@ -290,15 +292,15 @@ def common_prefix_length(one: Ids, other: Ids) -> int:
 
 
 def end_ids_of(config: Any) -> list[int]:
-    """The tokens at which a model's or a generation config ends an answer."""
+    """Ids of the tokens at which a model config or a generation config ends an answer."""
     ends = config.eos_token_id
     return list(ends) if isinstance(ends, list | tuple) else [] if ends is None else [ends]
 
 
 def answer_head_of(run: RunRecord | None, form: PromptFormat) -> str:
-    """What ends every prompt of a chat template: a run was trained to be asked with it.
+    """The text at the end of every chat prompt that a run was trained with.
 
-    Other models are asked as their chat template asks.
+    It is empty for other models: their prompts are those of the chat template.
     """
     return run.answer_head if run is not None and form.chat and run.format.get("chat") else ""
 

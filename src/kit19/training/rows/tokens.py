@@ -225,13 +225,13 @@ def _encode_batch(
         _check_texts(prompts, name, fields[index], (prompt, text), stats)
         if (not prompts.head or text.startswith(prompt)) and complete[:count] != alone:
             stats.note("not_prefix", name, _describe_boundary(prompts.tokenizer, alone, complete))
-        ids = prompts.ended(complete, count)
+        ids = prompts.with_end_token(complete, count)
         if ids is None:
-            stats.note("no_end", name, prompts.plain(text[len(prompt) :]))
+            stats.note("no_end", name, prompts.unmark(text[len(prompt) :]))
             ids = complete
         if unknown is not None and (times := ids.count(unknown)):
             stats.unknown += times
-            stats.first.setdefault("unknown", (name, prompts.plain(text)))
+            stats.first.setdefault("unknown", (name, prompts.unmark(text)))
         stats.longest = max(stats.longest, len(ids))
         if len(ids) > max_tokens:
             stats.note("too_long", name, f"{len(ids)} tokens, {count} of them the prompt")
@@ -255,14 +255,14 @@ def _check_texts(
     """Count the faults that show in a row's fields, its prompt, and its prompt with the answer."""
     prompt, text = texts
     if not data[2].strip():
-        stats.note("no_answer", row, prompts.plain(prompt))
+        stats.note("no_answer", row, prompts.unmark(prompt))
     if prompts.omits_data(text, data):
-        stats.note("left_out", row, prompts.plain(text))
-    if control := prompts.controls.first(text):
+        stats.note("left_out", row, prompts.unmark(text))
+    if control := prompts.controls.first_marked(text):
         stats.note("control", row, control)
     if prompts.head and not text.startswith(prompt):
         same = next((n for n, (a, b) in enumerate(zip(prompt, text, strict=False)) if a != b), 0)
-        stats.note("other_head", row, prompts.plain(text[same:]))
+        stats.note("other_head", row, prompts.unmark(text[same:]))
 
 
 def _unknown_id(tokenizer: Any) -> int | None:
