@@ -151,14 +151,12 @@ def index(data_dir: str, cache: str) -> Work:
 def build(data_dir: str, cache: str, out: str, decontaminate: bool) -> Work:
     """Build the default recipe, with or without looking for benchmark text."""
     os.environ["KIT19_CACHE"] = cache
-    from kit19.building.pipeline import Options
     from kit19.building.pipeline import build as run_build
 
     changes = {"decontaminate": decontaminate}
-    options = Options(data_dir=Path(data_dir), partial=True)
 
     def work() -> int:
-        made = run_build("kit19", out, options, changes)
+        made = run_build("kit19", out, data_dir=data_dir, partial=True, changes=changes)
         return sum(one.ledger.examples for one in made.subsets.values())
 
     return work

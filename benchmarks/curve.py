@@ -62,13 +62,13 @@ def measure(folder: str, size: int) -> Work:
     _time(building, "_benchmark_items", "benchmarks", spent)
     _time(assembling, "_cheap_reasons", "hashing", spent)
     place = Path(folder)
-    options = building.Options(
-        data_dir=place / "data" / str(size), partial=True, catalog=place / "catalog"
-    )
+    data = place / "data" / str(size)
 
     def work() -> dict[str, float]:
         start = time.perf_counter()
-        manifest = building.build(ID, place / f"out-{size}", options)
+        manifest = building.build(
+            ID, place / f"out-{size}", data_dir=data, partial=True, catalog=place / "catalog"
+        )
         total = time.perf_counter() - start
         ledger = manifest.subsets[ID].ledger
         assert ledger.read == size, ledger

@@ -106,7 +106,7 @@ def make(data_dir: str, place: str, rows: int) -> Work:
     """Rows of the real files, and a GPT-NeoX with a tokenizer of its own, from a fixed seed."""
     import polars as pl
 
-    from kit19 import Options, build, load_catalog
+    from kit19 import build, load_catalog
     from kit19.training.model.tiny import make_config, make_model, make_tokenizer
     from kit19.training.rows.files import load_file_rows
     from kit19.training.settings import Tiny
@@ -116,8 +116,9 @@ def make(data_dir: str, place: str, rows: int) -> Work:
         manifest = build(
             "kit19",
             folder / "build",
-            Options(data_dir=Path(data_dir), partial=True),
-            {"views": 2, "cap": 10_000},  # twice as many rows: 100,000 can be had
+            data_dir=Path(data_dir),
+            partial=True,
+            changes={"views": 2, "cap": 10_000},  # twice as many rows: 100,000 can be had
         )
         names = ("id", "task", "instruction", "input", "output")
         frame = pl.read_parquet(folder / "build/data/train-*.parquet", columns=list(names)).head(

@@ -30,17 +30,13 @@ def kit19_way(
         recipe: The recipe.
         examine: ``prefix`` as shipped; ``all`` looks for benchmark text in every record.
     """
-    from kit19.building.pipeline import Options, build
-    from kit19.catalog import BUILT_IN
+    from kit19.building.pipeline import build
 
     if examine == "all":
         _examine_all()
-    options = Options(
-        data_dir=Path(data_dir), partial=True, catalog=Path(catalog) if catalog else BUILT_IN
-    )
 
     def work() -> dict[str, int]:
-        manifest = build(recipe, out, options)
+        manifest = build(recipe, out, data_dir=data_dir, partial=True, catalog=catalog or None)
         return {name: entry.ledger.examples for name, entry in manifest.subsets.items()}
 
     return work

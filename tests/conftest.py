@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import settings
 
-from kit19.building.pipeline import Options, build
+from kit19.building.pipeline import build
 from kit19.sample import SAMPLE
 
 REPOSITORY = Path(__file__).parent.parent
@@ -64,7 +64,7 @@ def real_data() -> Path:
 def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One build of the sample, shared by tests that only read it."""
     out = tmp_path_factory.mktemp("sample") / "out"
-    build("sample", out, Options())
+    build("sample", out)
     return out
 
 

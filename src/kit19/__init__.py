@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from kit19.building.differences import Diff, diff
     from kit19.building.explanation import Explanation, explain
     from kit19.building.figures import stats
-    from kit19.building.pipeline import Options, build
+    from kit19.building.pipeline import build
     from kit19.catalog import Catalog, Recipe, Source, load_catalog
     from kit19.chatting.chat import Chat, open_chat
     from kit19.comparing import Comparison, compare
     from kit19.core.errors import (
+        ArgumentError,
         CatalogError,
         FilesError,
         Kit19Error,
@@ -51,12 +52,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "kit19.auditing": ["Audit", "audit"],
-    "kit19.building.pipeline": ["Options", "build"],
+    "kit19.building.pipeline": ["build"],
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
     "kit19.comparing": ["Comparison", "compare"],
     "kit19.chatting.chat": ["Chat", "open_chat"],
     "kit19.building.differences": ["Diff", "diff"],
     "kit19.core.errors": [
+        "ArgumentError",
         "CatalogError",
         "FilesError",
         "Kit19Error",
@@ -89,6 +91,7 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ArgumentError",
     "Audit",
     "Catalog",
     "CatalogError",
@@ -106,7 +109,6 @@ __all__ = [
     "Loaded",
     "Manifest",
     "ModelError",
-    "Options",
     "OutputError",
     "ParticleError",
     "Problem",

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from kit19.building.pipeline import Options, build
+from kit19.building.pipeline import build
 from kit19.catalog import BUILT_IN, load_catalog
 from kit19.fetching import find_files
 from kit19.reading import read_subset
@@ -88,7 +88,7 @@ def templates(subset: str) -> Templates:
 
 
 def built(recipe: str, data: Path, out: Path) -> Build:
-    build(recipe, out, Options(data_dir=data, partial=True, catalog=BUILT_IN))
+    build(recipe, out, data_dir=data, partial=True, catalog=BUILT_IN)
     rows = pl.read_parquet(out / "data" / "*.parquet").to_dicts()
     dropped = pl.read_parquet(out / "dropped.parquet").to_dicts()
     return Build(rows, dropped, json.loads((out / "manifest.json").read_bytes()), data)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kit19 import Options, VerifyError, build, diff, load_catalog
+from kit19 import VerifyError, build, diff, load_catalog
 from kit19.building.differences import SubsetDiff
 from tests.support.samples import rows_of, sample_of, told
 
@@ -77,7 +77,7 @@ def test_a_changed_card_is_the_cause_of_rows_told_otherwise(left: Path, tmp_path
     assert "이 영화평은 긍정적입니까, 부정적입니까?" in text
     templates.write_text(text.replace("이 영화평은", "다음 영화평은", 1), encoding="utf-8")
     changes = {"subsets": SUBSETS, "cap": 40}
-    build("sample", tmp_path / "right", Options(catalog=catalog), changes)
+    build("sample", tmp_path / "right", catalog=catalog, changes=changes)
     found = diff(left, tmp_path / "right")
     assert set(found.causes) == {"card templates/nsmc"}
     assert set(found.subsets) == {"nsmc"}

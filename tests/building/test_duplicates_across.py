@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19 import Manifest, Options, build, explain, stats
+from kit19 import Manifest, build, explain, stats
 from tests.support.commands import GOOD, kit19
 from tests.support.samples import dropped_of, rows_of
 
@@ -71,8 +71,8 @@ Where = list[str | Path]
 def built(
     street: Path, root: Path, cafe: list[Review], bar: list[Review], **changes: object
 ) -> Manifest:
-    options = Options(data_dir=street_data(root / "data", cafe, bar), catalog=street)
-    return build("street", root / "out", options, changes)
+    data = street_data(root / "data", cafe, bar)
+    return build("street", root / "out", data_dir=data, catalog=street, changes=changes)
 
 
 CAFE = [("커피가 맛있어요", "1"), ("자리가 좁아요", "0")]
@@ -109,7 +109,7 @@ def test_on_request_the_later_subset_gives_it_up(street: Path, tmp_path: Path) -
     }
     assert manifest.subsets["bar_reviews"].ledger.dropped == {"duplicate_across": 2}
     assert (manifest.shared, manifest.entangled_by) == ([], ["dedup"])
-    found = explain(out, "bar_reviews/train/0", street)
+    found = explain(out, "bar_reviews/train/0", catalog=street)
     assert (found.status, found.evidence) == ("dropped", "cafe_reviews/train/0")
     assert "removing one may change the rest" in (out / "README.md").read_text(encoding="utf-8")
 

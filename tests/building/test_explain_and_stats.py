@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from kit19 import Kit19Error, Manifest, UnknownNameError, build, explain, load_catalog, stats
-from kit19.building.pipeline import Options
 from kit19.core.ledger import REASON_DESCRIPTIONS, REASONS
 from kit19.core.manifest import read_manifest
 from kit19.core.order import hash_order
@@ -48,10 +47,10 @@ def test_a_malformed_row_is_told_with_its_file_and_line(tmp_path: Path) -> None:
     text = (data / "train.tsv").read_text(encoding="utf-8")
     # As many rows as the card says, the last of them with a score that nobody knows.
     (data / "train.tsv").write_text(text[:-2] + "7\n", encoding="utf-8")
-    options = Options(data_dir=tmp_path / "data", catalog=good)
-    manifest = build("cafe", tmp_path / "out", options)
+    data = tmp_path / "data"
+    manifest = build("cafe", tmp_path / "out", data_dir=data, catalog=good)
     assert manifest.subsets["cafe_reviews"].ledger.dropped == {"malformed": 1}
-    found = explain(tmp_path / "out", "cafe_reviews/train/train:2", good)
+    found = explain(tmp_path / "out", "cafe_reviews/train/train:2", catalog=good)
     assert found.status == "dropped"
     assert found.why == f"malformed: {REASON_DESCRIPTIONS['malformed']}"
     assert found.evidence == "cafe/train.tsv:4: label: unknown value '7'"

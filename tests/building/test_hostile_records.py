@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kit19 import Options, build, explain, verify
+from kit19 import build, explain, verify
 from tests.support.samples import rows_of
 
 GOOD = Path(__file__).parents[1] / "catalog" / "bad_cards" / "good"
@@ -39,8 +39,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = "\n".join(["id\tcafe\treview\tscore", *lines]) + "\n"
     (catalog / "data" / "cafe" / "train.tsv").write_text(table, encoding="utf-8", newline="")
     changes = {"formats": ["alpaca", "messages"], "views": 2}
-    options = Options(data_dir=catalog / "data", catalog=catalog)
-    build("cafe", folder / "out", options, changes)
+    data = catalog / "data"
+    build("cafe", folder / "out", data_dir=data, catalog=catalog, changes=changes)
     return folder / "out"
 
 
@@ -73,5 +73,5 @@ def test_the_card_is_still_a_card_and_the_build_whole(out: Path) -> None:
 
 def test_it_can_be_explained(out: Path) -> None:
     for name, text in HOSTILE.items():
-        found = explain(out, f"cafe_reviews/train/{name}", GOOD)
+        found = explain(out, f"cafe_reviews/train/{name}", catalog=GOOD)
         assert {row["input"] for row in found.rows} == {text}

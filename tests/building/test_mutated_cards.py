@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kit19 import Kit19Error, Options, build, load_catalog
+from kit19 import Kit19Error, build, load_catalog
 from kit19.catalog import BUILT_IN
 from tests.support.commands import GOOD
 
@@ -96,7 +96,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
             '{"instruction": "a", "output": "b", "side": "l"}\n', encoding="utf-8"
         )
     (root / "catalog" / "mine.yaml").write_text(RECIPE.replace("id: street", "id: mine"), "utf-8")
-    build("street", root / "first", Options(data_dir=GOOD / "data", catalog=root / "catalog"))
+    build("street", root / "first", data_dir=GOOD / "data", catalog=root / "catalog")
     return root
 
 
@@ -110,7 +110,7 @@ def test_nothing_but_a_kit19_error_comes_of_a_mutated_card(street: Path, group: 
         (catalog / name).write_bytes(changed(whole.decode(), dice))
         recipe = str(catalog / name) if name == "mine.yaml" else "street"
         try:
-            build(recipe, out, Options(data_dir=GOOD / "data", catalog=catalog))
+            build(recipe, out, data_dir=GOOD / "data", catalog=catalog)
         except Kit19Error:
             continue
         except Exception as error:  # any other is what this test is for

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19 import Kit19Error, Manifest, Options, build, explain, load_catalog
+from kit19 import Kit19Error, Manifest, build, explain, load_catalog
 from kit19.fetching import find_files
 from kit19.reading import read_table
 from kit19.sample import SAMPLE
@@ -463,8 +463,8 @@ def test_whatever_stands_in_the_file_is_accounted_for(
     shutil.copytree(GOOD, place / "catalog")
     text = RECIPE.replace("data: sample\n", "").replace("sae4k", "cafe_reviews")
     path = recipe(place, [ROWS[0], *rows], text)
-    options = Options(data_dir=place / "catalog" / "data", catalog=place / "catalog")
-    manifest = build(str(path), place / "out", options)
+    catalog = place / "catalog"
+    manifest = build(path, place / "out", data_dir=catalog / "data", catalog=catalog)
     ledger = manifest.subsets["mydata"].ledger
     assert ledger.read == len(rows) + 1
     assert ledger.kept == ledger.examples == mine(place).height

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19 import Options, build
+from kit19 import build
 from kit19.curating.near import find_near
 from tests.support.samples import dropped_of, rows_of
 
@@ -121,7 +121,7 @@ def test_problems_of_kmwp_with_another_answer_all_stay(real_data: Path, tmp_path
     """Of 32 that were dropped as near duplicates 31 had another answer."""
     recipe = tmp_path / "kmwp.yaml"
     recipe.write_text("id: mine\ntitle: Mine\nsubsets: [kmwp]\ncap: null\ndecontaminate: false\n")
-    build(str(recipe), tmp_path / "out", Options(data_dir=real_data))
+    build(str(recipe), tmp_path / "out", data_dir=real_data)
     near = dropped_of(tmp_path / "out").filter(pl.col("reason") == "near_duplicate")
     upstream = pl.read_csv(real_data / "kmwp" / "data" / "train.csv", infer_schema=False)
     answers = upstream["answer"].to_list()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kit19 import Kit19Error, Options, build
+from kit19 import Kit19Error, build
 
 HERE = Path(__file__).parent / "bad_cards"
 GOOD = HERE / "good"
@@ -29,8 +29,8 @@ def try_to_build(catalog: Path, out: Path, command: dict[str, Any]) -> None:
     for name in command.get("remove", []):
         (catalog / name).unlink()
     recipe = command.get("recipe", "cafe").replace("<PATH>", str(catalog))
-    options = Options(data_dir=catalog / "data", catalog=catalog)
-    build(recipe, out, options, command.get("set"))
+    data = catalog / "data"
+    build(recipe, out, data_dir=data, catalog=catalog, changes=command.get("set"))
 
 
 def test_the_good_cards_build(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import kit19
-from kit19 import Kit19Error, Options
+from kit19 import Kit19Error
 from kit19.fetching.sources import list_files
 from kit19.linting import lint_file
 from tests.support.invoking import invoke
@@ -62,9 +62,7 @@ TAKES: dict[str, Callable[[Path], Any]] = {
     "audit": lambda path: kit19.audit(path, [str(path)]),
     "compare": lambda path: kit19.compare([path, path]),
     "build a recipe": lambda path: kit19.build(str(path), path.parent / "new"),
-    "build from data": lambda path: kit19.build(
-        "kit19", path.parent / "new", Options(data_dir=path)
-    ),
+    "build from data": lambda path: kit19.build("kit19", path.parent / "new", data_dir=path),
     "load": kit19.load,
     "load_catalog": kit19.load_catalog,
     "load_preset": lambda path: kit19.load_preset(str(path)),

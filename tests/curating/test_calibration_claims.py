@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from kit19.auditing import audit
-from kit19.building.pipeline import Options, build
+from kit19.building.pipeline import build
 from kit19.catalog import load_catalog
 from kit19.curating import bare
 from kit19.curating.contamination import COVERAGE, MIN_NEAR, STEM_COVERAGE
@@ -184,7 +184,7 @@ def test_a_tenth_of_the_calibration_reaches_what_the_whole_promises(real_data: P
 def test_what_a_build_removes_is_counted_by_benchmark_and_rule(
     real_data: Path, tmp_path: Path
 ) -> None:
-    build("kit19", tmp_path / "out", Options(data_dir=real_data, partial=True))
+    build("kit19", tmp_path / "out", data_dir=real_data, partial=True)
     dropped = pl.read_parquet(tmp_path / "out" / "dropped.parquet")
     counted: dict[tuple[str, str], Counter[str]] = {}
     for row in dropped.filter(pl.col("reason") == "contaminated").iter_rows(named=True):

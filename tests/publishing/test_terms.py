@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.building.pipeline import Options, build
+from kit19.building.pipeline import build
 from kit19.catalog import BUILT_IN, Catalog, load_catalog
 from kit19.cli import cli
 from kit19.core.errors import OutputError
@@ -137,12 +137,17 @@ def test_all_that_stands_in_the_way_is_told_at_once(sample_build: Path) -> None:
 
 def test_the_command_says_how_the_build_was_made(tmp_path: Path, sample_dir: Path) -> None:
     catalog = load_catalog()
-    options = Options(
-        sample_dir, partial=True, unverified=True, without_benchmarks=list(catalog.benchmarks)
-    )
     out = tmp_path / "out here"
     changes = {"subsets": ["nsmc", "unsmile"], "cap": 40, "about": "another text"}
-    made = build("kit19", out, options, changes)
+    made = build(
+        "kit19",
+        out,
+        data_dir=sample_dir,
+        partial=True,
+        unverified=True,
+        without_benchmarks=catalog.benchmarks,
+        changes=changes,
+    )
     assert not made.sample
     words = shlex.split(rebuild_command(made, out, catalog, ["unsmile"]))
     assert words[:3] == ["kit19", "build", "kit19"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from kit19.core.errors import convert_os_errors
+from kit19.core.arguments import public
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.writing import read_rows
 
@@ -46,8 +46,12 @@ class Diff:
     causes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     subsets: dict[str, SubsetDiff] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The differences as JSON has them."""
+        return asdict(self)
 
-@convert_os_errors
+
+@public
 def diff(left: str | Path, right: str | Path) -> Diff:
     """Compare two builds.
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from kit19.catalog import BUILT_IN, Catalog, load_catalog
+from kit19.catalog import Catalog, load_catalog
+from kit19.core.arguments import public
 from kit19.core.errors import (
     Problem,
     UnknownNameError,
-    convert_os_errors,
 )
 from kit19.core.ledger import REASON_DESCRIPTIONS
 from kit19.core.manifest import Manifest, read_manifest
@@ -39,25 +39,29 @@ class Explanation:
     evidence: str = ""
     rows: list[dict[str, Any]] = field(default_factory=list)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The explanation as JSON has it."""
+        return asdict(self)
 
-@convert_os_errors
-def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Explanation:
+
+@public
+def explain(folder: str | Path, record: str, *, catalog: str | Path | None = None) -> Explanation:
     """Explain why a record is or is not in a build.
 
     Args:
         folder: A build.
         record: ``<subset>/<upstream split>/<key>``.
-        catalog_dir: The folder of cards.
+        catalog: A folder of cards; default: kit19's own.
 
     Raises:
         Kit19Error: The folder is not a build, or it cannot contain such a record.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    catalog = load_catalog(catalog_dir).for_build(manifest.recipe)
+    cards = load_catalog(catalog).for_build(manifest.recipe)
     name, _, rest = record.partition("/")
     split, _, key = rest.partition("/")
-    source, subset = catalog.subset(name)
+    source, subset = cards.subset(name)
     splits = source.splits_of(subset)
     if split not in splits or not key:
         what = f"{record!r} is not a record id: the form is <subset>/<upstream split>/<key>"
@@ -73,7 +77,7 @@ def explain(folder: str | Path, record: str, catalog_dir: Path = BUILT_IN) -> Ex
         row = dropped.row(0, named=True)
         why = f"{row['reason']}: {REASON_DESCRIPTIONS[row['reason']]}"
         return Explanation(record, "dropped", why, row["evidence"])
-    return _explain_absence(manifest, record, name, split, catalog)
+    return _explain_absence(manifest, record, name, split, cards)
 
 
 def _explain_absence(

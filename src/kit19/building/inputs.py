@@ -6,34 +6,31 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kit19.catalog import BUILT_IN, Catalog, Recipe, Source
+from kit19.catalog import Catalog, Recipe, Source
 from kit19.core.errors import FilesError, Problem, UnknownNameError, suggest_names
-from kit19.core.paths import default_data_dir, resolve_composition
+from kit19.core.paths import resolve_composition
 from kit19.fetching import UpstreamFile, find_files, usable
 from kit19.fetching.files import look
 from kit19.sample import SAMPLE
 
 
 @dataclass(frozen=True)
-class Options:
+class BuildOptions:
     """How a build treats its inputs.
 
     Options never change the rows of a build that succeeds without them.
 
     Attributes:
-        data_dir: The folder with the upstream files, as ``<source id>/<path>``; default: see
-            ``default_data_dir``.
+        data_dir: The folder with the upstream files, as ``<source id>/<path>``.
         partial: Skip missing and differing files, and report them, instead of failing.
         unverified: Use files that differ from the card, and report them.
         without_benchmarks: Benchmarks not to decontaminate against; they are reported.
-        catalog: A folder of cards, laid out like kit19's own.
     """
 
-    data_dir: Path | None = None
+    data_dir: Path
     partial: bool = False
     unverified: bool = False
     without_benchmarks: Collection[str] = ()
-    catalog: Path = BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -57,10 +54,10 @@ class BuildFiles:
     refused: dict[str, str]
 
 
-def find_inputs(catalog: Catalog, plan: Recipe, options: Options) -> BuildFiles:
+def find_inputs(catalog: Catalog, plan: Recipe, options: BuildOptions) -> BuildFiles:
     """Find and check every file that the recipe needs. All problems are reported at once."""
     is_sample = plan.data == "sample"
-    data_dir = SAMPLE if is_sample else (options.data_dir or default_data_dir())
+    data_dir = SAMPLE if is_sample else options.data_dir
     if not data_dir.is_dir():
         fix = "give --data-dir or set KIT19_DATA_DIR, or run `kit19 fetch` first"
         raise FilesError(Problem("there is no such data folder", str(data_dir), fix))
@@ -125,7 +122,11 @@ def _find_extra_file(source: Source, path: Path, problems: list[Problem]) -> Ups
 
 
 def _find_benchmarks(
-    catalog: Catalog, plan: Recipe, options: Options, files: BuildFiles, problems: list[Problem]
+    catalog: Catalog,
+    plan: Recipe,
+    options: BuildOptions,
+    files: BuildFiles,
+    problems: list[Problem],
 ) -> None:
     unused_benchmarks = set(options.without_benchmarks)
     for name in sorted(unused_benchmarks - set(catalog.benchmarks)):

@@ -6,7 +6,7 @@ curate, mix and render (``assemble``, one subset at a time) → write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +14,32 @@ import polars as pl
 
 from kit19.building.assembly import AssembledSubset, PlannedSubset, assemble
 from kit19.building.description import describe
-from kit19.building.inputs import BuildFiles, Options, find_inputs
+from kit19.building.inputs import BuildFiles, BuildOptions, find_inputs
 from kit19.building.shares import cap_tasks, weigh
 from kit19.building.shuffle import in_card_order, shuffled
 from kit19.catalog import Catalog, Recipe, load_catalog
-from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem, convert_os_errors
+from kit19.core.arguments import OnProgress, one_or_more, public, silent
+from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.core.manifest import Manifest
 from kit19.curating import ItemIndex, load_index
+from kit19.fetching.data_dir import resolve_data_dir
 from kit19.reading import read_own_rows, read_subset, read_table
 from kit19.rendering import TemplateSet, load_templates
 from kit19.writing import Tables, write_build
 
-__all__ = ["OnProgress", "Options", "build"]
 
-OnProgress = Callable[[str, int, int], None]
-"""Called as (current step, steps done, total steps)."""
-
-
-@convert_os_errors
-def build(
-    recipe: str = "kit19",
-    out: str | Path = "out",
-    options: Options | None = None,
+@public
+def build(  # noqa: PLR0913  one parameter an option of the command
+    recipe: str | Path,
+    out: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    partial: bool = False,
+    unverified: bool = False,
+    without_benchmarks: str | Collection[str] = (),
     changes: Mapping[str, Any] | None = None,
-    on_progress: OnProgress = lambda _what, _done, _total: None,
+    catalog: str | Path | None = None,
+    on_progress: OnProgress = silent,
 ) -> Manifest:
     """Build a recipe into a folder.
 
@@ -45,9 +47,14 @@ def build(
         recipe: The name of a recipe, or the path of a YAML file.
         out: The folder to write. An earlier build is replaced once the new one is complete. Any
             other folder that is not empty is refused.
-        options: How to treat the inputs.
+        data_dir: The folder with the upstream files; ``"sample"`` for kit19's own small sample;
+            default: ``KIT19_DATA_DIR``, or where ``kit19 fetch`` puts files.
+        partial: Skip missing and differing files, and report them, instead of failing.
+        unverified: Use files that differ from the card, and report them.
+        without_benchmarks: Benchmarks not to decontaminate against; they are reported.
         changes: Recipe values to replace, as ``--set key=value`` does.
-        on_progress: Called with the progress.
+        catalog: A folder of cards; default: kit19's own.
+        on_progress: Called with the current step, steps done, and total steps.
 
     Returns:
         The manifest, as in ``out/manifest.json``.
@@ -55,10 +62,19 @@ def build(
     Raises:
         Kit19Error: A name, card, file or the output folder is invalid. Nothing is written partially.
     """
-    options = options or Options()
-    cards = load_catalog(options.catalog)
+    skipped = one_or_more(without_benchmarks, "without_benchmarks")
+    options = BuildOptions(resolve_data_dir(data_dir), partial, unverified, skipped)
+    if data_dir == "sample":  # its rows must say that they are
+        changes = {**(changes or {}), "data": "sample"}
+    cards = load_catalog(catalog)
     plan = cards.recipe(recipe, changes)
-    catalog = cards.with_extra(plan.extra)
+    whole = cards.with_extra(plan.extra)
+    return _build(plan, Path(out), options, whole, on_progress)
+
+
+def _build(
+    plan: Recipe, out: Path, options: BuildOptions, catalog: Catalog, on_progress: OnProgress
+) -> Manifest:
     templates = _load_templates(catalog, plan)
     files = find_inputs(catalog, plan, options)
     items = _load_benchmark_items(catalog, files)
@@ -80,7 +96,7 @@ def build(
         what = "has no rows left: everything was dropped"
         fix = "change the recipe with --exclude or --set, or use other files"
         raise FilesError(Problem(what, f"recipe {plan.id}", fix))
-    manifest = write_build(Path(out), tables, describe(catalog, plan, files, built), catalog)
+    manifest = write_build(out, tables, describe(catalog, plan, files, built), catalog)
     on_progress("done", len(files.used) + 1, len(files.used) + 1)
     return manifest
 

@@ -16,12 +16,12 @@ from kit19.catalog.recipe import Recipe
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.templates import TemplateFile
 from kit19.catalog.yaml_file import Lines, fit_model, load_model, read_yaml
+from kit19.core.arguments import public
 from kit19.core.errors import (
     CatalogError,
     Kit19Error,
     Problem,
     UnknownNameError,
-    convert_os_errors,
     suggest_names,
 )
 
@@ -87,7 +87,7 @@ class Catalog:
             )
         return file, lines
 
-    def recipe(self, name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
+    def recipe(self, name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
         """A recipe by name, or from a YAML file of the user's.
 
         Args:
@@ -98,7 +98,7 @@ class Catalog:
             UnknownNameError: No such recipe, or it names subsets that are not there.
             CatalogError: It is not valid.
         """
-        data, lines, where = self._recipe_data(name, ())
+        data, lines, where = self._recipe_data(str(name), ())
         if "extends" in (changes or {}):
             what = "extends cannot be changed here"
             raise CatalogError(Problem(what, "--set extends", "write a recipe of your own"))
@@ -198,14 +198,21 @@ class Catalog:
         return [load_model(path, Published)[0] for path in paths]
 
 
-@functools.cache
-@convert_os_errors
-def load_catalog(root: Path = BUILT_IN) -> Catalog:
+@public
+def load_catalog(catalog: str | Path | None = None) -> Catalog:
     """Read and check every source and benchmark card.
+
+    Args:
+        catalog: A folder of cards, laid out like kit19's own; default: kit19's own.
 
     Raises:
         CatalogError: All mistakes of all cards, each with file, line and key.
     """
+    return _load(BUILT_IN if catalog is None else Path(catalog))
+
+
+@functools.cache
+def _load(root: Path) -> Catalog:
     problems: list[Problem] = []
     sources: dict[str, Source] = {}
     benchmarks: dict[str, Benchmark] = {}

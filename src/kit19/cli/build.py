@@ -85,8 +85,7 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet: bool,
 ) -> None:
     """Build RECIPE (a name, or a YAML file): verified upstream files in, instruction rows out."""
-    from kit19.building.pipeline import Options  # noqa: PLC0415  polars loads only when it works
-    from kit19.building.pipeline import build as run  # noqa: PLC0415
+    from kit19.building.pipeline import build as run  # noqa: PLC0415  polars loads only when it works
 
     changes = dict(settings)
     asked = {
@@ -96,17 +95,20 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
         "license": license_policy,
     }
     changes |= {key: value for key, value in asked.items() if value not in (None, [])}
-    options = Options(
-        data_dir=data_dir,
-        partial=partial,
-        unverified=unverified,
-        without_benchmarks=without,
-        catalog=catalog_dir,
-    )
     with progress(quiet=quiet or as_json) as on_progress:
-        manifest = run(recipe, out, options, changes, on_progress)
+        manifest = run(
+            recipe,
+            out,
+            data_dir=data_dir,
+            partial=partial,
+            unverified=unverified,
+            without_benchmarks=without,
+            changes=changes,
+            catalog=catalog_dir,
+            on_progress=on_progress,
+        )
     if as_json:
-        print_json(manifest.model_dump(mode="json"))
+        print_json(manifest.to_dict())
     else:
         print_summary(manifest, out)
 

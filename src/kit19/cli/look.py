@@ -89,9 +89,9 @@ def explain(folder: Path, record: str, catalog_dir: Path, as_json: bool) -> None
     """Say why RECORD (<subset>/<upstream split>/<key>) is in the build in FOLDER, or is not."""
     from kit19.building.explanation import explain as run  # noqa: PLC0415
 
-    found = run(folder, record, catalog_dir)
+    found = run(folder, record, catalog=catalog_dir)
     if as_json:
-        print_json(asdict(found))
+        print_json(found.to_dict())
         return
     print_text(f"{found.id}: {found.status}\n  {found.why}")
     if found.evidence:
@@ -119,7 +119,7 @@ def diff(left: Path, right: Path, as_json: bool) -> None:
 
     found = run(left, right)
     if as_json:
-        print_json(asdict(found))
+        print_json(found.to_dict())
         return
     print_text("The same rows." if found.same_rows else "The rows differ.")
     if found.causes:

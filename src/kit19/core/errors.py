@@ -87,6 +87,10 @@ class ParticleError(CatalogError):
     """A pair of particles that Korean does not have."""
 
 
+class ArgumentError(Kit19Error):
+    """A function of kit19 was called with a value that its parameter does not take."""
+
+
 class UnknownNameError(Kit19Error):
     """A name on the command line or in a call that nothing has."""
 

@@ -158,9 +158,13 @@ class Manifest(_Part):
     outputs: list[OutputFile]
     content_digest: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """The manifest as ``manifest.json`` has it."""
+        return self.model_dump(mode="json")
+
     def to_json(self) -> str:
         """The file's text."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n"
 
     @property
     def rows(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit19.building.pipeline import Options, build
+from kit19.building.pipeline import build
 from kit19.comparing import Comparison, compare
 from kit19.core.errors import FilesError
 from kit19.evaluating.options import EvalOptions
@@ -123,9 +123,10 @@ def _build(
             made = build(
                 "kit19",
                 rows,
-                Options(data_dir=data_dir, partial=True),
-                {"subsets": subsets, **_REAL},
-                on_progress,
+                data_dir=data_dir,
+                partial=True,
+                changes={"subsets": subsets, **_REAL},
+                on_progress=on_progress,
             )
         except FilesError:  # not one of them is there
             if not data_dir.is_dir():

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from kit19.core.errors import Problem, VerifyError, convert_os_errors
+from kit19.core.arguments import public
+from kit19.core.errors import Problem, VerifyError
 from kit19.core.ledger import REASONS
 from kit19.core.manifest import NAME, Manifest, read_manifest
 from kit19.core.parquet import UNREADABLE, read_parquet, scan_parquet
@@ -18,7 +19,7 @@ from kit19.writing.parquet import content_digest
 _FIX = "the folder was changed after it was built: build it again"
 
 
-@convert_os_errors
+@public
 def verify(folder: str | Path) -> Manifest:
     """Check every file, digest, row and count of a build.
 

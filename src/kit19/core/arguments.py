@@ -1,0 +1,92 @@
+"""What arguments the public functions take, checked at the call.
+
+A wrong value ends in a :class:`~kit19.core.errors.Kit19Error` that names the parameter, and not
+somewhere inside in a ``TypeError`` about something else.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import reprlib
+import typing
+from collections.abc import Callable, Collection
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from kit19.core.errors import ArgumentError, Problem, convert_os_errors
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+_MOST = 2**63 - 1  # what columns and clocks count with
+Count = Annotated[int, Field(ge=1, le=_MOST)]
+"""How many of something: at least one."""
+Seed = Annotated[int, Field(ge=0, le=_MOST)]
+
+OnProgress = Callable[[str, int, int], None]
+"""Called as (what is being done, steps done, steps in all)."""
+
+# Strict: bytes are no text, a text is no number, and True is not 1.
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+
+
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Progress that nobody wants to hear of."""
+
+
+def public(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Decorate a public function: whatever it is called with, it raises a ``Kit19Error`` or works.
+
+    Each argument must have the type that its parameter is annotated with; a path that the system
+    refuses is an error too (``convert_os_errors``). A missing argument or a wrong keyword stays a
+    ``TypeError``.
+    """
+    return convert_os_errors(_checked(function))
+
+
+def one_or_more(names: str | Collection[str], parameter: str) -> list[str]:
+    """Names, where one text counts as one name.
+
+    Raises:
+        ArgumentError: One of them is no text.
+    """
+    several = [names] if isinstance(names, str) else list(names)
+    for name in several:
+        if not isinstance(name, str):
+            raise ArgumentError(Problem(f"must hold texts, not {_short(name)}", parameter))
+    return several
+
+
+def _checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    signature = inspect.signature(function)
+
+    @functools.cache  # the first call pays for it: an import need not know the types
+    def adapters() -> dict[str, TypeAdapter[Any]]:
+        hints = typing.get_type_hints(function, include_extras=True)
+        return {name: TypeAdapter(hints[name], config=_STRICT) for name in signature.parameters}
+
+    @functools.wraps(function)
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        bound = signature.bind(*args, **kwargs)
+        problems = []
+        for name, value in bound.arguments.items():
+            try:
+                bound.arguments[name] = adapters()[name].validate_python(value)
+            except ValidationError as error:
+                problems.append(_problem(name, value, error))
+        if problems:
+            raise ArgumentError(problems)
+        return function(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def _problem(parameter: str, value: object, error: ValidationError) -> Problem:
+    wanted = [one["msg"].removeprefix("Input should be ") for one in error.errors()]
+    return Problem(f"must be {' or '.join(dict.fromkeys(wanted))}, not {_short(value)}", parameter)
+
+
+def _short(value: object) -> str:
+    return f"{reprlib.repr(value)} ({type(value).__name__})"
