@@ -50,7 +50,7 @@ CALL = (
     "import sys, time; from pathlib import Path\n"
     "from kit19.fetching.sources import fetch_sources\n"
     "began = time.perf_counter()\n"
-    "done = fetch_sources([sys.argv[1]], data_dir=Path(sys.argv[3]), catalog_dir=Path(sys.argv[2]))\n"
+    "done = fetch_sources([sys.argv[1]], data_dir=Path(sys.argv[3]), catalog=Path(sys.argv[2]))\n"
     "assert {one.outcome for one in done} == {'fetched'}, done\n"
     "print(time.perf_counter() - began)\n"
 )

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from kit19.auditing import Audit, audit
     from kit19.building.differences import Diff, diff
     from kit19.building.explanation import Explanation, explain
-    from kit19.building.figures import stats
+    from kit19.building.figures import Stats, SubsetStats, stats
     from kit19.building.pipeline import build
     from kit19.catalog import Catalog, Recipe, Source, load_catalog
+    from kit19.catalog.listing import SourceEntry, Sources, sources
     from kit19.chatting.chat import Chat, open_chat
     from kit19.comparing import Comparison, compare
     from kit19.core.errors import (
@@ -41,8 +42,10 @@ if TYPE_CHECKING:
     from kit19.core.runs import RunRecord, read_run
     from kit19.evaluating.options import EvalOptions
     from kit19.evaluating.pipeline import Evaluation, evaluate_model
-    from kit19.linting import Finding, lint
-    from kit19.linting.examples import Example, show
+    from kit19.fetching import FetchedFile
+    from kit19.fetching.sources import Fetched, fetch
+    from kit19.linting import Finding, LintReport, lint
+    from kit19.linting.examples import Example, Examples, show
     from kit19.loading.loaded import Loaded, load
     from kit19.publishing.pushing import Pushed, PushOptions, push
     from kit19.training import Settings, load_preset
@@ -54,6 +57,7 @@ _HOMES = {
     "kit19.auditing": ["Audit", "audit"],
     "kit19.building.pipeline": ["build"],
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
+    "kit19.catalog.listing": ["SourceEntry", "Sources", "sources"],
     "kit19.comparing": ["Comparison", "compare"],
     "kit19.chatting.chat": ["Chat", "open_chat"],
     "kit19.building.differences": ["Diff", "diff"],
@@ -75,10 +79,12 @@ _HOMES = {
     "kit19.evaluating.options": ["EvalOptions"],
     "kit19.evaluating.pipeline": ["Evaluation", "evaluate_model"],
     "kit19.core.ledger": ["Ledger"],
-    "kit19.linting": ["Finding", "lint"],
-    "kit19.linting.examples": ["Example", "show"],
+    "kit19.fetching": ["FetchedFile"],
+    "kit19.fetching.sources": ["Fetched", "fetch"],
+    "kit19.linting": ["Finding", "LintReport", "lint"],
+    "kit19.linting.examples": ["Example", "Examples", "show"],
     "kit19.building.explanation": ["Explanation", "explain"],
-    "kit19.building.figures": ["stats"],
+    "kit19.building.figures": ["Stats", "SubsetStats", "stats"],
     "kit19.loading.loaded": ["Loaded", "load"],
     "kit19.core.manifest": ["Manifest"],
     "kit19.training.preparation": ["TrainOptions"],
@@ -101,11 +107,15 @@ __all__ = [
     "EvalOptions",
     "Evaluation",
     "Example",
+    "Examples",
     "Explanation",
+    "Fetched",
+    "FetchedFile",
     "FilesError",
     "Finding",
     "Kit19Error",
     "Ledger",
+    "LintReport",
     "Loaded",
     "Manifest",
     "ModelError",
@@ -120,6 +130,10 @@ __all__ = [
     "RunRecord",
     "Settings",
     "Source",
+    "SourceEntry",
+    "Sources",
+    "Stats",
+    "SubsetStats",
     "TrainError",
     "TrainOptions",
     "TrainPlan",
@@ -132,6 +146,7 @@ __all__ = [
     "diff",
     "evaluate_model",
     "explain",
+    "fetch",
     "lint",
     "load",
     "load_catalog",
@@ -142,6 +157,7 @@ __all__ = [
     "push",
     "read_run",
     "show",
+    "sources",
     "stats",
     "train_model",
     "verify",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kit19.auditing import Audit, write_audit
+from kit19.auditing import Audit
 from tests.support.exams import SENTENCES, look, small_catalog
 
 HOSTILE = "</td><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)> \u202e"
@@ -23,7 +23,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audit, Path]:
     ]
     result = look(small_catalog(folder / "cards"), rows)
     assert len(result.rows) == len(rows)
-    write_audit(result, folder / "out")
+    result.write(folder / "out")
     return result, folder / "out" / "report.html"
 
 

@@ -68,7 +68,7 @@ def test_parakqc_gives_all_132_rows_of_klue_sts(real_data: Path) -> None:
     expected = {guid for guid, sides in pairs.items() if all(side in rows for side in sides)}
     assert len(expected) == 132
 
-    result = audit(path, ["klue_sts"], real_data)
+    result = audit(path, ["klue_sts"], data_dir=real_data)
     assert result.rows_read == len(lines) == 10_000
     sts = result.benchmarks["klue_sts"]
     assert set(sts.ids) == {f"dev/{guid}" for guid in expected}
@@ -81,7 +81,7 @@ def test_copa_shares_what_is_known_and_five_items_more(real_data: Path) -> None:
     folder = real_data / KOBEST / "COPA"
     known = sharing(folder, ["sentence", "1", "2"])
     assert len(known) == 178
-    found = equal_items(audit(folder / "train.tsv", ["kobest_copa"], real_data), "test")
+    found = equal_items(audit(folder / "train.tsv", ["kobest_copa"], data_dir=real_data), "test")
     # Five more differ from a train sentence by what the bare form leaves out:
     # 115 premise, a full stop (필통을 잃어버렸다. = train 1268); 466 alternative 1, a blank
     # (전등불이 = 전등 불이, train 859); 526 premise, a blank (라식수술을 = 라식 수술을, 2543);
@@ -94,20 +94,20 @@ def test_wic_shares_what_is_known_and_one_item_more(real_data: Path) -> None:
     folder = real_data / KOBEST / "WiC"
     known = sharing(folder, ["SENTENCE1", "SENTENCE2"], drop="[]")
     assert len(known) == 23
-    found = equal_items(audit(folder / "train.tsv", ["kobest_wic"], real_data), "test")
+    found = equal_items(audit(folder / "train.tsv", ["kobest_wic"], data_dir=real_data), "test")
     # 794 sentence 2 is train 1884 without its full stop (…만전을 기해야 할 것이다).
     assert found == known | {"794"}
 
 
 def test_boolq_shares_what_is_known(real_data: Path) -> None:
     folder = real_data / KOBEST / "BoolQ"
-    result = audit(folder / "train.tsv", ["kobest_boolq"], real_data)
+    result = audit(folder / "train.tsv", ["kobest_boolq"], data_dir=real_data)
     assert equal_items(result, "test") == sharing(folder, ["Text"]) == {"499", "534", "625", "672"}
 
 
 def test_sentineg_origins_are_its_train_rows(real_data: Path) -> None:
     folder = real_data / KOBEST / "SentiNeg"
-    result = audit(folder / "train.tsv", ["kobest_sentineg"], real_data)
+    result = audit(folder / "train.tsv", ["kobest_sentineg"], data_dir=real_data)
     train = {exact(row["Text"]) for row in rows_of(folder / "train.tsv")}
     test = rows_of(folder / "test.tsv")
     known = {row["ID"] for row in test if exact(row["Text_origin"]) in train}
@@ -122,7 +122,9 @@ def test_sentineg_origins_are_its_train_rows(real_data: Path) -> None:
 
 
 def test_nsmc_shares_three_short_rows_of_sentineg(real_data: Path) -> None:
-    result = audit(real_data / "nsmc" / "ratings_train.txt", ["kobest_sentineg"], real_data)
+    result = audit(
+        real_data / "nsmc" / "ratings_train.txt", ["kobest_sentineg"], data_dir=real_data
+    )
     assert result.rows_read == 150_000
     # 1740 재미 없습니다, 654 좋아요, 350 너무좋아요 (its origin): the three that are known.
     assert equal_items(result, "test") == {"1740", "654", "350"}
@@ -212,6 +214,6 @@ def test_csv_and_tsv_of_upstream_have_the_rows_that_are_known(real_data: Path) -
     limit = csv.field_size_limit()
     for name in expected:
         path = next(p for p in real_data.rglob(Path(name).name) if str(p).endswith(name))
-        counted[name] = audit(path, ["kobest_copa"], real_data).rows_read
+        counted[name] = audit(path, ["kobest_copa"], data_dir=real_data).rows_read
     assert counted == expected
     assert csv.field_size_limit() == limit

@@ -88,7 +88,7 @@ def test_a_shared_text_is_told_and_stays(street: Path, tmp_path: Path) -> None:
     assert ("bar_reviews/train/0", "cafe_reviews/train/0") in map(tuple, pair.examples)
     assert manifest.entangled_by == []
     assert rows_of(tmp_path / "out").height == 5
-    assert dict(stats(tmp_path / "out").select("subset", "shared").iter_rows()) == {
+    assert {one.subset: one.shared for one in stats(tmp_path / "out")} == {
         "cafe_reviews": 2,
         "bar_reviews": 2,
     }

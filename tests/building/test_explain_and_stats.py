@@ -136,10 +136,10 @@ def test_a_folder_that_is_no_build_explains_nothing(tmp_path: Path) -> None:
 
 def test_numbers_of_a_build_are_those_of_its_rows(small: tuple[Path, Manifest]) -> None:
     out, manifest = small
-    frame = stats(out)
-    assert frame["subset"].to_list() == ["nsmc", "unsmile"]
+    found = stats(out)
+    assert [one.subset for one in found] == ["nsmc", "unsmile"]
     rows = rows_of(out)
-    for row in frame.iter_rows(named=True):
+    for row in found.to_dict():
         mine = rows.filter(subset=row["subset"])
         prompts = sorted(len(r["instruction"]) + len(r["input"]) for r in mine.to_dicts())
         outputs = sorted(len(text) for text in mine["output"])

@@ -74,7 +74,7 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "a benchmark": ("benchmarks", lambda path: load_catalog(path.parent.parent)),
     "templates": (
         "templates",
-        lambda path: show("cafe_reviews", 1, None, GOOD / "data", 19, path.parent.parent),
+        lambda path: show("cafe_reviews", n=1, data_dir=GOOD / "data", catalog=path.parent.parent),
     ),
     "own templates": ("templates", lambda path: show(from_file=path)),
     "a recipe": ("recipes", lambda path: build(str(path), path.parent / "out")),

@@ -54,7 +54,7 @@ TAKES: dict[str, Callable[[Path], Any]] = {
     "show a file": lambda path: kit19.show(from_file=path),
     "show from data": lambda path: kit19.show("nsmc", data_dir=path),
     "lint a file": lint_file,
-    "lint data": lambda path: kit19.lint(["math"], path),
+    "lint data": lambda path: kit19.lint(["math"], data_dir=path),
     "explain": lambda path: kit19.explain(path, "nsmc/train/1"),
     "stats": kit19.stats,
     "verify": kit19.verify,
@@ -67,7 +67,7 @@ TAKES: dict[str, Callable[[Path], Any]] = {
     "load_catalog": kit19.load_catalog,
     "load_preset": lambda path: kit19.load_preset(str(path)),
     "push": lambda path: kit19.push(path, "me/mine"),
-    "list_files": lambda path: list_files(["nsmc"], data_dir=path / "x", catalog_dir=path),
+    "list_files": lambda path: list_files(["nsmc"], data_dir=path / "x", catalog=path),
     "a recipe of a build": lambda path: kit19.load_catalog().recipe(str(path)),
     "a prompt format": lambda path: kit19.load_catalog().prompt_format(str(path)),
 }

@@ -146,7 +146,7 @@ def test_short_items_are_as_many_as_said(real_data: Path) -> None:
 def test_the_benchmarks_own_overlap_is_what_the_audit_finds(real_data: Path, name: str) -> None:
     benchmark = f"kobest_{name.lower()}"
     path = real_data / "kobest" / "v1.0" / name / "train.tsv"
-    told = audit(path, [benchmark], real_data)
+    told = audit(path, [benchmark], data_dir=real_data)
     by_rule = told.benchmarks[benchmark].by_rule
     said = {row[0]: row[2:] for row in table("benchmark", "items")}
     for split in ("dev", "test"):

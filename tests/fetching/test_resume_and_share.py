@@ -41,7 +41,7 @@ ALL = tuple(PLACES)
 
 
 def fetch(cards: Path, data: Path, *names: str, **more: Any) -> dict[str, FetchedFile]:
-    results = fetch_sources(names or ALL, data_dir=data, http=QUICK, catalog_dir=cards, **more)
+    results = fetch_sources(names or ALL, data_dir=data, http=QUICK, catalog=cards, **more)
     return {result.name: result for result in results}
 
 
@@ -220,7 +220,7 @@ def test_pruning_keeps_what_cards_name_or_data_folders_link_to(
     stray.write_bytes(b"of a card that is gone")
     for name in ("blob", "counted", "amazon"):  # cards without sha256: known by name alone
         (tmp_path / "data" / PLACES[name]).unlink()
-    assert prune_cache(cards) == (1, len(b"of a card that is gone"))
+    assert prune_cache(catalog=cards) == (1, len(b"of a card that is gone"))
     assert outcomes(fetch(cards, tmp_path / "two")) == {"cached"}
 
 
@@ -234,7 +234,7 @@ def test_pruning_keeps_a_twin_file(origins: Origins, tmp_path: Path) -> None:
     origins.files[f"{RAW}/a.tsv"] = b"id\n1\n"
     fetch(cards, tmp_path / "data", "twin")
     (tmp_path / "data" / "twin" / "data" / "digest.tsv").unlink()
-    assert prune_cache(cards) == (0, 0)
+    assert prune_cache(catalog=cards) == (0, 0)
 
 
 def test_pruning_removes_what_is_half_fetched_unless_someone_is_fetching_it(
@@ -246,7 +246,7 @@ def test_pruning_removes_what_is_half_fetched_unless_someone_is_fetching_it(
     cache = Cache()
     assert len(parts(tmp_path / "cache")) == 2
     with cache.part(PLACES["digest"]) as held:
-        count, freed = prune_cache(cards)
+        count, freed = prune_cache(catalog=cards)
         assert held.exists()
     assert count == 2  # the other part and its note
     assert freed > 0
@@ -333,7 +333,7 @@ def test_a_full_disk_is_one_clear_error_and_what_came_is_kept(
     assert not (tmp_path / "data" / "big").exists()
     (part,) = parts(tmp_path / "cache")
     assert part.stat().st_size == 700_000
-    fetch_sources(["big"], data_dir=tmp_path / "data", http=QUICK, catalog_dir=big)
+    fetch_sources(["big"], data_dir=tmp_path / "data", http=QUICK, catalog=big)
     assert origins.settled()[-1].range == "bytes=700000-"
 
 
@@ -383,7 +383,7 @@ def test_a_killed_fetch_leaves_no_name_and_the_next_goes_on(
     there = part.stat().st_size
     assert whole.startswith(part.read_bytes())
     origins.pace = 0
-    fetch_sources(["big"], data_dir=tmp_path / "data", http=QUICK, catalog_dir=big)
+    fetch_sources(["big"], data_dir=tmp_path / "data", http=QUICK, catalog=big)
     assert (tmp_path / "data" / "big" / "big.tsv").read_bytes() == whole
     (rest,) = [asked for asked in origins.settled() if asked.range]
     assert (rest.range, rest.sent) == (f"bytes={there}-", len(whole) - there)
@@ -502,7 +502,7 @@ def test_what_the_command_prints(cards: Path, origins: Origins, tmp_path: Path) 
 
 
 def test_listing_brings_nothing(cards: Path, origins: Origins, tmp_path: Path) -> None:
-    found = list_files(ALL, data_dir=tmp_path / "data", catalog_dir=cards)
+    found = list_files(ALL, data_dir=tmp_path / "data", catalog=cards)
     assert {one.status for one in found} == {"missing"}
     assert origins.settled() == []
     assert len(BYTES) == len(ALL)

@@ -42,7 +42,7 @@ HUB_FILE = f"/datasets/someone/some-data/resolve/{COMMIT}/here.jsonl"
 
 
 def fetch(cards: Path, data: Path, name: str, http: Http = QUICK) -> FetchedFile:
-    (result,) = fetch_sources([name], data_dir=data, http=http, catalog_dir=cards)
+    (result,) = fetch_sources([name], data_dir=data, http=http, catalog=cards)
     return result
 
 
@@ -340,9 +340,7 @@ def test_a_host_that_is_down_is_not_waited_for_once_a_file(
     with socket.create_server(("127.0.0.1", 0)) as held:
         monkeypatch.setenv("KIT19_MIRROR", f"http://127.0.0.1:{held.getsockname()[1]}")
     names = ("digest", "blob", "sized")
-    results = fetch_sources(
-        names, data_dir=tmp_path / "data", http=QUICK, jobs=1, catalog_dir=cards
-    )
+    results = fetch_sources(names, data_dir=tmp_path / "data", http=QUICK, jobs=1, catalog=cards)
     assert [one.why.rpartition("(")[2] for one in results] == ["4 tries)", "1 try)", "1 try)"]
 
 

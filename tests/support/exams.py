@@ -97,7 +97,7 @@ def write_jsonl(path: Path, rows: list[object]) -> Path:
 def look(catalog: Path, rows: list[object], **options: object) -> Audit:
     """Audit rows against the small catalog."""
     path = write_jsonl(catalog / "rows.jsonl", rows)
-    given: dict[str, object] = {"data_dir": catalog / "data", "catalog_dir": catalog} | options
+    given: dict[str, object] = {"data_dir": catalog / "data", "catalog": catalog} | options
     return audit(path, **given)  # type: ignore[arg-type]
 
 

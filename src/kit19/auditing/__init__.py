@@ -4,8 +4,7 @@ The rules are those of the build (``kit19.curating.contamination``), so what the
 dataset is what a build would have kept out of it.
 """
 
-from kit19.auditing.folder import write_audit
 from kit19.auditing.result import Audit, Compromised, Hit, to_frame
 from kit19.auditing.run import audit
 
-__all__ = ["Audit", "Compromised", "Hit", "audit", "to_frame", "write_audit"]
+__all__ = ["Audit", "Compromised", "Hit", "audit", "to_frame"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -101,6 +102,20 @@ class Audit(_Result):
     benchmarks: dict[str, Compromised]
     not_searched: list[Remark] = []
     notes: list[Remark] = []
+
+    def to_dict(self) -> dict[str, Any]:
+        """The audit as JSON has it."""
+        return self.model_dump(mode="json")
+
+    def write(self, folder: str | Path) -> None:
+        """Write hits.parquet, audit.json and report.html into a folder, whole or not at all.
+
+        Raises:
+            OutputError: The folder holds something else, or cannot be written.
+        """
+        from kit19.auditing.folder import write_audit  # noqa: PLC0415  it draws what is defined here
+
+        write_audit(self, folder)
 
 
 def to_frame(result: Audit) -> pl.DataFrame:

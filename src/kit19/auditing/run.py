@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -11,26 +11,29 @@ import polars as pl
 from kit19.auditing.hub import download_dataset, is_on_hub
 from kit19.auditing.items import BenchmarkItems, find_benchmark_items
 from kit19.auditing.result import Audit, Compromised, Hit, Remark
-from kit19.catalog import BUILT_IN, Benchmark, load_catalog
-from kit19.core.errors import Problem, ReadError, convert_os_errors
-from kit19.core.paths import default_data_dir
+from kit19.catalog import Benchmark, load_catalog
+from kit19.core.arguments import OnProgress, one_or_more, public, silent
+from kit19.core.errors import Problem, ReadError
 from kit19.curating import ItemIndex, bare, find_items, load_index
+from kit19.fetching.data_dir import resolve_data_dir
 from kit19.reading import Remarks, read_texts
 
+READING_BENCHMARKS = "reading the benchmarks"
+READING_ROWS = "rows read"
 _EXCERPT = 120
 _BEFORE = 10  # characters of an excerpt that stand before what was found
 
 
-@convert_os_errors
+@public
 def audit(
     dataset: str | Path,
-    against: Collection[str] = (),
-    data_dir: Path | None = None,
-    columns: Collection[str] = (),
+    against: str | Path | Collection[str | Path] = (),
     *,
+    data_dir: str | Path | None = None,
+    columns: str | Collection[str] = (),
     header: bool | None = None,
-    on_rows: Callable[[int], None] = lambda _rows: None,
-    catalog_dir: Path = BUILT_IN,
+    catalog: str | Path | None = None,
+    on_progress: OnProgress = silent,
 ) -> Audit:
     """Look for benchmark items in a dataset.
 
@@ -39,28 +42,32 @@ def audit(
             on the Hub: ``owner/name``, or ``owner/name@revision``.
         against: Benchmarks by name, or files of items of your own (each row an item); default: every
             benchmark of the catalog.
-        data_dir: The folder that holds the benchmarks' files.
+        data_dir: The folder of upstream files; ``"sample"`` for the small sample that kit19 carries;
+            default: where ``kit19 fetch`` puts them.
         columns: Look only into these columns.
         header: Whether delimited files have a header line; None to tell from the first lines.
-        on_rows: Told how many rows have been read.
-        catalog_dir: The folder of cards.
+        catalog: A folder of cards; default: kit19's own.
+        on_progress: Called with ``READING_BENCHMARKS``, then with ``READING_ROWS`` and how many rows
+            have been read; of how many is not known (0).
 
     Raises:
         Kit19Error: Unknown names, or files that cannot be had or read.
     """
-    data_dir = data_dir or default_data_dir()
+    names, only = one_or_more(against, "against"), one_or_more(columns, "columns")
     remarks = Remarks()
-    exams = find_benchmark_items(load_catalog(catalog_dir), against, data_dir, remarks)
+    on_progress(READING_BENCHMARKS, 0, 0)
+    folder = resolve_data_dir(data_dir)
+    exams = find_benchmark_items(load_catalog(catalog), names, folder, remarks)
     index = load_index({name: (exam.card, exam.rows) for name, exam in exams.items()})
     name = str(dataset)
     hub = isinstance(dataset, str) and is_on_hub(name)
     path = download_dataset(name, remarks) if hub else Path(dataset)
     parts: list[pl.DataFrame] = []
     rows_read, texts = 0, 0
-    for rows_read, batch in read_texts(path, columns, header=header, remarks=remarks):
+    for rows_read, batch in read_texts(path, only, header=header, remarks=remarks):
         parts.append(_find(batch, index))
         texts += batch.height
-        on_rows(rows_read)
+        on_progress(READING_ROWS, rows_read, 0)
     if not texts:
         nothing = Problem("has no text" if rows_read else "has no rows", name)
         left = [Problem(f"not searched: {one.what}", one.where) for one in remarks.not_searched]

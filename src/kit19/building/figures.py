@@ -2,25 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from kit19.core.errors import (
-    convert_os_errors,
-)
+from kit19.core.arguments import public
+from kit19.core.listing import Listing
 from kit19.core.manifest import read_manifest
 from kit19.writing import read_rows
 
 
-@convert_os_errors
-def stats(folder: str | Path) -> pl.DataFrame:
-    """Compute statistics of a build, one row for each subset.
+@dataclass(frozen=True)
+class SubsetStats:
+    """Statistics of one subset of a build.
 
-    Returns:
-        Columns subset, task, license, rows, records, shared (records whose text another subset also
-        has), templates, labels, and the median and maximum number of characters of the prompt
-        (instruction and input) and of the output.
+    Attributes:
+        subset: Its name.
+        task: Its task category.
+        license: SPDX id of its source.
+        rows: Number of rows.
+        records: Number of records.
+        shared: Number of records whose text another subset also has.
+        templates: Number of templates in use.
+        labels: Number of different labels.
+        prompt_median: Median number of characters of the prompt (instruction and input).
+        prompt_max: Maximum of the same.
+        output_median: Median number of characters of the output.
+        output_max: Maximum of the same.
+    """
+
+    subset: str
+    task: str | None
+    license: str | None
+    rows: int | None
+    records: int | None
+    shared: int
+    templates: int | None
+    labels: int | None
+    prompt_median: int | None
+    prompt_max: int | None
+    output_median: int | None
+    output_max: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The statistics as JSON data."""
+        return asdict(self)
+
+
+class Stats(Listing[SubsetStats]):
+    """Statistics of a build, in the order of the recipe's subsets."""
+
+
+@public
+def stats(folder: str | Path) -> Stats:
+    """Compute statistics of a build, subset by subset.
 
     Raises:
         VerifyError: The folder is not a build.
@@ -45,5 +82,4 @@ def stats(folder: str | Path) -> pl.DataFrame:
     shared = [entry.shared for entry in manifest.subsets.values()]
     order = pl.DataFrame({"subset": list(manifest.subsets), "shared": shared})
     found = order.join(grouped, on="subset", maintain_order="left")
-    front = ["subset", "task", "license", "rows", "records", "shared"]
-    return found.select(*front, pl.exclude(front))
+    return Stats(SubsetStats(**row) for row in found.iter_rows(named=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from kit19.cli.streams import is_terminal
 
 if TYPE_CHECKING:
     from kit19.auditing.result import Audit, Hit, Remark
+    from kit19.core.arguments import OnProgress
 
 FOUND = 3
 """The exit code of --fail-on-hit, when something was found or not everything was searched."""
@@ -88,41 +88,44 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
     """
     if quiet or as_json:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when huggingface_hub is loaded
-    from kit19.auditing import audit as run  # noqa: PLC0415  polars loads only when it works
-    from kit19.auditing import write_audit  # noqa: PLC0415
+    from kit19.auditing.run import audit as run  # noqa: PLC0415  polars loads only when it works
 
     with progress(quiet=quiet or as_json) as on_progress:
-        on_progress("reading the benchmarks", 0, 2)
         result = run(
             dataset,
             against,
-            data_dir,
-            columns,
+            data_dir=data_dir,
+            columns=columns,
             header=header,
-            on_rows=_counter(on_progress),
-            catalog_dir=catalog_dir,
+            catalog=catalog_dir,
+            on_progress=_in_two_steps(on_progress),
         )
         on_progress(f"{result.rows_read:,} rows", 2, 2)
     if out:
-        write_audit(result, out)
+        result.write(out)
     if as_json:
-        print_json(result.model_dump())
+        print_json(result.to_dict())
     else:
         _print(result, out)
     if fail_on_hit and (result.hits or result.not_searched):
         raise click.exceptions.Exit(FOUND)
 
 
-def _counter(on_progress: Callable[[str, int, int], None]) -> Callable[[int], None]:
+def _in_two_steps(on_progress: OnProgress) -> OnProgress:
+    """The benchmarks, then the rows so far; each million of them where there is no terminal."""
+    from kit19.auditing.run import READING_ROWS  # noqa: PLC0415
+
     told = -1
 
-    def count(rows: int) -> None:
+    def tell(what: str, rows: int, _total: int) -> None:
         nonlocal told
-        if is_terminal(sys.stderr) or rows // _EVERY > told:
+        if what != READING_ROWS:
+            on_progress(what, 0, 2)
+        elif is_terminal(sys.stderr) or rows // _EVERY > told:
             told = rows // _EVERY
             on_progress(f"looking into the dataset: {rows:,} rows", 1, 2)
 
-    return count
+    return tell
 
 
 def _print(result: Audit, out: Path | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +12,7 @@ from kit19.cli.options import catalog_option, json_option
 from kit19.cli.output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from kit19.catalog import Catalog, Source
+    from kit19.catalog import Source
 
 
 @click.command(
@@ -29,13 +29,13 @@ Examples:
 def sources(name: str | None, as_json: bool, catalog_dir: Path) -> None:
     """List the sources: license, files, where they come from, what KIT-19 makes of them."""
     if name or as_json:
-        from kit19.catalog import load_catalog  # noqa: PLC0415  a plain list need not wait for it
+        from kit19.catalog.listing import sources as run  # noqa: PLC0415  a plain list need not wait
 
-        catalog = load_catalog(catalog_dir)
-        if name:
-            _one(catalog, catalog.source(name), as_json=as_json)
+        found = run(name or (), catalog=catalog_dir)
+        if as_json:
+            print_json(found[0].to_dict() if name else found.to_dict())
         else:
-            print_json([_summary(catalog, source) for source in catalog.sources.values()])
+            _print_one(found[0].card)
         return
     rows = [
         (
@@ -54,16 +54,7 @@ def sources(name: str | None, as_json: bool, catalog_dir: Path) -> None:
     print_text("\nOne source in full: kit19 sources NAME")
 
 
-def _summary(catalog: Catalog, source: Source) -> dict[str, Any]:
-    document = source.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    document["benchmarks"] = [b.id for b in catalog.benchmarks.values() if b.source == source.id]
-    return document
-
-
-def _one(catalog: Catalog, source: Source, *, as_json: bool) -> None:
-    if as_json:
-        print_json(_summary(catalog, source))
-        return
+def _print_one(source: Source) -> None:
     card = source.license
     print_text(f"{source.title} ({source.id})\n{source.about.strip()}\n")
     print_text(f"License: {card.spdx}, stated in {card.stated_in}")

@@ -73,7 +73,7 @@ def demo(out: Path, train: bool | None, data_dir: Path | None, as_json: bool, qu
         print_summary(manifest, out)
         print_text("\nThree of its rows:\n")
         for index, subset in enumerate(_SHOWN, 1):
-            for example in show(subset, n=1):
+            for example in show(subset, n=1, data_dir="sample"):
                 print_example(index, example)
     if train is None:
         train = _has(_LAYER)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,8 @@ from kit19.cli.options import catalog_option, data_dir_option, json_option, quie
 from kit19.cli.output import byte_progress, print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from kit19.fetching import FetchedFile, UpstreamFile
+    from kit19.fetching import UpstreamFile
+    from kit19.fetching.sources import Fetched
 
 
 @click.command(
@@ -53,33 +53,39 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet: bool,
 ) -> None:
     """Bring the files of each SOURCE, or all that a recipe needs, and verify them."""
-    from kit19.fetching import refuse_failures  # noqa: PLC0415
-    from kit19.fetching.sources import fetch_sources, list_files, mend_cache, prune_cache  # noqa: PLC0415
+    from kit19.fetching.sources import fetch as run  # noqa: PLC0415
+    from kit19.fetching.sources import list_files, mend_cache, prune_cache  # noqa: PLC0415
 
     if sum((listing, check, prune)) > 1:
         raise click.UsageError("--list, --check and --prune are three different things: give one")
     if prune:
-        count, freed = prune_cache(catalog_dir)
+        count, freed = prune_cache(catalog=catalog_dir)
         if as_json:
             print_json({"files": count, "bytes": freed})
         else:
             print_text(f"{count} files removed from the cache, {freed:,} bytes freed")
         return
     if listing:
-        _print_files(list_files(names, recipe, data_dir, catalog_dir), as_json=as_json)
+        files = list_files(names, recipe=recipe, data_dir=data_dir, catalog=catalog_dir)
+        _print_files(files, as_json=as_json)
         return
     damaged = mend_cache() if check else []
     if damaged and not as_json:
         print_text(f"{len(damaged)} damaged files removed from the cache")
     with byte_progress(quiet=quiet or as_json) as on_progress:
-        results = fetch_sources(
-            names, recipe, data_dir, jobs=jobs, on_progress=on_progress, catalog_dir=catalog_dir
+        results = run(
+            names,
+            recipe=recipe,
+            data_dir=data_dir,
+            jobs=jobs,
+            catalog=catalog_dir,
+            on_progress=on_progress,
         )
     if as_json:
-        print_json([asdict(result) for result in results])
+        print_json(results.to_dict())
     else:
         _print_results(results)
-    refuse_failures(results)
+    results.raise_for_failures()
 
 
 def _print_files(files: list[UpstreamFile], *, as_json: bool) -> None:
@@ -91,7 +97,7 @@ def _print_files(files: list[UpstreamFile], *, as_json: bool) -> None:
     print_table("", columns, rows, numbers=("bytes",))
 
 
-def _print_results(results: list[FetchedFile]) -> None:
+def _print_results(results: Fetched) -> None:
     for result in results:
         if result.outcome in ("fetched", "cached"):
             print_text(f"{result.outcome:8} {result.name}  {result.bytes:,} bytes, by {result.why}")

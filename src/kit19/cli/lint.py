@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from kit19.cli.options import catalog_option, json_option, quiet_option
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
-    from kit19.linting import Finding, Report
+    from kit19.linting import Finding, LintReport
 
 or_sample_option = click.option(
     "--data-dir",
@@ -57,10 +56,14 @@ def lint(
 
     with progress(quiet=quiet or as_json) as on_progress:
         report = run(
-            subsets, data_dir, partial=partial, catalog_dir=catalog_dir, on_progress=on_progress
+            subsets,
+            data_dir=data_dir or "sample",
+            partial=partial,
+            catalog=catalog_dir,
+            on_progress=on_progress,
         )
     if as_json:
-        print_json({"renders": report.renders, **asdict(report)})
+        print_json(report.to_dict())
     else:
         print_findings(report.findings)
         _print_subsets(report)
@@ -79,7 +82,7 @@ def print_findings(findings: list[Finding]) -> None:
         print_text()
 
 
-def _print_subsets(report: Report) -> None:
+def _print_subsets(report: LintReport) -> None:
     rows = [
         (
             name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import click
@@ -53,18 +53,26 @@ def show(  # noqa: PLR0913  one parameter an option
 
     if not subset and not from_file:
         raise click.UsageError("Name a SUBSET, or give --from-file.")
+    place: Path | str = data_dir or "sample"
     examples = run(
-        subset, count, template, data_dir, seed, catalog_dir, style=style, from_file=from_file
+        subset,
+        n=count,
+        template=template,
+        style=style,
+        from_file=from_file,
+        seed=seed,
+        data_dir=place,
+        catalog=catalog_dir,
     )
     report = None
     if from_file:
         from kit19.linting import lint_file  # noqa: PLC0415
 
-        report = lint_file(from_file, data_dir, catalog_dir)
+        report = lint_file(from_file, data_dir=place, catalog=catalog_dir)
     if as_json:
-        rows = [asdict(example) for example in examples]
-        findings = [asdict(finding) for finding in report.findings] if report else []
-        print_json({"examples": rows, "findings": findings} if report else rows)
+        rows = examples.to_dict()
+        found = report.to_dict()["findings"] if report else []
+        print_json({"examples": rows, "findings": found} if report else rows)
         return
     for index, example in enumerate(examples, 1):
         print_example(index, example)
@@ -143,14 +151,15 @@ Examples:
 @json_option
 def stats(folder: Path, as_json: bool) -> None:
     """Count rows, records, templates, labels and lengths (in characters) of the build in FOLDER."""
+    from kit19.building.figures import SubsetStats  # noqa: PLC0415
     from kit19.building.figures import stats as run  # noqa: PLC0415
 
-    frame = run(folder)
+    found = run(folder)
     if as_json:
-        print_json(frame.to_dicts())
+        print_json(found.to_dict())
         return
-    columns = [name.replace("_", " ") for name in frame.columns]
-    print_table("", columns, frame.rows(), numbers=columns[3:])
+    columns = [one.name.replace("_", " ") for one in fields(SubsetStats)]
+    print_table("", columns, [astuple(one) for one in found], numbers=columns[3:])
 
 
 def _short(value: object) -> str:

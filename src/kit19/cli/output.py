@@ -125,10 +125,10 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def byte_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
+def byte_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A bar of bytes with rate and time left on stderr; nothing when quiet or no terminal."""
     if quiet or not is_terminal(sys.stderr):
-        yield lambda _progress: None
+        yield lambda _what, _done, _total: None
         return
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import (  # noqa: PLC0415
@@ -145,14 +145,8 @@ def byte_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
     with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task("looking", total=None)
 
-        def update(now: Any) -> None:
-            format_problems = f"{now.files} of {now.files_total} files"
-            bar.update(
-                task,
-                description=format_problems,
-                completed=now.bytes,
-                total=now.bytes_total or None,
-            )
+        def update(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total or None)
 
         yield update
 

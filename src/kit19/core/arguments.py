@@ -11,6 +11,7 @@ import inspect
 import reprlib
 import typing
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -26,7 +27,7 @@ Count = Annotated[int, Field(ge=1, le=_MOST)]
 Seed = Annotated[int, Field(ge=0, le=_MOST)]
 
 OnProgress = Callable[[str, int, int], None]
-"""Called as (what is being done, steps done, steps in all)."""
+"""Called as (what is being done, how much of it is done, how much there is); 0 where nobody knows."""
 
 # Strict: bytes are no text, a text is no number, and True is not 1.
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
@@ -46,17 +47,17 @@ def public(function: Callable[Parameters, Result]) -> Callable[Parameters, Resul
     return convert_os_errors(_checked(function))
 
 
-def one_or_more(names: str | Collection[str], parameter: str) -> list[str]:
-    """Names, where one text counts as one name.
+def one_or_more(names: str | Path | Collection[str | Path], parameter: str) -> list[str]:
+    """Names or paths as texts, where one counts as a collection of one.
 
     Raises:
-        ArgumentError: One of them is no text.
+        ArgumentError: One of them is neither a text nor a path.
     """
-    several = [names] if isinstance(names, str) else list(names)
+    several = [names] if isinstance(names, str | Path) else list(names)
     for name in several:
-        if not isinstance(name, str):
-            raise ArgumentError(Problem(f"must hold texts, not {_short(name)}", parameter))
-    return several
+        if not isinstance(name, str | Path):
+            raise ArgumentError(Problem(f"must hold names, not {_short(name)}", parameter))
+    return [str(name) for name in several]
 
 
 def _checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

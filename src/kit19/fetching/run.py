@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from kit19.core.errors import FilesError, OutputError, Problem
@@ -48,6 +48,10 @@ class FetchedFile:
     bytes: int
     why: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """The file as JSON has it."""
+        return asdict(self)
+
 
 def fetch_files(
     wants: list[Want],
@@ -83,7 +87,7 @@ def fetch_files(
         raise OutputError(Problem(f"cannot be written: {error.strerror or error}", where)) from None
 
 
-def refuse_failures(results: list[FetchedFile]) -> None:
+def refuse_failures(results: Sequence[FetchedFile]) -> None:
     """Stop if a file could not be had.
 
     Raises:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Annotated
 
-from kit19.catalog import BUILT_IN, Catalog, Source, load_catalog
-from kit19.core.errors import convert_os_errors
-from kit19.core.paths import default_data_dir
+from pydantic import Field
+
+from kit19.catalog import Catalog, Source, load_catalog
+from kit19.core.arguments import OnProgress, one_or_more, public, silent
+from kit19.core.errors import ArgumentError, Problem
+from kit19.core.listing import Listing
 from kit19.fetching import (
     Cache,
     FetchedFile,
@@ -16,25 +20,78 @@ from kit19.fetching import (
     UpstreamFile,
     fetch_files,
     find_files,
+    refuse_failures,
     wanted_files,
 )
+from kit19.fetching.data_dir import resolve_data_dir
 from kit19.fetching.origin import identity
 
 Use = tuple[Source, list[str], list[str]]
 """A source with the tables and splits that are wanted of it."""
 
 
-@convert_os_errors
+class Fetched(Listing[FetchedFile]):
+    """What came of every file."""
+
+    def raise_for_failures(self) -> None:
+        """Stop if a file could not be had.
+
+        Raises:
+            FilesError: Names every such file and why.
+        """
+        refuse_failures(self)
+
+
+@public
+def fetch(
+    names: str | Collection[str] = (),
+    *,
+    recipe: str | Path = "kit19",
+    data_dir: str | Path | None = None,
+    jobs: Annotated[int, Field(ge=1, le=32)] = 8,
+    catalog: str | Path | None = None,
+    on_progress: OnProgress = silent,
+) -> Fetched:
+    """Bring upstream files, checked, into a data folder.
+
+    Args:
+        names: Sources to bring whole; none for what the recipe needs, benchmarks included.
+        recipe: A recipe's name or file.
+        data_dir: Where files go, as ``<source>/<path>``; default: where builds look for them.
+        jobs: Files at a time.
+        catalog: A folder of cards; default: kit19's own.
+        on_progress: Called with files that are there, bytes brought, and bytes to bring; from several
+            threads, one at a time.
+
+    Returns:
+        What came of each file. Failures are results: ``raise_for_failures`` makes them an error.
+
+    Raises:
+        Kit19Error: An unknown name, or a disk that cannot be written.
+    """
+
+    def tell(now: Progress) -> None:
+        on_progress(f"{now.files} of {now.files_total} files", now.bytes, now.bytes_total)
+
+    return Fetched(
+        fetch_sources(
+            names, recipe=recipe, data_dir=data_dir, jobs=jobs, on_progress=tell, catalog=catalog
+        )
+    )
+
+
+@public
 def fetch_sources(
-    names: Collection[str] = (),
-    recipe: str = "kit19",
-    data_dir: Path | None = None,
+    names: str | Collection[str] = (),
+    *,
+    recipe: str | Path = "kit19",
+    data_dir: str | Path | None = None,
     http: Http | None = None,
     jobs: int = 8,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
-    catalog_dir: Path = BUILT_IN,
+    catalog: str | Path | None = None,
 ) -> list[FetchedFile]:
-    """Bring upstream files, checked, into a data folder.
+    """As :func:`fetch`, over a network of the caller's, and told of files and bytes apart.
 
     Args:
         names: Sources to bring whole; none for what the recipe needs, benchmarks included.
@@ -43,7 +100,7 @@ def fetch_sources(
         http: How the network is used.
         jobs: Files at a time.
         on_progress: Told of progress.
-        catalog_dir: The folder of cards.
+        catalog: A folder of cards; default: kit19's own.
 
     Returns:
         What came of each file. Failures are results here; ``refuse_failures`` makes them an error.
@@ -51,27 +108,28 @@ def fetch_sources(
     Raises:
         Kit19Error: An unknown name, or a disk that cannot be written.
     """
-    wants = wanted_files(_uses(names, recipe, catalog_dir), data_dir or default_data_dir())
+    wants = wanted_files(_uses(names, recipe, catalog), _folder(data_dir))
     return fetch_files(wants, Cache(), http, jobs, on_progress)
 
 
-@convert_os_errors
+@public
 def list_files(
-    names: Collection[str] = (),
-    recipe: str = "kit19",
-    data_dir: Path | None = None,
-    catalog_dir: Path = BUILT_IN,
+    names: str | Collection[str] = (),
+    *,
+    recipe: str | Path = "kit19",
+    data_dir: str | Path | None = None,
+    catalog: str | Path | None = None,
 ) -> list[UpstreamFile]:
     """Look at the files that ``fetch_sources`` would bring, and check those that are there."""
-    folder = data_dir or default_data_dir()
+    folder = _folder(data_dir)
     found: dict[str, UpstreamFile] = {}
-    for source, tables, splits in _uses(names, recipe, catalog_dir):
+    for source, tables, splits in _uses(names, recipe, catalog):
         for one in find_files(source, tables, splits, folder):
             found.setdefault(one.name, one)
     return list(found.values())
 
 
-@convert_os_errors
+@public
 def mend_cache() -> list[str]:
     """Check every file of the cache, and remove those that are damaged.
 
@@ -81,15 +139,15 @@ def mend_cache() -> list[str]:
     return Cache().mend()
 
 
-@convert_os_errors
-def prune_cache(catalog_dir: Path = BUILT_IN) -> tuple[int, int]:
+@public
+def prune_cache(*, catalog: str | Path | None = None) -> tuple[int, int]:
     """Remove from the cache what no data folder links to and no card names.
 
     Returns:
         Files removed, bytes freed.
     """
     cache, keep = Cache(), set()
-    for source in load_catalog(catalog_dir).sources.values():
+    for source in load_catalog(catalog).sources.values():
         for name, table in source.tables.items():
             twins = table.beside.files if table.beside else {}
             for file in [
@@ -100,11 +158,20 @@ def prune_cache(catalog_dir: Path = BUILT_IN) -> tuple[int, int]:
     return cache.prune(digest for digest in keep if digest)
 
 
-def _uses(names: Collection[str], recipe: str, catalog_dir: Path) -> list[Use]:
-    catalog = load_catalog(catalog_dir)
+def _folder(data_dir: str | Path | None) -> Path:
+    if data_dir == "sample":
+        what = "the sample comes with kit19: there is nothing to fetch"
+        raise ArgumentError(Problem(what, "data_dir", "give a folder"))
+    return resolve_data_dir(data_dir)
+
+
+def _uses(
+    names: str | Collection[str], recipe: str | Path, catalog: str | Path | None
+) -> list[Use]:
+    cards = load_catalog(catalog)
     if names:
-        return [_whole(catalog.source(name)) for name in names]
-    return _needed(catalog, recipe)
+        return [_whole(cards.source(name)) for name in one_or_more(names, "names")]
+    return _needed(cards, recipe)
 
 
 def _whole(source: Source) -> Use:
@@ -112,7 +179,7 @@ def _whole(source: Source) -> Use:
     return source, list(source.tables), list(dict.fromkeys(splits))
 
 
-def _needed(catalog: Catalog, recipe: str) -> list[Use]:
+def _needed(catalog: Catalog, recipe: str | Path) -> list[Use]:
     plan = catalog.recipe(recipe)
     uses: list[Use] = []
     for name in (name for name in plan.subsets if name not in plan.extra_subsets):

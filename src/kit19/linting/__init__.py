@@ -6,8 +6,18 @@ need no record look at a template's own words (``syntax``, ``particles``, ``answ
 """
 
 from kit19.linting.check import check
-from kit19.linting.finding import RULES, Checked, Finding, Report, Shown
+from kit19.linting.finding import RULES, Checked, Finding, LintReport, Shown
 from kit19.linting.run import lint, lint_file
 from kit19.linting.view import View
 
-__all__ = ["RULES", "Checked", "Finding", "Report", "Shown", "View", "check", "lint", "lint_file"]
+__all__ = [
+    "RULES",
+    "Checked",
+    "Finding",
+    "LintReport",
+    "Shown",
+    "View",
+    "check",
+    "lint",
+    "lint_file",
+]

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from kit19.catalog import BUILT_IN, Catalog, TemplateFile, load_catalog
+from kit19.catalog import Catalog, TemplateFile, load_catalog
 from kit19.catalog.yaml_file import load_model
+from kit19.core.arguments import Count, Seed, public
 from kit19.core.errors import (
     CatalogError,
     FilesError,
     Problem,
     UnknownNameError,
-    convert_os_errors,
     suggest_names,
 )
+from kit19.core.listing import Listing
 from kit19.core.order import hash_order
 from kit19.curating import find_empty, with_place
 from kit19.fetching import find_files, usable
+from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.reading import read_subset
 from kit19.rendering import TemplateSet, choose, find_unfit, load_templates, render
 from kit19.rendering.templates import check_templates
-from kit19.sample import SAMPLE
 
 
 @dataclass(frozen=True)
@@ -38,42 +40,50 @@ class Example:
     output: str
     label: str | None
 
+    def to_dict(self) -> dict[str, Any]:
+        """The example as JSON has it."""
+        return asdict(self)
 
-@convert_os_errors
+
+class Examples(Listing[Example]):
+    """Examples of a subset."""
+
+
+@public
 def show(  # noqa: PLR0913  one parameter an option of the command
     subset: str | None = None,
-    n: int = 3,
-    template: str | None = None,
-    data_dir: Path | None = None,
-    seed: int = 19,
-    catalog_dir: Path = BUILT_IN,
     *,
+    n: Count = 3,
+    template: str | None = None,
     style: str | None = None,
-    from_file: Path | None = None,
-) -> list[Example]:
+    from_file: str | Path | None = None,
+    seed: Seed = 19,
+    data_dir: str | Path | None = None,
+    catalog: str | Path | None = None,
+) -> Examples:
     """Render examples of a subset.
 
     Args:
         subset: Its name; may be left out where ``from_file`` names it.
         n: How many; of a template, where ``from_file`` brings several and none is picked.
         template: Only by this template; default: as a build would choose.
-        data_dir: Upstream files; default: the sample that kit19 carries.
-        seed: Decides which records.
-        catalog_dir: The folder of cards.
         style: Only by templates of this style.
         from_file: A templates file that somebody is writing, instead of the catalog's: every
             template of it is shown.
+        seed: Decides which records.
+        data_dir: The folder of upstream files; ``"sample"`` for the small sample that kit19 carries;
+            default: where ``kit19 fetch`` puts them.
+        catalog: A folder of cards; default: kit19's own.
 
     Raises:
         Kit19Error: An unknown name, a templates file that is wrong, or files that cannot be used.
     """
-    catalog = load_catalog(catalog_dir)
-    templates = _templates(catalog, subset, from_file)
-    subset = templates.subset
-    _, card = catalog.subset(subset)
+    whole = load_catalog(catalog)
+    templates = _templates(whole, subset, None if from_file is None else Path(from_file))
+    _, card = whole.subset(templates.subset)
     cards = {one.id: one for one in templates.templates}
     wanted = _wanted(templates, template, style)
-    records = _usable_records(catalog, templates, data_dir, seed)
+    records = _usable_records(whole, templates, resolve_data_dir(data_dir), seed)
     if from_file:
         parts = [_by(records, templates, [name], n, seed) for name in wanted]
         chosen = pl.concat(parts)
@@ -84,7 +94,7 @@ def show(  # noqa: PLR0913  one parameter an option of the command
     rows = render(records, chosen, templates)
     if not from_file:
         rows = rows.sort(hash_order(pl.col("id"), "sample", seed), "id")
-    return [
+    return Examples(
         Example(
             id=row["id"],
             template=row["template"],
@@ -95,7 +105,7 @@ def show(  # noqa: PLR0913  one parameter an option of the command
             label=row[card.label] if card.label else None,
         )
         for row in rows.iter_rows(named=True)
-    ]
+    )
 
 
 def _templates(catalog: Catalog, subset: str | None, from_file: Path | None) -> TemplateSet:
@@ -132,13 +142,12 @@ def _wanted(templates: TemplateSet, template: str | None, style: str | None) -> 
 
 
 def _usable_records(
-    catalog: Catalog, templates: TemplateSet, data_dir: Path | None, seed: int
+    catalog: Catalog, templates: TemplateSet, folder: Path, seed: int
 ) -> pl.DataFrame:
     """A subset's records that are not empty and that a template fits, in the order of choice."""
     name = templates.subset
     source, card = catalog.subset(name)
-    folder = data_dir or SAMPLE
-    found = find_files(source, card.tables, card.splits, folder, check=data_dir is not None)
+    found = find_files(source, card.tables, card.splits, folder, check=not is_sample(folder))
     files, left = usable(found, partial=True, unverified=False)
     if not files:
         what = f"no usable file of {name}; first: {left[0].name}: {left[0].by or 'missing'}"

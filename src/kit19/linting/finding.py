@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 RULES: Mapping[str, str] = {
     "empty_render": "the instruction or the output is empty or blank",
@@ -78,7 +79,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Report:
+class LintReport:
     """A run of lint.
 
     Attributes:
@@ -93,3 +94,7 @@ class Report:
     def renders(self) -> int:
         """Renders looked at."""
         return sum(one.renders for one in self.subsets.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON has it."""
+        return {"renders": self.renders, **asdict(self)}

@@ -2,57 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 import polars as pl
 
-from kit19.catalog import BUILT_IN, Catalog, TemplateFile, load_catalog
+from kit19.catalog import Catalog, TemplateFile, load_catalog
 from kit19.catalog.yaml_file import load_model
-from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem, convert_os_errors
+from kit19.core.arguments import OnProgress, one_or_more, public, silent
+from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.curating import find_empty
 from kit19.fetching import UpstreamFile, find_files, usable
+from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.linting.check import check
-from kit19.linting.finding import Checked, Finding, Report
+from kit19.linting.finding import Checked, Finding, LintReport
 from kit19.linting.view import View
 from kit19.reading import read_subset
 from kit19.rendering import load_templates
 from kit19.rendering.templates import check_templates
-from kit19.sample import SAMPLE
-
-OnProgress = Callable[[str, int, int], None]
-"""Called as (subset, subsets done, subsets in all)."""
 
 
-@convert_os_errors
+@public
 def lint(
-    subsets: Iterable[str] = (),
-    data_dir: Path | None = None,
+    subsets: str | Collection[str] = (),
     *,
+    data_dir: str | Path | None = None,
     partial: bool = False,
-    catalog_dir: Path = BUILT_IN,
-    on_progress: OnProgress = lambda _what, _done, _total: None,
-) -> Report:
+    catalog: str | Path | None = None,
+    on_progress: OnProgress = silent,
+) -> LintReport:
     """Check templates on every record.
 
     Of every split, benchmark splits too: templates are judged, and nothing becomes a training row.
 
     Args:
         subsets: Their names; default: all that have templates.
-        data_dir: Upstream files; default: the sample that kit19 carries.
+        data_dir: The folder of upstream files; ``"sample"`` for the small sample that kit19 carries;
+            default: where ``kit19 fetch`` puts them.
         partial: Leave out missing and differing files. Of a subset without any usable file only
             what needs no record is checked.
-        catalog_dir: The folder of cards.
-        on_progress: Told of progress.
+        catalog: A folder of cards; default: kit19's own.
+        on_progress: Called with the subset, subsets done, and subsets in all.
 
     Raises:
         Kit19Error: An unknown name, cards that are wrong, or files that cannot be used.
     """
-    catalog = load_catalog(catalog_dir)
-    names = list(dict.fromkeys(subsets)) or list(catalog.owners)
-    views = _views(catalog, names)
-    files = _files(catalog, views, data_dir, partial=partial)
-    report = Report()
+    cards = load_catalog(catalog)
+    names = list(dict.fromkeys(one_or_more(subsets, "subsets"))) or list(cards.owners)
+    views = _views(cards, names)
+    files = _files(cards, views, resolve_data_dir(data_dir), partial=partial)
+    report = LintReport()
     for done, (name, view) in enumerate(views.items()):
         on_progress(name, done, len(views))
         _add(report, view, *files[name])
@@ -60,19 +59,24 @@ def lint(
     return report
 
 
-@convert_os_errors
-def lint_file(path: Path, data_dir: Path | None = None, catalog_dir: Path = BUILT_IN) -> Report:
+@public
+def lint_file(
+    path: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    catalog: str | Path | None = None,
+) -> LintReport:
     """Check a templates file that somebody is writing, on what is there of its subset's files.
 
     Raises:
         Kit19Error: The file is wrong, or names a subset that is not there.
     """
-    catalog = load_catalog(catalog_dir)
-    file, lines = load_model(path, TemplateFile)
-    source, card = catalog.subset(file.subset)
+    cards = load_catalog(catalog)
+    file, lines = load_model(Path(path), TemplateFile)
+    source, card = cards.subset(file.subset)
     view = View(check_templates(file, lines, str(path), source, card), source, card)
-    files = _files(catalog, {file.subset: view}, data_dir, partial=True)
-    report = Report()
+    files = _files(cards, {file.subset: view}, resolve_data_dir(data_dir), partial=True)
+    report = LintReport()
     _add(report, view, *files[file.subset])
     return report
 
@@ -93,10 +97,9 @@ def _views(catalog: Catalog, names: list[str]) -> dict[str, View]:
 
 
 def _files(
-    catalog: Catalog, views: dict[str, View], data_dir: Path | None, *, partial: bool
+    catalog: Catalog, views: dict[str, View], folder: Path, *, partial: bool
 ) -> dict[str, tuple[list[UpstreamFile], list[UpstreamFile]]]:
     """For each subset the files that are used, and those left out."""
-    folder = data_dir or SAMPLE
     if not folder.is_dir():
         raise FilesError(Problem("there is no such data folder", str(folder)))
     files: dict[str, tuple[list[UpstreamFile], list[UpstreamFile]]] = {}
@@ -104,8 +107,8 @@ def _files(
     for name in views:
         source, card = catalog.subset(name)
         splits = source.splits_of(card)
-        found = find_files(source, card.tables, splits, folder, check=data_dir is not None)
-        if data_dir is None:  # the sample holds a few files of each source
+        found = find_files(source, card.tables, splits, folder, check=not is_sample(folder))
+        if is_sample(folder):  # it holds a few files of each source
             found = [one for one in found if one.status != "missing"]
         try:
             files[name] = usable(found, partial=partial, unverified=False)
@@ -116,7 +119,9 @@ def _files(
     return files
 
 
-def _add(report: Report, view: View, used: list[UpstreamFile], left: list[UpstreamFile]) -> None:
+def _add(
+    report: LintReport, view: View, used: list[UpstreamFile], left: list[UpstreamFile]
+) -> None:
     name = view.templates.subset
     records = pl.DataFrame()
     if used:

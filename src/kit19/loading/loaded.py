@@ -16,24 +16,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from kit19.catalog import BUILT_IN, Catalog, Source, Subset, load_catalog
+from kit19.catalog import Catalog, Source, Subset, load_catalog
+from kit19.core.arguments import public
 from kit19.core.errors import (
     FilesError,
     Kit19Error,
     Problem,
     UnknownNameError,
     VerifyError,
-    convert_os_errors,
     suggest_names,
 )
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.core.parquet import scan_parquet
-from kit19.core.paths import default_data_dir
 from kit19.fetching import UpstreamFile, find_files, usable
+from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.fetching.snapshot import download_build
 from kit19.reading import read_subset
 from kit19.reading.derive import MANY
-from kit19.sample import SAMPLE
 
 if TYPE_CHECKING:
     import datasets
@@ -64,6 +63,16 @@ class Loaded:
     revision: str = ""
     manifest: Manifest | None = field(default=None, repr=False)
     _rows: pl.LazyFrame = field(default_factory=pl.LazyFrame, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was loaded, without its rows, as JSON has it."""
+        return {
+            "name": self.name,
+            "split": self.split,
+            "kind": self.kind,
+            "revision": self.revision,
+            "manifest": self.manifest.to_dict() if self.manifest else None,
+        }
 
     def polars(self) -> pl.LazyFrame:
         """The rows as a lazy frame; for a build, only the columns that are used are read."""
@@ -119,7 +128,7 @@ class Loaded:
             raise VerifyError(Problem(f"cannot be read: {first}", self.name, fix)) from None
 
 
-@convert_os_errors
+@public
 def load(
     name: str | Path,
     split: str = "train",
@@ -128,7 +137,7 @@ def load(
     revision: str | None = None,
     partial: bool = False,
     unverified: bool = False,
-    catalog_dir: Path = BUILT_IN,
+    catalog: str | Path | None = None,
 ) -> Loaded:
     """Load records of a subset, a build, or a published build.
 
@@ -142,7 +151,7 @@ def load(
         revision: Of a build on the Hub: commit, tag or branch; default: the main branch.
         partial: Of a subset: leave out missing and differing files.
         unverified: Of a subset: use differing files.
-        catalog_dir: The folder of cards.
+        catalog: A folder of cards; default: kit19's own.
 
     Returns:
         The split, ready to be read as polars, Arrow, pandas or ``datasets``. Records have the
@@ -155,10 +164,10 @@ def load(
         VerifyError: A folder is no build, or not what its manifest says.
     """
     path = Path(name)
-    catalog = load_catalog(catalog_dir)
-    if isinstance(name, str) and name in catalog.owners:
+    cards = load_catalog(catalog)
+    if isinstance(name, str) and name in cards.owners:
         _refuse(name, "a subset", revision=revision)
-        return _records(catalog, name, split, _folder(data_dir), (partial, unverified))
+        return _records(cards, name, split, resolve_data_dir(data_dir), (partial, unverified))
     if path.is_dir():
         _refuse(name, "a folder", revision=revision, data_dir=data_dir)
         return _build(path, split)
@@ -166,13 +175,7 @@ def load(
         _refuse(name, "a build on the Hub", data_dir=data_dir)
         return _published(name, split, revision)
     what = f"{str(name)!r} is no subset, no folder, and no name of the form owner/name"
-    raise UnknownNameError(Problem(what, fix=suggest_names(str(name), catalog.owners)))
-
-
-def _folder(data_dir: str | Path | None) -> Path:
-    if data_dir == "sample":
-        return SAMPLE
-    return default_data_dir() if data_dir is None else Path(data_dir)
+    raise UnknownNameError(Problem(what, fix=suggest_names(str(name), cards.owners)))
 
 
 def _refuse(name: object, kind: str, **given: object) -> None:
@@ -205,9 +208,8 @@ def _files(
     source: Source, card: Subset, split: str, folder: Path, mercy: tuple[bool, bool]
 ) -> list[UpstreamFile]:
     partial, unverified = mercy
-    is_sample = folder == SAMPLE
-    found = find_files(source, card.tables, [split], folder, check=not is_sample)
-    if is_sample:  # it holds a few files of each source
+    found = find_files(source, card.tables, [split], folder, check=not is_sample(folder))
+    if is_sample(folder):  # it holds a few files of each source
         found = [one for one in found if one.status != "missing"]
     try:
         good, left = usable(found, partial=partial, unverified=unverified)
