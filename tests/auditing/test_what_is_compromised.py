@@ -98,7 +98,7 @@ def test_rows_are_those_that_hold_an_item(catalog: Path, texts: list[str]) -> No
 
 
 def test_only_the_named_benchmarks_are_looked_for(catalog: Path) -> None:
-    result = look(catalog, [SENTENCES[2]], ["exam_sides"])
+    result = look(catalog, [SENTENCES[2]], against=["exam_sides"])
     assert list(result.benchmarks) == ["exam_sides"]
     assert result.rows == []
     assert list(look(catalog, [SENTENCES[2]]).benchmarks) == ["exam_pairs", "exam_sides"]
@@ -172,7 +172,7 @@ def test_own_items_and_benchmarks_go_together(catalog: Path, tmp_path: Path) -> 
         str(write_jsonl(tmp_path / folder / "exam_sides.jsonl", [SENTENCES[0]]))
         for folder in ("a", "b")
     ]
-    result = look(catalog, [SENTENCES[0]], ["exam_sides", *files])
+    result = look(catalog, [SENTENCES[0]], against=["exam_sides", *files])
     assert list(result.benchmarks) == ["exam_sides", "exam_sides-2", "exam_sides-3"]
     assert [one.compromised for one in result.benchmarks.values()] == [0, 1, 1]
 
@@ -193,7 +193,7 @@ def test_own_items_may_be_of_any_format(tmp_path: Path) -> None:
 
 def test_an_unknown_benchmark_is_told_with_the_nearest(catalog: Path) -> None:
     with pytest.raises(UnknownNameError) as raised:
-        look(catalog, [SENTENCES[0]], ["exam_pair"])
+        look(catalog, [SENTENCES[0]], against=["exam_pair"])
     assert str(raised.value) == (
         "'exam_pair' is neither a benchmark nor a file\n    did you mean exam_pairs, exam_sides?"
     )
