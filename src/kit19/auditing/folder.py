@@ -7,22 +7,21 @@ from pathlib import Path
 
 from kit19.auditing.page import audit_page
 from kit19.auditing.result import Audit, to_frame
-from kit19.core.arguments import public
-from kit19.core.errors import OutputError
+from kit19.core.errors import OutputError, convert_os_errors
 from kit19.drawing.glyphs import font_face
 from kit19.writing.place import replacing
 
 FILES = ("hits.parquet", "audit.json", "report.html")
 
 
-@public
-def write_audit(result: Audit, folder: str | Path) -> None:
+@convert_os_errors
+def write_audit(result: Audit, folder: Path) -> None:
     """Write an audit into a folder, whole or not at all; an audit that stands there is replaced.
 
     Raises:
         OutputError: The folder holds something else, or cannot be written.
     """
-    with replacing(Path(folder), _is_audit) as place:
+    with replacing(folder, _is_audit) as place:
         table, document, page = (place / name for name in FILES)
         to_frame(result).write_parquet(table, compression="zstd", row_group_size=50_000)
         text = json.dumps(result.to_dict(), ensure_ascii=False, indent=1)

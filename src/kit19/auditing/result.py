@@ -8,6 +8,8 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from kit19.core.arguments import public
+
 RULES = ("equal", "contained", "near")
 """From the strictest to the loosest."""
 
@@ -107,6 +109,7 @@ class Audit(_Result):
         """The audit as JSON has it."""
         return self.model_dump(mode="json")
 
+    @public
     def write(self, folder: str | Path) -> None:
         """Write hits.parquet, audit.json and report.html into a folder, whole or not at all.
 
@@ -115,7 +118,7 @@ class Audit(_Result):
         """
         from kit19.auditing.folder import write_audit  # noqa: PLC0415  it draws what is defined here
 
-        write_audit(self, folder)
+        write_audit(self, Path(folder))
 
 
 def to_frame(result: Audit) -> pl.DataFrame:

@@ -66,15 +66,19 @@ def _checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
     @functools.cache  # the first call pays for it: an import need not know the types
     def adapters() -> dict[str, TypeAdapter[Any]]:
         hints = typing.get_type_hints(function, include_extras=True)
-        return {name: TypeAdapter(hints[name], config=_STRICT) for name in signature.parameters}
+        named = [name for name in signature.parameters if name in hints]  # all but `self`
+        return {name: TypeAdapter(hints[name], config=_STRICT) for name in named}
 
     @functools.wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         bound = signature.bind(*args, **kwargs)
         problems = []
-        for name, value in bound.arguments.items():
+        for name, adapter in adapters().items():
+            if name not in bound.arguments:
+                continue
+            value = bound.arguments[name]
             try:
-                bound.arguments[name] = adapters()[name].validate_python(value)
+                bound.arguments[name] = adapter.validate_python(value)
             except ValidationError as error:
                 problems.append(_problem(name, value, error))
         if problems:
