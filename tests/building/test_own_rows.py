@@ -332,7 +332,7 @@ def test_documents_tell_of_it_and_of_no_path(tmp_path: Path) -> None:
     texts = {name: data.decode() for name, data in files_of(out).items() if b"PAR1" not in data}
     assert "My own rows (mydata)\n  Written by me, CC BY 4.0." in texts["NOTICE"]
     assert "| mydata | CC-BY-4.0 | yes | yes | yes | no |" in texts["README.md"]
-    assert "None of this is said of `mydata`" in texts["README.md"]
+    assert "This does not apply to `mydata`" in texts["README.md"]
     assert "CC-BY-4.0" in texts["croissant.json"]
     assert not [name for name, text in texts.items() if "somewhere" in text or "rows/my" in text]
 

@@ -1,7 +1,7 @@
-"""The audit: which benchmark items stand in anybody's dataset, where, and how.
+"""Auditing: find benchmark items in any dataset.
 
-The rules are those of the build (``kit19.curating.contamination``), so what the audit finds in a
-dataset is what a build would have kept out of it.
+The audit uses the rules of the build (``kit19.curating.contamination``), so it finds what a build would
+have dropped.
 """
 
 from kit19.auditing.result import Audit, Compromised, Hit, to_frame

@@ -1,4 +1,4 @@
-"""An audit as a folder: all hits as a table, the result as JSON, and a page to read."""
+"""Write an audit to a folder: the hits as a table, the result as JSON, and an HTML page."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ FILES = ("hits.parquet", "audit.json", "report.html")
 
 @convert_os_errors
 def write_audit(result: Audit, folder: Path) -> None:
-    """Write an audit into a folder, whole or not at all; an audit that stands there is replaced.
+    """Write an audit to a folder, completely or not at all. An earlier audit there is replaced.
 
     Raises:
-        OutputError: The folder holds something else, or cannot be written.
+        OutputError: The folder contains other files, or cannot be written.
     """
     with replacing(folder, _is_audit) as place:
         table, document, page = (place / name for name in FILES)
         to_frame(result).write_parquet(table, compression="zstd", row_group_size=50_000)
         text = json.dumps(result.to_dict(), ensure_ascii=False, indent=1)
         document.write_text(text + "\n", encoding="utf-8")
-        page.write_text(_page(result), encoding="utf-8")
+        page.write_text(_render_page(result), encoding="utf-8")
 
 
-def _page(result: Audit) -> str:
-    """The page, with its Korean characters where the layer ``report`` is installed."""
+def _render_page(result: Audit) -> str:
+    """Render the page, with embedded Korean glyphs if the extra ``report`` is installed."""
     page = audit_page(result)
     try:
         return audit_page(result, face=font_face(page))
     except OutputError:
-        return page  # the reader's own fonts do
+        return page  # the browser uses the reader's fonts
 
 
 def _is_audit(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A dataset of the Hub, brought to this machine: its data files and nothing else."""
+"""Download the data files of a dataset on the Hub, and no other files."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from kit19.fetching.snapshot import download_files
 from kit19.reading import Remarks
 from kit19.reading.folders import ARCHIVE, READABLE, SUFFIXES, data_names, format_suffix
 
-_DOOR = HubContext(FilesError, "audit")
+_CONTEXT = HubContext(FilesError, "audit")
 _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
 
 
 def is_on_hub(name: str) -> bool:
-    """Whether a name can only mean a dataset on the Hub: nothing here is called so, nor could be."""
+    """Whether a name can only be a dataset on the Hub, because it is not a local path."""
     is_file_name = format_suffix(name) in (*SUFFIXES, ARCHIVE)
     return bool(_NAME.fullmatch(name)) and not is_file_name and not path_exists(Path(name))
 
 
 def download_dataset(name: str, remarks: Remarks) -> Path:
-    """Bring the data files of a dataset on the Hub, from the cache where they are there already.
+    """Download the data files of a dataset on the Hub, or find them in the cache.
 
     Args:
         name: ``owner/name``, or ``owner/name@revision`` (commit, tag or branch).
-        remarks: Told of files that are not brought.
+        remarks: Collects the names of files that are not downloaded.
 
     Returns:
-        The folder of its files.
+        The folder that contains the files.
 
     Raises:
-        FilesError: It cannot be had.
-        ReadError: It has no file that kit19 reads.
+        FilesError: The dataset cannot be downloaded.
+        ReadError: The dataset has no file that kit19 reads.
     """
     match = _NAME.fullmatch(name)
-    assert match  # noqa: S101  is_on_hub said so
+    assert match  # noqa: S101  is_on_hub checked it
     repo, revision = match["repo"], match["revision"]
-    hub = open_hub(_DOOR)
+    hub = open_hub(_CONTEXT)
     try:
         files = None if offline() else _data_files(hub, repo, revision, remarks)
         patterns = None if files is None else [glob.escape(name) for name in files]
         return download_files(hub, repo, revision, patterns, again="audit")
     except FilesError as error:
-        # Who mistyped a path should not have to wonder what the Hub has to do with it.
+        # The name may be a mistyped path, so the message mentions both.
         here = f"and there is no file or folder {name!r} here"
         first, *others = error.problems
-        told = Problem(f"{first.what}; {here}", first.where, first.fix)
-        raise FilesError([told, *others]) from None
+        both = Problem(f"{first.what}; {here}", first.where, first.fix)
+        raise FilesError([both, *others]) from None
 
 
 def _data_files(hub: Hub, repo: str, revision: str | None, remarks: Remarks) -> list[str]:

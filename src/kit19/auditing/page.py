@@ -1,4 +1,4 @@
-"""An audit as one HTML page: it asks for nothing else, needs no script, and prints."""
+"""Render an audit as one HTML page that loads nothing, uses no script, and prints well."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kit19.auditing.result import RULES, Audit, Compromised, Hit, Remark, strong
 
 MOST_SHOWN = 100
 
-# Whatever a text may hold, the page runs nothing and asks for nothing.
+# Whatever a text contains, the page runs no code and loads nothing.
 _ALLOWED = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --bar: #c2410c; --soft: #8881; }
@@ -44,69 +44,70 @@ tr { break-inside: avoid; } thead { display: table-header-group; }
 
 _MEANING = """\
 <p class="note">Texts are compared as letters and digits alone: spacing, punctuation, width and case
-do not count. <b>equal</b>: a text is an item's text. <b>contained</b>: a longer text holds the whole
-of it. <b>near</b>: a text holds most of it close together, by the weight of its rarer three-character
-sequences or of its words without their particles and endings. Items of fewer than 15 letters and
-digits count only when equal. An item that is a pair counts as compromised only when each of its sides
-was found, in whatever rows.</p>"""
+do not count. <b>equal</b>: a text equals an item's text. <b>contained</b>: a longer text contains all
+of it. <b>near</b>: a text contains most of it close together, by the weight of its rarer
+three-character sequences or of its words without their particles and endings. Items of fewer than 15
+letters and digits count only when equal. An item that is a pair counts as compromised only when both
+of its sides were found, in any rows.</p>"""
 
-# Control characters have no place in HTML, and marks of direction would turn the text around them.
+# Control characters are not allowed in HTML, and direction marks would reorder the text around them.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def audit_page(result: Audit, most: int = MOST_SHOWN, face: str = "") -> str:
-    """Write an audit as a page.
+    """Render an audit as a page.
 
     Args:
         result: The audit.
-        most: Hits to show of each benchmark, the surest first; how many were left out is said.
-        face: A CSS rule that brings Korean characters; without, the reader's own fonts do.
+        most: Number of hits to show of each benchmark, the surest first. The page states how many more
+            there are.
+        face: A CSS rule with embedded Korean glyphs; without it, the reader's fonts are used.
     """
     by_name: dict[str, list[Hit]] = {name: [] for name in result.benchmarks}
     for hit in result.hits:
         by_name[hit.benchmark].append(hit)
     found = len(result.rows)
-    said = f"{found:,} of {result.rows_read:,} rows hold benchmark text"
+    summary = f"{found:,} of {result.rows_read:,} rows hold benchmark text"
     if not found:
-        said = f"No benchmark text in {result.rows_read:,} rows"
+        summary = f"No benchmark text in {result.rows_read:,} rows"
     if result.not_searched:
-        said += ", but not all of the dataset was searched"
+        summary += ", but not all of the dataset was searched"
     allowed = _ALLOWED + ("; font-src data:" if face else "")
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{allowed}">',
         '<meta name="viewport" content="width=device-width">',
-        f"<title>Audit of {_plain(result.dataset)}</title>",
+        f"<title>Audit of {_escape(result.dataset)}</title>",
         f"<style>{face}{_STYLE}</style>\n</head>\n<body>",
-        f"<h1>Audit of {_plain(result.dataset)}</h1>",
-        f"<p><b>{said}.</b></p>",
-        *_remarks("Not searched", result.not_searched),
-        *_summary(result.benchmarks),
+        f"<h1>Audit of {_escape(result.dataset)}</h1>",
+        f"<p><b>{summary}.</b></p>",
+        *_list_remarks("Not searched", result.not_searched),
+        *_summary_table(result.benchmarks),
         _MEANING,
         *(line for name, hits in by_name.items() if hits for line in _section(name, hits, most)),
-        *_remarks("Notes", result.notes),
+        *_list_remarks("Notes", result.notes),
         "</body>\n</html>\n",
     ]
     return "\n".join(parts)
 
 
-def _summary(benchmarks: dict[str, Compromised]) -> Iterator[str]:
+def _summary_table(benchmarks: dict[str, Compromised]) -> Iterator[str]:
     yield '<div class="wide"><table>\n<thead><tr><th>benchmark</th>'
     for name in ("items", "compromised", *RULES, "touched"):
         yield f'<th class="number">{name}</th>'
     yield '<th class="number">share</th><th></th></tr></thead>\n<tbody>'
     for name, one in benchmarks.items():
         numbers = (one.items, one.compromised, *one.added_by_rule().values(), one.touched)
-        yield f'<tr><td class="whole">{_plain(name)}</td>'
+        yield f'<tr><td class="whole">{_escape(name)}</td>'
         yield "".join(f'<td class="number">{number:,}</td>' for number in numbers)
         yield f'<td class="number">{one.share:.2%}</td><td>{_bar(one.share)}</td></tr>'
     yield "</tbody>\n</table></div>"
 
 
-def _remarks(title: str, remarks: list[Remark]) -> Iterator[str]:
+def _list_remarks(title: str, remarks: list[Remark]) -> Iterator[str]:
     if remarks:
         yield f"<h2>{title}</h2>\n<ul>"
-        yield from (f"<li>{_plain(one.where)}: {_plain(one.what)}</li>" for one in remarks)
+        yield from (f"<li>{_escape(one.where)}: {_escape(one.what)}</li>" for one in remarks)
         yield "</ul>"
 
 
@@ -117,23 +118,23 @@ def _bar(share: float) -> str:
 def _section(name: str, hits: list[Hit], most: int) -> Iterator[str]:
     shown = strongest(hits)[:most]
     left = len(hits) - len(shown)
-    yield f"<section>\n<h2>{_plain(name)}: {len(hits):,} hit{'s' if len(hits) > 1 else ''}</h2>"
+    yield f"<section>\n<h2>{_escape(name)}: {len(hits):,} hit{'s' if len(hits) > 1 else ''}</h2>"
     if left:
-        first = f"The surest {len(shown):,} are shown; {left:,} more were left out here."
+        first = f"The surest {len(shown):,} are shown; {left:,} more are not shown here."
         yield f'<p class="note">{first} hits.parquet has all of them.</p>'
     yield '<table>\n<thead><tr><th class="number">row</th><th>column</th><th>item</th><th>rule</th>'
     yield "<th>in the dataset</th><th>in the benchmark</th></tr></thead>\n<tbody>"
     for hit in shown:
         rule = hit.rule + (f" {hit.overlap:.0%}" if hit.rule == "near" else "")
         yield f'<tr><td class="number" title="row">{hit.row:,}</td>'
-        yield f'<td class="name" title="column">{_plain(hit.column)}</td>'
-        field = f'<span class="note">{_plain(hit.field)}</span>'
-        yield f'<td class="name">{_plain(hit.item)}<br>{field}</td>'
+        yield f'<td class="name" title="column">{_escape(hit.column)}</td>'
+        field = f'<span class="note">{_escape(hit.field)}</span>'
+        yield f'<td class="name">{_escape(hit.item)}<br>{field}</td>'
         yield f'<td class="whole">{rule}</td>'
-        yield f'<td class="text" lang="ko" title="here:">{_plain(hit.text)}</td>'
-        yield f'<td class="text" lang="ko" title="there:">{_plain(hit.item_text)}</td></tr>'
+        yield f'<td class="text" lang="ko" title="here:">{_escape(hit.text)}</td>'
+        yield f'<td class="text" lang="ko" title="there:">{_escape(hit.item_text)}</td></tr>'
     yield "</tbody>\n</table>\n</section>"
 
 
-def _plain(text: str) -> str:
+def _escape(text: str) -> str:
     return html.escape(_UNPRINTABLE.sub("\ufffd", text))

@@ -1,4 +1,4 @@
-"""What an audit says."""
+"""The result of an audit."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Hit(_Result):
 
     Attributes:
         row: 0-based row of the dataset.
-        column: Where in the row.
+        column: The column, with the path of a nested text.
         benchmark: The benchmark's name.
         item: ``<split>/<id>`` in that benchmark.
         field: Which of the item's texts.
         rule: `equal`, `contained` or `near`.
-        overlap: Share of the item found, by weight.
-        text: The row's text, cut around the place.
-        item_text: The item's text, cut.
+        overlap: Share of the item that was found, by weight.
+        text: An excerpt of the row's text, around the match.
+        item_text: The beginning of the item's text.
     """
 
     row: int
@@ -45,14 +45,14 @@ class Hit(_Result):
 
 
 class Compromised(_Result):
-    """What an audit says of one benchmark.
+    """The result of an audit for one benchmark.
 
     Attributes:
-        items: Its items, all splits.
-        compromised: Items of which one text (or, where its card says so, every text) was found.
+        items: Number of its items in all splits.
+        compromised: Items of which one text (or every text, if the card requires it) was found.
         touched: Items of which any text was found.
         share: compromised / items.
-        by_rule: For each split, items compromised by texts found by this rule or a stricter one.
+        by_rule: For each split and rule, the items compromised by this rule or a stricter one.
         ids: ``<split>/<id>`` of the compromised items, in the benchmark's order.
     """
 
@@ -64,18 +64,18 @@ class Compromised(_Result):
     ids: list[str]
 
     def added_by_rule(self) -> dict[str, int]:
-        """Items of all splits by the rule that it took to find them; they add up."""
+        """Count the items of all splits by the strictest rule that finds them. The counts add up."""
         sums = [sum(split[rule] for split in self.by_rule.values()) for rule in RULES]
         before = [0, *sums]
         return {rule: sums[place] - before[place] for place, rule in enumerate(RULES)}
 
 
 class Remark(_Result):
-    """What an audit says of a part of the dataset.
+    """A remark on a part of the dataset.
 
     Attributes:
-        where: The file, and the column or line where that is known.
-        what: The fact.
+        where: The file, and the column or line if known.
+        what: The remark.
     """
 
     where: str
@@ -86,15 +86,14 @@ class Audit(_Result):
     """The result of an audit.
 
     Attributes:
-        dataset: What was audited, as it was named.
-        rows_read: Rows of the dataset.
-        rows: Sorted 0-based rows in which something was found.
-        hits: What was found, by row.
-        benchmarks: By name.
-        not_searched: Every part of the dataset in which nothing was looked for: what it holds is not
-            known.
-        notes: Files that are about the dataset and no part of it, and lines that were read in
-            another way than the rest.
+        dataset: The audited dataset, as given.
+        rows_read: Number of rows of the dataset.
+        rows: Sorted 0-based numbers of the rows with a hit.
+        hits: All hits, by row.
+        benchmarks: Results by the name of the benchmark.
+        not_searched: The parts of the dataset that were not searched. Their content is unknown.
+        notes: Files that describe the dataset but are not part of it, and lines that were parsed
+            differently from the rest.
     """
 
     dataset: str
@@ -122,7 +121,7 @@ class Audit(_Result):
 
 
 def to_frame(result: Audit) -> pl.DataFrame:
-    """The hits of an audit as a table, a row each."""
+    """Convert the hits of an audit to a table with one row for each hit."""
     schema: dict[str, Any] = {
         "row": pl.UInt32,
         "column": pl.String,
@@ -138,5 +137,5 @@ def to_frame(result: Audit) -> pl.DataFrame:
 
 
 def strongest(hits: list[Hit]) -> list[Hit]:
-    """Hits with the surest first: by rule, then overlap, then row."""
+    """Sort hits, the surest first: by rule, then overlap, then row."""
     return sorted(hits, key=lambda hit: (RULES.index(hit.rule), -hit.overlap, hit.row))

@@ -1,4 +1,4 @@
-"""Writing a build whole or not at all, and checking it afterwards."""
+"""Write a build completely or not at all, and verify it afterwards."""
 
 from kit19.writing.folder import Description, write_build
 from kit19.writing.tables import Tables

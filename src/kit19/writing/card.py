@@ -1,4 +1,4 @@
-"""README.md of a build: the dataset card, with the front matter that the Hub reads."""
+"""Write the dataset card (README.md) of a build, with front matter for the Hub."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kit19.core.ledger import REASON_DESCRIPTIONS, REASONS
 from kit19.core.manifest import Manifest
 from kit19.writing.tables import Tables
 
-# What the Hub calls the work of each task category.
+# The Hub's name for each task category.
 _HUB_TASKS = {
     "text_generation": "text-generation",
     "closed_book_qa": "question-answering",
@@ -24,10 +24,10 @@ _SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 
 
 def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
-    """The text of the card.
+    """Render the dataset card.
 
     Args:
-        manifest: The build's manifest, outputs still empty.
+        manifest: The build's manifest, without its outputs.
         tables: The rows, for counts and one example.
         catalog: The source cards.
     """
@@ -77,7 +77,7 @@ def _warnings(manifest: Manifest) -> list[str]:
     if manifest.sample:
         notes.append(
             "**This is a sample.** Its rows were written by the authors of kit19 in the file layouts "
-            "of the sources. They are not the datasets, and no number from them says anything about "
+            "of the sources. They are not the datasets, and numbers computed from them do not apply to "
             "the datasets."
         )
     if manifest.contaminated:
@@ -96,8 +96,8 @@ def _warnings(manifest: Manifest) -> list[str]:
         )
     if manifest.short:
         notes.append(
-            f"Fewer rows than the cap of {manifest.recipe['cap']:,}, though every record is shown by "
-            f"every template that fits it: {manifest.short}."
+            f"Fewer rows than the cap of {manifest.recipe['cap']:,}, although every record is rendered "
+            f"with every template that fits it: {manifest.short}."
         )
     for name, entry in manifest.subsets.items():
         used, expected = entry.files
@@ -134,7 +134,7 @@ def _example(tables: Tables) -> str:
 
 
 def _short(text: str, limit: int = 300) -> str:
-    # A fence of backticks inside a text would end ours.
+    # A fence of backticks inside the text would end the card's own fence.
     text = text.replace("`", "'")
     return text if len(text) <= limit else text[:limit] + " …"
 
@@ -185,9 +185,9 @@ def _shared(manifest: Manifest) -> str:
     if not manifest.shared:
         return "\n".join([*lines, "No two subsets share a text."]) + "\n"
     lines += [
-        "Records whose text, but for punctuation, is also another subset's. They stand in both.",
+        "Records whose text, apart from punctuation, also occurs in another subset. Both keep it.",
         "",
-        "| subset, earlier subset | records | of them with another label | for example |",
+        "| subset, earlier subset | records | with another label | example |",
         "|---|---:|---:|---|",
     ]
     for pair in manifest.shared:
@@ -203,8 +203,8 @@ def _licenses(manifest: Manifest, catalog: Catalog) -> str:
     lines = [
         "## Licenses",
         "",
-        "Each row carries the license of its source; the whole is under no single license. What",
-        "each allows, as its text says (this is no legal advice):",
+        "Each row carries the license of its source; the dataset has no single license. Each license",
+        "allows the following, according to its text (this is not legal advice):",
         "",
         "| source | license | commercial use | redistribution | derivatives | share alike |",
         "|---|---|---|---|---|---|",
@@ -230,11 +230,11 @@ def _contamination(manifest: Manifest) -> str:
     if manifest.contaminated:
         return "## Contamination\n\nThis build is contaminated on purpose; see the top.\n"
     against = ", ".join(manifest.decontaminated_against) or "none"
-    gone = sum(e.ledger.dropped.get("contaminated", 0) for e in manifest.subsets.values())
+    count = sum(e.ledger.dropped.get("contaminated", 0) for e in manifest.subsets.values())
     return (
         "## Contamination\n\nNo row comes from a benchmark's dev or test split. Records whose text "
         "equals a benchmark item, or contains most of one, were dropped before rows were chosen: "
-        f"{gone:,} records met before the caps were full.\n\nLooked for: {against}.\n"
+        f"{count:,} records before the caps were full.\n\nBenchmarks searched for: {against}.\n"
     )
 
 
@@ -253,7 +253,7 @@ def _own_rows(manifest: Manifest) -> str:
     if not own:
         return ""
     names = ", ".join(f"`{name}`" for name in own)
-    return f"\nNone of this is said of {names}: those rows stand as they were brought (`as_is`).\n"
+    return f"\nThis does not apply to {names}: those rows are included as provided (`as_is`).\n"
 
 
 def _trainers(manifest: Manifest) -> str:

@@ -1,4 +1,4 @@
-"""croissant.json: the build described in the Croissant 1.1 vocabulary (MLCommons)."""
+"""Write croissant.json: a description of the build in the Croissant 1.1 vocabulary (MLCommons)."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ _CONTEXT: dict[str, Any] = {
 def croissant(
     manifest: Manifest, written: list[tuple[Path, int | None]], place: Path, catalog: Catalog
 ) -> str:
-    """The text of croissant.json for the parquet files of a build.
+    """Render croissant.json for the parquet files of a build.
 
     Args:
-        manifest: The build's manifest, outputs still empty.
-        written: Files and their rows.
-        place: The folder that they are in.
+        manifest: The build's manifest, without its outputs.
+        written: The files and their numbers of rows.
+        place: The folder of the files.
         catalog: The source cards.
     """
     files = [path for path, _ in written if path.parent.name == "data"]

@@ -1,4 +1,4 @@
-"""The layouts that trainers read, each as JSON lines. Korean stays Korean, without escapes."""
+"""Export rows as JSON lines in the layouts that trainers read. Korean is not escaped."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kit19.catalog.recipe import Format
 
 
 def _prompt() -> pl.Expr:
-    """Instruction and input as one text; rows without input are the instruction alone."""
-    whole = pl.concat_str("instruction", pl.lit("\n\n"), "input")
-    return pl.when(pl.col("input") == "").then(pl.col("instruction")).otherwise(whole)
+    """Join instruction and input to one text; without input, the instruction alone."""
+    joined = pl.concat_str("instruction", pl.lit("\n\n"), "input")
+    return pl.when(pl.col("input") == "").then(pl.col("instruction")).otherwise(joined)
 
 
 def _turn(role_key: str, role: str, text_key: str, text: pl.Expr) -> pl.Expr:
@@ -21,18 +21,18 @@ def _turn(role_key: str, role: str, text_key: str, text: pl.Expr) -> pl.Expr:
 
 
 def jsonl(rows: pl.DataFrame) -> pl.DataFrame:
-    """Every column of the parquet files; where a row has no label, it is empty."""
-    # A loader that meets thousands of nulls first takes the column for one of nulls, and fails later.
+    """Export every column of the parquet files. A missing label is an empty text."""
+    # A loader that reads thousands of nulls first infers a column of nulls, and fails later.
     return rows.with_columns(pl.col("label").fill_null(""))
 
 
 def alpaca(rows: pl.DataFrame) -> pl.DataFrame:
-    """instruction, input, output."""
+    """Export the columns instruction, input, output."""
     return rows.select("instruction", "input", "output")
 
 
 def messages(rows: pl.DataFrame) -> pl.DataFrame:
-    """messages: user and assistant turns with role and content."""
+    """Export the column messages: user and assistant turns with role and content."""
     turns = [
         _turn("role", "user", "content", _prompt()),
         _turn("role", "assistant", "content", pl.col("output")),
@@ -41,7 +41,7 @@ def messages(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def sharegpt(rows: pl.DataFrame) -> pl.DataFrame:
-    """conversations: human and gpt turns with from and value."""
+    """Export the column conversations: human and gpt turns with from and value."""
     turns = [
         _turn("from", "human", "value", _prompt()),
         _turn("from", "gpt", "value", pl.col("output")),
@@ -50,7 +50,7 @@ def sharegpt(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def prompt_completion(rows: pl.DataFrame) -> pl.DataFrame:
-    """prompt, completion."""
+    """Export the columns prompt, completion."""
     return rows.select(prompt=_prompt(), completion=pl.col("output"))
 
 
@@ -64,7 +64,7 @@ EXPORTS: Mapping[Format, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 
 def write_export(rows: pl.DataFrame, folder: Path, kind: Format, split: str) -> tuple[Path, int]:
-    """Write one layout of one split as ``exports/<format>-<split>.jsonl``."""
+    """Write one split in one layout, as ``exports/<format>-<split>.jsonl``."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{kind}-{split}.jsonl"
     EXPORTS[kind](rows).write_ndjson(path)

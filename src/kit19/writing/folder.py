@@ -1,4 +1,4 @@
-"""The folder of a build: rows, exports, card, NOTICE, Croissant, what was dropped; manifest last."""
+"""Write the folder of a build: rows, exports, card, NOTICE, Croissant, dropped records, manifest."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from kit19.writing.place import replacing
 from kit19.writing.tables import Tables
 
 _WRITERS = ("polars", "polars-hash")
-"""The libraries whose versions decide the bytes."""
+"""The libraries whose versions affect the bytes of the files."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the manifest says, the written files and the digest apart (see ``Manifest``)."""
+    """The fields of the manifest, without the written files and the digest (see ``Manifest``)."""
 
     recipe: dict[str, Any]
     sample: bool
@@ -48,13 +48,13 @@ class Description:
 
 
 def write_build(folder: Path, tables: Tables, about: Description, catalog: Catalog) -> Manifest:
-    """Write a whole build, or nothing.
+    """Write a build completely or not at all.
 
     Returns:
         The manifest, as written.
 
     Raises:
-        OutputError: The folder is taken, locked, not writable, or the disk is full.
+        OutputError: The folder contains other files, is locked or is not writable, or the disk is full.
     """
     with replacing(folder, is_ours=lambda path: (path / NAME).is_file()) as place:
         written = _write_rows(place, tables, about.recipe["formats"])
@@ -73,7 +73,7 @@ def write_build(folder: Path, tables: Tables, about: Description, catalog: Catal
             path = place / name
             path.write_text(text, encoding="utf-8", newline="\n")
             written.append((path, None))
-        outputs = [_output(place, path, rows) for path, rows in written]
+        outputs = [_describe_output(place, path, rows) for path, rows in written]
         manifest = manifest.model_copy(
             update={"outputs": sorted(outputs, key=lambda output: output.path)}
         )
@@ -94,7 +94,7 @@ def _write_rows(place: Path, tables: Tables, formats: list[Any]) -> list[tuple[P
     return written
 
 
-def _output(place: Path, path: Path, rows: int | None) -> OutputFile:
+def _describe_output(place: Path, path: Path, rows: int | None) -> OutputFile:
     data = path.read_bytes()
     return OutputFile(
         path=path.relative_to(place).as_posix(),

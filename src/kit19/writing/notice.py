@@ -1,4 +1,4 @@
-"""NOTICE: whose work the rows are, and under which license."""
+"""Write NOTICE: the attribution and the license of each source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from kit19.core.manifest import Manifest
 
 
 def notice(manifest: Manifest, catalog: Catalog) -> str:
-    """The text of NOTICE: one entry for each source that gave rows."""
+    """Render NOTICE, with one entry for each source of the build."""
     lines = [
         "This dataset was built by kit19 from the sources below. Each row names its source and its",
         "license. Rows are the sources' own text, set into instruction templates written for kit19",

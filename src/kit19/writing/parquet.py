@@ -1,4 +1,4 @@
-"""The rows of a build: their parquet files and their digest."""
+"""Write the rows of a build as parquet files, and compute their digest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kit19.core.order import stable_hash
 from kit19.core.rows import ROW_SCHEMA
 
 _ROWS_PER_FILE = 500_000
-_ROWS_PER_GROUP = 50_000  # fixed: the writer's own choice may follow the number of threads
+_ROWS_PER_GROUP = 50_000  # fixed: the writer's default may depend on the number of threads
 
 
 def write_parquet(rows: pl.DataFrame, folder: Path, split: str) -> list[tuple[Path, int]]:
@@ -34,7 +34,7 @@ def write_parquet(rows: pl.DataFrame, folder: Path, split: str) -> list[tuple[Pa
 
 
 def content_digest(*parts: pl.DataFrame) -> str:
-    """A digest of all rows that does not depend on their order.
+    """Compute a digest of all rows that does not depend on their order.
 
     sha256 over the sorted 64-bit hashes of the rows (all columns, joined by U+001F, null as U+0000).
     """

@@ -1,8 +1,8 @@
-"""Writing a folder whole or not at all.
+"""Write a folder completely or not at all.
 
-Everything goes to a temporary sibling and takes the real name at the end, in one step where the
-system can swap two names at once. Killed at any moment, the old folder stands whole; what a killed
-run left beside it is swept by the next one. A lock keeps two runs from writing one folder.
+Files are written to a temporary sibling folder, which takes the real name at the end. This is a single
+step if the system can swap two names. If a run is killed at any moment, the old folder stays complete,
+and the next run removes what the killed run left. A lock keeps two runs from writing the same folder.
 """
 
 from __future__ import annotations
@@ -28,21 +28,22 @@ _AT_FDCWD = -100
 
 @contextmanager
 def replacing(folder: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
-    """Give a temporary folder to write into; on success it becomes ``folder``.
+    """Yield a temporary folder to write to. On success it becomes ``folder``.
 
     Args:
-        folder: Where the result should stand. It may exist if it is empty or ``is_ours`` says so.
-        is_ours: Whether an existing folder may be replaced.
+        folder: The final folder. It may exist if it is empty or if ``is_ours`` returns True.
+        is_ours: Returns whether an existing folder may be replaced.
 
     Raises:
-        OutputError: The place is taken, locked by another run, not writable or full.
+        OutputError: The folder contains other files, is locked by another run or is not writable, or
+            the disk is full.
     """
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  resolve() would follow a link given as --out
     _refuse_unwritable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
-            _sweep(folder)
+            _remove_leftovers(folder)
             _refuse_foreign(folder, is_ours)
             temporary = folder.with_name(f".{folder.name}.kit19-new")
             temporary.mkdir()
@@ -67,7 +68,7 @@ def _locked(folder: Path) -> Iterator[None]:
         raise OutputError(Problem(what, str(folder), "wait for it, or use another --out")) from None
 
 
-def _sweep(folder: Path) -> None:
+def _remove_leftovers(folder: Path) -> None:
     old = folder.with_name(f".{folder.name}.kit19-old")
     if old.exists() and not folder.exists():
         old.rename(folder)  # a run was killed between the two renames of _swap
@@ -78,10 +79,10 @@ def _sweep(folder: Path) -> None:
 
 def _refuse_unwritable(folder: Path) -> None:
     if not folder.name:
-        raise OutputError(Problem("is no folder for a result", str(folder), "use another --out"))
+        raise OutputError(Problem("is not a valid output folder", str(folder), "use another --out"))
     try:
         str(folder).encode("utf-8")
-    except UnicodeEncodeError:  # parquet is written by a library that takes no other names
+    except UnicodeEncodeError:  # the library that writes parquet accepts no other names
         what = "the name of the folder is not UTF-8"
         raise OutputError(Problem(what, str(folder), "use another --out")) from None
 
@@ -105,7 +106,7 @@ def _swap(new: Path, folder: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swap two names at once; False where the system cannot."""
+    """Swap two names in one step; return False if the system cannot."""
     if sys.platform != "linux":
         return False
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -116,7 +117,7 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _sync(folder: Path) -> None:
-    """Bring bytes to the disk before the name changes, so a power cut cannot leave an empty file."""
+    """Flush files to disk before the name changes, so that a power failure cannot leave empty files."""
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb+") as stream:
@@ -124,9 +125,9 @@ def _sync(folder: Path) -> None:
 
 
 def _explain(error: Exception, folder: Path) -> Problem:
-    # polars tells the system's number in its message alone.
-    told = re.search(r"\(os error (\d+)\)", str(error))
-    number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+    # polars gives the system's error number only in its message.
+    match = re.search(r"\(os error (\d+)\)", str(error))
+    number = getattr(error, "errno", None) or (int(match[1]) if match else None)
     if number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return Problem("the disk is full", str(folder), "free some space, or use another --out")
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -1,4 +1,4 @@
-"""Checking a build against its manifest: a single changed byte, row or count is found."""
+"""Verify a build against its manifest. A single changed byte, row or count is detected."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ def verify(folder: str | Path) -> Manifest:
     """Check every file, digest, row and count of a build.
 
     Returns:
-        Its manifest.
+        The manifest.
 
     Raises:
-        VerifyError: Everything that is not as the manifest says.
+        VerifyError: Lists everything that differs from the manifest.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    problems = _files(folder, manifest)
+    problems = _check_files(folder, manifest)
     if not problems:
-        problems = _rows(folder, manifest)
+        problems = _check_rows(folder, manifest)
     if problems:
         raise VerifyError(problems)
     return manifest
 
 
 def read_rows(folder: Path, split: str) -> pl.DataFrame:
-    """All rows of one split, in order; an empty frame where there is no such split.
+    """Read all rows of one split, in order. A split that does not exist gives an empty frame.
 
     Raises:
         VerifyError: A file cannot be read as rows.
@@ -61,7 +61,7 @@ def read_rows(folder: Path, split: str) -> pl.DataFrame:
     return rows
 
 
-def _files(folder: Path, manifest: Manifest) -> list[Problem]:
+def _check_files(folder: Path, manifest: Manifest) -> list[Problem]:
     problems = []
     listed = {output.path for output in manifest.outputs}
     for output in manifest.outputs:
@@ -70,8 +70,8 @@ def _files(folder: Path, manifest: Manifest) -> list[Problem]:
             require_regular_file(path)
             data = path.read_bytes()
         except OSError as error:
-            gone = isinstance(error, FileNotFoundError)
-            what = "is missing" if gone else f"cannot be read: {error.strerror}"
+            is_missing = isinstance(error, FileNotFoundError)
+            what = "is missing" if is_missing else f"cannot be read: {error.strerror}"
             problems.append(Problem(what, str(path), _FIX))
             continue
         if len(data) != output.bytes:
@@ -81,15 +81,15 @@ def _files(folder: Path, manifest: Manifest) -> list[Problem]:
             problems.append(Problem("has other bytes than were written", str(path), _FIX))
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in listed and name != NAME and not _left_by_tools(name):
+        if path.is_file() and name not in listed and name != NAME and not _is_tool_file(name):
             problems.append(Problem("is not part of the build", str(path), "remove it"))
     return problems
 
 
-def _left_by_tools(name: str) -> bool:
-    """Whether the Hub's client, git or a desktop leaves such a file beside any dataset.
+def _is_tool_file(name: str) -> bool:
+    """Whether the Hub's client, git or a desktop adds this file to a dataset's folder.
 
-    Beside the rows, in ``data`` and ``exports``, nothing is let pass: loaders read whole folders.
+    No such file is allowed in ``data`` and ``exports``, because loaders read every file there.
     """
     first, *rest = name.split("/")
     if not rest:
@@ -104,16 +104,18 @@ def _count_rows(path: Path) -> int:
         return sum(1 for _ in lines)
 
 
-def _rows(folder: Path, manifest: Manifest) -> list[Problem]:
-    """The manifest's own counts against the rows: what digests cannot see in an edited manifest."""
+def _check_rows(folder: Path, manifest: Manifest) -> list[Problem]:
+    """Check the manifest's counts: digests of files do not detect an edited manifest."""
     where = str(folder / NAME)
     train, validation = read_rows(folder, "train"), read_rows(folder, "validation")
     dropped = read_parquet(folder / "dropped.parquet")
     problems = []
 
-    def expect(what: str, said: object, found: object) -> None:
-        if said != found:
-            problems.append(Problem(f"says {said} {what}, the files hold {found}", where, _FIX))
+    def expect(what: str, stated: object, found: object) -> None:
+        if stated != found:
+            problems.append(
+                Problem(f"states {stated} {what}, but the files contain {found}", where, _FIX)
+            )
 
     for output in manifest.outputs:
         if output.rows is not None:
@@ -122,21 +124,21 @@ def _rows(folder: Path, manifest: Manifest) -> list[Problem]:
     rows = pl.concat([train, validation])
     expect("subsets", sorted(manifest.subsets), sorted(rows["subset"].unique()))
     for name, entry in manifest.subsets.items():
-        mine = rows.filter(pl.col("subset") == name)
-        gone = dropped.filter(pl.col("id").str.starts_with(f"{name}/"))
-        by_reason = dict(gone.group_by("reason").len().iter_rows())
-        expect(f"examples of {name}", entry.ledger.examples, mine.height)
+        own = rows.filter(pl.col("subset") == name)
+        lost = dropped.filter(pl.col("id").str.starts_with(f"{name}/"))
+        by_reason = dict(lost.group_by("reason").len().iter_rows())
+        expect(f"examples of {name}", entry.ledger.examples, own.height)
         records = [
             part.filter(pl.col("subset") == name)["id"].n_unique() for part in (train, validation)
         ]
         expect(f"training records of {name}", entry.ledger.train, records[0])
         expect(f"validation records of {name}", entry.ledger.validation, records[1])
         for reason in REASONS:
-            said = entry.ledger.dropped.get(reason, 0)
-            expect(f"{reason} records of {name}", said, by_reason.get(reason, 0))
+            stated = entry.ledger.dropped.get(reason, 0)
+            expect(f"{reason} records of {name}", stated, by_reason.get(reason, 0))
         trained = train.filter(pl.col("subset") == name).drop_nulls("label")
         labels = dict(trained.group_by("label").len().sort("label").iter_rows())
         expect(f"labels of {name}", entry.labels, labels)
-        counted = dict(mine.group_by("template").len().sort("template").iter_rows())
+        counted = dict(own.group_by("template").len().sort("template").iter_rows())
         expect(f"examples by template of {name}", entry.templates, counted)
     return problems
