@@ -208,7 +208,7 @@ def _ours(place: str, way: str, rows: int) -> Any:
         settings,
         run_folder,
         arguments=make_arguments(settings, run_folder, total, validated=False, world=1),
-        head="plain",
+        head="labelled",
     )
     trainer.plain = trainer.plain and way != EVERYWHERE
     return trainer

@@ -232,7 +232,7 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
         lambda run, _out: open_chat(run),
         lambda run, _out: resolve_model(str(run)),
     ):
-        with pytest.raises((TrainError, ModelError), match="its base model is not there: /"):
+        with pytest.raises((TrainError, ModelError), match="its base model is missing: /"):
             meet(moved / "run", tmp_path / "again")
     with pytest.raises(OutputError, match="is an adapter for a folder of this machine"):
         push(moved / "run", "me/adapter", PushOptions(dry_run=True, accept=["unclear"]))

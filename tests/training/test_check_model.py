@@ -379,7 +379,7 @@ def test_wrong_targets_are_refused_before_weights_are_read(
     refused(tmp_path, llama, why, method="lora", lora={"targets": targets})
 
 
-# -- rows that share a line, planned --------------------------------------------------------------
+# -- packed rows, planned -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["lfm2", "opt", "mamba", "qwen3_5"])
@@ -392,7 +392,7 @@ def test_a_plan_counts_the_steps_of_rows_that_do_not_share_lines(name: str, tmp_
     plan = plan_training(rows, how)
     assert plan.settings.layout == "grouped"
     assert (plan.rows["lines"], plan.steps) == (20, 10)
-    assert any("in a small model of its configuration" in note for note in plan.notes)
+    assert any("in a small model of the same configuration" in note for note in plan.notes)
 
 
 @pytest.mark.parametrize("name", list(architectures.ARCHITECTURES)[::2])

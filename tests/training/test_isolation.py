@@ -1,4 +1,4 @@
-"""Rows that share a line stay apart, or each gets a line of its own: asked of every architecture."""
+"""Packed rows are isolated, or not packed: a test of every architecture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MIXING = {
     *("mpt", "openai-gpt", "opt", "qwen3_5", "qwen3_next", "recurrent_gemma", "roberta", "xglm"),
     *("xlm-roberta", "zamba2"),
 }
-"""Architectures that mix rows in one line, by computing each; transformers 5.24, on a processor."""
+"""Architectures in which packed rows see each other, by computing each; transformers 5.24, on a CPU."""
 
 
 def tokens_of(lengths: list[int]) -> Tokens:
@@ -214,5 +214,5 @@ def test_the_command_line_says_that_rows_do_not_share_lines(tmp_path: Path) -> N
     words += ["--format", how.format, "--set", "max_length=64", "--set", "max_steps=1"]
     done = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / "run")])
     assert done.exit_code == 0, done.output
-    assert "! in one line rows see each other" in done.stdout
+    assert "! packed rows see each other" in done.stdout
     assert "layout=grouped" in done.stdout

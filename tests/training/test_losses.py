@@ -1,4 +1,4 @@
-"""Rows that share a line do not see each other, and their losses are those of the rows alone."""
+"""Packed rows do not see each other, and their losses are those of the rows alone."""
 
 from __future__ import annotations
 

@@ -9,7 +9,13 @@ import pytest
 
 from kit19 import load_preset, plan_training
 from kit19.training import preset_names
-from kit19.training.model.memory import GIB, ModelShape, estimate, model_shape, suggest
+from kit19.training.model.memory import (
+    GIB,
+    ModelShape,
+    estimate_memory,
+    model_shape,
+    suggest_settings,
+)
 from kit19.training.settings import Settings
 from tests.support.small_models import data, one_thread, settings, tokenizer
 
@@ -40,7 +46,7 @@ def test_it_agrees_with_the_table_of_polyglot(
     assert shape.parameters * 2 / GIB == pytest.approx(weights, abs=0.05)
 
     def fixed(how: Settings) -> float:
-        need = estimate(shape, how)
+        need = estimate_memory(shape, how)
         return (need.weights + need.gradients + need.optimizer) / GIB
 
     assert fixed(settings(Path("x"))) == pytest.approx(adamw, rel=0.01)
@@ -56,7 +62,7 @@ def test_presets_fit_where_they_say(shape: ModelShape) -> None:
     small = model_shape(polyglot(2048, 24))
 
     def need(of: ModelShape, name: str, gpus: int = 1, **changes: Any) -> float:
-        return estimate(of, load_preset(name, changes), gpus=gpus).total / GIB
+        return estimate_memory(of, load_preset(name, changes), gpus=gpus).total / GIB
 
     assert need(small, "polyglot-ko-1.3b") < 40
     assert need(small, "polyglot-ko-1.3b", weights_dtype="bf16") < 24
@@ -68,7 +74,7 @@ def test_presets_fit_where_they_say(shape: ModelShape) -> None:
 
 def test_more_memory_never_asks_for_more_changes(shape: ModelShape) -> None:
     how = settings(Path("x"), per_device_train_batch_size=8, max_length=1024)
-    found = [suggest(shape, how, size * GIB) for size in (4, 12, 24, 60, 200)]
+    found = [suggest_settings(shape, how, size * GIB) for size in (4, 12, 24, 60, 200)]
     assert found[0] is None
     assert found[-1] is not None
     assert found[-1][0] == {}
@@ -83,7 +89,7 @@ def test_more_memory_never_asks_for_more_changes(shape: ModelShape) -> None:
 
 def test_pieces_on_more_gpus_take_less_each(shape: ModelShape) -> None:
     how = settings(Path("x"))
-    one, four = (estimate(shape, how, gpus=n) for n in (1, 4))
+    one, four = (estimate_memory(shape, how, gpus=n) for n in (1, 4))
     assert four.weights == one.weights // 4
     assert four.activations == one.activations
 

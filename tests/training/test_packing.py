@@ -1,4 +1,4 @@
-"""Which rows share a line."""
+"""Which rows are packed into a sequence."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def test_a_model_that_is_none_is_told(tmp_path: Path) -> None:
         call("chat", tmp_path, "--prompt", "안녕하세요")
     with pytest.raises(TrainError, match="gone: there is no such folder"):
         call("chat", tmp_path / "gone", "--prompt", "안녕하세요")
-    with pytest.raises(TrainError, match="tiny: is a preset, and no model yet"):
+    with pytest.raises(TrainError, match="tiny: is a preset, not a model"):
         call("chat", "tiny", "--prompt", "안녕하세요")
     with pytest.raises(TrainError, match="gone: there is no such folder"):
         call("merge", tmp_path / "gone", "--out", tmp_path / "merged")

@@ -18,7 +18,7 @@ from transformers import (
 from kit19.catalog import PromptFormat
 from kit19.core.runs import RunRecord, read_run
 from kit19.training.model.adapters import CONFIG, download_adapter, load_with_adapter
-from kit19.training.model.base import readable
+from kit19.training.model.base import reading_model
 from kit19.training.model.device import device
 from kit19.training.model.loading import read_tokenizer, read_weights
 from kit19.training.model_errors import convert_model_errors
@@ -180,10 +180,10 @@ def load_chat_model(
         TrainError: It cannot be loaded.
         VerifyError: Its record cannot be read.
     """
-    with readable(name):
+    with reading_model(name):
         folder = download_adapter(name) or Path(name)
     run = read_run(folder) if folder.is_dir() else None
-    with readable(name):
+    with reading_model(name):
         tokenizer = read_tokenizer(str(folder) if folder.is_dir() else name, trust=trust)
         on_gpu = device() == "cuda"
         given: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}

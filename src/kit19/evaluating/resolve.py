@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kit19.core.errors import ModelError, Problem
 from kit19.core.runs import RunRecord, read_run
-from kit19.training.model.adapters import BaseLocation, check_weights, locate_base
+from kit19.training.model.adapters import BaseLocation, check_base_weights, locate_base
 from kit19.training.model.files import check_folder
 from kit19.training.model.weights import weight_files
 
@@ -114,7 +114,7 @@ def _find_base(adapter: Path, *, allow_pickle: bool) -> tuple[Path, str]:
 
 def _check_base_matches(base: Path, adapter: Path) -> None:
     files = weight_files(str(base))
-    check_weights(BaseLocation(str(base), ""), files, adapter, ModelError)
+    check_base_weights(BaseLocation(str(base), ""), files, adapter, ModelError)
 
 
 def _find_model(model: str, revision: str | None, *, allow_pickle: bool) -> tuple[Path, str]:

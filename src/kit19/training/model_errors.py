@@ -1,8 +1,8 @@
-"""What other libraries raise about a model, as one of kit19's errors.
+"""Convert exceptions of other libraries about a model into kit19's errors.
 
-transformers, tokenizers, safetensors, PEFT, Jinja and torch raise whatever comes to them: a KeyError
-of a config's key, a TypeError deep inside a layer, a panic of Rust. Everything that loads or runs a
-model does it in ``convert_model_errors``.
+transformers, tokenizers, safetensors, PEFT, Jinja and torch raise many kinds of exceptions: a
+KeyError for a configuration key, a TypeError inside a layer, a Rust panic. All code that loads or
+runs a model does so inside ``convert_model_errors``.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ def convert_model_errors(
     fix: str = "",
     error: type[Kit19Error] = TrainError,
 ) -> Iterator[None]:
-    """Turn what other libraries raise about a model into an error of kit19's.
+    """Convert any exception of another library into one of kit19's errors.
 
     Args:
-        name: Of the model, for the message.
-        what: What could not be done.
-        fix: What to do about it.
-        error: What to raise.
+        name: The model's name, for the message.
+        what: The operation that failed.
+        fix: How to fix it.
+        error: The exception to raise.
 
     Raises:
-        Kit19Error: Whatever it was, with the reason.
+        Kit19Error: The converted exception, with its reason.
     """
     try:
         yield
     except Kit19Error:
         raise
     except BaseException as reason:
-        # A panic of tokenizers' or safetensors' is no Exception; Ctrl-C is none of ours.
+        # Panics of tokenizers and safetensors are not Exceptions; Ctrl-C is not converted.
         if not isinstance(reason, Exception) and type(reason).__name__ != "PanicException":
             raise
         if "trust_remote_code" in str(reason):
-            own = "the model brings code of its own, which runs only if you trust it"
+            own = "the model needs code from its repository, which runs only if you trust it"
             raise error(Problem(own, name, "read it, then add --trust-remote-code")) from None
         raise error(Problem(f"{what}: {one_line_reason(reason)}", name, fix)) from reason
 
 
 def one_line_reason(error: BaseException) -> str:
-    """An exception's message in one line, with its kind where the message alone says little."""
-    said = " ".join(str(error).split())
-    said = said if len(said) <= _SHOWN else said[:_SHOWN] + "…"
-    if isinstance(error, OSError) and said:
-        return said
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    """An exception as one line, with its class name unless it is an OSError."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    if isinstance(error, OSError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -186,7 +186,7 @@ def plan_training(
     settings, options = settings or Settings(), options or TrainOptions()
     from kit19.training.model.device import machine_memory, plans_in_bf16  # noqa: PLC0415
     from kit19.training.model.loading import check_complete  # noqa: PLC0415
-    from kit19.training.model.memory import estimate, model_shape, suggest  # noqa: PLC0415
+    from kit19.training.model.memory import estimate_memory, model_shape, suggest_settings  # noqa: PLC0415
     from kit19.training.run.arguments import steps  # noqa: PLC0415
 
     with quiet():
@@ -203,7 +203,7 @@ def plan_training(
         settings = ready.settings
     available = gpu_memory or machine_memory()
     bf16 = plans_in_bf16(settings, elsewhere=gpu_memory is not None)
-    fits = suggest(shape, settings, available, gpus=gpus, bf16=bf16)
+    fits = suggest_settings(shape, settings, available, gpus=gpus, bf16=bf16)
     lengths = ready.train.lengths
     width = settings.sequence_length if settings.layout == "packed" else int(lengths.max())
     return TrainPlan(
@@ -214,7 +214,7 @@ def plan_training(
         steps=steps(settings, len(ready.sequences), gpus),
         per_syllable=ready.per_syllable,
         parameters=shape.parameters,
-        need=estimate(shape, settings, gpus=gpus, bf16=bf16),
+        need=estimate_memory(shape, settings, gpus=gpus, bf16=bf16),
         available=available,
         gpus=gpus,
         changes=fits[0] if fits else None,
@@ -295,7 +295,7 @@ class _Done:
 
 
 def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnProgress) -> _Done:
-    from kit19.training.model.adapters import bind  # noqa: PLC0415
+    from kit19.training.model.adapters import record_base  # noqa: PLC0415
     from kit19.training.model.base import load_weights, lora_config, set_end_ids  # noqa: PLC0415
     from kit19.training.model.generation_config import make_savable  # noqa: PLC0415
     from kit19.training.run import arguments as made  # noqa: PLC0415
@@ -341,7 +341,7 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnP
             on_progress=on_progress,
         )
         if settings.method != "full":
-            bind(trainer.model, ready.base, settings.model)
+            record_base(trainer.model, ready.base, settings.model)
         start = time.perf_counter()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""The layer that training is installed in: the one line that installs what is missing."""
+"""Check that the optional packages of training are installed, and name the command to install them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ _CHAT = ("torch", "transformers", "safetensors")
 
 
 def require_training() -> None:
-    """Stop unless all that training imports is installed.
+    """Check that the packages of training are installed.
 
     Raises:
-        TrainError: Names what is missing.
+        TrainError: Names the missing packages.
     """
-    _need("training", _TRAIN)
+    _require("training", _TRAIN)
 
 
 def require_model() -> None:
-    """Stop unless all that running a model imports is installed.
+    """Check that the packages for running a model are installed.
 
     Raises:
-        TrainError: Names what is missing.
+        TrainError: Names the missing packages.
     """
-    _need("talking to a model", _CHAT)
+    _require("chatting with a model", _CHAT)
 
 
-def _need(what: str, packages: tuple[str, ...]) -> None:
+def _require(what: str, packages: tuple[str, ...]) -> None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        told = f"{what} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'}"
-        raise TrainError(Problem(f"{told} not installed", fix="pip install 'kit19[train]'"))
+        message = f"{what} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'}"
+        raise TrainError(Problem(f"{message} not installed", fix="pip install 'kit19[train]'"))

@@ -1,4 +1,4 @@
-"""The model that training starts from, and its tokenizer: from the Hub, a folder, or nothing."""
+"""The base model of a run and its tokenizer: from the Hub, from a folder, or new."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _HUB_ID = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
 
 @dataclass(frozen=True)
 class Base:
-    """Where a run starts: a tokenizer, and how to have the model once it is needed.
+    """The base model of a run, before its weights are loaded.
 
     Attributes:
-        tokenizer: Of transformers; it has a padding token.
-        config: The model's; of a model from nothing, of the one that would be made.
-        stops: Tokens at which the model's own settings end an answer.
-        entry: What the run says of it, without the digest of weights that were not looked at yet.
-        generation: Its GenerationConfig; None where it has no file of one.
-        trust: Whether the model may bring code of its own.
+        tokenizer: A transformers tokenizer with a padding token.
+        config: The configuration of the model.
+        stops: Ids of the tokens at which the model's own settings end an answer.
+        entry: Its description for ``run.json``, without a digest while the weights are not read.
+        generation: Its GenerationConfig; None if it has no such file.
+        trust: Whether to run code from the model's repository.
     """
 
     tokenizer: Any
@@ -52,16 +52,16 @@ class Base:
 
 
 def find_base(settings: Settings, data: Data, form: PromptFormat, *, trust: bool = False) -> Base:
-    """The tokenizer and the shape of the model; its weights are not read.
+    """Load the tokenizer and the configuration of the model, but not its weights.
 
     Args:
-        settings: They name the model.
-        data: Rows, for the tokenizer of a model from nothing.
-        form: The prompt format, likewise.
-        trust: Let the model bring code of its own.
+        settings: Settings with the name of the model.
+        data: Rows, for the tokenizer of a new model.
+        form: The prompt format, also for that.
+        trust: Whether to run code from the model's repository.
 
     Raises:
-        TrainError: There is no such model, it is no causal language model, or it is an adapter.
+        TrainError: There is no such model, it is not a causal language model, or it is an adapter.
     """
     if settings.tiny:
         tokenizer = tiny.make_tokenizer(data, form, settings.tiny)
@@ -73,20 +73,20 @@ def find_base(settings: Settings, data: Data, form: PromptFormat, *, trust: bool
         what = "no model is named"
         raise TrainError(Problem(what, fix="give --model: a Hub id, a folder, or tiny"))
     if (Path(name) / _ADAPTER).is_file():
-        what = "is an adapter: one on top of another is not trained here"
+        what = "is an adapter: kit19 does not train an adapter on top of another"
         fix = f"merge it first: kit19 merge {name} --out DIR"
         raise TrainError(Problem(what, name, fix))
-    with readable(name):
+    with reading_model(name):
         commit = hub_commit(name, settings.revision)
-        revision = commit or None  # all files of one commit, whatever happens to the branch
+        revision = commit or None  # all files come from one commit, even if the branch moves
         config = read_config(name, revision, trust=trust)
         tokenizer = read_tokenizer(name, revision, trust=trust)
         try:
             generation = GenerationConfig.from_pretrained(name, revision=revision)
-        except OSError:  # many models have none, which says that the end token alone ends
+        except OSError:  # many models have no such file: then only the end token ends answers
             generation = None
     if tokenizer.pad_token_id is None:
-        # No embedding is added: padding is masked by length, and the end of an answer is not padding.
+        # No embedding is added. Padding is masked by length, so the end of an answer is not masked.
         tokenizer.pad_token = tokenizer.eos_token
     stops = frozenset(end_ids_of(generation) if generation else ()) or frozenset(
         end_ids_of(config.get_text_config())
@@ -100,15 +100,15 @@ def find_base(settings: Settings, data: Data, form: PromptFormat, *, trust: bool
 
 
 def load_weights(settings: Settings, base: Base) -> Any:
-    """The model with its weights, where training wants it.
+    """Load the model with its weights for training.
 
     Raises:
-        TrainError: The weights cannot be had, or 4-bit weights cannot be used here.
+        TrainError: The weights cannot be loaded, or 4-bit weights do not work here.
     """
     if settings.tiny:
         return tiny.make_model(base.config, settings.seed)
-    trained_whole = settings.method == "full"
-    low = in_bf16(settings) and (not trained_whole or settings.weights_dtype == "bf16")
+    is_full = settings.method == "full"
+    low = in_bf16(settings) and (not is_full or settings.weights_dtype == "bf16")
     given: dict[str, Any] = {
         "revision": base.entry.revision or None,
         "attn_implementation": attention(settings),
@@ -117,18 +117,18 @@ def load_weights(settings: Settings, base: Base) -> Any:
     }
     if settings.method == "qlora":
         given["quantization_config"] = four_bit_config()
-    with readable(settings.model):
+    with reading_model(settings.model):
         model = read_weights(settings.model, **given)
     for module in model.modules():
-        # bitsandbytes 0.50 packs weights anew when a model is measured on such a processor, and no
-        # gradient passes through packed ones: training after a measurement would change nothing.
+        # On such a CPU, bitsandbytes 0.50 repacks weights when a model is evaluated, and gradients
+        # do not pass through repacked weights: training after an evaluation would have no effect.
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
     return model
 
 
 def lora_config(settings: Settings) -> Any:
-    """PEFT's configuration of the adapter; None where all weights are trained."""
+    """The PEFT configuration of the adapter; None if all weights are trained."""
     if settings.method == "full":
         return None
     from peft import LoraConfig  # noqa: PLC0415  a second to load, and only for adapters
@@ -144,29 +144,29 @@ def lora_config(settings: Settings) -> Any:
 
 
 def set_end_ids(model: Any, ends: list[int]) -> None:
-    """Have a model stop at any of these tokens, wherever it is loaded from its folder."""
+    """Make a model stop at any of these tokens, also after it is saved and loaded again."""
     model.generation_config.eos_token_id = ends if len(ends) > 1 else ends[0]
     model.config.get_text_config().eos_token_id = ends[0]
 
 
 def base_digest(settings: Settings, base: Base) -> str:
-    """sha256 over the base model's weight files; empty for a model from nothing.
+    """sha256 over the weight files of the base model; empty for a new model.
 
     Raises:
-        TrainError: They cannot be had.
+        TrainError: The files cannot be read.
     """
     if settings.tiny:
         return ""
-    with readable(settings.model):
+    with reading_model(settings.model):
         return weights_digest(weight_files(settings.model, base.entry.revision))
 
 
 def check_model_name(name: str) -> None:
-    """Stop at a name that no model can have, rather than after a minute of asking the Hub for it.
+    """Check that a name can be a model's, before a slow request to the Hub.
 
     Raises:
-        TrainError: It looks like a folder, and there is none.
-        UnknownNameError: It is nearly a preset's.
+        TrainError: It looks like a folder that does not exist.
+        UnknownNameError: It is similar to the name of a preset.
     """
     if Path(name).exists():
         return
@@ -174,18 +174,18 @@ def check_model_name(name: str) -> None:
         raise TrainError(Problem("there is no such folder", name))
     if name in preset_names():
         fix = f"train one from it first: kit19 train --data OUT --model {name} --out RUN"
-        raise TrainError(Problem("is a preset, and no model yet", name, fix))
+        raise TrainError(Problem("is a preset, not a model", name, fix))
     if difflib.get_close_matches(name, preset_names(), cutoff=0.8):
         fix = f"{suggest_names(name, preset_names())} A model of the Hub has an owner: owner/{name}"
         raise UnknownNameError(Problem(f"there is no preset {name!r}", fix=fix))
 
 
 @contextmanager
-def readable(name: str) -> Iterator[None]:
-    """Check a model's name and its files, and turn what is raised about them into our errors.
+def reading_model(name: str) -> Iterator[None]:
+    """Check a model's name and its files, and convert errors of other libraries.
 
     Raises:
-        TrainError: Whatever it was.
+        TrainError: The model cannot be read.
         UnknownNameError: See ``check_model_name``.
     """
     check_model_name(name)
@@ -197,19 +197,19 @@ def readable(name: str) -> Iterator[None]:
 
 
 def four_bit_config() -> Any:
-    """How weights are kept in 4 bits, tried on a few numbers on the device that training runs on.
+    """The configuration of 4-bit weights, after a test on the training device.
 
     Raises:
-        TrainError: They cannot be kept so here.
+        TrainError: bitsandbytes does not work here.
     """
     try:
         from bitsandbytes.functional import quantize_4bit  # noqa: PLC0415  it is no requirement
 
         quantize_4bit(torch.ones(64, device=device()), quant_type="nf4")
-    except Exception as error:  # its kernels are missing on some devices, each in its own way
+    except Exception as error:  # kernels missing on a device raise various errors
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         what = f"QLoRA keeps weights in 4 bits by bitsandbytes, which does not work here: {reason}"
-        fix = "pip install -U bitsandbytes (0.50 computes on processors too), or --set method=lora"
+        fix = "pip install -U bitsandbytes (0.50 supports CPUs too), or --set method=lora"
         raise TrainError(Problem(what, fix=fix)) from None
     from transformers import BitsAndBytesConfig  # noqa: PLC0415
 

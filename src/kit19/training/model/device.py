@@ -12,7 +12,7 @@ from kit19.training.settings import Settings
 
 
 def device() -> str:
-    """``cuda``, ``mps`` or ``cpu``: what training would run on."""
+    """The device of training: ``cuda``, ``mps`` or ``cpu``."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
@@ -22,7 +22,7 @@ def in_bf16(settings: Settings) -> bool:
     """Whether to compute in bfloat16.
 
     Raises:
-        TrainError: It is asked for, and the device cannot.
+        TrainError: The settings request it, but the device does not support it.
     """
     able = device() == "cuda" and torch.cuda.is_bf16_supported()
     if settings.precision == "bf16" and device() == "cuda" and not able:
@@ -32,10 +32,10 @@ def in_bf16(settings: Settings) -> bool:
 
 
 def attention(settings: Settings) -> str:
-    """How attention is computed: flash where it is installed and can be, else sdpa.
+    """The attention implementation; for ``auto``, FlashAttention if it is usable, else sdpa.
 
     Raises:
-        TrainError: Flash is asked for, and cannot be had.
+        TrainError: The settings request FlashAttention, but it is not usable.
     """
     able = (
         device() == "cuda"
@@ -52,12 +52,12 @@ def attention(settings: Settings) -> str:
 
 
 def machine_memory() -> int:
-    """Bytes of the GPU that is here, else of this machine."""
+    """Bytes of this machine's GPU, else of its memory."""
     if device() == "cuda":
         return int(torch.cuda.get_device_properties(0).total_memory)
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def plans_in_bf16(settings: Settings, *, elsewhere: bool) -> bool:
-    """Whether a run would compute in bfloat16, here or on a GPU that is elsewhere."""
+    """Whether a run would compute in bfloat16, here or on another machine's GPU."""
     return settings.precision != "fp32" if elsewhere else in_bf16(settings)

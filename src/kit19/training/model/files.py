@@ -1,7 +1,7 @@
-"""Faults of a model's files that are found by reading them, before transformers does.
+"""Check a model's files for faults before transformers reads them.
 
-transformers takes most values as they come: a model of a billion layers is built until the memory is
-full, and a tokenizer that is a list ends in an error of Python's that names no file.
+transformers accepts most values: it builds a model of a billion layers until the memory is full, and a
+tokenizer file that holds a list ends in a Python error without the file's name.
 """
 
 from __future__ import annotations
@@ -30,67 +30,69 @@ _SIZES = re.compile(
     r"|num_(attention|key_value)_heads|n_heads?|num_heads|vocab_size"
 )
 _EXPERTS = re.compile(r"(num|n)_(local_|routed_)?experts")
-_MOST = {_LAYERS: 2_000, _SIZES: 10_000_000, _EXPERTS: 100_000}
-"""More than any model has; a number above is a mistake that would fill the memory."""
-_FIX = "bring the model's files anew, or mend this one"
+_LIMITS = {_LAYERS: 2_000, _SIZES: 10_000_000, _EXPERTS: 100_000}
+"""More than any model has. A larger number is a mistake that would fill the memory."""
+_FIX = "download the model's files again, or correct this one"
 
 
 def check_folder(folder: Path, error: type[Kit19Error] = TrainError) -> None:
-    """Stop at files that no model can have.
+    """Check the JSON and safetensors files of a model.
 
     Args:
-        folder: Of a model or an adapter.
-        error: What to raise.
+        folder: The folder of a model or an adapter.
+        error: The exception to raise.
 
     Raises:
-        Kit19Error: All that was found, with file and key.
+        Kit19Error: Lists every fault, with file and key.
     """
     problems: list[Problem] = []
     for name in _JSON:
         path = folder / name
         if path.is_file():
-            problems += _of_json(path)
+            problems += _json_problems(path)
     problems += [
-        problem for path in sorted(folder.glob("*.safetensors")) for problem in _header(path)
+        problem
+        for path in sorted(folder.glob("*.safetensors"))
+        for problem in _header_problems(path)
     ]
     if problems:
         raise error(problems)
 
 
-def _of_json(path: Path) -> Iterator[Problem]:
+def _json_problems(path: Path) -> Iterator[Problem]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
-        yield Problem("is no UTF-8 text", str(path), _FIX)
+        yield Problem("is not UTF-8 text", str(path), _FIX)
     except (ValueError, RecursionError) as reason:
-        yield Problem(f"is no JSON that can be read: {reason}", str(path), _FIX)
+        yield Problem(f"is not valid JSON: {reason}", str(path), _FIX)
     else:
         if not isinstance(document, dict):
             what = f"is {_kind(document)} and not a mapping of keys to values"
             yield Problem(what, str(path), _FIX)
         elif path.name in ("config.json", "generation_config.json"):
-            yield from _of_config(document, path)
+            yield from _config_problems(document, path)
 
 
-def _of_config(config: dict[str, Any], path: Path, inside: str = "") -> Iterator[Problem]:
+def _config_problems(config: dict[str, Any], path: Path, inside: str = "") -> Iterator[Problem]:
     for key, value in config.items():
         named = f"{inside}{key}"
         if key == "eos_token_id" and not _is_token(value):
-            what = f"`{named}` is {value!r:.60}: a token's number, or several, are expected"
+            what = f"`{named}` is {value!r:.60}: expected a token id, or a list of them"
             yield Problem(what, str(path), _FIX)
             continue
         if isinstance(value, dict) and len(inside) < 100:
-            yield from _of_config(value, path, f"{named}.")
+            yield from _config_problems(value, path, f"{named}.")
             continue
-        most = next((most for kind, most in _MOST.items() if kind.fullmatch(key)), None)
-        if most is None or value is None:  # some sizes may be null, and follow from others
+        limit = next((limit for kind, limit in _LIMITS.items() if kind.fullmatch(key)), None)
+        if limit is None or value is None:  # some sizes may be null; they are derived from others
             continue
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, bool) or not isinstance(one, int):
-                yield Problem(f"`{named}` is {one!r:.60}, and no whole number", str(path), _FIX)
+                yield Problem(f"`{named}` is {one!r:.60}, not an integer", str(path), _FIX)
                 break
-            if not 1 <= one <= most:
-                what = f"`{named}` is {one:,}: it must be from 1 to {most:,}"
+            if not 1 <= one <= limit:
+                what = f"`{named}` is {one:,}: it must be from 1 to {limit:,}"
                 yield Problem(what, str(path), _FIX)
                 break
 
@@ -100,16 +102,16 @@ def _is_token(value: Any) -> bool:
     return all(isinstance(one, int) and not isinstance(one, bool) for one in numbers)
 
 
-def _header(path: Path) -> Iterator[Problem]:
-    """What is wrong with the beginning of a file of weights; its tensors are not read."""
+def _header_problems(path: Path) -> Iterator[Problem]:
+    """Faults in the header of a safetensors file; its tensors are not read."""
     with path.open("rb") as stream:
         start = stream.read(8)
         size = path.stat().st_size
         length = int.from_bytes(start, "little")
         if len(start) < 8 or length > min(size - 8, 100_000_000):
             pickled = start[:2] == b"PK" or start[:1] == b"\x80"
-            what = "is a pickle of torch's" if pickled else "is cut off"
-            yield Problem(f"{what}, or no safetensors file", str(path), _FIX)
+            what = "is a torch pickle" if pickled else "is truncated"
+            yield Problem(f"{what}, or is not a safetensors file", str(path), _FIX)
             return
         try:
             header = json.loads(stream.read(length))
@@ -119,7 +121,7 @@ def _header(path: Path) -> Iterator[Problem]:
             yield Problem("has a header that cannot be read", str(path), _FIX)
             return
         if not isinstance(end, int) or end != size - 8 - length:
-            what = f"is cut off: its tensors end at byte {end}, the file at {size - 8 - length}"
+            what = f"is truncated: its tensors end at byte {end}, the file at {size - 8 - length}"
             yield Problem(what, str(path), _FIX)
 
 

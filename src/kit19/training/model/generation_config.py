@@ -1,4 +1,4 @@
-"""The configurations that a checkpoint writes: what transformers loads, and then refuses to save."""
+"""Make configurations savable: transformers loads some that it later refuses to save."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kit19.training.model_errors import one_line_reason
 
 
 def savable_problems(base: Base) -> list[Problem]:
-    """What transformers refuses to write, after it was mended: it would end the first checkpoint."""
-    config, generation = _saved(base)
+    """What transformers still refuses to save: it would end the run at its first checkpoint."""
+    config, generation = _loaded_configs(base)
     make_savable(config, generation)
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -30,36 +30,36 @@ def savable_problems(base: Base) -> list[Problem]:
     return found
 
 
-def _saved(base: Base) -> tuple[Any, Any]:
-    """The configurations that a model of this base has once it is loaded."""
+def _loaded_configs(base: Base) -> tuple[Any, Any]:
+    """The configurations that a loaded model of this base has."""
     generation = base.generation or GenerationConfig.from_model_config(base.config)
     return copy.deepcopy(base.config), copy.deepcopy(generation)
 
 
 def savable_notes(base: Base) -> list[str]:
-    """What is left out of the files of a checkpoint so that they can be written."""
-    left = make_savable(*_saved(base))
-    if not left:
+    """A note on the settings that are removed so that checkpoints can be saved."""
+    removed = make_savable(*_loaded_configs(base))
+    if not removed:
         return []
-    why = "transformers refuses to save settings of generation that have no effect; left out"
-    return [f"{why}: {', '.join(left)}"]
+    why = "transformers refuses to save generation settings that have no effect; removed"
+    return [f"{why}: {', '.join(removed)}"]
 
 
 def make_savable(config: Any, generation: Any) -> list[str]:
-    """Take out what transformers loads and then refuses to save.
+    """Remove settings that transformers loads and then refuses to save.
 
-    Settings of sampling beside ``do_sample: false`` and of beams beside one beam have no effect, so
-    answers stay what they are; those of generation that lie in ``config.json`` have been copied into
-    the model's ``generation_config`` when it was loaded.
+    Sampling settings have no effect with ``do_sample: false``, nor beam settings with one beam, so
+    answers do not change. Generation settings in ``config.json`` were copied into the model's
+    ``generation_config`` when it was loaded.
 
     Args:
-        config: The model's configuration; it is changed.
-        generation: Its GenerationConfig; it is changed.
+        config: The model's configuration; modified in place.
+        generation: Its GenerationConfig; modified in place.
 
     Returns:
-        What was taken out, as ``name=value``.
+        The removed settings, as ``name=value``.
     """
-    left = []
+    removed = []
     get = getattr(config, "_get_generation_parameters", dict)
     for name, value in get().items():
         setattr(config, name, None)
@@ -70,13 +70,13 @@ def make_savable(config: Any, generation: Any) -> list[str]:
         unused += [*_SAMPLING]
     if generation.num_beams in (None, 1):
         unused += [*_BEAMS]
-    plain = GenerationConfig()
+    defaults = GenerationConfig()
     for name in unused:
-        value, usual = getattr(generation, name, None), getattr(plain, name, None)
-        if value not in (None, usual, _SAMPLING.get(name, _BEAMS.get(name))):
-            left.append(f"{name}={value}")
-            setattr(generation, name, usual)
-    return left
+        value, default = getattr(generation, name, None), getattr(defaults, name, None)
+        if value not in (None, default, _SAMPLING.get(name, _BEAMS.get(name))):
+            removed.append(f"{name}={value}")
+            setattr(generation, name, default)
+    return removed
 
 
 _SAMPLING: dict[str, Any] = {
@@ -89,5 +89,5 @@ _SAMPLING: dict[str, Any] = {
     "epsilon_cutoff": 0.0,
     "eta_cutoff": 0.0,
 }
-"""Settings of sampling, and the value at which each does nothing."""
+"""Sampling settings, each with the value that has no effect."""
 _BEAMS: dict[str, Any] = {"early_stopping": False, "length_penalty": 1.0}

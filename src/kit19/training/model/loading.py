@@ -1,4 +1,4 @@
-"""Reading a model with transformers: configuration, tokenizer, weights, each error with its file."""
+"""Load a model's configuration, tokenizer and weights; every error names its file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIX = "give a Hub id (owner/name; offline it must be in the cache), or a model'
 
 
 def read_config(name: str, revision: str | None = None, *, trust: bool = False) -> Any:
-    """The configuration of a model, which may bring code of its own if it is trusted.
+    """Load the configuration of a model; ``trust`` runs code from its repository.
 
     Raises:
         TrainError: It cannot be read.
@@ -27,7 +27,7 @@ def read_config(name: str, revision: str | None = None, *, trust: bool = False) 
 
 
 def read_tokenizer(name: str, revision: str | None = None, *, trust: bool = False) -> Any:
-    """The tokenizer of a model, which may bring code of its own if it is trusted.
+    """Load the tokenizer of a model; ``trust`` runs code from its repository.
 
     Raises:
         TrainError: It cannot be read.
@@ -36,36 +36,36 @@ def read_tokenizer(name: str, revision: str | None = None, *, trust: bool = Fals
         return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=trust)
 
 
-def read_weights(name: str, **given: Any) -> Any:
-    """A causal language model with its weights.
+def read_weights(name: str, **options: Any) -> Any:
+    """Load a causal language model with its weights.
 
     Args:
         name: Hub id or folder.
-        **given: For ``from_pretrained``.
+        **options: For ``from_pretrained``.
 
     Raises:
-        TrainError: They cannot be read, or are not whole.
+        TrainError: The weights cannot be read, or are incomplete.
     """
-    given = {"trust_remote_code": False} | given  # or transformers asks on the terminal
+    options = {"trust_remote_code": False} | options  # else transformers prompts on the terminal
     check_complete(
-        name, revision=given.get("revision"), trust_remote_code=given["trust_remote_code"]
+        name, revision=options.get("revision"), trust_remote_code=options["trust_remote_code"]
     )
     with convert_model_errors(name, f"{CANNOT}: its weights", _FIX):
-        return AutoModelForCausalLM.from_pretrained(name, **given)
+        return AutoModelForCausalLM.from_pretrained(name, **options)
 
 
-def check_complete(name: str, error: type[Kit19Error] = TrainError, **given: Any) -> None:
-    """Stop at weights that do not fill the model: transformers draws the others at random.
+def check_complete(name: str, error: type[Kit19Error] = TrainError, **options: Any) -> None:
+    """Check that no weights are missing: transformers would initialize those at random.
 
-    Only names and shapes are read. What cannot be read at all is left to who reads it next.
+    Only names and shapes are read. Unreadable files are left to the code that loads the model.
 
     Args:
         name: Hub id or folder.
-        error: What to raise.
-        **given: ``revision``, ``trust_remote_code`` and the like, for ``from_pretrained``.
+        error: The exception to raise.
+        **options: ``revision``, ``trust_remote_code`` and the like, for ``from_pretrained``.
 
     Raises:
-        Kit19Error: It names the first weights that are missing, or have another shape.
+        Kit19Error: Names the first weights that are missing or have another shape.
     """
     try:
         _, info = AutoModelForCausalLM.from_pretrained(
@@ -73,22 +73,22 @@ def check_complete(name: str, error: type[Kit19Error] = TrainError, **given: Any
             device_map="meta",
             output_loading_info=True,
             ignore_mismatched_sizes=True,
-            **given,
+            **options,
         )
-    except Exception:  # whoever loads the model meets it again, and says it with its file
+    except Exception:  # loading the model raises it again, with the file's name
         return
-    missing, others = sorted(info["missing_keys"]), sorted(info["mismatched_keys"])
+    missing, mismatched = sorted(info["missing_keys"]), sorted(info["mismatched_keys"])
     problems = []
     if missing:
-        what = f"{CANNOT}: it has no weights for {_some(missing)}, and random ones would be taken"
-        problems.append(Problem(what, name, "compare config.json with the files of weights"))
-    if others:
-        key, has, wanted = others[0]
+        what = f"{CANNOT}: it has no weights for {_list_some(missing)}; they would be random"
+        problems.append(Problem(what, name, "compare config.json with the weight files"))
+    if mismatched:
+        key, found, expected = mismatched[0]
         what = (
-            f"{CANNOT}: config.json does not belong to its weights: {key} is {_shape(has)}, by "
-            f"config.json {_shape(wanted)}"
+            f"{CANNOT}: config.json does not match its weights: {key} is {_shape(found)}, but "
+            f"{_shape(expected)} by config.json"
         )
-        problems.append(Problem(what, name, "bring the files of one model"))
+        problems.append(Problem(what, name, "use the files of one model"))
     if problems:
         raise error(problems)
 
@@ -97,7 +97,7 @@ def _file(name: str, file: str) -> str:
     return str(Path(name) / file) if Path(name).is_dir() else name
 
 
-def _some(keys: list[str]) -> str:
+def _list_some(keys: list[str]) -> str:
     more = f" and {len(keys) - _SHOWN:,} more" if len(keys) > _SHOWN else ""
     return ", ".join(keys[:_SHOWN]) + more
 

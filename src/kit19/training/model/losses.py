@@ -1,8 +1,8 @@
-"""The loss of answers: computed where there is an answer, and nowhere else.
+"""The loss of answers, computed at labelled positions only.
 
-TRL scores every position on CPU and only the labelled ones on a GPU (its kernel is Triton's). Answers
-are a sixth of these rows' tokens, and for a small model the head is most of the work, so on CPU the
-head runs here, on the labelled positions alone. On a GPU TRL's own way is taken.
+TRL scores every position on the CPU, and only the labelled ones on a GPU (its kernel is written in
+Triton). Answers are a sixth of these rows' tokens, and in a small model the head is most of the
+work. So on the CPU the head runs here, at the labelled positions only. On a GPU TRL computes the loss.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from transformers.utils import ModelOutput
 from kit19.training.rows.batches import Collate, Sequences, read_sequence, row_of_each_token
 from kit19.training.rows.tokens import Tokens
 
-_UNSEEN = -100
-# Models that change their logits behind the head; theirs are left to TRL, which knows each.
-_CHANGED = [
+_IGNORED = -100
+# Models with one of these change their logits after the head. TRL computes their loss: it handles each.
+_LOGIT_CHANGES = [
     "final_logit_softcapping",
     "lm_head_multiplier",
     "logit_scale",
@@ -37,11 +37,11 @@ _CHANGED = [
 
 @dataclass
 class AnswerLosses(ModelOutput):  # type: ignore[misc]  # transformers is untyped here
-    """Losses of the labelled tokens.
+    """The losses of labelled tokens.
 
     Attributes:
-        losses: Natural log-losses, B × (L - 1), 0 where there is no label.
-        right: Labelled tokens that are the likeliest of their place.
+        losses: Natural log-losses, B × (L - 1); 0 without a label.
+        right: How many labelled tokens have the highest logit.
     """
 
     losses: torch.Tensor | None = None
@@ -49,36 +49,36 @@ class AnswerLosses(ModelOutput):  # type: ignore[misc]  # transformers is untype
 
 
 def has_plain_head(model: Any) -> bool:
-    """Whether logits are the head's output and nothing else."""
+    """Whether logits are the unchanged output of the head."""
     config = model.config.get_text_config()
-    return not any(getattr(config, name, None) for name in _CHANGED)
+    return not any(getattr(config, name, None) for name in _LOGIT_CHANGES)
 
 
 def add_answer_losses(model: Any, *, own_logits: bool = False) -> None:
-    """Let ``model(…, answers=labels)`` give ``AnswerLosses``; without it, nothing changes.
+    """Make ``model(…, answers=labels)`` return ``AnswerLosses``. Other calls are unchanged.
 
     Args:
-        model: Of transformers.
-        own_logits: Take the model's own logits, at all places, for a head that is more than the output
+        model: A transformers model.
+        own_logits: Use the model's own logits at all positions, for heads that are more than the output
             embeddings.
     """
-    whole = model.forward
+    original = model.forward
 
-    @functools.wraps(type(model).forward)  # `generate` checks its arguments by the signature
+    @functools.wraps(type(model).forward)  # `generate` checks its arguments against the signature
     def forward(self: Any, *args: Any, answers: torch.Tensor | None = None, **kwargs: Any) -> Any:
         if answers is None:
-            return whole(*args, **kwargs)
+            return original(*args, **kwargs)
         labels = answers[:, 1:]
-        labelled = labels != _UNSEEN
+        labelled = labels != _IGNORED
         if own_logits:
-            logits = whole(*args, **kwargs).logits[:, :-1][labelled].float()
+            logits = original(*args, **kwargs).logits[:, :-1][labelled].float()
         else:
             hidden = self.base_model(*args, **kwargs).last_hidden_state[:, :-1]
             logits = self.get_output_embeddings()(hidden[labelled]).float()
-        wanted = labels[labelled]
-        found = functional.cross_entropy(logits, wanted, reduction="none")
+        targets = labels[labelled]
+        found = functional.cross_entropy(logits, targets, reduction="none")
         losses = found.new_zeros(labels.shape).masked_scatter(labelled, found)
-        right = (logits.detach().argmax(-1) == wanted).sum()
+        right = (logits.detach().argmax(-1) == targets).sum()
         return AnswerLosses(losses=losses, right=right)
 
     model.forward = types.MethodType(forward, model)
@@ -88,8 +88,8 @@ def token_losses(model: Any, batch: dict[str, torch.Tensor], *, plain: bool) -> 
     """Natural log-loss of each labelled next token, B × (L - 1); 0 elsewhere.
 
     Args:
-        model: One that ``add_answer_losses`` or TRL's trainer has prepared.
-        batch: As ``Collate`` gives it.
+        model: A model that ``add_answer_losses`` or TRL's trainer prepared.
+        batch: As ``Collate`` returns it.
         plain: Whether ``add_answer_losses`` prepared it.
     """
     given = {**batch, "use_cache": False}
@@ -105,18 +105,18 @@ def token_losses(model: Any, batch: dict[str, torch.Tensor], *, plain: bool) -> 
 def row_losses(
     model: Any, tokens: Tokens, sequences: Sequences, collate: Collate, *, at_once: int, plain: bool
 ) -> NDArray[np.float64]:
-    """The summed loss of each row's answer, whichever lines the rows stand in.
+    """The summed loss of each row's answer, however rows are packed.
 
     Args:
         model: In evaluation mode; see ``token_losses``.
         tokens: The rows.
-        sequences: Which rows to measure, and together in which lines.
-        collate: Makes batches.
-        at_once: Lines in a batch.
+        sequences: The row numbers of each sequence to measure.
+        collate: Builds batches.
+        at_once: Sequences in a batch.
         plain: See ``token_losses``.
 
     Returns:
-        One loss for each row of ``tokens``, in nats; NaN for rows in no line.
+        One loss for each row of ``tokens``, in nats; NaN for rows in no sequence.
     """
     sums = np.full(len(tokens), np.nan)
     for start in range(0, len(sequences), at_once):
@@ -126,7 +126,7 @@ def row_losses(
         losses = token_losses(model, on_device, plain=plain).double().cpu().numpy()
         width = batch["input_ids"].shape[1]
         for number, rows in enumerate(chosen):
-            # The loss at a place is that of the next token, which belongs to the row.
+            # The loss at a position is that of the next token, which belongs to the row.
             of = row_of_each_token(tokens, rows, width)[1:]
             known = of >= 0
             by_row = np.bincount(of[known], losses[number][known], minlength=len(tokens))

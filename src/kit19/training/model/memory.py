@@ -1,9 +1,8 @@
-"""The memory that a run needs on each GPU, by arithmetic, and the first setting that fits.
+"""Estimate the memory that a run needs on each GPU, and find settings that fit.
 
-Weights, gradients and optimizer are exact counts; activations are an estimate for a transformer layer
-as PyTorch runs it (34 bytes × tokens × hidden in 16 bits, Korthikanti et al. 2022, without the
-attention matrix, which sdpa and flash do not keep). What the allocator and the driver take comes on
-top: 1 GiB is allowed for it.
+Weights, gradients and optimizer are exact counts. Activations are an estimate for a transformer layer
+in PyTorch: 34 bytes × tokens × hidden in 16 bits (Korthikanti et al. 2022), without the attention
+matrix, which sdpa and flash do not store. 1 GiB is added for the allocator and the driver.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ from kit19.training.settings import Settings
 
 GIB = 1 << 30
 _OVERHEAD = GIB
-_LOGITS = 12  # bytes: a logit in fp32, its gradient, and the softmax between them
-_ANSWERS = 4  # a quarter of the tokens at most are answers, and only those have logits
+_LOGIT_BYTES = 12  # bytes of a logit in fp32, its gradient and its softmax
+_ANSWER_SHARE = 4  # at most a quarter of the tokens are answers, and only these have logits
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """What decides a model's memory.
+    """The sizes that determine a model's memory.
 
     Attributes:
-        parameters: In all.
-        embedding: Of these, those of the input embedding and the head, which stay in 16 bits.
+        parameters: All parameters.
+        embedding: Parameters of the input embedding and the head, which stay in 16 bits.
         layers: Transformer layers.
         hidden: Width.
-        vocabulary: Logits of a place.
-        linear: Sum of in + out widths of a layer's linear modules, which adapters stand beside.
+        vocabulary: Logits at a position.
+        linear: Sum of the in and out widths of a layer's linear modules, which adapters attach to.
     """
 
     parameters: int
@@ -51,16 +50,16 @@ class MemoryNeed:
 
     @property
     def total(self) -> int:
-        """All of it, and what the driver and the allocator take."""
+        """The sum, with the overhead of driver and allocator."""
         return self.weights + self.gradients + self.optimizer + self.activations + _OVERHEAD
 
 
 def model_shape(config: Any, *, trust: bool = False) -> ModelShape:
-    """The shape of a model, counted on one without memory ("meta").
+    """The sizes of a model, counted on the meta device.
 
     Args:
-        config: Of transformers.
-        trust: Whether the model may bring code of its own.
+        config: A transformers configuration.
+        trust: Whether to run code from the model's repository.
     """
     import torch  # noqa: PLC0415  the arithmetic below needs none of it
     from transformers import AutoModelForCausalLM  # noqa: PLC0415
@@ -85,23 +84,24 @@ def model_shape(config: Any, *, trust: bool = False) -> ModelShape:
     )
 
 
-def estimate(
+def estimate_memory(
     shape: ModelShape, settings: Settings, *, gpus: int = 1, bf16: bool = True
 ) -> MemoryNeed:
-    """Memory on each GPU.
+    """Estimate the memory on each GPU.
 
     Args:
-        shape: Of the model.
-        settings: Of the run.
-        gpus: GPUs that share weights, gradients and optimizer in pieces (FSDP, ZeRO-3).
-        bf16: Whether computing is in bfloat16.
+        shape: Sizes of the model.
+        settings: Settings of the run.
+        gpus: GPUs over which weights, gradients and optimizer are sharded (FSDP, ZeRO-3).
+        bf16: Whether the run computes in bfloat16.
     """
     wide = 2 if bf16 else 4
     everything = shape.parameters
     if settings.method == "full":
         trained = everything
         kept = wide if settings.weights_dtype == "bf16" else 4
-        # Master weights in fp32 are cast for each layer as it is computed; that copy is an activation.
+        # Master weights in fp32 are cast layer by layer during the forward pass; the copy is an
+        # activation.
         weights = everything * kept
     else:
         trained = settings.lora.rank * shape.linear * shape.layers
@@ -112,20 +112,21 @@ def estimate(
     gradients, optimizer = trained * kept, trained * 2 * kept
     tokens = settings.per_device_train_batch_size * settings.sequence_length
     layer = 34 * tokens * shape.hidden * wide // 2
-    # With checkpointing one layer's activations live at a time, and the input of each.
+    # With gradient checkpointing, only one layer's activations exist at a time, plus each layer's
+    # input.
     between = shape.layers * tokens * shape.hidden * wide
     body = layer + between if settings.gradient_checkpointing else shape.layers * layer
-    activations = int(body) + tokens * shape.vocabulary * _LOGITS // _ANSWERS
+    activations = int(body) + tokens * shape.vocabulary * _LOGIT_BYTES // _ANSWER_SHARE
     return MemoryNeed(weights // gpus, gradients // gpus, optimizer // gpus, activations)
 
 
-def suggest(
+def suggest_settings(
     shape: ModelShape, settings: Settings, available: int, *, gpus: int = 1, bf16: bool = True
 ) -> tuple[dict[str, Any], MemoryNeed] | None:
-    """The first change of settings with which a run fits, and what it then needs; None if none does.
+    """The first change of settings with which a run fits, and its memory then; None if none fits.
 
-    In this order: as it is; activations computed again; smaller batches, accumulated; weights in
-    16 bits; an adapter; an adapter on 4-bit weights.
+    The order is: no change; gradient checkpointing; smaller batches with gradient accumulation; weights
+    in 16 bits; an adapter; an adapter on 4-bit weights.
     """
     steps: list[dict[str, Any]] = [{}, {"gradient_checkpointing": True}]
     smaller = {
@@ -140,7 +141,7 @@ def suggest(
     if settings.method != "qlora":
         steps.append({**smaller, "method": "qlora"})
     for changes in steps:
-        need = estimate(shape, settings.model_copy(update=changes), gpus=gpus, bf16=bf16)
+        need = estimate_memory(shape, settings.model_copy(update=changes), gpus=gpus, bf16=bf16)
         if need.total <= available:
             return changes, need
     return None

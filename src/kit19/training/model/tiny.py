@@ -1,6 +1,6 @@
-"""A model from nothing: a byte-level BPE trained on the rows, and a small GPT-NeoX.
+"""A small model with random weights: a GPT-NeoX, and a byte-level BPE tokenizer trained on the rows.
 
-GPT-NeoX because Polyglot-Ko is one: what works here works there, the same modules and the same traps.
+Polyglot-Ko is a GPT-NeoX too, so both have the same modules and the same pitfalls.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from kit19.training.settings import Tiny
 
 NAME = "tiny"
 _END, _PAD = "<|endoftext|>", "<|pad|>"
-_READ = 20  # batches of 10,000 rows: a vocabulary of some thousands needs no more
-_WINDOW = 2048  # positions are rotations, so a wide window costs nothing
+_MAX_BATCHES = 20  # batches of 10,000 rows: enough for a vocabulary of a few thousand tokens
+_WINDOW = 2048  # rotary positions, so a long window adds no weights
 
 
 def make_tokenizer(data: Data, form: PromptFormat, tiny: Tiny) -> Any:
-    """A tokenizer of its own for the rows. The same rows give the same one."""
+    """Train a tokenizer on the rows. The same rows give the same tokenizer."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -44,7 +44,7 @@ def make_tokenizer(data: Data, form: PromptFormat, tiny: Tiny) -> Any:
 
 
 def make_config(tokenizer: Any, tiny: Tiny) -> Any:
-    """The shape of the model."""
+    """The configuration of the model."""
     return GPTNeoXConfig(
         architectures=["GPTNeoXForCausalLM"],
         vocab_size=len(tokenizer),
@@ -66,12 +66,12 @@ def make_config(tokenizer: Any, tiny: Tiny) -> Any:
 
 
 def make_model(config: Any, seed: int) -> Any:
-    """A GPT-NeoX with random weights, decided by the seed."""
+    """A GPT-NeoX with random weights from a seed."""
     set_seed(seed)
     return GPTNeoXForCausalLM(config)
 
 
 def _texts(data: Data, form: PromptFormat) -> Iterator[str]:
-    for batch in islice(data.train.batches(), _READ):
+    for batch in islice(data.train.batches(), _MAX_BATCHES):
         for instruction, text, output in batch.select("instruction", "input", "output").iter_rows():
             yield form.ask(instruction, text) + form.reply(output)

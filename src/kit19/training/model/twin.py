@@ -1,8 +1,8 @@
-"""A small model of the same architecture with random weights, to try what needs no trained ones.
+"""A twin: a small model of the same architecture with random weights, for checks that need no weights.
 
-Whether rows in one line mix, and whether a row fits the model's positions, is decided by what a layer
-is, not by its weights. So a plan that reads no weights, and a model that is cut into pieces on several
-devices, are judged by a model of the same configuration with few, narrow layers.
+Whether packed rows see each other, and whether a row fits the model's positions, depends on the kind of
+layers and not on their weights. So a twin with few, narrow layers answers for a plan that reads no
+weights, and for a model that is sharded over several devices.
 """
 
 from __future__ import annotations
@@ -14,35 +14,39 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-_PARAMETERS = 150_000_000  # a larger one would take longer than it tells
+_PARAMETERS = 150_000_000  # larger twins take too long
 _VOCABULARY = 512
 _EXPERTS = 8
-_LAYERS = 8  # Jamba's, the longest cycle of kinds of layers that is not listed in a configuration
-_SPREAD = 0.85  # of weights, times 1/√width: what is before a token then decides what comes next
+_LAYERS = 8  # the period of Jamba's layer kinds, the longest that its configuration does not list
+_WEIGHT_SCALE = (
+    0.85  # of weights, times 1/√width: large enough that the context affects the next token
+)
 _HEADS = "num_attention_heads"
 
 
 def make_twin(config: Any, attention: str, *, trust: bool) -> Any:
-    """A small model of a configuration in float32 on the processor; None where none can be made.
+    """Build the twin of a configuration, in float32 on the CPU; None if that fails.
 
     Args:
-        config: Of transformers; it stays as it is.
-        attention: How attention is computed, as transformers names it.
-        trust: Whether the model may bring code of its own.
+        config: A transformers configuration; it is not changed.
+        attention: The attention implementation, as transformers names it.
+        trust: Whether to run code from the model's repository.
     """
-    for shrink in (_narrow, _thin):
-        model = _made(config, shrink, attention, trust=trust)
+    for shrink in (_shrink_width, _keep_width):
+        model = _build_small(config, shrink, attention, trust=trust)
         if model is not None:
             return model
     return None
 
 
 def vocabulary_of(model: Any) -> int:
-    """Tokens that a model has embeddings for."""
+    """How many tokens a model has embeddings for."""
     return int(model.get_input_embeddings().weight.shape[0])
 
 
-def _made(config: Any, shrink: Callable[[Any], None], attention: str, *, trust: bool) -> Any | None:
+def _build_small(
+    config: Any, shrink: Callable[[Any], None], attention: str, *, trust: bool
+) -> Any | None:
     small = copy.deepcopy(config)
     try:
         shrink(small.get_text_config())
@@ -54,7 +58,7 @@ def _made(config: Any, shrink: Callable[[Any], None], attention: str, *, trust: 
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = AutoModelForCausalLM.from_config(small, dtype=torch.float32, **given).eval()
-        _spread(model)
+        _scale_weights(model)
         with torch.no_grad():
             model(input_ids=torch.arange(4)[None], use_cache=False)
     except Exception:
@@ -62,8 +66,8 @@ def _made(config: Any, shrink: Callable[[Any], None], attention: str, *, trust: 
     return model
 
 
-def _spread(model: Any) -> None:
-    """Make random weights large enough that tokens differ."""
+def _scale_weights(model: Any) -> None:
+    """Scale random weights so that different tokens give different outputs."""
     found = {
         id(part.weight): part.weight
         for part in model.modules()
@@ -71,10 +75,10 @@ def _spread(model: Any) -> None:
     }
     with torch.no_grad():
         for weight in found.values():
-            weight.mul_(_SPREAD * weight.shape[1] ** -0.5 / max(float(weight.std()), 1e-6))
+            weight.mul_(_WEIGHT_SCALE * weight.shape[1] ** -0.5 / max(float(weight.std()), 1e-6))
 
 
-def _narrow(text: Any) -> None:
+def _shrink_width(text: Any) -> None:
     """Few heads, narrow layers, a small vocabulary."""
     heads = getattr(text, _HEADS)
     size = getattr(text, "head_dim", None) or text.hidden_size // heads
@@ -86,22 +90,22 @@ def _narrow(text: Any) -> None:
     for name in ("intermediate_size", "moe_intermediate_size", "ffn_dim"):
         if getattr(text, name, None):
             setattr(text, name, 2 * size)
-    if getattr(text, "mamba_d_head", None):  # Mamba 2's width is a multiple of the model's
+    if getattr(text, "mamba_d_head", None):  # the width of Mamba 2 is a multiple of the hidden size
         inner = int(text.mamba_expand * text.hidden_size)
         text.mamba_n_heads = inner // text.mamba_d_head
-    _fewer(text)
-    _cut(text, _LAYERS)
+    _shrink_vocabulary_and_experts(text)
+    _keep_layers(text, _LAYERS)
 
 
-def _thin(text: Any) -> None:
-    """Few layers, as wide as they are: where widths depend on each other."""
-    _fewer(text)
-    _cut(text, 2)
+def _keep_width(text: Any) -> None:
+    """Few layers of the original width, for models whose widths depend on each other."""
+    _shrink_vocabulary_and_experts(text)
+    _keep_layers(text, 2)
 
 
-def _fewer(text: Any) -> None:
-    """Few tokens, few experts."""
-    for name, most in {
+def _shrink_vocabulary_and_experts(text: Any) -> None:
+    """A small vocabulary, few experts."""
+    for name, limit in {
         "num_experts": _EXPERTS,
         "num_local_experts": _EXPERTS,
         "n_routed_experts": _EXPERTS,
@@ -110,15 +114,15 @@ def _fewer(text: Any) -> None:
         "topk_group": 1,
     }.items():
         if isinstance(getattr(text, name, None), int):
-            setattr(text, name, min(getattr(text, name), most))
+            setattr(text, name, min(getattr(text, name), limit))
     text.vocab_size = min(text.vocab_size, _VOCABULARY)
     for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
         if isinstance(getattr(text, name, None), int):
             setattr(text, name, getattr(text, name) % text.vocab_size)
 
 
-def _cut(text: Any, layers: int) -> None:
-    """Leave the first layers, and at least one of each kind."""
+def _keep_layers(text: Any, layers: int) -> None:
+    """Keep the first layers, and at least one of each kind."""
     before = text.num_hidden_layers
     kinds = getattr(text, "layer_types", None) or getattr(text, "layers_block_type", None)
     if kinds:

@@ -1,8 +1,8 @@
-"""Which weights a base model has: its commit on the Hub, the files that hold them, and their digest.
+"""Identify the weights of a base model: its commit on the Hub, its weight files, and their digest.
 
-An adapter is a difference to certain weights. On others it still runs, and gives wrong answers without
-a word; so a run keeps the commit and the digest of its base, and both are checked where an adapter
-meets a base.
+An adapter is a difference to particular weights. On others it still runs, but silently gives wrong
+answers. So a run records the commit and the digest of its base model, and both are checked whenever an
+adapter is loaded.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from kit19.core.paths import read_json
 
-_WHOLE = ("model.safetensors", "pytorch_model.bin")
-"""Weights in one file; in several, an index of the same name and ``.index.json`` lists them."""
+_SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
+"""Names of unsharded weight files. Sharded weights have an index with ``.index.json`` appended."""
 
 _SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
 
@@ -23,14 +23,14 @@ _SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})/")
 def hub_commit(name: str, revision: str = "") -> str:
     """The commit of a model on the Hub; empty for a folder.
 
-    transformers 5.24 has no attribute for it, so it is read from where the Hub's cache keeps a file.
+    transformers 5.24 has no attribute for it, so it is read from the path of a file in the Hub's cache.
 
     Args:
         name: Hub id or folder.
         revision: Commit, tag or branch; default: the repository's main branch.
 
     Raises:
-        OSError: There is no such model, or no way to it.
+        OSError: There is no such model, or it cannot be reached.
     """
     if Path(name).is_dir():
         return ""
@@ -42,34 +42,34 @@ def hub_commit(name: str, revision: str = "") -> str:
 
 
 def weight_files(name: str, revision: str = "") -> list[Path]:
-    """The files that ``from_pretrained`` reads weights from; brought from the Hub if need be.
+    """The files that ``from_pretrained`` reads weights from, downloaded from the Hub if necessary.
 
-    Safetensors come before pickles, as in transformers: other files beside them are not looked at.
+    As in transformers, safetensors take precedence over pickles, and other files are ignored.
 
     Raises:
-        OSError: There is no such model, or no way to it.
-        ValueError: An index is no JSON.
+        OSError: There is no such model, or it cannot be reached.
+        ValueError: An index is not JSON.
     """
-    for whole in _WHOLE:
-        if path := _file(name, whole, revision):
+    for single in _SINGLE_FILES:
+        if path := _find_file(name, single, revision):
             return [path]
-        if index := _file(name, f"{whole}.index.json", revision):
+        if index := _find_file(name, f"{single}.index.json", revision):
             parts = sorted(set(read_json(index)["weight_map"].values()))
-            folder = index.parent if Path(name).is_dir() else _bring(name, revision, parts)
+            folder = index.parent if Path(name).is_dir() else _download(name, revision, parts)
             return [folder / part for part in parts]
     return []
 
 
 def weights_digest(files: Sequence[Path]) -> str:
-    """sha256 over the names and bytes of weight files, in order of name."""
-    whole = hashlib.sha256()
+    """sha256 over the names and contents of weight files, ordered by name."""
+    total = hashlib.sha256()
     for path in sorted(files, key=lambda path: path.name):
         with path.open("rb") as stream:
-            whole.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
-    return whole.hexdigest()
+            total.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
+    return total.hexdigest()
 
 
-def _file(name: str, filename: str, revision: str) -> Path | None:
+def _find_file(name: str, filename: str, revision: str) -> Path | None:
     if Path(name).is_dir():
         path = Path(name) / filename
         return path if path.is_file() else None
@@ -81,7 +81,7 @@ def _file(name: str, filename: str, revision: str) -> Path | None:
     return Path(found) if found else None
 
 
-def _bring(name: str, revision: str, files: list[str]) -> Path:
+def _download(name: str, revision: str, files: list[str]) -> Path:
     from huggingface_hub import snapshot_download  # noqa: PLC0415
 
     return Path(snapshot_download(name, revision=revision or None, allow_patterns=files))

@@ -10,13 +10,13 @@ from kit19.core.errors import Problem, TrainError
 from kit19.training import processes
 from kit19.training.model.base import Base
 from kit19.training.model.device import device
-from kit19.training.model.heads import Head, choose_loss_method
 from kit19.training.model.isolation import (
-    evaluating,
+    evaluation_mode,
     in_training_precision,
     why_not_pack,
     why_not_pack_by_config,
 )
+from kit19.training.model.loss_method import LossMethod, choose_loss_method
 from kit19.training.model.twin import make_twin, vocabulary_of
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.rows.batches import Collate, Sequences
@@ -37,7 +37,7 @@ class Decisions:
     """
 
     unpacked_because: str
-    head: Head
+    head: LossMethod
 
 
 def decide(
@@ -94,14 +94,14 @@ def _why_own_lines(
         return why_not_pack(model, tokens, sequences, Collate(base.tokenizer.pad_token_id))
 
 
-def _head(model: Any, settings: Settings, base: Base, tokens: Tokens) -> Head:
+def _head(model: Any, settings: Settings, base: Base, tokens: Tokens) -> LossMethod:
     row = tokens.row(0)[0]
     if processes.is_sharded():
         twin = make_twin(base.config, settings.attn_implementation, trust=base.trust)
-        small: Head = "trl"
+        small: LossMethod = "trl"
         if twin is not None:
             small = choose_loss_method(twin, row % vocabulary_of(twin), on_cpu=False)
         return small
-    with in_training_precision(model, settings), evaluating(model):
-        head: Head = choose_loss_method(model, row, on_cpu=device() == "cpu")
+    with in_training_precision(model, settings), evaluation_mode(model):
+        head: LossMethod = choose_loss_method(model, row, on_cpu=device() == "cpu")
     return head

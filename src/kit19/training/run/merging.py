@@ -15,7 +15,7 @@ from transformers import GenerationConfig
 
 from kit19.core.errors import Problem, TrainError
 from kit19.training.model.adapters import CONFIG, WEIGHTS, load_with_adapter
-from kit19.training.model.base import readable, set_end_ids
+from kit19.training.model.base import reading_model, set_end_ids
 from kit19.training.model.generation_config import make_savable
 from kit19.training.model.loading import read_tokenizer
 from kit19.training.model_errors import one_line_reason
@@ -43,7 +43,7 @@ def merged(run: Path, *, trust: bool = False) -> tuple[Any, Any]:
     if not (run / CONFIG).is_file():
         what = "has no adapter: its weights are whole already"
         raise TrainError(Problem(what, str(run)))
-    with readable(str(run)):
+    with reading_model(str(run)):
         adapted = load_with_adapter(run, dtype="auto", trust_remote_code=trust).eval()
         published = adapted.dtype
         # In fp32: an adapter is small beside its base, and rounding to 16 bits may lose it.

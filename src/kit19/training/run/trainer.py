@@ -16,7 +16,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import SFTConfig, SFTTrainer
 
-from kit19.training.model.heads import Head
+from kit19.training.model.loss_method import LossMethod
 from kit19.training.model.losses import add_answer_losses, row_losses, token_losses
 from kit19.training.rows.batches import Collate, Sequences, arrange_rows, as_dataset
 from kit19.training.rows.tokens import Tokens
@@ -49,7 +49,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         run: Path,
         *,
         arguments: SFTConfig,
-        head: Head,
+        head: LossMethod,
         adapter: Any = None,
         on_progress: OnProgress = lambda _what, _done, _total: None,
     ) -> None:
@@ -82,7 +82,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         inner = self.model.get_base_model() if adapter is not None else self.model
         self.plain = head != "trl"
         if self.plain:
-            add_answer_losses(inner, own_logits=head == "whole")
+            add_answer_losses(inner, own_logits=head == "full")
 
     # -- what a step is made of ---------------------------------------------------------------------
 
