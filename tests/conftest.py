@@ -7,13 +7,15 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from kit19.building.pipeline import build
 from kit19.sample import SAMPLE
+from tests.support.hub_server import WRITE, HubServer
+from tests.support.network import only_this_machine, refuse
 
 REPOSITORY = Path(__file__).parent.parent
 REAL = REPOSITORY.parent / "shared" / "data"
@@ -42,10 +44,32 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise AssertionError("a test reached for the network")
-
     monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def loopback(no_network: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine may be reached, nothing else."""
+    monkeypatch.setattr(socket.socket, "connect", only_this_machine)
+
+
+@pytest.fixture
+def hub(loopback: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
+    """An empty Hub on this machine, a token that may write there, and an empty cache."""
+    from huggingface_hub import close_session, constants
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    with HubServer() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", WRITE)
+        # The client reads its environment once, when it is loaded; other tests may have loaded it.
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+        monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(tmp_path / "no-tokens"))
+        disable_progress_bars()
+        yield server
+        close_session()
 
 
 @pytest.fixture(scope="session")

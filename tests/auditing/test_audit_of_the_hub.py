@@ -5,9 +5,8 @@ from __future__ import annotations
 import builtins
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,43 +15,15 @@ from kit19.auditing import audit
 from kit19.auditing.hub import is_on_hub
 from kit19.core.errors import FilesError, Kit19Error, ReadError
 from tests.support.exams import INNOCENT, SENTENCES, write_jsonl
-
-if TYPE_CHECKING:
-    from tests.support.hub_server import HubServer
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As everywhere, but this machine may be reached."""
-    import socket
-
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any) -> None:
-        if not (isinstance(address, tuple) and address[0] in ("127.0.0.1", "::1", "localhost")):
-            raise AssertionError(f"a test reached for the network: {address}")
-        connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+from tests.support.hub_server import Blob, HubServer, Repo
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
-    from huggingface_hub import close_session, constants
-    from huggingface_hub.utils.tqdm import disable_progress_bars
-
-    from tests.support.hub_server import HubServer, Repo
-
-    with HubServer() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-        monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(tmp_path / "no-tokens"))
-        disable_progress_bars()
-        server.repos["some/rows"] = Repo(private=False)
-        yield server
-        close_session()
+def hub(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
+    """The Hub with one public dataset, asked without a token."""
+    monkeypatch.delenv("HF_TOKEN")
+    hub.repos["some/rows"] = Repo(private=False)
+    return hub
 
 
 @pytest.fixture
@@ -61,8 +32,6 @@ def exam(tmp_path: Path) -> str:
 
 
 def commit(hub: HubServer, files: dict[str, bytes], branch: str = "main") -> None:
-    from tests.support.hub_server import Blob
-
     blobs = {name: Blob(data, large=name.endswith(".parquet")) for name, data in files.items()}
     hub.repos["some/rows"].commit(blobs, f"as on {branch}", branch)
 

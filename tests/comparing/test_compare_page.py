@@ -17,9 +17,7 @@ from kit19.comparing.charts import to_png
 from kit19.drawing.glyphs import outlined
 from kit19.drawing.safe_text import json_in_script, plain, printable
 from tests.support.simulate import model
-from tests.support.worlds import comparison, world
 
-FIXTURES = (comparison, world)
 HOSTILE = (
     "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> ]]> \u202e\u2028 '\"&amp;"
 )

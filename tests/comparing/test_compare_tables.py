@@ -16,9 +16,6 @@ from kit19 import Comparison, compare
 from kit19.comparing.table import latex, markdown, p_text, score_table, tables
 from tests.support.running import kit19
 from tests.support.simulate import model
-from tests.support.worlds import comparison, world
-
-FIXTURES = (comparison, world)
 
 
 def line(text: str, start: str) -> str:

@@ -21,9 +21,7 @@ from kit19.fetching import find_files
 from kit19.reading import read_table
 from studies.leak.results import leak
 from tests.support.simulate import CLASSES, model, questions
-from tests.support.worlds import comparison, world
 
-FIXTURES = (comparison, world)
 TASK = "kobest_copa"
 
 

@@ -11,9 +11,6 @@ from lm_eval.models.huggingface import HFLM
 from kit19.core.errors import ModelError
 from kit19.evaluating.scorer import Kit19LM
 from tests.support.architectures import ARCHITECTURES, make_model, make_tokenizer, thresholds
-from tests.support.eval_fixtures import own_cache
-
-__all__ = ["own_cache"]  # a fixture
 
 _LOCAL, _LINEAR, _HYBRID = "sliding_attention", "linear_attention", "hybrid"
 _WINDOW, _OFFSET = "last 24 tokens", "padding id"

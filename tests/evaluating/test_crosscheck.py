@@ -26,10 +26,7 @@ from kit19.evaluating.score_cache import ScoreCache
 from kit19.evaluating.scorer import Kit19LM
 from kit19.evaluating.tree import Request, build_rows, make_batches
 from tests.support.architectures import LENGTH, make_config, make_model, make_tokenizer, save_model
-from tests.support.eval_fixtures import model_of, own_cache
 from tests.support.harness_runs import ours, run, same, theirs
-
-__all__ = ["model_of", "own_cache"]  # fixtures
 
 Models = Callable[..., Path]
 FINE = Tolerance("float32", 1.2e-7, 4e-6)

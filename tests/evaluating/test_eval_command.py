@@ -17,10 +17,7 @@ import pytest
 
 from kit19.core.results import read_record, read_samples, samples_path
 from kit19.evaluating.source import find_benchmark
-from tests.support.eval_fixtures import model_of, own_cache
 from tests.support.invoking import Said, invoke
-
-__all__ = ["model_of", "own_cache"]  # fixtures
 
 Models = Callable[..., Path]
 ONE = ["--tasks", "klue_sts", "--sample"]

@@ -16,10 +16,7 @@ from lm_eval.api.model import LM
 from kit19.evaluating import TASKS
 from kit19.evaluating.cautions import answer_cautions
 from kit19.evaluating.collect import to_samples
-from tests.support.eval_fixtures import model_of, own_cache
 from tests.support.harness_runs import manager, run
-
-__all__ = ["model_of", "own_cache"]  # fixtures
 
 
 def _run(command: list[str], data_dir: Path) -> None:

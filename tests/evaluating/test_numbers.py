@@ -23,11 +23,8 @@ from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord, read_run
 from kit19.drawing.safe_text import json_in_script
 from kit19.evaluating.cautions import non_finite_caution
 from kit19.evaluating.collect import not_finite
-from tests.support.eval_fixtures import model_of, own_cache
 from tests.support.harness_runs import ours, run, theirs
 from tests.support.invoking import Said, invoke
-
-__all__ = ["model_of", "own_cache"]  # fixtures
 
 Models = Callable[..., Path]
 LOCAL = Path(__file__).parent / "local_tasks"

@@ -13,10 +13,7 @@ from kit19.core.errors import ModelError
 from kit19.evaluating.forward import Forward
 from kit19.evaluating.scorer import Kit19LM, Optimizations
 from kit19.evaluating.tokens import encode_pairs
-from tests.support.eval_fixtures import model_of, own_cache
 from tests.support.harness_runs import ours, run, same, theirs
-
-__all__ = ["model_of", "own_cache"]  # fixtures
 
 Models = Callable[..., Path]
 CASES = [("neox", "plain"), ("llama", "bos"), ("llama", "merging")]

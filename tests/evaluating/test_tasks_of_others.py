@@ -16,11 +16,8 @@ from lm_eval.tasks import TaskManager
 from kit19 import compare
 from kit19.comparing import check
 from kit19.core.results import read_samples, samples_path
-from tests.support.eval_fixtures import model_of, own_cache
 from tests.support.harness_runs import theirs
 from tests.support.invoking import Said, invoke
-
-__all__ = ["model_of", "own_cache"]  # fixtures
 
 Models = Callable[..., Path]
 LOCAL = Path(__file__).parent / "local_tasks"

@@ -14,19 +14,10 @@ from pathlib import Path
 import pytest
 
 from kit19.catalog import Catalog
-from tests.support.fetch_fixtures import (
-    QUICK,
-    TRUTH,
-    cards,
-    catalog,
-    honest_origins,
-    no_network,
-    sha,
-)
 from tests.support.origins_server import KINDS, serving
+from tests.support.small_origins import QUICK, TRUTH, honest_origins, sha
 from tests.support.stories import SEEDS, STRONG, Story, could_be, play, table
 
-FIXTURES = (no_network, cards, catalog)  # pytest finds them by their names here
 RELIABILITY = Path(__file__).parents[2] / "docs" / "reliability.md"
 RENEW = bool(os.environ.get("KIT19_RENEW"))  # asked now: no test sees the variables of kit19
 BEGIN, END = (

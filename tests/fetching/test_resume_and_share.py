@@ -19,24 +19,19 @@ import pytest
 from kit19.core.errors import FilesError, OutputError
 from kit19.fetching import Cache, FetchedFile, Progress, refuse_failures
 from kit19.fetching.sources import fetch_sources, list_files, mend_cache, prune_cache
-from tests.support.fetch_fixtures import (
+from tests.support.origins_server import Fault, Origins, later
+from tests.support.small_origins import (
     ADDRESSES,
     BYTES,
     PLACES,
     QUICK,
     RAW,
     TRUTH,
-    cards,
-    catalog,
     environ,
-    no_network,
-    origins,
     sha,
     write_catalog,
 )
-from tests.support.origins_server import Fault, Origins, later
 
-FIXTURES = (no_network, cards, catalog, origins)  # pytest finds them by their names here
 ALL = tuple(PLACES)
 
 
@@ -78,7 +73,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 
 def big_source(origins: Origins, folder: Path, size: int) -> tuple[Path, str]:
     """A catalog with one large file, served slowly enough to be interrupted."""
-    from tests.support.fetch_fixtures import _DELIMITED, _GITHUB, card
+    from tests.support.small_origins import _DELIMITED, _GITHUB, card
 
     data = b"id\n" + os.urandom(size // 2).hex().encode()
     origins.files[f"{RAW}/big.tsv"] = data
@@ -225,7 +220,7 @@ def test_pruning_keeps_what_cards_name_or_data_folders_link_to(
 
 
 def test_pruning_keeps_a_twin_file(origins: Origins, tmp_path: Path) -> None:
-    from tests.support.fetch_fixtures import _DELIMITED, _GITHUB, card
+    from tests.support.small_origins import _DELIMITED, _GITHUB, card
 
     twin = card("twin", _GITHUB, _DELIMITED, {"train": "{path: a.tsv}"})
     file = f"{{path: data/digest.tsv, sha256: {sha(TRUTH['digest'])}}}"

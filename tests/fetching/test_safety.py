@@ -19,24 +19,19 @@ from kit19.fetching.connect import TransferError, credentials
 from kit19.fetching.origin import addresses, is_allowed
 from kit19.fetching.sources import fetch_sources
 from kit19.fetching.transfer import Expected, Transfer
-from tests.support.fetch_fixtures import (
+from tests.support.origins_server import Fault, Origins, serving, soon
+from tests.support.proxy import proxying
+from tests.support.small_origins import (
     ADDRESSES,
     COMMIT,
     PLACES,
     QUICK,
     TRUTH,
     card,
-    cards,
-    catalog,
     environ,
-    no_network,
-    origins,
     write_catalog,
 )
-from tests.support.origins_server import Fault, Origins, serving, soon
-from tests.support.proxy import proxying
 
-FIXTURES = (no_network, cards, catalog, origins)  # pytest finds them by their names here
 TOKEN = "a-token-that-nobody-else-may-see"  # noqa: S105  of no host
 HUB_FILE = f"/datasets/someone/some-data/resolve/{COMMIT}/here.jsonl"
 
@@ -238,7 +233,7 @@ def test_the_next_origin_is_tried_when_one_cannot_give_the_file(
     last = "{kind: bucket, repo: good, provider: s3, region: eu-west-1, path: folder}"
     data = b'{"id": 1}\n'
     file = f"{{path: a.jsonl, bytes: {len(data)}, git_blob: 12345678}}"
-    from tests.support.fetch_fixtures import git_blob
+    from tests.support.small_origins import git_blob
 
     file = file.replace("12345678", git_blob(data))
     text = card("three", f"{first}, {last}", "{format: jsonl}", {"train": file})

@@ -12,10 +12,8 @@ from polars.testing import assert_frame_equal
 
 import kit19
 from kit19.core.errors import FilesError, Kit19Error, UnknownNameError, VerifyError
-from tests.support.hub_fixtures import built, built_otherwise, hub, no_network
 from tests.support.hub_server import READ, Blob, HubServer
 
-FIXTURES = (built, built_otherwise, hub, no_network)
 SAMPLE = kit19.PushOptions(accept=["sample"])
 
 

@@ -14,10 +14,8 @@ import pytest
 
 from kit19.core.errors import Kit19Error, OutputError, VerifyError
 from kit19.publishing.pushing import PushOptions, push
-from tests.support.hub_fixtures import built, built_otherwise, hub, no_network
 from tests.support.hub_server import READ, WRITE, Blob, Call, HubServer
 
-FIXTURES = (built, built_otherwise, hub, no_network)  # pytest finds them by their names here
 SAMPLE = PushOptions(accept=["sample"])
 
 

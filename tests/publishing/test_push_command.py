@@ -10,10 +10,7 @@ import pytest
 
 from kit19.building.pipeline import build
 from kit19.cli import main
-from tests.support.hub_fixtures import built, hub, no_network
 from tests.support.hub_server import WRITE, HubServer
-
-FIXTURES = (built, hub, no_network)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:

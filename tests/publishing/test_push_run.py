@@ -10,10 +10,7 @@ import pytest
 from kit19.core.errors import OutputError
 from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
 from kit19.publishing.pushing import PushOptions, push
-from tests.support.hub_fixtures import hub, no_network
 from tests.support.hub_server import HubServer
-
-FIXTURES = (hub, no_network)  # pytest finds them by their names here
 
 
 def write_run(folder: Path, weights: str = "model.safetensors", **data: Any) -> Path:

@@ -19,10 +19,8 @@ from kit19.core.errors import OutputError
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.publishing.pushing import PushOptions, push
 from kit19.publishing.terms import check_terms, rebuild_command
-from tests.support.hub_fixtures import built, hub, no_network
 from tests.support.hub_server import HubServer
 
-FIXTURES = (built, hub, no_network)
 SAYS = st.sampled_from(["yes", "no", "unclear"])
 Says = Literal["yes", "no", "unclear"]
 

@@ -1,7 +1,4 @@
-"""Short rows for the tiny models of ``architectures``, whose tokens are letters and whose windows end.
-
-They stand here and not in a conftest.py because mypy refuses two modules of one name.
-"""
+"""Short rows for the tiny models of ``architectures``: letters are tokens, and windows end."""
 
 from __future__ import annotations
 

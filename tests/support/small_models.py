@@ -1,12 +1,8 @@
-"""Small real models and rows for the tests of training.
-
-They stand here and not in a conftest.py because mypy refuses two modules of one name.
-"""
+"""Small real models and rows for the tests of training."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +19,6 @@ from kit19.training.settings import Tiny
 TINY = Tiny(layers=2, hidden=32, heads=2, vocabulary=500)
 WORDS = ["영화", "배우", "음악", "이야기", "장면", "연출", "결말", "대사", "화면", "감독"]
 GOOD, BAD = "재미있고 훌륭했다", "지루하고 아쉬웠다"
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    import torch
-
-    monkeypatch.setenv("KIT19_CACHE", str(tmp_path / "cache"))
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def rows(count: int = 64) -> list[dict[str, str]]:
@@ -60,13 +45,7 @@ def write_rows(path: Path, made: list[dict[str, Any]]) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_rows(tmp_path_factory.mktemp("rows") / "rows.jsonl", rows())
-
-
-@pytest.fixture(scope="session")
-def tokenizer(data: Path) -> Any:
+def make_small_tokenizer(data: Path) -> Any:
     form = load_catalog().prompt_format("koalpaca")
     return make_tokenizer(load_file_rows(data, 0, 19), form, TINY)
 

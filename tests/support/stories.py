@@ -9,8 +9,8 @@ from pathlib import Path
 from kit19.catalog import Catalog
 from kit19.fetching import Cache, FetchedFile, Progress, fetch_files, wanted_files
 from kit19.fetching.part import Part
-from tests.support.fetch_fixtures import ADDRESSES, PLACES, QUICK, TRUTH
 from tests.support.origins_server import ASSETS, KINDS, SAYINGS, Asked, Fault, Origins, later, soon
+from tests.support.small_origins import ADDRESSES, PLACES, QUICK, TRUTH
 
 SEEDS = range(280)
 STRONG = ("digest", "blob", "release")
@@ -113,7 +113,7 @@ def kept(cache: Cache, origins: Origins, source: str) -> int:
 
 
 def sound(blob: Path) -> bool:
-    from tests.support.fetch_fixtures import sha
+    from tests.support.small_origins import sha
 
     return sha(blob.read_bytes()) == blob.name and not blob.stat().st_mode & 0o222
 

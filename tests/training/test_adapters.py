@@ -24,11 +24,8 @@ from kit19 import (
 from kit19.evaluating.resolve import resolve_model
 from kit19.training.model.adapters import ignore_peft_warnings
 from kit19.training.model.weights import weight_files, weights_digest
-from tests.support.hub_fixtures import hub, no_network
 from tests.support.hub_server import Blob, HubServer, Repo
-from tests.support.small_models import SAVE, data, equal, one_thread, settings, tokenizer, weights
-
-__all__ = ["data", "hub", "no_network", "one_thread", "tokenizer"]
+from tests.support.small_models import SAVE, equal, settings, weights
 
 LORA: dict[str, Any] = {"method": "lora", "max_steps": 2, "validation": 0, "learning_rate": 0.1}
 

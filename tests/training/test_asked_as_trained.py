@@ -15,10 +15,7 @@ from kit19.evaluating.pipeline import evaluate_model
 from kit19.training.rows.prompts import make_prompts
 from kit19.training.rows.tokens import tokenize
 from tests.support.prompt_tokenizers import TOKENIZERS
-from tests.support.small_models import one_thread, row_files, rows, save_llama, settings, write_rows
-
-__all__ = ["one_thread"]
-
+from tests.support.small_models import row_files, rows, save_llama, settings, write_rows
 
 GIVEN: dict[str, Any] = {
     "format": "chat",

@@ -17,9 +17,6 @@ from kit19 import Settings, Trained, TrainError, TrainOptions, plan_training, tr
 from kit19.cli import cli
 from tests.support import architectures
 from tests.support.short_rows import held_out_loss, short_rows, short_settings
-from tests.support.small_models import data, one_thread, tokenizer
-
-__all__ = ["data", "one_thread", "tokenizer"]
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,7 @@ import yaml
 
 from kit19 import train_model
 from kit19.training.run.checkpoint import complete_checkpoints
-from tests.support.small_models import SAVE, data, equal, one_thread, settings, tokenizer, weights
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import SAVE, equal, settings, weights
 
 
 def ended(command: list[str], run: Path, by: signal.Signals) -> tuple[int, str]:

@@ -20,9 +20,7 @@ from kit19.training.rows.batches import Collate
 from kit19.training.rows.tokens import Tokens, TokenStats
 from tests.support import architectures
 from tests.support.short_rows import short_rows, short_settings
-from tests.support.small_models import data, equal, one_thread, tokenizer, weights
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import equal, weights
 
 MIXING = {
     *("afmoe", "bamba", "bert", "big_bird", "biogpt", "bloom", "camembert", "electra", "falcon_h1"),

@@ -12,9 +12,7 @@ from kit19.training.model.losses import add_answer_losses, has_plain_head, row_l
 from kit19.training.rows.batches import Collate, as_dataset, read_sequence
 from kit19.training.rows.packing import one_row_per_sequence, pack
 from kit19.training.rows.tokens import Tokens, tokenize
-from tests.support.small_models import SAVE, data, one_thread, prompts_of, row_files, tokenizer
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import SAVE, prompts_of, row_files
 
 
 @pytest.fixture

@@ -17,9 +17,7 @@ from kit19.training.model.memory import (
     suggest_settings,
 )
 from kit19.training.settings import Settings
-from tests.support.small_models import data, one_thread, settings, tokenizer
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import settings
 
 
 def polyglot(hidden: int, layers: int, vocabulary: int = 30_080) -> Any:

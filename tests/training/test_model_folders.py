@@ -17,9 +17,7 @@ from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import evaluate_model
 from kit19.evaluating.resolve import resolve_model
 from kit19.training.rows.chat_template import render
-from tests.support.small_models import SAVE, data, one_thread, settings, tokenizer
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import SAVE, settings
 
 Change = Callable[[Path], object]
 TEMPLATE = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ eos_token }}{% endfor %}"

@@ -20,9 +20,7 @@ from kit19 import Kit19Error, merge, open_chat, plan_training
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import load_scorer
 from kit19.evaluating.resolve import resolve_model
-from tests.support.small_models import SAVE, data, one_thread, rows, settings, tokenizer, write_rows
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import SAVE, rows, settings, write_rows
 
 COUNT = 1500 if os.environ.get("KIT19_TEST_EFFORT") == "thorough" else 150
 CHUNKS = 10

@@ -20,18 +20,7 @@ from kit19.training.rows.preflight import (
 )
 from kit19.training.rows.prompts import Prompts, make_prompts
 from kit19.training.rows.tokens import TokenStats, tokenize
-from tests.support.small_models import (
-    data,
-    one_thread,
-    prompts_of,
-    row_files,
-    rows,
-    settings,
-    tokenizer,
-    write_rows,
-)
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import prompts_of, row_files, rows, settings, write_rows
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}END\n{% endfor %}"

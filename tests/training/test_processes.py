@@ -11,9 +11,7 @@ import pytest
 import yaml
 
 from kit19 import Settings, read_run, train_model
-from tests.support.small_models import data, one_thread, settings, tokenizer, weights
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import settings, weights
 
 
 def launched(data: Path, run: Path, how: Settings) -> subprocess.CompletedProcess[str]:

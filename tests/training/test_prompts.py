@@ -25,9 +25,7 @@ from tests.support.prompt_tokenizers import (
     byte_level,
     of_template,
 )
-from tests.support.small_models import one_thread, row_files, settings, write_rows
-
-__all__ = ["one_thread"]
+from tests.support.small_models import row_files, settings, write_rows
 
 OWN = PromptFormat(
     id="own",

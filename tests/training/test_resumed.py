@@ -13,9 +13,7 @@ import pytest
 from kit19 import OutputError, Settings, Trained, TrainError, TrainOptions, merge, train_model
 from kit19.training.run import checkpoint
 from kit19.training.run.folder import running
-from tests.support.small_models import SAVE, data, equal, one_thread, settings, tokenizer, weights
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import SAVE, equal, settings, weights
 
 TEXTS = ("run.json", "curves.json", "curves.svg", "README.md")
 

@@ -15,17 +15,7 @@ from kit19 import TrainError
 from kit19.core.manifest import read_manifest
 from kit19.training.rows.files import load_build_rows, load_file_rows
 from kit19.training.rows.tokens import tokenize
-from tests.support.small_models import (
-    data,
-    one_thread,
-    prompts_of,
-    row_files,
-    rows,
-    tokenizer,
-    write_rows,
-)
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import prompts_of, row_files, rows, write_rows
 
 
 def test_only_the_answer_and_its_end_have_a_loss(

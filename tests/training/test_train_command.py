@@ -13,9 +13,7 @@ from click.testing import CliRunner
 
 from kit19 import Kit19Error, TrainError, train_model
 from kit19.cli import cli
-from tests.support.small_models import SAVE, data, one_thread, settings, tokenizer
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import SAVE, settings
 
 
 def call(*words: Any, text: str | None = None) -> str:

@@ -24,19 +24,7 @@ from kit19 import (
     train_model,
 )
 from kit19.training.model.base import load_weights
-from tests.support.small_models import (
-    SAVE,
-    data,
-    equal,
-    one_thread,
-    rows,
-    settings,
-    tokenizer,
-    weights,
-    write_rows,
-)
-
-__all__ = ["data", "one_thread", "tokenizer"]
+from tests.support.small_models import SAVE, equal, rows, settings, weights, write_rows
 
 
 class StopError(Exception):

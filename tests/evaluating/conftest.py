@@ -1,4 +1,4 @@
-"""Fixtures of the evaluation tests."""
+"""Fixtures: an empty cache of scores, and small models by family."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""Made-up models, written once and read by many tests."""
+"""Fixtures: made-up models, written once and read by many tests."""
 
 from __future__ import annotations
 
-import functools
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,20 +16,8 @@ LEAKED = 12
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """See ``_world``."""
-    return _world(tmp_path_factory.getbasetemp() / "compared")
-
-
-@pytest.fixture(scope="session")
-def comparison(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """See ``_comparison``."""
-    return _comparison(tmp_path_factory.getbasetemp() / "compared")
-
-
-# Each module that imports a fixture would make it anew.
-@functools.cache
-def _world(root: Path) -> SimpleNamespace:
     """A base that always says 예 on STS; one tuned that knows leaked items; one that hardly moved."""
+    root = tmp_path_factory.mktemp("compared")
     leaked = frozenset(q["item"] for q in questions("kobest_copa")[:LEAKED])
     data = DataEntry(
         label="contaminated",
@@ -42,7 +28,6 @@ def _world(root: Path) -> SimpleNamespace:
     )
     audit = root / "audit.json"
     found = {"benchmarks": {"kobest_copa": {"ids": sorted(leaked)}, "klue_sts": {"ids": []}}}
-    root.mkdir()
     audit.write_text(json.dumps(found), encoding="utf-8")
     return SimpleNamespace(
         root=root,
@@ -53,10 +38,9 @@ def _world(root: Path) -> SimpleNamespace:
     )
 
 
-@functools.cache
-def _comparison(root: Path) -> SimpleNamespace:
+@pytest.fixture(scope="session")
+def comparison(world: SimpleNamespace) -> SimpleNamespace:
     """The comparison of the three, and the folder that it was written to."""
-    world = _world(root)
     out = world.root / "report"
     audits = [f"tuned={world.audit}"]
     result = compare([world.base, world.tuned, world.flat], out, audits, draws=1_000)

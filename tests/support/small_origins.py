@@ -1,7 +1,4 @@
-"""A small catalog with one file of each kind, its bytes, and the fixtures that the tests share.
-
-They stand here and not in a conftest.py because mypy refuses two modules of one name.
-"""
+"""A small catalog with one file of each kind, its bytes, and the server that has them."""
 
 from __future__ import annotations
 
@@ -11,18 +8,12 @@ import io
 import json
 import os
 import random
-import socket
 import tarfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from kit19.catalog import Catalog, load_catalog
 from kit19.fetching import Http
-from tests.support.origins_server import Origins, serving
+from tests.support.origins_server import Origins
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 RAW = f"/raw.githubusercontent.com/someone/some-data/{COMMIT}"
@@ -193,45 +184,8 @@ def honest_origins() -> Origins:
     return Origins(files=dict(BYTES))
 
 
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This machine may be reached, nothing else; takes the place of the fixture of that name."""
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any) -> None:
-        if not (isinstance(address, tuple) and address[0] in ("127.0.0.1", "::1", "localhost")):
-            raise AssertionError(f"a test reached for the network: {address}")
-        connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
-    for name in NETWORK_NAMES:
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="session")
-def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_catalog(tmp_path_factory.mktemp("cards") / "catalog")
-
-
-@pytest.fixture(scope="session")
-def catalog(cards: Path) -> Catalog:
-    return load_catalog(cards)
-
-
-@pytest.fixture
-def origins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Origins]:
-    """An honest server that stands for every host, and an empty cache."""
-    with serving(honest_origins()) as served:
-        monkeypatch.setenv("KIT19_MIRROR", served.base)
-        monkeypatch.setenv("KIT19_CACHE", str(tmp_path / "cache"))
-        yield served
-
-
 def environ(origins: Origins, cache: Path, **more: str) -> dict[str, str]:
     """The environment of a ``kit19`` of its own that asks this server."""
     dropped = ("KIT19_", "HF_", *NETWORK_NAMES)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**kept, "KIT19_MIRROR": origins.base, "KIT19_CACHE": str(cache), **more}
-
-
-FIXTURES = (no_network, cards, catalog, origins)
