@@ -98,5 +98,5 @@ def test_a_record_moved_to_validation_is_told_otherwise(left: Path, tmp_path: Pa
 
 
 def test_what_is_no_build_cannot_be_compared(left: Path, tmp_path: Path) -> None:
-    with pytest.raises(VerifyError, match="is not a whole build"):
+    with pytest.raises(VerifyError, match="is not a complete build"):
         diff(left, tmp_path)

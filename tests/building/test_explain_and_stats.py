@@ -130,7 +130,7 @@ def test_an_id_that_cannot_be_is_refused(record: str, message: str, sample_build
 
 
 def test_a_folder_that_is_no_build_explains_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Kit19Error, match="is not a whole build"):
+    with pytest.raises(Kit19Error, match="is not a complete build"):
         explain(tmp_path, "nsmc/train/1")
 
 

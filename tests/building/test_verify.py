@@ -203,7 +203,7 @@ def test_a_changed_count_in_the_manifest_is_found(how: Change, message: str, cop
 
 
 def test_a_folder_without_a_manifest_is_no_build(tmp_path: Path) -> None:
-    assert complaints(tmp_path) == [f"{tmp_path}: is not a whole build: it has no manifest.json"]
+    assert complaints(tmp_path) == [f"{tmp_path}: is not a complete build: it has no manifest.json"]
 
 
 def test_a_manifest_that_is_no_manifest_is_told(copy: Path) -> None:

@@ -96,7 +96,7 @@ def test_json_is_one_document_and_nothing_else(built: Path, tmp_path: Path) -> N
 def test_an_error_prints_no_json(tmp_path: Path) -> None:
     said = invoke("verify", tmp_path, "--json")
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith(f"error: {tmp_path}: is not a whole build")
+    assert said.err.startswith(f"error: {tmp_path}: is not a complete build")
 
 
 def test_results_go_to_stdout_and_progress_to_stderr(tmp_path: Path) -> None:
@@ -144,9 +144,12 @@ def test_show_shows_what_was_asked_for() -> None:
         (["show", "nsmc", "--template", "text"], "error: nsmc has no template 'text'"),
         (["show", "nsmc", "--style", "반말"], "error: nsmc has no template in 반말"),
         (["sources", "nsmcc"], "error: there is no source 'nsmcc'"),
-        (["diff", "here", "there"], "error: here: is not a whole build: it has no manifest.json"),
-        (["stats", "here"], "error: here: is not a whole build: it has no manifest.json"),
-        (["explain", "here", "nsmc/train/1"], "error: here: is not a whole build"),
+        (
+            ["diff", "here", "there"],
+            "error: here: is not a complete build: it has no manifest.json",
+        ),
+        (["stats", "here"], "error: here: is not a complete build: it has no manifest.json"),
+        (["explain", "here", "nsmc/train/1"], "error: here: is not a complete build"),
     ],
 )
 def test_a_wrong_name_is_exit_code_one(line: list[str], message: str) -> None:

@@ -1,1 +1,1 @@
-"""What everything else is written in: errors, order, paths, and what is written to disk."""
+"""Shared foundations: errors, hash order, paths, and the models of files that kit19 writes."""

@@ -2,18 +2,18 @@
 
     Kit19Error
     ├── CatalogError          a card, template, benchmark or recipe is wrong
-    │   └── ParticleError     a pair of Korean particles that Korean does not have
-    ├── UnknownNameError      a source, subset, recipe, benchmark or record that is not there
-    ├── FilesError            upstream files are missing or differ from what their card says
+    │   └── ParticleError     a pair of particles that does not exist in Korean
+    ├── UnknownNameError      a source, subset, recipe, benchmark or record that does not exist
+    ├── FilesError            upstream files are missing or do not match their card
     ├── ReadError             an upstream file cannot be read at all
-    ├── OutputError           a result cannot be written, or its place is taken
-    ├── ModelError            a model cannot be had, loaded or scored
-    ├── ResultsError          results of evaluations cannot be read, or not be compared
-    ├── TrainError            a model cannot be trained, loaded or talked to
-    └── VerifyError           a build is not what its manifest says
+    ├── OutputError           a result cannot be written, or its path is taken
+    ├── ModelError            a model cannot be downloaded, loaded or scored
+    ├── ResultsError          evaluation results cannot be read or compared
+    ├── TrainError            a model cannot be trained, loaded or prompted
+    └── VerifyError           a build does not match its manifest
 
-An error carries every problem that was found, not the first: each says what is wrong, where,
-and what to do. Nothing that yaml, pydantic or polars raises leaves the public API.
+An error carries every problem that was found, not only the first. Each problem states what is wrong,
+where, and how to fix it. Errors of yaml, pydantic and polars never leave the public API.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _FIXES = {
     errno.EDQUOT: "free some space",
 }
 
-_LISTED = 60
-"""So many names are listed at most: the harness knows thousands of tasks."""
+_MAX_LISTED = 60
+"""The most names that a hint lists: the harness has thousands of tasks."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Problem:
 
     Attributes:
         what: The fact, in one sentence without a final stop.
-        where: File, row, key or record, as precise as is known; may be empty.
-        fix: What the reader can do about it; may be empty.
+        where: File, row, key or record, as precisely as possible; may be empty.
+        fix: How to fix it; may be empty.
     """
 
     what: str
@@ -64,7 +64,7 @@ class Kit19Error(Exception):
     """Base of all errors that kit19 raises on purpose.
 
     Args:
-        problems: A message, one problem, or all that were found.
+        problems: A message, one problem, or several.
     """
 
     def __init__(self, problems: str | Problem | Iterable[Problem]) -> None:
@@ -84,7 +84,7 @@ class CatalogError(Kit19Error):
 
 
 class ParticleError(CatalogError):
-    """A pair of particles that Korean does not have."""
+    """A pair of particles that does not exist in Korean."""
 
 
 class ArgumentError(Kit19Error):
@@ -92,11 +92,11 @@ class ArgumentError(Kit19Error):
 
 
 class UnknownNameError(Kit19Error):
-    """A name on the command line or in a call that nothing has."""
+    """A name on the command line or in a call that does not exist."""
 
 
 class FilesError(Kit19Error):
-    """Upstream files are missing, or differ from what their card says."""
+    """Upstream files are missing or do not match their card."""
 
 
 class ReadError(Kit19Error):
@@ -104,27 +104,30 @@ class ReadError(Kit19Error):
 
 
 class OutputError(Kit19Error):
-    """A result cannot be written where it should go."""
+    """A result cannot be written."""
 
 
 class ModelError(Kit19Error):
-    """A language model cannot be had, loaded or scored."""
+    """A language model cannot be downloaded, loaded or scored."""
 
 
 class ResultsError(Kit19Error):
-    """Results of evaluations cannot be read, or cannot be compared with each other."""
+    """Evaluation results cannot be read or compared with each other."""
 
 
 class VerifyError(Kit19Error):
-    """A build folder is not what its manifest says."""
+    """A build folder does not match its manifest."""
 
 
 class TrainError(Kit19Error):
-    """A model cannot be trained on these rows, loaded, or talked to."""
+    """A model cannot be trained on these rows, loaded, or prompted."""
 
 
 def format_problems(problems: Sequence[Problem], label: str = "") -> list[str]:
-    """Problems as texts, each behind the label; what to do is said once for neighbors that share it."""
+    """Format problems as lines, each with the label in front.
+
+    Consecutive problems with the same fix share one line for it.
+    """
     lines = []
     for index, problem in enumerate(problems):
         where = f"{problem.where}: " if problem.where else ""
@@ -136,40 +139,40 @@ def format_problems(problems: Sequence[Problem], label: str = "") -> list[str]:
 
 
 def suggest_names(name: str, known: Iterable[str]) -> str:
-    """A hint for a name that is not known: the nearest right ones, else the first of them all."""
+    """Suggest names similar to an unknown one, or list the known names if none is similar."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return f"did you mean {', '.join(close)}?"
-    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
-    return f"known: {', '.join(names[:_LISTED])}{more}"
+    more = f" and {len(names) - _MAX_LISTED:,} more" if len(names) > _MAX_LISTED else ""
+    return f"known: {', '.join(names[:_MAX_LISTED])}{more}"
 
 
 def problem_from_os_error(error: OSError, where: str = "", what: str = "cannot be used") -> Problem:
-    """What the operating system refused, as a problem.
+    """Turn an error of the operating system into a problem.
 
     Args:
-        error: What it raised.
-        where: The file. Default: the one that the error names, if it names any.
-        what: What could not be done.
+        error: The error.
+        where: The file. Default: the file that the error names, if any.
+        what: The operation that failed.
     """
-    named = error.filename
-    if not where and named is not None:
-        where = os.fsdecode(named) if isinstance(named, str | bytes) else str(named)
+    filename = error.filename
+    if not where and filename is not None:
+        where = os.fsdecode(filename) if isinstance(filename, str | bytes) else str(filename)
     reason = error.strerror or str(error) or type(error).__name__
     fix = _FIXES.get(error.errno or 0, "")
     return Problem(f"{what}: {reason}", where, fix) if where else Problem(reason, fix=fix)
 
 
 def convert_os_errors(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Decorate a public function: a path that the system refuses is a :class:`Kit19Error`.
+    """Decorate a public function so that a path the system refuses raises :class:`Kit19Error`.
 
-    Where a more precise error is known, the function raises it itself; this is for all other paths
-    that come from a user. An ``OSError`` that names no file is none of those and passes.
+    Functions raise more precise errors themselves where they can; this covers every other path that
+    a user passes in. An ``OSError`` without a file name has another cause and is not converted.
     """
 
     @functools.wraps(function)
-    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         _refuse_impossible([*args, *kwargs.values()])
         try:
             return function(*args, **kwargs)
@@ -178,11 +181,11 @@ def convert_os_errors(function: Callable[Parameters, Result]) -> Callable[Parame
                 raise
             raise Kit19Error(problem_from_os_error(error)) from error
 
-    return call
+    return wrapper
 
 
 def _refuse_impossible(values: Iterable[object]) -> None:
-    """Refuse names that no file can have; Python has a ValueError for each, without the name."""
+    """Refuse names that no file can have. Python's own ValueError does not include the name."""
     for value in values:
         if isinstance(value, list | tuple):
             _refuse_impossible(value)

@@ -1,4 +1,4 @@
-"""JSON that every reader takes: without NaN and Infinity, which browsers refuse."""
+"""Strict JSON: without NaN and Infinity, which browsers reject."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 
 def to_json(document: Any, *, indent: int | None = None, compact: bool = False) -> str:
-    """Write a document as JSON, Korean as Korean; numbers that JSON does not have become null.
+    """Serialize a document as JSON. Korean is not escaped; NaN and infinities become null.
 
     Raises:
-        TypeError: Something in it is neither text, number, list nor mapping.
+        TypeError: A value is not a string, number, list or mapping.
     """
-    between = (",", ":") if compact else None
+    separators = (",", ":") if compact else None
     finite = replace_non_finite(document)
     return json.dumps(
-        finite, ensure_ascii=False, indent=indent, separators=between, allow_nan=False
+        finite, ensure_ascii=False, indent=indent, separators=separators, allow_nan=False
     )
 
 
 def replace_non_finite(value: Any) -> Any:
-    """The same value with null in place of NaN and infinities."""
+    """Return the value with None in place of NaN and infinities."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: replace_non_finite(one) for key, one in value.items()}
+        return {key: replace_non_finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [replace_non_finite(one) for one in value]
+        return [replace_non_finite(item) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""Counts that must add up: records in = records kept + surplus + dropped by a named reason."""
+"""The ledger of a subset: records read = kept + surplus + dropped, each drop with a reason."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ Reason = Literal[
     "duplicate_across",
     "near_duplicate",
 ]
-"""Why a record is not in a build, in the order in which reasons apply; the first wins."""
+"""Why a record is not in a build. Reasons apply in this order; the first that matches wins."""
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 REASON_DESCRIPTIONS: Mapping[Reason, str] = {
-    "malformed": "the row cannot be read as the card says (columns, encoding, an unknown label)",
-    "excluded": "a kind of row that the card leaves out (a category page, say)",
+    "malformed": "the row does not match the card (columns, encoding, an unknown label)",
+    "excluded": "a kind of row that the card leaves out (for example a category page)",
     "empty": "a required field has no text",
     "no_template": "no template of its subset fits it",
-    "conflict": "the same record occurs with another label, so both go",
-    "duplicate": "the same record stands earlier in the hash order, and stays there",
+    "conflict": "the same record occurs with another label, so both are dropped",
+    "duplicate": "the same record comes earlier in hash order; that one is kept",
     "validation_overlap": "it shares a group with a validation record",
-    "contaminated": "it, or for a pair something in its groups, holds text of a benchmark item",
-    "pii": "it holds personal data: a telephone, e-mail, registration or account number",
+    "contaminated": "it contains text of a benchmark item; for a pair, a record of its groups does",
+    "pii": "it contains personal data: a telephone, e-mail, registration or account number",
     "duplicate_across": "an earlier subset of the recipe keeps a record with the same text",
-    "near_duplicate": "it says almost what a kept record says",
+    "near_duplicate": "its text is nearly the same as that of a kept record",
 }
 
 
 class Ledger(BaseModel):
-    """What became of every record of one subset.
+    """Counts of what happened to each record of one subset.
 
     Attributes:
         upstream_rows: Rows in the files read (before pairs are derived from them).
-        read: Records looked at, malformed ones included.
+        read: Records read, including malformed ones.
         train: Records kept for training.
         validation: Records kept for validation.
         surplus: Usable records beyond the cap.
-        dropped: Records dropped, by reason; reasons without a record are left out.
-        examples: Rendered rows (more than records where a record is shown by several templates).
+        dropped: Records dropped, by reason; reasons without records are omitted.
+        examples: Rendered rows (more than records if several templates render each record).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,7 +63,7 @@ class Ledger(BaseModel):
     examples: int = Field(ge=0)
 
     @model_validator(mode="after")
-    def _adds_up(self) -> Self:
+    def _check_sum(self) -> Self:
         lost = sum(self.dropped.values())
         total = self.train + self.validation + self.surplus + lost
         if total != self.read:

@@ -1,7 +1,6 @@
-"""What a build writes about itself: ``manifest.json``, written last.
+"""The manifest of a build: ``manifest.json``, written last.
 
-It holds no clock, host, user or path, so that the same recipe, inputs and versions give the same
-bytes.
+It contains no time, host, user or path, so the same recipe, inputs and versions give the same bytes.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ class _Part(BaseModel):
 
 
 class InputFile(_Part):
-    """One upstream file that went in.
+    """One upstream file that the build used.
 
     Attributes:
         name: ``<source>/<path>``.
-        bytes: Its size on disk (of the archive it lay in, if packed).
-        sha256: Of those bytes.
-        packed: The archive that it was read from, or empty.
-        status: `verified`, `unchecked`, or `differs` (used under ``--unverified``).
-        by: What it was verified by, or what differs.
+        bytes: Its size on disk (the size of the archive, if packed).
+        sha256: The digest of those bytes.
+        packed: The archive that contains it, or empty.
+        status: `verified`, `unchecked`, or `differs` (used with ``--unverified``).
+        by: What verified it, or what differs.
         revision: The upstream revision that the card pins.
     """
 
@@ -47,7 +46,7 @@ class InputFile(_Part):
 
 
 class SkippedFile(_Part):
-    """One upstream file that should have gone in, and why it did not."""
+    """One upstream file that the build skipped, and why."""
 
     name: str
     status: str
@@ -62,17 +61,17 @@ class SubsetEntry(_Part):
         task: Its task category.
         license: SPDX id of the source.
         splits: Upstream splits that records were taken from.
-        ledger: What became of every record.
-        templates: Examples rendered by each template.
-        labels: Training records of each label (empty where there is no label).
+        ledger: What happened to each record.
+        templates: Rows rendered by each template.
+        labels: Training records of each label (empty without labels).
         cut: For each class (or "" without balance) the hash of the last record taken; records
-            beyond it are surplus. Empty where nothing is surplus.
-        short: Training rows that the cap lacks though the recipe fills: every record is already
-            shown by every template that fits it.
-        shared: Kept records whose text another subset of the build has as well.
-        files: Files used of files expected.
-        incomplete: Files left out.
-        unverified: Names of files used though they differ.
+            after it are surplus. Empty if nothing is surplus.
+        short: Training rows missing to the cap although the recipe has ``fill``: every eligible
+            template already renders every record.
+        shared: Kept records whose text also occurs in another subset of the build.
+        files: Files used, files expected.
+        incomplete: Files that were skipped.
+        unverified: Names of files used although they differ from the card.
     """
 
     source: str
@@ -96,10 +95,10 @@ class SharedText(_Part):
     Attributes:
         subset: The later one in the recipe.
         earlier: The other.
-        records: Kept records of the later one whose text a kept record of the earlier one has.
-        other_label: How many of them have another label there; 0 where the two subsets' labels do not
-            mean the same.
-        examples: Some pairs of ids: of the later and of the earlier subset.
+        records: Kept records of the later one whose text also occurs in a kept record of the earlier.
+        other_label: How many of them have a different label there; 0 if the labels of the two subsets
+            have different meanings.
+        examples: Some pairs of ids: (later subset, earlier subset).
     """
 
     subset: str
@@ -110,7 +109,7 @@ class SharedText(_Part):
 
 
 class OutputFile(_Part):
-    """One file of the build: path below its folder, rows (None if it holds none), size, sha256."""
+    """One file of the build: relative path, rows (None for files without rows), size, sha256."""
 
     path: str
     rows: int | None
@@ -119,25 +118,25 @@ class OutputFile(_Part):
 
 
 class Manifest(_Part):
-    """All that a build says about itself.
+    """The complete description of a build.
 
     Attributes:
-        schema_version: Of this file's layout.
+        schema_version: The version of this file's layout.
         kit19_version: The version that built it.
-        versions: Of the libraries that write its bytes.
+        versions: The versions of the libraries that write its bytes.
         recipe: The resolved recipe.
         sample: Whether the rows are kit19's own sample rather than the datasets.
-        contaminated: Whether benchmark rows were let in on purpose.
+        contaminated: Whether benchmark rows were included on purpose.
         cards: sha256 of each source card used; ``templates/<subset>`` for template files.
-        inputs: Upstream files that went in, benchmark files included.
-        decontaminated_against: Benchmarks whose text was kept out.
-        not_decontaminated_against: Benchmarks that were not looked at.
+        inputs: Upstream files used, including benchmark files.
+        decontaminated_against: Benchmarks whose text was removed.
+        not_decontaminated_against: Benchmarks that were not checked.
         subsets: By name, in the recipe's order.
         shared: Text that subsets have in common, pair by pair.
-        entangled_by: Recipe keys by which a subset's rows depend on the others; without any, leaving
-            one out changes no row of another.
-        not_built: Subsets of the recipe without any file, with the files that are missing.
-        outputs: Every file written, except this one.
+        entangled_by: Recipe keys that make a subset's rows depend on other subsets. If empty, removing
+            a subset changes no row of another.
+        not_built: Subsets of the recipe without any file, and the files that are missing.
+        outputs: Every file written except this one.
         content_digest: Order-independent digest of all rows.
     """
 
@@ -163,7 +162,7 @@ class Manifest(_Part):
         return self.model_dump(mode="json")
 
     def to_json(self) -> str:
-        """The file's text."""
+        """The text of the file."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n"
 
     @property
@@ -173,7 +172,7 @@ class Manifest(_Part):
 
     @property
     def short(self) -> str:
-        """Subsets that filling could not bring to the cap, with the rows they have; or empty."""
+        """Subsets that ``fill`` could not fill to the cap, with their rows; or empty."""
         cap = self.recipe["cap"]
         short = [(name, entry.short) for name, entry in self.subsets.items() if entry.short]
         return ", ".join(f"{name} {cap - lacking:,}" for name, lacking in short)
@@ -188,14 +187,14 @@ def read_manifest(folder: Path) -> Manifest:
     """Read a build's manifest.
 
     Raises:
-        VerifyError: The folder holds no whole build, or one of another version.
+        VerifyError: The folder does not contain a complete build, or its version is not supported.
     """
     path = folder / NAME
     fix = "kit19 writes it last: build again with `kit19 build … --out`"
     try:
         text = read_small_file(path).decode("utf-8")
     except FileNotFoundError:
-        what = "is not a whole build: it has no manifest.json"
+        what = "is not a complete build: it has no manifest.json"
         raise VerifyError(Problem(what, str(folder), fix)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise VerifyError(Problem(f"cannot be read: {error}", str(path), fix)) from None

@@ -1,8 +1,8 @@
-"""Parquet files by their exact names.
+"""Read parquet files by their exact names.
 
-Polars takes ``[``, ``]``, ``?`` and ``*`` in a path for a pattern, and ``name=value`` folders for
-columns: ``train[1].parquet`` would read ``train1.parquet``. Everything in kit19 that opens parquet by
-a path does it here.
+Polars treats ``[``, ``]``, ``?`` and ``*`` in a path as a pattern, and ``name=value`` folders as
+columns: ``train[1].parquet`` would read ``train1.parquet``. All of kit19 opens parquet files with
+these functions.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from pathlib import Path
 
 import polars as pl
 
-# Some damage makes the parquet reader panic, which polars raises as no Exception.
+# Some damaged files make the parquet reader panic; polars' PanicException is not an Exception.
 UNREADABLE: tuple[type[BaseException], ...] = (
     OSError,
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
 )
-"""What reading a file that is damaged, or not there, can raise."""
+"""Errors that reading a damaged or missing file can raise."""
 
 
 def scan_parquet(path: Path | list[Path]) -> pl.LazyFrame:
-    """Rows of one file, or of several with the same columns, read when they are collected."""
+    """Scan one file, or several with the same columns, lazily."""
     return pl.scan_parquet(path, glob=False, hive_partitioning=False)
 
 
 def read_parquet(path: Path) -> pl.DataFrame:
-    """All rows of one file."""
+    """Read all rows of one file."""
     return pl.read_parquet(path, glob=False, hive_partitioning=False)
 
 
 @contextmanager
 def any_time_zone() -> Iterator[None]:
-    """Let polars take time zones that this machine does not know; it panics at them otherwise."""
+    """Make polars accept time zones that are unknown on this machine, instead of panicking."""
     name = "POLARS_IGNORE_TIMEZONE_PARSE_ERROR"
     before = os.environ.get(name)
     os.environ[name] = "1"
@@ -49,8 +49,8 @@ def any_time_zone() -> Iterator[None]:
 
 
 def describe_error(error: BaseException) -> str:
-    """What polars says is wrong with a file, in one line."""
-    said = str(error).splitlines() or [type(error).__name__]
+    """Describe an error of polars or of the operating system in one line."""
+    lines = str(error).splitlines() or [type(error).__name__]
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return said[0]
+    return lines[0]

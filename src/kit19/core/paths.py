@@ -1,4 +1,4 @@
-"""Where kit19 keeps things on a user's machine."""
+"""The cache and data folders, and safe access to files that users name."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-_LARGEST = 1_000_000_000  # bytes; such files have a thousandth of it
+_MAX_BYTES = 1_000_000_000  # real files of this kind have a thousandth of it
 
 
 def cache_dir() -> Path:
-    """``KIT19_CACHE``, else ``kit19`` in the user's cache folder."""
+    """Return ``KIT19_CACHE``, or ``kit19`` in the user's cache folder."""
     if folder := os.environ.get("KIT19_CACHE"):
         return Path(folder)
     base = os.environ.get("XDG_CACHE_HOME")
@@ -22,17 +22,17 @@ def cache_dir() -> Path:
 
 
 def default_data_dir() -> Path:
-    """Where upstream files are looked for: ``KIT19_DATA_DIR``, else ``data`` in the cache."""
+    """Return the default data folder: ``KIT19_DATA_DIR``, or ``data`` in the cache."""
     if folder := os.environ.get("KIT19_DATA_DIR"):
         return Path(folder)
     return cache_dir() / "data"
 
 
 def require_regular_file(path: Path) -> None:
-    """Refuse what is no regular file: reading a pipe or a device may never end.
+    """Refuse anything but a regular file: reading a pipe or a device may never end.
 
     Raises:
-        OSError: It is not there, or is something else; the error names it.
+        OSError: The file does not exist or is not a regular file; the error names it.
     """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
@@ -42,23 +42,24 @@ def require_regular_file(path: Path) -> None:
 
 
 def read_small_file(path: Path) -> bytes:
-    """The bytes of a file that somebody wrote by hand, or that describes other files.
+    """Read the bytes of a small file: one written by hand, or one that describes other files.
 
     Raises:
-        OSError: It cannot be read, is no regular file or is unreasonably large; the error names it.
+        OSError: The file cannot be read, is not a regular file or is too large; the error names it.
     """
     require_regular_file(path)
-    if path.stat().st_size > _LARGEST:
-        raise OSError(errno.EFBIG, f"it is larger than {_LARGEST:,} bytes", str(path))
+    if path.stat().st_size > _MAX_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {_MAX_BYTES:,} bytes", str(path))
     return path.read_bytes()
 
 
 def read_json(path: Path) -> Any:
-    """The JSON document in a file, UTF-8.
+    """Read a JSON file in UTF-8.
 
     Raises:
-        OSError: As :func:`read_small`.
-        ValueError: It is no JSON or no UTF-8, nests too deep, or has a number of thousands of digits.
+        OSError: As :func:`read_small_file`.
+        ValueError: The file is not valid JSON or UTF-8, nests too deep, or contains a number of
+            thousands of digits.
     """
     try:
         return json.loads(read_small_file(path).decode("utf-8"))
@@ -67,7 +68,7 @@ def read_json(path: Path) -> Any:
 
 
 def path_exists(path: Path) -> bool:
-    """Whether something has this path, also if one may not look at it.
+    """Whether the path exists, even if its folder may not be read.
 
     False for names that are too long or impossible.
     """
@@ -80,25 +81,25 @@ def path_exists(path: Path) -> bool:
 
 
 def resolve_composition(path: Path) -> Path:
-    """The path as its names are composed on disk, if it is there in another Unicode composition.
+    """Find a path that exists in another Unicode composition, else return it unchanged.
 
-    macOS writes names decomposed (NFD), keyboards type them composed (NFC); both look the same.
+    macOS writes names decomposed (NFD) and keyboards type them composed (NFC); both look the same.
     """
     if path_exists(path) or str(path).isascii():
         return path
     found = Path(path.anchor)
     for part in path.parts[1 if path.anchor else 0 :]:
-        there = [] if path_exists(found / part) else _names(found)
-        found /= next((name for name in there if _composed(name) == _composed(part)), part)
+        names = [] if path_exists(found / part) else _list_names(found)
+        found /= next((name for name in names if _compose(name) == _compose(part)), part)
     return found if path_exists(found) else path
 
 
-def _names(folder: Path) -> list[str]:
+def _list_names(folder: Path) -> list[str]:
     try:
         return sorted(path.name for path in folder.iterdir())
     except OSError:
         return []
 
 
-def _composed(name: str) -> str:
+def _compose(name: str) -> str:
     return unicodedata.normalize("NFC", name)

@@ -1,10 +1,10 @@
-"""What an evaluation writes: ``results.json`` and ``samples_<task>.jsonl`` in one folder.
+"""The files of an evaluation: ``results.json`` and ``samples_<task>.jsonl`` in one folder.
 
 ``results.json`` has the layout and the keys of lm-evaluation-harness (``results``, ``versions``,
-``n-shot``, ``n-samples``, ``higher_is_better``, ``configs`` …; ``results.<task>["acc,none"]``), so that
-whatever reads the harness reads it too. What the harness does not record stands under ``kit19``:
-the model ``EvalRecord``. No clock is in the file: the same model, files and settings on the same
-machine give the same bytes.
+``n-shot``, ``n-samples``, ``higher_is_better``, ``configs`` …; ``results.<task>["acc,none"]``), so tools that
+read the harness's results read these too. The key ``kit19`` holds what the harness does not record: an
+``EvalRecord``. The file contains no time: the same model, files and settings on the same machine
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class ScoredModel(_Part):
     Attributes:
         name: Hub id, or the last part of a folder's path.
         revision: Commit on the Hub; empty for a folder.
-        digest: sha256 over weights, configuration and tokenizer (an adapter's included).
-        adapter: Name of the adapter; empty if there is none.
-        architecture: As its config names it.
-        parameters: Weights, counted.
+        digest: sha256 of weights, configuration and tokenizer, including the adapter's.
+        adapter: Name of the adapter; empty without one.
+        architecture: The class name in its config.
+        parameters: Number of weights.
         dtype: ``float32``, ``bfloat16`` …
-        context: Tokens that fit into its window.
-        run: The training run's own record, where the model is a run of kit19's.
+        context: Length of the context window in tokens.
+        run: The record of the training run, if kit19 trained the model.
     """
 
     name: str
@@ -60,15 +60,15 @@ class TaskEntry(_Part):
     """One task of an evaluation.
 
     Attributes:
-        version: Of the task (the harness's, or ours for KLUE).
+        version: The version of the task (the harness's, or kit19's for KLUE).
         split: The benchmark split that was scored.
-        shots: Examples before each question, as the harness counts them.
-        shots_from: The split that they come from; empty without shots.
+        shots: Few-shot examples before each question, as the harness counts them.
+        shots_from: The split of these examples; empty without examples.
         items: Rows of the split.
-        scored: Rows that were scored (fewer under a limit).
-        files: sha256 of each benchmark file read; empty for tasks whose data kit19 does not read.
-        truncated: Items of which the beginning was cut to fit the window.
-        tokens_cut: Tokens cut in all.
+        scored: Rows that were scored (fewer with a limit).
+        files: sha256 of each benchmark file; empty for tasks whose data kit19 does not read.
+        truncated: Items whose beginning was cut to fit the context window.
+        tokens_cut: Total number of tokens cut.
     """
 
     version: str
@@ -83,7 +83,7 @@ class TaskEntry(_Part):
 
 
 class Caution(_Part):
-    """Something that a reader of a score must know.
+    """A warning about a score.
 
     Attributes:
         code: A short name, for programs: ``constant``, ``near_constant``, ``below_majority``,
@@ -91,8 +91,8 @@ class Caution(_Part):
             ``shots_from_scored_split``, ``contaminated_training``, ``unverified_training``,
             ``scored_by_hflm``, ``one_answer``, ``not_finite``,
             ``system_left_out`` …
-        task: The task it is about; empty if it is about the whole evaluation.
-        what: One sentence.
+        task: The task; empty if the caution concerns the complete evaluation.
+        what: The caution in one sentence.
     """
 
     code: str
@@ -101,25 +101,25 @@ class Caution(_Part):
 
 
 class EvalRecord(_Part):
-    """What the harness does not record.
+    """The part of an evaluation that the harness does not record.
 
     Attributes:
-        schema_version: Of this section.
-        kit19_version: The version that scored it.
-        versions: Of the libraries that scored it.
-        model: What was scored.
-        format: How questions were put: the bare prompt, the training prompt, or the chat template.
-        format_id: The prompt format used; empty for ``raw``.
-        seed: Of the draw of examples.
-        limit: At most so many items of each task; None for all.
+        schema_version: The version of this section.
+        kit19_version: The version that scored the model.
+        versions: The versions of the libraries that scored it.
+        model: The model.
+        format: How questions are asked: bare prompt, training prompt, or chat template.
+        format_id: The prompt format; empty for ``raw``.
+        seed: The seed that draws few-shot examples.
+        limit: Maximum number of items per task; None for all.
         sample: Whether the items are kit19's own sample rather than the benchmarks.
-        system: The system instruction before every prompt; empty if there is none.
-        batch_size: Rows in a batch where HFLM scored or generated; None where it chose itself.
+        system: The system prompt; empty without one.
+        batch_size: Batch size where HFLM scored or generated; None if it chose the size itself.
         device: ``cpu``, ``cuda`` …
-        hardware: Its name.
-        tasks: By name; of groups those inside.
+        hardware: The name of the device.
+        tasks: Tasks by name; for groups, the tasks in them.
         fallbacks: Tasks that HFLM scored instead of kit19's own scorer, and why.
-        cautions: What a reader must know.
+        cautions: Warnings about the scores.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -145,12 +145,12 @@ class Sample(_Part):
 
     Attributes:
         doc_id: 0-based row of the benchmark file.
-        item: ``<split>/<id>``, as contamination and audits call it.
+        item: ``<split>/<id>``, the same id as in audits.
         prompt: The text before the choices.
-        choices: The choices, as they were scored.
-        loglikelihoods: Natural log-likelihood of each choice after the prompt.
+        choices: The choices as scored.
+        loglikelihoods: Natural log-likelihood of each choice given the prompt.
         prediction: Index of the likeliest choice.
-        gold: Index of the right one.
+        gold: Index of the correct choice.
     """
 
     doc_id: Annotated[int, Field(ge=0, le=2**32 - 1)]
@@ -163,15 +163,15 @@ class Sample(_Part):
 
 
 def samples_path(folder: Path, task: str) -> Path:
-    """Where the items of a task stand."""
+    """Return the path of a task's samples."""
     return folder / f"samples_{task}.jsonl"
 
 
 def read_samples(path: Path) -> Iterator[Sample]:
-    """The items of one task, in file order.
+    """Yield the samples of one task in file order.
 
     Raises:
-        VerifyError: A line is not a sample; file and line are told.
+        VerifyError: A line is not a sample; the error names file and line.
     """
     fix = "evaluate again with `kit19 eval`"
     try:
@@ -188,10 +188,10 @@ def read_samples(path: Path) -> Iterator[Sample]:
 
 
 def read_record(document: dict[str, Any], where: str) -> EvalRecord | None:
-    """The section that kit19 adds to a results document; None where the harness alone wrote it.
+    """Read the section that kit19 adds to a results document; None if the harness wrote it.
 
     Raises:
-        VerifyError: The section is of another version, or not whole.
+        VerifyError: The section has another version or is incomplete.
     """
     section = document.get(SECTION)
     if section is None:
@@ -210,5 +210,5 @@ def read_record(document: dict[str, Any], where: str) -> EvalRecord | None:
 
 
 def sample_line(sample: Sample) -> str:
-    """A sample as a line of its file."""
+    """Serialize a sample as a line of its file."""
     return to_json(sample.model_dump(mode="json")) + "\n"

@@ -1,4 +1,4 @@
-"""What a row of a build holds."""
+"""The columns of a build's rows."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What a training run says about itself: ``run.json`` in its folder, written last.
+"""The record of a training run: ``run.json`` in its folder, written last.
 
-The folder is a model that ``transformers`` loads as it is (weights or adapter, tokenizer);
-this file adds what a reader of its scores must know: what it was made from, on which rows, and whether
-those rows hold benchmark text. Evaluation copies it into its results, so that no score loses it.
+The folder is a model that ``transformers`` loads directly (weights or adapter, tokenizer). This file
+records what its scores depend on: the base model, the rows, and whether those rows contain benchmark
+text. Evaluation copies it into its results, so every score keeps this information.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ NAME = "run.json"
 SCHEMA_VERSION = 1
 
 Figure = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
-"""A number that may be NaN, which JSON has not: null stands for it there."""
+"""A number that may be NaN; JSON has no NaN, so the file contains null."""
 
 Label = Literal["clean", "contaminated", "unverified"]
-"""Of training data. ``clean``: a build that kit19 verified and decontaminated against every benchmark;
-``contaminated``: benchmark splits were let in on purpose; ``unverified``: neither is known."""
+"""The state of training data. ``clean``: a build that kit19 verified and decontaminated against every
+benchmark; ``contaminated``: benchmark splits were included on purpose; ``unverified``: unknown."""
 
 
 class _Part(BaseModel):
@@ -37,9 +37,9 @@ class BaseModelEntry(_Part):
 
     Attributes:
         name: Hub id, or the last part of a folder's path.
-        revision: Commit on the Hub; empty for a folder or a model made from nothing.
-        digest: sha256 over its weight files; empty for a model made from nothing.
-        architecture: As its config names it, ``GPTNeoXForCausalLM``.
+        revision: Commit on the Hub; empty for a folder or a new model.
+        digest: sha256 of its weight files; empty for a new model with random weights.
+        architecture: The class name in its config, such as ``GPTNeoXForCausalLM``.
     """
 
     name: str
@@ -52,17 +52,17 @@ class DataEntry(_Part):
     """The rows that were trained on.
 
     Attributes:
-        recipe: Of the build; empty where the rows are no build of kit19's.
-        manifest_sha256: Of the build's manifest.json; empty likewise.
+        recipe: The recipe of the build; empty if the rows are not a kit19 build.
+        manifest_sha256: The digest of the build's manifest.json; empty likewise.
         content_digest: The build's digest of all rows; empty likewise.
         subsets: Training rows of each subset.
-        splits: Upstream splits of each subset that rows come from.
+        splits: Upstream splits that the rows of each subset come from.
         licenses: SPDX ids of the rows.
-        decontaminated_against: Benchmarks whose text was kept out.
-        not_decontaminated_against: Benchmarks that were not looked at.
+        decontaminated_against: Benchmarks whose text was removed.
+        not_decontaminated_against: Benchmarks that were not checked.
         sample: Whether the rows are kit19's own sample rather than the datasets.
         label: See ``Label``.
-        why: Why the label is not ``clean``; empty if it is.
+        why: Why the label is not ``clean``; empty otherwise.
     """
 
     recipe: str = ""
@@ -79,25 +79,25 @@ class DataEntry(_Part):
 
 
 class RunRecord(_Part):
-    """All that a training run says about itself.
+    """The complete description of a training run.
 
     Attributes:
-        schema_version: Of this file's layout.
-        kit19_version: The version that trained it.
-        versions: Of the libraries that trained it.
-        base: What it started from.
-        data: What it was trained on.
+        schema_version: The version of this file's layout.
+        kit19_version: The version that trained the model.
+        versions: The versions of the libraries that trained it.
+        base: The base model.
+        data: The training data.
         method: ``full``, ``lora`` or ``qlora``.
-        format: The prompt format, whole, so that the run explains itself without this catalog:
-            the fields of ``kit19.catalog.PromptFormat``.
-        answer_head: What the chat template writes before every answer; it ends the prompt.
-        ends: Ids of the tokens that end an answer, the one of training first. Empty in records before
-            kit19 wrote it.
-        seed: Of training.
-        settings: Every setting that training ran with.
-        rows: Rows before and after each step of preparation, by name.
-        metrics: Figures at the end, by name.
-        notes: What kit19 decided by itself because of the model, a sentence each.
+        format: The complete prompt format (the fields of ``kit19.catalog.PromptFormat``), so that
+            the run does not depend on the catalog.
+        answer_head: The text that the chat template writes before every answer; the prompt ends
+            with it.
+        ends: Ids of the tokens that end an answer; training uses the first. Empty in older records.
+        seed: The seed of training.
+        settings: Every training setting.
+        rows: Number of rows before and after each step of preparation, by name.
+        metrics: Final metrics by name.
+        notes: Decisions that kit19 made automatically for the model, one sentence each.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -116,16 +116,16 @@ class RunRecord(_Part):
     notes: list[str] = []
 
     def to_json(self) -> str:
-        """The file's text."""
+        """The text of the file."""
         return as_json(self.model_dump(mode="json"), indent=1) + "\n"
 
 
 @convert_os_errors
 def read_run(folder: Path) -> RunRecord | None:
-    """The record of a run; None where the folder is a model but no run of kit19's.
+    """Read the record of a run; None if the folder has no ``run.json``.
 
     Raises:
-        VerifyError: There is a ``run.json`` that cannot be read.
+        VerifyError: ``run.json`` cannot be read.
     """
     path = folder / NAME
     if not path.is_file():
@@ -133,5 +133,5 @@ def read_run(folder: Path) -> RunRecord | None:
     try:
         return RunRecord.model_validate_json(read_small_file(path).decode("utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        what = f"is not the record of a run that this kit19 reads: {str(error).splitlines()[0]}"
+        what = f"is not a run record of a supported version: {str(error).splitlines()[0]}"
         raise VerifyError(Problem(what, str(path), "use the kit19 that trained it")) from None
