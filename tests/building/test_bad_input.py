@@ -339,7 +339,7 @@ def test_a_wrong_command_line_is_misuse(arguments: list[str], message: str) -> N
             ["sample", "--set", "cap=many"],
             [
                 f"error: --set cap: cap: {NO_INTEGER}",
-                "    it reads 'many'",
+                "    the value is 'many'",
             ],
         ),
         (
@@ -363,7 +363,7 @@ def test_mistakes_in_a_recipe_of_ones_own(tmp_path: Path) -> None:
     check_refused(
         done,
         f"error: {recipe}:5: views: input should be greater than or equal to 1",
-        "    it reads 0",
+        "    the value is 0",
         f"error: {recipe}:4: unknown key 'caps'",
         "    check the spelling, or remove it",
     )

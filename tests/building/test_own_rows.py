@@ -405,7 +405,7 @@ def test_it_can_be_left_out(tmp_path: Path) -> None:
         (
             "name: mydata",
             "name: nsmc",
-            "{place}/mine.yaml:7: extra: the catalog has 'nsmc' already",
+            "{place}/mine.yaml:7: extra: the catalog already has 'nsmc'",
         ),
         ("name: mydata", "name: My-data", "{place}/mine.yaml:7: extra.0.name: string should match"),
         ("license: CC", "licence: CC", "{place}/mine.yaml:9: unknown key 'extra.0.licence'"),
@@ -419,7 +419,7 @@ def test_it_can_be_left_out(tmp_path: Path) -> None:
             "",
             "{place}/mine.yaml:7: the key 'extra.0.license' is missing",
         ),
-        ("license: CC", "label: output\n    license: CC", "`label` names output, which a row"),
+        ("license: CC", "label: output\n    license: CC", "`label` names output, which has"),
         ("license: CC", "task: talk\n    license: CC", "{place}/mine.yaml:9: extra.0.task"),
     ],
 )

@@ -1,6 +1,6 @@
-"""The catalog: what there is to build from, as cards that people edit, and their models.
+"""The catalog: sources, templates, benchmarks and recipes as YAML cards, and their models.
 
-Names are loaded on first use: the models need pydantic, and listing the sources does not.
+Models are imported on first use: they need pydantic, and listing the sources does not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kit19.catalog.tables import Table
     from kit19.catalog.templates import Template, TemplateFile
 
-_HOMES = {
+_MODULES = {
     "benchmark": ["Benchmark"],
     "load": ["BUILT_IN", "Catalog", "load_catalog"],
     "prompt_format": ["PromptFormat"],
@@ -47,7 +47,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
+    for module, names in _MODULES.items():
         if name in names:
             return getattr(importlib.import_module(f"kit19.catalog.{module}"), name)
     raise AttributeError(f"module 'kit19.catalog' has no attribute {name!r}")

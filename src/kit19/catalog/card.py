@@ -1,4 +1,4 @@
-"""What every card is made of: names, licenses, origins."""
+"""The parts that cards share: names, licenses, origins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 
 class Card(BaseModel):
-    """Base of all models that are read from YAML: unknown keys are errors."""
+    """Base class of all models that are read from YAML. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -28,7 +28,7 @@ def _relative(path: str) -> str:
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 RelativePath = Annotated[str, AfterValidator(_relative)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
-"""A sha256 in hex; shorter where only its beginning was ever published."""
+"""A sha256 in hex; shorter if only its beginning was published."""
 Task = Literal[
     "hate_speech_detection",
     "boolean_qa",
@@ -43,10 +43,10 @@ Task = Literal[
 ]
 """The ten task categories of KIT-19."""
 AnyTask = Task | Literal["instruction"]
-"""A category, or what rows of one's own are that mix them."""
+"""A category, or ``instruction`` for a user's rows, which may mix categories."""
 Allowed = Literal["yes", "no", "unclear"]
 LicensePolicy = Literal["any", "research", "commercial", "redistributable"]
-"""What a build is for. ``any`` and ``research`` keep nothing out: every source may be studied."""
+"""The use that a build is for. ``any`` and ``research`` allow every source."""
 _USES = {
     "commercial": "commercial use",
     "redistribution": "redistribution",
@@ -55,7 +55,7 @@ _USES = {
 
 
 class License(Card):
-    """What the source's license text allows. ``unclear`` where upstream contradicts itself."""
+    """What the license of a source allows. ``unclear`` if upstream contradicts itself."""
 
     spdx: str = Field(description="SPDX id, or LicenseRef-… for a text SPDX does not list")
     commercial: Allowed
@@ -63,12 +63,12 @@ class License(Card):
     derivatives: Allowed
     share_alike: bool = False
     stated_in: str = Field(description="where upstream says so")
-    doubt: str = Field(default="", description="what does not fit together, if anything")
+    doubt: str = Field(default="", description="what upstream leaves unclear, if anything")
 
     def forbids(self, policy: LicensePolicy) -> str:
-        """Why rows under this license may not go into a build of that policy; empty if they may.
+        """Return why a policy excludes rows under this license; empty if it allows them.
 
-        The strict reading rules: what is unclear counts as not allowed.
+        Anything unclear counts as not allowed.
         """
         needed = {
             "any": (),
@@ -86,17 +86,25 @@ class License(Card):
 
 
 class Origin(Card):
-    """One place that serves files of the source. Origins are tried in the card's order."""
+    """A place to download the source's files from. Origins are tried in the order of the card."""
 
     kind: Literal["github", "hub", "release", "bucket", "local"]
-    repo: str = Field(description="owner/name, or the bucket; of a `local` file its name")
-    revision: str = Field(default="", description="commit, tag or revision that is pinned")
-    path: str = Field(default="", description="folder inside the origin that file paths start from")
-    strip: str = Field(default="", description="beginning of our file paths that upstream lacks")
+    repo: str = Field(description="owner/name, or the bucket; for a `local` file its name")
+    revision: str = Field(default="", description="the pinned commit, tag or revision")
+    path: str = Field(
+        default="", description="folder inside the origin that file paths are relative to"
+    )
+    strip: str = Field(
+        default="", description="prefix of the card's file paths that upstream does not have"
+    )
     tables: list[Name] = Field(default=[], description="tables it serves; default: all")
-    provider: Literal["gcs", "s3"] | None = Field(default=None, description="of a bucket")
-    region: str = Field(default="", description="of an s3 bucket")
-    tried: bool = Field(default=False, description="whether anyone here has fetched from it")
+    provider: Literal["gcs", "s3"] | None = Field(
+        default=None, description="the provider of a bucket"
+    )
+    region: str = Field(default="", description="the region of an s3 bucket")
+    tried: bool = Field(
+        default=False, description="whether kit19's authors have downloaded from it"
+    )
     note: str = ""
 
     @model_validator(mode="after")

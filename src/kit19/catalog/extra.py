@@ -1,4 +1,4 @@
-"""Rows of one's own in a recipe (``extra``): a file, its name, what its license allows."""
+"""A user's own rows in a recipe (``extra``): a file, its name and its license."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _STATED_IN = "the recipe"
 
 
 class Extra(Card):
-    """A file of one's own whose rows go in as they are, cleaned and counted like the rest."""
+    """A user's file. Its rows are not rendered, but filtered and counted like all others."""
 
     name: Name = Field(description="the subset that its rows become")
     path: str = Field(
         min_length=1,
         description="JSON lines, JSON, parquet or Arrow, from the recipe file's folder",
     )
-    title: str = Field(default="", description="its name for people; default: `name`")
+    title: str = Field(default="", description="its title; default: `name`")
     license: License = Field(
-        description="what its terms allow; an SPDX id alone where that says it: the CC family, MIT, "
-        "Apache-2.0 and the like. Under any other id alone, all is `unclear`",
+        description="what its terms allow. An SPDX id is enough for Creative Commons licenses, MIT, "
+        "Apache-2.0 and similar ones; with any other id alone, every use is `unclear`",
     )
     task: AnyTask = Field(
         default="instruction", description="one of the ten categories, if it is one"
     )
     label: Name | None = Field(
-        default=None, description="the key that holds a row's label; rows without it are `empty`"
+        default=None, description="the key of a row's label; rows without it are `empty`"
     )
     citation: str = Field(default="", description="BibTeX; goes into the dataset card")
-    notice: str = Field(default="", description="the attribution that NOTICE carries")
+    notice: str = Field(default="", description="the attribution in NOTICE")
 
     @model_validator(mode="before")
     @classmethod
@@ -52,44 +52,44 @@ class Extra(Card):
 
     @field_validator("path")
     @classmethod
-    def _names_a_file(cls, path: str) -> str:
+    def _check_path(cls, path: str) -> str:
         name = PurePath(path).name
         if "\\" in name or ":" in name:
             raise ValueError(
-                f"{name!r} has a backslash or a colon, which not every system has in names: "
-                "write / between folders, and rename the file"
+                f"{name!r} has a backslash or a colon, which not every system allows in file names: "
+                "separate folders with /, and rename the file"
             )
         if name in ("", ".."):
             raise ValueError(f"{path!r} is a folder")
         return path
 
     @model_validator(mode="after")
-    def _label_is_no_other_key(self) -> Self:
+    def _check_label(self) -> Self:
         if self.label in {*TEXTS, "id", "split", "group"}:
-            raise ValueError(f"`label` names {self.label}, which a row needs for itself")
+            raise ValueError(f"`label` names {self.label}, which has another meaning in a row")
         return self
 
     @field_serializer("path")
-    def _name_alone(self, path: str) -> str:
-        # A build's documents name the file; where it lay on somebody's disk is nobody's business.
+    def _file_name(self, path: str) -> str:
+        # Build documents contain the file name, never the folder on the user's disk.
         return PurePath(path).name
 
     def source(self) -> Source:
-        """The card of these rows, so that all rooms treat them like a source's."""
+        """Create a source card for these rows, so that all packages treat them like a source's."""
         title = self.title or self.name
         columns = [*TEXTS, self.label] if self.label else TEXTS
-        file = self._name_alone(self.path)
+        file = self._file_name(self.path)
         table = Table(
             read=JsonLines(format="jsonl"),
             files={SPLIT: [File(path=file)]},
             columns={name: Column.model_validate(name) for name in columns},
         )
-        asked = ["instruction", "output", *([self.label] if self.label else [])]
+        required = ["instruction", "output", *([self.label] if self.label else [])]
         subset = Subset(
             task=self.task,
             tables=[_TABLE],
             splits=[SPLIT],
-            require=asked,
+            require=required,
             identity=list(TEXTS),
             answer=["output"],
             exposed=list(TEXTS),
@@ -98,10 +98,10 @@ class Extra(Card):
         return Source(
             id=self.name,
             title=title,
-            about="Rows of the builder's own, as they are: no template of kit19 is around them.",
+            about="Rows that the builder added. They are used unchanged, without templates of kit19.",
             license=self.license,
             citation=self.citation,
-            notice=self.notice or f"{title}: rows that the builder of this dataset brought.",
+            notice=self.notice or f"{title}: rows that the builder of this dataset added.",
             origins=[Origin(kind="local", repo=file)],
             tables={_TABLE: table},
             subsets={self.name: subset},
@@ -109,7 +109,7 @@ class Extra(Card):
 
 
 def named_license(spdx: str) -> License:
-    """What a license allows, by its id alone, in any case; what that does not tell is `unclear`."""
+    """Return what a license allows by its id, ignoring case. Unknown permissions are `unclear`."""
     spdx = spdx_id(spdx)
     if spdx in _FREE:
         return License(

@@ -1,4 +1,4 @@
-"""The sources at a glance, for listing them in an instant: cards are read, not validated."""
+"""A quick list of the sources: cards are read but not validated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kit19.core.errors import CatalogError, Problem
 
 @dataclass(frozen=True)
 class SourceSummary:
-    """What a list says of one source."""
+    """The entry of one source in a list."""
 
     id: str
     title: str
@@ -23,22 +23,22 @@ class SourceSummary:
 
 
 def summarize_sources(root: Path) -> list[SourceSummary]:
-    """The sources of a catalog folder, in alphabetical order.
+    """List the sources of a catalog folder in alphabetical order.
 
     Raises:
-        CatalogError: A card cannot be read, or lacks what a list needs.
+        CatalogError: A card cannot be read, or lacks a key that the list needs.
     """
     benchmarks: dict[str, list[str]] = {}
     for path in sorted((root / "benchmarks").glob("*.yaml")):
         card, _ = read_yaml(path)
         if isinstance(card, dict):
             benchmarks.setdefault(str(card.get("source")), []).append(path.stem)
-    listed = []
+    summaries = []
     for path in sorted((root / "sources").glob("*.yaml")):
         card, _ = read_yaml(path)
         try:
             terms = card["license"]
-            listed.append(
+            summaries.append(
                 SourceSummary(
                     id=card["id"],
                     title=card["title"],
@@ -50,9 +50,9 @@ def summarize_sources(root: Path) -> list[SourceSummary]:
                 )
             )
         except (KeyError, TypeError) as error:
-            what = f"is not a whole card: {error}"
-            fix = f"`kit19 sources {path.stem}` names every mistake in it"
+            what = f"is not a complete card: {error}"
+            fix = f"`kit19 sources {path.stem}` lists every mistake in it"
             raise CatalogError(Problem(what, str(path), fix)) from None
-    if not listed:
-        raise CatalogError(Problem("holds no source card", str(root / "sources")))
-    return listed
+    if not summaries:
+        raise CatalogError(Problem("contains no source card", str(root / "sources")))
+    return summaries

@@ -1,4 +1,4 @@
-"""Names of licenses: SPDX ids, which have no case, and what the Hub calls the same licenses."""
+"""License ids: SPDX ids, which ignore case, and the Hub's ids for the same licenses."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _SPDX = """
     LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later LGPLLR LPPL-1.3c MIT MPL-2.0 MS-PL NCSA
     ODbL-1.0 ODC-By-1.0 OFL-1.1 OSL-3.0 PDDL-1.0 PostgreSQL Unlicense WTFPL Zlib
 """
-_KNOWN = {name.lower(): name for name in _SPDX.split()}
+_SPDX_BY_LOWER = {name.lower(): name for name in _SPDX.split()}
 _CREATIVE_COMMONS = re.compile(r"cc-by(-nc)?(-nd|-sa)?-[0-9]\.[0-9]", re.IGNORECASE)
-# Where the Hub's id is neither the SPDX id in lower case nor that without -only or -or-later.
-_ON_THE_HUB = {
+# Hub ids that are neither the SPDX id in lower case nor that without -only or -or-later.
+_SPECIAL_HUB_IDS = {
     "c-uda-1.0": "c-uda",
     "gfdl-1.3": "gfdl",
     "lgpllr": "lgpl-lr",
@@ -40,40 +40,40 @@ _ON_THE_HUB = {
 
 
 def spdx_id(name: str) -> str:
-    """A license's id as SPDX writes it: ids have no case. What SPDX does not list stays as it is."""
+    """Normalize the case of an SPDX id. Ids that SPDX does not list are returned unchanged."""
     name = name.strip()
     if _CREATIVE_COMMONS.fullmatch(name):
         return name.upper()
-    return _KNOWN.get(name.lower(), name)
+    return _SPDX_BY_LOWER.get(name.lower(), name)
 
 
 def same_license(one: str, other: str) -> bool:
-    """Whether two ids name one license."""
+    """Whether two ids name the same license."""
     return one.strip().lower() == other.strip().lower()
 
 
 def hub_id(spdx: str) -> str:
-    """What the Hub calls a license; ``other`` where it has no name for it."""
+    """Return the Hub's id of a license; ``other`` if it has none."""
     name = re.sub(r"-(only|or-later)$", "", spdx.strip().lower())
-    name = _ON_THE_HUB.get(name, name)
+    name = _SPECIAL_HUB_IDS.get(name, name)
     return name if name in HUB_IDS else "other"
 
 
 def hub_license(spdx: list[str]) -> dict[str, list[str] | str]:
-    """What a card's front matter says of the licenses of its rows.
+    """Return the license fields of a dataset card's front matter.
 
     Args:
         spdx: The licenses, each once.
 
     Returns:
-        ``license``, and ``license_name`` where one of them is ``other``.
+        ``license``, and ``license_name`` if one of them is ``other``.
     """
     ids = {hub_id(name) for name in spdx}
-    found: dict[str, list[str] | str] = {
+    fields: dict[str, list[str] | str] = {
         "license": sorted(ids - {"other"}) + sorted(ids & {"other"})
     }
     if "other" in ids:
-        one = spdx[0].lower() if len(spdx) == 1 else ""
-        is_name = re.fullmatch(r"[a-z0-9][a-z0-9.-]*", one)
-        found["license_name"] = one if is_name else "per-row-see-notice"
-    return found
+        name = spdx[0].lower() if len(spdx) == 1 else ""
+        is_name = re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name)
+        fields["license_name"] = name if is_name else "per-row-see-notice"
+    return fields

@@ -1,4 +1,4 @@
-"""Loading the catalog: the cards that kit19 carries, or another folder of the same layout."""
+"""Load the catalog: kit19's own cards, or another folder with the same layout."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Catalog:
         return self.root / "templates" / f"{subset}.yaml"
 
     def templates(self, subset: str) -> tuple[TemplateFile, Lines]:
-        """A subset's templates and the lines where they stand.
+        """A subset's templates and the line numbers of their keys.
 
         Raises:
             CatalogError: The file is missing or not valid.
@@ -92,28 +92,28 @@ class Catalog:
 
         Args:
             name: A recipe's id, or a path that ends in ``.yaml`` or ``.yml``.
-            changes: Values that replace the recipe's (the command line's ``--set``).
+            changes: Values that replace those of the recipe (``--set`` on the command line).
 
         Raises:
-            UnknownNameError: No such recipe, or it names subsets that are not there.
+            UnknownNameError: The recipe, or a subset that it names, does not exist.
             CatalogError: It is not valid.
         """
         data, lines, where = self._recipe_data(str(name), ())
         if "extends" in (changes or {}):
             what = "extends cannot be changed here"
-            raise CatalogError(Problem(what, "--set extends", "write a recipe of your own"))
+            raise CatalogError(Problem(what, "--set extends", "write your own recipe"))
         for key, value in (changes or {}).items():
             data[key] = value
         recipe = fit_model(data, lines, where, Recipe, changed=changes or ())
-        self._refuse_clashes(recipe.extra, lines, where)
-        whole = self.with_extra(recipe.extra)
+        self._refuse_name_clashes(recipe.extra, lines, where)
+        extended = self.with_extra(recipe.extra)
         for subset in [*recipe.subsets, *recipe.exclude, *recipe.weights]:
-            whole.subset(subset)
+            extended.subset(subset)
         extra_subsets = recipe.extra_subsets
-        strange = [name for name in recipe.weights if name not in {*recipe.subsets, *extra_subsets}]
-        if strange:
-            what = f"weights: names {strange[0]}, which is not among the subsets"
-            raise CatalogError(Problem(what, where, "add it to `subsets`, or give it no weight"))
+        unknown = [name for name in recipe.weights if name not in {*recipe.subsets, *extra_subsets}]
+        if unknown:
+            what = f"weights: names {unknown[0]}, which is not among the subsets"
+            raise CatalogError(Problem(what, where, "add it to `subsets`, or remove its weight"))
         left = [
             subset for subset in [*recipe.subsets, *extra_subsets] if subset not in recipe.exclude
         ]
@@ -122,25 +122,25 @@ class Catalog:
         if len(set(left)) != len(left):
             raise CatalogError(Problem("a subset is named twice", where))
         extra = [one for one in recipe.extra if one.name in left]
-        settled = {"subsets": left, "exclude": [], "extends": None, "extra": extra}
-        return recipe.model_copy(update=settled)
+        resolved = {"subsets": left, "exclude": [], "extends": None, "extra": extra}
+        return recipe.model_copy(update=resolved)
 
-    def _refuse_clashes(self, extra: Sequence[Extra], lines: Lines, where: str) -> None:
+    def _refuse_name_clashes(self, extra: Sequence[Extra], lines: Lines, where: str) -> None:
         for place, name in enumerate(one.name for one in extra):
             if name in self.owners or name in self.sources:
                 line = lines.get(("extra", place, "name"))
-                what = f"extra: the catalog has {name!r} already"
+                what = f"extra: the catalog already has {name!r}"
                 at = f"{where}:{line}" if line else where
-                raise CatalogError(Problem(what, at, "give it a name of its own"))
+                raise CatalogError(Problem(what, at, "give it another name"))
 
     def with_extra(self, extra: Sequence[Extra]) -> Catalog:
-        """The catalog and the sources that a recipe brings itself."""
+        """Return the catalog with the sources of a recipe's ``extra`` files."""
         sources = {one.name: one.source() for one in extra}
         owners = {name: name for name in sources}
         return replace(self, sources={**self.sources, **sources}, owners={**self.owners, **owners})
 
     def for_build(self, recipe: Mapping[str, Any]) -> Catalog:
-        """The catalog that a build was made with, by the recipe in its manifest."""
+        """Return the catalog that a build used, from the recipe in its manifest."""
         return self.with_extra([Extra.model_validate(one) for one in recipe.get("extra", [])])
 
     def _recipe_data(self, name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], Lines, str]:
@@ -150,8 +150,8 @@ class Catalog:
             known = self.recipe_names()
             if name not in known:
                 hint = suggest_names(name, known)
-                stop = "" if hint.endswith("?") else "."
-                fix = f"{hint}{stop} A file of yours must end in .yaml"
+                period = "" if hint.endswith("?") else "."
+                fix = f"{hint}{period} A file of yours must end in .yaml"
                 raise UnknownNameError(Problem(f"there is no recipe {name!r}", fix=fix))
             path = self.root / "recipes" / f"{name}.yaml"
         if name in seen:
@@ -161,7 +161,7 @@ class Catalog:
         data, lines = read_yaml(path)
         if not isinstance(data, dict):
             raise CatalogError(Problem("a recipe is a mapping of keys to values", str(path)))
-        _place_extra(data, path.parent)
+        _resolve_extra_paths(data, path.parent)
         parent = data.get("extends")
         if isinstance(parent, str):
             base, _, _ = self._recipe_data(parent, (*seen, name))
@@ -189,7 +189,7 @@ class Catalog:
         return load_model(path, PromptFormat)[0]
 
     def published(self) -> list[Published]:
-        """Tables of scores that others published, in alphabetical order of their files.
+        """Tables of published scores, in alphabetical order of their files.
 
         Raises:
             CatalogError: One is not valid.
@@ -219,41 +219,43 @@ def _load(root: Path) -> Catalog:
     for path in sorted((root / "sources").glob("*.yaml")):
         try:
             source, _ = load_model(path, Source)
-            sources[_own_name(source.id, path)] = source
+            sources[_require_file_name(source.id, path)] = source
         except Kit19Error as error:
             problems += error.problems
     for path in sorted((root / "benchmarks").glob("*.yaml")):
         try:
             benchmark, _ = load_model(path, Benchmark)
-            benchmarks[_own_name(benchmark.id, path)] = benchmark
+            benchmarks[_require_file_name(benchmark.id, path)] = benchmark
         except Kit19Error as error:
             problems += error.problems
     if problems:
         raise CatalogError(problems)
     if not sources:
-        raise CatalogError(Problem("holds no source card", str(root / "sources")))
-    owners = _owners(sources, root, problems)
+        raise CatalogError(Problem("contains no source card", str(root / "sources")))
+    owners = _collect_owners(sources, root, problems)
     _check_benchmarks(sources, benchmarks, root, problems)
     if problems:
         raise CatalogError(problems)
     return Catalog(root, sources, benchmarks, owners)
 
 
-def _place_extra(data: dict[str, Any], folder: Path) -> None:
-    """Paths of a recipe's own files lead from the recipe; what is no path, the model refuses."""
+def _resolve_extra_paths(data: dict[str, Any], folder: Path) -> None:
+    """Resolve paths under ``extra`` relative to the recipe; the model rejects anything else."""
     extra = data.get("extra")
     for one in extra if isinstance(extra, list) else []:
         if isinstance(one, dict) and isinstance(path := one.get("path"), str) and path:
             one["path"] = str(folder / path)
 
 
-def _own_name(name: str, path: Path) -> str:
+def _require_file_name(name: str, path: Path) -> str:
     if name != path.stem:
         raise CatalogError(Problem(f"id: says {name!r}", f"{path}:1", f"write {path.stem!r}"))
     return name
 
 
-def _owners(sources: dict[str, Source], root: Path, problems: list[Problem]) -> dict[str, str]:
+def _collect_owners(
+    sources: dict[str, Source], root: Path, problems: list[Problem]
+) -> dict[str, str]:
     owners: dict[str, str] = {}
     for source in sources.values():
         for name in source.subsets:
@@ -285,5 +287,5 @@ def _check_benchmarks(
         for name, subset in source.subsets.items():
             leaked = sorted(set(subset.splits) & set(benchmark.splits))
             if benchmark.table in subset.tables and leaked:
-                what = f"subset {name} trains on {', '.join(leaked)}, which hold its items"
+                what = f"subset {name} trains on {', '.join(leaked)}, which contain its items"
                 problems.append(Problem(what, where, "remove them from the subset's `splits`"))

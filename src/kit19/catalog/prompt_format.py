@@ -1,4 +1,4 @@
-"""How an instruction, its input and its answer become one text for a causal language model."""
+"""The model of a prompt format: how instruction, input and answer become one text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from kit19.catalog.card import Card, Name
 class PromptFormat(Card):
     """A prompt format: ``catalog/formats/<id>.yaml``.
 
-    A prompt never ends in a blank: with byte-level tokens ``답변: `` + ``긍정`` is cut elsewhere than
-    ``답변: 긍정``, so the blank belongs to the answer.
+    A prompt never ends in a space: byte-level tokenizers split ``답변: `` + ``긍정`` differently from
+    ``답변: 긍정``, so the space belongs to the answer.
     """
 
     id: Name
@@ -21,41 +21,44 @@ class PromptFormat(Card):
     about: str = ""
     chat: bool = Field(
         default=False,
-        description="use the tokenizer's own chat template; then nothing else is given",
+        description="use the tokenizer's chat template; excludes all other keys",
     )
-    prompt: str = Field(default="", description="the text before the answer; holds {instruction}")
+    prompt: str = Field(
+        default="", description="the text before the answer; contains {instruction}"
+    )
     prompt_with_input: str = Field(
-        default="", description="the same where there is an input; holds {instruction} and {input}"
+        default="",
+        description="the same for rows with an input; contains {instruction} and {input}",
     )
-    answer: str = Field(default="{output}", description="the answer; holds {output}")
+    answer: str = Field(default="{output}", description="the answer; contains {output}")
     stop: list[str] = Field(
-        default=[], description="texts that end an answer, beside the end token"
+        default=[], description="texts that end an answer, in addition to the end token"
     )
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_placeholders(self) -> Self:
         if self.chat:
             if self.prompt or self.prompt_with_input:
                 raise ValueError("a chat format takes its texts from the tokenizer")
             return self
-        wanted = {
+        required = {
             "prompt": ["{instruction}"],
             "prompt_with_input": ["{instruction}", "{input}"],
             "answer": ["{output}"],
         }
-        for key, places in wanted.items():
+        for key, places in required.items():
             text = getattr(self, key)
             missing = [place for place in places if text.count(place) != 1]
             if missing:
-                raise ValueError(f"`{key}` must hold {' and '.join(missing)} once")
+                raise ValueError(f"`{key}` must contain {' and '.join(missing)} once")
             if key != "answer" and text.endswith((" ", "\t")):
-                raise ValueError(f"`{key}` ends in a blank; begin `answer` with it instead")
+                raise ValueError(f"`{key}` ends in a space; begin `answer` with it instead")
         return self
 
     def ask(self, instruction: str, text: str = "") -> str:
-        """The prompt for an instruction and its input, which may be empty.
+        """Return the prompt for an instruction and its input, which may be empty.
 
-        Fields are put in by one pass: braces inside them stay as they are.
+        Fields are inserted in one pass, so braces inside them are not interpreted.
         """
         if not text:
             return self.prompt.replace("{instruction}", instruction)
@@ -67,5 +70,5 @@ class PromptFormat(Card):
         )
 
     def reply(self, output: str) -> str:
-        """The answer as it follows the prompt."""
+        """Return the answer as it follows the prompt."""
         return self.answer.replace("{output}", output)

@@ -1,4 +1,4 @@
-"""Scores that others published: shown beside ours, never mixed into a test."""
+"""The model of published scores: shown next to measured ones, never part of a test."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Metric = Literal["acc", "acc_norm", "macro_f1", "f1"]
 class PublishedScores(Card):
     """One benchmark of a published table."""
 
-    golds: list[int] = Field(min_length=2, description="items of each class, counted by us")
-    scores: dict[Metric, list[float]] = Field(description="metric → percent, a figure per model")
+    golds: list[int] = Field(min_length=2, description="items of each class, counted by kit19")
+    scores: dict[Metric, list[float]] = Field(description="metric → percent, one value per model")
 
 
 class Published(Card):
@@ -23,16 +23,16 @@ class Published(Card):
 
     id: Name
     title: str
-    note: str = Field(description="how it is marked wherever it is shown")
-    caveats: list[str] = Field(default=[], description="what its reader must know")
+    note: str = Field(description="the note shown with it")
+    caveats: list[str] = Field(default=[], description="caveats for readers")
     models: list[str] = Field(min_length=1)
     digits: int = Field(default=2, ge=0, description="decimals of its percentages")
     benchmarks: dict[Name, PublishedScores]
 
     @model_validator(mode="after")
-    def _a_figure_for_each_model(self) -> Self:
-        for name, one in self.benchmarks.items():
-            for metric, figures in one.scores.items():
-                if len(figures) != len(self.models):
-                    raise ValueError(f"{name}: {metric}: {len(self.models)} figures are expected")
+    def _check_lengths(self) -> Self:
+        for name, entry in self.benchmarks.items():
+            for metric, values in entry.scores.items():
+                if len(values) != len(self.models):
+                    raise ValueError(f"{name}: {metric}: expected {len(self.models)} values")
         return self

@@ -1,8 +1,8 @@
-"""What a source card may say. One card describes what is published together.
+"""The model of a source card. One card describes one published dataset.
 
-A card holds everything that tells one dataset from another: origin, license, files with their
-digests, how the bytes are read, which columns become which fields, and the uses (subsets) that
-KIT-19 makes of it. Python knows formats and functions, never a dataset.
+A card contains everything specific to a dataset: origin, license, files with their digests, file
+format, the mapping of columns to fields, and the subsets that KIT-19 builds from it. Python code
+implements formats and functions, and never names a dataset.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from kit19.catalog.tables import Table
 
 
 class Pairs(Card):
-    """Pairs derived from groups of consecutive records, as ParaKQC and StyleKQC define them.
+    """Pairs derived from groups of consecutive records, as defined by ParaKQC and StyleKQC.
 
-    Every two records of one group make a ``same`` pair. ``different`` pairs come either from the
+    Every two records of one group make a ``same`` pair. ``different`` pairs follow the
     authors' rule (``by_group_pair``: for groups i < j, ``groups[i][j % size]`` with
     ``groups[j][i % size]``) or are drawn by hash, one for each ``same`` pair (``drawn``).
     """
@@ -27,11 +27,11 @@ class Pairs(Card):
     size: int = Field(gt=1, description="records in a group")
     negatives: Literal["by_group_pair", "drawn"]
     alike: list[str] = Field(default=[], description="fields whose equality grades the pair 0–4")
-    splits: list[Name] = Field(default=[], description="derive only in these; default: all")
+    splits: list[Name] = Field(default=[], description="derive pairs only in these; default: all")
 
 
 PAIR_FIELDS = ("sentence1", "sentence2", "label", "similarity", "made_by")
-"""The fields of a derived pair. ``made_by`` is `authors` or, for drawn negatives, `kit19`."""
+"""The fields of a derived pair. ``made_by`` is `authors`, or `kit19` for drawn negatives."""
 
 
 class Subset(Card):
@@ -44,25 +44,30 @@ class Subset(Card):
     require: list[Name] = Field(
         min_length=1, description="a record without one of these is `empty`"
     )
-    identity: list[Name] = Field(min_length=1, description="what makes two records the same")
-    exposed: list[Name] = Field(min_length=1, description="where benchmark text is looked for")
+    identity: list[Name] = Field(
+        min_length=1,
+        description="fields that identify a record: two records with equal values are the same",
+    )
+    exposed: list[Name] = Field(min_length=1, description="fields searched for benchmark text")
     label: Name | None = Field(default=None, description="the categorical field that is the answer")
     answer: list[Name] = Field(
         default=[],
-        description="fields of the identity that are an answer: near duplicates must agree in them",
+        description="identity fields that are an answer: near duplicates must agree in them",
     )
     group: Name | None = Field(
-        default=None, description="records that share it are held out together"
+        default=None, description="records with the same value are held out together"
     )
     short: list[Name] = Field(default=[], description="fields that a particle may follow")
-    balance: bool = Field(default=False, description="take equally from each label")
+    balance: bool = Field(
+        default=False, description="take the same number of records from each label"
+    )
     note: str = ""
 
     @property
     def answers(self) -> list[str]:
-        """What near duplicates must agree in: the label, and what is required beside the identity."""
-        beside = [name for name in self.require if name not in self.identity]
-        return list(dict.fromkeys([*self.answer, *beside, *([self.label] if self.label else [])]))
+        """Fields that near duplicates must agree in: the label, and required ones outside identity."""
+        others = [name for name in self.require if name not in self.identity]
+        return list(dict.fromkeys([*self.answer, *others, *([self.label] if self.label else [])]))
 
 
 class Source(Card):
@@ -73,14 +78,14 @@ class Source(Card):
     about: str
     license: License
     citation: str
-    notice: str = Field(description="the attribution that NOTICE carries")
+    notice: str = Field(description="the attribution in NOTICE")
     origins: list[Origin] = Field(min_length=1)
-    access: str = Field(default="", description="what a person must do before it may be downloaded")
+    access: str = Field(default="", description="what users must do before downloading it")
     tables: dict[Name, Table] = Field(min_length=1)
     subsets: dict[Name, Subset] = Field(default={})
 
     @model_validator(mode="after")
-    def _subsets_fit_tables(self) -> Self:
+    def _check_subsets(self) -> Self:
         for name, subset in self.subsets.items():
             unknown = [table for table in subset.tables if table not in self.tables]
             if unknown:
@@ -106,12 +111,12 @@ class Source(Card):
                 )
 
     def splits_of(self, subset: Subset) -> list[str]:
-        """All splits of a subset, training or not, in the card's order."""
-        found = [split for table in subset.tables for split in self.tables[table].files]
-        return list(dict.fromkeys(found))
+        """All splits of a subset, including benchmark splits, in the card's order."""
+        splits = [split for table in subset.tables for split in self.tables[table].files]
+        return list(dict.fromkeys(splits))
 
     def fields_of(self, subset: Subset, table: str) -> list[str]:
-        """The fields of a subset's records (of its pairs, where it derives pairs)."""
+        """The fields of a subset's records (or pairs, if it derives pairs)."""
         if subset.pairs:
             return [*PAIR_FIELDS, *subset.pairs.alike]
         return self.tables[table].fields()
@@ -128,7 +133,7 @@ class Source(Card):
         return merged
 
     def multi_valued_fields(self, subset: Subset) -> set[str]:
-        """Categorical fields of a subset that may hold several values."""
+        """Categorical fields of a subset that may have several values."""
         if subset.pairs:
             return set()
         return set().union(*(self.tables[table].many() for table in subset.tables))

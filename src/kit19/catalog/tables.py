@@ -1,4 +1,4 @@
-"""How a source's files become fields: archives, formats, columns, derived fields."""
+"""The model of a source's tables: archives, formats, columns, derived fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kit19.catalog.card import Card, Digest, Name, RelativePath
 
 
 class Archive(Card):
-    """The archive that upstream ships a file in; the file may also lie there unpacked."""
+    """The archive that contains an upstream file. The file may also be unpacked."""
 
     path: RelativePath
     member: str
@@ -20,14 +20,14 @@ class Archive(Card):
 
 
 class Accepted(Card):
-    """A further digest under which a file is taken, and why."""
+    """An additional digest that is accepted for a file, and why."""
 
     sha256: Digest
     why: str
 
 
 class File(Card):
-    """One upstream file. What is known of it is checked before it is read."""
+    """One upstream file. The given digests and counts are checked before it is read."""
 
     path: RelativePath
     bytes: int | None = Field(default=None, ge=0)
@@ -40,7 +40,7 @@ class File(Card):
 
 
 class Delimited(Card):
-    """Lines of fields. ``quoting: none`` splits at the delimiter and nothing else."""
+    """Delimited text. ``quoting: none`` splits at the delimiter only."""
 
     format: Literal["delimited"]
     delimiter: Literal["tab", "comma"]
@@ -49,7 +49,7 @@ class Delimited(Card):
     names: list[str] = Field(default=[], description="column names of a file without a header")
 
     @model_validator(mode="after")
-    def _names_or_header(self) -> Self:
+    def _check_names(self) -> Self:
         if self.header == bool(self.names):
             raise ValueError("give `names` exactly when `header` is false")
         return self
@@ -63,7 +63,7 @@ class Json(Card):
 
 
 class JsonLines(Card):
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     format: Literal["jsonl"]
 
@@ -79,15 +79,17 @@ Read = Annotated[Delimited | Json | JsonLines | Wikitext, Field(discriminator="f
 
 
 class Column(Card):
-    """How one field of a record comes from an upstream column."""
+    """The mapping of an upstream column to a field."""
 
     source: str = Field(alias="from", description="upstream column; dots reach into objects")
     decode: Literal["csv_once", "csv_twice"] | None = None
     values: dict[str, str] = Field(default={}, description="upstream value → canonical value")
-    fold_case: bool = Field(default=False, description="compare `values` without case")
-    many: str = Field(default="", description="separator, where a cell holds several values")
-    missing: list[str] = Field(default=[], description="texts that stand for 'nothing here'")
-    splits: list[str] = Field(default=[], description="only files of these splits have it")
+    fold_case: bool = Field(default=False, description="compare `values` case-insensitively")
+    many: str = Field(default="", description="separator of cells with several values")
+    missing: list[str] = Field(default=[], description="texts that mean a missing value")
+    splits: list[str] = Field(
+        default=[], description="splits whose files have the column; default: all"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -112,12 +114,12 @@ class Threshold(Card):
 
 
 class Derived(Card):
-    """A field made from others by exactly one named function of ``reading/derive.py``."""
+    """A field computed from others by exactly one function of ``reading/derive.py``."""
 
     pick: Pick | None = None
     threshold: Threshold | None = None
     flags: list[str] = Field(
-        default=[], description="fields that hold 0 or 1 → the names that are 1"
+        default=[], description="fields of 0 and 1; gives the names of those that are 1"
     )
     strip_brackets: str | None = None
     trim_number: str | None = None
@@ -146,7 +148,7 @@ class Derived(Card):
 
 
 class TwinFile(Card):
-    """A twin file with the same records in the same order: its columns join by row number."""
+    """A second file with the same records in the same order. Its columns are joined by row number."""
 
     same: str = Field(description="upstream column that must be equal in both")
     files: dict[Name, list[File]]
@@ -154,7 +156,7 @@ class TwinFile(Card):
 
 
 class Table(Card):
-    """Files of one shape: split → files, how they are read, and the fields that come out."""
+    """Files with the same layout: their splits, format and fields."""
 
     read: Read
     files: dict[Name, list[File]]
@@ -178,7 +180,7 @@ class Table(Card):
         return found
 
     def many(self) -> set[str]:
-        """Categorical fields that may hold several values at once."""
+        """Categorical fields that may have several values at once."""
         cells = {name for name, column in self.all_columns().items() if column.many}
         return cells | {name for name, derived in self.derive.items() if derived.flags}
 
@@ -187,15 +189,15 @@ class Table(Card):
         return [*self.all_columns(), *self.derive]
 
     def all_columns(self) -> dict[str, Column]:
-        """Columns of the table and of its twin."""
+        """Columns of the table and of its twin file."""
         return {**self.columns, **(self.beside.columns if self.beside else {})}
 
     @model_validator(mode="after")
-    def _known_inputs(self) -> Self:
+    def _check_derived_inputs(self) -> Self:
         known = set(self.all_columns())
         for name, derived in self.derive.items():
             unknown = [field for field in derived.inputs if field not in known]
             if unknown:
-                raise ValueError(f"`derive.{name}` reads fields that are not there: {unknown}")
+                raise ValueError(f"`derive.{name}` reads fields that do not exist: {unknown}")
             known.add(name)
         return self

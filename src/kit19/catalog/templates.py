@@ -1,6 +1,6 @@
-"""What a templates file may say: ``catalog/templates/<subset>.yaml``, the linguist's file.
+"""The model of a templates file: ``catalog/templates/<subset>.yaml``, which linguists edit.
 
-The text language itself (fields, words, particles) is parsed and checked in ``kit19.rendering``.
+``kit19.rendering`` parses and checks the template language (fields, words, particles).
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ Style = Literal[
     "시험체",
     "명사형",
 ]
-"""The register of a template's instruction. 시험체 is the voice of exam papers (…하시오)."""
+"""The register of a template's instruction. 시험체 is the register of exam papers (…하시오)."""
 
 
 class Retired(Card):
-    """A template that is no longer chosen. Its id is never used again."""
+    """Marks a template that is no longer used. Its id is never reused."""
 
     since: str
     use: str
 
 
 class Template(Card):
-    """One way to ask for one thing."""
+    """One wording of an instruction, its input and its output."""
 
     id: Name
     style: Style
-    why: str = Field(min_length=5, description="what this wording adds to the others")
+    why: str = Field(min_length=5, description="how this wording differs from the others")
     instruction: str = Field(min_length=1)
     input: str = ""
     output: str = Field(min_length=1)
     when: dict[Name, list[str]] = Field(
-        default={}, description="only for records whose categorical field holds one of these"
+        default={}, description="categorical field → values: use only for records with one of them"
     )
     direction: Literal["forward", "inverse"] = "forward"
     retired: Retired | None = None
 
 
 class TemplateFile(Card):
-    """All templates of one subset, and the words that they use for labels.
+    """All templates of one subset, and their words for labels.
 
-    ``words.<field>.<form>.<value>`` is how a form calls one value: ``{label.ko}`` in a template
-    becomes the word of form ``ko`` for the record's label.
+    ``words.<field>.<form>.<value>`` is the word for one value: ``{label.ko}`` in a template becomes
+    the word of form ``ko`` for the record's label.
     """
 
     subset: Name

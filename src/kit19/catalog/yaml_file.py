@@ -1,8 +1,8 @@
-"""Reading our YAML: plain data only, with the line of every key, and errors that name it.
+"""Read YAML as plain data, with the line number of every key for error messages.
 
-YAML is read as Core-schema data: ``true/false``, ``null``, integers and floats; everything else is
-text. So ``no``, ``on`` and ``1:30`` stay what the linguist typed. Tags, anchors and aliases are
-refused: cards need none, and aliases are how a small file becomes a huge one.
+YAML is read with the Core schema: ``true/false``, ``null``, integers and floats; everything else is
+text, so ``no``, ``on`` and ``1:30`` stay text. Tags, anchors and aliases are refused: cards do not
+need them, and aliases can expand a small file into a huge one.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound="BaseModel")
 Lines = dict[tuple[str | int, ...], int]
 
-_MAX_BYTES = 2_000_000  # our largest card is a hundredth of this
+_MAX_BYTES = 2_000_000  # kit19's largest card has a hundredth of this
 _INT = re.compile(r"-?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?")
-_MOST_NESTED = 50
-# All that text can nest by: brackets, deep indentation, and several `-` or `?` on one line.
+_MAX_DEPTH = 50
+# Every way to nest: brackets, deep indentation, and several `-` or `?` on one line.
 _NESTS = re.compile(r"[\[{]|^ {50}|(?<=[-?:])[ \t]+[-?](?=\s)", re.MULTILINE)
-_LARGEST = 2**63 - 1  # what columns hold
-_REFERENCE_SIGNS = frozenset("&*!")  # without one of them no anchor, alias or tag can be
-_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_MAX_INT = 2**63 - 1  # the range of an Int64 column
+_REFERENCE_SIGNS = frozenset("&*!")  # every anchor, alias or tag needs one of them
+_CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
 def read_yaml(path: Path) -> tuple[Any, Lines]:
@@ -43,10 +43,10 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         path: The file, UTF-8.
 
     Returns:
-        The data, and for each key path the 1-based line where it stands.
+        The data, and the 1-based line of each key path.
 
     Raises:
-        CatalogError: It cannot be read, is no YAML, or uses a tag, anchor, alias or doubled key.
+        CatalogError: It cannot be read, is not YAML, or uses a tag, anchor, alias or duplicate key.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -60,13 +60,13 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         raise CatalogError(
             Problem("is not UTF-8", f"{path}:{line}", "save the file as UTF-8")
         ) from None
-    except ValueError as error:  # a name that no file can have
+    except ValueError as error:  # an impossible file name
         raise CatalogError(Problem(f"cannot be read: {error}", repr(str(path)))) from None
     return parse_yaml(text, str(path))
 
 
 def parse_yaml(text: str, path: str) -> tuple[Any, Lines]:
-    """Parse YAML text as plain data; ``path`` names it in messages. As :func:`read_yaml`."""
+    """Parse YAML text as plain data, like :func:`read_yaml`; messages name ``path``."""
     try:
         _refuse_references(text, path)
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
@@ -78,7 +78,7 @@ def parse_yaml(text: str, path: str) -> tuple[Any, Lines]:
         first = str(error).partition("\n")[0]
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise CatalogError(Problem(f"is not valid YAML: {first}", f"{path}:{line}")) from None
-    except UnicodeEncodeError:  # a command line that is not UTF-8
+    except UnicodeEncodeError:  # the command line is not UTF-8
         raise CatalogError(Problem("is not UTF-8", path)) from None
     lines: Lines = {}
     if root is None:
@@ -87,10 +87,11 @@ def parse_yaml(text: str, path: str) -> tuple[Any, Lines]:
 
 
 def load_model(path: Path, model: type[Model]) -> tuple[Model, Lines]:
-    """Read a YAML file into a pydantic model; every mistake is reported with file, line and key.
+    """Read a YAML file into a pydantic model.
 
     Raises:
-        CatalogError: As :func:`read_yaml`, or the data does not fit the model.
+        CatalogError: As :func:`read_yaml`, or the data does not match the model. Every mistake is
+            reported with file, line and key.
     """
     data, lines = read_yaml(path)
     return fit_model(data, lines, str(path), model), lines
@@ -99,14 +100,14 @@ def load_model(path: Path, model: type[Model]) -> tuple[Model, Lines]:
 def fit_model(
     data: Any, lines: Lines, name: str, model: type[Model], changed: Collection[str] = ()
 ) -> Model:
-    """Validate plain data, turning pydantic's errors into ours.
+    """Validate plain data and convert pydantic's errors to :class:`CatalogError`.
 
     Args:
         data: Plain data.
-        lines: Where each key stands.
+        lines: The line of each key path.
         name: The file's name.
-        model: What it must fit.
-        changed: Top-level keys whose value came from ``--set``, which is then named instead.
+        model: The model to validate against.
+        changed: Top-level keys whose value came from ``--set``; messages then name that.
     """
     from pydantic import ValidationError  # noqa: PLC0415  reading YAML alone needs no pydantic
 
@@ -118,16 +119,16 @@ def fit_model(
 
 
 def _refuse_references(text: str, path: str) -> None:
-    deep = sum(1 for _ in itertools.islice(_NESTS.finditer(text), _MOST_NESTED + 1))
-    if deep <= _MOST_NESTED and not _REFERENCE_SIGNS.intersection(text):
+    deep = sum(1 for _ in itertools.islice(_NESTS.finditer(text), _MAX_DEPTH + 1))
+    if deep <= _MAX_DEPTH and not _REFERENCE_SIGNS.intersection(text):
         return
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         line = event.start_mark.line + 1 if event.start_mark else 0
-        if depth > _MOST_NESTED:
-            _fail(f"is nested more than {_MOST_NESTED} deep", path, line)
+        if depth > _MAX_DEPTH:
+            _fail(f"is nested more than {_MAX_DEPTH} deep", path, line)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise CatalogError(
                 Problem("anchors and aliases are not allowed", f"{path}:{line}", "write it out")
@@ -160,15 +161,15 @@ def _plain(node: yaml.Node, at: tuple[str | int, ...], lines: Lines, path: str) 
 
 def _scalar(node: yaml.ScalarNode, path: str) -> Any:
     text = str(node.value)
-    if "\0" in text:  # no file name, and no text of a language, has it
+    if "\0" in text:  # never part of a file name or of natural text
         _fail("the character U+0000 is not allowed", path, node.start_mark.line + 1)
     if node.style in ("'", '"', "|", ">"):
         return text
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
     if _INT.fullmatch(text):
-        # The length first: Python refuses to read thousands of digits.
-        if len(text) > 20 or not -_LARGEST <= int(text) <= _LARGEST:
+        # Check the length first: Python refuses to parse thousands of digits.
+        if len(text) > 20 or not -_MAX_INT <= int(text) <= _MAX_INT:
             _too_large(text, node, path)
         return int(text)
     if _FLOAT.fullmatch(text):
@@ -190,7 +191,7 @@ def _fail(what: str, path: str, line: int) -> NoReturn:
 
 def _problem(item: Any, lines: Lines, name: str, changed: Collection[str]) -> Problem:
     at = tuple(item["loc"])
-    # pydantic adds names of union members and the like to the path: walk back to a key we know.
+    # pydantic adds names of union members and the like to the path: go back to a key of the file.
     known = at
     while known and known not in lines:
         known = known[:-1]
@@ -203,7 +204,7 @@ def _problem(item: Any, lines: Lines, name: str, changed: Collection[str]) -> Pr
     else:
         shown = repr(item.get("input"))
         what = f"{key}: {text[0].lower() + text[1:]}"
-        fix = f"it reads {shown}" if len(shown) < 80 and kind != "value_error" else ""
+        fix = f"the value is {shown}" if len(shown) < 80 and kind != "value_error" else ""
     line = lines.get(known)
     if at and at[0] in changed:
         return Problem(what, f"--set {at[0]}", fix)

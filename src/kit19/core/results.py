@@ -1,10 +1,10 @@
 """The files of an evaluation: ``results.json`` and ``samples_<task>.jsonl`` in one folder.
 
 ``results.json`` has the layout and the keys of lm-evaluation-harness (``results``, ``versions``,
-``n-shot``, ``n-samples``, ``higher_is_better``, ``configs`` …; ``results.<task>["acc,none"]``), so tools that
-read the harness's results read these too. The key ``kit19`` holds what the harness does not record: an
-``EvalRecord``. The file contains no time: the same model, files and settings on the same machine
-give the same bytes.
+``n-shot``, ``n-samples``, ``higher_is_better``, ``configs`` …; ``results.<task>["acc,none"]``), so
+tools that read the harness's results read these too. The key ``kit19`` holds what the harness does
+not record: an ``EvalRecord``. The file contains no time: the same model, files and settings on the
+same machine give the same bytes.
 """
 
 from __future__ import annotations
