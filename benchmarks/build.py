@@ -139,7 +139,7 @@ def whole(world: World) -> dict[str, Any]:
     def peer(engine: str, examine: str) -> Way:
         name = f"{_ENGINES[engine]}, {_EXAMINED[examine]}"
         given = {"out": place / f"{engine}-{examine}.parquet", "engine": engine, "examine": examine}
-        return Way(name, "peers:build", {**data, **given})
+        return Way(name, "baseline.build:build", {**data, **given})
 
     ways = {f"kit19-{examine}": ours(examine) for examine in _EXAMINED}
     ways |= {f"{e}-{examine}": peer(e, examine) for e in _ENGINES for examine in _EXAMINED}

@@ -83,3 +83,7 @@ def main() -> None:
         given.json.write_text(json.dumps(every, ensure_ascii=False, indent=1), encoding="utf-8")
     if given.picture:
         given.picture.write_text(picture(told, set(chosen)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

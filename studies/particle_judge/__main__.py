@@ -38,3 +38,7 @@ def main() -> int:
     unexplained = sum(tally.counts[OTHER] for tally in (of_rows, of_words, *of_texts))
     print(f"Unexplained disagreements: {unexplained}.")
     return 3 if unexplained else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""The peers' reading: upstream bytes to records by plain Python, as the cards describe the files."""
+"""Upstream bytes to records by plain Python, as the cards describe the files."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _raw_rows(data: bytes, read: Read) -> Iterator[tuple[int, dict[str, Any]]]:
         for number, row in enumerate(rows):
             yield number, _Nested(row)
     else:
-        raise NotImplementedError(f"this peer does not read {read.format}")
+        raise NotImplementedError(f"the baseline does not read {read.format}")
 
 
 class _Nested(dict[str, Any]):
@@ -193,7 +193,7 @@ def _deriver(spec: Derived) -> Callable[[Row], str | None]:
         "trim_number": lambda row: str(round(float(row[given]) * 100) / 100).removesuffix(".0"),
     }
     if spec.function not in makers:
-        raise NotImplementedError(f"this peer does not derive by {spec.function}")
+        raise NotImplementedError(f"the baseline does not derive by {spec.function}")
     return makers[spec.function]
 
 

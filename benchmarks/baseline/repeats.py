@@ -1,0 +1,54 @@
+"""Near duplicates of the records already kept."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+
+from benchmarks.baseline.contamination import MIN_NEAR
+from benchmarks.baseline.texts import bare, to_trigrams
+from benchmarks.language import Row
+
+SIMILAR, TOGETHER = 0.8, 0.75
+
+
+class NearDuplicates:
+    """Near duplicates of what was kept: prefix filtering over sets, rarest trigrams first."""
+
+    def __init__(self, fields: list[str], first: list[Row]) -> None:
+        self.fields = fields
+        # Any fixed order of grams finds the same pairs; a good one keeps the lists short.
+        self.rarity = Counter(
+            gram for row in first for gram in to_trigrams("\x1f".join(self.bare(row)))
+        )
+        self.kept: list[tuple[int, list[str]]] = []
+        self.by_gram: dict[str, list[int]] = defaultdict(list)
+
+    def bare(self, row: Row) -> list[str]:
+        return [bare(row[name]) for name in self.fields]
+
+    def seen(self, row: Row) -> bool:
+        """Whether a kept record says almost the same; if none does, the record is kept."""
+        texts = self.bare(row)
+        grams = to_trigrams("\x1f".join(texts))
+        rarest = sorted(grams, key=lambda gram: (self.rarity[gram], gram))
+        prefix = rarest[: len(grams) - math.ceil(TOGETHER * len(grams)) + 1]
+        candidates = {place for gram in prefix for place in self.by_gram[gram]}
+        for place in candidates:
+            size, others = self.kept[place]
+            alike = min(size, len(grams)) >= TOGETHER * max(size, len(grams))
+            if alike and all(map(is_similar, texts, others)):
+                return True
+        for gram in prefix:
+            self.by_gram[gram].append(len(self.kept))
+        self.kept.append((len(grams), texts))
+        return False
+
+
+def is_similar(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    if min(len(one), len(other)) < MIN_NEAR:
+        return False
+    mine, theirs = to_trigrams(one), to_trigrams(other)
+    return len(mine & theirs) >= SIMILAR * len(mine | theirs)

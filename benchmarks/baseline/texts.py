@@ -1,0 +1,59 @@
+"""Comparable forms of a text: bare, words, stems, trigrams; and personal data masked."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+
+from kit19.curating.personal import PATTERNS
+from kit19.korean.stems import TAILS
+
+GRAM = 3
+
+_NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
+_NO_LETTER_OR_BLANK = re.compile(r"[^\w\s]|_")
+_BLANKS = re.compile(r"\s+")
+
+
+def bare(text: str | None) -> str:
+    plain = unicodedata.normalize("NFKC", text or "").lower()
+    return _NO_LETTER_OR_DIGIT.sub("", plain)
+
+
+def split_words(text: str | None) -> list[str]:
+    plain = unicodedata.normalize("NFKC", text or "").lower()
+    return _NO_LETTER_OR_BLANK.sub("", plain).split()
+
+
+def find_stems(words: list[str]) -> list[tuple[int, str]]:
+    """Each word's stem behind the letters before it."""
+    found, at = [], 0
+    for word in words:
+        found.append((at, word[0] if word[1:] in TAILS else word[:2]))
+        at += len(word)
+    return found
+
+
+def to_trigrams(text: str) -> set[str]:
+    return {text[i : i + GRAM] for i in range(len(text) - GRAM + 1)}
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def identity_key(text: str | None) -> str:
+    return _BLANKS.sub(" ", unicodedata.normalize("NFC", text or "")).strip(" ")
+
+
+_MASKS = [
+    (kind, re.compile(pattern)) for kind, patterns in PATTERNS.items() for pattern in patterns
+]
+_WORTH_A_LOOK = re.compile("[0-9@]")
+
+
+def masked(text: str | None) -> str | None:
+    if text is None or not _WORTH_A_LOOK.search(text):
+        return text
+    for kind, pattern in _MASKS:
+        for _ in range(2):
+            text = pattern.sub(rf"\g<b>[{kind}]\g<a>", text)
+    return text
