@@ -10,7 +10,7 @@ help:
 	@echo "make demo   build the sample, train a small model on it, evaluate and compare (offline)"
 	@echo "make test   the whole test suite"
 	@echo "make lint   ruff, mypy, import rules"
-	@echo "make bench  speed and memory beside the peers; DATA=folder of upstream files"
+	@echo "make bench  speed and memory next to the baselines; DATA=folder of upstream files"
 	@echo "make docs   write the generated documents again"
 	@echo "make lock   write locks/ again from what is installed"
 	@echo "make clean  remove what the targets above made"
@@ -33,6 +33,9 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.audit --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.eval --data-dir $(DATA) --limit 200
 	$(BIN)/python -m benchmarks.train --data-dir $(DATA)
+	$(BIN)/python -m benchmarks.lint --data-dir $(DATA)
+	$(BIN)/python -m benchmarks.fetch
+	$(BIN)/python -m benchmarks.page
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/generate.py

@@ -1,13 +1,12 @@
-"""The audit: time and memory, beside a scan with a Python set of character 13-grams.
+"""The audit: time and memory, next to a scan with a Python set of character 13-grams.
 
-``python -m benchmarks.audit --data-dir ../shared/data`` prints Markdown tables; ``--json`` names a file
-for all figures; ``--quick`` takes small sizes and one round. What is measured: benchmarks/README.md.
+``python -m benchmarks.audit --data-dir ../shared/data`` prints tables and writes a results file.
+``--quick`` takes small sizes and one round. benchmarks/README.md describes what is measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import Recorder, add_arguments, at_least, at_most, results_folder
 from benchmarks.worker import run
 
 GRAM = 13
@@ -168,7 +168,7 @@ Runs = list[dict[str, Any]]
 
 
 def measure(ways: dict[str, tuple[str, dict[str, Any]]], rounds: int) -> dict[str, Runs]:
-    """Every way once a round."""
+    """Run every way once a round."""
     runs: dict[str, Runs] = {name: [] for name in ways}
     for number in range(rounds):
         for name, (job, given) in ways.items():
@@ -181,111 +181,127 @@ def seconds(runs: Runs, what: str = "seconds") -> float:
     return float(statistics.median(one[what] for one in runs))
 
 
-def told(runs: Runs) -> str:
+def time_cells(runs: Runs) -> list[str]:
     every = [one["seconds"] for one in runs]
     cpu = seconds(runs, "cpu_seconds")
-    return f"{seconds(runs):.2f} ({min(every):.2f}–{max(every):.2f}) | {cpu:.2f}"
+    return [f"{seconds(runs):.2f} ({min(every):.2f}–{max(every):.2f})", f"{cpu:.2f}"]
+
+
+TIMES = ("seconds (fastest–slowest)", "CPU s")
+SET = f"Python set of character {GRAM}-grams"
+EXACT = "kit19, equal and contained"
 
 
 def peak(runs: Runs) -> float:
     return float(max(one["peak_mib"] for one in runs))
 
 
-def met(what: str, figure: float, asked: float, *, at_most: bool = False) -> None:
-    ok = figure <= asked if at_most else figure >= asked
-    sign = "≤" if at_most else "≥"
-    print(f"- {what}: {figure:,.2f} (asked: {sign} {asked:g}; {'met' if ok else 'missed'})")
-
-
-def by_rules(data: str, rows: dict[str, Path], rounds: int) -> dict[str, Any]:
+def report_rules(recorder: Recorder, data: str, rows: dict[str, Path], rounds: int) -> None:
     """The rules alone, in memory, short texts and long ones."""
-    found: dict[str, Any] = {}
     for kind, path in rows.items():
         given = {"data_dir": data, "rows": path}
         ways = {
-            "kit19, equal and contained": ("rules", {**given, "which": "exact"}),
+            EXACT: ("rules", {**given, "which": "exact"}),
             "kit19, all rules": ("rules", {**given, "which": "all"}),
-            f"Python set of character {GRAM}-grams": ("python_set", given),
+            SET: ("python_set", given),
         }
         runs = measure(ways, rounds)
-        slow = runs[f"Python set of character {GRAM}-grams"]
-        print(f"\n**{kind}**\n")
-        print("| way | seconds (fastest–slowest) | CPU s | × the set | texts found | peak MiB |")
-        print("|---|--:|--:|--:|--:|--:|")
-        for name, done in runs.items():
-            times = seconds(slow) / seconds(done)
-            count = done[0]["result"]
-            print(f"| {name} | {told(done)} | {times:.2f} | {count:,} | {peak(done):,.0f} |")
-        print()
-        exact = seconds(slow) / seconds(runs["kit19, equal and contained"])
-        met("exact rules, × the set's speed", exact, 2)
-        found[kind] = runs
-    return found
+        cells = [
+            [
+                name,
+                *time_cells(done),
+                f"{seconds(runs[SET]) / seconds(done):.2f}",
+                f"{done[0]['result']:,}",
+                f"{peak(done):,.0f}",
+            ]
+            for name, done in runs.items()
+        ]
+        exact = seconds(runs[SET]) / seconds(runs[EXACT])
+        recorder.add(
+            f"The rules alone: {kind}",
+            ["way", *TIMES, "× the set", "texts found", "peak MiB"],
+            cells,
+            rounds=rounds,
+            targets=[at_least("exact rules, × the set's speed", exact, 2)],
+        )
 
 
-def by_size(data: str, rows: dict[int, Path], cache: Path, rounds: int) -> dict[str, Any]:
-    """The whole audit of a file, reading included; the largest once."""
+def report_sizes(
+    recorder: Recorder, data: str, rows: dict[int, Path], cache: Path, rounds: int
+) -> None:
+    """A complete audit of a file, reading included; the largest file once."""
     ways = {
         f"{count:,}": ("whole", {"data_dir": data, "rows": path, "cache": cache})
         for count, path in rows.items()
     }
     small, large = list(ways.items())[:-1], list(ways.items())[-1:]
     runs = measure(dict(small), rounds) | measure(dict(large), 1)
-    print(
-        "\n| rows | seconds (fastest–slowest) | CPU s | µs a row | peak MiB |\n|--:|--:|--:|--:|--:|"
+    cells = [
+        [
+            f"{count:,}",
+            *time_cells(done),
+            f"{1e6 * seconds(done) / count:.1f}",
+            f"{peak(done):,.0f}",
+        ]
+        for count, done in zip(rows, runs.values(), strict=True)
+    ]
+    recorder.add(
+        "The complete audit of a file",
+        ["rows", *TIMES, "µs a row", "peak MiB"],
+        cells,
+        rounds=rounds,
+        notes=["The largest file was measured once."],
+        targets=[at_most("peak MiB, any size", max(map(peak, runs.values())), 1536)],
     )
-    for count, done in zip(rows, runs.values(), strict=True):
-        each = 1e6 * seconds(done) / count
-        print(f"| {count:,} | {told(done)} | {each:.1f} | {peak(done):,.0f} |")
-    print()
-    met("peak MiB, any size", max(map(peak, runs.values())), 1536, at_most=True)
-    return runs
 
 
-def by_cache(data: str, scratch: Path, rounds: int) -> dict[str, Any]:
-    """The index, made and found."""
-    runs: dict[str, Runs] = {"cold": [], "warm": []}
+def report_index(recorder: Recorder, data: str, scratch: Path, rounds: int) -> None:
+    """The index, created and read from the cache."""
+    runs: dict[str, Runs] = {"created": [], "read from the cache": []}
     for _ in range(rounds):
         cache = scratch / "index"
         shutil.rmtree(cache, ignore_errors=True)
-        for done in runs.values():  # first there is none, then there is one
+        for done in runs.values():  # the first run creates it, the second one reads it
             done.append(run("audit:index", data_dir=data, cache=cache))
-    print("\n| index | seconds (fastest–slowest) | CPU s |\n|---|--:|--:|")
-    for name, done in runs.items():
-        print(f"| {name} | {told(done)} |")
-    return runs
+    recorder.add(
+        "The index of the benchmarks' items",
+        ["index", *TIMES],
+        [[name, *time_cells(done)] for name, done in runs.items()],
+        rounds=rounds,
+    )
 
 
-def by_build(data: str, cache: Path, scratch: Path, rounds: int) -> dict[str, Any]:
-    """What looking for benchmark text adds to the default build."""
+def report_build(recorder: Recorder, data: str, cache: Path, scratch: Path, rounds: int) -> None:
+    """What decontamination adds to the default build."""
     given = {"data_dir": data, "cache": cache, "out": scratch / "out"}
     ways = {
-        "without": ("build", {**given, "decontaminate": False}),
-        "with": ("build", {**given, "decontaminate": True}),
+        "without decontamination": ("build", {**given, "decontaminate": False}),
+        "with decontamination": ("build", {**given, "decontaminate": True}),
     }
     runs = measure(ways, rounds)
-    print("\n| decontamination | seconds (fastest–slowest) | CPU s |\n|---|--:|--:|")
-    for name, done in runs.items():
-        print(f"| {name} | {told(done)} |")
-    print()
-    added = seconds(runs["with"]) / seconds(runs["without"]) - 1
-    met("share of the build's time that it adds", added, 0.5, at_most=True)
-    cpu = seconds(runs["with"], "cpu_seconds") / seconds(runs["without"], "cpu_seconds") - 1
-    print(f"- share of CPU time: {cpu:.2f}")
-    return runs
+    without, with_ = runs.values()
+    added = seconds(with_) / seconds(without) - 1
+    cpu = seconds(with_, "cpu_seconds") / seconds(without, "cpu_seconds") - 1
+    recorder.add(
+        "The default build",
+        ["build", *TIMES],
+        [[name, *time_cells(done)] for name, done in runs.items()],
+        rounds=rounds,
+        notes=[f"Share of the build's CPU time that it adds: {cpu:.2f}."],
+        targets=[at_most("share of the build's time that it adds", added, 0.5)],
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--quick", action="store_true", help="small sizes, one round")
-    parser.add_argument("--json", type=Path, help="a file for all figures")
     parser.add_argument("--only", nargs="*", default=["rules", "sizes", "index", "build"])
+    add_arguments(parser)
     given = parser.parse_args()
     data = str(given.data_dir.resolve())
     sizes = (10_000, 20_000) if given.quick else (100_000, 1_000_000, 3_000_000)
     long, rounds = (50, 1) if given.quick else (500, 3)
-    figures: dict[str, Any] = {}
+    recorder = Recorder("audit", ["polars"])
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         rows = {count: scratch / f"{count}.jsonl" for count in sizes}
@@ -295,24 +311,16 @@ def main() -> None:
         made = run("audit:make_rows", data_dir=data, out=petitions, kind="long", count=long)
         if "rules" in given.only:
             each = made["result"] / long
-            print(
-                f"## The rules alone: {sizes[1]:,} reviews, {long:,} texts of {each:,.0f} characters"
-            )
-            kinds = {f"{sizes[1]:,} reviews": rows[sizes[1]], f"{long:,} long texts": petitions}
-            figures["rules"] = by_rules(data, kinds, rounds)
-            if importlib.util.find_spec("datatrove") is None:
-                print("\ndatatrove is not installed here and was not measured.")
+            name = f"{long:,} texts of some {each:,.0f} characters"
+            kinds = {f"{sizes[1]:,} reviews": rows[sizes[1]], name: petitions}
+            report_rules(recorder, data, kinds, rounds)
         if "sizes" in given.only:
-            print("\n## The whole audit of a file of JSON lines")
-            figures["sizes"] = by_size(data, rows, scratch / "cache", rounds)
+            report_sizes(recorder, data, rows, scratch / "cache", rounds)
         if "index" in given.only:
-            print("\n## The index of the benchmarks' items")
-            figures["index"] = by_cache(data, scratch, rounds)
+            report_index(recorder, data, scratch, rounds)
         if "build" in given.only:
-            print("\n## The default build")
-            figures["build"] = by_build(data, scratch / "cache", scratch, rounds)
-    if given.json:
-        given.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+            report_build(recorder, data, scratch / "cache", scratch, rounds)
+    recorder.write(results_folder(given))
 
 
 if __name__ == "__main__":

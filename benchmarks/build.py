@@ -1,28 +1,25 @@
-"""``python -m benchmarks.build``: kit19 against its peers, in one run.
+"""``python -m benchmarks.build``: kit19 next to its baselines, in one run.
 
 Every measurement is a process of its own (``worker.py``), rounds are interleaved, figures are medians.
-Equal output is asserted; times are shown beside what was asked of them, never asserted. This process
-imports nothing heavy, so that no child inherits its peak.
+Equal output is asserted. Times are shown with their targets and never asserted. This process imports
+nothing heavy, so that no child inherits its peak.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import json
-import os
-import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import Recorder, add_arguments, at_least, at_most, results_folder
 from benchmarks.worker import run
 
 MEASURED = ("polars", "polars-hash", "datasets", "pyarrow", "jinja2", "xxhash")
@@ -45,17 +42,18 @@ QUICK = Scale(records=15_000, rounds=1, sizes=(10_000, 30_000), startups=2)
 
 
 @dataclass(frozen=True)
-class World:
-    """Where things lie, and how much is measured."""
+class Setup:
+    """Where the files are, how much is measured, and what records the figures."""
 
     data_dir: Path
     scratch: Path
     scale: Scale
+    recorder: Recorder
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to do the work: its name for people, and a job."""
+    """One way to do the work: its name in the table, and a job."""
 
     name: str
     job: str
@@ -86,13 +84,13 @@ def _summary(runs: list[dict[str, Any]]) -> dict[str, float]:
 # ---- the sections -------------------------------------------------------------------------------
 
 
-def rendering(world: World) -> dict[str, Any]:
+def rendering(setup: Setup) -> None:
     """Rendering alone."""
-    place = world.scratch / "rendering"
+    place = setup.scratch / "rendering"
     place.mkdir()
     records = place / "records.parquet"
     made = run(
-        "rendering:make_records", data_dir=world.data_dir, out=records, count=world.scale.records
+        "rendering:make_records", data_dir=setup.data_dir, out=records, count=setup.scale.records
     )
     outs = {key: place / f"{key}.parquet" for key in ("kit19", "floor", "loop", "batched", "jinja")}
     given: dict[str, dict[str, Any]] = {
@@ -114,116 +112,136 @@ def rendering(world: World) -> dict[str, Any]:
             "`datasets.map`, Jinja compiled once", "rendering:datasets_jinja", given["jinja"]
         ),
     }
-    found = measure(ways, world.scale.rounds)
+    found = measure(ways, setup.scale.rounds)
     others = [outs[key] for key in outs if key != "kit19"]
     same = run("rendering:same_rows", ours=outs["kit19"], others=[str(path) for path in others])
-    heading(f"A. Rendering alone: {made['result']:,} NSMC records, 8 templates with particles")
-    table(_ROW_HEADER, [_row(ways[key].name, found[key], found["kit19"]) for key in ways])
-    print(f"\nEqual output: {same['result']:,} rows, all five ways.")
-    asked("times kit19, `datasets.map` + Jinja", _times(found, "jinja", "kit19"), at_least=20)
-    asked("kit19, times the floor", _times(found, "kit19", "floor"), at_most=3)
-    return found
+    setup.recorder.add(
+        f"A. Rendering alone: {made['result']:,} NSMC records, 8 templates with particles",
+        _ROW_HEADER,
+        [_row(ways[key].name, found[key], found["kit19"]) for key in ways],
+        rounds=setup.scale.rounds,
+        notes=[f"Equal output: {same['result']:,} rows, all five ways."],
+        targets=[
+            at_least("`datasets.map` + Jinja, × kit19", _times(found, "jinja", "kit19"), 20),
+            at_most("kit19, × the floor", _times(found, "kit19", "floor"), 3),
+        ],
+    )
 
 
-def whole(world: World) -> dict[str, Any]:
-    """The whole default build against its peers."""
-    place = world.scratch / "whole"
+def complete(setup: Setup) -> None:
+    """The complete default build and its baselines."""
+    place = setup.scratch / "complete"
     place.mkdir()
-    data = {"data_dir": world.data_dir}
+    data = {"data_dir": setup.data_dir}
 
     def ours(examine: str) -> Way:
         name = f"kit19, {_EXAMINED[examine]}"
         out = place / f"kit19-{examine}"
-        return Way(name, "whole:kit19_way", {**data, "out": out, "examine": examine})
+        return Way(name, "complete:kit19_way", {**data, "out": out, "examine": examine})
 
-    def peer(engine: str, examine: str) -> Way:
+    def baseline(engine: str, examine: str) -> Way:
         name = f"{_ENGINES[engine]}, {_EXAMINED[examine]}"
         given = {"out": place / f"{engine}-{examine}.parquet", "engine": engine, "examine": examine}
         return Way(name, "baseline.build:build", {**data, **given})
 
     ways = {f"kit19-{examine}": ours(examine) for examine in _EXAMINED}
-    ways |= {f"{e}-{examine}": peer(e, examine) for e in _ENGINES for examine in _EXAMINED}
-    found = measure(ways, world.scale.rounds)
+    ways |= {f"{e}-{examine}": baseline(e, examine) for e in _ENGINES for examine in _EXAMINED}
+    found = measure(ways, setup.scale.rounds)
     outs = [str(way.given["out"]) for way in ways.values()]
-    same = run("whole:same_rows", ours=outs[0], others=outs[1:])["result"]
-    heading("B. The whole default build over all files present")
-    table(
+    same = run("complete:same_rows", ours=outs[0], others=outs[1:])["result"]
+    count = f"{sum(same.values()):,} rows of {len(same)} subsets"
+    setup.recorder.add(
+        "B. The complete default build over all files present",
         _ROW_HEADER,
         [_row(way.name, found[key], found["kit19-prefix"]) for key, way in ways.items()],
+        rounds=setup.scale.rounds,
+        notes=[f"Equal output: {count} (id, template, texts and label), all {len(ways)} ways."],
     )
-    count = f"{sum(same.values()):,} rows of {len(same)} subsets"
-    print(f"\nEqual output: {count} (id, template, texts and label), all {len(ways)} ways.\n")
     pairs = (("all", "all"), ("all", "prefix"), ("prefix", "prefix"))
-    grid = [
+    setup.recorder.add(
+        "B. The baseline's time × kit19's",
+        ["baseline", "both examine all", "kit19 as shipped", "both by prefix"],
         [
-            _ENGINES[engine],
-            *(
-                f"{_times(found, f'{engine}-{theirs}', f'kit19-{mine}'):.1f}"
-                for theirs, mine in pairs
-            ),
-        ]
-        for engine in _ENGINES
-    ]
-    table(["peer's time × kit19's", "both examine all", "kit19 as shipped", "both by prefix"], grid)
-    print()
-    asked("both examine all", _times(found, "datasets-all", "kit19-all"), at_least=8)
-    asked("kit19 as shipped", _times(found, "datasets-all", "kit19-prefix"), at_least=15)
-    return {**found, "rows": same}
+            [
+                _ENGINES[engine],
+                *(
+                    f"{_times(found, f'{engine}-{theirs}', f'kit19-{own}'):.1f}"
+                    for theirs, own in pairs
+                ),
+            ]
+            for engine in _ENGINES
+        ],
+        rounds=setup.scale.rounds,
+        targets=[
+            at_least("both examine all", _times(found, "datasets-all", "kit19-all"), 8),
+            at_least("kit19 as shipped", _times(found, "datasets-all", "kit19-prefix"), 15),
+        ],
+    )
 
 
-def curve(world: World) -> dict[str, Any]:
+def curve(setup: Setup) -> None:
     """Time by part as one source grows, at a fixed cap."""
-    folder = world.scratch / "curve"
-    sizes = world.scale.sizes
-    run("curve:make_world", data_dir=world.data_dir, folder=folder, sizes=list(sizes))
+    folder = setup.scratch / "curve"
+    sizes = setup.scale.sizes
+    run("curve:make_world", data_dir=setup.data_dir, folder=folder, sizes=list(sizes))
     runs: dict[int, list[dict[str, Any]]] = {size: [] for size in sizes}
-    for index in range(world.scale.rounds):
+    for index in range(setup.scale.rounds):
         for size in sizes:
-            note(f"round {index + 1} of {world.scale.rounds}: {size:,} records")
+            note(f"round {index + 1} of {setup.scale.rounds}: {size:,} records")
             runs[size].append(run("curve:measure", folder=folder, size=size))
     found = {}
     for size, done in runs.items():
         parts = {p: statistics.median(one["result"][p] for one in done) for p in _PARTS}
         found[str(size)] = {**parts, **_summary(done)}
-    heading("C. One source, 10 thousand to 1 million records, cap 5,000")
-    names = ["records", *(f"{part} s" for part in _PARTS.values()), "all s", "peak MiB"]
-    rows = [
-        [
-            f"{size:,}",
-            *(f"{found[str(size)][p]:.2f}" for p in [*_PARTS, "seconds"]),
-            f"{found[str(size)]['peak_mib']:,.0f}",
-        ]
-        for size in sizes
-    ]
-    table(names, rows)
     small, large = (found[str(size)]["rest"] for size in (sizes[0], sizes[-1]))
-    print(
-        f"\nFrom {sizes[0]:,} to {sizes[-1]:,} records ({sizes[-1] // sizes[0]} times as many) "
+    growth = (
+        f"From {sizes[0]:,} to {sizes[-1]:,} records ({sizes[-1] // sizes[0]} times as many) "
         f"what follows the cap takes {large / small:.1f} times as long."
     )
-    return found
+    setup.recorder.add(
+        "C. One source, cap 5,000",
+        ["records", *(f"{part} s" for part in _PARTS.values()), "all s", "peak MiB"],
+        [
+            [
+                f"{size:,}",
+                *(f"{found[str(size)][part]:.2f}" for part in [*_PARTS, "seconds"]),
+                f"{found[str(size)]['peak_mib']:,.0f}",
+            ]
+            for size in sizes
+        ],
+        rounds=setup.scale.rounds,
+        notes=[growth],
+    )
 
 
-def memory(world: World) -> dict[str, Any]:
-    """Peak memory of builds, and how soon the command line answers."""
+def memory(setup: Setup) -> None:
+    """Peak memory of builds, and the start-up time of the command line."""
     ways = {
         recipe: Way(
             f"`{recipe}`",
-            "whole:kit19_way",
-            {"data_dir": world.data_dir, "out": world.scratch / f"out-{recipe}", "recipe": recipe},
+            "complete:kit19_way",
+            {"data_dir": setup.data_dir, "out": setup.scratch / f"out-{recipe}", "recipe": recipe},
         )
         for recipe in ("kit19", "full")
     }
-    found: dict[str, Any] = measure(ways, world.scale.rounds)
-    heading("D. Peak memory, and start-up")
-    rows = [
-        [ways[key].name, f"{found[key]['peak_mib']:,.0f}", f"{found[key]['seconds']:.1f}"]
-        for key in ways
-    ]
-    table(["recipe", "peak MiB", "seconds"], rows)
-    print()
-    asked("peak MiB, `kit19`", found["kit19"]["peak_mib"], at_most=1024)
-    asked("peak MiB, `full`", found["full"]["peak_mib"], at_most=2048)
+    found = measure(ways, setup.scale.rounds)
+    setup.recorder.add(
+        "D. Peak memory",
+        ["recipe", "peak MiB", "seconds"],
+        [
+            [ways[key].name, f"{one['peak_mib']:,.0f}", f"{one['seconds']:.1f}"]
+            for key, one in found.items()
+        ],
+        rounds=setup.scale.rounds,
+        targets=[
+            at_most("peak MiB, `kit19`", found["kit19"]["peak_mib"], 1024),
+            at_most("peak MiB, `full`", found["full"]["peak_mib"], 2048),
+        ],
+    )
+    _startup(setup)
+
+
+def _startup(setup: Setup) -> None:
     script = str(Path(sys.executable).with_name("kit19"))
     commands = {
         "python -c 'import datasets'": [sys.executable, "-c", "import datasets"],
@@ -231,26 +249,27 @@ def memory(world: World) -> dict[str, Any]:
         "kit19 sources": [script, "sources"],
     }
     starts: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(world.scale.startups + 1):
+    for _ in range(setup.scale.startups + 1):
         for name, command in commands.items():
             starts[name].append(_wall(command))
     # The first round, which may read modules from disk, does not count.
-    found["startup"] = {name: statistics.median(taken[1:]) for name, taken in starts.items()}
-    yardstick = found["startup"]["python -c 'import datasets'"]
-    print()
-    table(
-        ["command (whole process)", "seconds", "share of `import datasets`"],
-        [[f"`{n}`", f"{s:.3f}", f"{s / yardstick:.2f}"] for n, s in found["startup"].items()],
+    seconds = {name: statistics.median(taken[1:]) for name, taken in starts.items()}
+    yardstick = seconds["python -c 'import datasets'"]
+    setup.recorder.add(
+        "D. Start-up of the command line",
+        ["complete process", "seconds", "share of `import datasets`"],
+        [[f"`{n}`", f"{s:.3f}", f"{s / yardstick:.2f}"] for n, s in seconds.items()],
+        rounds=setup.scale.startups,
+        targets=[
+            at_most(f"share, `{name}`", seconds[name] / yardstick, 0.2)
+            for name in ("kit19 --help", "kit19 sources")
+        ],
     )
-    print()
-    for name in ("kit19 --help", "kit19 sources"):
-        asked(f"share, `{name}`", found["startup"][name] / yardstick, at_most=0.2)
-    return found
 
 
-SECTIONS: dict[str, Callable[[World], dict[str, Any]]] = {
+SECTIONS: dict[str, Callable[[Setup], None]] = {
     "rendering": rendering,
-    "whole": whole,
+    "complete": complete,
     "curve": curve,
     "memory": memory,
 }
@@ -275,7 +294,7 @@ _ROW_HEADER = [
 ]
 
 
-# ---- telling ------------------------------------------------------------------------------------
+# ---- cells --------------------------------------------------------------------------------------
 
 
 def _row(name: str, one: dict[str, float], yardstick: dict[str, float]) -> list[str]:
@@ -292,27 +311,6 @@ def _times(found: dict[str, Any], one: str, other: str) -> float:
     return float(found[one]["seconds"] / found[other]["seconds"])
 
 
-def asked(
-    what: str, value: float, *, at_least: float | None = None, at_most: float | None = None
-) -> None:
-    """Show a figure beside its bound. It is not asserted: a busy machine is no mistake."""
-    met = value >= at_least if at_least is not None else value <= (at_most or 0)
-    sign, bound = ("≥", at_least) if at_least is not None else ("≤", at_most)
-    shown = f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
-    print(f"- {what}: {shown} (asked: {sign} {bound:g}; {'met' if met else 'NOT MET'})")
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-
-
-def heading(text: str) -> None:
-    print(f"\n### {text}\n", flush=True)
-
-
 def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -323,43 +321,22 @@ def _wall(command: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def conditions(scale: Scale) -> dict[str, Any]:
-    """The machine and the versions, without a name or a path."""
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    load = os.getloadavg()[0]
-    return {
-        "cores": os.cpu_count(),
-        "memory_gib": round(pages / (1 << 30), 1),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "load_before": round(load, 1),
-        "rounds": scale.rounds,
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in MEASURED},
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.build", description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--quick", action="store_true", help="small sizes, one round")
-    parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    add_arguments(parser)
     args = parser.parse_args()
-    scale = QUICK if args.quick else FULL
-    about = conditions(scale)
-    print(", ".join(f"{key} {value}" for key, value in about.items()))
-    if args.quick:
-        print("\nQuick: sizes so small that start-up shows, and one round. Not for quoting.")
-    found: dict[str, Any] = {"conditions": about}
+    recorder = Recorder("build", MEASURED)
     scratch = Path(tempfile.mkdtemp(prefix="kit19-bench-"))
     try:
-        world = World(args.data_dir.resolve(), scratch, scale)
+        scale = QUICK if args.quick else FULL
+        setup = Setup(args.data_dir.resolve(), scratch, scale, recorder)
         for name in args.only:
-            found[name] = SECTIONS[name](world)
+            SECTIONS[name](setup)
     finally:
         shutil.rmtree(scratch)
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    recorder.write(results_folder(args))
 
 
 if __name__ == "__main__":

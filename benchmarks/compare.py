@@ -2,7 +2,7 @@
 
 Six models on seven benchmarks of the real sizes, answers made up by a fixed seed: 10,000 replicates of
 every score and of every difference to the first model, by ``kit19.statistics`` and by a plain loop
-over scikit-learn. The loop runs fewer replicates and is scaled; the table says how many.
+over scikit-learn. The loop runs fewer replicates and its time is scaled; the table shows how many.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
+from benchmarks.results import Recorder, add_arguments, results_folder
 from kit19 import load_catalog
 from kit19.statistics import interval, paired_replicates, replicates
 
@@ -70,7 +71,7 @@ SCORES: dict[str, Callable[[Ints, Ints], float]] = {
 }
 
 
-def peer(table: Table, draws: int) -> dict[str, tuple[float, float]]:
+def baseline(table: Table, draws: int) -> dict[str, tuple[float, float]]:
     """The same by a loop: items drawn once for all models, each scored once a replicate."""
     found = {}
     rng = np.random.default_rng(0)
@@ -94,32 +95,43 @@ def peer(table: Table, draws: int) -> dict[str, tuple[float, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few replicates, one round")
-    quick = parser.parse_args().quick
+    add_arguments(parser)
+    given = parser.parse_args()
     table = made_up()
-    draws, peer_draws, rounds = (500, 5, 1) if quick else (DRAWS, 100, 3)
-    times: dict[str, list[float]] = {"ours": [], "peer": []}
+    draws, baseline_draws, rounds = (500, 5, 1) if given.quick else (DRAWS, 100, 3)
+    recorder = Recorder("compare", ["numpy", "scikit-learn"])
+    times: dict[str, list[float]] = {"kit19": [], "baseline": []}
     for _ in range(rounds):
         start = time.perf_counter()
         fast = ours(table, draws)
-        times["ours"].append(time.perf_counter() - start)
+        times["kit19"].append(time.perf_counter() - start)
         start = time.perf_counter()
-        slow = peer(table, peer_draws)
-        times["peer"].append((time.perf_counter() - start) * draws / peer_draws)
+        slow = baseline(table, baseline_draws)
+        times["baseline"].append((time.perf_counter() - start) * draws / baseline_draws)
     assert fast.keys() == slow.keys()
     widths = [(fast[k][1] - fast[k][0]) / (slow[k][1] - slow[k][0]) for k in fast]
+    width = statistics.median(widths)
     middle = {way: statistics.median(found) for way, found in times.items()}
-    print(f"{len(fast)} intervals, {draws:,} replicates; medians of {rounds} (fastest–slowest)\n")
-    print("| way | s | range |\n|---|---:|---:|")
-    for way, title in (
-        ("ours", "kit19"),
-        ("peer", f"scikit-learn loop, {peer_draws} replicates, scaled"),
-    ):
-        print(f"| {title} | {middle[way]:,.1f} | {min(times[way]):,.1f}–{max(times[way]):,.1f} |")
-    print(
-        f"\n{middle['peer'] / middle['ours']:,.0f} × as fast; width of our intervals over the peer's: "
+    titles = {
+        "kit19": "kit19",
+        "baseline": f"scikit-learn loop, {baseline_draws} replicates, scaled",
+    }
+    recorder.add(
+        f"Paired bootstrap: {len(fast)} intervals, {draws:,} replicates",
+        ["way", "median s", "fastest–slowest", "× kit19"],
+        [
+            [
+                title,
+                f"{middle[way]:,.1f}",
+                f"{min(times[way]):,.1f}–{max(times[way]):,.1f}",
+                f"{middle[way] / middle['kit19']:,.0f}",
+            ]
+            for way, title in titles.items()
+        ],
+        rounds=rounds,
+        notes=[f"Width of kit19's intervals over the baseline's: median {width:.2f}."],
     )
-    print(f"median {statistics.median(widths):.2f}")
+    recorder.write(results_folder(given))
 
 
 if __name__ == "__main__":

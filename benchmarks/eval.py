@@ -1,12 +1,12 @@
-"""The scorer beside lm-evaluation-harness's HFLM: same requests, same model, same process.
+"""The scorer next to lm-evaluation-harness's HFLM: same requests, same model, same process.
 
 python -m benchmarks.eval --data-dir ../shared/data            zero-shot, five-shot, levers, end to end
 python -m benchmarks.eval --only zero --limit 100 --rounds 1   a quick look
 
-The model is a small GPT-NeoX made here from a fixed seed, its tokenizer from the benchmarks' own text
-(``--shape`` makes it of another size); with ``--model FOLDER`` another one (``--gguf FILE`` for weights
-in that format). Rounds are interleaved; figures are medians. Every log-likelihood is compared with
-HFLM's before it is reported.
+The model is a small GPT-NeoX from a fixed seed, with a tokenizer trained on the benchmarks' own text.
+``--shape`` gives it another size, ``--model FOLDER`` takes another model, ``--gguf`` weights in GGUF.
+Rounds are interleaved; figures are medians. Every log-likelihood is compared with HFLM's before it is
+reported.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import Recorder, add_arguments, at_least, results_folder
+
 TASKS = (
     "kobest_copa",
     "kobest_hellaswag",
@@ -39,6 +41,7 @@ BATCHES = (1, 4, 16)
 SHAPE = (128, 4, 8000)  # hidden size, layers, vocabulary: 2.8 M parameters
 AGREE = 1e-3
 END = "<|endoftext|>"
+NEOX = "neox"
 Times = dict[str, dict[str, float]]
 
 
@@ -54,32 +57,39 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only", nargs="*", default=["zero", "five", "levers", "memory", "whole"])
+    parser.add_argument(
+        "--only", nargs="*", default=["zero", "five", "levers", "memory", "command"]
+    )
     parser.add_argument("--measure", choices=["ours", "hflm"], help=argparse.SUPPRESS)
+    add_arguments(parser)
     asked = parser.parse_args()
+    if asked.quick:
+        asked.limit, asked.rounds = 4, 1
     os.environ["KIT19_DATA_DIR"] = str(asked.data_dir.resolve())
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("TQDM_DISABLE", "1")
     if asked.measure:
         print(json.dumps(_peak(asked)))
         return
+    recorder = Recorder("eval", ["torch", "transformers", "lm_eval"])
     with tempfile.TemporaryDirectory() as folder:
         if asked.model is None:
-            asked.model = Path(folder) / "neox"
+            asked.model = Path(folder) / NEOX
             call = "import sys, pathlib; from benchmarks.eval import make_model; "
             call += "make_model(*map(pathlib.Path, sys.argv[1:3]), *map(int, sys.argv[3:]))"
             made = [sys.executable, "-c", call, str(asked.model), str(asked.data_dir)]
             subprocess.run([*made, *map(str, asked.shape)], check=True, capture_output=True)
         if "memory" in asked.only:  # first: a child's peak begins with its parent's
-            _report_memory(asked)
+            _report_memory(recorder, asked)
         for kind, shots in (("zero", 0), ("five", 5)):
             if kind in asked.only:
                 ways = _ways(asked, [f"HFLM, batch {n}" for n in asked.batches])
-                _report(f"{shots}-shot", _measure(asked, ways, shots))
+                _report(recorder, asked, shots, _measure(asked, ways, shots))
         if "levers" in asked.only:
-            _report_levers(_measure(asked, _lever_ways(asked), 0))
-        if "whole" in asked.only:
-            _report_whole(asked, Path(folder))
+            _report_levers(recorder, asked, _measure(asked, _lever_ways(asked), 0))
+        if "command" in asked.only:
+            _report_command(recorder, asked, Path(folder))
+    recorder.write(results_folder(asked))
 
 
 def make_model(folder: Path, data_dir: Path, hidden: int, layers: int, vocabulary: int) -> Path:
@@ -127,9 +137,9 @@ def _load(asked: argparse.Namespace, name: str, **options: Any) -> Any:
     return kind(pretrained=str(asked.model), device="cpu", dtype="float32", **more, **options)
 
 
-def _ways(asked: argparse.Namespace, peers: list[str]) -> dict[str, Any]:
+def _ways(asked: argparse.Namespace, others: list[str]) -> dict[str, Any]:
     ways: dict[str, Any] = {"kit19": _load(asked, "kit19")}
-    for name in peers:
+    for name in others:
         ways[name] = _load(asked, "hflm", batch_size=int(name.rsplit(" ", 1)[1]))
     return ways
 
@@ -186,25 +196,49 @@ def _measure(asked: argparse.Namespace, ways: Mapping[str, Any], shots: int) -> 
     return found
 
 
-def _report(title: str, times: Times) -> None:
-    peers = [name for name in times if name != "kit19"]
-    ours = times["kit19"]
-    print(f"\n**{title}**\n\n| task | kit19 s | against HFLM's best batch | against {peers[0]} |")
-    print("|---|--:|--:|--:|")
-    best = {task: min(times[name][task] for name in peers) for task in ours}
-    first = times[peers[0]]
-    for task, own in ours.items():
-        print(f"| `{task}` | {own:.2f} | {best[task] / own:.1f} | {first[task] / own:.1f} |")
-    together = sum(ours.values())
-    all_best, all_first = sum(best.values()) / together, sum(first.values()) / together
-    print(f"| together | {together:.2f} | {all_best:.2f} | {all_first:.2f} |", flush=True)
+def _settings(asked: argparse.Namespace) -> str:
+    hidden, layers, vocabulary = asked.shape
+    model = f"GPT-NeoX, {hidden} hidden, {layers} layers, {vocabulary:,} tokens"
+    if asked.gguf or asked.model.name != NEOX:
+        model = asked.gguf or asked.model.name
+    documents = f"first {asked.limit} documents" if asked.limit else "all documents"
+    return f"{model}; {documents} of each task; {asked.threads} thread(s)."
 
 
-def _report_levers(times: Times) -> None:
-    print("\n**Each lever alone** (time × kit19's, all tasks together)\n\n| way | × |\n|---|--:|")
+def _report(recorder: Recorder, asked: argparse.Namespace, shots: int, times: Times) -> None:
+    others = [name for name in times if name != "kit19"]
+    ours, first = times["kit19"], times[others[0]]
+    best = {task: min(times[name][task] for name in others) for task in ours}
+    rows = [
+        [f"`{task}`", f"{own:.2f}", f"{best[task] / own:.1f}", f"{first[task] / own:.1f}"]
+        for task, own in ours.items()
+    ]
+    total = sum(ours.values())
+    all_best, all_first = sum(best.values()) / total, sum(first.values()) / total
+    rows.append(["together", f"{total:.2f}", f"{all_best:.2f}", f"{all_first:.2f}"])
+    targets = [at_least("together, × HFLM's best batch", all_best, 3.5 if shots else 3)]
+    if not shots:
+        least = min(best[task] / own for task, own in ours.items())
+        targets.append(at_least("the slowest task, × HFLM's best batch", least, 2))
+    recorder.add(
+        f"{'Five' if shots else 'Zero'}-shot",
+        ["task", "kit19 s", "× HFLM's best batch", f"× {others[0]}"],
+        rows,
+        rounds=asked.rounds,
+        notes=[_settings(asked)],
+        targets=targets,
+    )
+
+
+def _report_levers(recorder: Recorder, asked: argparse.Namespace, times: Times) -> None:
     own = sum(times["kit19"].values())
-    for name, found in times.items():
-        print(f"| {name} | {sum(found.values()) / own:.2f} |", flush=True)
+    recorder.add(
+        "Each lever alone, zero-shot, all tasks together",
+        ["way", "time × kit19's"],
+        [[name, f"{sum(found.values()) / own:.2f}"] for name, found in times.items()],
+        rounds=asked.rounds,
+        notes=[_settings(asked)],
+    )
 
 
 def _peak(asked: argparse.Namespace) -> dict[str, float]:
@@ -217,18 +251,24 @@ def _peak(asked: argparse.Namespace) -> dict[str, float]:
     return {"mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def _report_memory(asked: argparse.Namespace) -> None:
-    print("\n**Peak memory**, five-shot BoolQ\n\n| way | MiB |\n|---|--:|")
+def _report_memory(recorder: Recorder, asked: argparse.Namespace) -> None:
+    rows = []
     for name, measure in (("kit19", "ours"), ("HFLM, batch 16", "hflm")):
         command = [sys.executable, "-m", "benchmarks.eval", "--measure", measure]
         command += ["--data-dir", str(asked.data_dir), "--model", str(asked.model)]
         command += ["--limit", str(asked.limit or 100), "--threads", str(asked.threads)]
         command += ["--gguf", asked.gguf] if asked.gguf else []
         ran = subprocess.run(command, check=True, capture_output=True, text=True)
-        print(f"| {name} | {json.loads(ran.stdout.splitlines()[-1])['mib']:,.0f} |", flush=True)
+        rows.append([name, f"{json.loads(ran.stdout.splitlines()[-1])['mib']:,.0f}"])
+    recorder.add(
+        f"Peak memory, five-shot BoolQ, {asked.limit or 100} documents",
+        ["way", "MiB"],
+        rows,
+        rounds=1,
+    )
 
 
-def _report_whole(asked: argparse.Namespace, folder: Path) -> None:
+def _report_command(recorder: Recorder, asked: argparse.Namespace, folder: Path) -> None:
     """Both commands as a user types them: start-up, tokenising and metrics included."""
     from kit19.evaluating import TASKS as FOLDER
 
@@ -249,10 +289,16 @@ def _report_whole(asked: argparse.Namespace, folder: Path) -> None:
         for name, command in commands.items():
             times[name].append(_timed(lambda command=command: _run(command, environment)))  # type: ignore[misc]
             shutil.rmtree(folder / "theirs", ignore_errors=True)
-    own = statistics.median(times["kit19 eval"])
-    print("\n**The whole command**, seven tasks\n\n| command | s | × kit19 |\n|---|--:|--:|")
-    for name, taken in times.items():
-        print(f"| {name} | {statistics.median(taken):.1f} | {statistics.median(taken) / own:.2f} |")
+    middle = {name: statistics.median(taken) for name, taken in times.items()}
+    ratio = {name: taken / middle["kit19 eval"] for name, taken in middle.items()}
+    documents = f"{asked.limit} documents a task" if asked.limit else "all documents"
+    recorder.add(
+        f"The complete command, seven tasks, {documents}",
+        ["command", "s", "× kit19 eval"],
+        [[name, f"{middle[name]:.1f}", f"{ratio[name]:.2f}"] for name in commands],
+        rounds=asked.rounds,
+        targets=[at_least("lm_eval's default, × kit19 eval", list(ratio.values())[1], 2.5)],
+    )
 
 
 def _timed(work: Callable[[], None]) -> float:

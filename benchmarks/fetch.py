@@ -1,13 +1,13 @@
-"""How fast ``kit19 fetch`` is beside curl, from one server on this machine.
+"""How fast ``kit19 fetch`` is next to curl, from one server on this machine.
 
     python -m benchmarks.fetch              one file of 512 MB; 300 files of 20 kB
     python -m benchmarks.fetch --quick      small sizes, one round
 
-The server is a process of its own and the same for all ways. kit19's time is that of the call
-(reading cards, asking, writing, sha256 of every byte, naming), and beside it that of the whole
-command, start included. curl's is that of its processes, which check nothing. Each round starts with
-an empty cache and an empty folder, and waits (a minute at most) until others use less than a tenth of
-the processors; rounds are interleaved.
+The server is a process of its own and the same for all ways. kit19's time is that of the call (cards
+read, bytes requested and written, sha256 of every byte, files named); a second row has that of the
+complete command, Python's start included. curl's time is that of its processes, which check nothing.
+Each round starts with an empty cache and an empty folder. It waits (a minute at most; not at all with a
+single round) until other processes use less than a tenth of the processors. Rounds are interleaved.
 """
 
 from __future__ import annotations
@@ -26,6 +26,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from benchmarks.results import (
+    QUIET,
+    Recorder,
+    add_arguments,
+    at_least,
+    busy_seconds_of_others,
+    results_folder,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 INNER = f"raw.githubusercontent.com/someone/data/{COMMIT}"
@@ -46,6 +55,8 @@ tables:
     columns: {{id: id}}
 """
 OURS = "kit19 fetch, every file checked"
+COMMAND = f"{OURS}: the complete command"
+CURL, CURL_EACH = "curl", "curl, once a file"
 CALL = (
     "import sys, time; from pathlib import Path\n"
     "from kit19.fetching.sources import fetch_sources\n"
@@ -160,84 +171,110 @@ def curl_checked(root: Path, names: list[str], base: str) -> float:
     return took + time.perf_counter() - began
 
 
-def wait_for_quiet(most: float = 60.0) -> None:
-    """Wait until others leave the processors alone (Linux), but not for ever."""
-    stat, until = Path("/proc/stat"), time.monotonic() + most
-
-    def spent() -> tuple[int, int]:
-        ticks = [int(cell) for cell in stat.read_text("ascii").split("\n")[0].split()[1:]]
-        return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
-
-    while stat.exists() and time.monotonic() < until:
-        busy, ticks = spent()
+def wait_for_quiet(most: float) -> None:
+    """Wait until other processes leave the processors alone, ``most`` seconds at most."""
+    until = time.monotonic() + most
+    while time.monotonic() < until:
+        before = busy_seconds_of_others()
         time.sleep(0.5)
-        busy_then, ticks_then = spent()
-        if busy_then - busy < 0.1 * (ticks_then - ticks):
+        after = busy_seconds_of_others()
+        if before is None or after is None or after - before < QUIET * 0.5 * (os.cpu_count() or 1):
             return
 
 
-def compare(
-    title: str, root: Path, ways: dict[str, Callable[[], float]], rounds: int, total: int
-) -> list[str]:
-    """A table: seconds (median, fastest, slowest), rate, and kit19's rate beside each way's."""
-    times: dict[str, list[float]] = {way: [] for way in ways}
+Times = dict[str, list[float]]
+
+
+def measure(title: str, root: Path, ways: dict[str, Callable[[], float]], rounds: int) -> Times:
+    """Seconds of each way in each round."""
+    times: Times = {way: [] for way in ways}
     for number in range(rounds):
         order = list(ways) if number % 2 else list(reversed(ways))
         for way in order:
             shutil.rmtree(root / "out", ignore_errors=True)
             (root / "out").mkdir()
-            os.sync()  # what an earlier way wrote is not this one's to wait for
-            wait_for_quiet()
+            os.sync()  # no way waits for what an earlier one wrote
+            wait_for_quiet(0 if rounds == 1 else 60)
             times[way].append(ways[way]())
             print(f"{title}: round {number + 1}, {way}: {times[way][-1]:.3f} s", file=sys.stderr)
-    ours = statistics.median(times[OURS])
-    lines = [f"**{title}**, {rounds} rounds", ""]
-    lines += ["| way | median s | fastest–slowest | MB/s | kit19's rate beside it |"]
-    lines += ["|---|---:|---:|---:|---:|"]
-    for way, took in times.items():
-        median = statistics.median(took)
-        lines.append(
-            f"| {way} | {median:.3f} | {min(took):.3f}–{max(took):.3f} | {total / median / 1e6:,.0f} "
-            f"| {median / ours:.2f}× |"
-        )
-    return [*lines, ""]
+    return times
+
+
+def rows_of(times: Times, total: int) -> list[list[str]]:
+    """Seconds (median, fastest, slowest), the rate, and kit19's rate over it."""
+    middle = {way: statistics.median(taken) for way, taken in times.items()}
+    return [
+        [
+            way,
+            f"{middle[way]:.3f}",
+            f"{min(taken):.3f}–{max(taken):.3f}",
+            f"{total / middle[way] / 1e6:,.0f}",
+            f"{middle[way] / middle[OURS]:.2f}×",
+        ]
+        for way, taken in times.items()
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    add_arguments(parser)
     options = parser.parse_args()
     if options.serve:
         serve(options.serve)
         return
     size, count = (8 << 20, 20) if options.quick else (512_000_000, 300)
     rounds = 1 if options.quick else options.rounds
+    titles = f"One file of {size:,} bytes", f"{count} files of 20,000 bytes"
+    recorder = Recorder("fetch", ["httpx"])
     root = Path(tempfile.mkdtemp(prefix="kit19-fetch-"))
     try:
         large, many = make(root, "large", 1, size), make(root, "many", count, 20_000)
         with serving(root / "served") as base:
-            whole = f"{OURS}: the whole command"
-            one = {
-                OURS: lambda: kit19(root, "large", base),
-                whole: lambda: kit19(root, "large", base, whole=True),
-                "curl": lambda: curl_all(root, large, base),
-                "curl, then sha256 of what came": lambda: curl_checked(root, large, base),
-            }
-            lot = {
-                OURS: lambda: kit19(root, "many", base),
-                whole: lambda: kit19(root, "many", base, whole=True),
-                "curl, once a file": lambda: curl_each(root, many, base),
-                "curl, all in one call": lambda: curl_all(root, many, base),
-                "curl, all in one call, --parallel": lambda: curl_all(root, many, base, "-Z"),
-            }
-            lines = compare(f"One file of {size:,} bytes", root, one, rounds, size)
-            title = f"{count} files of 20,000 bytes"
-            lines += compare(title, root, lot, rounds, count * 20_000)
-        print("\n".join(lines))
+            of_large = measure(titles[0], root, large_ways(root, large, base), rounds)
+            of_many = measure(titles[1], root, many_ways(root, many, base), rounds)
     finally:
         shutil.rmtree(root, ignore_errors=True)
+    columns = ["way", "median s", "fastest–slowest", "MB/s", "kit19's rate over it"]
+    rate, speed = (
+        statistics.median(times[way]) / statistics.median(times[OURS])
+        for times, way in ((of_large, CURL), (of_many, CURL_EACH))
+    )
+    recorder.add(
+        titles[0],
+        columns,
+        rows_of(of_large, size),
+        rounds=rounds,
+        targets=[at_least("kit19's rate over curl's, one large file", rate, 0.8)],
+    )
+    recorder.add(
+        titles[1],
+        columns,
+        rows_of(of_many, count * 20_000),
+        rounds=rounds,
+        targets=[at_least("kit19's rate over curl's, once a file", speed, 1)],
+    )
+    recorder.write(results_folder(options))
+
+
+def large_ways(root: Path, names: list[str], base: str) -> dict[str, Callable[[], float]]:
+    return {
+        OURS: lambda: kit19(root, "large", base),
+        COMMAND: lambda: kit19(root, "large", base, whole=True),
+        CURL: lambda: curl_all(root, names, base),
+        "curl, then sha256 of the file": lambda: curl_checked(root, names, base),
+    }
+
+
+def many_ways(root: Path, names: list[str], base: str) -> dict[str, Callable[[], float]]:
+    return {
+        OURS: lambda: kit19(root, "many", base),
+        COMMAND: lambda: kit19(root, "many", base, whole=True),
+        CURL_EACH: lambda: curl_each(root, names, base),
+        "curl, all in one call": lambda: curl_all(root, names, base),
+        "curl, all in one call, --parallel": lambda: curl_all(root, names, base, "-Z"),
+    }
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Lint: renders checked a second, beside Jinja rendering the same templates and checking nothing.
+"""Lint: renders checked a second, next to Jinja, which renders the same templates and checks nothing.
 
-``python -m benchmarks.lint --data-dir ../shared/data`` prints a Markdown table: medians of three runs,
-each in a process of its own. Reading the files is timed on neither side, compiling templates on both.
+``python -m benchmarks.lint --data-dir ../shared/data`` prints a table: medians of three runs, each in a
+process of its own. Reading the files is timed on neither side, compiling templates on both.
 
-The comparison gives both the first records of each subset, since Jinja would take a quarter of an hour
-over all of them; kit19 over everything that is there stands in a row of its own.
+Both get the first records of each subset, since Jinja would take a quarter of an hour over all of them.
+A row of its own shows kit19 over every record.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from benchmarks.results import Recorder, add_arguments, results_folder
 from benchmarks.worker import run
 
 RUNS = 3
@@ -60,7 +61,7 @@ def jinja_way(data_dir: str, first: int | None) -> Work:
 
 
 def same_renders(data_dir: str, first: int) -> Work:
-    """Hold kit19's renders against Jinja's, text by text."""
+    """Compare kit19's renders with Jinja's, text by text."""
     from benchmarks.language import TEXTS, by_jinja
     from kit19.rendering.choose import eligible
     from kit19.rendering.render import compile_template
@@ -109,38 +110,51 @@ def _prepared(data_dir: str, first: int | None) -> list[tuple[Any, pl.DataFrame]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Renders checked a second, beside Jinja.")
-    parser.add_argument("--data-dir", required=True, type=Path)
-    data_dir = parser.parse_args().data_dir.resolve()
+    parser = argparse.ArgumentParser(description="Renders checked a second, next to Jinja.")
+    parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
+    add_arguments(parser)
+    given = parser.parse_args()
+    data_dir = given.data_dir.resolve()
+    first, rounds = (400, 1) if given.quick else (FIRST, RUNS)
+    recorder = Recorder("lint", ["polars", "jinja2"])
     compared = run("lint:same_renders", data_dir=data_dir, first=200)["result"]
-    jobs = {
-        f"kit19: rendered and checked, first {FIRST:,} records": ("lint:kit19_way", FIRST),
-        f"Jinja: rendered alone, first {FIRST:,} records": ("lint:jinja_way", FIRST),
-        "kit19: rendered and checked, every record": ("lint:kit19_way", None),
+    jinja = f"Jinja: rendered alone, first {first:,} records"
+    jobs: dict[str, tuple[str, int | None]] = {
+        f"kit19: rendered and checked, first {first:,} records": ("lint:kit19_way", first),
+        jinja: ("lint:jinja_way", first),
     }
-    told = {
-        name: [run(job, data_dir=data_dir, first=first) for _ in range(RUNS)]
-        for name, (job, first) in jobs.items()
+    if not given.quick:
+        jobs["kit19: rendered and checked, every record"] = ("lint:kit19_way", None)
+    runs = {
+        name: [run(job, data_dir=data_dir, first=limit) for _ in range(rounds)]
+        for name, (job, limit) in jobs.items()
     }
-    renders = {name: runs[0]["result"]["renders"] for name, runs in told.items()}
-    same, jinja, _ = renders.values()
-    assert same == jinja, "both must render the same"
-    assert not any(one["result"].get("findings") for runs in told.values() for one in runs)
-    print(f"Equal texts: {compared:,} renders compared. Medians of {RUNS} runs.\n")
-    print("| way | renders | seconds | renders a second | beside Jinja | peak MiB |")
-    print("|---|--:|--:|--:|--:|--:|")
+    renders = {name: done[0]["result"]["renders"] for name, done in runs.items()}
+    same, by_jinja, *_ = renders.values()
+    assert same == by_jinja, "both must render the same"
+    assert not any(one["result"].get("findings") for done in runs.values() for one in done)
     rates = {
-        name: renders[name] / statistics.median(one["seconds"] for one in runs)
-        for name, runs in told.items()
+        name: renders[name] / statistics.median(one["seconds"] for one in done)
+        for name, done in runs.items()
     }
-    floor = list(rates.values())[1]
-    for name, runs in told.items():
-        seconds = statistics.median(one["seconds"] for one in runs)
-        peak = statistics.median(one["peak_mib"] for one in runs)
-        print(
-            f"| {name} | {renders[name]:,} | {seconds:.1f} | {rates[name]:,.0f} "
-            f"| {rates[name] / floor:.1f}× | {peak:,.0f} |"
-        )
+    recorder.add(
+        "Renders checked a second",
+        ["way", "renders", "seconds", "renders a second", "× Jinja's", "peak MiB"],
+        [
+            [
+                name,
+                f"{renders[name]:,}",
+                f"{statistics.median(one['seconds'] for one in done):.1f}",
+                f"{rates[name]:,.0f}",
+                f"{rates[name] / rates[jinja]:.1f}",
+                f"{statistics.median(one['peak_mib'] for one in done):,.0f}",
+            ]
+            for name, done in runs.items()
+        ],
+        rounds=rounds,
+        notes=[f"Equal texts: {compared:,} renders compared."],
+    )
+    recorder.write(results_folder(given))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Training beside TRL's own ways: ``python -m benchmarks.train`` (``--quick``: does it still run).
+"""Training next to TRL's own ways: ``python -m benchmarks.train`` (``--quick``: does it still run).
 
-Same rows, same model, same texts; every measurement is a process of its own (``worker.py``), rounds are
-interleaved, figures are medians. Training runs on one thread and is told in processor time, which what
-else runs on the machine changes little; preparing rows in both. See README.md for what all of this
-leaves out.
+Same rows, same model, same texts. Every measurement is a process of its own (``worker.py``), rounds are
+interleaved, figures are medians. Training runs on one thread and is measured in processor time, which
+other processes change little; preparing rows is measured both ways.
+README.md lists what this leaves out.
 """
 
 from __future__ import annotations
@@ -19,14 +19,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import Recorder, add_arguments, at_least, at_most, results_folder
 from benchmarks.worker import run
 
 ONE_THREAD = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS")
-LENGTH = 512  # tokens of a row, and of a packed line
-ROWS = 16  # of a batch, where rows stand alone; lines are chosen to hold about as many tokens
-LINES = 4
+LENGTH = 512  # tokens of a row, and of a packed sequence
+ROWS = 16  # a batch without packing
+SEQUENCES = 4  # a batch with packing: about as many tokens
 EVERYWHERE = "kit19, every token predicted"  # as TRL does on a processor
-WAYS = ("kit19", EVERYWHERE, "padding", "grouped", "bfd", "bfd, a line a batch")
+WAYS = {
+    "kit19": "kit19",
+    EVERYWHERE: EVERYWHERE,
+    "padding": "TRL, padding",
+    "grouped": "TRL, grouped by length",
+    "bfd": "TRL, `bfd` packing",
+    "bfd, 1": "TRL, `bfd` packing, one sequence a batch",
+}
 Work = Callable[[], dict[str, Any]]
 
 
@@ -34,34 +42,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="few rows, one round")
     parser.add_argument("--only", nargs="*", default=["speed", "losses", "rows"])
-    asked = parser.parse_args()
+    add_arguments(parser)
+    given = parser.parse_args()
     os.environ |= dict.fromkeys(ONE_THREAD, "1")
     os.environ |= {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1", "TOKENIZERS_PARALLELISM": "true"}
-    few, many, rounds = (100, 2_000, 1) if asked.quick else (500, 100_000, asked.rounds)
+    few, many, rounds = (100, 2_000, 1) if given.quick else (500, 100_000, given.rounds)
+    recorder = Recorder("train", ["torch", "transformers", "trl", "datasets"])
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         os.environ["HF_HOME"] = str(place / "hub")
-        made = run("train:make", data_dir=asked.data_dir.resolve(), place=place, rows=many)[
-            "result"
-        ]
-        print(
-            f"{made['rows']:,} rows of {made['subsets']} subsets, {made['parameters']:,} parameters"
-        )
-        if "speed" in asked.only:
-            _report_speed(_rounds("train:speed", WAYS, rounds, place=place, rows=few))
-        if "losses" in asked.only:
-            found = run("train:losses", place=place, rows=few)["result"]
-            told = (
-                f"\nPacked and alone: {found['rows']:,} rows in {found['lines']:,} lines, largest "
-            )
-            told += f"difference of a row's loss a token {found['mean']:.1e}, of its sum "
-            print(f"{told}{found['sum']:.1e}")
-        if "rows" in asked.only:
+        made = run("train:make", data_dir=given.data_dir.resolve(), place=place, rows=many)
+        counts = "{rows:,} rows of {subsets} subsets, {parameters:,} parameters"
+        print(counts.format(**made["result"]))
+        if "speed" in given.only:
+            found = _rounds("train:speed", tuple(WAYS), rounds, place=place, rows=few)
+            _report_speed(recorder, found, rounds, few)
+        if "losses" in given.only:
+            _report_losses(recorder, run("train:losses", place=place, rows=few)["result"])
+        if "rows" in given.only:
             for name in ONE_THREAD:  # both as a user runs them: on all cores
                 del os.environ[name]
-            _report_rows(_rounds("train:prepare", ("kit19", "TRL"), rounds, place=place, rows=many))
+            found = _rounds("train:prepare", ("kit19", "TRL"), rounds, place=place, rows=many)
+            _report_rows(recorder, found, rounds, many)
+    recorder.write(results_folder(given))
 
 
 def _rounds(job: str, ways: tuple[str, ...], rounds: int, **given: Any) -> dict[str, Any]:
@@ -73,30 +77,68 @@ def _rounds(job: str, ways: tuple[str, ...], rounds: int, **given: Any) -> dict[
     return found
 
 
-def _report_speed(found: dict[str, Any]) -> None:
+def _report_speed(recorder: Recorder, found: dict[str, Any], rounds: int, count: int) -> None:
     rates = {way: [one["result"]["rate"] for one in runs] for way, runs in found.items()}
-    own = statistics.median(rates["kit19"])
-    print("\n| way | answer tokens a second | fastest–slowest | kit19's, times it | steps |")
-    print("|---|--:|--:|--:|--:|")
-    for way, taken in rates.items():
-        middle, steps = statistics.median(taken), found[way][0]["result"]["steps"]
-        spread = f"{max(taken):,.0f}–{min(taken):,.0f}"
-        print(f"| {way} | {middle:,.0f} | {spread} | {own / middle:.2f} | {steps} |", flush=True)
+    middle = {way: statistics.median(taken) for way, taken in rates.items()}
+    own = middle["kit19"]
+    recorder.add(
+        f"Answer tokens a second, {count:,} rows",
+        ["way", "answer tokens a second", "fastest–slowest", "kit19's over it", "steps"],
+        [
+            [
+                WAYS[way],
+                f"{middle[way]:,.0f}",
+                f"{max(taken):,.0f}–{min(taken):,.0f}",
+                f"{own / middle[way]:.1f}",
+                str(found[way][0]["result"]["steps"]),
+            ]
+            for way, taken in rates.items()
+        ],
+        rounds=rounds,
+        targets=[
+            at_least("kit19 over TRL with padding", own / middle["padding"], 2),
+            at_least("kit19 over TRL's packing", own / max(middle["bfd"], middle["bfd, 1"]), 1),
+        ],
+    )
 
 
-def _report_rows(found: dict[str, Any]) -> None:
+def _report_losses(recorder: Recorder, found: dict[str, Any]) -> None:
+    recorder.add(
+        "Packing leaves the loss of a row as it is",
+        ["rows", "packed sequences", "largest difference a token", "of a row's sum"],
+        [
+            [
+                f"{found['rows']:,}",
+                f"{found['sequences']:,}",
+                f"{found['mean']:.1e}",
+                f"{found['sum']:.1e}",
+            ]
+        ],
+        rounds=1,
+        targets=[at_most("largest difference", found["sum"], 1e-4)],
+    )
+
+
+def _report_rows(recorder: Recorder, found: dict[str, Any], rounds: int, count: int) -> None:
     def middle(way: str, figure: str) -> float:
         return float(statistics.median(one[figure] for one in found[way]))
 
-    print("\n| way | s | times kit19 | processor s | times kit19 | lines | peak MiB (before) |")
-    print("|---|--:|--:|--:|--:|--:|--:|")
+    rows = []
     for way, runs in found.items():
-        told = ""
+        cells = []
         for figure in ("seconds", "cpu_seconds"):
             own = middle(way, figure)
-            told += f" | {own:.1f} | {own / middle('kit19', figure):.2f}"
+            cells += [f"{own:.1f}", f"{own / middle('kit19', figure):.2f}"]
         peak = f"{middle(way, 'peak_mib'):,.0f} ({middle(way, 'before_mib'):,.0f})"
-        print(f"| {way}{told} | {runs[0]['result']['lines']:,} | {peak} |", flush=True)
+        rows.append([way, *cells, f"{runs[0]['result']['sequences']:,}", peak])
+    ratio = middle("TRL", "seconds") / middle("kit19", "seconds")
+    recorder.add(
+        f"Tokenizing and packing {count:,} rows",
+        ["way", "s", "× kit19", "CPU s", "× kit19", "packed sequences", "peak MiB (before)"],
+        rows,
+        rounds=rounds,
+        targets=[at_least("TRL's time over kit19's", ratio, 3)],
+    )
 
 
 # -- jobs, each in a process of its own -----------------------------------------------------------
@@ -160,7 +202,12 @@ def _settings(place: str, **changes: Any) -> Any:
         "max_length": LENGTH,
         "num_train_epochs": 1,
     }
-    given |= {"per_device_train_batch_size": LINES, "best": False, "validation": 0, "threads": 1}
+    given |= {
+        "per_device_train_batch_size": SEQUENCES,
+        "best": False,
+        "validation": 0,
+        "threads": 1,
+    }
     return load_preset("", {**given, "learning_rate": 0.001, **changes})
 
 
@@ -220,7 +267,7 @@ def _theirs(place: str, way: str, rows: int) -> Any:
     from trl import SFTConfig, SFTTrainer
 
     pairs = _first(place, "pairs", rows)
-    sizes = {"bfd": LINES, "bfd, a line a batch": 1}
+    sizes = {"bfd": SEQUENCES, "bfd, 1": 1}
     arguments = SFTConfig(
         output_dir=str(pairs.parent / "theirs"),
         max_length=LENGTH,
@@ -247,7 +294,7 @@ def _theirs(place: str, way: str, rows: int) -> Any:
 
 
 def losses(place: str, rows: int) -> Work:
-    """The loss of each row, in packed lines and alone, by the same model."""
+    """The loss of each row, packed and alone, by the same model."""
     import numpy as np
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -269,21 +316,21 @@ def losses(place: str, rows: int) -> Work:
     tokens = tokenize(RowFiles((data,)), "first", prompts, (LENGTH, False), data.parent / "tokens")
 
     def work() -> dict[str, Any]:
-        lines = pack(tokens.lengths, LENGTH)
+        sequences = pack(tokens.lengths, LENGTH)
         packed, alone = (
             row_losses(model, tokens, of, Collate(tokenizer.pad_token_id), at_once=many, plain=True)
-            for of, many in ((lines, LINES), (one_row_per_sequence(len(tokens)), 1))
+            for of, many in ((sequences, SEQUENCES), (one_row_per_sequence(len(tokens)), 1))
         )
         off = np.abs(packed - alone)
         mean = (off / (tokens.lengths - tokens.prompt_lengths)).max()
-        told = {"mean": float(mean), "sum": float(off.max())}
-        return {"rows": len(tokens), "lines": len(lines), **told}
+        largest = {"mean": float(mean), "sum": float(off.max())}
+        return {"rows": len(tokens), "sequences": len(sequences), **largest}
 
     return work
 
 
 def prepare(place: str, way: str, rows: int) -> Work:  # noqa: ARG001  the file holds so many
-    """From a parquet file to packed lines, with nothing in any cache."""
+    """From a parquet file to packed sequences, with empty caches."""
     folder = Path(tempfile.mkdtemp(dir=place))
     if way == "kit19":
         import kit19.training.model.base
@@ -295,7 +342,7 @@ def prepare(place: str, way: str, rows: int) -> Work:  # noqa: ARG001  the file 
         def ours() -> dict[str, Any]:
             options = TrainOptions(cache=folder)
             plan = plan_training(Path(place) / "rows.parquet", settings, options)
-            return {"lines": plan.rows["lines"]}
+            return {"sequences": plan.rows["lines"]}
 
         return ours
 
@@ -321,7 +368,7 @@ def prepare(place: str, way: str, rows: int) -> Work:  # noqa: ARG001  the file 
         pairs = f"{place}/pairs.parquet"
         data = load_dataset("parquet", data_files=pairs, split="train", cache_dir=cache)
         trainer = SFTTrainer(model, arguments, train_dataset=data, processing_class=tokenizer)
-        return {"lines": len(trainer.train_dataset)}
+        return {"sequences": len(trainer.train_dataset)}
 
     return theirs
 

@@ -1,9 +1,8 @@
 """One measured job in a process of its own: ``python -m benchmarks.worker MODULE:FUNCTION JSON``.
 
-A job is a function that imports and prepares what it needs and gives back the work, a function
-without arguments. Only the work is timed. The peak is the process's own (``ru_maxrss``), imports
-included, which is why every job has a fresh process; ``before_mib`` tells how much of it was there
-before the work began.
+A job is a function that imports and prepares what it needs and returns the work, a function without
+arguments. Only the work is timed. The peak is the process's own (``ru_maxrss``), imports included, so
+every job gets a fresh process. ``before_mib`` is the peak before the work began.
 """
 
 from __future__ import annotations
@@ -60,14 +59,14 @@ def main() -> None:
     start, used = time.perf_counter(), time.process_time()
     result = work()
     seconds, cpu = time.perf_counter() - start, time.process_time() - used
-    told = {
+    measured = {
         "seconds": seconds,
         "cpu_seconds": cpu,
         "peak_mib": peak_mib(),
         "before_mib": before,
         "result": result,
     }
-    print(json.dumps(told))
+    print(json.dumps(measured))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from studies.particle_judge.judge import (
 )
 
 RECORDS = 3_000
-HARD_WORDS = Path(__file__).parent.parent / "tests" / "korean" / "final_sound.yaml"
+HARD_WORDS = Path(__file__).parents[2] / "tests" / "korean" / "final_sound.yaml"
 
 
 @dataclass(frozen=True)

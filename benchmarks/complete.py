@@ -1,4 +1,4 @@
-"""The whole build: kit19's side of it, and the comparison with its peers."""
+"""The complete build: kit19's side of it, and the comparison with the baselines."""
 
 from __future__ import annotations
 
