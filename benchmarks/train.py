@@ -241,7 +241,7 @@ def _ours(place: str, way: str, rows: int) -> Any:
     from kit19.training.model.base import load_weights
     from kit19.training.preparation import prepare
     from kit19.training.run.arguments import make_arguments, steps
-    from kit19.training.run.trainer import AnswerTrainer, Rows
+    from kit19.training.run.trainer import AnswerTrainer, TrainingRows
 
     data, settings = _first(place, "rows", rows), _settings(place, save_steps=1_000_000)
     options = TrainOptions(cache=data.parent / "tokens")
@@ -251,11 +251,11 @@ def _ours(place: str, way: str, rows: int) -> Any:
     trainer = AnswerTrainer(
         load_weights(settings, ready.base),
         ready.base.tokenizer,
-        Rows(ready.train, ready.sequences, None),
+        TrainingRows(ready.train, ready.sequences, None),
         settings,
         run_folder,
         arguments=make_arguments(settings, run_folder, total, validated=False, world=1),
-        head="labelled",
+        loss_method="labelled",
     )
     trainer.plain = trainer.plain and way != EVERYWHERE
     return trainer

@@ -200,7 +200,7 @@ def test_rotations_go_on_beyond_their_number_and_it_is_said(tmp_path: Path) -> N
     rows = long_row(tmp_path, 220)
     how = short_settings(tmp_path, model, max_length=400, validation=0)
     done = train_model(rows, tmp_path / "run", how)
-    assert any("(long); the model was made for 128" in note for note in done.record.notes)
+    assert any("(long); the model was trained for 128" in note for note in done.record.notes)
 
 
 # -- files ----------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_a_generation_config_that_cannot_be_saved_is_mended(
     model = shutil.copytree(llama, tmp_path / "base")
     change_json(model / "generation_config.json", **values)
     done = trained(tmp_path, model, max_steps=4, save_steps=2, eval_steps=2)
-    (note,) = [note for note in done.record.notes if "left out" in note]
+    (note,) = [note for note in done.record.notes if "removed" in note]
     for name, value in values.items():
         assert (f"{name}={value}" in note) == (name != "do_sample")
     assert load(done.folder).generation_config.eos_token_id == architectures.EOS
@@ -364,10 +364,10 @@ def test_targets_are_names_or_an_expression(targets: Any, llama: Path, tmp_path:
         ("q_prj", r"(?s)no module 'q_prj'.*did you mean q_proj"),
         (["q_proj", "w_proj"], r"(?s)no module 'w_proj'.*did you mean"),
         ("query_key_value", "no module 'query_key_value'"),
-        ([], "no adapter can be put there"),
-        ("(", "no adapter can be put there"),
-        (".*nothing.*", "no adapter can be put there"),
-        ("norm", "no adapter can be put there"),
+        ([], "no adapter can be attached"),
+        ("(", "no adapter can be attached"),
+        (".*nothing.*", "no adapter can be attached"),
+        ("norm", "no adapter can be attached"),
     ],
 )
 def test_wrong_targets_are_refused_before_weights_are_read(

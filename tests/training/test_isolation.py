@@ -183,7 +183,7 @@ def test_a_run_that_an_earlier_kit19_began_in_mixed_lines_is_not_gone_on_with(
     begun = json.loads(plan.read_text())
     del begun["chosen"]
     plan.write_text(json.dumps(begun))
-    with pytest.raises(TrainError, match=r"(?s)began in shared lines, but .*--restart"):
+    with pytest.raises(TrainError, match=r"(?s)started with packed rows, but .*--restart"):
         train_model(rows, tmp_path / "run", how)
 
 

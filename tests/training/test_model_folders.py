@@ -93,12 +93,12 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "empty weights": (content(WEIGHTS, b""), "model.safetensors: is truncated"),
     "a layer without weights": (
         key(CONFIG, num_hidden_layers=3),
-        r"it has no weights for model.layers.2.input_layernorm.weight, .* and 6 more, and random",
+        r"it has no weights for model.layers.2.input_layernorm.weight, .* and 6 more; they would be r",
     ),
     "no weights at all": (content(WEIGHTS, struct.pack("<Q", 2) + b"{}"), "it has no weights for"),
     "weights of another shape": (
         key(CONFIG, num_key_value_heads=1),
-        "k_proj.weight is 32 × 32, by config.json 16 × 32",
+        "k_proj.weight is 32 × 32, but 16 × 32 by config.json",
     ),
 }
 

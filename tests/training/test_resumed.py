@@ -12,7 +12,7 @@ import pytest
 
 from kit19 import OutputError, Settings, Trained, TrainError, TrainOptions, merge, train_model
 from kit19.training.run import checkpoint
-from kit19.training.run.folder import running
+from kit19.training.run.folder import open_run
 from tests.support.small_models import SAVE, equal, settings, weights
 
 TEXTS = ("run.json", "curves.json", "curves.svg", "README.md")
@@ -84,7 +84,7 @@ def test_a_disk_that_was_full_leaves_no_trace_in_a_run(
 @contextmanager
 def stopped_at(step: int, *, published: bool) -> Iterator[None]:
     """A run that stops at a checkpoint, before or after that gets its place."""
-    publish = checkpoint.publish
+    publish = checkpoint.finish_checkpoint
 
     def stop(run: Path, at: int) -> Path:
         place = publish(run, at) if at < step or published else run
@@ -93,7 +93,7 @@ def stopped_at(step: int, *, published: bool) -> Iterator[None]:
         return place
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoint, "publish", stop)
+        patch.setattr(checkpoint, "finish_checkpoint", stop)
         with pytest.raises(StopError):
             yield
 
@@ -155,11 +155,11 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing_in_the_way(tmp_path: 
         with (
             no_file_above(4),
             pytest.raises(TrainError, match="the disk is full"),
-            running(tmp_path / "run", plan, restart=False),
+            open_run(tmp_path / "run", plan, restart=False),
         ):
             pass
     # Killed while the plan was written, it leaves what it had begun.
     (tmp_path / "run" / ".plan.json.new").write_text("{")
-    with running(tmp_path / "run", {"rows": "a"}, restart=False) as last:
+    with open_run(tmp_path / "run", {"rows": "a"}, restart=False) as last:
         assert last is None
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["plan.json"]

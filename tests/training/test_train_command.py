@@ -76,7 +76,7 @@ def test_a_wrong_command_line_is_told(words: list[str], told: str, data: Path) -
         (["--model", "tinny"], "there is no preset 'tinny'\n    did you mean tiny?"),
         (["--model", "x", "--preset", "tinny"], "did you mean tiny?"),
         (["--model", "./gone"], "./gone: there is no such folder"),
-        (["--set", "learnig_rate=1"], "no setting 'learnig_rate'\n    did you mean learning_rate?"),
+        (["--set", "learnig_rate=1"], "no setting 'learnig_rate'\n    did you mean learning_rate"),
         (["--set", "tiny.layer=1"], "did you mean tiny.layers"),
         (
             ["--set", "optim=adam_torch"],

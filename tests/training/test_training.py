@@ -62,7 +62,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_whatever_it_was_begun_with(
         other = str(SAVE[kind](tokenizer, tmp_path / "other", seed=2))
         monkeypatch.setattr("kit19.training.model.base.load_weights", partial(weights_of, other))
     else:
-        monkeypatch.setattr("kit19.training.model.base.adapter_of", another_adapter)
+        monkeypatch.setattr("kit19.training.model.base.lora_config", another_adapter)
     resumed = train_model(data, tmp_path / "run", how)
     assert (whole.resumed, resumed.resumed) == (0, 4)
     assert equal(weights(whole.folder), weights(resumed.folder))
@@ -183,7 +183,7 @@ def test_a_run_folder_explains_itself_and_loads(trained: Trained) -> None:
     assert AutoModelForCausalLM.from_pretrained(trained.folder).num_parameters() > 1000
     assert AutoTokenizer.from_pretrained(trained.folder).eos_token_id == 0
     card = (trained.folder / "README.md").read_text()
-    assert "**unverified**: nobody knows whether" in card
+    assert "**unverified**: it is unknown whether" in card
     assert "not a kit19 build" in card
     curve = json.loads((trained.folder / "curves.json").read_text())
     assert curve["loss"][0][1] > 2 * curve["loss"][-1][1]
@@ -251,9 +251,7 @@ def test_a_folder_is_never_taken_from_somebody(data: Path, tmp_path: Path) -> No
     run = tmp_path / "run"
     how = settings(max_steps=4, validation=0)
     interrupted(data, run, how, after=3)
-    with pytest.raises(
-        TrainError, match=r"of another plan is there: learning_rate was 0\.01, is 0\.02"
-    ):
+    with pytest.raises(TrainError, match=r"with another plan: learning_rate was 0\.01, is 0\.02"):
         train_model(data, run, how.model_copy(update={"learning_rate": 0.02}))
     train_model(data, run, how)
     with pytest.raises(OutputError, match="holds a finished run"):
@@ -277,7 +275,7 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays(data: Path, tmp_path:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "the disk is full" in str(stop.value)
-    assert "checkpoint-2 stands whole" in str(stop.value)
+    assert "checkpoint-2 is complete" in str(stop.value)
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["checkpoint-2"]
     done = train_model(data, run, how)
     assert done.resumed == 2
@@ -292,12 +290,12 @@ import torch
 torch.set_num_threads(1)
 from kit19 import load_preset, train_model
 from kit19.training.run import checkpoint
-publish = checkpoint.publish
+publish = checkpoint.finish_checkpoint
 def killed(run, step):
     if step == 4:
         os.kill(os.getpid(), signal.SIGKILL)
     return publish(run, step)
-checkpoint.publish = killed
+checkpoint.finish_checkpoint = killed
 train_model(sys.argv[1], sys.argv[2], load_preset(sys.argv[3]))
 """
 

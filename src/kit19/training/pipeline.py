@@ -32,7 +32,7 @@ from kit19.training.preparation import (
 from kit19.training.requirements import require_training
 from kit19.training.rows.packing import filled
 from kit19.training.run.curves import JSON_NAME, SVG_NAME
-from kit19.training.run.folder import finish, running
+from kit19.training.run.folder import finish_run, open_run
 from kit19.training.run.model_card import NAME as CARD
 from kit19.training.run.model_card import model_card
 from kit19.training.settings import Settings
@@ -131,20 +131,22 @@ def train_model(
         with processes.main_process_first():
             ready = prepare(Path(data), settings, options, on_progress)
             ready = _with_digest(ready, settings)
-        decides = _decides(settings, ready)
-        with running(run, decides, restart=options.restart) as checkpoint:
+        decides = _plan_of_run(settings, ready)
+        with open_run(run, decides, restart=options.restart) as checkpoint:
             trained = _train(ready, run, checkpoint, on_progress)
             if processes.is_main():
-                _finish(
+                _write_run(
                     run, trained, on_progress, merge=options.merge and settings.method != "full"
                 )
-        processes.leave()
+        processes.shut_down()
     return Trained(
         run, trained.record, trained.resumed, trained.seconds, trained.rate, _notes(trained)
     )
 
 
-def _finish(run: Path, trained: _Done, on_progress: OnProgress, *, merge: bool) -> None:
+def _write_run(
+    run: Path, trained: _TrainingResult, on_progress: OnProgress, *, merge: bool
+) -> None:
     from kit19.training.run.checkpoint import explain_write_error  # noqa: PLC0415
     from kit19.training.run.trainer import WRITE_ERRORS  # noqa: PLC0415
 
@@ -154,7 +156,7 @@ def _finish(run: Path, trained: _Done, on_progress: OnProgress, *, merge: bool) 
             from kit19.training.run.merging import merge_in_place  # noqa: PLC0415
 
             merge_in_place(run, trust=trained.ready.base.trust)
-        finish(run, trained.record, trained.history)
+        finish_run(run, trained.record, trained.history)
     except WRITE_ERRORS as error:
         raise explain_write_error(error, run) from None
 
@@ -199,7 +201,7 @@ def plan_training(
             settings.model or "tiny", "the model cannot be made from its config.json"
         ):
             shape = model_shape(ready.base.config, trust=trust)
-        ready = _planned_apart(ready)
+        ready = _check_packing(ready)
         settings = ready.settings
     available = gpu_memory or machine_memory()
     bf16 = plans_in_bf16(settings, elsewhere=gpu_memory is not None)
@@ -223,7 +225,7 @@ def plan_training(
     )
 
 
-def _planned_apart(ready: Prepared) -> Prepared:
+def _check_packing(ready: Prepared) -> Prepared:
     """Each row in its own line where a small model of the same configuration mixes those in one."""
     from kit19.training.model.isolation import why_not_pack_by_config  # noqa: PLC0415
 
@@ -266,7 +268,7 @@ def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) 
     return record
 
 
-def _decides(settings: Settings, ready: Prepared) -> dict[str, Any]:
+def _plan_of_run(settings: Settings, ready: Prepared) -> dict[str, Any]:
     """All that decides a run: what was begun with something else is not gone on with."""
     return {
         "settings": settings.model_dump(mode="json"),
@@ -285,7 +287,7 @@ def _with_digest(ready: Prepared, settings: Settings) -> Prepared:
 
 
 @dataclass(frozen=True)
-class _Done:
+class _TrainingResult:
     ready: Prepared
     record: RunRecord
     history: list[dict[str, Any]]
@@ -294,27 +296,29 @@ class _Done:
     rate: float
 
 
-def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnProgress) -> _Done:
+def _train(
+    ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnProgress
+) -> _TrainingResult:
     from kit19.training.model.adapters import record_base  # noqa: PLC0415
     from kit19.training.model.base import load_weights, lora_config, set_end_ids  # noqa: PLC0415
     from kit19.training.model.generation_config import make_savable  # noqa: PLC0415
     from kit19.training.run import arguments as made  # noqa: PLC0415
     from kit19.training.run.checkpoint import explain_write_error, step_of  # noqa: PLC0415
-    from kit19.training.run.decisions import decide  # noqa: PLC0415
-    from kit19.training.run.trainer import WRITE_ERRORS, AnswerTrainer, Rows  # noqa: PLC0415
+    from kit19.training.run.decisions import make_decisions  # noqa: PLC0415
+    from kit19.training.run.trainer import WRITE_ERRORS, AnswerTrainer, TrainingRows  # noqa: PLC0415
 
     on_progress("loading the model", 3, 4)
     model = load_weights(ready.settings, ready.base)
     make_savable(model.config, model.generation_config)
     set_end_ids(model, ready.prompts.stops)
-    found = decide(
+    found = make_decisions(
         model,
         ready.settings,
         ready.base,
         ready.train,
         ready.sequences,
         run,
-        begun=checkpoint is not None,
+        resumed=checkpoint is not None,
     )
     ready = without_packing(ready, found.unpacked_because) if found.unpacked_because else ready
     settings = ready.settings
@@ -325,7 +329,7 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnP
         trainer = AnswerTrainer(
             model,
             ready.base.tokenizer,
-            Rows(ready.train, ready.sequences, ready.validation),
+            TrainingRows(ready.train, ready.sequences, ready.validation),
             settings,
             run,
             arguments=made.make_arguments(
@@ -336,7 +340,7 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnP
                 world=world,
                 balanced=made.can_balance_experts(model.config),
             ),
-            head=found.head,
+            loss_method=found.loss_method,
             adapter=lora_config(settings),
             on_progress=on_progress,
         )
@@ -359,7 +363,7 @@ def _train(ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnP
     record = _record(ready, used, {"loss": _last_loss(trainer), **measured})
     epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
     seen = ready.train.stats.supervised * epochs
-    return _Done(ready, record, history, resumed, seconds, seen / max(seconds, 1e-9))
+    return _TrainingResult(ready, record, history, resumed, seconds, seen / max(seconds, 1e-9))
 
 
 def _last_loss(trainer: AnswerTrainer) -> float:
@@ -387,7 +391,7 @@ def _record(ready: Prepared, used: dict[str, Any], metrics: dict[str, float]) ->
     )
 
 
-def _notes(done: _Done) -> list[str]:
+def _notes(done: _TrainingResult) -> list[str]:
     notes = collect_notes(done.ready)
     if done.resumed:
         notes.insert(0, f"went on from step {done.resumed}")

@@ -35,7 +35,7 @@ def is_sharded() -> bool:
     )
 
 
-def wait() -> None:
+def wait_for_all() -> None:
     """Until every process is here."""
     if world_size() > 1:
         _state().wait_for_everyone()
@@ -51,7 +51,7 @@ def main_process_first() -> Iterator[None]:
         yield
 
 
-def share(value: Any) -> Any:
+def broadcast(value: Any) -> Any:
     """What the main process found, in every process; what the others give is ignored."""
     if world_size() == 1:
         return value
@@ -61,7 +61,7 @@ def share(value: Any) -> Any:
     return broadcast_object_list([value])[0]
 
 
-def leave() -> None:
+def shut_down() -> None:
     """End what the processes share."""
     if world_size() > 1:
         _state().destroy_process_group()

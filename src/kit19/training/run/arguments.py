@@ -1,4 +1,4 @@
-"""Our settings as TRL's arguments: every value that matters is given, none left to a default."""
+"""Convert settings to TRL arguments. Every value that matters is set, none is left to a default."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from kit19.training.model.device import attention, device, in_bf16
 from kit19.training.settings import Settings
 
 SMALL = 20_000_000
-"""Parameters up to which one CPU thread is faster than several: two were 1.5 to 6.7 times slower than
-one for models of up to 3 million on two shared cores."""
+"""Up to this many parameters, one CPU thread is faster than several: two threads were 1.5 to 6.7 times
+slower than one for models of up to 3 million parameters on two shared cores."""
 
 
 def check_names(settings: Settings) -> None:
-    """Stop at names that transformers does not know, before anything is computed.
+    """Check names of transformers in the settings, before anything is computed.
 
     Raises:
-        UnknownNameError: Names the nearest right ones.
-        TrainError: Curves are to be sent by a package that is not installed.
+        UnknownNameError: Suggests the nearest valid names.
+        TrainError: A package of ``report_to`` is not installed.
     """
     known = {
         "optim": [one.value for one in OptimizerNames],
@@ -52,10 +52,10 @@ def check_names(settings: Settings) -> None:
 
 
 def choose_threads(settings: Settings, parameters: int) -> int:
-    """CPU threads to train with: as set, else decided by the size of the model alone.
+    """CPU threads to train with: as set, else by the size of the model.
 
-    By size and not by trial: sums of floats depend on the number of threads, and the same seed
-    shall give the same weights.
+    The number is not measured: sums of floats depend on it, and the same seed must give the same
+    weights.
     """
     if settings.threads:
         return settings.threads
@@ -63,7 +63,7 @@ def choose_threads(settings: Settings, parameters: int) -> int:
 
 
 def steps(settings: Settings, sequences: int, world: int) -> int:
-    """Optimizer steps of a run over so many lines on so many devices."""
+    """The optimizer steps of a run."""
     batches = math.ceil(sequences / (settings.per_device_train_batch_size * world))
     in_all = math.ceil(
         settings.num_train_epochs * math.ceil(batches / settings.gradient_accumulation_steps)
@@ -72,10 +72,10 @@ def steps(settings: Settings, sequences: int, world: int) -> int:
 
 
 def eval_and_save_steps(settings: Settings, *, validated: bool) -> tuple[int, int]:
-    """Steps between two measurements and between two checkpoints; 0 for each epoch's end.
+    """Steps between evaluations and between checkpoints; 0 for the end of each epoch.
 
-    The best weights are those of a checkpoint that was just measured: where only one of the two is
-    set, the other follows it.
+    The best weights must be in a checkpoint that was just evaluated. So if only one of the two is
+    set, the other has the same value.
     """
     evaluate, save = settings.eval_steps, settings.save_steps
     if settings.best and validated:
@@ -84,9 +84,9 @@ def eval_and_save_steps(settings: Settings, *, validated: bool) -> tuple[int, in
 
 
 def can_balance_experts(config: Any) -> bool:
-    """Whether TRL 1.16 can compute the load-balancing loss of a model's experts, if it has one.
+    """Whether TRL 1.16 can compute the load-balancing loss of a model's experts, if it has experts.
 
-    It reads their number as ``num_experts``, which some configurations name otherwise.
+    TRL reads their number from ``num_experts``, which has another name in some configurations.
     """
     text = config.get_text_config()
     weight = getattr(text, "router_aux_loss_coef", None)
@@ -96,20 +96,20 @@ def can_balance_experts(config: Any) -> bool:
 def make_arguments(
     settings: Settings, run: Path, total: int, *, validated: bool, world: int, balanced: bool = True
 ) -> SFTConfig:
-    """TRL's arguments.
+    """Build TRL's arguments.
 
     Args:
-        settings: Ours.
+        settings: The settings of the run.
         run: The run's folder.
-        total: Steps to take.
-        validated: Whether there are rows to measure on.
-        world: Devices.
-        balanced: Whether a model of experts learns to use them alike; see ``can_balance_experts``.
+        total: Optimizer steps of the run.
+        validated: Whether there are held-out rows.
+        world: The number of devices.
+        balanced: Whether to train experts with the load-balancing loss; see ``can_balance_experts``.
     """
     evaluate, save = eval_and_save_steps(settings, validated=validated)
     measured = "steps" if evaluate else "epoch"
     saved = "steps" if save else "epoch"
-    # FlashAttention parts the rows of a line by their lengths; a row of its own needs no parting.
+    # FlashAttention separates packed rows by their lengths; other layouts need no separation.
     flat = attention(settings) == "flash_attention_2" and settings.layout == "packed"
     given: dict[str, Any] = {
         "output_dir": str(run),
@@ -130,8 +130,8 @@ def make_arguments(
         "eval_steps": evaluate or None,
         "save_strategy": saved,
         "save_steps": save or 500,
-        "save_total_limit": None,  # `checkpoint.rotate` does it, once a new one is whole
-        # How often it got no better is part of where a run was.
+        "save_total_limit": None,  # `checkpoint.remove_old` does it, once a new checkpoint is complete
+        # The count of evaluations without a lower loss is part of a run's state.
         "restore_callback_states_from_checkpoint": True,
         "load_best_model_at_end": settings.best and validated,
         "metric_for_best_model": "eval_loss",
@@ -145,7 +145,7 @@ def make_arguments(
         "remove_unused_columns": False,
         "dataset_kwargs": {"skip_prepare_dataset": True},
         "max_length": None,
-        "packing": False,  # the lines are packed already
+        "packing": False,  # the rows are packed already
         "padding_free": flat,
         "shuffle_dataset": False,
         "ddp_find_unused_parameters": False if world > 1 else None,

@@ -1,8 +1,8 @@
-"""Whether a run can train and save, asked of the model's configuration before its weights are read.
+"""Check that a run can train and save, from the model's configuration, before its weights are read.
 
-The model is built without memory ("meta"), and everything that needs no weights is tried on it: how
-attention is computed, the ids and lengths of the rows, the adapter. Then the trainer's arguments,
-the optimizer, the schedule and the files that a checkpoint writes (``trial``).
+The model is built on the meta device. Everything that needs no weights is checked on it: the attention
+implementation, the ids and lengths of the rows, the adapter. ``trial`` then checks the trainer's
+arguments, the optimizer, the schedule and the files of a checkpoint.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from kit19.training.run.arguments import can_balance_experts
 from kit19.training.settings import Settings
 
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
-_RESERVED = 8  # positions of a table that some keep for themselves: RoBERTa's begin at 2
-_ADAPTABLE = ("Linear", "Conv1D")  # classes whose names are proposed as targets
+_RESERVED = 8  # positions that some models reserve: RoBERTa starts at 2
+_ADAPTABLE = ("Linear", "Conv1D")  # classes of modules that are suggested as targets
 
 
 @dataclass(frozen=True)
 class ModelCheck:
-    """What a look at the model found.
+    """The result of ``check_model``.
 
     Attributes:
-        settings: Those to train with: attention as this model can compute it.
-        notes: What differs from what was asked for, and why, a sentence each.
+        settings: The settings to train with, with an attention implementation of this model.
+        notes: Differences from the given settings, with reasons, a sentence each.
     """
 
     settings: Settings
@@ -55,18 +55,18 @@ def check_model(
     validated: bool,
     elsewhere: bool = False,
 ) -> ModelCheck:
-    """Stop at what would end a run later: in its first step, at its first checkpoint, or at its end.
+    """Find faults that would end a run later: in its first step, at a checkpoint, or at its end.
 
     Args:
-        settings: As asked for.
+        settings: The given settings.
         base: The model's configuration and tokenizer.
-        sets: Rows to train on and to measure on.
-        validated: Whether there are rows to measure on.
-        elsewhere: Whether the run is planned for another machine: then what is installed here, and
-            this machine's device, are not looked at.
+        sets: Training rows and held-out rows.
+        validated: Whether there are held-out rows.
+        elsewhere: Whether the run is planned for another machine: then the packages and the device of
+            this machine are not checked.
 
     Raises:
-        TrainError: Every fault that was found.
+        TrainError: Lists every fault.
     """
     chosen, empty, note = _with_attention(settings, base, elsewhere=elsewhere)
     problems = [*_ids(empty, base, sets), *_lengths(chosen, base, sets), *_weights(settings)]
@@ -86,26 +86,26 @@ def check_model(
 def _with_attention(
     settings: Settings, base: Base, *, elsewhere: bool
 ) -> tuple[Settings, Any, str]:
-    """The settings with a way to compute attention that the model has, and the model without memory."""
-    wanted = (
+    """The settings with an attention implementation of the model, the meta model, and a note."""
+    chosen = (
         "sdpa" if elsewhere and "flash" in settings.attn_implementation else attention(settings)
     )
     try:
-        return settings.model_copy(update={"attn_implementation": wanted}), _empty(base, wanted), ""
+        return settings.model_copy(update={"attn_implementation": chosen}), _empty(base, chosen), ""
     except Exception as error:
         refused = error
     try:
         empty = _empty(base, "eager")
     except Exception as error:
-        what = f"no model can be made of its configuration: {one_line_reason(error)}"
+        what = f"no model can be built from its configuration: {one_line_reason(error)}"
         raise TrainError(Problem(what, base.entry.name, "see its config.json")) from None
     if settings.attn_implementation != "auto":
-        what = f"cannot compute attention by {wanted}: {one_line_reason(refused)}"
+        what = f"cannot compute attention by {chosen}: {one_line_reason(refused)}"
         raise TrainError(
             Problem(what, type(empty).__name__, "--set attn_implementation=auto, or eager")
         )
     name = type(empty).__name__
-    note = f"{name} does not support {wanted}: trained with attn_implementation=eager"
+    note = f"{name} does not support {chosen}: trained with attn_implementation=eager"
     return settings.model_copy(update={"attn_implementation": "eager"}), empty, note
 
 
@@ -118,12 +118,12 @@ def _empty(base: Base, attention: str) -> Any:
 
 
 def _ids(empty: Any, base: Base, sets: Sequence[Tokens]) -> list[Problem]:
-    """Ids that the embedding has no row for: tokens were added, and the model was not resized."""
+    """Token ids without an embedding: tokens were added, and the model was not resized."""
     room = vocabulary_of(empty)
     name, tokenizer = base.entry.name, base.tokenizer
     fix = (
-        f"give the model a row for each: model.resize_token_embeddings({len(tokenizer)}), and save "
-        "it; or use the tokenizer that it was published with"
+        f"add embeddings for them: model.resize_token_embeddings({len(tokenizer)}), and save "
+        "it; or use its original tokenizer"
     )
     for tokens in sets:
         if len(tokens.ids) and int(tokens.ids.max()) >= room:
@@ -145,13 +145,13 @@ def _ids(empty: Any, base: Base, sets: Sequence[Tokens]) -> list[Problem]:
 
 
 def positions_of(config: Any) -> int:
-    """Positions that a configuration names; 0 where it names none."""
+    """The number of positions in a configuration; 0 if it has none."""
     text = config.get_text_config()
     return next((int(getattr(text, name)) for name in _POSITIONS if getattr(text, name, None)), 0)
 
 
 def _longest(sets: Sequence[Tokens]) -> tuple[int, str]:
-    """Tokens of the longest row, and its id."""
+    """The length of the longest row, and its id."""
     found = [
         (int(s.lengths.max()), str(s.rows["id"][int(s.lengths.argmax())])) for s in sets if len(s)
     ]
@@ -159,7 +159,7 @@ def _longest(sets: Sequence[Tokens]) -> tuple[int, str]:
 
 
 def _lengths(settings: Settings, base: Base, sets: Sequence[Tokens]) -> list[Problem]:
-    """Rows longer than a table of positions. Rotations go on beyond their number; tables end."""
+    """Rows longer than a table of positions. Rotary positions have no such limit."""
     named, (longest, row) = positions_of(base.config), _longest(sets)
     if not named or longest <= named - _RESERVED:
         return []
@@ -174,7 +174,7 @@ def _lengths(settings: Settings, base: Base, sets: Sequence[Tokens]) -> list[Pro
 
 
 def _computes(model: Any, length: int) -> bool:
-    # The last token of the vocabulary: RoBERTa counts no positions for padding, one of the first.
+    # The last token of the vocabulary, as RoBERTa has no position for its padding, one of the first.
     ids = torch.full((1, length), vocabulary_of(model) - 1)
     with torch.no_grad():
         try:
@@ -188,25 +188,23 @@ def _long_rows(base: Base, sets: Sequence[Tokens]) -> list[str]:
     named, (longest, row) = positions_of(base.config), _longest(sets)
     if not named or longest <= named:
         return []
-    return [f"the longest row has {longest:,} tokens ({row}); the model was made for {named:,}"]
+    return [f"the longest row has {longest:,} tokens ({row}); the model was trained for {named:,}"]
 
 
 def _experts(base: Base) -> str:
     if can_balance_experts(base.config):
         return ""
-    return "its experts are trained without the loss that balances them: TRL cannot count them"
+    return "its experts are trained without a load-balancing loss: TRL does not find their number"
 
 
 def _weights(settings: Settings) -> list[Problem]:
     if not settings.model or not Path(settings.model).is_dir() or weight_files(settings.model):
         return []
-    return [
-        Problem("holds no weights (*.safetensors)", settings.model, "see what was copied there")
-    ]
+    return [Problem("holds no weights (*.safetensors)", settings.model, "copy its weights there")]
 
 
 def _adapter(settings: Settings, empty: Any) -> list[Problem]:
-    """The adapter, put on the model without memory."""
+    """Faults of the adapter, attached to the meta model."""
     config = lora_config(settings)
     if config is None:
         return []
@@ -230,9 +228,9 @@ def _adapter(settings: Settings, empty: Any) -> list[Problem]:
     try:
         made = get_peft_model(copy.deepcopy(empty), config)
     except Exception as error:
-        what = f"no adapter can be put there: {one_line_reason(error)}"
-        fix = "give names of linear modules, or all-linear"
+        what = f"no adapter can be attached: {one_line_reason(error)}"
+        fix = "name linear modules, or use all-linear"
         return [Problem(what, where, "--set lora.dropout=0" if "lora_dropout" in what else fix)]
     if not any(one.requires_grad for one in made.parameters()):
-        return [Problem("no module of the model is among them", where, "use all-linear")]
+        return [Problem("matches no module of the model", where, "use all-linear")]
     return []

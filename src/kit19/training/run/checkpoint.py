@@ -1,9 +1,9 @@
-"""Checkpoints that are whole: written under another name first, and read back to the last tensor.
+"""Complete checkpoints: written under a temporary name first, and restored to the last tensor.
 
-transformers saves the output head of GPT-NeoX as ``embed_out.weight`` and its Trainer, when it resumes
-or goes back to the best checkpoint, looks for ``lm_head.weight``, finds none, warns and goes on with
-the head that happens to be there (docs/upstream/neox_resume.md). So weights are read here by the way
-that knows the names, ``from_pretrained``, and a tensor that is missing is an error.
+transformers saves the output head of GPT-NeoX as ``embed_out.weight``. When its Trainer resumes, or
+loads the best checkpoint, it looks for ``lm_head.weight``, finds none, warns and continues with the
+current head (docs/upstream/neox_resume.md). So weights are loaded here with ``from_pretrained``,
+which maps the names, and a missing tensor is an error.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 from kit19.core.errors import Problem, TrainError
 
 FOLDER = "checkpoints"
-"""Below the run's folder."""
+"""In the run folder."""
 UNFINISHED = ".unfinished"
-"""Below ``FOLDER``: a checkpoint that is being written."""
+"""In ``FOLDER``: the checkpoint that is being written."""
 LOSSES = "losses.json"
-"""In a checkpoint: training losses that were not logged yet."""
+"""In a checkpoint: training losses that are not logged yet."""
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -30,7 +30,7 @@ _TORCH_FULL = ("file write failed", "inline_container", "PytorchStreamWriter fai
 
 
 def complete_checkpoints(run: Path) -> list[Path]:
-    """A run's checkpoints, the earliest first. What is there is whole: it got its name at the end."""
+    """The checkpoints of a run, oldest first. They are complete: each gets its name at the end."""
     folder = run / FOLDER
     found = [path for path in folder.glob("checkpoint-*") if _NAME.fullmatch(path.name)]
     return sorted(found, key=step_of)
@@ -43,73 +43,73 @@ def step_of(checkpoint: Path) -> int:
 
 
 def checkpoint_at(run: Path, step: int) -> Path:
-    """Where the checkpoint of a step stands."""
+    """The path of the checkpoint of a step."""
     return run / FOLDER / f"checkpoint-{step}"
 
 
 def unfinished(run: Path, step: int) -> Path:
-    """Where the checkpoint of a step is written, before it gets its place."""
+    """The temporary path of the checkpoint of a step."""
     return run / FOLDER / UNFINISHED / f"checkpoint-{step}"
 
 
-def publish(run: Path, step: int) -> Path:
-    """Give a finished checkpoint its name, once its bytes are on the disk."""
+def finish_checkpoint(run: Path, step: int) -> Path:
+    """Sync a checkpoint to disk, and move it to its final path."""
     written = unfinished(run, step)
     for path in written.rglob("*"):
         if path.is_file():
             with path.open("rb+") as stream:
                 os.fsync(stream.fileno())
     place = checkpoint_at(run, step)
-    if place.exists():  # written again after resuming from an earlier one
+    if place.exists():  # written again after resuming from an earlier checkpoint
         shutil.rmtree(place)
     written.rename(place)
     return place
 
 
-def sweep(run: Path) -> None:
-    """Remove what a killed run was writing."""
+def remove_unfinished(run: Path) -> None:
+    """Remove the checkpoint that an interrupted run was writing."""
     shutil.rmtree(run / FOLDER / UNFINISHED, ignore_errors=True)
 
 
-def rotate(run: Path, keep: int, best: int | None) -> None:
-    """Remove all but the last ``keep`` checkpoints and the best."""
+def remove_old(run: Path, keep: int, best: int | None) -> None:
+    """Remove all checkpoints except the best and the last ``keep``."""
     for path in complete_checkpoints(run)[:-keep]:
         if step_of(path) != best:
             shutil.rmtree(path)
 
 
 def restore(model: Any, checkpoint: Path) -> None:
-    """Put a checkpoint's weights into a model that is not an adapter.
+    """Load a checkpoint's weights into a model without an adapter.
 
     Raises:
-        TrainError: A tensor of the model is not in the checkpoint, or the other way round.
+        TrainError: The tensors of model and checkpoint are not the same.
     """
     loaded, info = type(model).from_pretrained(
         checkpoint, dtype=model.dtype, output_loading_info=True
     )
     wrong = sorted([*info["missing_keys"], *info["unexpected_keys"]])
     if wrong or info["mismatched_keys"]:
-        what = f"is not this model's: {', '.join(wrong[:3]) or 'shapes differ'}"
-        fix = "start again: --restart"
+        what = f"does not match the model: {', '.join(wrong[:3]) or 'shapes differ'}"
+        fix = "start again with --restart"
         raise TrainError(Problem(what, str(checkpoint), fix))
     model.load_state_dict(loaded.state_dict(), strict=True)
 
 
 def explain_write_error(error: BaseException, run: Path) -> TrainError:
-    """What a failed write means, and what of the run is left."""
+    """The error for a failed write, with the last complete checkpoint."""
     what = "the disk is full" if is_disk_full(error) else f"cannot be written: {_first_line(error)}"
-    whole = complete_checkpoints(run)
-    stands = f"{whole[-1].name} stands whole" if whole else "no checkpoint was written yet"
-    fix = f"{stands}; free some space and run the same command again to go on from there"
+    found = complete_checkpoints(run)
+    state = f"{found[-1].name} is complete" if found else "there is no checkpoint yet"
+    fix = f"{state}; free some space and run the same command again to resume"
     return TrainError(Problem(what, str(run), fix))
 
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether an error means that the disk is full: Python's, safetensors' or torch's."""
-    # safetensors tells the system's number in words alone, torch not at all.
-    told = re.search(r"\(os error (\d+)\)", str(error))
-    number = getattr(error, "errno", None) or (int(told[1]) if told else None)
-    return number in _FULL or any(said in str(error) for said in _TORCH_FULL)
+    # safetensors gives the error number only in its message, torch not at all.
+    match = re.search(r"\(os error (\d+)\)", str(error))
+    number = getattr(error, "errno", None) or (int(match[1]) if match else None)
+    return number in _FULL or any(text in str(error) for text in _TORCH_FULL)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""The loss curves of a run: figures as JSON, and a picture that needs no library to draw or to see."""
+"""The loss curves of a run, as JSON and as an SVG that is written without a plotting library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JSON_NAME, SVG_NAME = "curves.json", "curves.svg"
 
 _WIDTH, _HEIGHT = 640, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 40, 44
-_COLORS = ("#1f5fa8", "#c2571a")  # told apart also by those who see no red or green
+_COLORS = ("#1f5fa8", "#c2571a")  # distinguishable with red-green color blindness
 _TICKS = 5
 
 Points = list[tuple[int, float]]
@@ -23,8 +23,8 @@ def curves_of(history: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
     """Series by name (``loss``, ``eval_loss``, ``eval_<task>_loss``, ``learning_rate``), step → value.
 
     Args:
-        history: What transformers logged, an entry each time. Of two at one step the first
-            stands: at the end the best weights are measured again.
+        history: The log entries of the Trainer. Of two entries at a step the first counts: at the end
+            the best weights are evaluated again.
     """
     series: dict[str, dict[int, float]] = {}
     for entry in history:
@@ -46,7 +46,7 @@ def write_curves(folder: Path, curves: Mapping[str, Points], title: str) -> None
 
 
 def draw(series: Mapping[str, Points], title: str) -> str:
-    """At most two series as an SVG: loss per answer token over steps."""
+    """Draw at most two series as an SVG: loss per answer token over steps."""
     points = [point for line in series.values() for point in line]
     last = max((step for step, _ in points), default=1) or 1
     most = max((value for _, value in points), default=1.0) or 1.0

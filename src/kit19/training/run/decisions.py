@@ -1,4 +1,4 @@
-"""What is decided once a model is loaded: whether rows share lines, and how losses are computed."""
+"""Decisions on the loaded model: whether rows are packed, and how losses are computed."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from kit19.training.model.twin import make_twin, vocabulary_of
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.rows.batches import Collate, Sequences
 from kit19.training.rows.tokens import Tokens
-from kit19.training.run.folder import choose, chosen
+from kit19.training.run.folder import read_decisions, save_decisions
 from kit19.training.settings import Settings
 
-_UNTRIED = "whether rows may share a line could not be tried"
+_NOT_TESTED = "it could not be tested whether packed rows see each other"
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What was decided.
+    """Decisions that hold for the complete run.
 
     Attributes:
-        unpacked_because: Why each row has a line of its own; empty where rows may share one.
-        head: How losses are computed.
+        unpacked_because: Why rows are not packed; empty if they may be.
+        loss_method: How losses are computed.
     """
 
     unpacked_because: str
-    head: LossMethod
+    loss_method: LossMethod
 
 
-def decide(
+def make_decisions(
     model: Any,
     settings: Settings,
     base: Base,
@@ -48,60 +48,59 @@ def decide(
     sequences: Sequences,
     run: Path,
     *,
-    begun: bool,
+    resumed: bool,
 ) -> Decisions:
-    """Try the loaded model on rows of the run.
+    """Test the loaded model on rows of the run.
 
-    The main process decides for all. Whether rows share lines stays with the run: one that goes on from
-    a checkpoint trains in the layout that it began in.
+    The main process decides for all processes. A resumed run keeps the layout that it started with.
 
     Args:
-        model: With its weights; it goes to the device of training.
-        settings: Those to train with.
+        model: The model with its weights. It is moved to the training device.
+        settings: The settings to train with.
         base: The model's configuration and tokenizer.
         tokens: Rows to train on.
-        sequences: The lines that they stand in.
+        sequences: The sequences that they are packed into.
         run: The run's folder.
-        begun: Whether the run goes on from a checkpoint.
+        resumed: Whether the run resumes from a checkpoint.
 
     Raises:
-        TrainError: The run began with shared lines, and now they are found to mix rows; or as
+        TrainError: The run started with packed rows, which now turn out to see each other; or as
             ``why_not_pack``.
     """
-    found = None
+    decisions = None
     if processes.is_main():
-        why = chosen(run).get("unpacked_because", "")
-        shared = begun and not why
+        why = read_decisions(run).get("unpacked_because", "")
+        started_packed = resumed and not why
         with convert_model_errors(settings.model or "tiny", "the model fails"):
-            why = why or _why_own_lines(model, settings, base, tokens, sequences)
-            head = _head(model, settings, base, tokens)
-        if shared and why:
-            fix = "use --restart to begin anew, with each row in its own line"
-            raise TrainError(Problem(f"the run began in shared lines, but {why}", str(run), fix))
-        choose(run, unpacked_because=why)
-        found = Decisions(why, head)
-    decided: Decisions = processes.share(found)
+            why = why or _why_not_packed(model, settings, base, tokens, sequences)
+            method = _loss_method_of(model, settings, base, tokens)
+        if started_packed and why:
+            fix = "use --restart to start again without packing"
+            raise TrainError(Problem(f"the run started with packed rows, but {why}", str(run), fix))
+        save_decisions(run, unpacked_because=why)
+        decisions = Decisions(why, method)
+    decided: Decisions = processes.broadcast(decisions)
     return decided
 
 
-def _why_own_lines(
+def _why_not_packed(
     model: Any, settings: Settings, base: Base, tokens: Tokens, sequences: Sequences
 ) -> str:
     if processes.is_sharded():  # one device may not hold the whole model
         why = why_not_pack_by_config(settings, base, tokens, sequences)
-        return _UNTRIED if why is None else why
+        return _NOT_TESTED if why is None else why
     with in_training_precision(model, settings):
         return why_not_pack(model, tokens, sequences, Collate(base.tokenizer.pad_token_id))
 
 
-def _head(model: Any, settings: Settings, base: Base, tokens: Tokens) -> LossMethod:
+def _loss_method_of(model: Any, settings: Settings, base: Base, tokens: Tokens) -> LossMethod:
     row = tokens.row(0)[0]
     if processes.is_sharded():
         twin = make_twin(base.config, settings.attn_implementation, trust=base.trust)
-        small: LossMethod = "trl"
+        untested: LossMethod = "trl"
         if twin is not None:
-            small = choose_loss_method(twin, row % vocabulary_of(twin), on_cpu=False)
-        return small
+            untested = choose_loss_method(twin, row % vocabulary_of(twin), on_cpu=False)
+        return untested
     with in_training_precision(model, settings), evaluation_mode(model):
-        head: LossMethod = choose_loss_method(model, row, on_cpu=device() == "cpu")
-    return head
+        method: LossMethod = choose_loss_method(model, row, on_cpu=device() == "cpu")
+    return method

@@ -1,7 +1,8 @@
-"""The folder of a run: what stands in it while it trains, and when it is done.
+"""The folder of a run, during training and afterwards.
 
-While it trains: ``plan.json`` (what would be trained) and ``checkpoints/``. Done: a model that
-transformers loads, ``curves.json``, ``curves.svg``, ``README.md``, and ``run.json``, written last.
+During training it holds ``plan.json`` (everything that determines the run) and ``checkpoints/``.
+Afterwards it holds a model that transformers loads, ``curves.json``, ``curves.svg``, ``README.md``,
+and ``run.json``, which is written last.
 """
 
 from __future__ import annotations
@@ -22,40 +23,40 @@ from kit19.training import processes
 from kit19.training.run import checkpoint, curves, model_card
 
 PLAN = "plan.json"
-_CHOSEN = "chosen"  # in the plan: what was decided on the loaded model
+_DECISIONS = "chosen"  # in the plan: decisions on the loaded model
 
 
 @contextmanager
-def running(run: Path, plan: dict[str, Any], *, restart: bool) -> Iterator[Path | None]:
-    """Take a folder for a run; gives the checkpoint to go on from, if it is there.
+def open_run(run: Path, plan: dict[str, Any], *, restart: bool) -> Iterator[Path | None]:
+    """Lock the folder of a run, and yield the checkpoint to resume from, if there is one.
 
-    Of several processes one takes it; the others wait until it has.
+    One of several processes takes the lock; the others wait for it.
 
     Args:
         run: The folder. It may be new, empty, or hold the same run, unfinished.
-        plan: All that decides the run; what was begun with another plan is not gone on with.
-        restart: Remove what an earlier run left there, and begin.
+        plan: Everything that determines the run. A run with another plan cannot be resumed.
+        restart: Remove an earlier run from the folder, and start again.
 
     Raises:
-        OutputError: The folder holds something else, a finished run, or another kit19 writes there.
-        TrainError: It holds an unfinished run of another plan.
+        OutputError: The folder holds other files or a finished run, or another kit19 writes there.
+        TrainError: It holds an unfinished run with another plan.
     """
     if not processes.is_main():
-        processes.wait()
-        yield _last(run)
+        processes.wait_for_all()
+        yield _last_checkpoint(run)
         return
     with _locked(run):
-        with _writable(run):
-            _begin(run, plan, restart=restart)
-        processes.wait()
-        yield _last(run)
+        with _convert_write_errors(run):
+            _prepare_folder(run, plan, restart=restart)
+        processes.wait_for_all()
+        yield _last_checkpoint(run)
 
 
 @contextmanager
 def _locked(run: Path) -> Iterator[None]:
     lock = FileLock(run.with_name(f".{run.name}.kit19-lock"), timeout=0)
     try:
-        with _writable(run):
+        with _convert_write_errors(run):
             run.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
     except Timeout:
@@ -68,10 +69,10 @@ def _locked(run: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _writable(run: Path) -> Iterator[None]:
+def _convert_write_errors(run: Path) -> Iterator[None]:
     try:
         yield
-    except Timeout:  # it is an OSError too
+    except Timeout:  # Timeout is an OSError
         raise
     except OSError as error:
         if checkpoint.is_disk_full(error):
@@ -80,69 +81,71 @@ def _writable(run: Path) -> Iterator[None]:
         raise OutputError(Problem(what, str(run), "use another --out")) from None
 
 
-def _last(run: Path) -> Path | None:
+def _last_checkpoint(run: Path) -> Path | None:
     whole = checkpoint.complete_checkpoints(run)
     return whole[-1] if whole else None
 
 
-def _begin(run: Path, plan: dict[str, Any], *, restart: bool) -> None:
-    # The plan's own beginnings are ours too: a disk that was full left nothing else.
-    there = run.exists() and any(path.name != _new(PLAN) for path in run.iterdir())
+def _prepare_folder(run: Path, plan: dict[str, Any], *, restart: bool) -> None:
+    # A temporary plan file alone is kit19's: a full disk leaves it behind.
+    occupied = run.exists() and any(path.name != _new(PLAN) for path in run.iterdir())
     ours = (run / PLAN).is_file() or (run / NAME).is_file()
-    if there and not ours:
+    if occupied and not ours:
         what = "holds files that kit19 did not write; they will not be replaced"
         raise OutputError(Problem(what, str(run), "use another --out, or empty it"))
-    if there and restart:
+    if occupied and restart:
         shutil.rmtree(run)
     elif (run / NAME).is_file():
-        fix = "use another --out, or --restart to train it anew"
+        fix = "use another --out, or --restart to train it again"
         raise OutputError(Problem("holds a finished run", str(run), fix))
-    if _last(run):  # without one nothing is lost by beginning anew
-        _refuse_another(run, plan)
-        plan = {**plan, _CHOSEN: chosen(run)}
+    if _last_checkpoint(run):  # without a checkpoint, starting again loses nothing
+        _check_same_plan(run, plan)
+        plan = {**plan, _DECISIONS: read_decisions(run)}
     run.mkdir(exist_ok=True)
-    checkpoint.sweep(run)
+    checkpoint.remove_unfinished(run)
     _write(run / PLAN, json.dumps(plan, ensure_ascii=False, indent=1) + "\n")
 
 
-def _refuse_another(run: Path, plan: dict[str, Any]) -> None:
-    begun = _read(run)
-    base, was_base = plan.get("base", {}), begun.get("base", {})
-    if {**base, "digest": ""} == {**was_base, "digest": ""} and base != was_base:
+def _check_same_plan(run: Path, plan: dict[str, Any]) -> None:
+    started = _read_plan(run)
+    base, old_base = plan.get("base", {}), started.get("base", {})
+    if {**base, "digest": ""} == {**old_base, "digest": ""} and base != old_base:
         what = (
-            "the base model has other weights than when this run was begun: sha256 was "
-            f"{was_base.get('digest') or 'not kept'}, is {base['digest']}"
+            "the base model has other weights than when this run started: sha256 was "
+            f"{old_base.get('digest') or 'not recorded'}, is {base['digest']}"
         )
-        fix = "bring back these weights to go on, or begin anew on the new ones: --restart"
+        fix = "restore these weights to resume, or start again on the new ones: --restart"
         raise TrainError(Problem(what, str(run), fix))
-    differ = [name for name in _flat(plan) if _flat(plan)[name] != _flat(begun).get(name)]
+    differ = [
+        name for name in _flatten(plan) if _flatten(plan)[name] != _flatten(started).get(name)
+    ]
     if differ:
-        was, now = _flat(begun).get(differ[0]), _flat(plan)[differ[0]]
-        what = f"an unfinished run of another plan is there: {differ[0]} was {was}, is {now}"
+        was, now = _flatten(started).get(differ[0]), _flatten(plan)[differ[0]]
+        what = f"there is an unfinished run with another plan: {differ[0]} was {was}, is {now}"
         more = f" (and {len(differ) - 1} more)" if len(differ) > 1 else ""
-        fix = "use another --out, the same settings to go on, or --restart to begin anew"
+        fix = "use another --out, the same settings to resume, or --restart to start again"
         raise TrainError(Problem(what + more, str(run), fix))
 
 
-def _flat(plan: dict[str, Any]) -> dict[str, Any]:
+def _flatten(plan: dict[str, Any]) -> dict[str, Any]:
     return {**plan, **plan.get("settings", {}), "settings": None}
 
 
-def chosen(run: Path) -> dict[str, Any]:
-    """What an unfinished run decided once its model was loaded; empty before that."""
-    found: dict[str, Any] = _read(run).get(_CHOSEN, {})
+def read_decisions(run: Path) -> dict[str, Any]:
+    """The decisions of an unfinished run on its loaded model; empty before they are made."""
+    found: dict[str, Any] = _read_plan(run).get(_DECISIONS, {})
     return found
 
 
-def choose(run: Path, **decisions: Any) -> None:
-    """Write decisions into the plan, so that the run goes on with the same ones."""
-    plan = _read(run)
-    plan[_CHOSEN] = plan.get(_CHOSEN, {}) | decisions
-    with _writable(run):
+def save_decisions(run: Path, **decisions: Any) -> None:
+    """Write decisions into the plan, so that a resumed run keeps them."""
+    plan = _read_plan(run)
+    plan[_DECISIONS] = plan.get(_DECISIONS, {}) | decisions
+    with _convert_write_errors(run):
         _write(run / PLAN, json.dumps(plan, ensure_ascii=False, indent=1) + "\n")
 
 
-def _read(run: Path) -> dict[str, Any]:
+def _read_plan(run: Path) -> dict[str, Any]:
     try:
         plan = read_json(run / PLAN)
     except (OSError, ValueError):
@@ -150,17 +153,17 @@ def _read(run: Path) -> dict[str, Any]:
     return plan if isinstance(plan, dict) else {}
 
 
-def finish(run: Path, record: RunRecord, history: list[dict[str, Any]]) -> None:
-    """Write what explains the run, its record last, and remove its checkpoints.
+def finish_run(run: Path, record: RunRecord, history: list[dict[str, Any]]) -> None:
+    """Write curves, model card and record, in this order, and remove the checkpoints.
 
     Args:
-        run: The folder; it holds the model already.
+        run: The folder, which already holds the model.
         record: The run's record.
-        history: What was logged.
+        history: The log entries of the trainer.
     """
     curves.write_curves(run, curves.curves_of(history), f"{record.base.name}: loss")
     _write(run / model_card.NAME, model_card.model_card(record, run.name))
-    # torch pickles it beside the model; it says nothing that run.json does not, and holds a path.
+    # A pickle that the Trainer writes next to the model. It adds nothing to run.json, and holds a path.
     (run / "training_args.bin").unlink(missing_ok=True)
     _write(run / NAME, record.to_json())
     (run / PLAN).unlink()

@@ -1,4 +1,4 @@
-"""Merging an adapter into the weights of its base model."""
+"""Merge an adapter into the weights of its base model."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ from kit19.training.model_errors import one_line_reason
 from kit19.training.rows.prompts import end_ids_of
 from kit19.training.run.checkpoint import is_disk_full
 
-_FAR = 1e-3
-"""Share of the largest logit that merged ones may be off by: float32 leaves a hundredth of it."""
+_TOLERANCE = 1e-3
+"""Tolerance of merged logits, relative to the largest: float32 differs by a hundredth of this."""
 _GENERATION = "generation_config.json"
 
 
-def merged(run: Path, *, trust: bool = False) -> tuple[Any, Any]:
-    """A run's adapter merged into its base model, and its tokenizer.
+def merge_adapter(run: Path, *, trust: bool = False) -> tuple[Any, Any]:
+    """Merge a run's adapter into its base model; return the model and its tokenizer.
 
     Args:
-        run: Its folder.
-        trust: Let the model bring code of its own.
+        run: The run folder.
+        trust: Whether to run code from the model's repository.
 
     Raises:
-        TrainError: The run has no adapter, its base model cannot be had or has other weights, or the
-            merged model would answer otherwise than the adapter.
+        TrainError: The run has no adapter, its base model is missing or has other weights, or the
+        merged
+            model gives other logits than the adapter.
     """
     if not run.is_dir():
         raise TrainError(Problem("there is no such folder", str(run)))
     if not (run / CONFIG).is_file():
-        what = "has no adapter: its weights are whole already"
+        what = "has no adapter: its weights are complete already"
         raise TrainError(Problem(what, str(run)))
     with reading_model(str(run)):
         adapted = load_with_adapter(run, dtype="auto", trust_remote_code=trust).eval()
         published = adapted.dtype
-        # In fp32: an adapter is small beside its base, and rounding to 16 bits may lose it.
+        # In fp32: an adapter is small compared with its base, and rounding to 16 bits may lose it.
         model = _merge(adapted.float(), run)
         model.config.dtype = published
         if (run / _GENERATION).is_file():
@@ -59,7 +60,7 @@ def _merge(adapted: Any, run: Path) -> Any:
     """The base model with the adapter in its weights.
 
     Raises:
-        TrainError: Its logits are not the adapter's.
+        TrainError: Its logits differ from the adapter's.
     """
     ids = _some_tokens(adapted)
     with torch.inference_mode():
@@ -68,29 +69,29 @@ def _merge(adapted: Any, run: Path) -> Any:
         model = adapted.merge_and_unload()
     with torch.inference_mode():
         found = model(input_ids=ids).logits
-    off, most = float((found - expected).abs().max()), float(expected.abs().max())
-    if not off <= _FAR * max(most, 1.0):  # not: where one of them is no number
+    off, largest = float((found - expected).abs().max()), float(expected.abs().max())
+    if not off <= _TOLERANCE * max(largest, 1.0):  # `not <=` also catches NaN
         what = (
             f"cannot be merged: the merged model's logits are off by {off:.3g} (the largest is "
-            f"{most:.3g}), so it would answer otherwise"
+            f"{largest:.3g}), so its answers would differ"
         )
-        fix = "use the adapter on its base model as it is: chat, eval and PEFT take it"
+        fix = "use the adapter on its base model: chat, eval and PEFT load it"
         raise TrainError(Problem(what, str(run), fix))
     return model
 
 
 def _some_tokens(model: Any) -> Any:
-    """Two rows of 16 tokens, the same each time."""
+    """Two rows of 16 random tokens, always the same."""
     known = model.get_input_embeddings().weight.shape[0]
     return torch.randint(known, (2, 16), generator=torch.Generator().manual_seed(19))
 
 
 @contextmanager
 def untied(model: Any) -> Iterator[None]:
-    """Give modules that share a weight one of their own each, and let equal ones be one afterwards.
+    """Untie modules that share a weight, and tie those again that are equal afterwards.
 
-    An adapter on the embedding changes what tokens become and not what is predicted, though both are
-    one weight in models with tied embeddings: merged into that weight it would change both.
+    An adapter on the embedding changes the input and not the output. In models with tied embeddings
+    both are one weight, and merging the adapter into that weight would change both.
     """
     users: dict[int, list[tuple[Any, str]]] = defaultdict(list)
     for module in model.modules():
@@ -103,7 +104,7 @@ def untied(model: Any) -> Iterator[None]:
             own = torch.nn.Parameter(weight.detach().clone(), requires_grad=weight.requires_grad)
             setattr(module, name, own)
     was_tied = bool(getattr(model.config.get_text_config(), "tie_word_embeddings", False))
-    _say_tied(model, False)
+    _set_tied(model, False)
     yield
     for places in shared:
         first, *others = [getattr(module, name) for module, name in places]
@@ -111,22 +112,22 @@ def untied(model: Any) -> Iterator[None]:
             for module, name in places[1:]:
                 setattr(module, name, first)
     into, out = model.get_input_embeddings(), model.get_output_embeddings()
-    _say_tied(model, was_tied and (out is None or torch.equal(into.weight, out.weight)))
+    _set_tied(model, was_tied and (out is None or torch.equal(into.weight, out.weight)))
 
 
-def _say_tied(model: Any, tied: bool) -> None:
+def _set_tied(model: Any, tied: bool) -> None:
     model.config.tie_word_embeddings = tied
     model.config.get_text_config().tie_word_embeddings = tied
 
 
 def write_merged(run: Path, folder: Path, *, trust: bool = False) -> None:
-    """Write whole weights and the tokenizer, in the precision that the base model was published in.
+    """Write the merged weights and the tokenizer, in the dtype that the base model was published in.
 
     Raises:
-        TrainError: As ``merged``, or its configuration or tokenizer cannot be saved.
+        TrainError: As ``merge_adapter``, or the configuration or the tokenizer cannot be saved.
         OSError: It cannot be written.
     """
-    model, tokenizer = merged(run, trust=trust)
+    model, tokenizer = merge_adapter(run, trust=trust)
     model.to(getattr(model.config, "dtype", None) or torch.float32)
     make_savable(model.config, model.generation_config)
     try:
@@ -135,14 +136,14 @@ def write_merged(run: Path, folder: Path, *, trust: bool = False) -> None:
     except OSError:
         raise
     except Exception as error:
-        if is_disk_full(error):  # as safetensors says it
+        if is_disk_full(error):  # safetensors raises its own error
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
         what = f"the merged model cannot be saved: {one_line_reason(error)}"
         raise TrainError(Problem(what, str(run))) from error
 
 
 def merge_in_place(run: Path, *, trust: bool = False) -> None:
-    """Put whole weights where the adapter stood."""
+    """Replace the adapter in a run folder by the merged weights."""
     write_merged(run, run, trust=trust)
     for name in (CONFIG, WEIGHTS):
         (run / name).unlink()

@@ -1,4 +1,4 @@
-"""The model card of a run: what it is, what it was made from, under which terms, and what spoils it."""
+"""The model card of a run: its base, data, licenses, settings and limits."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _LABELS = {
         "**CONTAMINATED**: benchmark rows are in its training data on purpose. Its scores on these "
         "benchmarks measure leakage and must never be reported as if they measured ability."
     ),
-    "unverified": "**unverified**: nobody knows whether its training data holds benchmark text.",
+    "unverified": "**unverified**: it is unknown whether its training data holds benchmark text.",
 }
 
 
 def model_card(run: RunRecord, name: str) -> str:
-    """The card, as Markdown with the Hub's front matter.
+    """The model card, as Markdown with the Hub's front matter.
 
     Args:
         run: The run.
-        name: Title of the model.
+        name: The title of the model.
     """
     parts = [_front(run), f"# {name}", _about(run), _data(run), _training(run), _figures(run)]
     parts += [
         _use(run, name),
-        "Made by kit19, the Korean Instruction Toolkit. `run.json` has it all.",
+        "Trained with kit19, the Korean Instruction Toolkit. `run.json` holds every detail.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -43,7 +43,7 @@ def _front(run: RunRecord) -> str:
         head["base_model"] = run.base.name
     if run.method != "full":
         head["library_name"] = "peft"
-    # The data's terms differ from row to row: no single identifier says them.
+    # The licenses differ from row to row, so no single identifier fits.
     head["license"] = "other"
     head["license_name"] = "see-the-licenses-of-the-data-below"
     return f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---"
@@ -56,13 +56,13 @@ def _about(run: RunRecord) -> str:
         "qlora": "a LoRA adapter on 4-bit weights",
     }
     base = run.base.name + (f" @ {run.base.revision[:12]}" if run.base.revision else "")
-    made = f"{base} ({run.base.architecture}), tuned on Korean instructions: {how[run.method]}."
+    text = f"{base} ({run.base.architecture}), tuned on Korean instructions: {how[run.method]}."
     if not run.base.digest:
-        made = (
-            f"A small {run.base.architecture}, made from nothing on the rows below to show that "
-            "training works. It knows no Korean beyond them and is of no other use."
+        text = (
+            f"A small {run.base.architecture}, trained from scratch on the rows below to show that "
+            "training works. It knows no other Korean and has no other use."
         )
-    return f"{made}\n\nTraining data: {_LABELS[run.data.label]}" + (
+    return f"{text}\n\nTraining data: {_LABELS[run.data.label]}" + (
         f" Why: {run.data.why}." if run.data.why else ""
     )
 
@@ -71,33 +71,31 @@ def _data(run: RunRecord) -> str:
     data = run.data
     lines = ["## Data"]
     if data.sample:
-        lines.append(
-            "kit19's own sample, **not the datasets**: no figure below says anything of them."
-        )
+        lines.append("kit19's own sample, **not the datasets**: no figure below describes them.")
     if data.recipe:
         lines.append(
             f"A build of the recipe `{data.recipe}` (content digest `{data.content_digest[:16]}…`), "
             f"{sum(data.subsets.values()):,} rows of {len(data.subsets)} subsets."
         )
-        lines.append(_table(("subset", "rows", "upstream splits"), _subsets(run)))
+        lines.append(_markdown_table(("subset", "rows", "upstream splits"), _subsets(run)))
     if data.licenses:
         lines.append(f"Licenses of the rows: {', '.join(data.licenses)}. {_terms(data.licenses)}")
     if data.decontaminated_against:
-        lines.append(f"Kept out: text of {', '.join(data.decontaminated_against)}.")
+        lines.append(f"Decontaminated against: {', '.join(data.decontaminated_against)}.")
     if data.not_decontaminated_against:
-        lines.append(f"Not looked for: text of {', '.join(data.not_decontaminated_against)}.")
+        lines.append(f"Not decontaminated against: {', '.join(data.not_decontaminated_against)}.")
     return "\n\n".join(lines)
 
 
 def _terms(licenses: list[str]) -> str:
-    minds = []
+    terms = []
     if any("-NC" in one for one in licenses):
-        minds.append("some forbid commercial use")
+        terms.append("some forbid commercial use")
     if any("-SA" in one for one in licenses):
-        minds.append("some ask that what is made from them carry the same license")
+        terms.append("some require that derived work carry the same license")
     if any("-ND" in one for one in licenses):
-        minds.append("some forbid sharing adapted material")
-    return f"Mind: {'; '.join(minds)}." if minds else ""
+        terms.append("some forbid sharing adapted material")
+    return f"Note: {'; '.join(terms)}." if terms else ""
 
 
 def _subsets(run: RunRecord) -> list[tuple[str, ...]]:
@@ -106,34 +104,38 @@ def _subsets(run: RunRecord) -> list[tuple[str, ...]]:
 
 
 def _training(run: RunRecord) -> str:
-    # Steps, as taken: a run may end before its epochs do.
-    told = ["learning_rate", "lr_scheduler_type", "steps", "max_length", "layout"]
-    told += ["per_device_train_batch_size", "gradient_accumulation_steps", "devices", "optim"]
-    shown = [(name, str(run.settings[name])) for name in told if name in run.settings]
+    # The steps taken: a run may end before its last epoch.
+    names = ["learning_rate", "lr_scheduler_type", "steps", "max_length", "layout"]
+    names += ["per_device_train_batch_size", "gradient_accumulation_steps", "devices", "optim"]
+    shown = [(name, str(run.settings[name])) for name in names if name in run.settings]
     shown += [("seed", str(run.seed)), ("prompt format", str(run.format["id"]))]
     counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in run.rows.items())
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     return (
-        f"## Training\n\n{_table(('setting', 'value'), shown)}\n\nRows: {counts}.\n\n"
+        f"## Training\n\n{_markdown_table(('setting', 'value'), shown)}\n\nRows: {counts}.\n\n"
         f"Versions: kit19 {run.kit19_version}, {versions}.\n\n![loss](curves.svg)"
     )
 
 
 def _figures(run: RunRecord) -> str:
     rows = [(name, f"{value:.4g}") for name, value in run.metrics.items()]
-    note = "Losses are of held-out answers, in nats a token."
-    return f"## At the end\n\n{note}\n\n{_table(('figure', 'value'), rows)}" if rows else ""
+    note = "Losses are of held-out answers, in nats per token."
+    return (
+        f"## Final metrics\n\n{note}\n\n{_markdown_table(('metric', 'value'), rows)}"
+        if rows
+        else ""
+    )
 
 
 def _use(run: RunRecord, name: str) -> str:
     prompt = str(run.format.get("prompt", ""))
     shown = f"```text\n{prompt}\n```" if prompt else "The tokenizer's own chat template."
     if run.answer_head:
-        shown += f" It was trained to answer after its generation prompt and `{run.answer_head!r}`."
+        shown += f" It was trained to answer after the generation prompt and `{run.answer_head!r}`."
     ask = f"```console\nkit19 chat {name}\n```"
-    return f"## Ask it\n\nThe prompt it was trained with:\n\n{shown}\n\n{ask}"
+    return f"## Usage\n\nThe prompt that it was trained with:\n\n{shown}\n\n{ask}"
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def _markdown_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer, with what it leaves to chance: whole checkpoints, and losses by task."""
+"""TRL's SFTTrainer, with complete checkpoints and losses by task."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from kit19.training.settings import Settings
 
 OnProgress = Callable[[str, int, int], None]
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
-"""What a full disk raises: Python's, torch's and safetensors' own."""
+"""The errors of a full disk, in Python, torch and safetensors."""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows to train on and to measure on, as tokens, and the lines that they stand in."""
+class TrainingRows:
+    """The tokens of training rows and held-out rows, and the sequences of the training rows."""
 
     train: Tokens
     sequences: Sequences
@@ -38,24 +38,24 @@ class Rows:
 
 
 class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
-    """Trains on the answers of rows that are tokens already."""
+    """Trains on the answers of tokenized rows."""
 
-    def __init__(  # noqa: PLR0913  what a training is made of
+    def __init__(  # noqa: PLR0913  the parts of a training
         self,
         model: Any,
         tokenizer: Any,
-        rows: Rows,
+        rows: TrainingRows,
         settings: Settings,
         run: Path,
         *,
         arguments: SFTConfig,
-        head: LossMethod,
+        loss_method: LossMethod,
         adapter: Any = None,
         on_progress: OnProgress = lambda _what, _done, _total: None,
     ) -> None:
         self.rows, self.settings, self.run = rows, settings, run
         self.collate = Collate(tokenizer.pad_token_id)
-        self.ended = False
+        self.is_finished = False
         stop = (
             [EarlyStoppingCallback(settings.early_stopping_patience)]
             if settings.early_stopping_patience
@@ -63,7 +63,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         )
         flat = (
             arguments.padding_free
-        )  # FlashAttention parts rows by lengths, which TRL's collator gives
+        )  # FlashAttention separates rows by lengths, which TRL's collator provides
         held_out = rows.validation
         super().__init__(
             model,
@@ -75,16 +75,16 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
             else None,
             processing_class=tokenizer,
             peft_config=adapter,
-            callbacks=[_Progress(on_progress), *stop],
+            callbacks=[_ProgressCallback(on_progress), *stop],
         )
-        self.add_callback(_GoesOn(self))
-        self.pop_callback(PrinterCallback)  # only the command line prints
+        self.add_callback(_ResumeCallback(self))
+        self.pop_callback(PrinterCallback)  # only kit19's command line prints
         inner = self.model.get_base_model() if adapter is not None else self.model
-        self.plain = head != "trl"
+        self.plain = loss_method != "trl"
         if self.plain:
-            add_answer_losses(inner, own_logits=head == "full")
+            add_answer_losses(inner, own_logits=loss_method == "full")
 
-    # -- what a step is made of ---------------------------------------------------------------------
+    # -- batches and loss ---------------------------------------------------------------------------
 
     def _set_signature_columns_if_needed(self) -> None:
         self._signature_columns = ["sequence"]
@@ -102,9 +102,9 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """The mean loss of the labelled tokens, over all batches of the step."""
+        """The mean loss of labelled tokens, over all batches of the step."""
         if not self.plain or return_outputs:
-            if "position_ids" not in inputs:  # TRL counts tokens by one or the other
+            if "position_ids" not in inputs:  # TRL counts tokens by one of the two
                 inputs = {**inputs, "attention_mask": torch.ones_like(inputs["input_ids"])}
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labelled = (inputs["labels"][:, 1:] != -100).sum()
@@ -115,15 +115,15 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
             loss *= self.accelerator.num_processes
         return loss
 
-    # -- measuring --------------------------------------------------------------------------------
+    # -- evaluation -------------------------------------------------------------------------------
 
     def evaluate(
         self,
-        eval_dataset: Any = None,  # noqa: ARG002  the run's own rows are measured
+        eval_dataset: Any = None,  # noqa: ARG002  the run's held-out rows are evaluated
         ignore_keys: Any = None,  # noqa: ARG002
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """Loss per token of the held-out answers: over all, and for each task."""
+        """The loss per token of held-out answers: in total, and for each task."""
         tokens = self.rows.validation
         if tokens is None:
             return {}
@@ -141,12 +141,12 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         return found
 
     def _losses(self, tokens: Tokens) -> np.ndarray[Any, Any]:
-        """The loss of each row; with several devices, each measures its share."""
+        """The loss of each row. Each of several devices evaluates a share of the rows."""
         sequences = arrange_rows(tokens, self.settings)
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        # As many lines for each device, or those that wait for weights in pieces would wait for ever.
-        share = -(-len(sequences) // world)
-        mine = [sequences[(rank * share + n) % len(sequences)] for n in range(share)]
+        # All devices get the same number of sequences, else those that wait for sharded weights hang.
+        per_process = -(-len(sequences) // world)
+        mine = [sequences[(rank * per_process + n) % len(sequences)] for n in range(per_process)]
         model, was = self.model_wrapped, self.model_wrapped.training
         model.eval()
         try:
@@ -183,27 +183,27 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         main = self.args.should_save
         try:
             if main:
-                whole.sweep(self.run)
+                whole.remove_unfinished(self.run)
             self.accelerator.wait_for_everyone()
-            # Not SFTTrainer's own, which writes a model card into the run's folder each time.
+            # Not the method of SFTTrainer, which writes a model card into the run folder each time.
             super(SFTTrainer, self)._save_checkpoint(model, trial)
             self._save_losses(whole.unfinished(self.run, step))
             self.accelerator.wait_for_everyone()
             if main:
-                whole.publish(self.run, step)
-                whole.rotate(self.run, self.settings.save_total_limit, best or None)
+                whole.finish_checkpoint(self.run, step)
+                whole.remove_old(self.run, self.settings.save_total_limit, best or None)
         except WRITE_ERRORS as error:
             if main:
-                whole.sweep(self.run)
+                whole.remove_unfinished(self.run)
             raise whole.explain_write_error(error, self.run) from None
         if best and whole.checkpoint_at(self.run, best).is_dir():
             self.state.best_model_checkpoint = str(whole.checkpoint_at(self.run, best))
         self.accelerator.wait_for_everyone()
 
     def _save_losses(self, checkpoint: Path) -> None:
-        """Keep what was not logged yet: transformers begins at 0 when it resumes.
+        """Save losses that are not logged yet: a resumed transformers Trainer starts at 0.
 
-        The next point of the curve, and the mean over all steps, would be those of another run.
+        Otherwise the next point of the curve, and the mean over all steps, would be wrong.
         """
         of_devices = self.accelerator.gather(self._tr_loss.reshape(1))
         if self.args.should_save:
@@ -215,10 +215,10 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
             (checkpoint / whole.LOSSES).write_text(json.dumps(kept), encoding="utf-8")
 
     def restore_progress(self) -> None:
-        """Go on where the checkpoint stopped."""
+        """Restore the state that transformers does not restore from a checkpoint."""
         saved = self.state.stateful_callbacks.get("TrainerControl", {}).get("args", {})
-        self.ended = bool(saved.get("should_training_stop"))
-        # Checkpoints of an earlier kit19 do not have these.
+        self.is_finished = bool(saved.get("should_training_stop"))
+        # Checkpoints of earlier versions of kit19 do not have this file.
         path = whole.checkpoint_at(self.run, self.state.global_step) / whole.LOSSES
         if path.is_file():
             kept = json.loads(path.read_text(encoding="utf-8"))
@@ -227,39 +227,39 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
             self._total_loss_scalar = kept["logged"]
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> Any:
-        # transformers asks after a step whether to stop, so a run that was whole would get one more.
-        if self.ended:
+        # transformers checks after a step whether to stop, so a finished run would take one more step.
+        if self.is_finished:
             self.control.should_training_stop = True
             return None
         return super()._run_epoch(*args, **kwargs)
 
     def mean_loss(self) -> float:
-        """The training loss over all steps, those before it was resumed among them."""
+        """The training loss over all steps, including those before it was resumed."""
         return float(self._total_loss_scalar / max(self.state.global_step, 1))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if self._by_name():
+        if self._has_plain_weights():
             whole.restore(self.model, Path(resume_from_checkpoint))
         else:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _load_best_model(self) -> None:
-        # By its step: the path in the state is where it was being written, or before the run was moved.
+        # Found by its step: the path in the state may be temporary, or outdated if the run was moved.
         best = whole.checkpoint_at(self.run, self.state.best_global_step)
         self.state.best_model_checkpoint = str(best)
-        if self._by_name():
+        if self._has_plain_weights():
             whole.restore(self.model, best)
         else:
             super()._load_best_model()
 
-    def _by_name(self) -> bool:
-        """Whether the weights are a plain model's: pieces of several devices and adapters are not."""
-        pieces = self.is_fsdp_enabled or self.is_deepspeed_enabled
-        return not pieces and not hasattr(self.model, "peft_config")
+    def _has_plain_weights(self) -> bool:
+        """Whether the model holds its own complete weights: neither sharded nor an adapter."""
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        return not sharded and not hasattr(self.model, "peft_config")
 
 
-class _GoesOn(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-    """Tells a resumed trainer where it was, once transformers has set everything to the beginning."""
+class _ResumeCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
+    """Restores a resumed trainer's progress, after transformers has reset its state."""
 
     def __init__(self, trainer: AnswerTrainer) -> None:
         self.trainer = trainer
@@ -270,8 +270,8 @@ class _GoesOn(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
             self.trainer.restore_progress()
 
 
-class _Progress(TrainerCallback):  # type: ignore[misc]
-    """Tells of steps."""
+class _ProgressCallback(TrainerCallback):  # type: ignore[misc]
+    """Reports progress."""
 
     def __init__(self, on_progress: OnProgress) -> None:
         self.on_progress = on_progress
@@ -280,5 +280,5 @@ class _Progress(TrainerCallback):  # type: ignore[misc]
         """After each optimizer step."""
         if state.is_world_process_zero and state.global_step % args.logging_steps == 0:
             losses = [entry["loss"] for entry in state.log_history[-3:] if "loss" in entry]
-            told = f"training, loss {losses[-1]:.3f}" if losses else "training"
-            self.on_progress(told, state.global_step, state.max_steps)
+            what = f"training, loss {losses[-1]:.3f}" if losses else "training"
+            self.on_progress(what, state.global_step, state.max_steps)

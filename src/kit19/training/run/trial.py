@@ -1,4 +1,4 @@
-"""What a run needs beside its model, tried in small: arguments, optimizer, schedule."""
+"""Try arguments, optimizer and learning rate schedule on a tiny model before the run."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from kit19.training.model_errors import one_line_reason
 from kit19.training.run.arguments import eval_and_save_steps, make_arguments
 from kit19.training.settings import Settings
 
-_STEPS = 100  # of the trial's schedule; two are taken
-_BY_LOSS = ("reduce_lr_on_plateau", "greedy")  # schedules that move when the loss is measured
+_STEPS = 100  # length of the schedule; the trial takes two steps
+_BY_LOSS = ("reduce_lr_on_plateau", "greedy")  # schedules that depend on the validation loss
 
 
 def interval_problems(settings: Settings, *, validated: bool) -> list[Problem]:
-    """Why the best weights cannot be kept: they can where each save has just been measured."""
+    """Faults in eval_steps and save_steps: the best weights need an evaluation at each checkpoint."""
     evaluate, save = eval_and_save_steps(settings, validated=validated)
     if settings.early_stopping_patience and not validated:
-        what = "early_stopping_patience: there are no held-out rows to measure"
+        what = "early_stopping_patience: there are no held-out rows"
         return [Problem(what, fix="--set validation=200, or --set early_stopping_patience=0")]
     if settings.lr_scheduler_type in _BY_LOSS and not validated:
-        what = f"lr_scheduler_type: {settings.lr_scheduler_type} needs held-out rows to measure"
+        what = f"lr_scheduler_type: {settings.lr_scheduler_type} needs held-out rows"
         return [Problem(what, fix="--set validation=200, or another schedule")]
     if not (validated and settings.best and evaluate and save % evaluate):
         return []
     what = (
-        f"save_steps={save} is not a multiple of eval_steps={evaluate}: the best weights would "
-        "be measured and not saved"
+        f"save_steps={save} is not a multiple of eval_steps={evaluate}: the best weights "
+        "might not be saved"
     )
     nearest = -(-save // evaluate) * evaluate
     fix = f"--set save_steps={nearest}, or --set best=false to end with the last weights"
@@ -41,13 +41,13 @@ def interval_problems(settings: Settings, *, validated: bool) -> list[Problem]:
 
 
 def training_problems(settings: Settings, *, validated: bool) -> list[Problem]:
-    """What arguments, optimizer and schedule raise: two steps are taken with a single small weight."""
-    if processes.is_sharded():  # arguments made twice would change how the model is cut
+    """Faults that arguments, optimizer and schedule raise in two steps with one small weight."""
+    if processes.is_sharded():  # building arguments twice would change how the model is sharded
         return []
     try:
         arguments = make_arguments(settings, Path(), _STEPS, validated=validated, world=1)
     except Exception as error:
-        return [Problem(f"the trainer refuses these settings: {one_line_reason(error)}")]
+        return [Problem(f"the trainer rejects these settings: {one_line_reason(error)}")]
     try:
         optimizer = _optimizer(arguments)
     except Exception as error:
@@ -60,7 +60,9 @@ def training_problems(settings: Settings, *, validated: bool) -> list[Problem]:
         reason = one_line_reason(error)
         what = f"lr_scheduler_type: {settings.lr_scheduler_type} cannot be used: {reason}"
         return [
-            Problem(what, fix="kit19 gives a schedule no arguments; --set lr_scheduler_type=cosine")
+            Problem(
+                what, fix="kit19 passes no arguments to a schedule; --set lr_scheduler_type=cosine"
+            )
         ]
     return []
 
