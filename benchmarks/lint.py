@@ -87,7 +87,7 @@ def _prepared(data_dir: str, first: int | None) -> list[tuple[Any, pl.DataFrame]
     """Every subset that has files, with the first of its records; all templates without ``first``."""
     from kit19.catalog import load_catalog
     from kit19.curating import find_empty
-    from kit19.fetching import find_files, usable
+    from kit19.fetching import find_files, select_usable
     from kit19.linting import View
     from kit19.reading import read_subset
     from kit19.rendering import load_templates
@@ -97,7 +97,7 @@ def _prepared(data_dir: str, first: int | None) -> list[tuple[Any, pl.DataFrame]
     for name in catalog.owners:
         source, card = catalog.subset(name)
         found = find_files(source, card.tables, source.splits_of(card), Path(data_dir))
-        files, _ = usable(found, partial=True, unverified=False)
+        files, _ = select_usable(found, partial=True, unverified=False)
         if not files:
             continue
         records = read_subset(name, source, card, files).frame

@@ -11,7 +11,7 @@ import polars as pl
 from kit19.catalog import Catalog, load_catalog
 from kit19.core.order import stable_hash
 from kit19.curating import bare
-from kit19.fetching import find_files, usable
+from kit19.fetching import find_files, select_usable
 from kit19.reading import read_table
 from kit19.reading.table import read_rows
 from studies.contamination.perturbations import INSIDE, perturbations
@@ -24,7 +24,7 @@ def _table(catalog: Catalog, data_dir: Path, source: str, table: str, *splits: s
     card = catalog.source(source)
     wanted = list(splits) or list(card.tables[table].files)
     found = find_files(card, [table], wanted, data_dir)
-    good, _ = usable(found, partial=True, unverified=False)
+    good, _ = select_usable(found, partial=True, unverified=False)
     return read_table(card, table, good)
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from kit19.catalog import Catalog
 from kit19.core.order import hash_order
 from kit19.curating import find_empty
-from kit19.fetching import find_files, usable
+from kit19.fetching import find_files, select_usable
 from kit19.korean import Particle
 from kit19.linting import View
 from kit19.reading import read_subset
@@ -132,7 +132,7 @@ def records_of(catalog: Catalog, name: str, data_dir: Path | None) -> tuple[View
     source, card = catalog.subset(name)
     splits = source.splits_of(card)
     found = find_files(source, card.tables, splits, data_dir or SAMPLE, check=data_dir is not None)
-    files, _ = usable(found, partial=True, unverified=False)
+    files, _ = select_usable(found, partial=True, unverified=False)
     view = View(load_templates(catalog, name), source, card)
     if not files:
         return view, pl.DataFrame()

@@ -18,7 +18,7 @@ import pytest
 
 from kit19.core.errors import FilesError, OutputError
 from kit19.fetching import Cache, FetchedFile, Progress, refuse_failures
-from kit19.fetching.sources import fetch_sources, list_files, mend_cache, prune_cache
+from kit19.fetching.sources import fetch_sources, list_files, prune_cache, repair_cache
 from tests.support.origins_server import Fault, Origins, later
 from tests.support.small_origins import (
     ADDRESSES,
@@ -179,11 +179,11 @@ def test_check_finds_what_is_damaged_in_the_cache(
     cards: Path, origins: Origins, tmp_path: Path
 ) -> None:
     fetch(cards, tmp_path / "data", "digest", "blob")
-    assert mend_cache() == []
+    assert repair_cache() == []
     blob = tmp_path / "cache" / "blobs" / sha(TRUTH["digest"])
     blob.chmod(0o644)
     blob.write_bytes(later(TRUTH["digest"]))
-    assert mend_cache() == [blob.name]
+    assert repair_cache() == [blob.name]
     assert not blob.exists()
 
 

@@ -18,7 +18,7 @@ from kit19.fetching import Cache, FetchedFile, Http, fetch_files, wanted_files
 from kit19.fetching.connect import TransferError, credentials
 from kit19.fetching.origin import addresses, is_allowed
 from kit19.fetching.sources import fetch_sources
-from kit19.fetching.transfer import Expected, Transfer
+from kit19.fetching.transfer import ExpectedFile, Transfer
 from tests.support.origins_server import Fault, Origins, serving, soon
 from tests.support.proxy import proxying
 from tests.support.small_origins import (
@@ -260,7 +260,7 @@ def test_many_failures_in_a_row_leave_connections_for_what_follows(
 ) -> None:
     # A connection that is not given back would be waited for by the next request, for ever.
     source = catalog.source("release")
-    http = Http(timeout=1, attempts=20, backoff=0.001, most_wait=0.01, per_host=1)
+    http = Http(timeout=1, attempts=20, backoff=0.001, max_wait=0.01, per_host=1)
     address = ADDRESSES["release"]
     origins.script[address].extend([Fault("429"), Fault("503"), Fault("416"), Fault("500")] * 4)
     wants = wanted_files([(source, ["rows"], ["train"])], tmp_path / "data")
@@ -304,9 +304,11 @@ def test_a_server_that_asks_to_wait_is_not_asked_sooner(
     address, waits = ADDRESSES["digest"], Waits()
     said = soon(300) if as_date else "300"
     origins.script[address].extend([Fault("429", say=said), Fault("503"), Fault("503")])
-    patient = Transfer(Http(timeout=1, most_wait=400, backoff=0.5), waits)
+    patient = Transfer(Http(timeout=1, max_wait=400, backoff=0.5), waits)
     size = len(TRUTH["digest"])
-    patient.bring(origins.base + address, tmp_path / "a.part", Expected(size), lambda *_: None)
+    patient.download(
+        origins.base + address, tmp_path / "a.part", ExpectedFile(size), lambda *_: None
+    )
     assert 200 < waits.asked[0] <= 300
     assert waits.asked[1:] == [1.0, 2.0]  # the server names no time: twice as long each time
 
@@ -321,7 +323,7 @@ def test_a_server_that_refuses_connections_and_then_comes_up(
     result = fetch(cards, tmp_path / "data", "digest")
     assert (result.outcome, result.why) == (
         "failed",
-        "127.0.0.1: no connection (Connection refused) (4 tries)",
+        "127.0.0.1: no connection (Connection refused) (4 attempts)",
     )
     with serving(Origins(files={ADDRESSES["digest"]: TRUTH["digest"]})) as origins:
         monkeypatch.setenv("KIT19_MIRROR", origins.base)
@@ -336,7 +338,11 @@ def test_a_host_that_is_down_is_not_waited_for_once_a_file(
         monkeypatch.setenv("KIT19_MIRROR", f"http://127.0.0.1:{held.getsockname()[1]}")
     names = ("digest", "blob", "sized")
     results = fetch_sources(names, data_dir=tmp_path / "data", http=QUICK, jobs=1, catalog=cards)
-    assert [one.why.rpartition("(")[2] for one in results] == ["4 tries)", "1 try)", "1 try)"]
+    assert [one.why.rpartition("(")[2] for one in results] == [
+        "4 attempts)",
+        "1 attempt)",
+        "1 attempt)",
+    ]
 
 
 def test_a_host_that_does_not_exist_is_told_as_that(
@@ -348,7 +354,7 @@ def test_a_host_that_does_not_exist_is_told_as_that(
     monkeypatch.setenv("KIT19_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     result = fetch(cards, tmp_path / "data", "digest")
-    assert result.why == "raw.githubusercontent.com: the host is not known (4 tries)"
+    assert result.why == "raw.githubusercontent.com: the host is unknown (4 attempts)"
 
 
 def test_a_proxy_is_asked_with_its_password_which_nobody_else_gets(
@@ -374,7 +380,7 @@ def test_https_goes_through_a_proxy_as_a_tunnel_which_sees_no_token(
         # Written without http://, as many people do.
         monkeypatch.setenv("https_proxy", f"127.0.0.1:{proxy.server_port}")
         result = fetch(cards, tmp_path / "data", "digest")
-        told = "raw.githubusercontent.com: the proxy does not give a connection (4 tries)"
+        told = "raw.githubusercontent.com: the proxy cannot connect (4 attempts)"
         assert result.why == told
         assert {line.rpartition(" ")[0] for line in proxy.lines} == {
             "CONNECT raw.githubusercontent.com:443"

@@ -226,7 +226,7 @@ def test_a_push_killed_while_it_sends_can_be_done_again(
         ("POST /api/repos/create", 500, "the Hub failed (500"),
         ("POST /api/repos/create", 402, "the Hub refused (402"),
         ("POST .*/commit/", 404, "is not on the Hub"),
-        ("POST .*/commit/", 409, "another change to it is going on"),
+        ("POST .*/commit/", 409, "another change to it is in progress"),
         ("POST .*/commit/", 412, "was changed by someone else"),
         ("POST /api/validate-yaml", 400, "Invalid metadata in README.md"),
         ("GET /api/datasets/me/rows", 403, "does not give the permission"),
@@ -251,7 +251,7 @@ def test_a_token_that_is_wrong_missing_or_may_only_read_is_told_apart(
     assert "does not give the permission (403: This token may only read)" in refusal(built)
     monkeypatch.delenv("HF_TOKEN")
     message = refusal(built)
-    assert "the Hub wants a token (401: Log in first)" in message
+    assert "the Hub requires a token (401: Log in first)" in message
     assert "hf auth login" in message
 
 

@@ -18,7 +18,7 @@ from kit19.catalog.extra import Extra
 from kit19.catalog.tables import JsonLines
 from kit19.core.errors import Kit19Error
 from kit19.fetching import UpstreamFile
-from kit19.fetching.files import look
+from kit19.fetching.files import inspect_file
 from kit19.reading import read_own_rows
 from kit19.training.rows.files import load_file_rows
 
@@ -153,7 +153,7 @@ def read_as_own(path: Path) -> object:
     ((split, (spec,)),) = one.files.items()
     found = UpstreamFile(source.id, name, split, spec, path)
     return read_own_rows(
-        "mine", source, look(found, JsonLines(format="jsonl"), path.parent, check=False)
+        "mine", source, inspect_file(found, JsonLines(format="jsonl"), path.parent, check=False)
     )
 
 

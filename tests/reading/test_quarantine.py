@@ -9,7 +9,7 @@ import pytest
 
 from kit19.catalog import load_catalog
 from kit19.core.errors import ReadError
-from kit19.fetching import find_files, usable
+from kit19.fetching import find_files, select_usable
 from tests.support.reading import complaints, put, read, text, texts
 
 NSMC = "nsmc/ratings_train.txt"
@@ -207,7 +207,7 @@ def test_a_file_without_its_twin_is_left_out_with_it(there: str, tmp_path: Path)
     put(tmp_path, f"stylekqc/{there}/train.tsv", f"{there}\tsentence\n0\t가\n")
     source, card = load_catalog().subset("stylekqc")
     found = find_files(source, card.tables, ["train"], tmp_path, check=False)
-    good, _ = usable(found, partial=True, unverified=False)
+    good, _ = select_usable(found, partial=True, unverified=False)
     assert good == []
 
 

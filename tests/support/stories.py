@@ -106,7 +106,7 @@ def play(seed: int, origins: Origins, catalog: Catalog, folder: Path) -> Story:
 def kept(cache: Cache, origins: Origins, source: str) -> int:
     """Bytes on their way that an honest server would let us go on from."""
     with cache.part(PLACES[source]) as path:
-        have, validator = Part(path).begun(origins.base + ADDRESSES[source])
+        have, validator = Part(path).resume_point(origins.base + ADDRESSES[source])
         data = path.read_bytes() if have else b""
     right = data and TRUTH[source].startswith(data) and "W/" not in validator
     return have if right else 0
@@ -129,10 +129,10 @@ def could_be(source: str, data: bytes, flips: int) -> bool:
 
 
 def table(stories: list[Story]) -> str:
-    """What was tried and what came of it, as Markdown."""
+    """The scenarios and their outcomes, as Markdown."""
     head = (
-        "| fault | stories with it | fetched all the same | refused, and said why | of these gone on "
-        "with later | not to be noticed: the card knows no digest |"
+        "| fault | scenarios | fetched correctly | failed with a reason | of these resumed later "
+        "| undetectable: no digest in the card |"
     )
     rows = [head, "|---|---:|---:|---:|---:|---:|"]
     for kind in [*KINDS, ""]:
@@ -147,10 +147,10 @@ def table(stories: list[Story]) -> str:
     requests = [len(one.asked) for one in stories]
     ranges = sum(any(asked.range for asked in one.asked) for one in stories)
     claims = (
-        f"\nIn all {len(stories)} stories: no wrong byte under a name whose card knows a digest; no "
-        f"half file under any name; at most {max(requests)} requests for a file, "
-        f"{sum(requests) / len(stories):.1f} on average; in {ranges} stories a later try asked for "
-        "the rest alone; and afterwards, from an honest server, every file that was not there was "
-        "fetched, and right.\n"
+        f"\nIn all {len(stories)} scenarios, no file whose card states a digest had a wrong byte, and "
+        f"no file was incomplete. A file took at most {max(requests)} requests, "
+        f"{sum(requests) / len(stories):.1f} on average. In {ranges} scenarios a later attempt "
+        "requested only the rest. Afterwards every missing file was fetched correctly from a server "
+        "without faults.\n"
     )
     return "\n".join(rows) + "\n" + claims

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kit19.core.errors import FilesError, Problem, ReadError
 from kit19.core.paths import path_exists
-from kit19.fetching.hub import REPO_TYPE, Hub, HubContext, open_hub, plainly
-from kit19.fetching.run import offline
+from kit19.fetching.download import is_offline
+from kit19.fetching.hub import REPO_TYPE, Hub, HubContext, open_hub, translate_hub_errors
 from kit19.fetching.snapshot import download_files
 from kit19.reading import Remarks
 from kit19.reading.folders import ARCHIVE, READABLE, SUFFIXES, data_names, format_suffix
@@ -43,9 +43,9 @@ def download_dataset(name: str, remarks: Remarks) -> Path:
     repo, revision = match["repo"], match["revision"]
     hub = open_hub(_CONTEXT)
     try:
-        files = None if offline() else _data_files(hub, repo, revision, remarks)
+        files = None if is_offline() else _data_files(hub, repo, revision, remarks)
         patterns = None if files is None else [glob.escape(name) for name in files]
-        return download_files(hub, repo, revision, patterns, again="audit")
+        return download_files(hub, repo, revision, patterns, verb="audit")
     except FilesError as error:
         # The name may be a mistyped path, so the message mentions both.
         here = f"and there is no file or folder {name!r} here"
@@ -55,7 +55,7 @@ def download_dataset(name: str, remarks: Remarks) -> Path:
 
 
 def _data_files(hub: Hub, repo: str, revision: str | None, remarks: Remarks) -> list[str]:
-    with plainly(hub, repo):
+    with translate_hub_errors(hub, repo):
         files = hub.api.list_repo_files(repo, repo_type=REPO_TYPE, revision=revision)
     found = data_names(files, remarks)
     if not found:

@@ -13,7 +13,7 @@ from kit19.core.errors import FilesError, Problem, ReadError, UnknownNameError, 
 from kit19.core.paths import path_exists, resolve_composition
 from kit19.curating import bare
 from kit19.curating.contamination import MIN_NEAR
-from kit19.fetching import find_files, usable
+from kit19.fetching import find_files, select_usable
 from kit19.reading import Remarks, read_table, read_texts
 
 _OWN_SPLIT = "items"
@@ -65,7 +65,7 @@ def find_benchmark_items(
         source = catalog.source(card.source)
         files = find_files(source, [card.table], card.splits, data_dir)
         try:
-            good, _ = usable(files, partial=False, unverified=False)
+            good, _ = select_usable(files, partial=False, unverified=False)
         except FilesError as error:
             problems += error.problems
             continue

@@ -9,8 +9,8 @@ from pathlib import Path
 from kit19.catalog import Catalog, Recipe, Source
 from kit19.core.errors import FilesError, Problem, UnknownNameError, suggest_names
 from kit19.core.paths import resolve_composition
-from kit19.fetching import UpstreamFile, find_files, usable
-from kit19.fetching.files import look
+from kit19.fetching import UpstreamFile, find_files, select_usable
+from kit19.fetching.files import inspect_file
 from kit19.sample import SAMPLE
 
 
@@ -78,7 +78,9 @@ def find_inputs(catalog: Catalog, plan: Recipe, options: BuildOptions) -> BuildF
         if is_sample:  # the sample has only some files of each source
             found = [one for one in found if one.status != "missing"]
         try:
-            good, skipped = usable(found, partial=options.partial, unverified=options.unverified)
+            good, skipped = select_usable(
+                found, partial=options.partial, unverified=options.unverified
+            )
         except FilesError as error:
             problems += error.problems
             continue
@@ -111,7 +113,7 @@ def _find_extra_file(source: Source, path: Path, problems: list[Problem]) -> Ups
     """Find the file of extra rows and compute its digest. There is nothing to check it against."""
     ((name, table),) = source.tables.items()
     ((split, (spec,)),) = table.files.items()
-    found = look(
+    found = inspect_file(
         UpstreamFile(source.id, name, split, spec, path), table.read, path.parent, check=False
     )
     if found.status != "unchecked":
@@ -140,7 +142,9 @@ def _find_benchmarks(
         check = plan.data == "upstream"
         found = find_files(source, [card.table], card.splits, files.data_dir, check=check)
         try:
-            files.benchmarks[name], _ = usable(found, partial=False, unverified=options.unverified)
+            files.benchmarks[name], _ = select_usable(
+                found, partial=False, unverified=options.unverified
+            )
         except FilesError as error:
             fix = f"needed to keep its text out; to build without it: --without-benchmark {name}"
             problems += [

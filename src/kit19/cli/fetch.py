@@ -54,7 +54,7 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> None:
     """Bring the files of each SOURCE, or all that a recipe needs, and verify them."""
     from kit19.fetching.sources import fetch as run  # noqa: PLC0415
-    from kit19.fetching.sources import list_files, mend_cache, prune_cache  # noqa: PLC0415
+    from kit19.fetching.sources import list_files, prune_cache, repair_cache  # noqa: PLC0415
 
     if sum((listing, check, prune)) > 1:
         raise click.UsageError("--list, --check and --prune are three different things: give one")
@@ -69,7 +69,7 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
         files = list_files(names, recipe=recipe, data_dir=data_dir, catalog=catalog_dir)
         _print_files(files, as_json=as_json)
         return
-    damaged = mend_cache() if check else []
+    damaged = repair_cache() if check else []
     if damaged and not as_json:
         print_text(f"{len(damaged)} damaged files removed from the cache")
     with byte_progress(quiet=quiet or as_json) as on_progress:

@@ -132,7 +132,7 @@ def _find_model(model: str, revision: str | None, *, allow_pickle: bool) -> tupl
 
     hub = open_hub(HubContext(ModelError, "evaluate"))
     patterns = [*_PATTERNS, _PICKLE] if allow_pickle else _PATTERNS
-    folder = download_files(hub, model, revision, patterns, again="evaluate", repo_type="model")
+    folder = download_files(hub, model, revision, patterns, verb="evaluate", repo_type="model")
     return folder, folder.name
 
 

@@ -20,7 +20,7 @@ from lm_eval.api.samplers import ContextSampler
 from kit19.catalog import Benchmark, load_catalog
 from kit19.core.errors import FilesError, Problem
 from kit19.core.paths import default_data_dir
-from kit19.fetching import UpstreamFile, find_files, usable
+from kit19.fetching import UpstreamFile, find_files, select_usable
 from kit19.reading import read_table
 from kit19.sample import SAMPLE
 
@@ -83,7 +83,7 @@ def find_benchmark(
     # Few evaluations need examples: a missing train file is not an error, an altered one is.
     required = [file for file in found if file.split == card.scored or file.status != "missing"]
     try:
-        good, _ = usable(required, partial=False, unverified=False)
+        good, _ = select_usable(required, partial=False, unverified=False)
     except FilesError as error:
         fix = f"run `kit19 fetch {card.source}`, or give --data-dir (or set KIT19_DATA_DIR)"
         raise FilesError([Problem(p.what, p.where, fix) for p in error.problems]) from None

@@ -1,8 +1,14 @@
-"""Upstream files: brought from their origins, checked, and found again."""
+"""Downloads upstream files from their origins, checks them, and finds them on disk."""
 
 from kit19.fetching.cache import Cache
-from kit19.fetching.files import UpstreamFile, find_files, usable
-from kit19.fetching.run import FetchedFile, Progress, fetch_files, refuse_failures, wanted_files
+from kit19.fetching.download import (
+    FetchedFile,
+    Progress,
+    fetch_files,
+    refuse_failures,
+    wanted_files,
+)
+from kit19.fetching.files import UpstreamFile, find_files, select_usable
 from kit19.fetching.transfer import Http
 
 __all__ = [
@@ -14,6 +20,6 @@ __all__ = [
     "fetch_files",
     "find_files",
     "refuse_failures",
-    "usable",
+    "select_usable",
     "wanted_files",
 ]

@@ -1,7 +1,7 @@
-"""Members of zip and tar archives, read in place: nothing is ever unpacked to disk.
+"""Reads members of zip and tar archives in place: nothing is unpacked to disk.
 
-A member is opened by its exact name, so no path inside an archive can lead anywhere. Sizes are
-bounded by the card before and while bytes flow, so a small archive cannot become a huge one.
+A member is opened by its exact name, so paths inside an archive cannot lead outside. The card limits
+the size, which is enforced while reading, so a small archive cannot expand without bound.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kit19.core.errors import Problem, ReadError
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that refuses to give more than it may."""
+    """A stream that raises when more than ``limit`` bytes are read."""
 
     def __init__(self, stream: IO[bytes], limit: int, where: str) -> None:
         self._stream, self._left, self._where = stream, limit, where
@@ -58,11 +58,11 @@ def open_member(path: Path, archive: Archive) -> Iterator[IO[bytes]]:
 
     Args:
         path: The archive on disk: ``.zip``, ``.tar``, ``.tar.gz`` or ``.tgz``.
-        archive: Which member, and how large it may be.
+        archive: Name and maximum size of the member.
 
     Raises:
-        ReadError: The archive is damaged or cut short, the member is missing, encrypted, no plain
-            file, or larger than the card allows.
+        ReadError: The archive is damaged or truncated; or the member is missing, encrypted, not a
+            plain file, or larger than the card allows.
     """
     where = f"{path}:{archive.member}"
     with contextlib.ExitStack() as stack:
@@ -79,19 +79,19 @@ def open_member(path: Path, archive: Archive) -> Iterator[IO[bytes]]:
             raise ReadError(Problem("is not a plain file in the archive", where, _FIX))
         try:
             yield _buffered(member, archive.max_member_bytes, where)
-            # The checksum of a compressed tar stands at its end, so a flipped bit shows only there.
+            # The checksum of a compressed tar is at its end, where a flipped bit is detected.
             while rest is not None and rest.read(1 << 20):
                 pass
         except (*_DAMAGE, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk's trouble, not the archive's; bz2 raises OSError without a number
+                raise  # an error of the disk, not of the archive; bz2 raises OSError without errno
             raise ReadError(Problem(f"the archive is damaged: {error}", where, _FIX)) from None
 
 
 def _open_zip(
     path: Path, name: str, stack: contextlib.ExitStack
 ) -> tuple[IO[bytes] | None, IO[bytes] | None]:
-    """The member (None if it is no plain file); zip checks each member's own checksum."""
+    """Return the member (None if not a plain file), and None: zip checksums are per member."""
     bundle = stack.enter_context(zipfile.ZipFile(path))
     mode = bundle.getinfo(name).external_attr >> 16
     if bundle.getinfo(name).is_dir() or stat.S_ISLNK(mode):
@@ -102,7 +102,7 @@ def _open_zip(
 def _open_tar(
     path: Path, name: str, stack: contextlib.ExitStack
 ) -> tuple[IO[bytes] | None, IO[bytes] | None]:
-    """The member (None if it is no plain file), and the stream to read to its end afterwards."""
+    """Return the member (None if not a plain file), and the stream to read to its end afterwards."""
     tar = stack.enter_context(tarfile.open(path))  # noqa: SIM115  the stack closes it
     member = tar.extractfile(name) if tar.getmember(name).isreg() else None
     return member, cast("IO[bytes]", tar.fileobj)

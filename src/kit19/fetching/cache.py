@@ -1,9 +1,9 @@
 """The cache: files by their sha256, shared by every project of a user.
 
-``blobs/<sha256>`` holds the bytes; a data folder holds hard links to them under the names that cards
-give (copies where the file system cannot link). ``names/`` remembers which blob a file is whose card
-states no sha256. ``partial/`` holds what is still on its way. Blobs are read-only, so that editing a
-linked file in one project cannot change another's; all the same each is checked before it is linked.
+``blobs/<sha256>`` holds the bytes. A data folder holds hard links to blobs under the names of the cards
+(copies where the file system cannot link). ``names/`` maps files whose card states no sha256 to blobs.
+``partial/`` holds incomplete downloads. Blobs are read-only, so that editing a linked file in one
+project cannot change another project's file; still, each blob is checked before it is linked.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DAY = 86_400
 
 @dataclass(frozen=True)
 class Blob:
-    """A file in the cache, just checked to be what its name says."""
+    """A file in the cache that was just checked against its name."""
 
     path: Path
     size: int
@@ -47,22 +47,22 @@ class Cache:
 
     @contextmanager
     def part(self, name: str) -> Iterator[Path]:
-        """The ``.part`` file for a name, held by one process at a time.
+        """Lock and return the ``.part`` file for a name.
 
-        A second fetch of the same file waits here, and finds it done.
+        A second fetch of the same file waits here, then finds the file complete.
         """
         self.partial.mkdir(parents=True, exist_ok=True)
         key = _key(name)
         with FileLock(self.partial / f"{key}.lock"):
             yield self.partial / f"{key}.part"
 
-    def keep(self, part: Path, sha256: str, identity: str) -> Path:
-        """Give a checked ``.part`` its name.
+    def store(self, part: Path, sha256: str, identity: str) -> Path:
+        """Turn a checked ``.part`` into a blob.
 
         Args:
             part: The file.
-            sha256: Of its bytes.
-            identity: What it is, for cards that state no sha256.
+            sha256: The digest of its bytes.
+            identity: The identity of the file, for cards that state no sha256.
         """
         self.blobs.mkdir(parents=True, exist_ok=True)
         self.names.mkdir(parents=True, exist_ok=True)
@@ -74,19 +74,19 @@ class Cache:
         return blob
 
     def find(self, sha256: str | None, identity: str) -> Blob | None:
-        """A file's blob, if it is there and whole; a damaged one is removed.
+        """Return a file's blob if it is present and intact; a damaged one is removed.
 
         Args:
-            sha256: What the card states; it may be none, or only the beginning.
-            identity: What the file is.
+            sha256: The digest that the card states; it may be None, or a prefix.
+            identity: The identity of the file.
         """
-        name = sha256 if sha256 and len(sha256) == 64 else self.recall(identity)
+        name = sha256 if sha256 and len(sha256) == 64 else self.recorded_sha256(identity)
         if name is None or not (self.blobs / name).is_file():
             return None
-        return self._sound(self.blobs / name)
+        return self._verified_blob(self.blobs / name)
 
-    def recall(self, identity: str) -> str | None:
-        """The sha256 that a file had when it came."""
+    def recorded_sha256(self, identity: str) -> str | None:
+        """Return the sha256 that was recorded when a file was downloaded."""
         try:
             digest = (self.names / _key(identity)).read_text("ascii")
         except (OSError, ValueError):
@@ -94,7 +94,7 @@ class Cache:
         return digest if re.fullmatch(r"[0-9a-f]{64}", digest) else None
 
     def link(self, blob: Path, place: Path) -> None:
-        """Let a blob stand under a name in a data folder, in one step."""
+        """Link a blob under a name in a data folder, atomically."""
         place.parent.mkdir(parents=True, exist_ok=True)
         mark = f".{place.name}.kit19-new-"
         temporary = place.with_name(f"{mark}{uuid.uuid4().hex[:12]}")
@@ -102,39 +102,39 @@ class Cache:
             try:
                 os.link(blob, temporary)
             except OSError:  # another file system, or one without hard links
-                _sweep(place.parent, mark)
+                _remove_stale_copies(place.parent, mark)
                 shutil.copyfile(blob, temporary)
             temporary.replace(place)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
 
-    def mend(self) -> list[str]:
-        """Check every blob; remove and name those that are not what their name says."""
+    def repair(self) -> list[str]:
+        """Check every blob; remove damaged ones and return their names."""
         return [
             blob.name
             for blob in sorted(self.blobs.glob("*"))
-            if blob.is_file() and self._sound(blob) is None
+            if blob.is_file() and self._verified_blob(blob) is None
         ]
 
     def prune(self, keep: Iterable[str]) -> tuple[int, int]:
-        """Remove blobs that no name refers to and no card wants, and what is half fetched.
+        """Remove blobs that no data folder links to and no card names, and incomplete downloads.
 
-        What another process is fetching at this moment stays.
+        Downloads of running processes are kept.
 
         Args:
-            keep: Digests that stay.
+            keep: Digests of blobs to keep.
 
         Returns:
-            Files removed, bytes freed.
+            The numbers of removed files and of freed bytes.
         """
         wanted = set(keep)
-        gone = [
+        unused = [
             blob
             for blob in self.blobs.glob("*")
             if blob.name not in wanted and blob.stat().st_nlink == 1
         ]
-        removed = [_remove(path) for path in gone]
+        removed = [_remove(path) for path in unused]
         for name in self.names.glob("*"):
             if not (self.blobs / name.read_text("ascii", "replace")[:64]).is_file():
                 name.unlink(missing_ok=True)
@@ -147,7 +147,7 @@ class Cache:
                 continue
         return len(removed), sum(removed)
 
-    def _sound(self, blob: Path) -> Blob | None:
+    def _verified_blob(self, blob: Path) -> Blob | None:
         digest, size = hashlib.sha256(), 0
         with blob.open("rb") as stream:
             while chunk := stream.read(_CHUNK):
@@ -163,15 +163,15 @@ def _key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _sweep(folder: Path, mark: str) -> None:
-    """Remove what a process left that was killed while it copied, a day ago or more."""
+def _remove_stale_copies(folder: Path, mark: str) -> None:
+    """Remove copies that a killed process left at least a day ago."""
     for old in folder.iterdir():
         if old.name.startswith(mark) and old.stat().st_ctime < time.time() - _DAY:
             old.unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> int:
-    """Remove a file; its bytes."""
+    """Remove a file and return its size."""
     size = path.stat().st_size
     path.unlink(missing_ok=True)
     return size

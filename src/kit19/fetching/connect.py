@@ -1,7 +1,7 @@
-"""Asking an address: over shared connections, redirected where that is safe, tokens kept apart.
+"""HTTP requests over shared connections, with safe redirects and a token only for its own host.
 
-What an error says is put together here from what kit19 knows: a message of the HTTP library may hold
-an address with a signature in it, or a header with a token.
+Error messages are composed here, since those of the HTTP library may contain a signed address or a
+header with a token.
 """
 
 from __future__ import annotations
@@ -22,29 +22,32 @@ from kit19.core.errors import OutputError, Problem
 from kit19.fetching.origin import HUB, is_allowed
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MOST_REDIRECTS = 5
-_NOBODY = "no connection"
-# What a failure is told as, and whether it means that nobody is there; the first kind that fits.
+_MAX_REDIRECTS = 5
+_NO_CONNECTION = "no connection"
+# Errors of the HTTP library: the message, and whether the host is unreachable. The first match counts.
 _REASONS: dict[type[Exception], tuple[str, bool]] = {
-    broken.ProxyError: ("the proxy does not give a connection", True),
-    broken.NameResolutionError: ("the host is not known", True),
-    broken.NewConnectionError: (_NOBODY, True),
-    broken.ConnectTimeoutError: ("no connection in time", True),
-    broken.ReadTimeoutError: ("no bytes came in time", False),
+    broken.ProxyError: ("the proxy cannot connect", True),
+    broken.NameResolutionError: ("the host is unknown", True),
+    broken.NewConnectionError: (_NO_CONNECTION, True),
+    broken.ConnectTimeoutError: ("the connection timed out", True),
+    broken.ReadTimeoutError: ("reading timed out", False),
     broken.IncompleteRead: ("the connection ended early", False),
-    broken.DecodeError: ("the body is packed wrongly", False),
+    broken.DecodeError: ("the body cannot be decompressed", False),
 }
 _GITHUB_HOSTS = ("github.com", "api.github.com", "raw.githubusercontent.com")
 
 
 class TransferError(Exception):
-    """An address cannot give the file, and asking it again now is of no use."""
+    """An address cannot provide the file, and retrying now is useless."""
 
 
 class TryAgainError(Exception):
-    """Worth another try, after ``wait`` seconds if the server said so.
+    """A failure that is worth a retry.
 
-    ``unreached`` means that there was not even a connection.
+    Args:
+        why: The reason.
+        wait: Seconds to wait, if the server stated them.
+        unreached: Whether there was no connection at all.
     """
 
     def __init__(self, why: str, wait: float | None = None, *, unreached: bool = False) -> None:
@@ -54,36 +57,36 @@ class TryAgainError(Exception):
 
 @dataclass(frozen=True)
 class Http:
-    """How the network is used.
+    """Settings of HTTP transfers.
 
     Attributes:
         timeout: Seconds to wait for a connection, and for the next bytes.
-        attempts: Most tries of one address in a row that bring less than 1 MiB each.
-        most_attempts: Most tries of one address in all.
-        backoff: Seconds before the second try; doubled each time.
-        most_wait: Longest wait between tries. A server that asks for a longer one is not asked
-            again in this run.
-        most_bytes: Refuse a larger file where the card states no size.
-        least_rate: Bytes a second; a body that comes more slowly than this over ``timeout`` seconds
-            counts as stalled.
-        per_host: Connections to one host at a time.
+        attempts: The maximum number of consecutive attempts that yield less than 1 MiB each.
+        max_attempts: The maximum number of attempts for one address.
+        backoff: Seconds before the second attempt; doubled each time.
+        max_wait: The maximum number of seconds between attempts. If a server requests a longer wait,
+            the transfer fails.
+        max_bytes: The maximum size of a file whose card states no size.
+        min_rate: Bytes per second. A body that is slower than this over ``timeout`` seconds counts
+            as stalled.
+        per_host: The maximum number of connections to one host.
     """
 
     timeout: float = 30.0
     attempts: int = 7
-    most_attempts: int = 100
+    max_attempts: int = 100
     backoff: float = 0.5
-    most_wait: float = 60.0
-    most_bytes: int = 8 << 30
-    least_rate: int = 100
+    max_wait: float = 60.0
+    max_bytes: int = 8 << 30
+    min_rate: int = 100
     per_host: int = 4
 
 
 class Connections:
-    """Connections that several threads share.
+    """A pool of connections that several threads share.
 
     Raises:
-        OutputError: A proxy setting that cannot be used.
+        OutputError: A proxy setting is invalid.
     """
 
     def __init__(self, http: Http) -> None:
@@ -102,44 +105,44 @@ class Connections:
                 self._proxied[scheme] = _proxy(scheme, address, options)
 
     @contextmanager
-    def ask(self, url: str, headers: Mapping[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
-        """Ask for an address; the body is not read yet.
+    def request(self, url: str, headers: Mapping[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Request an address. The body is left unread.
 
         Raises:
-            TryAgainError: The connection could not be made, or broke, also inside the ``with``.
-            TransferError: The address may not be asked, or leads nowhere.
+            TryAgainError: There is no connection, or it broke, also inside the ``with``.
+            TransferError: The address is not allowed, or its redirects fail.
         """
         response: urllib3.BaseHTTPResponse | None = None
         try:
             response = self._follow(url, headers)
             yield response
         except broken.HTTPError as error:
-            raise _plain(error) from None
+            raise _translate_error(error) from None
         finally:
             if response is not None:
-                _let_go(response)
+                _release(response)
 
     def _follow(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        """Ask, following redirects to allowed addresses only."""
-        first = _place(url)
-        for _ in range(_MOST_REDIRECTS + 1):
-            # A token goes to the host that was meant, not to one that a redirect names.
-            sent = {**headers, **credentials(url)} if _place(url) == first else headers
+        """Send the request, following redirects to allowed addresses only."""
+        first = _server(url)
+        for _ in range(_MAX_REDIRECTS + 1):
+            # A token goes to the original host only, not to the target of a redirect.
+            sent = {**headers, **credentials(url)} if _server(url) == first else headers
             response = self._pool(url).request(
                 "GET", url, headers=sent, preload_content=False, redirect=False
             )
             if response.status not in _REDIRECTS:
                 return response
             target = response.headers.get("Location", "")
-            _let_go(response)
+            _release(response)
             if not target:
                 raise TransferError("redirects without saying where to")
-            url = _joined(url, target)
+            url = _join_url(url, target)
         raise TransferError("redirects too often")
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         if not is_allowed(url):
-            raise TransferError(f"leads to {shown(url)}: refused, only https is followed")
+            raise TransferError(f"leads to {redact_url(url)}: refused, only https is followed")
         parts = urlsplit(url)
         if proxy_bypass(parts.netloc):
             return self._direct
@@ -147,44 +150,44 @@ class Connections:
 
 
 def credentials(url: str) -> dict[str, str]:
-    """The header with the token for a host; empty for any other host.
+    """Return the header with the token for a host; empty for a host without one.
 
     Raises:
-        TransferError: The token holds what no token holds; a header must not be built from it.
+        TransferError: The token has characters that must not be in a header.
     """
     host = urlsplit(url).hostname or ""
     name = ""
     if host in _GITHUB_HOSTS:
         name = "GITHUB_TOKEN"
-    elif _place(url) == _place(os.environ.get("HF_ENDPOINT") or HUB):
+    elif _server(url) == _server(os.environ.get("HF_ENDPOINT") or HUB):
         name = "HF_TOKEN"
     token = os.environ.get(name, "").strip() if name else ""
     if not token:
         return {}
     if not re.fullmatch(r"[!-~]+", token):
-        raise TransferError(f"{name} holds characters that no token has")
+        raise TransferError(f"{name} has characters that no token has")
     return {"Authorization": f"Bearer {token}"}
 
 
-def shown(url: str) -> str:
-    """An address without what may be secret in it."""
+def redact_url(url: str) -> str:
+    """Return an address without its parts that may be secret."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "an address that is none"
+        return "an invalid address"
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"[:200]
 
 
-def _let_go(response: urllib3.BaseHTTPResponse) -> None:
-    # A connection whose body was not read to its end cannot serve another request, so it is closed
-    # (one that was read to its end has gone back by itself and stays open). It must also be given
-    # back: the pool counts it, and would wait for it for ever once `per_host` of them are missing.
+def _release(response: urllib3.BaseHTTPResponse) -> None:
+    # A connection whose body was not read completely cannot be reused, so it is closed. (After a
+    # complete read, it has returned to the pool and stays open.) It must also be released: the pool
+    # counts it, and would block forever once `per_host` connections are missing.
     response.close()
     response.release_conn()
 
 
-def _place(url: str) -> tuple[str, str]:
-    """Scheme, host and port."""
+def _server(url: str) -> tuple[str, str]:
+    """Return the scheme, and host with port."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -192,11 +195,11 @@ def _place(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc.lower()
 
 
-def _joined(url: str, target: str) -> str:
+def _join_url(url: str, target: str) -> str:
     try:
         return urljoin(url, target)
     except ValueError:
-        raise TransferError("redirects to an address that is none") from None
+        raise TransferError("redirects to an invalid address") from None
 
 
 def _proxy(scheme: str, address: str, options: dict[str, Any]) -> urllib3.PoolManager:
@@ -214,18 +217,18 @@ def _proxy(scheme: str, address: str, options: dict[str, Any]) -> urllib3.PoolMa
         raise OutputError(Problem(what, where, "write http://host:port, or unset it")) from None
 
 
-def _plain(error: broken.HTTPError) -> Exception:
-    """What a broken transfer comes to, in words that hold nothing secret."""
+def _translate_error(error: broken.HTTPError) -> Exception:
+    """Convert an error of the HTTP library into one without secrets in its message."""
     if isinstance(error, broken.LocationValueError):
-        return TransferError("the address is none")
+        return TransferError("the address is invalid")
     if isinstance(error, broken.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return TransferError("its certificate is not trusted")
     cause: BaseException | None = error
     while cause is not None:
-        for kind, (told, unreached) in _REASONS.items():
+        for kind, (text, unreached) in _REASONS.items():
             if isinstance(cause, kind):
-                why = getattr(cause.__cause__, "strerror", None) if told == _NOBODY else None
-                return TryAgainError(f"{told} ({why})" if why else told, unreached=unreached)
+                why = getattr(cause.__cause__, "strerror", None) if text == _NO_CONNECTION else None
+                return TryAgainError(f"{text} ({why})" if why else text, unreached=unreached)
         inner = cause.args[-1] if cause.args and isinstance(cause.args[-1], Exception) else None
         cause = inner or cause.__cause__
     return TryAgainError("the connection broke")

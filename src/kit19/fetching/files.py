@@ -1,8 +1,8 @@
-"""Finding upstream files under a data folder and checking them before anything is read.
+"""Finds upstream files in a data folder and checks them before anything is read.
 
-A file counts as verified by the strongest thing that its card knows of it: sha256, git blob id of
-the pinned commit, size, number of rows. A file of which nothing is known is used, and said to be
-unchecked. A file may lie there unpacked or inside the archive that upstream ships.
+A file is verified by the strongest property that its card states: sha256, git blob id of the pinned
+commit, size, or number of rows. A file without any of them is used, with the status `unchecked`. A file
+may be unpacked, or inside the archive that upstream ships.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class UpstreamFile:
-    """One upstream file, as it lies under the data folder.
+    """An upstream file in the data folder.
 
     Attributes:
         source: Id of the source card.
         table: Name of the table in the card.
         split: The split that the file belongs to.
-        spec: What the card says of it.
-        path: Where it lies, or where it should lie.
+        spec: Its entry in the card.
+        path: Where it is, or should be.
         packed: Whether ``path`` is the archive rather than the file itself.
-        status: What came of the check.
-        by: What it was verified by, or what is wrong with it.
+        status: The result of the check.
+        by: The property that verified it, or the reason why it differs.
         size: Bytes on disk.
-        sha256: Of the bytes on disk (of the archive, if packed).
+        sha256: The digest of the bytes on disk (of the archive, if packed).
         twin: Whether it is a twin file that joins another by row number.
     """
 
@@ -59,7 +59,7 @@ class UpstreamFile:
 
     @property
     def name(self) -> str:
-        """``<source>/<path>``, the name that a manifest uses."""
+        """``<source>/<path>``, as in manifests."""
         return f"{self.source}/{self.spec.path}"
 
     @property
@@ -95,12 +95,12 @@ def find_files(
     Args:
         source: The source card.
         tables: Names of its tables.
-        splits: Splits wanted; a table without one of them is no problem.
+        splits: The requested splits; a table may lack some of them.
         data_dir: The folder that holds ``<source id>/<path>``.
-        check: Compare with the card; without, whatever is there counts as unchecked.
+        check: Compare files with the card; otherwise every present file is `unchecked`.
 
     Returns:
-        One entry for each file, in the card's order, missing and differing ones included.
+        One entry per file, in the card's order, including missing and differing files.
     """
     wanted: list[tuple[UpstreamFile, Table]] = []
     for name in tables:
@@ -116,22 +116,27 @@ def find_files(
                     wanted.append((found, table))
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         return list(
-            pool.map(lambda item: look(item[0], item[1].read, data_dir, check=check), wanted)
+            pool.map(
+                lambda item: inspect_file(item[0], item[1].read, data_dir, check=check), wanted
+            )
         )
 
 
-def usable(
+def select_usable(
     files: list[UpstreamFile], *, partial: bool, unverified: bool
 ) -> tuple[list[UpstreamFile], list[UpstreamFile]]:
-    """Part files into those to use and those to leave out.
+    """Split files into those to use and those to leave out.
 
     Args:
-        files: What :func:`find_files` found.
+        files: The result of :func:`find_files`.
         partial: Leave out missing and differing files instead of failing.
         unverified: Use differing files.
 
+    Returns:
+        The files to use, and the files to leave out.
+
     Raises:
-        FilesError: Files are missing or differ and may not be left out; all are listed.
+        FilesError: Files are missing or differ, and ``partial`` is not set; all are listed.
     """
     good: list[UpstreamFile] = []
     left: list[UpstreamFile] = []
@@ -149,26 +154,26 @@ def usable(
             problems.append(Problem(f"differs from its card: {found.by}", str(found.path), fix))
     if problems:
         raise FilesError(problems)
-    # A file whose twin is left out cannot be read as the card says: both go.
+    # A file whose twin is left out cannot be read as the card describes, so both are left out.
     halves = {(one.table, one.split, one.twin) for one in left}
-    whole = [one for one in good if (one.table, one.split, not one.twin) not in halves]
-    return whole, left
+    complete = [one for one in good if (one.table, one.split, not one.twin) not in halves]
+    return complete, left
 
 
-def look(found: UpstreamFile, read: Read, data_dir: Path, *, check: bool) -> UpstreamFile:
-    """Look at what stands under a file's name, packed or not, and check it against its card.
+def inspect_file(found: UpstreamFile, read: Read, data_dir: Path, *, check: bool) -> UpstreamFile:
+    """Find a file, unpacked or in its archive, and check it against its card.
 
-    An unpacked file that is right is used; one that is not must not hide the archive beside it.
+    A correct unpacked file is used. A wrong one must not hide the archive next to it.
     """
-    plain = _look_at(found, read, check=check)
+    plain = _inspect_path(found, read, check=check)
     archive = found.spec.archive
     if plain.status in ("verified", "unchecked") or archive is None:
         return plain
     packed = replace(found, path=data_dir / found.source / archive.path, packed=True)
-    return _look_at(packed, read, check=check) if packed.path.exists() else plain
+    return _inspect_path(packed, read, check=check) if packed.path.exists() else plain
 
 
-def _look_at(found: UpstreamFile, read: Read, *, check: bool) -> UpstreamFile:
+def _inspect_path(found: UpstreamFile, read: Read, *, check: bool) -> UpstreamFile:
     if not found.path.exists():
         return found
     if not found.path.is_file():
@@ -192,7 +197,7 @@ def _digest(found: UpstreamFile) -> UpstreamFile:
 
 
 def check_file(found: UpstreamFile, read: Read) -> UpstreamFile:
-    """Check a file, whose size and sha256 are known, against the strongest that its card knows."""
+    """Check a file with known size and sha256 against the strongest property in its card."""
     known = found.spec.archive if found.packed and found.spec.archive else found.spec
     blob = "" if found.packed else found.spec.git_blob
     accepted = [one.why for one in found.spec.accept if found.sha256.startswith(one.sha256)]
@@ -224,7 +229,7 @@ def _differs(found: UpstreamFile, expected: str, actual: str) -> UpstreamFile:
 
 
 def _git_blob(found: UpstreamFile) -> str:
-    # git names a blob by the SHA-1 of "blob <size>\0" and its bytes; SHA-1 is git's choice, not ours.
+    # A git blob id is the SHA-1 of "blob <size>\0" and the bytes.
     digest = hashlib.sha1(f"blob {found.size}\0".encode(), usedforsecurity=False)
     with found.path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):

@@ -1,7 +1,7 @@
-"""huggingface_hub behind one door: how it is asked, and what its failures mean.
+"""Opens the Hub's client and converts its errors.
 
-It is loaded only when the Hub is asked, since it is an extra and slow to load. ``HF_ENDPOINT``,
-``HF_TOKEN`` and offline mode are read at the moment of asking.
+huggingface_hub is an optional dependency and slow to import, so it is imported only on use.
+``HF_ENDPOINT``, ``HF_TOKEN`` and offline mode are read at that time.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _HUB = "https://huggingface.co"
 
 @dataclass(frozen=True)
 class HubContext:
-    """How one caller asks the Hub.
+    """How a caller uses the Hub.
 
     Attributes:
-        error: What a failure is raised as.
-        verb: What the caller does, as in "push again".
-        kind: What kind of repository it asks about.
+        error: The exception class for failures.
+        verb: The caller's action, as in "push again".
+        kind: The kind of repository.
     """
 
     error: type[Kit19Error]
@@ -40,66 +40,70 @@ class HubContext:
 
 @dataclass(frozen=True, repr=False)  # a token has no place in a repr
 class Hub:
-    """An opened Hub: the client, where it asks, and as whom (None: as nobody)."""
+    """The Hub's client with its endpoint and token (None: anonymous)."""
 
     api: HfApi
     endpoint: str
     token: str | None
-    door: HubContext
+    context: HubContext
 
     def page(self, repo_id: str) -> str:
-        """The address of a repository's page."""
-        place = "datasets/" if self.door.kind == "dataset" else ""
+        """Return the address of a repository's page."""
+        place = "datasets/" if self.context.kind == "dataset" else ""
         return f"{self.endpoint}/{place}{repo_id}"
 
 
-def open_hub(door: HubContext) -> Hub:
-    """Load the client.
+def open_hub(context: HubContext) -> Hub:
+    """Create the client.
 
     Raises:
-        Kit19Error: As ``door.error``: huggingface_hub is not installed, or ``HF_ENDPOINT`` would
-            have a token sent in the clear.
+        Kit19Error: As ``context.error``: huggingface_hub is not installed, or a token would
+            be sent unencrypted to ``HF_ENDPOINT``.
     """
     try:
         from huggingface_hub import HfApi, get_token  # noqa: PLC0415
     except ImportError:
-        what = "the Hub is asked through huggingface_hub, which is not installed"
-        raise door.error(Problem(what, fix="pip install 'kit19[hub]'")) from None
+        what = "using the Hub needs huggingface_hub, which is not installed"
+        raise context.error(Problem(what, fix="pip install 'kit19[hub]'")) from None
     endpoint = (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
     if not is_allowed(endpoint):
         what = "HF_ENDPOINT must be https (or http on this machine), without a user name"
-        fix = "else a token sent there could be read on the way; log in with HF_TOKEN"
-        raise door.error(Problem(what, fix=fix))
+        fix = "otherwise a token sent there could be intercepted; log in with HF_TOKEN"
+        raise context.error(Problem(what, fix=fix))
     token = get_token()
-    return Hub(HfApi(endpoint=endpoint, token=token, library_name="kit19"), endpoint, token, door)
+    return Hub(
+        HfApi(endpoint=endpoint, token=token, library_name="kit19"), endpoint, token, context
+    )
 
 
 @contextmanager
-def plainly(hub: Hub, repo_id: str) -> Iterator[None]:
-    """Turn what the client raises into one of our errors: what happened, what to do, no token."""
+def translate_hub_errors(hub: Hub, repo_id: str) -> Iterator[None]:
+    """Turn the client's errors into ``context.error``, with a fix and without the token."""
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError  # noqa: PLC0415
 
-    # Errors of the network are the HTTP library's own: httpx in huggingface_hub 1, httpx2 in 2.
+    # Network errors are those of the HTTP library: httpx in huggingface_hub 1, httpx2 in 2.
     network: type[Exception] = HfHubHTTPError.__bases__[0]
     try:
         yield
     except Kit19Error:
         raise
     except (OSError, ValueError, RuntimeError, EntryNotFoundError, network) as error:
-        cause = _root(error, (HfHubHTTPError, network)) if type(error) is RuntimeError else error
+        cause = (
+            _root_cause(error, (HfHubHTTPError, network)) if type(error) is RuntimeError else error
+        )
         if isinstance(cause, HfHubHTTPError):
-            problem = _by_status(hub, repo_id, cause)
+            problem = _status_problem(hub, repo_id, cause)
         elif isinstance(cause, network):
-            fix = f"check the network, proxies and HF_ENDPOINT, then {hub.door.verb} again"
-            what = f"cannot be reached ({_line(hub, cause)})"
+            fix = f"check the network, proxies and HF_ENDPOINT, then {hub.context.verb} again"
+            what = f"cannot be reached ({_single_line(hub, cause)})"
             problem = Problem(what, str(urlsplit(hub.endpoint).hostname), fix)
         else:
-            problem = Problem(f"the Hub's client refused: {_line(hub, cause)}", repo_id)
-        raise hub.door.error(problem) from None
+            problem = Problem(f"the Hub's client refused: {_single_line(hub, cause)}", repo_id)
+        raise hub.context.error(problem) from None
 
 
-def _root(error: BaseException, wanted: tuple[type[Exception], ...]) -> BaseException:
-    """The first error of a chain that tells something; an upload wraps it in a RuntimeError."""
+def _root_cause(error: BaseException, wanted: tuple[type[Exception], ...]) -> BaseException:
+    """Return the first informative error of a chain; an upload wraps it in a RuntimeError."""
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, wanted):
@@ -108,32 +112,38 @@ def _root(error: BaseException, wanted: tuple[type[Exception], ...]) -> BaseExce
     return error
 
 
-def _by_status(hub: Hub, repo_id: str, error: Any) -> Problem:
+def _status_problem(hub: Hub, repo_id: str, error: Any) -> Problem:
     status = int(error.response.status_code)
-    again = f"{hub.door.verb} again"
+    again = f"{hub.context.verb} again"
     login = "run `hf auth login`, or set HF_TOKEN to a token with the permission"
-    said = {
+    messages = {
         401: (
-            "the Hub wants a token" if hub.token is None else "the Hub does not accept the token",
+            "the Hub requires a token"
+            if hub.token is None
+            else "the Hub does not accept the token",
             login,
         ),
         403: ("the token does not give the permission", login),
         404: ("is not on the Hub, or the token may not see it", "check its name; " + login),
-        409: ("another change to it is going on", f"{again} in a moment"),
-        412: ("was changed by someone else meanwhile", f"look at it, then {again}"),
+        409: ("another change to it is in progress", f"{again} in a moment"),
+        412: ("was changed by someone else meanwhile", f"check it, then {again}"),
         429: ("the Hub asks to slow down", f"wait some minutes, then {again}"),
     }
-    if status in said:
-        what, fix = said[status]
+    if status in messages:
+        what, fix = messages[status]
     elif status >= 500:
-        what, fix = "the Hub failed", f"{again} later: what has arrived need not be sent again"
+        what, fix = "the Hub failed", f"{again} later: files that have arrived are not sent again"
     else:
         what, fix = "the Hub refused", ""
-    told = _line(hub, error.server_message or "")
-    return Problem(f"{what} ({status}{': ' + told if told else ''})", repo_id, fix)
+    server_message = _single_line(hub, error.server_message or "")
+    return Problem(
+        f"{what} ({status}{': ' + server_message if server_message else ''})", repo_id, fix
+    )
 
 
-def _line(hub: Hub, said: object) -> str:
-    """A message of somebody else's, on one line, without what is secret."""
-    text = " ".join(str(said).split()) or ("" if isinstance(said, str) else type(said).__name__)
+def _single_line(hub: Hub, messages: object) -> str:
+    """Return a message of the client or server on one line, without the token."""
+    text = " ".join(str(messages).split()) or (
+        "" if isinstance(messages, str) else type(messages).__name__
+    )
     return (text.replace(hub.token, "…") if hub.token else text)[:300]

@@ -1,4 +1,4 @@
-"""Where a file can be had: the addresses that a card's origins give it."""
+"""The addresses of a file, from the origins of its card."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def addresses(source: Source, table: str, file: File) -> list[str]:
-    """Addresses of a file (of its archive, if it is shipped in one), in the order to try.
+    """List the addresses of a file (or of its archive), in the order to try.
 
-    ``KIT19_MIRROR`` (a base address) stands for every host: ``<mirror>/<host>/<path>``. The Hub is
-    reached through ``HF_ENDPOINT`` where that is set.
+    ``KIT19_MIRROR`` (a base address) replaces every host: ``<mirror>/<host>/<path>``. If
+    ``HF_ENDPOINT`` is set, it replaces the Hub.
 
     Raises:
-        OutputError: ``KIT19_MIRROR`` may not be asked.
+        OutputError: ``KIT19_MIRROR`` is not an allowed address.
     """
     hub = os.environ.get("HF_ENDPOINT") or HUB
-    return [_mirrored(url) for url in _all(source, table, file, hub)]
+    return [_apply_mirror(url) for url in _direct_addresses(source, table, file, hub)]
 
 
 def identity(source: Source, table: str, file: File) -> str:
-    """What a file is, wherever it is brought from: its name and its addresses without mirrors.
+    """Return a file's identity: its name and its addresses without mirrors.
 
-    A revision is part of an address, so that another pinned commit is another file.
+    An address contains the revision, so a file of another pinned commit has another identity.
     """
     path = file.archive.path if file.archive else file.path
-    return "\n".join([f"{source.id}/{path}", *_all(source, table, file, HUB)])
+    return "\n".join([f"{source.id}/{path}", *_direct_addresses(source, table, file, HUB)])
 
 
 def is_allowed(url: str) -> bool:
-    """Whether an address may be asked: https anywhere, plain http on this machine alone.
+    """Whether an address is allowed: https anywhere, plain http only on this machine.
 
-    Addresses that two parsers may read as two hosts (a backslash, a user name) are refused.
+    Addresses whose host is ambiguous between parsers (a backslash, a user name) are not allowed.
     """
     try:
         parts = urlsplit(url)
@@ -55,7 +55,7 @@ def is_allowed(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
 
 
-def _all(source: Source, table: str, file: File, hub: str) -> list[str]:
+def _direct_addresses(source: Source, table: str, file: File, hub: str) -> list[str]:
     path = file.archive.path if file.archive else file.path
     return [
         _address(origin, path.removeprefix(origin.strip), hub.rstrip("/"))
@@ -77,7 +77,7 @@ def _address(origin: Origin, path: str, hub: str) -> str:
     return f"https://{origin.repo}.s3.{origin.region}.amazonaws.com/{inner}"
 
 
-def _mirrored(url: str) -> str:
+def _apply_mirror(url: str) -> str:
     mirror = os.environ.get("KIT19_MIRROR")
     if not mirror or urlsplit(url).hostname in _LOOPBACK:
         return url

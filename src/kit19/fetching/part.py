@@ -1,4 +1,4 @@
-"""A file on its way: what has come of it, and from where, kept so that another run can go on."""
+"""An incomplete download and its origin, kept on disk so that a later run can resume it."""
 
 from __future__ import annotations
 
@@ -16,79 +16,79 @@ import urllib3
 from kit19.core.paths import read_json
 from kit19.fetching.connect import TransferError, TryAgainError
 
-_PIECE = 1 << 18  # what a socket gives at once; larger pieces only wait longer to be hashed
-_WHOLE = 1 << 20
+_PIECE_BYTES = 1 << 18  # as much as a socket returns at once; larger pieces only delay hashing
+_CHUNK = 1 << 20
 
 
 class Part:
-    """A ``.part`` file and beside it a ``.note``: the address and the server's validator.
+    """A ``.part`` file and its ``.note``, which holds the address and the server's validator.
 
-    A part without a note is of no known origin and starts over. The note is written after an old
-    part is gone and before new bytes come, so that a process killed at any moment leaves no part
-    beside the note of other bytes.
+    A part without a note has an unknown origin, so its download restarts. The note is written after an
+    old part is removed and before new bytes are written, so a process that is killed at any moment
+    never leaves a part with the note of other bytes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._note = path.with_suffix(".note")
 
-    def begun(self, url: str) -> tuple[int, str]:
-        """How many bytes of this address are there to go on from, and their validator."""
+    def resume_point(self, url: str) -> tuple[int, str]:
+        """Return the number of bytes to resume from for this address, and their validator."""
         try:
             kept = read_json(self._note)
             if kept["url"] == url and kept["validator"]:
                 return self.path.stat().st_size, str(kept["validator"])
         except (OSError, ValueError, KeyError, TypeError):
-            # No note, or a damaged one: then nobody knows what the part is.
+            # No note, or a damaged one: the origin of the part is unknown.
             pass
         return 0, ""
 
     def drop(self) -> None:
-        """Throw away what has come."""
+        """Delete the part and its note."""
         self.path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
 
     def note(self, url: str, validator: str) -> None:
-        """Say what the bytes to come are (``validator`` empty: not to be gone on from)."""
+        """Record the origin of the next bytes; an empty ``validator`` means not resumable."""
         self._note.write_text(json.dumps({"url": url, "validator": validator}), "utf-8")
 
     def digest(self) -> Any:
-        """sha256 of what has come, to be gone on with."""
+        """Return the sha256 object of the bytes so far, to be updated further."""
         digest = hashlib.sha256()
         if self.path.exists():
             with self.path.open("rb") as file:
-                while chunk := file.read(_WHOLE):
+                while chunk := file.read(_CHUNK):
                     digest.update(chunk)
         return digest
 
 
-def take(
+def copy_body(
     response: urllib3.BaseHTTPResponse,
     file: IO[bytes],
     digest: Any,
-    room: int,
-    told: Callable[[int], None],
+    limit: int,
+    on_bytes: Callable[[int], None],
     *,
     decode: bool,
     pace: tuple[int, float],
 ) -> int:
-    """Copy a body to a file while another thread hashes it; both release the interpreter.
+    """Copy a body to a file while another thread hashes it; both release the GIL.
 
     Args:
-        response: The answer, its body unread.
-        file: Where bytes go.
-        digest: Told of every byte that the file was told of.
-        room: Most bytes to take.
-        told: Told of each piece's bytes.
-        decode: Undo the answer's Content-Encoding.
-        pace: Least bytes a second, and the seconds over which that is measured.
+        response: The response, with its body unread.
+        file: The file to write.
+        digest: The hash object, updated with every byte that is written.
+        limit: The maximum number of bytes.
+        on_bytes: Called with the size of each piece.
+        decode: Undo the Content-Encoding.
+        pace: The minimum number of bytes per second, and the seconds over which it is measured.
 
     Returns:
-        How many bytes came.
+        The number of bytes received.
 
     Raises:
-        TransferError: More bytes came than there is room for; none of them can be trusted.
-        TryAgainError: They come too slowly.
+        TransferError: The body is longer than ``limit``; none of its bytes can be trusted.
+        TryAgainError: The body is too slow.
         OSError: The file cannot be written.
     """
     pieces: queue.Queue[bytes | None] = queue.Queue(maxsize=16)
@@ -101,16 +101,16 @@ def take(
     hasher.start()
     done, measured, since = 0, 0, time.monotonic()
     try:
-        while piece := response.read1(_PIECE, decode_content=decode):
+        while piece := response.read1(_PIECE_BYTES, decode_content=decode):
             done += len(piece)
-            if done > room:
-                raise TransferError("sends more bytes than it may")
+            if done > limit:
+                raise TransferError("sends more bytes than allowed")
             file.write(piece)
             pieces.put(piece)
-            told(len(piece))
+            on_bytes(len(piece))
             if (passed := time.monotonic() - since) > pace[1]:
                 if done - measured < pace[0] * passed:
-                    raise TryAgainError("bytes come too slowly")
+                    raise TryAgainError("the transfer is too slow")
                 measured, since = done, time.monotonic()
     finally:
         pieces.put(None)

@@ -1,4 +1,4 @@
-"""A published build, brought back through the Hub's own cache at one commit."""
+"""Downloads a published build, at one commit, through the Hub's own cache."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from kit19.core.errors import FilesError, Problem, VerifyError
 from kit19.core.manifest import NAME, Manifest, read_manifest
-from kit19.fetching.hub import REPO_TYPE, Hub, HubContext, open_hub, plainly
-from kit19.fetching.run import offline
+from kit19.fetching.download import is_offline
+from kit19.fetching.hub import REPO_TYPE, Hub, HubContext, open_hub, translate_hub_errors
 
-_DOOR = HubContext(FilesError, "load")
+_CONTEXT = HubContext(FilesError, "load")
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Snapshot:
     """One split of a published build on this machine.
 
     Attributes:
-        folder: Where the Hub's cache keeps it.
-        commit: The commit that it is.
+        folder: Its folder in the Hub's cache.
+        commit: Its commit.
         manifest: The build's manifest.
         files: The split's parquet files, in order; none where the build has no such split.
     """
@@ -37,84 +37,86 @@ def download_files(
     revision: str | None,
     patterns: list[str] | None,
     *,
-    again: str,
+    verb: str,
     repo_type: str = REPO_TYPE,
 ) -> Path:
-    """Bring files of a dataset or model on the Hub into the Hub's own cache.
+    """Download files of a dataset or model on the Hub into the Hub's own cache.
 
     Args:
-        hub: The door to the Hub.
+        hub: The Hub's client.
         repo: ``owner/name``.
         revision: Commit, tag or branch.
-        patterns: Names of the files wanted; None for what is in the cache.
-        again: What the user did, for the hint of what to do once with a network.
+        patterns: Names of the files; None for all files in the cache.
+        verb: The user's action, for the hint to repeat it online.
         repo_type: ``dataset`` or ``model``.
 
     Raises:
-        FilesError: They cannot be had.
+        FilesError: The files cannot be downloaded.
     """
     from huggingface_hub import snapshot_download  # noqa: PLC0415  an extra, and slow to load
     from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
 
-    with plainly(hub, repo):
+    with translate_hub_errors(hub, repo):
         try:
-            place = snapshot_download(
+            folder = snapshot_download(
                 repo,
                 repo_type=repo_type,
                 revision=revision,
                 allow_patterns=patterns,
                 endpoint=hub.endpoint,
                 token=hub.token,
-                local_files_only=offline(),
+                local_files_only=is_offline(),
                 library_name="kit19",
             )
         except LocalEntryNotFoundError as error:
-            if not offline() and error.__cause__ is not None:
-                raise error.__cause__ from None  # what kept us from the Hub
-            place = None
-    if place is None:
+            if not is_offline() and error.__cause__ is not None:
+                raise error.__cause__ from None  # the reason why the Hub is unreachable
+            folder = None
+    if folder is None:
         what = f"is not in the cache ({revision or 'main'}), and this is offline mode"
-        fix = f"{again} it once with HF_HUB_OFFLINE and KIT19_OFFLINE unset"
+        fix = f"{verb} it once with HF_HUB_OFFLINE and KIT19_OFFLINE unset"
         raise FilesError(Problem(what, repo, fix))
-    return Path(place)
+    return Path(folder)
 
 
 def download_build(repo_id: str, split: str, revision: str | None = None) -> Snapshot:
-    """Bring one split of a published build, from the cache where it is there already.
+    """Download one split of a published build, or find it in the cache.
 
     Args:
         repo_id: ``owner/name``.
         split: ``train`` or ``validation``.
-        revision: Commit, tag or branch; default: the main branch as it stands. Offline it must have
-            been brought before.
+        revision: Commit, tag or branch; default: the latest commit of the main branch. Offline, it
+            must be in the cache.
 
     Raises:
-        FilesError: It cannot be had.
-        VerifyError: It is no build of kit19's, or not what its manifest says.
+        FilesError: It cannot be downloaded.
+        VerifyError: It is not a build of kit19, or does not match its manifest.
     """
-    hub = open_hub(_DOOR)
+    hub = open_hub(_CONTEXT)
     patterns = [NAME, f"data/{split}-*.parquet"]
-    folder = download_files(hub, repo_id, revision, patterns, again="load")
+    folder = download_files(hub, repo_id, revision, patterns, verb="load")
     if not (folder / NAME).is_file():
-        what = "is no build of kit19's: it has no manifest.json"
+        what = "is not a build of kit19: it has no manifest.json"
         raise VerifyError(Problem(what, repo_id, "load it with datasets.load_dataset"))
     manifest = read_manifest(folder)
-    return Snapshot(folder, folder.name, manifest, _checked(folder, repo_id, split, manifest))
+    return Snapshot(
+        folder, folder.name, manifest, _verified_files(folder, repo_id, split, manifest)
+    )
 
 
-def _checked(folder: Path, repo_id: str, split: str, manifest: Manifest) -> list[Path]:
-    """The split's files, each with the digest that the manifest gives it."""
+def _verified_files(folder: Path, repo_id: str, split: str, manifest: Manifest) -> list[Path]:
+    """Return the files of a split, after checking their digests."""
     files = []
     for output in manifest.outputs:
         if not output.path.startswith(f"data/{split}-"):
             continue
         path = folder / output.path
         if not path.is_file():
-            what = f"{output.path} is not there" + (", and this is offline mode" * offline())
+            what = f"{output.path} is missing" + (", and this is offline mode" * is_offline())
             raise FilesError(Problem(what, repo_id, "load it online"))
         if hashlib.sha256(path.read_bytes()).hexdigest() != output.sha256:
-            what = f"{output.path} has other bytes than its manifest says"
-            fix = f"its files were changed after it was built; in the cache: {folder}"
+            what = f"{output.path} does not match the digest in its manifest"
+            fix = f"its files were changed after the build; in the cache: {folder}"
             raise VerifyError(Problem(what, repo_id, fix))
         files.append(path)
     return files

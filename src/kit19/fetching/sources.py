@@ -1,4 +1,4 @@
-"""Fetching by name: the files of sources, or of all that a recipe needs."""
+"""Fetches by name: all files of sources, or the files that a recipe needs."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from kit19.fetching.data_dir import resolve_data_dir
 from kit19.fetching.origin import identity
 
 Use = tuple[Source, list[str], list[str]]
-"""A source with the tables and splits that are wanted of it."""
+"""A source with the requested tables and splits."""
 
 
 class Fetched(Listing[FetchedFile]):
-    """What came of every file."""
+    """The outcomes of all files."""
 
     def raise_for_failures(self) -> None:
-        """Stop if a file could not be had.
+        """Raise if a file failed.
 
         Raises:
-            FilesError: Names every such file and why.
+            FilesError: Lists every failed file with the reason.
         """
         refuse_failures(self)
 
@@ -52,30 +52,31 @@ def fetch(
     catalog: str | Path | None = None,
     on_progress: OnProgress = silent,
 ) -> Fetched:
-    """Bring upstream files, checked, into a data folder.
+    """Fetch upstream files into a data folder and check them.
 
     Args:
-        names: Sources to bring whole; none for what the recipe needs, benchmarks included.
+        names: Sources to fetch completely; empty for the files that the recipe needs, benchmarks
+            included.
         recipe: A recipe's name or file.
-        data_dir: Where files go, as ``<source>/<path>``; default: where builds look for them.
-        jobs: Files at a time.
+        data_dir: The data folder, with files as ``<source>/<path>``; default: where builds look.
+        jobs: The number of files at a time.
         catalog: A folder of cards; default: kit19's own.
-        on_progress: Called with files that are there, bytes brought, and bytes to bring; from several
-            threads, one at a time.
+        on_progress: Called with the number of finished files, the bytes downloaded, and the bytes in
+            total; from several threads, one call at a time.
 
     Returns:
-        What came of each file. Failures are results: ``raise_for_failures`` makes them an error.
+        The outcome of each file. A failed file does not raise; ``raise_for_failures`` does.
 
     Raises:
-        Kit19Error: An unknown name, or a disk that cannot be written.
+        Kit19Error: A name is unknown, or the disk cannot be written.
     """
 
-    def tell(now: Progress) -> None:
+    def report(now: Progress) -> None:
         on_progress(f"{now.files} of {now.files_total} files", now.bytes, now.bytes_total)
 
     return Fetched(
         fetch_sources(
-            names, recipe=recipe, data_dir=data_dir, jobs=jobs, on_progress=tell, catalog=catalog
+            names, recipe=recipe, data_dir=data_dir, jobs=jobs, on_progress=report, catalog=catalog
         )
     )
 
@@ -91,24 +92,25 @@ def fetch_sources(
     on_progress: Callable[[Progress], None] = lambda _progress: None,
     catalog: str | Path | None = None,
 ) -> list[FetchedFile]:
-    """As :func:`fetch`, over a network of the caller's, and told of files and bytes apart.
+    """Like :func:`fetch`, with HTTP settings and a detailed progress.
 
     Args:
-        names: Sources to bring whole; none for what the recipe needs, benchmarks included.
+        names: Sources to fetch completely; empty for the files that the recipe needs, benchmarks
+            included.
         recipe: A recipe's name or file.
-        data_dir: Where files go, as ``<source>/<path>``; default: where builds look for them.
-        http: How the network is used.
-        jobs: Files at a time.
-        on_progress: Told of progress.
+        data_dir: The data folder, with files as ``<source>/<path>``; default: where builds look.
+        http: Settings of HTTP transfers.
+        jobs: The number of files at a time.
+        on_progress: Called with the progress.
         catalog: A folder of cards; default: kit19's own.
 
     Returns:
-        What came of each file. Failures are results here; ``refuse_failures`` makes them an error.
+        The outcome of each file. A failed file does not raise; ``refuse_failures`` does.
 
     Raises:
-        Kit19Error: An unknown name, or a disk that cannot be written.
+        Kit19Error: A name is unknown, or the disk cannot be written.
     """
-    wants = wanted_files(_uses(names, recipe, catalog), _folder(data_dir))
+    wants = wanted_files(_select_uses(names, recipe, catalog), _folder(data_dir))
     return fetch_files(wants, Cache(), http, jobs, on_progress)
 
 
@@ -120,31 +122,31 @@ def list_files(
     data_dir: str | Path | None = None,
     catalog: str | Path | None = None,
 ) -> list[UpstreamFile]:
-    """Look at the files that ``fetch_sources`` would bring, and check those that are there."""
+    """List the files that ``fetch_sources`` would fetch, and check the present ones."""
     folder = _folder(data_dir)
     found: dict[str, UpstreamFile] = {}
-    for source, tables, splits in _uses(names, recipe, catalog):
+    for source, tables, splits in _select_uses(names, recipe, catalog):
         for one in find_files(source, tables, splits, folder):
             found.setdefault(one.name, one)
     return list(found.values())
 
 
 @public
-def mend_cache() -> list[str]:
-    """Check every file of the cache, and remove those that are damaged.
+def repair_cache() -> list[str]:
+    """Check every file of the cache and remove damaged ones.
 
     Returns:
-        The digests that removed files should have had.
+        The expected digests of the removed files.
     """
-    return Cache().mend()
+    return Cache().repair()
 
 
 @public
 def prune_cache(*, catalog: str | Path | None = None) -> tuple[int, int]:
-    """Remove from the cache what no data folder links to and no card names.
+    """Remove files from the cache that no data folder links to and no card names.
 
     Returns:
-        Files removed, bytes freed.
+        The numbers of removed files and of freed bytes.
     """
     cache, keep = Cache(), set()
     for source in load_catalog(catalog).sources.values():
@@ -154,32 +156,32 @@ def prune_cache(*, catalog: str | Path | None = None) -> tuple[int, int]:
                 one for files in (table.files, twins) for group in files.values() for one in group
             ]:
                 stated = (file.archive or file).sha256
-                keep |= {stated, cache.recall(identity(source, name, file))}
+                keep |= {stated, cache.recorded_sha256(identity(source, name, file))}
     return cache.prune(digest for digest in keep if digest)
 
 
 def _folder(data_dir: str | Path | None) -> Path:
     if data_dir == "sample":
-        what = "the sample comes with kit19: there is nothing to fetch"
+        what = "the sample is part of kit19 and need not be fetched"
         raise ArgumentError(Problem(what, "data_dir", "give a folder"))
     return resolve_data_dir(data_dir)
 
 
-def _uses(
+def _select_uses(
     names: str | Collection[str], recipe: str | Path, catalog: str | Path | None
 ) -> list[Use]:
     cards = load_catalog(catalog)
     if names:
-        return [_whole(cards.source(name)) for name in one_or_more(names, "names")]
-    return _needed(cards, recipe)
+        return [_complete_source(cards.source(name)) for name in one_or_more(names, "names")]
+    return _needed_by(cards, recipe)
 
 
-def _whole(source: Source) -> Use:
+def _complete_source(source: Source) -> Use:
     splits = [split for table in source.tables.values() for split in table.files]
     return source, list(source.tables), list(dict.fromkeys(splits))
 
 
-def _needed(catalog: Catalog, recipe: str | Path) -> list[Use]:
+def _needed_by(catalog: Catalog, recipe: str | Path) -> list[Use]:
     plan = catalog.recipe(recipe)
     uses: list[Use] = []
     for name in (name for name in plan.subsets if name not in plan.extra_subsets):

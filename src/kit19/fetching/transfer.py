@@ -1,9 +1,9 @@
-"""Bringing one address into one file: resumed, bounded, never endless.
+"""Downloads one address into one file: resumable, and bounded in size and time.
 
-Bytes go to a ``.part`` file beside a note of the server's validator (ETag or Last-Modified). A later
-try, in this run or another, asks for the rest by a range request that the server answers only if
-the file is still the same one (If-Range); else it starts over. Nothing here trusts what arrived:
-the caller checks size and digest before the file gets its name.
+Bytes go to a ``.part`` file, with a note of the server's validator (ETag or Last-Modified). A later
+attempt, in this run or another, requests the rest with a range request. The server answers it only if
+the file is unchanged (If-Range); otherwise the download restarts. Nothing here trusts the bytes: the
+caller checks size and digest before the file gets its name.
 """
 
 from __future__ import annotations
@@ -16,48 +16,54 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from kit19.fetching.answer import check_status, is_packed, says_its_end, total_of, validator_of
 from kit19.fetching.connect import Connections, Http, TransferError, TryAgainError
-from kit19.fetching.part import Part, take
+from kit19.fetching.part import Part, copy_body
+from kit19.fetching.response import (
+    check_status,
+    has_detectable_end,
+    is_compressed,
+    response_validator,
+    total_size,
+)
 
-__all__ = ["Arrived", "Expected", "Http", "Transfer", "TransferError"]
+__all__ = ["Download", "ExpectedFile", "Http", "Transfer", "TransferError"]
 
 _MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What is known of a file before it comes.
+class ExpectedFile:
+    """The known properties of a file before its download.
 
     Attributes:
         size: Its bytes, if known.
-        provable: Whether the caller can tell a whole file from a cut one by size or digest.
+        is_checkable: Whether the caller can detect a truncated file by its size or digest.
     """
 
     size: int | None = None
-    provable: bool = False
+    is_checkable: bool = False
 
 
 @dataclass(frozen=True)
-class Arrived:
-    """A file that came.
+class Download:
+    """A finished download.
 
     Attributes:
-        sha256: Of all its bytes.
-        at_once: Whether it came whole in one answer of known length: then bringing it again would
-            bring the same. Otherwise its pieces may not belong together.
+        sha256: The digest of all its bytes.
+        in_one_response: Whether all of it came in one response of known length. Then another download
+            would give the same bytes. Otherwise its pieces may be of different versions.
     """
 
     sha256: str
-    at_once: bool
+    in_one_response: bool
 
 
 class Transfer:
     """Transfers over shared connections; safe to use from several threads.
 
     Args:
-        http: How the network is used.
-        stopped: Set from outside to end every wait and every transfer.
+        http: Settings of HTTP transfers.
+        stopped: Set by the caller to end every wait and every transfer.
     """
 
     def __init__(self, http: Http, stopped: threading.Event | None = None) -> None:
@@ -66,71 +72,75 @@ class Transfer:
         self._stopped = stopped or threading.Event()
         self._down: set[str] = set()
 
-    def bring(
-        self, url: str, path: Path, expected: Expected, on_bytes: Callable[[int, int | None], None]
-    ) -> Arrived:
-        """Bring an address into a ``.part`` file, resuming what is there.
+    def download(
+        self,
+        url: str,
+        path: Path,
+        expected: ExpectedFile,
+        on_bytes: Callable[[int, int | None], None],
+    ) -> Download:
+        """Download an address into a ``.part`` file, resuming an earlier attempt.
 
         Args:
             url: The address.
-            path: The file to write; it may hold the beginning from an earlier try.
-            expected: What is known of the file.
-            on_bytes: Told how many bytes are there now, and in all if that is known.
+            path: The file to write; it may hold the bytes of an earlier attempt.
+            expected: The known properties of the file.
+            on_bytes: Called with the number of bytes so far, and the total if known.
 
         Raises:
-            TransferError: After all attempts, or at once where trying again is of no use.
+            TransferError: All attempts failed, or a retry would be useless.
             OSError: The file cannot be written.
         """
         part, host = Part(path), urlsplit(url).netloc
-        tries, fruitless = 0, 0
+        attempts, failures = 0, 0
         while True:
-            tries += 1
-            before, _ = part.begun(url)
+            attempts += 1
+            before, _ = part.resume_point(url)
             try:
-                arrived = self._try(url, part, expected, on_bytes)
+                download = self._attempt(url, part, expected, on_bytes)
                 self._down.discard(host)
-                return arrived
-            except TryAgainError as again:
-                after, _ = part.begun(url)
-                # A bad line that brings a good piece each time will bring the file in the end.
-                fruitless = 0 if after - before >= _MIB else fruitless + 1
-                # Where nobody answered one file all its tries long, the others need not wait as well.
-                enough = 1 if host in self._down else self.http.attempts
-                if fruitless >= enough or tries >= self.http.most_attempts:
-                    if again.unreached:
+                return download
+            except TryAgainError as error:
+                after, _ = part.resume_point(url)
+                # A bad connection that yields a large piece each time completes the file in the end.
+                failures = 0 if after - before >= _MIB else failures + 1
+                # If a host was unreachable for all attempts of one file, others need not wait as well.
+                allowed = 1 if host in self._down else self.http.attempts
+                if failures >= allowed or attempts >= self.http.max_attempts:
+                    if error.unreached:
                         self._down.add(host)
-                    told = f"{tries} tries" if tries > 1 else "1 try"
-                    raise TransferError(f"{again} ({told})") from None
-                self._pause(again, fruitless)
+                    count = f"{attempts} attempts" if attempts > 1 else "1 attempt"
+                    raise TransferError(f"{error} ({count})") from None
+                self._pause(error, failures)
 
-    def _pause(self, again: TryAgainError, fruitless: int) -> None:
-        wait = self.http.backoff * 2 ** max(0, fruitless - 1) if again.wait is None else again.wait
-        if again.wait is not None and wait > self.http.most_wait:
-            raise TransferError(f"{again} and asks to be left alone for {wait:,.0f} s")
-        if self._stopped.wait(min(wait, self.http.most_wait)):
+    def _pause(self, error: TryAgainError, failures: int) -> None:
+        wait = self.http.backoff * 2 ** max(0, failures - 1) if error.wait is None else error.wait
+        if error.wait is not None and wait > self.http.max_wait:
+            raise TransferError(f"{error} and requests a wait of {wait:,.0f} s")
+        if self._stopped.wait(min(wait, self.http.max_wait)):
             raise TransferError("interrupted")
 
-    def _try(
+    def _attempt(
         self,
         url: str,
         part: Part,
-        expected: Expected,
+        expected: ExpectedFile,
         on_bytes: Callable[[int, int | None], None],
-    ) -> Arrived:
-        have, validator = part.begun(url)
+    ) -> Download:
+        have, validator = part.resume_point(url)
         if expected.size is not None and have > expected.size:
             part.drop()
             have = 0
-        if have and have == expected.size:  # killed between the last byte and the name
+        if have and have == expected.size:  # killed after the last byte, before the rename
             on_bytes(have, have)
-            return Arrived(part.digest().hexdigest(), at_once=False)
+            return Download(part.digest().hexdigest(), in_one_response=False)
         headers = {"Accept-Encoding": "identity", "User-Agent": "kit19"}
         if have:
             headers |= {"Range": f"bytes={have}-", "If-Range": validator}
-        with self._connections.ask(url, headers) as response:
+        with self._connections.request(url, headers) as response:
             check_status(response, part)
             start = have if response.status == 206 else 0
-            total = total_of(response, have, validator, part)
+            total = total_size(response, have, validator, part)
             return self._receive(response, url, part, expected, (start, total), on_bytes)
 
     def _receive(
@@ -138,42 +148,42 @@ class Transfer:
         response: urllib3.BaseHTTPResponse,
         url: str,
         part: Part,
-        expected: Expected,
+        expected: ExpectedFile,
         span: tuple[int, int | None],
         on_bytes: Callable[[int, int | None], None],
-    ) -> Arrived:
+    ) -> Download:
         start, total = span
         size = expected.size
-        decode = is_packed(response, size)
+        decode = is_compressed(response, size)
         if decode:
             total = None
         if total is not None and size is not None and total != size:
             raise TransferError(f"has {total:,} bytes, where the card says {size:,}")
         whole = size if size is not None else total
-        if whole is None and not expected.provable and not says_its_end(response):
+        if whole is None and not expected.is_checkable and not has_detectable_end(response):
             raise TransferError("does not say how long the file is, and neither does the card")
-        most = whole if whole is not None else self.http.most_bytes
-        if most > self.http.most_bytes and size is None:
-            raise TransferError(f"has {most:,} bytes: refused, since the card states no size")
+        limit = whole if whole is not None else self.http.max_bytes
+        if limit > self.http.max_bytes and size is None:
+            raise TransferError(f"has {limit:,} bytes: refused, since the card states no size")
         if not start:
             part.drop()
-            part.note(url, "" if decode else validator_of(response))
+            part.note(url, "" if decode else response_validator(response))
         digest, place = part.digest(), start
         on_bytes(place, whole)
 
-        def told(count: int) -> None:
+        def report(count: int) -> None:
             nonlocal place
             place += count
             on_bytes(place, whole)
 
         try:
             with part.path.open("ab") as file:
-                pace = (self.http.least_rate, self.http.timeout)
-                take(response, file, digest, most - start, told, decode=decode, pace=pace)
+                pace = (self.http.min_rate, self.http.timeout)
+                copy_body(response, file, digest, limit - start, report, decode=decode, pace=pace)
         except TransferError:
             if not self._stopped.is_set():
-                part.drop()  # it sent too much: then what came before is of no use either
+                part.drop()  # too many bytes: the earlier ones cannot be trusted either
             raise
         if whole is not None and place < whole:
             raise TryAgainError(f"the connection ended after {place:,} of {whole:,} bytes")
-        return Arrived(str(digest.hexdigest()), at_once=not start and total is not None)
+        return Download(str(digest.hexdigest()), in_one_response=not start and total is not None)

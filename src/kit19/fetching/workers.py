@@ -1,4 +1,4 @@
-"""Work on many things at once, in threads that Ctrl-C need not wait for."""
+"""Runs work in several threads that do not delay Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ _Result = TypeVar("_Result")
 _GRACE = 1.0
 
 
-def in_threads(
+def run_in_threads(
     work: Callable[[_Item], _Result], items: Sequence[_Item], jobs: int, stopped: threading.Event
 ) -> list[_Result]:
-    """Do ``work`` on every item, several at a time.
+    """Call ``work`` on every item, several at a time.
 
-    A pool of the standard library is joined when the process ends, so Ctrl-C would wait for a server
-    that says nothing. These threads are left behind instead: ``stopped`` tells them to end, and what
-    they had in hand is gone on with by the next fetch.
+    A thread pool of the standard library is joined at exit, so Ctrl-C would wait for a silent server.
+    These threads are abandoned instead: ``stopped`` asks them to end, and the next fetch resumes their
+    downloads.
 
     Args:
-        work: What to do.
-        items: On what.
-        jobs: Threads.
-        stopped: Set when nothing more is to be begun; set in any case at the end.
+        work: The function to call.
+        items: Its arguments.
+        jobs: The number of threads.
+        stopped: Set to start no further item; always set at the end.
 
     Returns:
         Results in the order of the items.
 
     Raises:
-        BaseException: What ``work`` raised first; nothing more is begun then.
+        BaseException: The first exception of ``work``; no further item is started.
     """
     todo: queue.SimpleQueue[tuple[int, _Item]] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[int, _Result] | BaseException] = queue.SimpleQueue()

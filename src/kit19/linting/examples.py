@@ -21,7 +21,7 @@ from kit19.core.errors import (
 from kit19.core.listing import Listing
 from kit19.core.order import hash_order
 from kit19.curating import find_empty, with_place
-from kit19.fetching import find_files, usable
+from kit19.fetching import find_files, select_usable
 from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.reading import read_subset
 from kit19.rendering import TemplateSet, choose, find_unfit, load_templates, render
@@ -148,7 +148,7 @@ def _usable_records(
     name = templates.subset
     source, card = catalog.subset(name)
     found = find_files(source, card.tables, card.splits, folder, check=not is_sample(folder))
-    files, left = usable(found, partial=True, unverified=False)
+    files, left = select_usable(found, partial=True, unverified=False)
     if not files:
         what = f"no usable file of {name}; first: {left[0].name}: {left[0].by or 'missing'}"
         raise FilesError(Problem(what, str(folder), "leave out --data-dir to see the sample"))

@@ -12,7 +12,7 @@ from kit19.catalog.yaml_file import load_model
 from kit19.core.arguments import OnProgress, one_or_more, public, silent
 from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.curating import find_empty
-from kit19.fetching import UpstreamFile, find_files, usable
+from kit19.fetching import UpstreamFile, find_files, select_usable
 from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.linting.check import check
 from kit19.linting.finding import Checked, Finding, LintReport
@@ -111,7 +111,7 @@ def _files(
         if is_sample(folder):  # it holds a few files of each source
             found = [one for one in found if one.status != "missing"]
         try:
-            files[name] = usable(found, partial=partial, unverified=False)
+            files[name] = select_usable(found, partial=partial, unverified=False)
         except FilesError as error:
             problems += error.problems
     if problems:

@@ -28,7 +28,7 @@ from kit19.core.errors import (
 )
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.core.parquet import scan_parquet
-from kit19.fetching import UpstreamFile, find_files, usable
+from kit19.fetching import UpstreamFile, find_files, select_usable
 from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.fetching.snapshot import download_build
 from kit19.reading import read_subset
@@ -212,7 +212,7 @@ def _files(
     if is_sample(folder):  # it holds a few files of each source
         found = [one for one in found if one.status != "missing"]
     try:
-        good, left = usable(found, partial=partial, unverified=unverified)
+        good, left = select_usable(found, partial=partial, unverified=unverified)
     except FilesError as error:
         fix = f"run `kit19 fetch {source.id}`; or load with partial=True, unverified=True"
         fix += ', or data_dir="sample"'

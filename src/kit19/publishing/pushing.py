@@ -19,8 +19,8 @@ from kit19.core.errors import OutputError, Problem, convert_os_errors
 from kit19.core.manifest import NAME, Manifest
 from kit19.core.runs import NAME as RUN
 from kit19.core.runs import read_run
-from kit19.fetching.hub import Hub, HubContext, open_hub, plainly
-from kit19.fetching.run import offline
+from kit19.fetching.download import is_offline
+from kit19.fetching.hub import Hub, HubContext, open_hub, translate_hub_errors
 from kit19.publishing.remote import (
     Digests,
     Remote,
@@ -95,7 +95,7 @@ class Pushed:
 class _Bundle:
     """What is published: its files, the one that tells whose it is, and what should be known."""
 
-    door: HubContext
+    context: HubContext
     marker: str
     files: dict[str, Digests]
     message: str
@@ -124,12 +124,12 @@ def push(folder: str | Path, repo_id: str, options: PushOptions | None = None) -
     bundle = _run(folder, options) if (folder / RUN).is_file() else _build(folder, options)
     local, notes = bundle.files, bundle.notes
     size = sum((folder / name).stat().st_size for name in local)
-    hub = open_hub(bundle.door)
-    if offline() and not options.dry_run:
+    hub = open_hub(bundle.context)
+    if is_offline() and not options.dry_run:
         what = "this is offline mode"
         raise OutputError(Problem(what, fix="unset HF_HUB_OFFLINE and KIT19_OFFLINE, or --dry-run"))
-    remote = None if offline() else look_at(hub, repo_id, options.revision)
-    if offline():
+    remote = None if is_offline() else look_at(hub, repo_id, options.revision)
+    if is_offline():
         notes = [*notes, "offline: the Hub was not asked what stands there"]
     _refuse_surprises(hub, repo_id, remote, options, bundle.marker)
     sent = differing(local, remote.files if remote else {})
@@ -226,16 +226,16 @@ def _commit(
 
     folder, sent, gone, message = change
     branch = options.revision
-    with plainly(hub, repo_id), warnings.catch_warnings(record=True) as remarks:
+    with translate_hub_errors(hub, repo_id), warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
         if remote is None:
             hub.api.create_repo(
-                repo_id, private=options.private or None, repo_type=hub.door.kind, exist_ok=True
+                repo_id, private=options.private or None, repo_type=hub.context.kind, exist_ok=True
             )
         if branch != "main" and not (remote and remote.has_branch):
             start = remote.commit if remote else None
             hub.api.create_branch(
-                repo_id, branch=branch, revision=start, repo_type=hub.door.kind, exist_ok=True
+                repo_id, branch=branch, revision=start, repo_type=hub.context.kind, exist_ok=True
             )
         done = hub.api.create_commit(
             repo_id,
@@ -244,7 +244,7 @@ def _commit(
                 *(CommitOperationDelete(name) for name in gone),
             ],
             commit_message=message,
-            repo_type=hub.door.kind,
+            repo_type=hub.context.kind,
             revision=branch,
             # Refused by the Hub if somebody else committed since we looked.
             parent_commit=remote.commit if remote else None,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit19.core.manifest import NAME, Manifest
-from kit19.fetching.hub import Hub, plainly
+from kit19.fetching.hub import Hub, translate_hub_errors
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,19 @@ def look_at(hub: Hub, repo_id: str, branch: str) -> Remote | None:
     from huggingface_hub import RepoFile  # noqa: PLC0415
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError  # noqa: PLC0415
 
-    with plainly(hub, repo_id):
+    with translate_hub_errors(hub, repo_id):
         try:
-            info = hub.api.repo_info(repo_id, repo_type=hub.door.kind)
+            info = hub.api.repo_info(repo_id, repo_type=hub.context.kind)
         except RepositoryNotFoundError:
             return None
         private, has_branch = bool(info.private), True
         try:
-            info = hub.api.repo_info(repo_id, repo_type=hub.door.kind, revision=branch)
+            info = hub.api.repo_info(repo_id, repo_type=hub.context.kind, revision=branch)
         except RevisionNotFoundError:
             has_branch = False
         commit = info.sha or ""
         tree = hub.api.list_repo_tree(
-            repo_id, recursive=True, repo_type=hub.door.kind, revision=commit
+            repo_id, recursive=True, repo_type=hub.context.kind, revision=commit
         )
         files = {
             entry.path: Digests(entry.blob_id, entry.lfs.sha256 if entry.lfs else "")
@@ -86,9 +86,9 @@ def left_over(hub: Hub, repo_id: str, remote: Remote, local: Collection[str]) ->
     """Files of an earlier build there that this one does not have. Files of others are let be."""
     if NAME not in remote.files:
         return []
-    with plainly(hub, repo_id), tempfile.TemporaryDirectory() as place:
+    with translate_hub_errors(hub, repo_id), tempfile.TemporaryDirectory() as place:
         path = hub.api.hf_hub_download(
-            repo_id, NAME, repo_type=hub.door.kind, revision=remote.commit, local_dir=place
+            repo_id, NAME, repo_type=hub.context.kind, revision=remote.commit, local_dir=place
         )
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     try:

@@ -1,0 +1,92 @@
+"""A file to fetch: the properties in its card, and its state on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kit19.catalog.source import Source
+from kit19.fetching.files import UpstreamFile, check_file, find_files, inspect_file
+from kit19.fetching.origin import identity
+from kit19.fetching.transfer import ExpectedFile
+
+USABLE = ("verified", "unchecked")
+"""The statuses of a file that need not be fetched."""
+
+
+@dataclass(frozen=True)
+class WantedFile:
+    """A file to fetch: its source, its current state on disk, and the data folder."""
+
+    source: Source
+    found: UpstreamFile
+    data_dir: Path
+
+    @property
+    def path(self) -> str:
+        """Its path in the source's folder (of the archive, if it is shipped in one)."""
+        archive = self.found.spec.archive
+        return archive.path if archive else self.found.spec.path
+
+    @property
+    def name(self) -> str:
+        """``<source>/<path>``."""
+        return f"{self.source.id}/{self.path}"
+
+    @property
+    def size(self) -> int | None:
+        """The size that the card states."""
+        return (self.found.spec.archive or self.found.spec).bytes
+
+    @property
+    def sha256(self) -> str | None:
+        """The digest that the card states; it may be a prefix."""
+        return (self.found.spec.archive or self.found.spec).sha256
+
+    @property
+    def expected(self) -> ExpectedFile:
+        """The properties that a transfer needs."""
+        blob = self.found.spec.git_blob if not self.found.spec.archive else None
+        return ExpectedFile(self.size, bool(self.size is not None or self.sha256 or blob))
+
+    @property
+    def identity(self) -> str:
+        """Its identity, whatever address it is downloaded from."""
+        return identity(self.source, self.found.table, self.found.spec)
+
+    @property
+    def is_present(self) -> bool:
+        """Whether it need not be fetched."""
+        return self.found.status in USABLE
+
+    def refreshed(self) -> WantedFile:
+        """Return a copy with the current state on disk."""
+        fresh = replace(self.found, path=self.data_dir / self.found.name, packed=False)
+        read = self.source.tables[fresh.table].read
+        return replace(self, found=inspect_file(fresh, read, self.data_dir, check=True))
+
+    def check(self, path: Path, size: int, sha256: str) -> UpstreamFile:
+        """Check a candidate for this file against the card."""
+        packed = self.found.spec.archive is not None
+        candidate = replace(self.found, path=path, packed=packed, size=size, sha256=sha256)
+        return check_file(candidate, self.source.tables[candidate.table].read)
+
+
+def wanted_files(
+    uses: Iterable[tuple[Source, list[str], list[str]]], data_dir: Path
+) -> list[WantedFile]:
+    """List every file of some tables and splits once (one archive for all its members).
+
+    Args:
+        uses: Sources with the requested tables and splits.
+        data_dir: The folder that holds ``<source>/<path>``.
+    """
+    wanted: dict[str, WantedFile] = {}
+    for source, tables, splits in uses:
+        for found in find_files(source, tables, splits, data_dir):
+            file = WantedFile(source, found, data_dir)
+            # One missing member is enough to fetch its archive.
+            if file.name not in wanted or wanted[file.name].is_present:
+                wanted[file.name] = file
+    return list(wanted.values())
