@@ -158,7 +158,7 @@ def test_a_token_that_cannot_be_one_is_refused_by_name_and_not_shown(
 ) -> None:
     real = "HF_TOKEN"
     monkeypatch.setattr("os.environ", {real: token})
-    with pytest.raises(TransferError, match=r"^HF_TOKEN holds characters that no token has$"):
+    with pytest.raises(TransferError, match=r"^HF_TOKEN has characters that no token has$"):
         credentials("https://huggingface.co/a")
 
 
