@@ -1,1 +1,1 @@
-"""Experiments: what kit19's rules and data are worth, with frozen results beside each."""
+"""Experiments that evaluate kit19's rules and data, each with its frozen results."""

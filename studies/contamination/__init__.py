@@ -1,1 +1,1 @@
-"""How well benchmark text is found."""
+"""Calibrate the contamination rules: recall and false hits."""

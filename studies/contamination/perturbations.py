@@ -1,4 +1,4 @@
-"""Copies of a text, changed in stated ways: what the rules must find."""
+"""Perturb texts: create the copies that the rules must find."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ MARKS = ("…", "!!", ",", " ~", "^^", "”", "·", ";")
 
 
 def perturbations(text: str, words: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Kind, strength and text of every copy; ``words`` are other texts' words, to replace with."""
-    dice = random.Random(text)  # noqa: S311  the same text is always changed alike
+    """Yield kind, strength and text of every copy; ``words`` are replacement words from other texts."""
+    dice = random.Random(text)  # noqa: S311  a text is always changed in the same way
     yield "spaces removed", "light", "".join(text.split())
-    yield "spaces moved", "light", _spaces_moved(text, dice)
-    yield "particles and endings", "light", _inflected(text, dice, 0.5)
-    yield "every particle and ending", "light", _inflected(text, dice, 1)
+    yield "spaces moved", "light", _move_spaces(text, dice)
+    yield "particles and endings", "light", _change_particles(text, dice, 0.5)
+    yield "every particle and ending", "light", _change_particles(text, dice, 1)
     yield "decomposed (NFD)", "light", unicodedata.normalize("NFD", text)
     wide = "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in text)
     yield "full width", "light", wide.replace(" ", "\u3000")
     yield "zero width", "light", re.sub(r"(?<=\w)(?=\w)", "\u200b", text)
-    yield "punctuation", "light", _punctuated(text, dice)
-    yield "one word in five", "medium", _replaced(text, 5, words, dice)
-    yield "neighboring words swapped", "medium", _swapped(text, dice)
-    yield "one syllable in twelve", "medium", _edited(text, dice)
-    yield "one word in three", "heavy", _replaced(text, 3, words, dice)
+    yield "punctuation", "light", _change_punctuation(text, dice)
+    yield "one word in five", "medium", _replace_words(text, 5, words, dice)
+    yield "neighboring words swapped", "medium", _swap_words(text, dice)
+    yield "one syllable in twelve", "medium", _change_syllables(text, dice)
+    yield "one word in three", "heavy", _replace_words(text, 3, words, dice)
 
 
-def _spaces_moved(text: str, dice: random.Random) -> str:
-    """Each blank goes, moves by one character or stays; one is put into every second long word."""
+def _move_spaces(text: str, dice: random.Random) -> str:
+    """Remove, move or keep each blank, and insert a blank into every second long word."""
     parts: list[str] = []
     for whole in text.split():
         cut = dice.randint(1, len(whole) - 1) if len(whole) > 3 and dice.random() < 0.5 else 0
@@ -58,8 +58,8 @@ def _spaces_moved(text: str, dice: random.Random) -> str:
     return " ".join(parts)
 
 
-def _inflected(text: str, dice: random.Random, share: float) -> str:
-    """The sentence ends otherwise, and so does this share of its other words (at least one in all)."""
+def _change_particles(text: str, dice: random.Random, share: float) -> str:
+    """Change the ending of the sentence and the particles of this share of its other words."""
     words = text.split()
     changed = 0
     for at, word in enumerate(words[:-1]):
@@ -76,22 +76,22 @@ def _inflected(text: str, dice: random.Random, share: float) -> str:
     return " ".join(words)
 
 
-def _punctuated(text: str, dice: random.Random) -> str:
+def _change_punctuation(text: str, dice: random.Random) -> str:
     without = re.sub(r"[^\w\s]", "", text)
     return "".join(
         one + (dice.choice(MARKS) if one == " " and dice.random() < 0.4 else "") for one in without
     ) + dice.choice(MARKS)
 
 
-def _replaced(text: str, one_in: int, others: list[str], dice: random.Random) -> str:
+def _replace_words(text: str, one_in: int, others: list[str], dice: random.Random) -> str:
     words = text.split()
     for at in dice.sample(range(len(words)), max(1, round(len(words) / one_in))):
         words[at] = dice.choice(others)
     return " ".join(words)
 
 
-def _swapped(text: str, dice: random.Random) -> str:
-    """Two neighboring words change places, once in every ten words."""
+def _swap_words(text: str, dice: random.Random) -> str:
+    """Swap two neighboring words, once in every ten words."""
     words = text.split()
     for _ in range(math.ceil(len(words) / 10) if len(words) > 1 else 0):
         at = dice.randrange(len(words) - 1)
@@ -99,8 +99,8 @@ def _swapped(text: str, dice: random.Random) -> str:
     return " ".join(words)
 
 
-def _edited(text: str, dice: random.Random) -> str:
-    """Every twelfth Hangul syllable, at least one, gets another vowel or another first consonant."""
+def _change_syllables(text: str, dice: random.Random) -> str:
+    """Give every twelfth Hangul syllable, at least one, another vowel or first consonant."""
     signs = list(text)
     places = [at for at, one in enumerate(signs) if "가" <= one <= "힣"]
     for at in dice.sample(places, min(len(places), max(1, len(places) // 12))):

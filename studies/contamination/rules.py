@@ -1,4 +1,4 @@
-"""The rules that are compared, and the thresholds to try."""
+"""The rules to compare, and the thresholds to try."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import polars as pl
 
 from kit19.catalog import Benchmark
 from kit19.curating import bare, contamination
-from studies.contamination.peers import (
+from studies.contamination.baselines import (
     BATCH,
     Score,
-    by_grams,
-    by_minhash,
     character_grams,
+    gram_scorer,
+    score_minhash,
     word_grams,
 )
 
 EQUAL = 2.0  # a score above every threshold
 COVERAGES = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 FROM = (10, 12, 18)
-STEMS = (0.8, 0.9)  # none below the largest of COVERAGES: see by_kit19
+STEMS = (0.8, 0.9)  # none below the largest of COVERAGES: see kit19_scorer
 NO_STEMS = 2.0
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A way to score, and the thresholds to try; of several texts' scores the largest counts."""
+    """A scoring function and its thresholds. If an item has several scores, the largest counts."""
 
     name: str
     score: Score
     thresholds: tuple[float, ...]
 
 
-def by_kit19(shortest: int, stems: float, coverage: float) -> Score:
-    """All rules, with every overlap of at least this coverage told.
+def kit19_scorer(shortest: int, stems: float, coverage: float) -> Score:
+    """Score by kit19's rules, with every overlap of at least this coverage.
 
-    What stems say is more than any coverage of trigrams that is tried, so a threshold leaves it in.
+    The overlap by stems is larger than any coverage of trigrams in use, so it passes every threshold.
     """
 
     def score(texts: pl.Series, items: pl.DataFrame) -> pl.DataFrame:
@@ -52,15 +52,15 @@ def by_kit19(shortest: int, stems: float, coverage: float) -> Score:
         for start in range(0, len(texts), BATCH):
             hits = contamination.find_items(texts.slice(start, BATCH), index)
             parts.append(hits.with_columns(pl.col("place") + start))
-        whole = pl.when(pl.col("rule") == "equal").then(EQUAL).otherwise("overlap")
+        overlap = pl.when(pl.col("rule") == "equal").then(EQUAL).otherwise("overlap")
         item = pl.col("item").str.split("/").list.last().cast(pl.UInt32)
-        return pl.concat(parts).select("place", item=item, score=whole)
+        return pl.concat(parts).select("place", item=item, score=overlap)
 
     return score
 
 
-def by_equality(texts: pl.Series, items: pl.DataFrame) -> pl.DataFrame:
-    """Kit19's rule ``equal`` alone: the bare texts are the same."""
+def score_equality(texts: pl.Series, items: pl.DataFrame) -> pl.DataFrame:
+    """Score by kit19's rule ``equal`` alone: the bare texts are equal."""
     known = pl.DataFrame({"item": items["item"], "bare": bare(items["text"])})
     seen = pl.DataFrame({"bare": bare(texts)}).with_row_index("place").filter(pl.col("bare") != "")
     return seen.join(known, on="bare").select("place", "item", score=pl.lit(EQUAL))
@@ -73,10 +73,10 @@ SHARES = (ANY, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8)
 SIMILAR = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SHIPPED = f"kit19, near from {contamination.MIN_NEAR}, stems {contamination.STEM_COVERAGE:g}"
 RULES = [
-    Rule("kit19, `equal` alone", by_equality, (1.0,)),
-    Rule(SHIPPED, by_kit19(MIN, contamination.STEM_COVERAGE, COVERAGES[0]), COVERAGES),
+    Rule("kit19, `equal` alone", score_equality, (1.0,)),
+    Rule(SHIPPED, kit19_scorer(MIN, contamination.STEM_COVERAGE, COVERAGES[0]), COVERAGES),
     *(
-        Rule(f"kit19, near from {n}, {name}", by_kit19(n, stems, USUAL), (USUAL,))
+        Rule(f"kit19, near from {n}, {name}", kit19_scorer(n, stems, USUAL), (USUAL,))
         for n, stems, name in [
             *(
                 (n, contamination.STEM_COVERAGE, f"stems {contamination.STEM_COVERAGE:g}")
@@ -86,7 +86,7 @@ RULES = [
             (MIN, NO_STEMS, "no stems"),
         ]
     ),
-    Rule("word 13-grams", by_grams(word_grams, 13), SHARES),
-    Rule("character 13-grams", by_grams(character_grams, 13), SHARES),
-    Rule("MinHash", by_minhash, SIMILAR),
+    Rule("word 13-grams", gram_scorer(word_grams, 13), SHARES),
+    Rule("character 13-grams", gram_scorer(character_grams, 13), SHARES),
+    Rule("MinHash", score_minhash, SIMILAR),
 ]

@@ -1,10 +1,10 @@
-"""Figures as Markdown tables."""
+"""Format figures as Markdown tables."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from studies.contamination.labelled_set import BANDS, World
+from studies.contamination.labeled_set import BANDS, LabeledSet
 from studies.contamination.rules import ANY
 
 
@@ -16,12 +16,14 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}"
 
 
-def settings_table(told: dict[str, dict[float, Any]], chosen: set[tuple[str, float]]) -> list[str]:
+def settings_table(
+    figures_by_rule: dict[str, dict[float, Any]], chosen: set[tuple[str, float]]
+) -> list[str]:
     lines = [
         "| rule | threshold | light | medium | heavy | short, light | medium | false hits | of 519 |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for name, by_threshold in told.items():
+    for name, by_threshold in figures_by_rule.items():
         for threshold, one in by_threshold.items():
             is_chosen = (name, threshold) in chosen
             mark = "**" if is_chosen else ""
@@ -33,19 +35,19 @@ def settings_table(told: dict[str, dict[float, Any]], chosen: set[tuple[str, flo
     return lines
 
 
-def benchmark_table(chosen: list[tuple[str, float]], told: dict[str, Any]) -> list[str]:
+def benchmark_table(chosen: list[tuple[str, float]], figures_by_rule: dict[str, Any]) -> list[str]:
     names = [f"{name}, {threshold_text(threshold)}" for name, threshold in chosen]
     lines = [
         "| benchmark | characters | " + " | ".join(names) + " |",
         "|---|---|" + "--:|" * len(names),
     ]
-    first = told[chosen[0][0]][chosen[0][1]]["by_benchmark"]
+    first = figures_by_rule[chosen[0][0]][chosen[0][1]]["by_benchmark"]
     cells = dict.fromkeys(key.rpartition(" / ")[0] for key in first)
     order = [name for _, name in BANDS]
     for cell in sorted(cells, key=lambda c: (c.split(" / ")[0], order.index(c.split(" / ")[1]))):
         row = []
         for name, threshold in chosen:
-            by = told[name][threshold]["by_benchmark"]
+            by = figures_by_rule[name][threshold]["by_benchmark"]
             row.append(
                 " / ".join(_percent(by.get(f"{cell} / {s}")) for s in ("light", "medium", "heavy"))
             )
@@ -54,12 +56,14 @@ def benchmark_table(chosen: list[tuple[str, float]], told: dict[str, Any]) -> li
     return lines
 
 
-def kinds_table(chosen: list[tuple[str, float]], told: dict[str, Any], world: World) -> list[str]:
+def kinds_table(
+    chosen: list[tuple[str, float]], figures_by_rule: dict[str, Any], labeled: LabeledSet
+) -> list[str]:
     names = [f"{name}, {threshold_text(threshold)}" for name, threshold in chosen]
     lines = ["| | strength | " + " | ".join(names) + " |", "|---|---|" + "--:|" * len(names)]
-    some = [told[name][threshold] for name, threshold in chosen]
+    some = [figures_by_rule[name][threshold] for name, threshold in chosen]
     for kind, strength in (
-        world.copies.select("kind", "strength").unique(maintain_order=True).iter_rows()
+        labeled.copies.select("kind", "strength").unique(maintain_order=True).iter_rows()
     ):
         cells = [_percent(one["by_kind"][kind]) for one in some]
         lines.append(f"| {kind} | {strength} | " + " | ".join(cells) + " |")
@@ -69,7 +73,7 @@ def kinds_table(chosen: list[tuple[str, float]], told: dict[str, Any], world: Wo
         lines.append(
             f"| {name} ({counts[0]['rows']:,} rows) | hits in 100,000 | " + " | ".join(cells) + " |"
         )
-    for name, frame in world.pairs.items():
+    for name, frame in labeled.pairs.items():
         cells = [_percent(one["pairs"][name]) for one in some]
         lines.append(
             f"| {name} ({frame.height:,} pairs) | one found in the other | "

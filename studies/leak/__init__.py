@@ -1,1 +1,1 @@
-"""What leaked benchmark items are worth."""
+"""Measure the effect of leaked benchmark items."""

@@ -1,6 +1,6 @@
-"""What leaked items were worth: ``python -m studies.leak BASE --leaky … --clean … --audit …``.
+"""Measure the effect of a leak: ``python -m studies.leak BASE --leaky … --clean … --audit …``.
 
-Reads results that are there and trains nothing; docs/leak.md says what is measured and how.
+Reads existing results and trains nothing. docs/leak.md describes the method.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ from studies.leak.results import leak
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("base", help="results of the model that training started from")
+    parser.add_argument("base", help="results of the base model")
     parser.add_argument(
-        "--leaky", nargs="+", required=True, help="trained on it; one for each seed"
+        "--leaky",
+        nargs="+",
+        required=True,
+        help="results of models trained on leaked items, one for each seed",
     )
-    parser.add_argument("--clean", nargs="+", required=True, help="their twins, in the same order")
+    parser.add_argument(
+        "--clean", nargs="+", required=True, help="results of their clean twins, in the same order"
+    )
     parser.add_argument("--audit", required=True, help="kit19 audit of the leaky models' data")
-    parser.add_argument("--json", type=Path, help="write all figures into this file")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
     given = parser.parse_args()
     effects = leak(given.base, given.leaky, given.clean, given.audit)
     print("| benchmark | found / clean items | leaky gap | clean gap | effect | seeds | items |")

@@ -1,8 +1,9 @@
-"""What benchmark items in the training data were worth.
+"""Compute the effect of benchmark items in the training data.
 
-For one training seed: the gap (score on compromised items minus score on clean ones) of the model that
-was trained on them, minus the gap of its twin whose data leave them out, both relative to the base
-model's own gap. A harder or easier compromised half moves all three alike, and cancels.
+A model's gap is its score on compromised items minus its score on clean items. For one training seed,
+the effect is the gap of the model trained on the items, minus the gap of its twin trained without them,
+both relative to the gap of the base model. If the compromised items are harder or easier, all three
+gaps shift equally, and the difference cancels out.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import numpy as np
 from kit19.statistics.bootstrap import interval
 from kit19.statistics.metrics import Floats
 
-FEWEST_SEEDS = 3
+MIN_SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Seed:
-    """The right answers of one training seed's two models.
+    """The correct answers of the two models of one training seed.
 
     Attributes:
-        leaky: (n,) whether the model trained on the contaminated data is right.
-        clean: (n,) whether its decontaminated twin is.
+        leaky: (n,) whether the model trained on contaminated data is correct.
+        clean: (n,) whether its twin, trained on clean data, is correct.
     """
 
     leaky: Floats
@@ -35,17 +36,17 @@ class Seed:
 
 @dataclass(frozen=True)
 class LeakEffect:
-    """The effect, in accuracy (from -1 to 1).
+    """The effect of a leak, in accuracy (from -1 to 1).
 
     Attributes:
-        compromised: Items in the contaminated data.
-        others: Items not in it.
+        compromised: Number of items in the contaminated data.
+        others: Number of other items.
         leaky_gap: Mean gap of the contaminated models beyond the base model's.
-        clean_gap: The same of their twins.
+        clean_gap: The same for their twins.
         seeds: The effect of each seed.
-        effect: Their mean.
-        over_seeds: 95% t interval over the seeds: would other seeds show it?
-        over_items: 95% bootstrap interval over items, the seeds as they are: would other items?
+        effect: The mean over the seeds.
+        over_seeds: 95% t interval over the seeds: would other seeds show the effect?
+        over_items: 95% bootstrap interval over items with fixed seeds: would other items show it?
     """
 
     compromised: int
@@ -64,16 +65,16 @@ def leak_effect(
     """Measure the effect on one benchmark.
 
     Args:
-        base: (n,) whether the base model is right on each item.
+        base: (n,) whether the base model is correct on each item.
         seeds: At least three training seeds.
-        compromised: (n,) whether the item stands in the contaminated data; some must, some not.
-        draws: Bootstrap replicates of items.
-        seed: Of the bootstrap.
+        compromised: (n,) whether the contaminated data contain the item; both values must occur.
+        draws: Number of bootstrap replicates of items.
+        seed: Seed of the bootstrap.
     """
     inside = compromised.astype(bool)
     gap = _gap(inside)
     each = [gap(one.leaky) - gap(one.clean) for one in seeds]
-    of_base = gap(base)
+    base_gap = gap(base)
     per_item = np.mean([one.leaky - one.clean for one in seeds], axis=0)
     rng = np.random.default_rng(seed)
     parts = [per_item[inside], per_item[~inside]]
@@ -81,8 +82,8 @@ def leak_effect(
     return LeakEffect(
         compromised=int(inside.sum()),
         others=int((~inside).sum()),
-        leaky_gap=mean(gap(one.leaky) for one in seeds) - of_base,
-        clean_gap=mean(gap(one.clean) for one in seeds) - of_base,
+        leaky_gap=mean(gap(one.leaky) for one in seeds) - base_gap,
+        clean_gap=mean(gap(one.clean) for one in seeds) - base_gap,
         seeds=each,
         effect=mean(each),
         over_seeds=_t_interval(each),
@@ -95,7 +96,7 @@ def _gap(inside: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Callable[[Floats
 
 
 def _resampled_means(values: Floats, draws: int, rng: np.random.Generator) -> Floats:
-    """Means of resampled items, by the counts of the few distinct values."""
+    """Compute means of resampled items from the counts of the few distinct values."""
     distinct, counts = np.unique(values, return_counts=True)
     drawn = rng.multinomial(len(values), counts / len(values), size=draws)
     return np.asarray(drawn @ distinct / len(values))
@@ -109,7 +110,7 @@ def _t_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def t_quantile(share: float, freedom: int) -> float:
-    """Student's t by bisection of its distribution; ``share`` above a half."""
+    """Compute a quantile of Student's t by bisection; ``share`` must be above one half."""
     low, high = 0.0, 1e6
     while high - low > 1e-10 * max(1.0, high):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""The leak effect of every benchmark, from results of models trained with and without the leak."""
+"""Compute the leak effect of every benchmark from the results of the trained models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kit19.comparing.run import read_all
 from kit19.comparing.scored import Scored
 from kit19.core.errors import Problem, ResultsError
 from kit19.statistics import REPLICATES
-from studies.leak.effect import FEWEST_SEEDS, LeakEffect, Seed, leak_effect
+from studies.leak.effect import MIN_SEEDS, LeakEffect, Seed, leak_effect
 
 
 def leak(
@@ -28,26 +28,26 @@ def leak(
     seed: int = 0,
     catalog_dir: Path = BUILT_IN,
 ) -> dict[str, LeakEffect]:
-    """Measure what benchmark items in the training data were worth, in accuracy.
+    """Measure the effect of benchmark items in the training data, in accuracy.
 
     Args:
-        base: Results of the model that all training started from.
-        leaky: Of the models trained with benchmark items in their data, one for each training seed.
-        clean: Of their twins trained without, in the same order of seeds.
-        audit: What ``kit19 audit`` found in the data of ``leaky``.
-        draws: Replicates of the bootstrap over items.
-        seed: Of the bootstrap.
+        base: Results of the base model.
+        leaky: Results of the models trained on data with benchmark items, one for each training seed.
+        clean: Results of their twins trained without, in the same order of seeds.
+        audit: The audit of the training data of ``leaky``.
+        draws: Number of bootstrap replicates of items.
+        seed: Seed of the bootstrap.
         catalog_dir: The folder of cards.
 
     Returns:
-        The effect, by task; tasks of which no item, or every item, was found are left out.
+        The effect by task. Tasks of which no item, or every item, was found are omitted.
 
     Raises:
-        ResultsError: Too few seeds, or results that do not fit each other.
+        ResultsError: There are too few seeds, or the results are not comparable.
     """
-    if len(leaky) != len(clean) or len(leaky) < FEWEST_SEEDS:
+    if len(leaky) != len(clean) or len(leaky) < MIN_SEEDS:
         what = f"{len(leaky)} leaky and {len(clean)} clean models were given"
-        fix = f"give as many of one as of the other, at least {FEWEST_SEEDS} training seeds"
+        fix = f"give as many of one as of the other, at least {MIN_SEEDS} training seeds"
         raise ResultsError(Problem(what, fix=fix))
     names = [f"leaky {n}" for n in range(len(leaky))] + [f"clean {n}" for n in range(len(clean))]
     pairs = zip(names, [*leaky, *clean], strict=True)
@@ -65,12 +65,12 @@ def leak(
     for task in sorted(models[0].tasks):
         inside = models[0].tasks[task].items["item"].is_in(list(found.get(task, ()))).to_numpy()
         if inside.any() and not inside.all():
-            right = [_right(model, task) for model in models]
-            seeds = [Seed(right[1 + n], right[1 + len(leaky) + n]) for n in range(len(leaky))]
-            effects[task] = leak_effect(right[0], seeds, inside.astype(float), draws, seed)
+            correct = [_correct_answers(model, task) for model in models]
+            seeds = [Seed(correct[1 + n], correct[1 + len(leaky) + n]) for n in range(len(leaky))]
+            effects[task] = leak_effect(correct[0], seeds, inside.astype(float), draws, seed)
     return effects
 
 
-def _right(model: Scored, task: str) -> NDArray[np.float64]:
+def _correct_answers(model: Scored, task: str) -> NDArray[np.float64]:
     items = model.tasks[task].items
     return (items["prediction"] == items["gold"]).to_numpy().astype(np.float64)

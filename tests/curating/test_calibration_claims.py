@@ -17,9 +17,9 @@ from kit19.building.pipeline import build
 from kit19.catalog import load_catalog
 from kit19.curating import bare
 from kit19.curating.contamination import COVERAGE, MIN_NEAR, STEM_COVERAGE
-from studies.contamination.judging import figures, judge
-from studies.contamination.labelled_set import load_items, load_world
+from studies.contamination.labeled_set import load_items, load_labeled_set
 from studies.contamination.rules import RULES, SHIPPED
+from studies.contamination.scoring import figures, score_rule
 from tests.support.upstream import lines, unquoted
 
 pytestmark = pytest.mark.real
@@ -162,16 +162,16 @@ def test_the_rules_use_what_the_calibration_chose() -> None:
 
 
 def test_a_tenth_of_the_calibration_reaches_what_the_whole_promises(real_data: Path) -> None:
-    world = load_world(real_data, quick=True)
+    labeled = load_labeled_set(real_data, quick=True)
     (rule,) = (one for one in RULES if one.name == SHIPPED)
-    told = figures(judge(rule, world), COVERAGE, "report")
+    told = figures(score_rule(rule, labeled), COVERAGE, "report")
     assert told["recall"]["light"] >= 0.98
     assert told["recall"]["medium"] >= 0.90
     assert told["by_kind"]["every particle and ending"] >= 0.98
     assert told["false_per_100k"] <= 100
     assert told["klue_sts_in_parakqc"] == 132
     # What makes a copy must change it, or the recall is one of copies that are none.
-    changed = world.copies.join(world.items.select("item", original="bare"), on="item")
+    changed = labeled.copies.join(labeled.items.select("item", original="bare"), on="item")
     same = changed.select("kind", same=bare(changed["text"]) == changed["original"])
     kept = dict(same.group_by("kind").agg(pl.col("same").mean()).iter_rows())
     rewritten = {"spaces removed", "spaces moved", "decomposed (NFD)", "full width", "zero width",

@@ -1,4 +1,4 @@
-"""How others score: n-grams of words and of characters, and MinHash."""
+"""Baselines: n-grams of words and of characters, and MinHash."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kit19.curating import bare
 
 BATCH = 20_000
 Score = Callable[[pl.Series, pl.DataFrame], pl.DataFrame]
-"""Texts and items (columns item, text) → columns place, item, score of whatever shares anything."""
+"""Takes texts and items (columns item, text); returns columns place, item, score of overlaps."""
 
 
-def _chained(codes: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any], n: int) -> pl.DataFrame:
-    """Columns place, gram: the hash of every n units in a row within one text."""
+def _hash_grams(codes: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any], n: int) -> pl.DataFrame:
+    """Hash every n consecutive units within one text: columns place, gram."""
     counts = np.maximum(lengths - n + 1, 0)
     rolled = np.zeros(max(0, len(codes) - n + 1), dtype=np.uint64)
     for k in range(n):
@@ -32,20 +32,22 @@ def _chained(codes: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any], n: int)
 def character_grams(texts: pl.Series, n: int) -> pl.DataFrame:
     plain = bare(texts)
     codes = np.frombuffer("".join(plain.to_list()).encode("utf-32-le"), dtype="<u4")
-    return _chained(codes.astype(np.uint64), plain.str.len_chars().to_numpy().astype(np.int64), n)
+    return _hash_grams(
+        codes.astype(np.uint64), plain.str.len_chars().to_numpy().astype(np.int64), n
+    )
 
 
 def word_grams(texts: pl.Series, n: int) -> pl.DataFrame:
-    """Words as such tools take them: composed, lower case, punctuation gone, parted by blanks."""
+    """Hash word n-grams. Words are NFKC, lower case, without punctuation, and split at blanks."""
     clean = texts.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}\s]", "")
     words = clean.str.extract_all(r"\S+")
     hashed = stable_hash(pl.col("w"))
     codes = pl.DataFrame({"w": words.explode(empty_as_null=False)}).select(hashed).to_series()
-    return _chained(codes.to_numpy(), words.list.len().to_numpy().astype(np.int64), n)
+    return _hash_grams(codes.to_numpy(), words.list.len().to_numpy().astype(np.int64), n)
 
 
-def by_grams(grams_of: Callable[[pl.Series, int], pl.DataFrame], n: int) -> Score:
-    """The share of an item's distinct n-grams that stand anywhere in the text."""
+def gram_scorer(grams_of: Callable[[pl.Series, int], pl.DataFrame], n: int) -> Score:
+    """Score by the share of an item's distinct n-grams that occur anywhere in the text."""
 
     def score(texts: pl.Series, items: pl.DataFrame) -> pl.DataFrame:
         known = grams_of(items["text"], n).unique()
@@ -62,18 +64,20 @@ def by_grams(grams_of: Callable[[pl.Series, int], pl.DataFrame], n: int) -> Scor
     return score
 
 
-_BANDS, _ROWS = 42, 3  # 126 hashes: of pairs as alike as 0.5 only one in 270 shares no band
+_BANDS, _ROWS = 42, 3  # 126 hashes: only one in 270 pairs of similarity 0.5 shares no band
 
 
 def _signatures(texts: pl.Series) -> np.ndarray[Any, Any]:
-    """MinHash of the character trigrams of the bare texts: n × 126; all ones for shorter texts."""
+    """Compute MinHash signatures of character trigrams: n × 126; all ones for shorter texts."""
     chance = np.random.default_rng(19)
     factors = chance.integers(1, 1 << 63, _BANDS * _ROWS, dtype=np.uint64) | np.uint64(1)
     added = chance.integers(0, 1 << 63, _BANDS * _ROWS, dtype=np.uint64)
     grams = character_grams(texts, 3)
     signed = np.full((len(texts), _BANDS * _ROWS), 0xFFFFFFFF, dtype=np.uint32)
     place, gram = grams["place"].to_numpy(), grams["gram"].to_numpy()
-    for start in range(0, len(place), 100_000):  # a text on a border is seen twice: a minimum
+    for start in range(
+        0, len(place), 100_000
+    ):  # a text across a border is processed twice, which a minimum allows
         part = place[start : start + 100_000]
         hashed = gram[start : start + 100_000, None] * factors + added
         heads = np.flatnonzero(np.diff(part, prepend=part[0] - 1 if part[0] else 1 << 31))
@@ -82,15 +86,15 @@ def _signatures(texts: pl.Series) -> np.ndarray[Any, Any]:
     return signed
 
 
-def by_minhash(texts: pl.Series, items: pl.DataFrame) -> pl.DataFrame:
-    """The estimated Jaccard similarity of whole texts, candidates by bands as usual."""
+def score_minhash(texts: pl.Series, items: pl.DataFrame) -> pl.DataFrame:
+    """Score by the estimated Jaccard similarity of complete texts; candidates share a band."""
     mine, theirs = _signatures(texts), _signatures(items["text"])
     long = [pl.Series((signed != 0xFFFFFFFF).any(axis=1)) for signed in (mine, theirs)]
     pairs: list[pl.DataFrame] = []
     for band in range(_BANDS):
         part = slice(band * _ROWS, (band + 1) * _ROWS)
         keys = [
-            pl.DataFrame({"key": _one_key(signed[:, part])}).with_row_index(name)
+            pl.DataFrame({"key": _band_key(signed[:, part])}).with_row_index(name)
             for signed, name in ((mine, "place"), (theirs, "known"))
         ]
         joined = keys[0].filter(long[0]).join(keys[1].filter(long[1]), on="key")
@@ -105,7 +109,7 @@ def by_minhash(texts: pl.Series, items: pl.DataFrame) -> pl.DataFrame:
     return found.select("place", item=item, score=pl.Series(alike))
 
 
-def _one_key(part: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _band_key(part: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     wide = part.astype(np.uint64)
     return (wide[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ wide[:, 1] << np.uint64(31)) * np.uint64(
         0xC2B2AE3D27D4EB4F

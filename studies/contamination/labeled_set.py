@@ -1,4 +1,4 @@
-"""The labelled set: copies of benchmark items, hard negatives and unrelated rows."""
+"""The labeled set: copies of benchmark items, hard negatives and unrelated rows."""
 
 from __future__ import annotations
 
@@ -22,25 +22,29 @@ HALVES = ("tune", "report")
 
 def _table(catalog: Catalog, data_dir: Path, source: str, table: str, *splits: str) -> pl.DataFrame:
     card = catalog.source(source)
-    wanted = list(splits) or list(card.tables[table].files)
-    found = find_files(card, [table], wanted, data_dir)
+    names = list(splits) or list(card.tables[table].files)
+    found = find_files(card, [table], names, data_dir)
     good, _ = select_usable(found, partial=True, unverified=False)
     return read_table(card, table, good)
 
 
-def half_of(texts: pl.Series) -> pl.Series:
+def assign_halves(texts: pl.Series) -> pl.Series:
     hashed = pl.DataFrame({"t": texts}).select(stable_hash(pl.col("t")) % 2).to_series()
     return hashed.replace_strict({0: HALVES[0], 1: HALVES[1]}, return_dtype=pl.String)
 
 
-def _drawn(texts: pl.Series, count: int) -> pl.Series:
-    """The first ``count`` distinct texts in the order of their hash."""
+def _sample(texts: pl.Series, count: int) -> pl.Series:
+    """Sample ``count`` distinct texts: the first in the order of their hash."""
     frame = pl.DataFrame({"t": texts.drop_nulls().unique()}).filter(pl.col("t").str.len_chars() > 1)
     return frame.sort(stable_hash(pl.lit("drawn:") + pl.col("t")))["t"].head(count)
 
 
 def load_items(catalog: Catalog, data_dir: Path) -> pl.DataFrame:
-    """Columns item (number), text, benchmark, length, band, half: every distinct benchmark text."""
+    """Load every distinct benchmark text.
+
+    Returns:
+        Columns item (number), text, benchmark, length, band, half.
+    """
     parts = []
     for name, card in catalog.benchmarks.items():
         rows = _table(catalog, data_dir, card.source, card.table, *card.splits)
@@ -53,24 +57,24 @@ def load_items(catalog: Catalog, data_dir: Path) -> pl.DataFrame:
     band = pl.lit(BANDS[-1][1])
     for below, name in reversed(BANDS[:-1]):
         band = pl.when(length < below).then(pl.lit(name)).otherwise(band)
-    items = items.with_columns(length=length, band=band, half=half_of(items["bare"]))
+    items = items.with_columns(length=length, band=band, half=assign_halves(items["bare"]))
     return items.with_row_index("item")
 
 
 def copies(items: pl.DataFrame, each: int, documents: list[str], words: list[str]) -> pl.DataFrame:
-    """Perturbed copies of up to ``each`` items of each benchmark, band and half."""
+    """Create perturbed copies of up to ``each`` items of each benchmark, band and half."""
     order = stable_hash(pl.lit("copies:") + pl.col("bare"))
     some = items.sort(order).filter(pl.int_range(pl.len()).over("benchmark", "band", "half") < each)
     rows = []
     for item, text in some.select("item", "text").iter_rows():
-        made = {kind: (strength, copy) for kind, strength, copy in perturbations(text, words)}
+        by_kind = {kind: (strength, copy) for kind, strength, copy in perturbations(text, words)}
         dice = random.Random(f"document:{text}")  # noqa: S311
         for kind in ("", *INSIDE):
-            strength, copy = made.get(kind, ("light", text))
+            strength, copy = by_kind.get(kind, ("light", text))
             parts = dice.choice(documents).split(" ")
             parts.insert(dice.randint(1, len(parts) - 1), copy)
-            made[f"embedded, {kind}" if kind else "embedded"] = (strength, " ".join(parts))
-        rows += [(item, kind, strength, copy) for kind, (strength, copy) in made.items()]
+            by_kind[f"embedded, {kind}" if kind else "embedded"] = (strength, " ".join(parts))
+        rows += [(item, kind, strength, copy) for kind, (strength, copy) in by_kind.items()]
     schema = {"item": pl.UInt32, "kind": pl.String, "strength": pl.String, "text": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -81,17 +85,17 @@ def _sentences(texts: pl.Series) -> pl.Series:
     return sentences.filter(sentences.str.len_chars().is_between(5, 300))
 
 
-def _twins(items: pl.DataFrame, pool: pl.Series, count: int) -> pl.Series:
-    """For each item the row of the pool that shares the rarest words with it, at least two."""
+def _topic_twins(items: pl.DataFrame, pool: pl.Series, count: int) -> pl.Series:
+    """Find, for each item, the row of the pool that shares the rarest words with it, at least two."""
     rows = pl.DataFrame({"text": pool}).with_row_index("row")
 
-    def worded(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-        # The first two letters of a word are mostly its stem: particles and endings follow.
+    def stems_by_row(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+        # The first two letters of a word are mostly its stem; particles and endings follow.
         words = pl.col("text").str.extract_all(r"[가-힣A-Za-z0-9]{2,}")
         split = frame.select(name, word=words).explode("word").drop_nulls()
         return split.with_columns(pl.col("word").str.slice(0, 2)).unique()
 
-    theirs, mine = worded(rows, "row"), worded(items.select("item", "text"), "item")
+    theirs, mine = stems_by_row(rows, "row"), stems_by_row(items.select("item", "text"), "item")
     rarity = theirs.group_by("word").agg(seen=pl.len()).filter(pl.col("seen").is_between(2, 400))
     shared = mine.join(theirs.join(rarity, on="word"), on="word").group_by("item", "row")
     weighed = shared.agg(weight=(1_000_000 // pl.col("seen")).sum(), words=pl.len())
@@ -99,34 +103,34 @@ def _twins(items: pl.DataFrame, pool: pl.Series, count: int) -> pl.Series:
         "item", "weight", "row", descending=[False, True, False]
     )
     best = ordered.unique("item", keep="first")["row"].unique().sort()
-    return _drawn(rows["text"].gather(best), count)
+    return _sample(rows["text"].gather(best), count)
 
 
 def _formulaic(items: pl.DataFrame, pool: pl.Series, count: int) -> pl.Series:
-    """Beginnings of unrelated sentences with the last words that several items share."""
+    """Join beginnings of unrelated sentences with last words that several items share."""
     words = items["text"].str.split(" ")
     ends = pl.DataFrame({"end": words.list.tail(3).list.join(" ")}).filter(
         pl.col("end").str.len_chars() >= 8, words.list.len() >= 5
     )
     common = ends.group_by("end").len().filter(pl.col("len") >= 3).sort("end")["end"].to_list()
-    made = []
-    for text in _drawn(pool, count).to_list():
+    result = []
+    for text in _sample(pool, count).to_list():
         begins = text.split()
         dice = random.Random(f"formula:{text}")  # noqa: S311
-        made.append(" ".join([*begins[: max(1, len(begins) // 2)][:4], dice.choice(common)]))
-    return pl.Series(made).unique(maintain_order=True)
+        result.append(" ".join([*begins[: max(1, len(begins) // 2)][:4], dice.choice(common)]))
+    return pl.Series(result).unique(maintain_order=True)
 
 
 @dataclass(frozen=True)
-class World:
-    """Everything that is scored.
+class LabeledSet:
+    """All texts to score.
 
     Attributes:
         items: See ``load_items``.
         copies: Columns item, kind, strength, text.
-        negatives: Set → texts in which nothing should be found.
-        pairs: Set → columns text, other: is ``text``, made an item, found in ``other``?
-        utterances: ParaKQC's.
+        negatives: Set → texts that contain no item.
+        pairs: Set → columns text, other. ``text`` is used as an item and searched for in ``other``.
+        utterances: The utterances of ParaKQC.
         klue: Columns sentence1, sentence2 (bare) of KLUE STS.
     """
 
@@ -138,7 +142,8 @@ class World:
     klue: pl.DataFrame
 
 
-def load_world(data_dir: Path, *, quick: bool) -> World:
+def load_labeled_set(data_dir: Path, *, quick: bool) -> LabeledSet:
+    """Create the labeled set from the upstream files; ``quick`` uses a tenth of the texts."""
     catalog = load_catalog()
     share = 10 if quick else 1
 
@@ -151,19 +156,19 @@ def load_world(data_dir: Path, *, quick: bool) -> World:
         table("nsmc", "reviews", "train")["text"],
         table("sae4k", "utterances")["text"],
     )
-    said = _sentences(petitions)
+    sentences = _sentences(petitions)
     unrelated = {
-        "NSMC": _drawn(reviews, 60_000 // share),
-        "sae4k": _drawn(commands, 20_000 // share),
-        "petitions": _drawn(said, 20_000 // share),
+        "NSMC": _sample(reviews, 60_000 // share),
+        "sae4k": _sample(commands, 20_000 // share),
+        "petitions": _sample(sentences, 20_000 // share),
     }
     sts, paws = table("kornlu", "sts"), table("pawsx", "pairs", "dev", "test")
     others = [table("question_pair", "pairs")["question1"], table("hatescore", "comments")["text"],
-              table("unsmile", "comments")["text"], sts["sentence1"], said]  # fmt: skip
+              table("unsmile", "comments")["text"], sts["sentence1"], sentences]  # fmt: skip
     parakqc = table("parakqc", "utterances")["sentence"]
     card = catalog.source("stylekqc")
     files = find_files(card, ["utterances"], ["train", "dev", "test"], data_dir)
-    # The topics stand in a twin file that is not needed here.
+    # The topics are in a separate file that is not needed here.
     read = [read_rows(f, card.tables[f.table]).frame["sentence"] for f in files if not f.twin]
     styles = pl.concat(read)
     dev = table("klue", "sts", "dev")
@@ -172,17 +177,17 @@ def load_world(data_dir: Path, *, quick: bool) -> World:
     numbered = pl.DataFrame({"text": parakqc, "bare": bare(parakqc)}).with_row_index("row")
     touched = numbered.filter(pl.col("bare").is_in(leaked.implode()))["row"] // 10
     clean = numbered.filter(~(pl.col("row") // 10).is_in(touched.implode()))["text"]
-    words = " ".join(_drawn(pl.concat([reviews, said]), 2_000).to_list()).split()
-    long = _drawn(petitions, 400).filter(_drawn(petitions, 400).str.len_chars() > 300)
+    words = " ".join(_sample(pl.concat([reviews, sentences]), 2_000).to_list()).split()
+    long = _sample(petitions, 400).filter(_sample(petitions, 400).str.len_chars() > 300)
     documents = [text[:900] for text in long.to_list()]
     points = sts["score"].cast(pl.Float64)
     pair = sts.select(text="sentence1", other="sentence2")
     negatives = {
         **{f"unrelated: {name}": texts for name, texts in unrelated.items()},
-        "topic twins": _twins(items, pl.concat(others), 8_000 // share),
-        "formulaic": _formulaic(items, pl.concat([said, reviews]), 4_000 // share),
-        "ParaKQC groups not in KLUE STS": _drawn(clean, 10_000 // share),
-        "StyleKQC": _drawn(styles, 10_000 // share),
+        "topic twins": _topic_twins(items, pl.concat(others), 8_000 // share),
+        "formulaic": _formulaic(items, pl.concat([sentences, reviews]), 4_000 // share),
+        "ParaKQC groups not in KLUE STS": _sample(clean, 10_000 // share),
+        "StyleKQC": _sample(styles, 10_000 // share),
     }
     pairs = {
         "KorSTS, 0 to 1 point": pair.filter(points <= 1),
@@ -191,5 +196,5 @@ def load_world(data_dir: Path, *, quick: bool) -> World:
             text="sentence1", other="sentence2"
         ),
     }
-    made = copies(items, 200 // share, documents, words)
-    return World(items, made, negatives, pairs, parakqc, klue)
+    copied = copies(items, 200 // share, documents, words)
+    return LabeledSet(items, copied, negatives, pairs, parakqc, klue)

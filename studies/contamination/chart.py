@@ -1,4 +1,4 @@
-"""Recall against false hits, drawn."""
+"""Draw a chart of recall against false hits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ WIDE, HIGH, LEFT, TOP = 720, 420, 70, 30
 MOST = 1_000
 
 
-def picture(told: dict[str, dict[float, Any]], chosen: set[tuple[str, float]]) -> str:
-    """Recall of medium copies against false hits (a logarithmic scale from 1), a line for each rule."""
+def draw_chart(figures_by_rule: dict[str, dict[float, Any]], chosen: set[tuple[str, float]]) -> str:
+    """Draw the recall of medium copies against false hits (log scale), one line for each rule."""
 
     def place(one: dict[str, Any]) -> tuple[float, float]:
         false = max(1.0, one["false_per_100k"])
@@ -48,7 +48,7 @@ def picture(told: dict[str, dict[float, Any]], chosen: set[tuple[str, float]]) -
     )
     for line, (name, ink) in enumerate(INKS.items()):
         full = SHIPPED if name == "kit19" else name
-        dots = [(place(one), (full, t) in chosen, t) for t, one in told[full].items()]
+        dots = [(place(one), (full, t) in chosen, t) for t, one in figures_by_rule[full].items()]
         out.append(
             f'<polyline fill="none" stroke="{ink}" stroke-width="2" points="'
             + " ".join(f"{x},{y}" for (x, y), _, _ in dots)
@@ -59,9 +59,9 @@ def picture(told: dict[str, dict[float, Any]], chosen: set[tuple[str, float]]) -
             tip = f"<title>{full}, {threshold_text(threshold)}</title>"
             out.append(f'<circle cx="{x}" cy="{y}" r="{size}" fill="{ink}">{tip}</circle>')
             if full in (SHIPPED, "MinHash"):
-                beside = f'x="{x + 9}" y="{y + 4}"' if y > TOP + 4 else f'x="{x}" y="{y + 18}"'
+                position = f'x="{x + 9}" y="{y + 4}"' if y > TOP + 4 else f'x="{x}" y="{y + 18}"'
                 out.append(
-                    f'<text {beside} font-size="11" fill="{ink}">{threshold_text(threshold)}</text>'
+                    f'<text {position} font-size="11" fill="{ink}">{threshold_text(threshold)}</text>'
                 )
         y = bottom - 84 + 20 * line
         out.append(f'<circle cx="{WIDE - 230}" cy="{y - 4}" r="5" fill="{ink}"/>')
