@@ -12,7 +12,7 @@ pytest.importorskip("trl", reason="kit19[train] is not installed")
 from kit19 import load_preset, merge
 from kit19.training.model.base import lora_config
 from kit19.training.model.loading import check_complete
-from kit19.training.preparation import quiet
+from kit19.training.preparation import silence_libraries
 from tests.support.architectures import ARCHITECTURES, EOS, VOCABULARY, save_model
 
 TARGETS = {name: ["in_proj"] for name in ("falcon_h1", "falcon_mamba", "mamba", "mamba2")}
@@ -53,7 +53,7 @@ def test_an_adapter_saved_and_merged_gives_its_logits(name: str, tmp_path: Path)
     from peft import AutoPeftModelForCausalLM, get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with quiet():
+    with silence_libraries():
         base = save_model(name, tmp_path / "base")
         check_complete(str(base))
         model = AutoModelForCausalLM.from_pretrained(base)
@@ -83,7 +83,7 @@ def test_a_model_saved_gives_its_logits(name: str, tmp_path: Path) -> None:
 
     from tests.support.architectures import make_model
 
-    with quiet():
+    with silence_libraries():
         model = make_model(name)
         two_steps(model)
         expected = logits(model)

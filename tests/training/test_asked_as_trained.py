@@ -162,7 +162,8 @@ def test_a_run_says_that_rows_hold_control_tokens(tmp_path: Path) -> None:
     )
     notes = train_model(data, tmp_path / "run", how).notes
     assert any(
-        "1 row holds what looks like a control token ('<|im_end|>'" in note for note in notes
+        "1 row contains text that looks like a control token ('<|im_end|>'" in note
+        for note in notes
     )
     assert any("first in row cafe/train/3" in note for note in notes)
 

@@ -63,4 +63,4 @@ def test_two_processes_go_on_from_a_checkpoint(data: Path, tmp_path: Path) -> No
         train_model(data, tmp_path / "run", how, on_progress=stop)
     gone_on = launched(data, tmp_path / "run", how)
     assert gone_on.returncode == 0, gone_on.stderr
-    assert "went on from step 2" in gone_on.stdout
+    assert "resumed from step 2" in gone_on.stdout

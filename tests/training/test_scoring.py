@@ -169,4 +169,4 @@ def test_the_sample_is_never_taken_for_the_datasets() -> None:
     data = DataEntry(recipe="sample", sample=True, label="clean")
     card = model_card(record(data=data, base=BaseModelEntry(name="tiny")), "mine")
     assert "**not the datasets**" in card
-    assert "made from nothing" in card
+    assert "trained from scratch" in card

@@ -1,4 +1,4 @@
-"""A model that answers: loaded from a run, a folder or the Hub, with the prompt format of its run."""
+"""Load a model from a run, a folder or the Hub, and generate answers in its prompt format."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from kit19.training.model.loading import read_tokenizer, read_weights
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.rows.prompts import Prompts, answer_head_of, end_ids_of, make_prompts
 
-_WINDOW = 2048  # tokens, where a model does not say how many fit
+_WINDOW = 2048  # tokens, if the configuration names no limit
 _CANNOT_ANSWER = "the model cannot answer"
 
 
 @dataclass(frozen=True)
 class ChatModel:
-    """A model, its tokenizer, and how it is asked.
+    """A model, its tokenizer and its prompt format.
 
     Attributes:
-        model: In evaluation mode.
+        model: The model, in evaluation mode.
         prompts: Its tokenizer and prompt format.
-        run: The record of the run, where it is one.
-        window: Tokens that fit into its context.
+        run: The record of the run; None if the model is not a run.
+        window: The context length in tokens.
     """
 
     model: Any
@@ -47,12 +47,12 @@ class ChatModel:
     def stream(
         self, turns: Sequence[dict[str, str]], *, max_new_tokens: int, temperature: float = 0.0
     ) -> Iterator[str]:
-        """The answer to the last turn, piece by piece.
+        """Stream the answer to the last turn.
 
         Args:
-            turns: ``role`` (user, assistant) and ``content``; earlier ones that do not fit are left.
+            turns: ``role`` (user, assistant) and ``content``; early turns that do not fit are dropped.
             max_new_tokens: The most tokens of the answer.
-            temperature: 0 for the likeliest answer, each time the same.
+            temperature: 0 for greedy decoding.
         """
         ids = self._fit_prompt(list(turns), max_new_tokens)
         tokenizer = self.prompts.tokenizer
@@ -82,7 +82,7 @@ class ChatModel:
         try:
             yield from until_stop(streamer, stops, self.prompts.format.reply(""))
         finally:
-            halt.now = True  # whoever stops reading stops the model
+            halt.now = True  # closing the generator stops the model
             worker.join()
         if failed:
             with convert_model_errors(str(tokenizer.name_or_path), _CANNOT_ANSWER):
@@ -91,7 +91,7 @@ class ChatModel:
     def answers(
         self, prompts: Sequence[str], *, max_new_tokens: int, at_once: int = 32
     ) -> list[str]:
-        """The likeliest answer to each prompt text, in their order; several at once, padded left."""
+        """The greedy answer to each prompt, in order; generated in batches with left padding."""
         encoded = self.prompts.encode(prompts)
         tokenizer = self.prompts.tokenizer
         given = self._generation_options(max_new_tokens, 0.0)
@@ -109,8 +109,10 @@ class ChatModel:
                 convert_model_errors(str(tokenizer.name_or_path), _CANNOT_ANSWER),
                 torch.inference_mode(),
             ):
-                made = self.model.generate(ids.to(where), attention_mask=mask.to(where), **given)
-            texts = tokenizer.batch_decode(made[:, width:], skip_special_tokens=True)
+                generated = self.model.generate(
+                    ids.to(where), attention_mask=mask.to(where), **given
+                )
+            texts = tokenizer.batch_decode(generated[:, width:], skip_special_tokens=True)
             found |= dict(zip(chosen, texts, strict=True))
         stops = self.prompts.format.stop
         return ["".join(until_stop([found[number]], stops, "")) for number in range(len(encoded))]
@@ -138,9 +140,9 @@ class ChatModel:
 
 
 def until_stop(pieces: Any, stops: Sequence[str], before: str) -> Iterator[str]:
-    """Pieces of text up to the first stop text, and without the blank that the format puts before.
+    """Stream text up to the first stop text, without the whitespace that the format puts before it.
 
-    A piece that may be the beginning of a stop text is held back until it is known not to be one.
+    Text that may be the beginning of a stop text is held back until that is decided.
     """
     held, begun = "", before.strip() != before
     hold = max((len(stop) for stop in stops), default=1) - 1
@@ -168,17 +170,17 @@ def load_chat_model(
     *,
     trust: bool = False,
 ) -> ChatModel:
-    """A model that answers.
+    """Load a model for generating answers.
 
     Args:
         name: A run's folder, a model's folder, or a Hub id.
-        form: The prompt format to use instead of the run's.
-        default: Gives the format of a model that is no run, told whether it has a chat template.
-        trust: Let the model bring code of its own.
+        form: A prompt format to use instead of the run's.
+        default: Returns the format of a model that is not a run, given whether it has a chat template.
+        trust: Whether to run code from the model's repository.
 
     Raises:
-        TrainError: It cannot be loaded.
-        VerifyError: Its record cannot be read.
+        TrainError: The model cannot be loaded.
+        VerifyError: The record of the run cannot be read.
     """
     with reading_model(name):
         folder = download_adapter(name) or Path(name)
@@ -204,13 +206,13 @@ def load_chat_model(
 
 
 class _StopWhenRead(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped here
-    """Ends an answer at a stop text, or when nobody reads any more."""
+    """Ends an answer at a stop text, or when the reader stops reading."""
 
-    def __init__(self, tokenizer: Any, asked: int, stops: Sequence[str]) -> None:
-        self.tokenizer, self.asked, self.stops = tokenizer, asked, stops
+    def __init__(self, tokenizer: Any, prompt_length: int, stops: Sequence[str]) -> None:
+        self.tokenizer, self.prompt_length, self.stops = tokenizer, prompt_length, stops
         self.now = False
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002
-        said = self.tokenizer.decode(input_ids[0, self.asked :]) if self.stops else ""
-        done = self.now or any(stop in said for stop in self.stops)
+        text = self.tokenizer.decode(input_ids[0, self.prompt_length :]) if self.stops else ""
+        done = self.now or any(stop in text for stop in self.stops)
         return torch.full((len(input_ids),), done, device=input_ids.device, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Talking to a trained model: one conversation, asked as its run was trained to be asked."""
+"""Chat with a model: one conversation, in the prompt format that its run was trained with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kit19.chatting.answering import ChatModel
     from kit19.core.runs import RunRecord
 
-_PLAIN, _CHAT = "alpaca", "chat"  # for models that are no run, without and with a chat template
+_PLAIN, _CHAT = "alpaca", "chat"  # for models that are not runs, without and with a chat template
 
 
 @dataclass
@@ -23,10 +23,10 @@ class Chat:
     """A conversation with a model.
 
     Attributes:
-        name: The model's.
-        most: Tokens of an answer at most.
-        temperature: 0 for the likeliest answer, each time the same.
-        turns: What was said, ``role`` and ``content`` of each turn.
+        name: The name of the model.
+        max_new_tokens: The most tokens of an answer.
+        temperature: 0 for greedy decoding, which is deterministic.
+        turns: The conversation so far: ``role`` and ``content`` of each turn.
     """
 
     name: str
@@ -43,15 +43,15 @@ class Chat:
 
     @property
     def run(self) -> RunRecord | None:
-        """The record of the run, where the model is one."""
+        """The record of the run; None if the model is not a run."""
         return self._model.run
 
     def say(self, text: str) -> Iterator[str]:
-        """Say something; gives the answer piece by piece, and remembers both once it is whole.
+        """Send a message and stream the answer. Both are remembered when the answer is complete.
 
         Raises:
-            TrainError: There is nothing said, or it is no text: it has halves of surrogate pairs, as
-                which Python reads bytes that are not UTF-8.
+            TrainError: The text is empty, or contains lone surrogates, as Python decodes bytes that are
+                not UTF-8.
         """
         if not text.strip():
             raise TrainError(Problem("there is nothing to answer", fix="say something"))
@@ -70,11 +70,11 @@ class Chat:
         self.turns = [*turns, {"role": "assistant", "content": "".join(pieces)}]
 
     def reset(self) -> None:
-        """Forget what was said."""
+        """Forget the conversation."""
         self.turns = []
 
     def use_format(self, name: str) -> None:
-        """Ask by another prompt format from now on.
+        """Use another prompt format from now on.
 
         Raises:
             Kit19Error: There is no such format, or the tokenizer has no chat template for it.

@@ -1,4 +1,4 @@
-"""Training shown: a small model from nothing, before and after, on rows that it never saw."""
+"""Evaluate the demo's small model on held-out rows, before and after training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kit19.training.rows.files import Data
 from kit19.training.rows.prompts import Prompts
 from kit19.training.settings import Settings
 
-_MOST = 400  # rows to score: a second or two for a small model on one thread
+_MOST = 400  # rows to score: one or two seconds for a small model on one thread
 
 
 @dataclass(frozen=True)
@@ -20,34 +20,34 @@ class DemoAnswers:
     """One model's answers to held-out rows.
 
     Attributes:
-        scores: Of each task, and of ``all``.
-        answers: The first rows' questions, answers that would be right, and the model's.
+        scores: Scores of each task, and of ``all``.
+        answers: Question, correct answer and the model's answer of the first rows.
     """
 
     scores: list[Score]
     answers: list[tuple[str, str, str]]
 
 
-def untrained(settings: Settings, base: Base, prompts: Prompts, folder: Path) -> None:
-    """Write the model as it is before the first step, so that others can score it too."""
+def save_untrained(settings: Settings, base: Base, prompts: Prompts, folder: Path) -> None:
+    """Save the model before its first step, so that it can be evaluated."""
     load_weights(settings, base).save_pretrained(folder)
     prompts.tokenizer.save_pretrained(folder)
 
 
-def look(folder: Path, data: Data, prompts: Prompts) -> DemoAnswers:
-    """How the model in a folder answers the held-out rows that can be scored."""
+def score_model(folder: Path, data: Data, prompts: Prompts) -> DemoAnswers:
+    """Score the model in a folder on held-out rows, and collect some answers."""
     model = load_chat_model(str(folder), prompts.format, lambda _template: prompts.format)
-    return _look(model, data)
+    return _score_and_answer(model, data)
 
 
-def _look(model: ChatModel, data: Data) -> DemoAnswers:
+def _score_and_answer(model: ChatModel, data: Data) -> DemoAnswers:
     if data.validation is None:
         return DemoAnswers([], [])
     rows = scorable_rows(data.train, data.validation, _MOST)
     scores = score(model, rows)
     first = rows.head(3)
-    asked = list(first.select("instruction", "input").iter_rows())
-    answers = model.answers([model.prompts.ask(*pair) for pair in asked], max_new_tokens=40)
-    questions = ["\n".join(part for part in pair if part) for pair in asked]
-    said = [" ".join(answer.split()) for answer in answers]
-    return DemoAnswers(scores, list(zip(questions, first["output"], said, strict=True)))
+    pairs = list(first.select("instruction", "input").iter_rows())
+    answers = model.answers([model.prompts.ask(*pair) for pair in pairs], max_new_tokens=40)
+    questions = ["\n".join(part for part in pair if part) for pair in pairs]
+    texts = [" ".join(answer.split()) for answer in answers]
+    return DemoAnswers(scores, list(zip(questions, first["output"], texts, strict=True)))

@@ -1,7 +1,7 @@
-"""The demo's training: build rows, train the small model on them, and show what it learned.
+"""The demo: build rows, train a small model on them, and show what it learned.
 
-``train_demo`` leaves two folders that any evaluation takes as models: the model before its first
-step, and the run.
+``train_demo`` writes two model folders that can be evaluated: the model before its first step, and the
+run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import evaluate_model
 from kit19.training import load_preset
 from kit19.training.pipeline import Trained, train_model
-from kit19.training.preparation import TrainOptions, prepare, quiet, threads
+from kit19.training.preparation import TrainOptions, prepare, silence_libraries, use_threads
 from kit19.training.requirements import require_training
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class DemoTraining:
     """A small model before and after its training.
 
     Attributes:
-        rows: The folder of the build that it was trained on.
-        real: Subsets of real upstream files among them; empty for the sample.
+        rows: The folder of the build that the model was trained on.
+        real: Its subsets of real upstream files; empty for the sample.
         before: The folder of the model before its first step.
-        run: The run.
+        run: The result of the training.
         untrained: Its answers before.
         trained: Its answers after.
     """
@@ -58,13 +58,13 @@ def train_demo(
     data_dir: Path | None = None,
     on_progress: OnProgress = lambda _what, _done, _total: None,
 ) -> DemoTraining:
-    """Train the preset ``tiny`` on a few subsets, and look at it before and after.
+    """Train the preset ``tiny`` on a few subsets, and score it before and after.
 
     Args:
-        out: A folder for ``rows``, ``before`` and ``run``; what an earlier call left there is replaced.
-        subsets: What to train on. Those whose upstream files are in ``data_dir`` are built from them.
+        out: A folder for ``rows``, ``before`` and ``run``; results of an earlier call are replaced.
+        subsets: Subsets to train on. Those with upstream files in ``data_dir`` are built from them.
         data_dir: Upstream files; None for the sample.
-        on_progress: Told of progress.
+        on_progress: Called with progress.
 
     Raises:
         Kit19Error: As ``build`` and ``train_model``.
@@ -74,15 +74,17 @@ def train_demo(
     steps = _STEPS["real" if real else "sample"]
     settings = load_preset("tiny", {"max_steps": steps})
     run = train_model(out / "rows", out / "run", settings, TrainOptions(restart=True), on_progress)
-    from kit19.demo.before_after import look, untrained  # noqa: PLC0415  after training has loaded torch
+    from kit19.demo.before_after import save_untrained, score_model  # noqa: PLC0415  torch is loaded by now
 
     before = out / "before"
-    with quiet(), threads(1):
+    with silence_libraries(), use_threads(1):
         on_progress("answers before and after", 0, 1)
         ready = prepare(out / "rows", settings, TrainOptions(), on_progress)
-        untrained(settings, ready.base, ready.prompts, before)
-        looks = [look(folder, ready.data, ready.prompts) for folder in (before, out / "run")]
-    return DemoTraining(out / "rows", real, before, run, *looks)
+        save_untrained(settings, ready.base, ready.prompts, before)
+        answers = [
+            score_model(folder, ready.data, ready.prompts) for folder in (before, out / "run")
+        ]
+    return DemoTraining(out / "rows", real, before, run, *answers)
 
 
 def evaluate_demo(
@@ -92,14 +94,14 @@ def evaluate_demo(
 
     Args:
         shown: The two models.
-        out: A folder for ``results`` and ``report``; what an earlier call left there is replaced.
-        on_progress: Told of progress.
+        out: A folder for ``results`` and ``report``; results of an earlier call are replaced.
+        on_progress: Called with progress.
 
     Raises:
         Kit19Error: As ``evaluate_model`` and ``compare``.
     """
     options = EvalOptions(
-        format="instruction",  # as it was trained to be asked, before as after
+        format="instruction",  # the format of its training, for both models
         prompt_format=str(shown.run.record.format["id"]),
         sample=True,
         use_cache=False,
@@ -107,7 +109,7 @@ def evaluate_demo(
         dtype="float32",
     )
     folders = {"before": shown.before, "after": shown.run.folder}
-    with threads(1):
+    with use_threads(1):
         for name, folder in folders.items():
             evaluate_model(folder, out / "results" / name, options, on_progress)
     named = [f"{name}={out / 'results' / name}" for name in folders]
@@ -117,7 +119,7 @@ def evaluate_demo(
 def _build(
     rows: Path, subsets: list[str], data_dir: Path | None, on_progress: OnProgress
 ) -> list[str]:
-    """Build what is trained on; gives the subsets of real files, or none for the sample."""
+    """Build the training rows; return the subsets of real files, or none for the sample."""
     if data_dir is not None:
         try:
             made = build(
@@ -128,7 +130,7 @@ def _build(
                 changes={"subsets": subsets, **_REAL},
                 on_progress=on_progress,
             )
-        except FilesError:  # not one of them is there
+        except FilesError:  # none of the files is there
             if not data_dir.is_dir():
                 raise
         else:

@@ -1,8 +1,8 @@
-"""How a model answers held-out rows: whether in the right form, and whether right.
+"""Score a model's answers to held-out rows: their form, and whether they are correct.
 
-Only rows whose answer is one of a few that their template can give (예/아니요, 긍정/부정 …) are scored:
-there the right form and the right answer are known without a judge. This is a look at training,
-not an evaluation: benchmarks are `kit19 eval`'s.
+Only rows whose template has a few possible answers (예/아니요, 긍정/부정 …) are scored: there the
+form and the correct answer need no judge. This illustrates training and is not an evaluation; use
+`kit19 eval` for benchmarks.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import polars as pl
 from kit19.chatting.answering import ChatModel
 from kit19.training.rows.files import RowFiles
 
-_FEW = 6  # answers that a template may give and still be scored
-_Z = 1.959964  # of a normal distribution, 95% two-sided
-_BY = ("subset", "template")
+_MAX_CHOICES = 6  # a template with more possible answers is not scored
+_Z = 1.959964  # 95% quantile of the normal distribution, two-sided
+_KEYS = ("subset", "template")
 
 
 @dataclass(frozen=True)
 class Score:
-    """Answers to n rows.
+    """The score of answers to n rows.
 
     Attributes:
         name: A task, or ``all``.
-        rows: How many.
-        form: Of these, answers that are one of those that the template can give.
-        right: Of these, the right one.
-        majority: How many would be right if each template's commonest training answer were given.
+        rows: The number of rows.
+        form: Answers that are among the template's possible answers.
+        right: Correct answers.
+        majority: Rows whose correct answer is the most frequent training answer of their template.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95% Wilson interval of the share that is right."""
+        """The 95% Wilson interval of the share of correct answers."""
         return wilson(self.right, self.rows)
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
-    """The 95% Wilson interval of a share; (0, 1) without any row."""
+    """The 95% Wilson interval of a share; (0, 1) without rows."""
     if not count:
         return 0.0, 1.0
     share, z2 = hits / count, _Z * _Z
@@ -56,36 +56,37 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     return max(0.0, (middle - wide) / below), min(1.0, (middle + wide) / below)
 
 
-def scorable_rows(train: RowFiles, validation: RowFiles, most: int) -> pl.DataFrame:
-    """Held-out rows that can be scored, one a record.
+def scorable_rows(train: RowFiles, validation: RowFiles, limit: int) -> pl.DataFrame:
+    """Held-out rows that can be scored, one per record.
 
-    ``choices`` are the answers that the row's template gives in training, ``commonest`` the first.
+    ``choices`` are the answers of the row's template in training, ``commonest`` the most frequent of
+    them.
 
     Args:
-        train: Training rows; from them it is known which answers a template gives.
+        train: Training rows, which show the possible answers of each template.
         validation: Held-out rows.
-        most: Rows at most; the first in order.
+        limit: The most rows; the first in order are used.
     """
     counts = pl.concat(
-        [b.filter(pl.col("label") != "").select(*_BY, "output") for b in train.batches()]
-    ).group_by(*_BY, "output", maintain_order=True)
+        [b.filter(pl.col("label") != "").select(*_KEYS, "output") for b in train.batches()]
+    ).group_by(*_KEYS, "output", maintain_order=True)
     by_count = counts.len().sort("len", descending=True, maintain_order=True)
-    choices = by_count.group_by(_BY, maintain_order=True).agg(
+    choices = by_count.group_by(_KEYS, maintain_order=True).agg(
         choices=pl.col("output"), commonest=pl.col("output").first()
     )
-    few = choices.filter(pl.col("choices").list.len().is_between(2, _FEW))
+    scorable = choices.filter(pl.col("choices").list.len().is_between(2, _MAX_CHOICES))
     held_out = pl.concat(list(validation.batches()))
-    joined = held_out.join(few, on=_BY, how="inner", maintain_order="left")
+    joined = held_out.join(scorable, on=_KEYS, how="inner", maintain_order="left")
     scored = joined.filter(pl.col("output").is_in(pl.col("choices")))
-    # Further views of a record say the same again: counted, they would narrow the interval for nothing.
-    return scored.unique("id", keep="first", maintain_order=True).head(most)
+    # Further views of a record add no information: counted, they would make the interval too narrow.
+    return scored.unique("id", keep="first", maintain_order=True).head(limit)
 
 
 def score(model: ChatModel, rows: pl.DataFrame) -> list[Score]:
-    """Scores of each task and of ``all``, for rows of ``scorable_rows``."""
-    asked = [model.prompts.ask(*pair) for pair in rows.select("instruction", "input").iter_rows()]
+    """Score a model on rows of ``scorable_rows``: each task, and ``all``."""
+    prompts = [model.prompts.ask(*pair) for pair in rows.select("instruction", "input").iter_rows()]
     longest = max(map(len, model.prompts.encode([*rows["output"]])), default=1)
-    answers = [answer.strip() for answer in model.answers(asked, max_new_tokens=longest + 4)]
+    answers = [answer.strip() for answer in model.answers(prompts, max_new_tokens=longest + 4)]
     marked = rows.with_columns(answer=pl.Series(answers, dtype=pl.String)).with_columns(
         form=pl.col("answer").is_in(pl.col("choices")),
         right=pl.col("answer") == pl.col("output"),

@@ -1,8 +1,8 @@
-"""Training: instruction rows in, a run folder out that explains itself.
+"""Train a model on instruction rows, and write a run folder.
 
-``train_model`` is the whole flow: rows → tokens → preflight → lines → SFTTrainer → run folder. Killed
-at any moment, the same call goes on from the last whole checkpoint. ``plan_training`` ends before the
-first step, and says what it would need.
+``train_model`` is the complete flow: rows → tokens → preflight → packing → SFTTrainer → run folder.
+After an interruption at any moment, the same call resumes from the last complete checkpoint.
+``plan_training`` stops before the first step, and returns what the run needs.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from kit19.training.preparation import (
     TrainOptions,
     collect_notes,
     prepare,
-    quiet,
-    threads,
+    silence_libraries,
+    use_threads,
     without_packing,
 )
 from kit19.training.requirements import require_training
@@ -127,12 +127,12 @@ def train_model(
     require_training()
     settings, options = settings or Settings(), options or TrainOptions()
     run = Path(out)
-    with quiet():
+    with silence_libraries():
         with processes.main_process_first():
             ready = prepare(Path(data), settings, options, on_progress)
             ready = _with_digest(ready, settings)
-        decides = _plan_of_run(settings, ready)
-        with open_run(run, decides, restart=options.restart) as checkpoint:
+        plan = _plan_of_run(settings, ready)
+        with open_run(run, plan, restart=options.restart) as checkpoint:
             trained = _train(ready, run, checkpoint, on_progress)
             if processes.is_main():
                 _write_run(
@@ -191,7 +191,7 @@ def plan_training(
     from kit19.training.model.memory import estimate_memory, model_shape, suggest_settings  # noqa: PLC0415
     from kit19.training.run.arguments import steps  # noqa: PLC0415
 
-    with quiet():
+    with silence_libraries():
         elsewhere = gpu_memory is not None
         ready = prepare(Path(data), settings, options, on_progress, elsewhere=elsewhere)
         trust = ready.base.trust
@@ -226,13 +226,13 @@ def plan_training(
 
 
 def _check_packing(ready: Prepared) -> Prepared:
-    """Each row in its own line where a small model of the same configuration mixes those in one."""
+    """Turn packing off if packed rows see each other in the twin of the model."""
     from kit19.training.model.isolation import why_not_pack_by_config  # noqa: PLC0415
 
     why = why_not_pack_by_config(ready.settings, ready.base, ready.train, ready.sequences)
     if why is None:
-        note = "no small model can be made of this configuration: whether rows may share a line "
-        return replace(ready, notes=(*ready.notes, note + "is tried once the model is loaded"))
+        note = "no small model can be built from this configuration: whether rows may be packed "
+        return replace(ready, notes=(*ready.notes, note + "is tested when the model is loaded"))
     return without_packing(ready, why) if why else ready
 
 
@@ -255,7 +255,7 @@ def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) 
     require_training()
     run, out = Path(run), Path(out)
     record = read_run(run)
-    with quiet():
+    with silence_libraries():
         from kit19.training.run.merging import write_merged  # noqa: PLC0415
 
         with replacing(out, lambda _folder: False) as new:
@@ -269,7 +269,7 @@ def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) 
 
 
 def _plan_of_run(settings: Settings, ready: Prepared) -> dict[str, Any]:
-    """All that decides a run: what was begun with something else is not gone on with."""
+    """Everything that determines a run: only a run with the same plan can be resumed."""
     return {
         "settings": settings.model_dump(mode="json"),
         "rows": ready.train.key,
@@ -279,7 +279,7 @@ def _plan_of_run(settings: Settings, ready: Prepared) -> dict[str, Any]:
 
 
 def _with_digest(ready: Prepared, settings: Settings) -> Prepared:
-    """The same with the digest of the base's weights, which a resumed run must find again."""
+    """Add the digest of the base model's weights, which must be the same when a run resumes."""
     from kit19.training.model.base import base_digest  # noqa: PLC0415
 
     entry = ready.base.entry.model_copy(update={"digest": base_digest(settings, ready.base)})
@@ -302,7 +302,7 @@ def _train(
     from kit19.training.model.adapters import record_base  # noqa: PLC0415
     from kit19.training.model.base import load_weights, lora_config, set_end_ids  # noqa: PLC0415
     from kit19.training.model.generation_config import make_savable  # noqa: PLC0415
-    from kit19.training.run import arguments as made  # noqa: PLC0415
+    from kit19.training.run import arguments  # noqa: PLC0415
     from kit19.training.run.checkpoint import explain_write_error, step_of  # noqa: PLC0415
     from kit19.training.run.decisions import make_decisions  # noqa: PLC0415
     from kit19.training.run.trainer import WRITE_ERRORS, AnswerTrainer, TrainingRows  # noqa: PLC0415
@@ -323,22 +323,22 @@ def _train(
     ready = without_packing(ready, found.unpacked_because) if found.unpacked_because else ready
     settings = ready.settings
     world = processes.world_size()
-    total = made.steps(settings, len(ready.sequences), world)
-    count = made.choose_threads(settings, model.num_parameters())
-    with threads(count):
+    total = arguments.steps(settings, len(ready.sequences), world)
+    count = arguments.choose_threads(settings, model.num_parameters())
+    with use_threads(count):
         trainer = AnswerTrainer(
             model,
             ready.base.tokenizer,
             TrainingRows(ready.train, ready.sequences, ready.validation),
             settings,
             run,
-            arguments=made.make_arguments(
+            arguments=arguments.make_arguments(
                 settings,
                 run,
                 total,
                 validated=bool(ready.validation),
                 world=world,
-                balanced=made.can_balance_experts(model.config),
+                balanced=arguments.can_balance_experts(model.config),
             ),
             loss_method=found.loss_method,
             adapter=lora_config(settings),
@@ -358,7 +358,7 @@ def _train(
         raise explain_write_error(error, run) from None
     resumed = step_of(checkpoint) if checkpoint else 0
     history = trainer.state.log_history
-    # On CPU sums depend on the number of threads: it belongs to what decides the weights.
+    # On the CPU, sums depend on the number of threads, so it affects the weights.
     used = {"threads": count, "steps": trainer.state.global_step, "devices": world}
     record = _record(ready, used, {"loss": _last_loss(trainer), **measured})
     epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
@@ -367,7 +367,7 @@ def _train(
 
 
 def _last_loss(trainer: AnswerTrainer) -> float:
-    """Of the last point of the curve; of a run too short for one, of all of it."""
+    """The training loss of the last point of the curve; for shorter runs, of the complete run."""
     found = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     return float(found[-1]) if found else trainer.mean_loss()
 
@@ -394,5 +394,5 @@ def _record(ready: Prepared, used: dict[str, Any], metrics: dict[str, float]) ->
 def _notes(done: _TrainingResult) -> list[str]:
     notes = collect_notes(done.ready)
     if done.resumed:
-        notes.insert(0, f"went on from step {done.resumed}")
+        notes.insert(0, f"resumed from step {done.resumed}")
     return notes

@@ -1,6 +1,6 @@
-"""What comes before the first step of a training: rows, tokens, preflight, lines.
+"""Prepare a training: rows, tokens, preflight, packed sequences.
 
-Every fault is found here, before a weight is read.
+Every fault is found here, before weights are read.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that comes before the first step.
+    """Everything that training needs besides the weights.
 
     Attributes:
-        settings: Those that training runs with: as asked for, but for what the model does not allow.
-        notes: What differs from what was asked for, and why.
+        settings: The given settings, adapted to the model.
+        notes: Differences from the given settings, with reasons.
     """
 
     settings: Settings
@@ -70,7 +70,7 @@ class Prepared:
 
 
 def read_data(path: Path, settings: Settings) -> Data:
-    """The rows of a build, which is verified first, or of a user's file."""
+    """Read the rows of a build, after verifying it, or of a user's file."""
     if is_build(path) or path.is_dir():
         return load_build_rows(path, verify(path), settings.validation, settings.seed)
     return load_file_rows(path, settings.validation, settings.seed)
@@ -84,13 +84,13 @@ def prepare(
     *,
     elsewhere: bool = False,
 ) -> Prepared:
-    """Rows, tokens, preflight: every fault is found before a weight is read.
+    """Read and tokenize the rows, and run all checks that need no weights.
 
     Args:
         path: The rows.
-        settings: As asked for.
-        options: How to treat the surroundings.
-        on_progress: Told of progress.
+        settings: The given settings.
+        options: Options of the run.
+        on_progress: Called with progress.
         elsewhere: Whether the run is only planned here, for another machine.
 
     Raises:
@@ -115,7 +115,7 @@ def prepare(
     limit = (settings.max_length, settings.long_rows == "cut")
     cache = options.cache or cache_dir() / "tokens"
     train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
-    if 0 < train.stats.other_head == train.stats.read:  # each answer brings its reasoning itself
+    if 0 < train.stats.other_head == train.stats.read:  # every answer contains its own reasoning
         prompts = replace(prompts, head="")
         train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
     check_rows(train.stats, data.name, settings)
@@ -143,11 +143,11 @@ def prepare(
 
 
 def without_packing(ready: Prepared, why: str) -> Prepared:
-    """The same rows in the layout ``grouped``, because of what the model does in shared lines.
+    """The same rows in the layout ``grouped``, for models in which packed rows see each other.
 
     Args:
-        ready: All that comes before the first step, in the layout ``packed``.
-        why: Why rows must not share a line.
+        ready: A preparation in the layout ``packed``.
+        why: Why rows must not be packed.
     """
     from kit19.training.rows.batches import arrange_rows  # noqa: PLC0415
 
@@ -169,25 +169,25 @@ def without_packing(ready: Prepared, why: str) -> Prepared:
 
 
 def collect_notes(ready: Prepared) -> list[str]:
-    """What a reader of the run must know of its rows and its model, a sentence each."""
+    """Notes on the rows and the model of a run, a sentence each."""
     entry, stats = ready.data.entry, ready.train.stats
     notes = [*ready.notes]
     if entry.sample:
-        notes.append("trained on kit19's own sample: not the datasets")
+        notes.append("trained on kit19's own sample, not on the datasets")
     if entry.label != "clean":
         notes.append(f"its training data is {entry.label}: {entry.why}")
     if stats.too_long:
         cut = stats.too_long - stats.dropped
         notes.append(
-            f"{stats.too_long:,} of {stats.read:,} rows are too long: {stats.dropped:,} left out, "
-            f"{cut:,} cut, {stats.answers_lost:,} without any answer left"
+            f"{stats.too_long:,} of {stats.read:,} rows are too long: {stats.dropped:,} dropped, "
+            f"{cut:,} cut, {stats.answers_lost:,} whose answer is cut completely"
         )
     if stats.control:
         row, token = stats.first["control"]
-        rows = f"{stats.control:,} {'row holds' if stats.control == 1 else 'rows hold'}"
+        rows = f"{stats.control:,} {'row contains' if stats.control == 1 else 'rows contain'}"
         notes.append(
-            f"{rows} what looks like a control token ({token!r}, first in row {row}); there it is "
-            "text, as all data is"
+            f"{rows} text that looks like a control token ({token!r}, first in row {row}); it is "
+            "encoded as text, like all data"
         )
     if stats.unknown:
         notes.append(f"{stats.unknown:,} tokens are unknown to the tokenizer")
@@ -195,8 +195,8 @@ def collect_notes(ready: Prepared) -> list[str]:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute on so many CPU threads."""
+def use_threads(count: int) -> Iterator[None]:
+    """Set the number of CPU threads of torch."""
     import torch  # noqa: PLC0415
 
     before = torch.get_num_threads()
@@ -208,8 +208,8 @@ def threads(count: int) -> Iterator[None]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Transformers' remarks on stderr would stand between lines of progress; ours say what matters."""
+def silence_libraries() -> Iterator[None]:
+    """Silence transformers and PEFT on stderr, where kit19 shows progress."""
     from transformers import logging  # noqa: PLC0415
 
     from kit19.training.model.adapters import ignore_peft_warnings  # noqa: PLC0415

@@ -1,7 +1,7 @@
-"""Several processes that train one model, as accelerate or torchrun start them: who writes, who waits.
+"""Coordinate several processes that train one model, as accelerate or torchrun start them.
 
-Every process runs the whole of a training; only what touches the disk is done by one of them. They are
-told apart by the variables that both launchers set, so that asking needs no torch.
+Every process runs the complete training, and one of them writes to disk. Environment variables of the
+launchers identify the processes, so most functions here do not need torch.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import Any
 
 
 def world_size() -> int:
-    """Processes that train together, one a device."""
+    """The number of processes that train together, one per device."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def local_rank() -> int:
-    """Which of this machine's processes this is: the number of its GPU."""
+    """The index of this process on its machine, which is the index of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def is_main() -> bool:
-    """Whether this is the one process that writes the run's folder, and prints."""
+    """Whether this process writes the run folder and prints."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def is_sharded() -> bool:
-    """Whether weights are spread over the processes, so that none has the whole model."""
+    """Whether weights are sharded over the processes, so that none has the complete model."""
     return any(
         os.environ.get(name, "").lower() == "true"
         for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
@@ -36,14 +36,14 @@ def is_sharded() -> bool:
 
 
 def wait_for_all() -> None:
-    """Until every process is here."""
+    """Wait until every process gets here."""
     if world_size() > 1:
         _state().wait_for_everyone()
 
 
 @contextmanager
 def main_process_first() -> Iterator[None]:
-    """On each machine one process first: what it leaves in the cache, the others find there."""
+    """Run a block in one process per machine first; the others then find its results in the cache."""
     if world_size() == 1:
         yield
         return
@@ -52,17 +52,17 @@ def main_process_first() -> Iterator[None]:
 
 
 def broadcast(value: Any) -> Any:
-    """What the main process found, in every process; what the others give is ignored."""
+    """Return the main process's value in every process; the values of the others are ignored."""
     if world_size() == 1:
         return value
     from accelerate.utils import broadcast_object_list  # noqa: PLC0415
 
-    _state()  # joins the group that broadcasts
+    _state()  # joins the process group
     return broadcast_object_list([value])[0]
 
 
 def shut_down() -> None:
-    """End what the processes share."""
+    """Close the process group."""
     if world_size() > 1:
         _state().destroy_process_group()
 

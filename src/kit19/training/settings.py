@@ -20,14 +20,14 @@ from kit19.core.errors import (
 )
 
 PRESETS = Path(__file__).parent / "presets"
-"""The presets that kit19 carries."""
+"""The folder of the built-in presets."""
 
 Fault = Literal["lost_answers", "unknown_tokens", "byte_tokens"]
-"""What preflight stops at, but a person may allow; the other faults have no use that we know."""
+"""Preflight faults that `allow` can accept. The others always stop a run."""
 
-# Above these a value is a mistake, and what it leads to is a full memory or a step that never ends.
+# Larger values are mistakes: they lead to a full memory or to a step that never ends.
 _TOKENS, _MANY, _STEPS, _LARGE = 100_000_000, 1_000_000, 1_000_000_000, 1e6
-_NAMES = re.compile(r"[\w.-]+(\s*,\s*[\w.-]+)*")  # of modules, with commas between them
+_NAMES = re.compile(r"[\w.-]+(\s*,\s*[\w.-]+)*")  # names of modules, separated by commas
 
 _PresetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]*$")]
 
@@ -35,177 +35,184 @@ _PresetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]*$")]
 class Lora(Card):
     """The adapter of ``method: lora`` and ``qlora``."""
 
-    rank: int = Field(default=16, ge=1, le=65_536, description="inner width of the adapter")
-    alpha: int = Field(default=32, ge=1, le=1_000_000, description="its weight is alpha / rank")
-    dropout: float = Field(default=0.05, ge=0, lt=1, description="of its input")
+    rank: int = Field(default=16, ge=1, le=65_536, description="rank of the adapter")
+    alpha: int = Field(
+        default=32, ge=1, le=1_000_000, description="the adapter is scaled by alpha / rank"
+    )
+    dropout: float = Field(default=0.05, ge=0, lt=1, description="dropout of the adapter's input")
     targets: str | list[str] = Field(
         default="all-linear",
-        description="modules that get one: `all-linear`, names, or a regular expression of whole "
-        "names; PEFT's own default takes 1 of GPT-NeoX's 4 linear layers",
+        description="modules to adapt: `all-linear`, names, or a regular expression for full names; "
+        "PEFT's default takes 1 of GPT-NeoX's 4 linear layers",
     )
 
     @field_validator("targets")
     @classmethod
-    def _names(cls, value: str | list[str]) -> str | list[str]:
-        # PEFT takes any text for a regular expression, and `q_proj` matches no module's whole name.
+    def _split_names(cls, value: str | list[str]) -> str | list[str]:
+        # PEFT treats any string as a regular expression, and `q_proj` matches no full module name.
         if isinstance(value, str) and value != "all-linear" and _NAMES.fullmatch(value):
             return [name.strip() for name in value.split(",")]
         return value
 
 
 class Tiny(Card):
-    """A model made from nothing: a GPT-NeoX, and a byte-level BPE trained on the rows."""
+    """A new model with random weights: a GPT-NeoX, and a byte-level BPE trained on the rows."""
 
     layers: int = Field(default=2, ge=1, le=1_000, description="transformer layers")
     hidden: int = Field(default=64, ge=8, le=16_384, description="width; a multiple of `heads`")
     heads: int = Field(default=4, ge=1, le=1_024, description="attention heads")
     vocabulary: int = Field(
-        default=4096, ge=300, le=1_000_000, description="tokens, the 256 bytes among them"
+        default=4096, ge=300, le=1_000_000, description="tokens, including the 256 bytes"
     )
 
     @model_validator(mode="after")
-    def _divides(self) -> Self:
+    def _check_width(self) -> Self:
         if self.hidden % self.heads:
             raise ValueError("`hidden` must be a multiple of `heads`")
         return self
 
 
 class Settings(Card):
-    """All that decides a run beside the model and the rows."""
+    """The settings of a training run."""
 
     id: _PresetName = Field(default="own", description="name of the preset")
-    title: str = Field(default="", description="for people")
-    about: str = Field(default="", description="what it is for, and what was not tried")
+    title: str = Field(default="", description="title, for display")
+    about: str = Field(default="", description="purpose, and what is untested")
     model: str = Field(default="", description="base model: Hub id or folder; empty for `tiny`")
     revision: str = Field(default="", description="commit, tag or branch on the Hub")
-    tiny: Tiny | None = Field(default=None, description="make a model from nothing instead")
+    tiny: Tiny | None = Field(default=None, description="train a new small model instead")
     stated: dict[str, str] = Field(
-        default={}, description="settings that somebody stated → who; all others are ours"
+        default={}, description="published settings → their source; the other values are ours"
     )
 
     format: str = Field(default="alpaca", description="prompt format: a name, or a YAML file")
     end: str = Field(
         default="",
-        description="token that ends an answer; default: what the chat template writes, else the "
-        "tokenizer's end token",
+        description="token that ends an answer; default: the one that the chat template writes, else "
+        "the tokenizer's end token",
     )
     method: Literal["full", "lora", "qlora"] = Field(
-        default="full", description="all weights, an adapter, or one on 4-bit weights"
+        default="full", description="all weights, an adapter, or an adapter on 4-bit weights"
     )
-    lora: Lora = Field(default=Lora(), description="the adapter, where there is one")
+    lora: Lora = Field(default=Lora(), description="the adapter of `lora` and `qlora`")
 
     max_length: int = Field(
         default=1024,
         ge=16,
         le=_TOKENS,
-        description="tokens of a row; longer rows lose their answer's end",
+        description="maximum tokens of a row; see `long_rows`",
     )
     long_rows: Literal["drop", "cut"] = Field(
         default="drop",
-        description="`drop` rows that are too long, or `cut` them: they then never teach to stop",
+        description="`drop` rows that are too long, or `cut` them, so that they have no end token",
     )
     max_overlong_fraction: float = Field(
-        default=0.05, ge=0, le=1, description="stop if more than this share of rows is too long"
+        default=0.05, ge=0, le=1, description="stop if a larger share of rows is too long"
     )
-    allow: list[Fault] = Field(default=[], description="faults of preflight to go on in spite of")
+    allow: list[Fault] = Field(default=[], description="preflight faults to accept")
     layout: Literal["packed", "grouped", "padded"] = Field(
         default="packed",
-        description="several rows in one line, unseen by each other; rows of like length together; "
-        "or neither",
+        description="isolated rows in one sequence; rows of similar length in a batch; or neither",
     )
     pack_length: int = Field(
-        default=0, ge=0, le=_TOKENS, description="tokens of a line; 0 for `max_length`"
+        default=0, ge=0, le=_TOKENS, description="tokens of a packed sequence; 0 for `max_length`"
     )
 
     per_device_train_batch_size: int = Field(
-        default=8, ge=1, le=_MANY, description="lines on one device at once"
+        default=8, ge=1, le=_MANY, description="sequences in a batch on each device"
     )
     gradient_accumulation_steps: int = Field(
-        default=1, ge=1, le=_MANY, description="batches before each step"
+        default=1, ge=1, le=_MANY, description="batches per optimizer step"
     )
-    learning_rate: float = Field(default=2e-5, gt=0, le=_LARGE, description="at its highest")
-    lr_scheduler_type: str = Field(default="cosine", description="as transformers names it")
+    learning_rate: float = Field(default=2e-5, gt=0, le=_LARGE, description="peak learning rate")
+    lr_scheduler_type: str = Field(
+        default="cosine", description="schedule of the learning rate, by its name in transformers"
+    )
     warmup_ratio: float = Field(
-        default=0.03, ge=0, lt=1, description="share of the steps to warm up in"
+        default=0.03, ge=0, lt=1, description="share of the steps with a rising learning rate"
     )
-    weight_decay: float = Field(default=0.0, ge=0, le=_LARGE, description="of AdamW")
+    weight_decay: float = Field(default=0.0, ge=0, le=_LARGE, description="weight decay of AdamW")
     max_grad_norm: float = Field(
-        default=1.0, gt=0, le=_LARGE, description="largest norm of the gradient"
+        default=1.0, gt=0, le=_LARGE, description="gradients are clipped to this norm"
     )
-    num_train_epochs: float = Field(default=2, gt=0, le=_MANY, description="times through the rows")
-    max_steps: int = Field(
-        default=0, ge=0, le=_STEPS, description="at most so many steps; 0 for no limit"
-    )
-    optim: str = Field(default="adamw_torch", description="as transformers names it")
+    num_train_epochs: float = Field(default=2, gt=0, le=_MANY, description="passes over the rows")
+    max_steps: int = Field(default=0, ge=0, le=_STEPS, description="maximum steps; 0 for no limit")
+    optim: str = Field(default="adamw_torch", description="optimizer, by its name in transformers")
 
     precision: Literal["auto", "bf16", "fp32"] = Field(
-        default="auto", description="`auto`: bf16 where the device computes in it, else fp32"
+        default="auto",
+        description="compute dtype; `auto`: bf16 if the device supports it, else fp32",
     )
     weights_dtype: Literal["fp32", "bf16"] = Field(
-        default="fp32", description="what trained weights are kept in; frozen ones are always bf16"
+        default="fp32", description="dtype of trained weights; frozen weights are always bf16"
     )
     attn_implementation: Literal["auto", "sdpa", "eager", "flash_attention_2"] = Field(
-        default="auto", description="`auto`: flash where it is installed, else sdpa"
+        default="auto", description="`auto`: FlashAttention if it is installed, else sdpa"
     )
     gradient_checkpointing: bool = Field(
-        default=False, description="compute activations again instead of keeping them"
+        default=False, description="recompute activations instead of storing them"
     )
     threads: int = Field(
-        default=0, ge=0, le=4_096, description="CPU threads; 0: kit19 tries what is fast"
+        default=0, ge=0, le=4_096, description="CPU threads; 0: chosen by the size of the model"
     )
 
     validation: int = Field(
         default=200,
         ge=0,
         le=_STEPS,
-        description="rows held out by hash where the data has no validation",
+        description="rows to hold out by hash if the data has no validation split",
     )
     eval_steps: int = Field(
         default=0,
         ge=0,
         le=_STEPS,
-        description="steps; 0: as `save_steps` if `best`, else each epoch's end",
+        description="steps between evaluations; 0: `save_steps` if `best`, else each epoch",
     )
     save_steps: int = Field(
         default=0,
         ge=0,
         le=_STEPS,
-        description="steps; 0: as `eval_steps` if `best`, else each epoch's end",
+        description="steps between checkpoints; 0: `eval_steps` if `best`, else each epoch",
     )
-    save_total_limit: int = Field(default=2, ge=1, le=_STEPS, description="checkpoints to keep")
-    best: bool = Field(default=True, description="end with the weights of the lowest loss")
+    save_total_limit: int = Field(
+        default=2, ge=1, le=_STEPS, description="checkpoints to keep, besides the best"
+    )
+    best: bool = Field(
+        default=True, description="end with the weights of the lowest validation loss"
+    )
     early_stopping_patience: int = Field(
         default=0,
         ge=0,
         le=_STEPS,
-        description="stop after so many evaluations without a lower loss; 0: never",
+        description="stop after this many evaluations without a lower loss; 0: never",
     )
     logging_steps: int = Field(
-        default=10, ge=1, le=_STEPS, description="steps between two points of the curve"
+        default=10, ge=1, le=_STEPS, description="steps between points of the loss curve"
     )
     report_to: list[str] = Field(
-        default=[], description="wandb, tensorboard … as transformers names them; one or a list"
+        default=[],
+        description="wandb, tensorboard …, by their names in transformers; one or a list",
     )
     seed: int = Field(
-        default=19, ge=0, le=2**32 - 1, description="of weights made anew, order and dropout"
+        default=19, ge=0, le=2**32 - 1, description="seed of new weights, order and dropout"
     )
 
     @field_validator("report_to", mode="before")
     @classmethod
-    def _one_or_more(cls, value: Any) -> Any:
+    def _as_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.tiny and self.model:
-            raise ValueError("`tiny` makes a model from nothing; then `model` must be empty")
+            raise ValueError("`tiny` trains a new model, so `model` must be empty")
         if self.tiny and self.method != "full":
-            raise ValueError("a model made from nothing has no weights to keep: `method` is full")
+            raise ValueError("a new model has no pretrained weights, so `method` must be full")
         if self.pack_length and self.pack_length < self.max_length:
             raise ValueError("`pack_length` must not be below `max_length`")
         if self.early_stopping_patience and not self.best:
             raise ValueError(
-                "`early_stopping_patience` needs `best`, or the run ends past its best weights"
+                "`early_stopping_patience` needs `best`, or the run does not end with its best weights"
             )
         unknown = sorted(set(self.stated) - set(type(self).model_fields))
         if unknown:
@@ -218,7 +225,7 @@ class Settings(Card):
         return self.pack_length or self.max_length
 
 
-_INSIDE: dict[str, type[Card]] = {"lora": Lora, "tiny": Tiny}  # settings that have settings
+_INSIDE: dict[str, type[Card]] = {"lora": Lora, "tiny": Tiny}  # settings with nested settings
 
 
 def preset_names() -> list[str]:
@@ -228,16 +235,16 @@ def preset_names() -> list[str]:
 
 @convert_os_errors
 def load_preset(name: str = "", changes: Mapping[str, Any] | None = None) -> Settings:
-    """Settings by name, or from a YAML file of the user's, with some values replaced.
+    """Load settings by name or from a YAML file, and replace some values.
 
     Args:
         name: A preset's id, the path of a YAML file, or empty for the defaults.
-        changes: Values that replace the preset's (the command line's ``--set``). ``lora.rank`` and
-            the like reach inside.
+        changes: Values that replace the preset's, like ``--set`` of the command line. Dots reach nested
+            settings, as in ``lora.rank``.
 
     Raises:
         UnknownNameError: There is no such preset, or no such setting.
-        CatalogError: A value is not valid; file, line and key are told.
+        CatalogError: A value is not valid; the message names file, line and key.
     """
     path = Path(name)
     if name and path.suffix not in {".yaml", ".yml"}:
