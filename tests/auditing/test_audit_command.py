@@ -56,7 +56,7 @@ def test_the_table_and_the_first_hits_are_shown(
 
 
 @pytest.mark.usefixtures("place")
-def test_clean_data_is_told_to_be_clean(
+def test_clean_data_is_reported_as_clean(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, err = shown(monkeypatch, capsys, "clean.jsonl", "--fail-on-hit", "-q")
@@ -65,7 +65,7 @@ def test_clean_data_is_told_to_be_clean(
 
 
 @pytest.mark.usefixtures("place")
-def test_hits_fail_only_where_that_was_asked_for(
+def test_hits_fail_only_on_request(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     without, _ = shown(monkeypatch, capsys, "leaks.jsonl")
@@ -141,7 +141,7 @@ def test_a_text_cannot_speak_to_the_terminal(
         (["bad.jsonl"], "bad.jsonl:2: is not valid JSON"),
     ],
 )
-def test_a_mistake_is_told_without_a_traceback(
+def test_a_mistake_is_reported_without_a_traceback(
     arguments: list[str],
     message: str,
     place: Path,

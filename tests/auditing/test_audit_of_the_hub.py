@@ -46,7 +46,7 @@ def lines(texts: list[str]) -> bytes:
     return "".join(json.dumps({"text": text}) + "\n" for text in texts).encode()
 
 
-def test_only_data_files_are_brought_and_read(hub: HubServer, exam: str) -> None:
+def test_only_data_files_are_downloaded_and_read(hub: HubServer, exam: str) -> None:
     files = {
         "README.md": SENTENCES[1].encode(),
         "model.bin": b"\0",
@@ -66,7 +66,7 @@ def test_only_data_files_are_brought_and_read(hub: HubServer, exam: str) -> None
     }
 
 
-def test_names_that_look_like_patterns_are_brought(hub: HubServer, exam: str) -> None:
+def test_files_named_like_patterns_are_downloaded(hub: HubServer, exam: str) -> None:
     commit(hub, {"b[1].jsonl": lines([SENTENCES[0]]), "a.csv": b"text\nnothing at all\n"})
     assert audit("some/rows", [exam]).rows == [1]
 
@@ -78,7 +78,7 @@ def test_a_revision_can_be_named(hub: HubServer, exam: str) -> None:
     assert audit("some/rows@leaky", [exam]).rows == [0]
 
 
-def test_what_was_brought_once_is_audited_offline(
+def test_a_downloaded_dataset_is_audited_offline(
     hub: HubServer, exam: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit(hub, {"a.jsonl": lines([SENTENCES[0]])})
@@ -91,21 +91,21 @@ def test_what_was_brought_once_is_audited_offline(
         audit("some/others", [exam])
 
 
-def test_a_dataset_without_data_files_is_told(hub: HubServer, exam: str) -> None:
+def test_a_dataset_without_data_files_is_an_error(hub: HubServer, exam: str) -> None:
     commit(hub, {"README.md": b"x", "rows.py": b"x"})
     with pytest.raises(ReadError, match="has no file that kit19 reads"):
         audit("some/rows", [exam])
 
 
 @pytest.mark.usefixtures("hub")
-def test_a_name_that_is_nowhere_is_told_to_be_neither(exam: str) -> None:
+def test_an_unknown_name_is_neither_on_the_hub_nor_a_file(exam: str) -> None:
     with pytest.raises(FilesError) as raised:
         audit("data/trian", [exam])
     assert "is not on the Hub" in str(raised.value) or "wants a token" in str(raised.value)
     assert "there is no file or folder 'data/trian' here" in str(raised.value)
 
 
-def test_a_missing_client_is_told_with_what_installs_it(
+def test_a_missing_client_is_reported_with_the_install_command(
     exam: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = builtins.__import__

@@ -88,7 +88,7 @@ def test_the_summary_has_a_row_and_a_bar_for_each_benchmark() -> None:
     assert bars == ["width:0.65%"] * 2
 
 
-def test_both_texts_of_a_hit_stand_side_by_side() -> None:
+def test_both_texts_of_a_hit_are_shown_side_by_side() -> None:
     near = hit(7, "여기 글", item_text="저기 글", rule="near", overlap=0.7512)
     (row,) = Page(audit_page(result([near]))).rows("near 75%")
     assert row == ["7", "text", "test/q0one", "near 75%", "여기 글", "저기 글"]

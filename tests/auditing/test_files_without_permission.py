@@ -66,7 +66,7 @@ def test_a_folder_that_may_not_be_read_is_named(place: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["closed.jsonl", "data/closed/b.jsonl"])
-def test_a_file_that_may_not_be_read_is_told(
+def test_a_file_without_permission_is_reported(
     name: str, read: Callable[[Path, Path], object], place: Path
 ) -> None:
     with (

@@ -189,7 +189,7 @@ def test_only_the_named_columns_are_looked_at(tmp_path: Path, exam: Path) -> Non
         assert sorted((hit.row, hit.column) for hit in result.hits) == places
 
 
-def test_an_unknown_column_is_told_with_the_nearest(tmp_path: Path, exam: Path) -> None:
+def test_an_unknown_column_is_reported_with_the_nearest(tmp_path: Path, exam: Path) -> None:
     path = write_jsonl(tmp_path / "rows.jsonl", [{"question": INNOCENT[0], "answer": "네"}])
     with pytest.raises(UnknownNameError) as raised:
         audit(path, [str(exam)], columns=["qestion"])
@@ -198,7 +198,7 @@ def test_an_unknown_column_is_told_with_the_nearest(tmp_path: Path, exam: Path) 
     )
 
 
-def test_a_header_can_be_said(tmp_path: Path, exam: Path) -> None:
+def test_a_header_can_be_stated(tmp_path: Path, exam: Path) -> None:
     path = tmp_path / "rows.tsv"
     path.write_text(f"{SENTENCES[0]}\t{SENTENCES[1]}\n{SENTENCES[2]}\t{INNOCENT[0]}\n", "utf-8")
     assert audit(path, [str(exam)], header=False).rows == [0, 1]
@@ -221,7 +221,7 @@ def test_a_header_can_be_said(tmp_path: Path, exam: Path) -> None:
         (["utterances", SENTENCES[0], SENTENCES[1]], True),
     ],
 )
-def test_a_header_is_told_from_the_lines(lines: list[str], expected: bool) -> None:
+def test_a_header_is_detected_from_the_lines(lines: list[str], expected: bool) -> None:
     assert is_header([line.split("\t") for line in lines]) is expected
 
 
@@ -251,7 +251,7 @@ def test_a_line_feed_in_quotes_belongs_to_its_csv_row(tmp_path: Path, exam: Path
     assert (result.rows_read, result.rows, result.hits[0].rule) == (2, [0], "equal")
 
 
-def test_text_beside_the_rows_of_a_document_is_not_passed_over(tmp_path: Path, exam: Path) -> None:
+def test_text_outside_the_rows_of_a_document_is_searched(tmp_path: Path, exam: Path) -> None:
     path = tmp_path / "talk.json"
     path.write_text(compact({"turns": [{"say": INNOCENT[0]}], "summary": SENTENCES[0]}), "utf-8")
     assert audit(path, [str(exam)]).rows == [1]
@@ -350,7 +350,7 @@ def test_a_document_is_read_across_the_ends_of_its_chunks(cut: int, tmp_path: Pa
         ("a.jsonl", b'{"a": 1}\n', "a.jsonl: has no text"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_with_its_place(
+def test_an_unreadable_file_is_reported_with_its_path(
     name: str, content: bytes, message: str, tmp_path: Path, exam: Path
 ) -> None:
     path = tmp_path / name
@@ -360,7 +360,7 @@ def test_a_file_that_cannot_be_read_is_told_with_its_place(
     assert re.search(message.replace("[", r"\["), str(raised.value))
 
 
-def test_what_is_not_there_or_holds_nothing_is_told(tmp_path: Path, exam: Path) -> None:
+def test_a_missing_or_empty_file_is_an_error(tmp_path: Path, exam: Path) -> None:
     with pytest.raises(ReadError, match="nowhere: does not exist"):
         audit(tmp_path / "nowhere", [str(exam)])
     (tmp_path / "d").mkdir()

@@ -266,7 +266,7 @@ def test_columns_of_one_name_are_all_searched(
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
-def test_a_key_that_stands_twice_loses_nothing(name: str, tmp_path: Path, exam: Path) -> None:
+def test_a_repeated_key_loses_no_text(name: str, tmp_path: Path, exam: Path) -> None:
     row = f'{{"text": "{SENTENCES[0]}", "n": {{"a": "{SENTENCES[1]}", "a": 1, "a": []}}, "text": "x"}}'
     (tmp_path / name).write_text(f"[{row}]" if name == "a.json" else row, "utf-8")
     hits = searched(tmp_path / name, exam).hits
@@ -455,7 +455,7 @@ def test_lines_that_are_arrays_are_rows(tmp_path: Path, exam: Path) -> None:
 # What is looked for.
 
 
-def test_an_exam_that_cannot_be_read_whole_is_refused(tmp_path: Path) -> None:
+def test_items_that_cannot_be_read_completely_are_refused(tmp_path: Path) -> None:
     data = write_jsonl(tmp_path / "data.jsonl", list(TEXTS))
     write_jsonl(tmp_path / "exam" / "a.jsonl", list(SENTENCES))
     (tmp_path / "exam" / "b.xlsx").write_bytes(b"PK")

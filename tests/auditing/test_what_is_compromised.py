@@ -30,7 +30,7 @@ def test_a_pair_is_compromised_only_when_both_sides_occur(catalog: Path) -> None
     assert (both.compromised, both.ids) == (1, ["test/q1"])
 
 
-def test_the_sides_of_a_pair_may_stand_in_any_rows_and_columns(catalog: Path) -> None:
+def test_the_sides_of_a_pair_may_be_in_any_rows_and_columns(catalog: Path) -> None:
     rows: list[object] = [{"a": SENTENCES[3]}, *INNOCENT, {"b": [INNOCENT[0], SENTENCES[2]]}]
     pairs = look(catalog, rows).benchmarks["exam_pairs"]
     assert (pairs.items, pairs.compromised, pairs.touched) == (3, 1, 1)
@@ -47,7 +47,7 @@ def test_one_side_is_enough_where_the_card_says_so(catalog: Path) -> None:
     assert (sides.compromised, sides.touched, sides.ids) == (1, 1, ["test/q0"])
 
 
-def test_short_items_are_found_only_where_they_are_the_whole_text(catalog: Path) -> None:
+def test_short_items_are_found_only_if_they_are_the_complete_text(catalog: Path) -> None:
     inside: list[object] = [
         "정말 아주 좋아요!",
         f"{INNOCENT[0]} 별로예요.",
@@ -132,7 +132,7 @@ def own(
     return audit(write_jsonl(folder / "rows" / "rows.jsonl", rows), [str(against)])
 
 
-def test_own_items_are_told_by_their_ids(tmp_path: Path) -> None:
+def test_own_items_are_reported_by_their_ids(tmp_path: Path) -> None:
     items = [{"id": f"Q/{n}", "question": text, "answer": "네"} for n, text in enumerate(SENTENCES)]
     result = own(tmp_path, list(items), [SENTENCES[4], INNOCENT[0], SENTENCES[1]])
     assert result.rows == [0, 2]
@@ -143,12 +143,12 @@ def test_own_items_are_told_by_their_ids(tmp_path: Path) -> None:
     ]
 
 
-def test_own_items_without_ids_are_told_by_their_rows(tmp_path: Path) -> None:
+def test_own_items_without_ids_are_reported_by_their_rows(tmp_path: Path) -> None:
     twice = [{"id": "same", "text": text} for text in SENTENCES]
     assert own(tmp_path, list(twice), [SENTENCES[2]]).benchmarks["my"].ids == ["items/2"]
 
 
-def test_answers_and_labels_beside_a_question_are_no_items(tmp_path: Path) -> None:
+def test_answers_and_labels_of_a_question_are_not_items(tmp_path: Path) -> None:
     items: list[object] = [{"question": SENTENCES[0], "answer": "네", "options": ["하나", "둘"]}]
     rows: list[object] = [{"a": "네"}, {"a": "하나"}, {"a": SENTENCES[0]}]
     assert own(tmp_path, items, rows).rows == [2]
@@ -191,7 +191,7 @@ def test_own_items_may_be_of_any_format(tmp_path: Path) -> None:
 # What goes wrong.
 
 
-def test_an_unknown_benchmark_is_told_with_the_nearest(catalog: Path) -> None:
+def test_an_unknown_benchmark_is_reported_with_the_nearest(catalog: Path) -> None:
     with pytest.raises(UnknownNameError) as raised:
         look(catalog, [SENTENCES[0]], against=["exam_pair"])
     assert str(raised.value) == (
@@ -199,7 +199,7 @@ def test_an_unknown_benchmark_is_told_with_the_nearest(catalog: Path) -> None:
     )
 
 
-def test_missing_and_differing_files_of_benchmarks_are_told_together(
+def test_missing_and_differing_files_of_benchmarks_are_reported_together(
     tmp_path: Path, catalog: Path
 ) -> None:
     (tmp_path / "exam").mkdir()

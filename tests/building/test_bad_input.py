@@ -104,10 +104,10 @@ def test_a_file_that_differs_from_its_card(shop: Shop) -> None:
     assert "! cafe_reviews holds unverified files: cafe/train.tsv" in done.out
     assert verify(shop.out).subsets["cafe_reviews"].unverified == ["cafe/train.tsv"]
     card = (shop.out / "README.md").read_text(encoding="utf-8")
-    assert "`cafe_reviews` holds rows of unverified files: cafe/train.tsv." in card
+    assert "`cafe_reviews` contains rows of unverified files: cafe/train.tsv." in card
 
 
-def test_a_shortened_file_is_told_by_its_size_and_may_be_left_out(shop: Shop) -> None:
+def test_a_shortened_file_is_detected_by_its_size_and_may_be_skipped(shop: Shop) -> None:
     shop.edit(CARD, "rows: 3}", "rows: 3}\n        - {path: more.tsv, bytes: 500}")
     (shop.data / "more.tsv").write_text("id\tcafe\treview\tscore\n", encoding="utf-8")
     strict = shop.build()
@@ -152,7 +152,7 @@ def test_a_truncated_archive(shop: Shop) -> None:
     check_nothing_left(shop)
 
 
-def test_a_row_that_is_not_utf8_is_left_out_and_told(shop: Shop) -> None:
+def test_a_row_that_is_not_utf8_is_quarantined_and_reported(shop: Shop) -> None:
     shop.train.write_bytes(shop.train.read_bytes().replace("다락".encode(), "다락".encode("cp949")))
     done = shop.build("--json", "--quiet")
     assert done.code == 0
@@ -181,7 +181,7 @@ def test_a_missing_column(shop: Shop) -> None:
     )
 
 
-def test_labels_that_nobody_knows(shop: Shop) -> None:
+def test_unknown_labels(shop: Shop) -> None:
     lines = shop.train.read_text(encoding="utf-8").splitlines()
     wrong = [lines[0], *(f"{line[:-1]}7" for line in lines[1:])]
     shop.train.write_text("\n".join(wrong) + "\n", encoding="utf-8")
@@ -375,7 +375,7 @@ def test_misuse_in_a_process_of_its_own() -> None:
     assert "Missing option '--out'" in done.err
 
 
-def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_permission_is_reported(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     folder = tmp_path / "closed"

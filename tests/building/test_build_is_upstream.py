@@ -150,7 +150,7 @@ def test_every_template_shows_some_text_of_the_record(either: Build) -> None:
         assert shown - set(file.words), (subset, name)
 
 
-def test_no_output_of_a_label_template_stands_for_two_labels(either: Build) -> None:
+def test_no_output_of_a_label_template_means_two_labels(either: Build) -> None:
     meant: defaultdict[tuple[str, str, str, str], set[str]] = defaultdict(set)
     for row, record in either.pairs():
         used = templates(row["subset"]).fields(row["template"], "output")

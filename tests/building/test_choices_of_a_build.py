@@ -212,7 +212,7 @@ def test_paper_and_paper_clean_differ_by_the_leak_and_not_by_size(tmp_path: Path
     assert took - set(leaked) <= set(rows_of(clean)["id"])
 
 
-def test_a_subset_that_filling_cannot_bring_to_the_cap_is_named(tmp_path: Path) -> None:
+def test_a_subset_that_filling_cannot_raise_to_the_cap_is_listed(tmp_path: Path) -> None:
     out = tmp_path / "out"
     manifest = sample_of(out, "kobest_copa", "parakqc", recipe="paper-clean", cap=1000)
     rows = Counter(rows_of(out)["subset"])
@@ -234,7 +234,7 @@ def test_equal_classes_where_the_recipe_asks_for_them(tmp_path: Path) -> None:
     assert len(set(plain.subsets["apeach"].labels.values())) > 1
 
 
-def test_without_shuffling_rows_stand_by_subset_and_id(tmp_path: Path) -> None:
+def test_without_shuffling_rows_are_sorted_by_subset_and_id(tmp_path: Path) -> None:
     out, mixed = tmp_path / "out", tmp_path / "mixed"
     sample_of(out, *SMALL, cap=15, shuffle=False)
     sample_of(mixed, *SMALL, cap=15)

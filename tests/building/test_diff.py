@@ -69,7 +69,7 @@ def test_a_subset_left_out_is_the_only_difference(left: Path, tmp_path: Path) ->
     assert mirrored.subsets == {"math": SubsetDiff(0, rows, 0, 0)}
 
 
-def test_a_changed_card_is_the_cause_of_rows_told_otherwise(left: Path, tmp_path: Path) -> None:
+def test_a_changed_card_is_the_cause_of_changed_rows(left: Path, tmp_path: Path) -> None:
     catalog = tmp_path / "catalog"
     shutil.copytree(load_catalog().root, catalog, ignore=shutil.ignore_patterns("*.py", "__*"))
     templates = catalog / "templates" / "nsmc.yaml"
@@ -87,7 +87,7 @@ def test_a_changed_card_is_the_cause_of_rows_told_otherwise(left: Path, tmp_path
     assert (counts.only_left, counts.only_right, counts.retold) == (0, 0, changed)
 
 
-def test_a_record_moved_to_validation_is_told_otherwise(left: Path, tmp_path: Path) -> None:
+def test_a_record_moved_to_validation_counts_as_changed(left: Path, tmp_path: Path) -> None:
     sample_of(tmp_path / "right", *SUBSETS, cap=40, validation=0)
     found = diff(left, tmp_path / "right")
     assert found.causes == {"recipe validation": (6, 0)}

@@ -79,7 +79,7 @@ CAFE = [("커피가 맛있어요", "1"), ("자리가 좁아요", "0")]
 BAR = [("커피가  맛있어요!", "0"), ("자리가 좁아요", "0"), ("빵이 Good", "1")]
 
 
-def test_a_shared_text_is_told_and_stays(street: Path, tmp_path: Path) -> None:
+def test_a_shared_text_is_reported_and_kept(street: Path, tmp_path: Path) -> None:
     manifest = built(street, tmp_path, CAFE, BAR)
     (pair,) = manifest.shared
     assert (pair.subset, pair.earlier) == ("bar_reviews", "cafe_reviews")

@@ -14,7 +14,7 @@ from kit19.core.order import hash_order
 from tests.support.samples import dropped_of, rows_of, sample_of
 
 
-def test_a_kept_record_is_told_with_its_rows(sample_build: Path) -> None:
+def test_a_kept_record_is_explained_with_its_rows(sample_build: Path) -> None:
     for split, status in (("train", "train"), ("validation", "validation")):
         row = rows_of(sample_build, split).row(0, named=True)
         found = explain(sample_build, row["id"])
@@ -26,7 +26,9 @@ def test_a_kept_record_is_told_with_its_rows(sample_build: Path) -> None:
 @pytest.mark.parametrize(
     "reason", ["excluded", "empty", "conflict", "duplicate", "validation_overlap", "contaminated"]
 )
-def test_a_dropped_record_is_told_with_reason_and_evidence(reason: str, sample_build: Path) -> None:
+def test_a_dropped_record_is_explained_with_reason_and_evidence(
+    reason: str, sample_build: Path
+) -> None:
     some = dropped_of(sample_build).filter(reason=reason)
     name, _, evidence = some.row(0)
     found = explain(sample_build, name)
@@ -38,7 +40,7 @@ def test_every_reason_has_a_meaning() -> None:
     assert tuple(REASON_DESCRIPTIONS) == REASONS
 
 
-def test_a_malformed_row_is_told_with_its_file_and_line(tmp_path: Path) -> None:
+def test_a_malformed_row_is_explained_with_its_file_and_line(tmp_path: Path) -> None:
     good = Path(__file__).parents[1] / "catalog" / "bad_cards" / "good"
     data = tmp_path / "data" / "cafe"
     data.mkdir(parents=True)
@@ -56,7 +58,7 @@ def test_a_malformed_row_is_told_with_its_file_and_line(tmp_path: Path) -> None:
     assert found.evidence == "cafe/train.tsv:4: label: unknown value '7'"
 
 
-def test_surplus_is_told_with_the_last_place_taken(sample_build: Path) -> None:
+def test_surplus_is_explained_with_the_last_place_taken(sample_build: Path) -> None:
     source = load_catalog().source("nsmc")
     path = Path(load_catalog().root.parent) / "sample" / "nsmc" / "ratings_train.txt"
     lines = path.read_text(encoding="utf-8").splitlines()[1:]
@@ -81,7 +83,7 @@ def test_surplus_is_told_with_the_last_place_taken(sample_build: Path) -> None:
         ("kornli/dev/0", ""),
     ],
 )
-def test_a_split_that_is_never_taken_is_told_with_its_benchmark(
+def test_a_split_that_is_never_taken_is_explained_with_its_benchmark(
     record: str, evidence: str, sample_build: Path
 ) -> None:
     found = explain(sample_build, record)
@@ -96,7 +98,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
     return out, sample_of(out, "nsmc", "unsmile", cap=20)
 
 
-def test_a_subset_that_was_not_asked_for_is_told(small: tuple[Path, Manifest]) -> None:
+def test_a_subset_outside_the_recipe_is_explained(small: tuple[Path, Manifest]) -> None:
     found = explain(small[0], "math/train/1")
     assert found.status == "not built"
     assert found.why == "the recipe sample does not include math"

@@ -81,9 +81,7 @@ def test_every_format_gives_the_same_rows(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", ["write_parquet", "write_ipc", "write_ipc_stream"])
-def test_tables_give_the_same_rows_whatever_times_are_beside_them(
-    write: str, tmp_path: Path
-) -> None:
+def test_tables_give_the_same_rows_with_any_columns_of_times(write: str, tmp_path: Path) -> None:
     path = tmp_path / ("a.parquet" if write == "write_parquet" else "a.arrow")
     frame = pl.DataFrame({**{k: [v] for k, v in ROWS[1].items()}, "at": [1]})
     getattr(frame.with_columns(pl.col("at").cast(pl.Datetime("us", "Asia/Seoul"))), write)(path)
@@ -124,7 +122,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_row_that_is_none_is_told(case: str, tmp_path: Path) -> None:
+def test_an_invalid_row_is_reported(case: str, tmp_path: Path) -> None:
     line, said = BAD[case]
     path = tmp_path / "my.jsonl"
     # Enough whole rows around it that a broken byte does not make the file another encoding.
@@ -171,7 +169,7 @@ def test_a_line_without_end_is_refused(
     assert "my.jsonl:3: is longer than" in dropped["evidence"].to_list()[0]
 
 
-def test_files_of_other_kinds_are_told(tmp_path: Path) -> None:
+def test_files_of_other_kinds_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("instruction,output\na,b\n", "utf-8")
     os.mkfifo(tmp_path / "pipe.jsonl")
     (tmp_path / "bytes.jsonl").write_bytes(b"\x80\0\1")

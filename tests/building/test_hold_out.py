@@ -65,7 +65,7 @@ def hold(
 
 
 @given(some=rows, count=wanted_counts, seed=seeds, **kinds)
-def test_every_record_stands_in_one_place(
+def test_every_record_is_in_exactly_one_part(
     pairs: bool, label: str | None, some: list[Row], count: int, seed: int
 ) -> None:
     records, held = hold(some, count, seed, pairs=pairs, label=label)
@@ -74,7 +74,7 @@ def test_every_record_stands_in_one_place(
 
 
 @given(some=rows, count=wanted_counts, seed=seeds, **kinds)
-def test_no_group_stands_on_both_sides(
+def test_no_group_is_in_both_splits(
     pairs: bool, label: str | None, some: list[Row], count: int, seed: int
 ) -> None:
     _, held = hold(some, count, seed, pairs=pairs, label=label)
@@ -83,7 +83,7 @@ def test_no_group_stands_on_both_sides(
 
 @given(some=rows, count=wanted_counts, seed=seeds, **kinds)
 @example(some=[(0, 1, "a", True), (0, 2, "a", False)], count=1, seed=0, pairs=True, label=None)
-def test_exactly_as_many_as_wanted_are_held_out_where_there_are(
+def test_the_requested_number_is_held_out_if_available(
     pairs: bool, label: str | None, some: list[Row], count: int, seed: int
 ) -> None:
     _, held = hold(some, count, seed, pairs=pairs, label=label)
@@ -115,7 +115,7 @@ def test_both_classes_are_held_out_alike(some: list[Row], seed: int) -> None:
 
 
 @given(some=rows, count=wanted_counts, seed=seeds)
-def test_the_order_of_records_decides_nothing(some: list[Row], count: int, seed: int) -> None:
+def test_the_order_of_records_does_not_matter(some: list[Row], count: int, seed: int) -> None:
     records = frame(some, pairs=True)
     one = hold_out(records, count, seed, examiner(some), None)
     other = hold_out(records.reverse(), count, seed, examiner(some), None)

@@ -44,7 +44,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-def test_the_text_stands_in_the_row_as_it_was(out: Path) -> None:
+def test_the_text_is_in_the_row_unchanged(out: Path) -> None:
     rows = rows_of(out)
     assert rows.height == 2 * len(HOSTILE)
     for row in rows.iter_rows(named=True):
@@ -63,7 +63,7 @@ def test_exports_hold_it_too(out: Path) -> None:
     assert [json.loads(line)["input"] for line in lines] == [row["input"] for row in rows]
 
 
-def test_the_card_is_still_a_card_and_the_build_whole(out: Path) -> None:
+def test_the_card_is_still_a_card_and_the_build_is_complete(out: Path) -> None:
     card = (out / "README.md").read_text(encoding="utf-8")
     assert yaml.safe_load(card.split("---\n")[1])["language"] == ["ko"]
     # The example stands in a fence that nothing inside can end.

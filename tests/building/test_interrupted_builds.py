@@ -73,7 +73,7 @@ def beside(folder: Path) -> set[str]:
     return {path.name for path in folder.parent.iterdir()} - {".out.kit19-lock"}
 
 
-def test_killed_at_any_moment_the_folder_holds_a_whole_build(old: Path, moments: int) -> None:
+def test_killed_at_any_moment_the_folder_has_a_complete_build(old: Path, moments: int) -> None:
     before = files_of(old)
     for share in (0, 0.3, 0.6, 0.85, 1):
         nth = 1 + round(share * (moments - 1))

@@ -110,7 +110,7 @@ def test_a_card_of_another_version_with_other_ids_is_refused_before_anything_is_
         check_card(card)
 
 
-def test_where_nothing_is_left_it_is_said_of_each_subset_why(tmp_path: Path) -> None:
+def test_an_empty_build_explains_each_subset(tmp_path: Path) -> None:
     with pytest.raises(Kit19Error) as caught:
         build(recipe(tmp_path, "KOGL-9"), tmp_path / "out", changes={"license": "commercial"})
     told = [(problem.where, problem.what) for problem in caught.value.problems]

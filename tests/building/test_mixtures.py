@@ -30,7 +30,7 @@ def test_a_task_is_capped_and_its_subsets_share_it(tmp_path: Path) -> None:
     assert alone.subsets["apeach"].ledger.train == 70
 
 
-def test_weights_are_shares_of_the_whole(tmp_path: Path) -> None:
+def test_weights_are_shares_of_the_mixture(tmp_path: Path) -> None:
     weights = {"nsmc": 2, "kobest_copa": 0.5}
     out = tmp_path / "out"
     manifest = sample_of(out, *SMALL, weights=weights, validation=0)
@@ -74,7 +74,7 @@ def test_the_command_line_says_what_is_given_up(tmp_path: Path) -> None:
         ("per_task_cap=0", "--set per_task_cap: per_task_cap: input should be greater than 0"),
     ],
 )
-def test_what_is_no_weight_is_told(setting: str, message: str, tmp_path: Path) -> None:
+def test_an_invalid_weight_is_reported(setting: str, message: str, tmp_path: Path) -> None:
     done = kit19("build", "sample", "--set", setting, "--out", tmp_path / "out")
     assert done.code == 1
     assert message in done.err

@@ -116,9 +116,7 @@ def test_own_ids_are_kept_where_they_are_ids(tmp_path: Path) -> None:
         (["a", "b", 3], ["3", "a", "b"]),
     ],
 )
-def test_an_id_that_is_none_loses_no_row(
-    tmp_path: Path, ids: list[Any], expected: list[str]
-) -> None:
+def test_an_invalid_id_loses_no_row(tmp_path: Path, ids: list[Any], expected: list[str]) -> None:
     named = [{**row, "id": one} for row, one in zip(ROWS, ids, strict=False)]
     made(tmp_path, named)
     assert mine(tmp_path)["id"].to_list() == [f"mydata/extra/{one}" for one in expected]
@@ -143,7 +141,7 @@ def test_a_row_of_nothing_that_shows_is_empty(tmp_path: Path, nothing: str) -> N
     assert mine(tmp_path)["input"].to_list() == [""]
 
 
-def test_a_row_that_cannot_be_read_is_told_with_its_line(tmp_path: Path) -> None:
+def test_an_unreadable_row_is_reported_with_its_line(tmp_path: Path) -> None:
     bad: list[Any] = [
         ["a list"],
         {"text": "neither"},
@@ -265,7 +263,7 @@ def test_each_kind_of_dedup_drops_what_the_one_before_does_and_more(
     assert mine(tmp_path).height == 4 - sum(dropped.values())
 
 
-def test_what_a_recipe_brings_is_not_fetched(tmp_path: Path) -> None:
+def test_extra_rows_of_a_recipe_are_not_fetched(tmp_path: Path) -> None:
     path = recipe(tmp_path, ROWS, RECIPE + "decontaminate: false\n")
     done = kit19("fetch", "--recipe", path, "--list", "--data-dir", tmp_path / "data")
     assert done.code == 0, done.err
@@ -423,7 +421,7 @@ def test_it_can_be_left_out(tmp_path: Path) -> None:
         ("license: CC", "task: talk\n    license: CC", "{place}/mine.yaml:9: extra.0.task"),
     ],
 )
-def test_what_is_wrong_is_told(old: str, new: str, message: str, tmp_path: Path) -> None:
+def test_mistakes_are_reported(old: str, new: str, message: str, tmp_path: Path) -> None:
     path = recipe(tmp_path, ROWS, RECIPE.replace(old, new))
     done = kit19("build", path, "--out", tmp_path / "out")
     assert done.code == 1
@@ -456,7 +454,7 @@ anything = st.one_of(
 
 
 @given(rows=st.lists(anything, max_size=10))
-def test_whatever_stands_in_the_file_is_accounted_for(
+def test_every_line_of_the_file_is_accounted_for(
     rows: list[Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     place = tmp_path_factory.mktemp("own")
@@ -472,6 +470,6 @@ def test_whatever_stands_in_the_file_is_accounted_for(
     shutil.rmtree(place)
 
 
-def test_a_name_of_a_recipe_that_is_extended_brings_its_file(tmp_path: Path) -> None:
+def test_an_extended_recipe_includes_its_extra_rows(tmp_path: Path) -> None:
     with pytest.raises(Kit19Error, match="there is no subset 'mydata'"):
         made(tmp_path, ROWS, RECIPE.replace("sae4k", "mydata").split("extra:")[0])

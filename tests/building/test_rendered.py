@@ -51,7 +51,7 @@ def test_a_row_with_other_text_is_wrong(file: Templates, text: str, value: str) 
     assert file.wrong("plain", RECORD, {**ROW, text: value}) == [text]
 
 
-def test_several_labels_stand_in_their_order(file: Templates) -> None:
+def test_several_labels_keep_their_order(file: Templates) -> None:
     record = {**RECORD, "label": "bad,good"}
     assert file.wrong("plain", record, {**ROW, "output": "부정, 긍정이에요."}) == []
     assert file.wrong("plain", record, {**ROW, "output": "긍정, 부정이에요."}) == ["output"]

@@ -58,7 +58,7 @@ def test_a_build_over_an_older_one_is_the_same_as_a_first_one(tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["once", "twice"]
 
 
-def test_no_path_of_the_machine_stands_in_a_build(sample_build: Path) -> None:
+def test_no_path_of_the_machine_is_in_a_build(sample_build: Path) -> None:
     for name, data in files_of(sample_build).items():
         for trace in (str(sample_build), str(Path.home()), sys.prefix, str(Path.cwd())):
             assert trace.encode() not in data, (name, trace)

@@ -48,7 +48,7 @@ def test_the_order_in_which_rows_arrive_decides_nothing(
     assert in_card_order(rows, listed).equals(in_card_order(backwards, listed))
 
 
-def test_without_shuffling_subsets_stand_as_the_recipe_lists_them() -> None:
+def test_without_shuffling_subsets_are_in_the_order_of_the_recipe() -> None:
     rows = rows_of([("a/train", 2, "x"), ("b/train", 1, "y"), ("b/train", 1, "x")])
     ordered = in_card_order(rows, ["b", "a"]).select("id", "template").rows()
     assert ordered == [("b/train/1", "x"), ("b/train/1", "y"), ("a/train/2", "x")]

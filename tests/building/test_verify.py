@@ -48,7 +48,7 @@ NAMES = [
 ]
 
 
-def test_a_whole_build_is_found_whole(whole: Path) -> None:
+def test_an_unchanged_build_is_verified(whole: Path) -> None:
     manifest = verify(whole)
     assert [output.path for output in manifest.outputs] == NAMES
     assert sorted(files_of(whole)) == sorted([*NAMES, "manifest.json"])
@@ -89,7 +89,7 @@ def test_what_the_hubs_client_git_and_a_desktop_leave_is_no_part_and_no_harm(
         "sub/.gitattributes",
     ],
 )
-def test_anything_else_and_all_beside_the_rows_is_foreign(name: str, copy: Path) -> None:
+def test_other_files_and_any_file_next_to_the_rows_are_foreign(name: str, copy: Path) -> None:
     (copy / name).parent.mkdir(parents=True, exist_ok=True)
     (copy / name).write_text("x")
     assert complaints(copy) == [f"{copy / name}: is not part of the build"]
@@ -122,7 +122,7 @@ def test_an_added_file_is_found(copy: Path) -> None:
     assert complaints(copy) == [f"{path}: is not part of the build"]
 
 
-def test_everything_wrong_is_told_at_once(copy: Path) -> None:
+def test_all_problems_are_reported_at_once(copy: Path) -> None:
     (copy / "NOTICE").unlink()
     (copy / "README.md").write_text("", encoding="utf-8")
     (copy / "mine.txt").write_text("mine", encoding="utf-8")
@@ -206,7 +206,7 @@ def test_a_folder_without_a_manifest_is_no_build(tmp_path: Path) -> None:
     assert complaints(tmp_path) == [f"{tmp_path}: is not a complete build: it has no manifest.json"]
 
 
-def test_a_manifest_that_is_no_manifest_is_told(copy: Path) -> None:
+def test_an_invalid_manifest_is_reported(copy: Path) -> None:
     for text in ("", "[]", "{", "null", "\x00"):
         (copy / "manifest.json").write_text(text, encoding="utf-8")
         assert complaints(copy)[0].startswith(f"{copy / 'manifest.json'}: ")

@@ -184,7 +184,7 @@ def test_every_export_holds_the_same_texts_in_the_same_order(
         assert counted[f"exports/{kind}-{split}.jsonl"] == len(rows), kind
 
 
-def test_only_what_was_asked_for_is_exported(tmp_path: Path) -> None:
+def test_only_requested_formats_are_exported(tmp_path: Path) -> None:
     sample_of(tmp_path / "out", "nsmc", cap=5, validation=0, formats=["alpaca"])
     exports = [path.name for path in (tmp_path / "out" / "exports").iterdir()]
     assert exports == ["alpaca-train.jsonl"]

@@ -84,7 +84,7 @@ def derived(one: int, two: int) -> bool:
     return i == j or (one % GROUP, two % GROUP) == (j % GROUP, i % GROUP)
 
 
-def test_a_quarter_of_klue_sts_stands_in_parakqc_and_two_thirds_of_it_as_pairs(leak: Leak) -> None:
+def test_a_quarter_of_klue_sts_is_in_parakqc_and_two_thirds_of_it_as_pairs(leak: Leak) -> None:
     leaked = leak.leaked()
     assert (len(leak.items), len(leaked)) == (519, 132)
     assert sum(any(derived(*pair) for pair in pairs) for pairs in leaked) == 88
@@ -120,7 +120,7 @@ def test_thirteen_words_find_a_sentence_of_two_and_both_of_none(leak: Leak) -> N
     assert (sum(map(any, found)), sum(map(all, found))) == (2, 0)
 
 
-def test_a_short_item_is_equal_to_42_reviews_and_stands_in_584(real_data: Path) -> None:
+def test_a_short_item_equals_42_reviews_and_is_in_584(real_data: Path) -> None:
     reviews = [plain(row["document"]) for row in unquoted(real_data / "nsmc" / "ratings_train.txt")]
     assert sum(one == "좋아요" for one in reviews) == 42
     assert sum("좋아요" in one for one in reviews) == 584
@@ -128,7 +128,7 @@ def test_a_short_item_is_equal_to_42_reviews_and_stands_in_584(real_data: Path) 
     assert "584 contain it" in DOCUMENT
 
 
-def test_short_items_are_as_many_as_said(real_data: Path) -> None:
+def test_the_number_of_short_items_is_as_documented(real_data: Path) -> None:
     items = load_items(load_catalog(), real_data)
     short = items.filter(pl.col("length") < MIN_NEAR)
     said = f"{short.height:,} of the {items.height:,} distinct item texts are that short"
@@ -161,7 +161,7 @@ def test_the_rules_use_what_the_calibration_chose() -> None:
     assert re.findall(setting, DOCUMENT, re.M) == [chosen]
 
 
-def test_a_tenth_of_the_calibration_reaches_what_the_whole_promises(real_data: Path) -> None:
+def test_a_tenth_of_the_calibration_reaches_the_documented_recall(real_data: Path) -> None:
     labeled = load_labeled_set(real_data, quick=True)
     (rule,) = (one for one in RULES if one.name == SHIPPED)
     told = figures(score_rule(rule, labeled), COVERAGE, "report")

@@ -138,7 +138,7 @@ class Naive:
 
 @given(st.lists(korean, max_size=6), st.lists(korean, min_size=1, max_size=6), st.randoms())
 @example([ITEM, SHORT], [SHORT, ITEM, f"{SHORT} {ITEM}"], random.Random(1))
-def test_what_is_found_is_what_plain_sets_find(
+def test_hits_equal_those_of_plain_sets(
     benchmark: list[str], texts: list[str], chance: random.Random
 ) -> None:
     mixed = [*texts]
@@ -213,7 +213,7 @@ def test_a_disguise_hides_nothing_inside_a_longer_text(disguise: str, side: str)
     assert evidence(text, items(known)) == "contained exam/test/0"
 
 
-def test_a_short_item_matches_only_a_whole_text() -> None:
+def test_a_short_item_matches_only_a_complete_text() -> None:
     known = items(SHORT)
     assert evidence("정말재미있어요!!", known) == "equal exam/test/0"
     assert evidence("이 영화 정말 재미있어요", known) is None
@@ -242,7 +242,7 @@ def test_half_of_an_item_is_enough_and_less_is_not() -> None:
         CHANGED.replace(" ", "\uffa0").replace("문", "\u115f문\u1160"),
     ],
 )
-def test_an_item_is_known_by_its_stems_where_every_particle_is_another(changed: str) -> None:
+def test_an_item_is_found_by_its_stems_if_every_particle_differs(changed: str) -> None:
     mine, theirs = set(grams(bare(ITEM))), set(grams(bare(CHANGED)))
     assert len(mine & theirs) < len(mine) / 3
     for text in (changed, f"어제 뉴스에서 들었는데 {changed} 그래서 오늘 바로 샀다."):
@@ -270,25 +270,25 @@ def test_a_noun_of_one_syllable_keeps_it_before_any_particle() -> None:
         ("회의는 2019년에 부산에서 열렸다고했다", "회의가 2019년부터 부산만 열렸는데", True),
     ],
 )
-def test_a_number_is_the_same_only_as_a_whole(item: str, text: str, is_near: bool) -> None:
+def test_a_number_matches_only_completely(item: str, text: str, is_near: bool) -> None:
     assert evidence(text, items(item)) == ("near exam/test/0" if is_near else None)
 
 
-def test_three_stems_are_no_evidence() -> None:
+def test_three_stems_are_not_evidence() -> None:
     item = "도서관열람실은 시험기간에만 자정까지"
     assert evidence("도서관엔 시험이 자정에도", items(item)) is None
     longer = f"{item} 불을 켠다"
     assert evidence("도서관엔 시험이 자정에도 불도 켠다네", items(longer)) == "near exam/test/0"
 
 
-def test_stems_none_of_which_stand_side_by_side_are_no_evidence() -> None:
+def test_stems_without_an_adjacent_pair_are_not_evidence() -> None:
     item = "아침에 신문을 읽고 정원에 나무를 심었다"
     assert evidence("아침은 신문도 읽네 정원의 나무만 심었어요", items(item)) == "near exam/test/0"
     # Every second word is another one, and the others are turned around.
     assert evidence("심었어요 저 나무만 큰 정원의 옛 읽네 이 신문도 그 아침은", items(item)) is None
 
 
-def test_what_stands_side_by_side_in_many_items_is_no_evidence() -> None:
+def test_an_adjacent_pair_of_many_items_is_not_evidence() -> None:
     # A quarter of the item's pairs must be found, and its last one is too common to count.
     item = "우체국 소포를 부치러 언덕을 넘을 수 있다"
     text = "소포는 부치러 언덕도 그 우체국에서 큰 넘을 옛 수는 있어요"
@@ -299,21 +299,21 @@ def test_what_stands_side_by_side_in_many_items_is_no_evidence() -> None:
     assert evidence(lone, items(item)) == "near exam/test/0"
 
 
-def test_pieces_that_lie_far_apart_are_no_item() -> None:
+def test_distant_pieces_are_not_an_item() -> None:
     pieces = ITEM[:13], ITEM[13:25], ITEM[25:]
     between = " 오늘은 날이 맑아서 빨래를 널고 산책을 다녀왔고 점심에는 국수를 먹었다. "
     assert evidence(" ".join(pieces), items(ITEM)) == "equal exam/test/0"
     assert evidence((between * 3).join(pieces), items(ITEM)) is None
 
 
-def test_an_item_is_found_wherever_it_stands() -> None:
+def test_an_item_is_found_at_any_position() -> None:
     other = "오늘은 날이 맑아서 빨래를 널고 산책을 다녀왔다. "
     for before in range(60):
         text = (other * 3)[:before] + ITEM + other
         assert evidence(text, items(ITEM)) == "contained exam/test/0", before
 
 
-def test_what_many_items_share_is_no_evidence() -> None:
+def test_text_shared_by_many_items_is_not_evidence() -> None:
     # Every item ends alike; the ending alone is nobody's.
     ends = "라는 생각이 들었다고 한다."
     known = items(*[f"{word} {word}에 대한 {word} {ends}" for word in WORDS])

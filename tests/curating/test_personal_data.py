@@ -252,7 +252,7 @@ def test_only_digits_and_what_joins_them_go(text: str) -> None:
 
 
 @given(st.lists(LINES, max_size=6))
-def test_a_text_is_masked_alike_whatever_stands_beside_it(texts: list[str]) -> None:
+def test_masking_does_not_depend_on_neighboring_texts(texts: list[str]) -> None:
     together, counts = mask(pl.Series(texts, dtype=pl.String))
     assert list(zip(together, counts, strict=True)) == [masked(text) for text in texts]
 

@@ -66,7 +66,7 @@ def test_conflicts_all_go_and_of_duplicates_the_earliest_stays(some: list[Row], 
 
 
 @given(rows)
-def test_the_order_of_records_decides_nothing(some: list[Row]) -> None:
+def test_the_order_of_records_does_not_matter(some: list[Row]) -> None:
     live = with_place(frame(some), 19)
     found = [part.sort("id").rows() for part in find_repeats(live, LABELED)]
     assert [part.sort("id").rows() for part in find_repeats(live.reverse(), LABELED)] == found
@@ -93,19 +93,19 @@ def test_fields_do_not_run_into_each_other() -> None:
         "아주\n좋은 영화",
     ],
 )
-def test_what_looks_the_same_is_the_same(other: str) -> None:
+def test_texts_that_look_the_same_are_duplicates(other: str) -> None:
     live = with_place(records(["아주 좋은 영화", other]), 19)
     _, duplicates = find_repeats(live, subset())
     assert duplicates.height == 1
 
 
 @pytest.mark.parametrize("other", ["아주 좋은 영화!", "아주 좋은영화", "아주 좋은 영 화"])
-def test_what_differs_in_a_mark_or_a_blank_is_another(other: str) -> None:
+def test_texts_that_differ_in_a_mark_or_blank_are_not_duplicates(other: str) -> None:
     live = with_place(records(["아주 좋은 영화", other]), 19)
     assert [part.height for part in find_repeats(live, subset())] == [0, 0]
 
 
-def test_a_record_without_a_required_field_is_empty_and_the_first_such_field_is_told() -> None:
+def test_the_evidence_of_an_empty_record_is_its_first_empty_field() -> None:
     some = frame(
         [("글", "x", "good"), ("", "x", "good"), ("글", "", None), ("글", "", "bad")],
     )

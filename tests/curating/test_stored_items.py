@@ -39,7 +39,7 @@ def alike(one: ItemIndex, other: ItemIndex) -> None:
 
 
 @pytest.mark.parametrize("texts", [TEXTS, ["짧다"], []])
-def test_what_is_found_in_the_cache_is_what_was_made(cache: Path, texts: list[str]) -> None:
+def test_a_cached_index_equals_a_built_one(cache: Path, texts: list[str]) -> None:
     given = benchmark(*texts)
     alike(load_index(given), build_index(given))
     (path,) = cache.iterdir()
@@ -60,7 +60,7 @@ def test_another_text_id_field_or_name_is_another_index(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit", "empty", "other", "folder"])
-def test_a_damaged_cache_is_made_again(cache: Path, damage: str) -> None:
+def test_a_damaged_cache_is_rebuilt(cache: Path, damage: str) -> None:
     given = benchmark(*TEXTS)
     load_index(given)
     (path,) = cache.iterdir()
@@ -82,9 +82,7 @@ def test_a_damaged_cache_is_made_again(cache: Path, damage: str) -> None:
     assert [one.name for one in cache.iterdir()] == [path.name]  # nothing is left half written
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_unwritable_cache_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     taken = tmp_path / "file"
     taken.write_text("not a folder")
     monkeypatch.setenv("KIT19_CACHE", str(taken))

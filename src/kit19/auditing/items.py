@@ -93,7 +93,7 @@ def _read_own_items(name: str, catalog: Catalog, remarks: Remarks) -> BenchmarkI
     """
     batches = _read_own(name, catalog, remarks)
     if not batches:
-        raise ReadError(Problem("holds no items", name))
+        raise ReadError(Problem("has no items", name))
     cells = pl.concat(batches).with_columns(length=bare(pl.concat(batches)["text"]).str.len_chars())
     ids = _find_ids(cells)
     usable_cells = cells.filter(
@@ -128,11 +128,11 @@ def _read_own(name: str, catalog: Catalog, remarks: Remarks) -> list[pl.DataFram
         fix = suggest_names(name, catalog.benchmarks)
         raise UnknownNameError(Problem(f"{name!r} is neither a benchmark nor a file", fix=fix))
     own_remarks = Remarks()
-    batches, held = [], 0
+    batches, size = [], 0
     for _, batch in read_texts(path, remarks=own_remarks):
         batches.append(batch)
-        held += int(batch["text"].str.len_bytes().sum())
-        if held > _MOST_TEXT:
+        size += int(batch["text"].str.len_bytes().sum())
+        if size > _MOST_TEXT:
             what = f"has more than {_MOST_TEXT >> 20} MiB of text: too much for items to search for"
             fix = "give the dataset first, and the items to search for with --against"
             raise ReadError(Problem(what, name, fix))

@@ -110,10 +110,10 @@ class Audit(_Result):
 
     @public
     def write(self, folder: str | Path) -> None:
-        """Write hits.parquet, audit.json and report.html into a folder, whole or not at all.
+        """Write hits.parquet, audit.json and report.html to a folder, completely or not at all.
 
         Raises:
-            OutputError: The folder holds something else, or cannot be written.
+            OutputError: The folder contains other files, or cannot be written.
         """
         from kit19.auditing.folder import write_audit  # noqa: PLC0415  it draws what is defined here
 

@@ -89,11 +89,11 @@ def _explain_absence(
             record, "not built", f"the recipe {recipe['id']} does not include {name}"
         )
     if name in manifest.not_built:
-        gone = manifest.not_built[name]
-        if gone[0].status == "license":
+        skipped = manifest.not_built[name]
+        if skipped[0].status == "license":
             why = f"{name} is excluded by the license policy {recipe['license']}"
-            return Explanation(record, "not built", why, gone[0].why)
-        missing = "; ".join(f"{f.name}: {f.why}" for f in gone)
+            return Explanation(record, "not built", why, skipped[0].why)
+        missing = "; ".join(f"{f.name}: {f.why}" for f in skipped)
         return Explanation(record, "not built", f"{name} had no usable file", missing)
     allowed = catalog.subset(name)[1].splits
     if recipe["splits"] == "train" and split not in allowed:
@@ -105,8 +105,10 @@ def _explain_absence(
             and b.table in catalog.subset(name)[1].tables
         ]
         why = f"the split {split} is never used for training; only {', '.join(allowed)} may be"
-        held = f"it contains items of the benchmark {', '.join(benchmarks)}" if benchmarks else ""
-        return Explanation(record, "not taken", why, held)
+        evidence = (
+            f"it contains items of the benchmark {', '.join(benchmarks)}" if benchmarks else ""
+        )
+        return Explanation(record, "not taken", why, evidence)
     cut = manifest.subsets[name].cut
     frame = pl.DataFrame({"id": [record]})
     place = frame.select(hash_order(pl.col("id"), "sample", recipe["seed"])).item()

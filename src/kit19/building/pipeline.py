@@ -64,12 +64,12 @@ def build(  # noqa: PLR0913  one parameter an option of the command
     """
     skipped = one_or_more(without_benchmarks, "without_benchmarks")
     options = BuildOptions(resolve_data_dir(data_dir), partial, unverified, skipped)
-    if data_dir == "sample":  # its rows must say that they are
+    if data_dir == "sample":  # recorded in the manifest
         changes = {**(changes or {}), "data": "sample"}
     cards = load_catalog(catalog)
     plan = cards.recipe(recipe, changes)
-    whole = cards.with_extra(plan.extra)
-    return _build(plan, Path(out), options, whole, on_progress)
+    with_extra = cards.with_extra(plan.extra)
+    return _build(plan, Path(out), options, with_extra, on_progress)
 
 
 def _build(

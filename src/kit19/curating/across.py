@@ -66,7 +66,7 @@ def find_across(records: pl.DataFrame, fields: list[str], earlier: pl.DataFrame)
 
     Args:
         records: Candidates.
-        fields: The fields that hold their text.
+        fields: The fields with their text.
         earlier: Columns id, text_hash: kept records of earlier subsets.
 
     Returns:

@@ -104,7 +104,9 @@ def _warnings(manifest: Manifest) -> list[str]:
         if used < expected:
             notes.append(f"`{name}` is incomplete: {used} of {expected} upstream files.")
         if entry.unverified:
-            notes.append(f"`{name}` holds rows of unverified files: {', '.join(entry.unverified)}.")
+            notes.append(
+                f"`{name}` contains rows of unverified files: {', '.join(entry.unverified)}."
+            )
     for name, files in manifest.not_built.items():
         why = "; ".join(f"{file.name}: {file.why}" for file in files[:3])
         notes.append(f"`{name}` is not in this build ({why}).")
