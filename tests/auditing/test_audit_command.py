@@ -48,7 +48,7 @@ def test_the_table_and_the_first_hits_are_shown(
     assert lines[0][:4] == ["benchmark", "items", "compromised", "share"]
     assert lines[1] == ["exam_pairs", "3", "0", "0.0%", "0", "0", "0", "1"]
     assert lines[2] == ["exam_sides", "3", "1", "33.3%", "1", "0", "0", "1"]
-    assert "\n2 of 3 rows hold benchmark text\n" in out
+    assert "\n2 of 3 rows contain benchmark text\n" in out
     assert "row 1, column text: equal to exam_sides test/q0 (two)" in out
     assert "row 2: equal to exam_pairs test/q1 (one)" in out
     assert out.count(SENTENCES[5]) == 2

@@ -101,7 +101,7 @@ def test_a_file_that_differs_from_its_card(shop: Shop) -> None:
     check_refused(strict, said(strict)[0], FIX_DIFFERS)
     done = shop.build("--unverified")
     assert done.code == 0
-    assert "! cafe_reviews holds unverified files: cafe/train.tsv" in done.out
+    assert "! cafe_reviews has rows of unverified files: cafe/train.tsv" in done.out
     assert verify(shop.out).subsets["cafe_reviews"].unverified == ["cafe/train.tsv"]
     card = (shop.out / "README.md").read_text(encoding="utf-8")
     assert "`cafe_reviews` contains rows of unverified files: cafe/train.tsv." in card

@@ -120,7 +120,7 @@ def test_the_command_line_tells_of_both(street: Path, tmp_path: Path) -> None:
     told = kit19("build", "street", *where)
     assert "share, in records: bar_reviews/cafe_reviews 2" in told.out
     gone = kit19("build", "street", *where, "--set", "dedup=across")
-    assert "leaving a subset out may change rows of the others" in gone.out
+    assert "excluding a subset may change rows of the others" in gone.out
     assert "share, in records" not in gone.out
 
 

@@ -86,7 +86,7 @@ def test_missing_files_stop_a_strict_run_and_are_named_in_a_partial_one(
     assert "nsmc/ratings_train.txt" in capsys.readouterr().err
     assert run(monkeypatch, "lint", "nsmc", "-q", "--partial", "--data-dir", str(tmp_path)) == 0
     shown = capsys.readouterr().out
-    assert "only what needs no record was checked" in shown
+    assert "only checks without records ran" in shown
 
 
 def test_show_can_keep_to_a_style(

@@ -31,12 +31,12 @@ def test_it_says_where_the_build_is_and_how_to_load_it(
     assert run(monkeypatch, str(built), "me/rows", "--accept-sample", "-q") == 0
     out, err = capsys.readouterr()
     commit = hub.repos["me/rows"].branches["main"]
-    assert f"{hub.url}/datasets/me/rows (main) holds it: 9 files" in out
+    assert f"{hub.url}/datasets/me/rows (main) is published: 9 files" in out
     assert f"kit19.load('me/rows', revision='{commit}')" in out
     assert "! this is kit19's own sample" in out
     assert err == ""
     assert run(monkeypatch, str(built), "me/rows", "--accept-sample") == 0
-    assert "holds it already" in capsys.readouterr().out
+    assert "is up to date" in capsys.readouterr().out
 
 
 def test_json_is_one_document_and_nothing_else(

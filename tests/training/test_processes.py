@@ -35,7 +35,7 @@ def test_two_processes_train_what_one_does_with_twice_the_batches(
     how = settings(max_steps=2)  # within an epoch, whose last step fills up differently
     two = launched(data, tmp_path / "two", how)
     assert two.returncode == 0, two.stderr
-    assert two.stdout.count("holds the run") == 1
+    assert two.stdout.count("The run is in") == 1
     one = train_model(
         data, tmp_path / "one", how.model_copy(update={"gradient_accumulation_steps": 2})
     )

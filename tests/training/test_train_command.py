@@ -61,7 +61,7 @@ def test_a_dry_run_shows_settings_and_memory(data: Path, tmp_path: Path) -> None
     ("words", "told"),
     [
         (["--model", "tiny"], "give --out, or --dry-run"),
-        (["--model", "tiny", "--preset", "tiny", "--out", "x"], "names a preset already"),
+        (["--model", "tiny", "--preset", "tiny", "--out", "x"], "is a preset already"),
     ],
 )
 def test_a_wrong_command_line_is_told(words: list[str], told: str, data: Path) -> None:
@@ -154,8 +154,8 @@ def test_a_conversation_has_commands_and_longer_texts(
     assert "trained on unverified data; prompt format koalpaca" in said
     assert "alpaca: Alpaca, in Korean" in said
     assert "there is no prompt format 'nope'" in said
-    assert "there is no /what" in said
-    assert "(forgotten)" in said
+    assert "unknown command /what" in said
+    assert "(cleared)" in said
 
 
 def test_a_model_that_is_none_is_told(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def audit_page(result: Audit, most: int = MOST_SHOWN, face: str = "") -> str:
     for hit in result.hits:
         by_name[hit.benchmark].append(hit)
     found = len(result.rows)
-    summary = f"{found:,} of {result.rows_read:,} rows hold benchmark text"
+    summary = f"{found:,} of {result.rows_read:,} rows contain benchmark text"
     if not found:
         summary = f"No benchmark text in {result.rows_read:,} rows"
     if result.not_searched:

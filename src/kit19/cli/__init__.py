@@ -1,8 +1,8 @@
-"""The command line: the edge of kit19, and the only place where anything is printed.
+"""The command line, the only part of kit19 that prints.
 
-Exit codes: 0 done; 1 something read or done failed; 2 the command line is wrong; 3 findings, where
-a command is asked to find (``lint``, ``audit --fail-on-hit``, ``compare --check``); 130 Ctrl-C; 141
-the reader of stdout went away (``| head -1``). Results go to stdout, progress and errors to stderr.
+Exit codes: 0 success; 1 failure; 2 invalid command line; 3 findings (``lint``, ``audit --fail-on-hit``,
+``compare --check``); 130 Ctrl-C; 141 stdout was closed by its reader (``| head -1``). Results go to
+stdout, progress and errors to stderr.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from kit19.cli.output import print_error, print_note
 from kit19.cli.streams import READER_GONE, ReaderGoneError, abandon_unwritten, flush_result, prepare
 from kit19.core.errors import Kit19Error, OutputError, Problem, problem_from_os_error
 
-# pydantic looks through every installed package for plugins of its own when it loads: 20 ms of a start
-# that should take 150, for a feature that kit19 does not use.
+# At import, pydantic searches every installed package for plugins. This takes 20 ms of a start that
+# should take 150, for a feature that kit19 does not use.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-# Command → the module that holds it: a module is loaded only when its command is used or helped.
+# Command → its module, which is imported only when the command or its help is used.
 _COMMANDS = {
     "sources": "catalog",
     "fetch": "fetch",
@@ -47,7 +47,7 @@ _COMMANDS = {
     "lm-eval": "evaluate",
     "demo": "demo",
 }
-# Commands whose names no function can have.
+# Commands whose names are not valid or free function names.
 _FUNCTIONS = {"eval": "evaluate", "lm-eval": "lm_eval"}
 
 
@@ -57,7 +57,7 @@ INTERRUPTED = 130
 
 @contextlib.contextmanager
 def _past_click() -> Iterator[None]:
-    """Keep from click what it would take for something else: a closed pipe, a file that ends early."""
+    """Convert errors that click would misinterpret: a closed pipe, a truncated file."""
     try:
         yield
     except BrokenPipeError:
@@ -92,10 +92,10 @@ class _Lazy(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:
-  kit19 demo                                        all of it on a small sample, offline
+  kit19 demo                                        every step on a small sample, offline
   kit19 sources nsmc                                origin, license and files of one source
   kit19 build kit19 --data-dir data --out out/kit19
-  kit19 explain out/kit19 nsmc/train/9976970        why a record is there, or is not
+  kit19 explain out/kit19 nsmc/train/9976970        why a record is in the build, or is not
 """,
 )
 @click.version_option(package_name="kit19", prog_name="kit19")
@@ -116,7 +116,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    """Run one command: its exit code, once its result is written, or it is said what failed."""
+    """Run one command and return its exit code, after its result or error is written."""
     prepare()
     try:
         code = cli(standalone_mode=False)
@@ -137,12 +137,12 @@ def _run() -> int:
 
 
 def _failed(error: Kit19Error | OSError | MemoryError) -> int:
-    """Say what failed. What no room made an error of its own is one line here, not a traceback."""
+    """Print an error as one message, not as a traceback."""
     if isinstance(error, Kit19Error):
         print_error(error.problems)
         return 1
     try:
-        flush_result()  # libraries print too, and do not say where it failed
+        flush_result()  # libraries print too, and their errors do not name the stream
     except ReaderGoneError:
         return READER_GONE
     except OutputError as lost:

@@ -1,4 +1,4 @@
-"""``kit19 audit``: benchmark items in anybody's dataset."""
+"""``kit19 audit``: find benchmark items in any dataset."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kit19.core.arguments import OnProgress
 
 FOUND = 3
-"""The exit code of --fail-on-hit, when something was found or not everything was searched."""
+"""The exit code of --fail-on-hit if something was found or not everything was searched."""
 _SHOWN = 5
 _REMARKS = 20
 _EVERY = 1_000_000  # rows between two lines of progress where there is no terminal
@@ -29,13 +29,13 @@ _EVERY = 1_000_000  # rows between two lines of progress where there is no termi
 Examples:
   kit19 audit my.jsonl                              against all seven benchmarks
   kit19 audit data.csv --column question --against kobest_boolq
-  kit19 audit owner/name --out audit                a dataset on the Hub, with a page to read
+  kit19 audit owner/name --out audit                a dataset on the Hub, with an HTML report
   kit19 audit owner/name@refs/convert/parquet       a branch, tag or commit of it
   kit19 audit train.parquet --against my_exam.jsonl
   kit19 audit my.jsonl --fail-on-hit --json         for CI: exit code 3 if anything is found
 
 \b
-The benchmarks' own files must be there: `kit19 fetch klue kobest` brings them.
+The benchmarks' own files must be present: `kit19 fetch klue kobest` downloads them.
 """
 )
 @click.argument("dataset", metavar="PATH|HUB_ID")
@@ -43,18 +43,18 @@ The benchmarks' own files must be there: `kit19 fetch klue kobest` brings them.
     "--against",
     multiple=True,
     metavar="NAME|FILE",
-    help="A benchmark, or a file whose every row is an item. May be repeated. Default: all seven.",
+    help="A benchmark, or a file with one item per row. May be repeated. Default: all seven.",
 )
 @click.option(
     "--column",
     "columns",
     multiple=True,
-    help="Look only into this column (dots reach inside). May be repeated. Default: all text.",
+    help="Search only this column (a.b for nested fields). May be repeated. Default: all text.",
 )
 @click.option(
     "--header/--no-header",
     default=None,
-    help="Whether CSV, TSV or text begins with names of columns. Default: told from the lines.",
+    help="Whether CSV, TSV or text files have a header line. Default: detected.",
 )
 @click.option(
     "--out",
@@ -80,11 +80,11 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Say which benchmark items stand in the dataset PATH|HUB_ID, and where.
+    """Find benchmark items in the dataset PATH|HUB_ID.
 
-    It may be JSON lines, JSON, CSV, TSV, plain lines, parquet, Arrow, those compressed or in a zip
-    archive, a folder of such files, or a dataset on the Hub (owner/name). Text is found in any column,
-    also inside lists and objects. What could not be searched is named.
+    The dataset is JSON lines, JSON, CSV, TSV, plain lines, parquet or Arrow, also compressed or in a
+    zip archive; a folder of such files; or a dataset on the Hub (owner/name). All columns are searched,
+    also inside lists and objects. Parts that cannot be searched are listed.
     """
     if quiet or as_json:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when huggingface_hub is loaded
@@ -112,20 +112,20 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
 
 
 def _in_two_steps(on_progress: OnProgress) -> OnProgress:
-    """The benchmarks, then the rows so far; each million of them where there is no terminal."""
+    """Report the benchmarks, then the rows so far (each million of them without a terminal)."""
     from kit19.auditing.run import READING_ROWS  # noqa: PLC0415
 
-    told = -1
+    printed = -1
 
-    def tell(what: str, rows: int, _total: int) -> None:
-        nonlocal told
+    def report(what: str, rows: int, _total: int) -> None:
+        nonlocal printed
         if what != READING_ROWS:
             on_progress(what, 0, 2)
-        elif is_terminal(sys.stderr) or rows // _EVERY > told:
-            told = rows // _EVERY
+        elif is_terminal(sys.stderr) or rows // _EVERY > printed:
+            printed = rows // _EVERY
             on_progress(f"looking into the dataset: {rows:,} rows", 1, 2)
 
-    return tell
+    return report
 
 
 def _print(result: Audit, out: Path | None) -> None:
@@ -146,7 +146,7 @@ def _print(result: Audit, out: Path | None) -> None:
         "touched",
     )
     print_table("", columns, rows, numbers=columns[1:])
-    found = f"{len(result.rows):,} of {result.rows_read:,} rows hold benchmark text"
+    found = f"{len(result.rows):,} of {result.rows_read:,} rows contain benchmark text"
     if not result.rows:
         found = f"nothing found in {result.rows_read:,} rows"
     if result.not_searched:
@@ -156,7 +156,7 @@ def _print(result: Audit, out: Path | None) -> None:
         _print_hit(hit)
     left = len(result.hits) - _SHOWN
     if left > 0:
-        print_text(f"\nand {left:,} more hits; --out DIR or --json gives them all")
+        print_text(f"\nand {left:,} more hits; --out DIR or --json lists them all")
     _print_remarks("not searched", result.not_searched)
     _print_remarks("notes", result.notes)
     if out:
@@ -170,11 +170,11 @@ def _print_remarks(title: str, remarks: list[Remark]) -> None:
     for one in remarks[:_REMARKS]:
         print_text(f"  {_one_line(one.where)}: {one.what}")
     if len(remarks) > _REMARKS:
-        print_text(f"  and {len(remarks) - _REMARKS:,} more; --json gives them all")
+        print_text(f"  and {len(remarks) - _REMARKS:,} more; --json lists them all")
 
 
 def _print_hit(hit: Hit) -> None:
-    how = {"equal": "equal to", "contained": "holds", "near": f"near, {hit.overlap:.0%}, to"}[
+    how = {"equal": "equal to", "contained": "contains", "near": f"near, {hit.overlap:.0%}, to"}[
         hit.rule
     ]
     what = f"{how} {hit.benchmark} {_one_line(hit.item)} ({_one_line(hit.field)})"

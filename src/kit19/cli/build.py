@@ -34,27 +34,27 @@ Examples:
 \b
 Recipes: kit19 (default), full (no caps), commercial (licenses that allow it), paper (contaminated,
 to measure leakage), paper-clean (as many rows without the leak), sample.
-An earlier build in --out is replaced when the new one is whole.
+An earlier build in --out is replaced once the new one is complete.
 """
 )
 @click.argument("recipe", default="kit19")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @data_dir_option
-@click.option("--partial", is_flag=True, help="Leave out missing and differing files, and say so.")
-@click.option("--unverified", is_flag=True, help="Use differing files, and say so.")
+@click.option("--partial", is_flag=True, help="Leave out missing and differing files; recorded.")
+@click.option("--unverified", is_flag=True, help="Use differing files; recorded.")
 @click.option(
     "--without-benchmark",
     "without",
     multiple=True,
     metavar="NAME",
-    help="Do not decontaminate against this benchmark, and say so. May be repeated.",
+    help="Do not decontaminate against this benchmark; recorded. May be repeated.",
 )
 @click.option("--exclude", multiple=True, metavar="SUBSET", help="Leave a subset out.")
 @click.option(
     "--license",
     "license_policy",
     type=click.Choice(["any", "research", "commercial", "redistributable"]),
-    help="Leave out subsets whose license forbids this, or is unclear about it.",
+    help="Leave out subsets whose license does not clearly allow this use.",
 )
 @click.option(
     "--format",
@@ -63,7 +63,7 @@ An earlier build in --out is replaced when the new one is whole.
     type=click.Choice(["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]),
     help="Also write this layout as JSON lines under exports/.",
 )
-@click.option("--seed", type=SEED, help="Another seed gives another choice.")
+@click.option("--seed", type=SEED, help="Decides which rows are chosen.")
 @set_option
 @catalog_option
 @json_option
@@ -84,7 +84,7 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Build RECIPE (a name, or a YAML file): verified upstream files in, instruction rows out."""
+    """Build instruction rows from verified upstream files, by RECIPE (a name, or a YAML file)."""
     from kit19.building.pipeline import build as run  # noqa: PLC0415  polars loads only when it works
 
     changes = dict(settings)
@@ -131,13 +131,13 @@ def verify(folder: Path, as_json: bool) -> None:
         print_json({"ok": True, "rows": manifest.rows, "content_digest": manifest.content_digest})
     else:
         print_text(
-            f"{folder}: whole. {len(manifest.outputs)} files, {manifest.rows:,} rows, "
+            f"{folder}: intact. {len(manifest.outputs)} files, {manifest.rows:,} rows, "
             f"content digest {manifest.content_digest[:16]}…"
         )
 
 
 def print_summary(manifest: Manifest, out: Path) -> None:
-    """The ledger of a build as a table, and what a reader must know about it."""
+    """Print the ledger of a build as a table, then its warnings."""
     from kit19.core.ledger import REASONS  # noqa: PLC0415
 
     used = [r for r in REASONS if any(r in e.ledger.dropped for e in manifest.subsets.values())]
@@ -166,19 +166,19 @@ def _notes(manifest: Manifest) -> list[str]:
     if manifest.contaminated:
         notes.append("CONTAMINATED on purpose: benchmark splits are allowed in")
     elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
-        names = ", ".join(manifest.not_decontaminated_against) or "anything: there is no benchmark"
+        names = ", ".join(manifest.not_decontaminated_against) or "any benchmark"
         notes.append(f"not decontaminated against {names}")
     if manifest.shared:
         pairs = ", ".join(f"{s.subset}/{s.earlier} {s.records:,}" for s in manifest.shared)
         notes.append(
-            f"text that two subsets share, in records: {pairs} (--set dedup=across drops it)"
+            f"records whose text is in two subsets: {pairs} (--set dedup=across drops them)"
         )
     if manifest.entangled_by:
         keys = ", ".join(manifest.entangled_by)
-        notes.append(f"leaving a subset out may change rows of the others: {keys}")
+        notes.append(f"excluding a subset may change rows of the others: {keys}")
     if manifest.short:
         notes.append(
-            f"fewer than {manifest.recipe['cap']:,} rows by all templates: {manifest.short}"
+            f"fewer than {manifest.recipe['cap']:,} rows with all templates: {manifest.short}"
         )
     return notes + _file_notes(manifest)
 
@@ -190,7 +190,7 @@ def _file_notes(manifest: Manifest) -> list[str]:
         if used < expected:
             notes.append(f"{name} is incomplete: {used} of {expected} files")
         if entry.unverified:
-            notes.append(f"{name} holds unverified files: {', '.join(entry.unverified)}")
+            notes.append(f"{name} has rows of unverified files: {', '.join(entry.unverified)}")
     for name, files in manifest.not_built.items():
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         what = files[0].why if files[0].status == "license" else f"{files[0].name}: {files[0].why}"

@@ -1,4 +1,4 @@
-"""``kit19 sources``: what there is to build from."""
+"""``kit19 sources``: the sources to build from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  kit19 sources                 one line for each source
+  kit19 sources                 one line per source
   kit19 sources unsmile         license, doubts, origin and files of one
   kit19 sources --json
 """
@@ -27,7 +27,7 @@ Examples:
 @json_option
 @catalog_option
 def sources(name: str | None, as_json: bool, catalog_dir: Path) -> None:
-    """List the sources: license, files, where they come from, what KIT-19 makes of them."""
+    """List the sources, with their licenses, files, origins and subsets."""
     if name or as_json:
         from kit19.catalog.listing import sources as run  # noqa: PLC0415  a plain list need not wait
 
@@ -65,8 +65,8 @@ def _print_one(source: Source) -> None:
     if card.doubt:
         print_text(f"  doubt: {card.doubt.strip()}")
     for origin in source.origins:
-        said = ["" if origin.tried else "not tried online", origin.note.strip()]
-        note = "; ".join(text for text in said if text)
+        notes = ["" if origin.tried else "not tried online", origin.note.strip()]
+        note = "; ".join(text for text in notes if text)
         print_text(
             f"Origin: {origin.kind}:{origin.repo} @ {origin.revision or 'unpinned'}"
             + (f" ({note})" if note else "")

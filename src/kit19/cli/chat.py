@@ -1,4 +1,4 @@
-"""``kit19 chat``: talk to a trained model."""
+"""``kit19 chat``: chat with a trained model."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from kit19.chatting.chat import Chat
 
 _HELP = """\
-/reset            forget what was said
-/template NAME    ask by another prompt format (alpaca, koalpaca, kullm, chat); without NAME, show it
+/reset            clear the conversation
+/template NAME    use another prompt format (alpaca, koalpaca, kullm, chat); without NAME, show it
 /quit             end (also Ctrl-D)
-A line that ends in \\ goes on in the next; three double quotes on a line begin and end a long text."""
+A line that ends in \\ continues on the next. A line of three double quotes begins or ends a text."""
 
 
 @click.command(
@@ -36,7 +36,7 @@ In a conversation: /reset, /template, /help, /quit.
 """
 )
 @click.argument("model", metavar="RUN|MODEL")
-@click.option("--prompt", help="Ask this once, print the answer, and end.")
+@click.option("--prompt", help="Answer this prompt, then exit.")
 @click.option("--format", "form", default="", help="Prompt format. Default: the run's own.")
 @click.option("--max-tokens", type=COUNT, default=512, show_default=True, help="Of an answer.")
 @click.option(
@@ -44,7 +44,7 @@ In a conversation: /reset, /template, /help, /quit.
     type=FiniteRange(min=0),
     default=0.0,
     show_default=True,
-    help="0: the likeliest answer, each time the same.",
+    help="0: greedy decoding, with the same answer each time.",
 )
 @click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
 @catalog_option
@@ -59,7 +59,7 @@ def chat(  # noqa: PLR0913  one parameter an option
     catalog_dir: Path,
     as_json: bool,
 ) -> None:
-    """Talk to RUN (a run's folder) or any causal MODEL, asked as it was trained to be asked."""
+    """Chat with RUN (a run's folder) or any causal MODEL, in the prompt format of its training."""
     from kit19.chatting.chat import open_chat  # noqa: PLC0415
 
     if prompt is None and not is_terminal(sys.stdin):
@@ -100,19 +100,19 @@ def _converse(talk: Chat) -> None:
         except Kit19Error as error:
             print_text(str(error))
         except KeyboardInterrupt:
-            print_text("\n(interrupted; not remembered)")
+            print_text("\n(interrupted; not added to the conversation)")
     print_text()
 
 
 def _command(talk: Chat, command: str, name: str) -> str:
     if command == "/reset":
         talk.reset()
-        return "(forgotten)"
+        return "(cleared)"
     if command == "/template":
         if name:
             talk.use_format(name)
         return f"{talk.format.id}: {talk.format.title}"
-    return _HELP if command == "/help" else f"there is no {command}\n{_HELP}"
+    return _HELP if command == "/help" else f"unknown command {command}\n{_HELP}"
 
 
 def _answer(talk: Chat, text: str) -> None:
@@ -122,7 +122,7 @@ def _answer(talk: Chat, text: str) -> None:
 
 
 def _read() -> str | None:
-    """One turn, of one line or more; None at the end of input."""
+    """Read one turn of one or more lines; None at the end of input."""
     lines: list[str] = []
     quoted = False
     while True:

@@ -1,4 +1,4 @@
-"""``kit19 compare``: what the tuning was worth, and whether to believe it."""
+"""``kit19 compare``: differences between models, with intervals and tests."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from kit19.comparing.result import Comparison
 
 UNFAIR = 3
-"""The exit code of --check, when something makes the comparison unfair."""
+"""The exit code of --check if something makes the comparison unfair."""
 
 
 @click.command(
     epilog="""\b
 Examples:
-  kit19 compare out/base out/tuned                        tables, here
-  kit19 compare out/base out/tuned --out report           and a page, charts, Markdown, LaTeX, JSON
-  kit19 compare base=out/a "tuned, seed 1=out/b" --json   names of your own
-  kit19 compare out/base out/tuned --audit audit.json     items found in the training data, apart
+  kit19 compare out/base out/tuned                        tables in the terminal
+  kit19 compare out/base out/tuned --out report           also HTML, charts, Markdown, LaTeX, JSON
+  kit19 compare base=out/a "tuned, seed 1=out/b" --json   with your own names
+  kit19 compare out/base out/tuned --audit audit.json     without items found in the training data
   kit19 compare out/base out/tuned --check                exit code 3 if it would be unfair
 
 \b
@@ -42,21 +42,21 @@ RESULT is a folder of `kit19 eval`, or of lm-evaluation-harness (`lm_eval --outp
     "audits",
     multiple=True,
     metavar="[NAME=]PATH",
-    help="What `kit19 audit` found in the training data: of every model but the base, or of the one "
-    "with this NAME. May be repeated.",
+    help="The result of `kit19 audit` on the training data, for every model but the base, or for the "
+    "model NAME. May be repeated.",
 )
 @click.option(
     "--check",
     "only_check",
     is_flag=True,
-    help="Only say what makes the comparison unfair; exit with 3 if anything does.",
+    help="Only list what makes the comparison unfair; exit with 3 if there is anything.",
 )
-@click.option("--seed", type=SEED, default=0, help="Of the bootstrap. Default: 0.")
+@click.option("--seed", type=SEED, default=0, help="Seed of the bootstrap. Default: 0.")
 @click.option(
     "--replicates",
     type=click.IntRange(100, 1_000_000),
     default=10_000,
-    help="Of the bootstrap. Default: 10000.",
+    help="Replicates of the bootstrap. Default: 10000.",
 )
 @catalog_option
 @json_option
@@ -72,7 +72,7 @@ def compare(  # noqa: PLR0913  one parameter an option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Compare models with the first: intervals, paired tests, and what to mind."""
+    """Compare models with the first one: intervals, paired tests, and warnings."""
     if only_check:
         _check(results, catalog_dir, as_json=as_json)
         return
@@ -101,7 +101,7 @@ def _check(results: tuple[str, ...], catalog_dir: Path, *, as_json: bool) -> Non
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
     elif not found:
-        print_text("fair: nothing that is recorded differs but the models")
+        print_text("fair: only the models differ in what is recorded")
     for one in [] if as_json else found:
         print_text(str(one))
     if found:
@@ -109,7 +109,7 @@ def _check(results: tuple[str, ...], catalog_dir: Path, *, as_json: bool) -> Non
 
 
 def print_comparison(found: Comparison, out: Path | None, *, brief: bool = False) -> None:
-    """The tables and what to mind; briefly, the scores alone."""
+    """Print the tables and warnings; with ``brief``, only the scores."""
     from kit19.comparing.table import remarks, tables  # noqa: PLC0415
 
     for table in tables(found)[: 1 if brief else None]:
@@ -117,8 +117,10 @@ def print_comparison(found: Comparison, out: Path | None, *, brief: bool = False
         for note in table.notes:
             print_text(f"  {note}")
         print_text()
-    told = [] if brief else [*remarks(found), *(found.caveats if found.published else [])]
-    for line in told:
+    warnings = [] if brief else [*remarks(found), *(found.caveats if found.published else [])]
+    for line in warnings:
         print_text(f"  ! {' '.join(line.split())}")
     if out:
-        print_text(f"\n{out / 'report.html'} shows it all; charts, tables and JSON lie beside it")
+        print_text(
+            f"\n{out / 'report.html'} has the full report; charts, tables and JSON are next to it"
+        )

@@ -26,28 +26,30 @@ Examples:
   kit19 eval out/run --out results/tuned --format instruction
   kit19 eval out/run --tasks kobest_copa,klue_sts --shots 5 --out results/five
   kit19 eval me/model --tasks haerae,kmmlu --out results/more     any task of lm-evaluation-harness
-  kit19 eval me/model --tasks mine/qa.yaml --out results/mine     a task file of yours
+  kit19 eval me/model --tasks mine/qa.yaml --out results/mine     your own task file
   kit19 eval me/model --peft me/adapter --dtype bfloat16 --limit 100 --out results/quick
 
 \b
 Tasks: kobest_copa kobest_boolq kobest_hellaswag kobest_sentineg kobest_wic klue_sts klue_ynat (all
-seven by default). The numbers are lm-evaluation-harness's. An evaluation that was stopped goes on where
+seven by default). The numbers equal lm-evaluation-harness's. An interrupted evaluation resumes where
 it stopped. On several GPUs: accelerate launch -m kit19 eval ...
 """,
 )
 @click.argument("model")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The results folder.")
-@click.option("--tasks", default="", metavar="NAME|FILE,...", help="Default: the seven.")
+@click.option("--tasks", default="", metavar="NAME|FILE,...", help="Default: all seven.")
 @click.option(
     "--include-path",
     "include_paths",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="A folder of task files of yours. May be repeated.",
+    help="A folder of your own task files. May be repeated.",
 )
 @click.option(
-    "--shots", type=click.IntRange(0, 100), help="Default: what each task says; the seven: 0."
+    "--shots",
+    type=click.IntRange(0, 100),
+    help="Few-shot examples. Default: each task's own number; 0 for the seven.",
 )
 @click.option(
     "--format",
@@ -60,15 +62,15 @@ it stopped. On several GPUs: accelerate launch -m kit19 eval ...
 @click.option(
     "--prompt-format", metavar="NAME|FILE", help="For --format instruction: alpaca, kullm ..."
 )
-@click.option("--system-instruction", "system", metavar="TEXT", help="Put it before every prompt.")
-@click.option("--limit", type=COUNT, help="At most so many items of each task.")
-@click.option("--batch-tokens", type=COUNT, help="Default: by device.")
+@click.option("--system-instruction", "system", metavar="TEXT", help="Prepended to every prompt.")
+@click.option("--limit", type=COUNT, help="The maximum number of items of each task.")
+@click.option("--batch-tokens", type=COUNT, help="Tokens in a batch. Default: by device.")
 @click.option(
     "--batch-size",
     type=COUNT,
-    help="Rows in a batch where HFLM generates or scores. Default: 1.",
+    help="Rows in a batch when HFLM generates or scores. Default: 1.",
 )
-@click.option("--device", help="cpu, cuda, cuda:1, mps. Default: what is there.")
+@click.option("--device", help="cpu, cuda, cuda:1, mps. Default: detected.")
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
@@ -76,12 +78,20 @@ it stopped. On several GPUs: accelerate launch -m kit19 eval ...
     show_default=True,
 )
 @click.option("--revision", help="Commit, tag or branch on the Hub.")
-@click.option("--peft", "adapter", metavar="ADAPTER", help="Put this adapter on the model.")
-@click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
+@click.option("--peft", "adapter", metavar="ADAPTER", help="Load this adapter on the model.")
+@click.option("--trust-remote-code", is_flag=True, help="Allow the model to run its own code.")
 @click.option("--allow-pickle", is_flag=True, help="Load weights that are not safetensors.")
-@click.option("--seed", default=1234, show_default=True, type=SEED, help="Of the draw of examples.")
+@click.option(
+    "--seed",
+    default=1234,
+    show_default=True,
+    type=SEED,
+    help="Decides which few-shot examples are drawn.",
+)
 @click.option("--no-cache", is_flag=True, help="Neither read nor write cached scores.")
-@click.option("--sample", is_flag=True, help="Score kit19's own small sample: a try, no benchmark.")
+@click.option(
+    "--sample", is_flag=True, help="Score kit19's own small sample instead of the benchmarks."
+)
 @data_dir_option
 @json_option
 @quiet_option
@@ -147,7 +157,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
 
 
 def print_evaluation(found: Evaluation, out: Path) -> None:
-    """A line a task, then what a reader must know."""
+    """Print one line per metric of each task, then warnings."""
     rows = []
     for task, figures in found.figures.items():
         entry = found.record.tasks.get(task)
@@ -157,16 +167,16 @@ def print_evaluation(found: Evaluation, out: Path) -> None:
             metric, _, kind = key.partition(",")
             error = figures.get(f"{metric}_stderr,{kind}")
             metric += "" if kind == "none" else f" ({kind})"
-            told = f"± {error:.4f}" if isinstance(error, float) else ""
+            stderr = f"± {error:.4f}" if isinstance(error, float) else ""
             counts = (entry.scored, entry.shots) if entry else ("", "")
-            rows.append([task, metric, f"{value:.4f}", told, *counts])
+            rows.append([task, metric, f"{value:.4f}", stderr, *counts])
     columns = ["task", "metric", "value", "stderr", "items", "shots"]
     print_table("", columns, rows, numbers=columns[2:])
     print_text(f"\nformat {found.record.format}{_named(found.record.format_id)}, in {out}")
     if found.record.sample:
         print_text("  ! kit19's own sample, not the benchmarks")
     if found.record.limit:
-        print_text(f"  ! a try: at most {found.record.limit:,} items of each task")
+        print_text(f"  ! limited to {found.record.limit:,} items of each task")
     for caution in found.record.cautions:
         print_text(f"  ! {caution.task + ': ' if caution.task else ''}{caution.what}")
 
@@ -179,14 +189,14 @@ def _named(format_id: str) -> str:
     epilog="""\b
 Examples:
   kit19 tasks
-  kit19 tasks --path                 the folder of task files alone
+  kit19 tasks --path                 only the folder of task files
   lm_eval --include_path $(kit19 tasks --path) --tasks klue_sts --model hf --model_args pretrained=...
 """
 )
-@click.option("--path", is_flag=True, help="Print the folder of task files alone.")
+@click.option("--path", is_flag=True, help="Print only the folder of task files.")
 @json_option
 def tasks(path: bool, as_json: bool) -> None:
-    """List the benchmark tasks, or where their files lie for lm-evaluation-harness."""
+    """List the benchmark tasks, or print the folder of their files for lm-evaluation-harness."""
     from kit19.catalog import load_catalog  # noqa: PLC0415
     from kit19.evaluating import TASKS, own_tasks  # noqa: PLC0415
 
@@ -221,15 +231,15 @@ Examples:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lm_eval(arguments: tuple[str, ...]) -> None:
-    """Run lm-evaluation-harness's own command line, with the model type `kit19` and our tasks.
+    """Run lm-evaluation-harness's command line with the model type `kit19` and kit19's tasks.
 
-    Its own help: kit19 lm-eval -- --help
+    For its help: kit19 lm-eval -- --help
     """
     from kit19.evaluating import TASKS  # noqa: PLC0415
     from kit19.evaluating.pipeline import require_layer  # noqa: PLC0415
 
     require_layer()
-    import lm_eval.models  # noqa: F401, PLC0415  before ours, or the harness's own types are lost
+    import lm_eval.models  # noqa: F401, PLC0415  before ours, or its own model types are missing
     from lm_eval.__main__ import cli_evaluate  # noqa: PLC0415
 
     import kit19.evaluating.scorer  # noqa: F401, PLC0415  registers the model type
@@ -239,7 +249,7 @@ def lm_eval(arguments: tuple[str, ...]) -> None:
 
 
 def _with_tasks(arguments: Sequence[str], folder: str) -> list[str]:
-    """The arguments, with our task files where they are taken and no others are named."""
+    """Add the folder of kit19's tasks to arguments that run tasks and name no folder."""
     named = any(one.partition("=")[0] == "--include_path" for one in arguments)
     runs = bool(arguments) and (arguments[0] == "run" or arguments[0].startswith("-"))
     asks_help = bool({"-h", "--help"} & set(arguments))
@@ -247,7 +257,7 @@ def _with_tasks(arguments: Sequence[str], folder: str) -> list[str]:
 
 
 def calm() -> None:
-    """Keep other libraries from printing bars and advice of their own; must come before they load."""
+    """Silence progress bars and advice of other libraries; must be called before they are imported."""
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -1,4 +1,4 @@
-"""``kit19 fetch``: upstream files from their origins, verified."""
+"""``kit19 fetch``: download upstream files and verify them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  kit19 fetch                        all that the recipe kit19 needs, benchmarks included
-  kit19 fetch nsmc kobest            these sources, whole
-  kit19 fetch --list                 what is there, what is missing
-  kit19 fetch --check                check what is there, and bring again what is wrong
+  kit19 fetch                        all files that the recipe kit19 needs, benchmarks included
+  kit19 fetch nsmc kobest            all files of these sources
+  kit19 fetch --list                 list present and missing files
+  kit19 fetch --check                check all files, and fetch damaged ones again
 
 \b
-Environment: KIT19_DATA_DIR, KIT19_CACHE, KIT19_MIRROR (a base address that stands for every host),
+Environment: KIT19_DATA_DIR, KIT19_CACHE, KIT19_MIRROR (a base address that replaces every host),
 KIT19_OFFLINE, HF_ENDPOINT, HF_TOKEN, GITHUB_TOKEN, HF_HUB_OFFLINE, http_proxy, https_proxy, no_proxy.
-An interrupted fetch goes on where it stopped.
+An interrupted fetch resumes where it stopped.
 """
 )
 @click.argument("names", nargs=-1, metavar="[SOURCE]...")
-@click.option("--recipe", default="kit19", show_default=True, help="Bring what this recipe needs.")
-@click.option("--list", "listing", is_flag=True, help="Say what is there; bring nothing.")
-@click.option("--check", is_flag=True, help="Check every file, and bring again what is wrong.")
-@click.option("--prune", is_flag=True, help="Remove from the cache what nothing needs any more.")
+@click.option("--recipe", default="kit19", show_default=True, help="Fetch what this recipe needs.")
+@click.option("--list", "listing", is_flag=True, help="List the files; fetch nothing.")
+@click.option("--check", is_flag=True, help="Check every file, and fetch damaged ones again.")
+@click.option("--prune", is_flag=True, help="Remove files from the cache that nothing uses.")
 @click.option("--jobs", default=8, show_default=True, type=click.IntRange(1, 32))
 @data_dir_option
 @catalog_option
@@ -52,12 +52,12 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Bring the files of each SOURCE, or all that a recipe needs, and verify them."""
+    """Fetch the files of each SOURCE, or all that a recipe needs, and verify them."""
     from kit19.fetching.sources import fetch as run  # noqa: PLC0415
     from kit19.fetching.sources import list_files, prune_cache, repair_cache  # noqa: PLC0415
 
     if sum((listing, check, prune)) > 1:
-        raise click.UsageError("--list, --check and --prune are three different things: give one")
+        raise click.UsageError("--list, --check and --prune exclude each other")
     if prune:
         count, freed = prune_cache(catalog=catalog_dir)
         if as_json:
@@ -102,5 +102,5 @@ def _print_results(results: Fetched) -> None:
         if result.outcome in ("fetched", "cached"):
             print_text(f"{result.outcome:8} {result.name}  {result.bytes:,} bytes, by {result.why}")
     counts = Counter(result.outcome for result in results)
-    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-    print_text(f"{len(results)} files: {told}")
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    print_text(f"{len(results)} files: {summary}")

@@ -1,4 +1,4 @@
-"""``kit19 lint``: templates checked on every record."""
+"""``kit19 lint``: check templates on every record."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 or_sample_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Upstream files, as <source>/<path>. Default: the sample that kit19 carries.",
+    help="Upstream files, as <source>/<path>. Default: kit19's own sample.",
 )
 FINDINGS = 3
-"""The exit code of a command that was asked to find something, and did."""
+"""The exit code if there are findings."""
 
 
 @click.command(
@@ -27,16 +27,16 @@ FINDINGS = 3
 Examples:
   kit19 lint                                all templates, on the sample
   kit19 lint nsmc kobest_copa               two subsets
-  kit19 lint --data-dir data --partial      on the real files, as far as they are there
+  kit19 lint --data-dir data --partial      on the real files that are present
 
 \b
-A template that somebody is writing: kit19 show --from-file my.yaml
-Exit code 3 if anything is found.
+For templates that you are writing: kit19 show --from-file my.yaml
+Exit code 3 if there are findings.
 """
 )
 @click.argument("subsets", nargs=-1, metavar="[SUBSET]...")
 @or_sample_option
-@click.option("--partial", is_flag=True, help="Leave out missing and differing files, and say so.")
+@click.option("--partial", is_flag=True, help="Leave out missing and differing files; listed.")
 @catalog_option
 @json_option
 @quiet_option
@@ -48,9 +48,9 @@ def lint(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Render every template of SUBSET (default: all) on every record and check what it makes.
+    """Render every template of SUBSET (default: all) on every record, and check the results.
 
-    It judges what templates make and how that joins with the fields, never what a field contains.
+    The checks are about the templates' text and how it joins with the fields, not about the fields.
     """
     from kit19.linting import lint as run  # noqa: PLC0415  polars loads only when it works
 
@@ -95,10 +95,12 @@ def _print_subsets(report: LintReport) -> None:
     ]
     columns = ("subset", "templates", "records", "renders", "findings")
     print_table("", columns, rows, numbers=columns[1:])
-    told = len(report.findings)
-    print_text(f"\n{report.renders:,} renders checked: {f'{told:,} findings' if told else 'clean'}")
+    count = len(report.findings)
+    print_text(
+        f"\n{report.renders:,} renders checked: {f'{count:,} findings' if count else 'clean'}"
+    )
     for name, one in report.subsets.items():
         if one.left_out:
             more = f" and {len(one.left_out) - 1} more" if len(one.left_out) > 1 else ""
-            only = "" if one.records else ", so only what needs no record was checked"
+            only = "" if one.records else ", so only checks without records ran"
             print_text(f"  ! {name}: {one.left_out[0]}{more}{only}")

@@ -1,4 +1,4 @@
-"""``kit19 show``, ``explain``, ``diff`` and ``stats``: looking without changing anything."""
+"""``kit19 show``, ``explain``, ``diff`` and ``stats``, which change nothing."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ Examples:
   kit19 show nsmc --style 해체
 
 \b
-Templates that you are writing: --from-file my.yaml -n 1 shows each of them, and what lint finds.
+For templates that you are writing: --from-file my.yaml -n 1 shows each of them, and lint's findings.
 """
 )
 @click.argument("subset", required=False)
 @click.option("-n", "count", default=3, show_default=True, type=COUNT)
-@click.option("--template", help="Only by this template.")
-@click.option("--style", help="Only by templates of this style, e.g. 해요체.")
+@click.option("--template", help="Only this template.")
+@click.option("--style", help="Only templates of this style, e.g. 해요체.")
 @click.option(
     "--from-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Templates that you are writing: -n examples of each, then what lint finds in them.",
+    help="Templates that you are writing: -n examples of each, then lint's findings.",
 )
-@click.option("--seed", default=19, show_default=True, type=SEED, help="Decides which records.")
+@click.option(
+    "--seed", default=19, show_default=True, type=SEED, help="Decides which records are shown."
+)
 @or_sample_option
 @catalog_option
 @json_option
@@ -78,8 +80,8 @@ def show(  # noqa: PLR0913  one parameter an option
         print_example(index, example)
     if report:
         print_findings(report.findings)
-        told = f"{len(report.findings):,} findings" if report.findings else "clean"
-        print_text(f"{from_file}: {report.renders:,} renders checked: {told}")
+        outcome = f"{len(report.findings):,} findings" if report.findings else "clean"
+        print_text(f"{from_file}: {report.renders:,} renders checked: {outcome}")
 
 
 @click.command(
@@ -94,7 +96,7 @@ Examples:
 @catalog_option
 @json_option
 def explain(folder: Path, record: str, catalog_dir: Path, as_json: bool) -> None:
-    """Say why RECORD (<subset>/<upstream split>/<key>) is in the build in FOLDER, or is not."""
+    """Explain why RECORD (<subset>/<upstream split>/<key>) is in the build in FOLDER, or is not."""
     from kit19.building.explanation import explain as run  # noqa: PLC0415
 
     found = run(folder, record, catalog=catalog_dir)
@@ -122,7 +124,7 @@ Examples:
 @click.argument("right", type=click.Path(path_type=Path))
 @json_option
 def diff(left: Path, right: Path, as_json: bool) -> None:
-    """Say what the builds in LEFT and RIGHT differ in, and what could have caused it."""
+    """List the differences between the builds in LEFT and RIGHT, and their possible causes."""
     from kit19.building.differences import diff as run  # noqa: PLC0415
 
     found = run(left, right)
@@ -132,11 +134,11 @@ def diff(left: Path, right: Path, as_json: bool) -> None:
     print_text("The same rows." if found.same_rows else "The rows differ.")
     if found.causes:
         rows = [(name, _short(a), _short(b)) for name, (a, b) in found.causes.items()]
-        print_table("What could have made a difference", ("what", "left", "right"), rows)
+        print_table("Possible causes", ("what", "left", "right"), rows)
     if found.subsets:
         counts = ("only_left", "only_right", "retold", "same")
         table = [(name, *(getattr(d, c) for c in counts)) for name, d in found.subsets.items()]
-        columns = ("subset", "only left", "only right", "told otherwise", "same")
+        columns = ("subset", "only left", "only right", "changed", "same")
         print_table("Records", columns, table, numbers=columns[1:])
 
 

@@ -12,15 +12,15 @@ import click
 from kit19.core.errors import CatalogError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_MOST = 2**63 - 1  # what columns and clocks count with
+_MOST = 2**63 - 1  # the largest integer of columns and clocks
 COUNT = click.IntRange(1, _MOST)
 SEED = click.IntRange(0, _MOST)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
 )
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no progress on stderr.")
 data_dir_option = click.option(
     "--data-dir",
     type=_FOLDER,
@@ -37,12 +37,12 @@ folder_argument = click.argument("folder", type=click.Path(path_type=Path))
 
 
 class FiniteRange(click.FloatRange):
-    """A number within a range: nan lies in none of them, and nothing is infinite."""
+    """A finite number within a range; nan and infinities are errors."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The number that was typed."""
+        """Convert an argument to a number."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
@@ -52,14 +52,14 @@ class FiniteRange(click.FloatRange):
 def parse_settings(
     _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, Any]:
-    """``key=value`` pairs as recipe values; a value is read as YAML (numbers, lists, true/false)."""
+    """Parse ``key=value`` pairs; a value is parsed as YAML (numbers, lists, true/false)."""
     settings: dict[str, Any] = {}
     for item in values:
         key, separator, text = item.partition("=")
         if not separator or not key:
             raise click.BadParameter(f"{_short(item)} is not key=value")
         if not text:
-            raise click.BadParameter(f"{_short(item)} gives no value; write null for none")
+            raise click.BadParameter(f"{_short(item)} has no value; write null for none")
         settings[key] = _value(text, item)
     return settings
 

@@ -1,6 +1,6 @@
-"""Printing: JSON or tables on stdout, progress and errors on stderr.
+"""Prints JSON and tables on stdout, progress and errors on stderr.
 
-Nothing that is printed acts on a terminal (``visible.py``) or gets lost unnoticed (``streams.py``).
+Output never acts on the terminal (``visible.py``), and lost output is an error (``streams.py``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LINES_APART = 10.0  # seconds between lines of progress where there is no termi
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document, Korean as Korean where the stream's encoding has it."""
+    """Print one JSON document, with Korean unescaped if the stream's encoding supports it."""
     finite = replace_non_finite(document)
     text = visible_json(json.dumps(finite, ensure_ascii=False, indent=1, default=str))
     if not _fits(text):
@@ -40,7 +40,7 @@ def print_text(text: str = "") -> None:
 
 
 def print_piece(text: str) -> None:
-    """Print a piece of a text that is still being written."""
+    """Print a piece of a streamed text."""
     write_result(visible(text), flush=True)
 
 
@@ -50,7 +50,7 @@ def print_note(text: str) -> None:
 
 
 def print_error(problems: Iterable[Problem]) -> None:
-    """Print on stderr what went wrong; what a text holds beyond its first line is indented."""
+    """Print problems on stderr; further lines of a message are indented."""
     for text in format_problems(tuple(problems), "error: "):
         print_note(text.replace("\n", "\n    "))
 
@@ -69,7 +69,7 @@ def print_table(
     from rich.table import Table  # noqa: PLC0415  rich is slow to load, and JSON needs none of it
     from rich.text import Text  # noqa: PLC0415
 
-    # Text, never str: rich would read brackets in it as markup, and `:smile:` as an emoji.
+    # Text, not str: rich would interpret brackets as markup, and `:smile:` as an emoji.
     heading = Text(visible(title), style="table.title") if title else None
     table = Table(title=heading, title_justify="left", box=None, pad_edge=False)
     for column in columns:
@@ -95,7 +95,7 @@ def print_example(index: int, example: Any) -> None:
 
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on stderr, or lines where stderr is no terminal; nothing when quiet."""
+    """Show a progress bar on stderr, or lines if it is not a terminal; nothing if quiet."""
     if quiet:
         yield lambda _what, _done, _total: None
         return
@@ -126,7 +126,7 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def byte_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar of bytes with rate and time left on stderr; nothing when quiet or no terminal."""
+    """Show a bar of bytes with rate and time left on stderr; nothing if quiet or not a terminal."""
     if quiet or not is_terminal(sys.stderr):
         yield lambda _what, _done, _total: None
         return
@@ -143,7 +143,7 @@ def byte_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     columns = [TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn()]
     console = Console(stderr=True)
     with Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task("looking", total=None)
+        task = bar.add_task("checking files", total=None)
 
         def update(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total or None)
@@ -153,7 +153,7 @@ def byte_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def rate_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Steps, and a bar with rate and time left, on stderr; lines where it is no terminal."""
+    """Show steps and a bar with rate and time left on stderr; lines if it is not a terminal."""
     if quiet:
         yield lambda _what, _done, _total: None
         return
@@ -198,32 +198,32 @@ def rate_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
         def update(what: str, done: int, total: int) -> None:
             speed = bar.tasks[0].speed
-            format_problems = f"{speed:,.0f}/s" if speed else ""
+            rate_text = f"{speed:,.0f}/s" if speed else ""
             bar.update(
                 task,
                 description=visible_line(what),
                 completed=done,
                 total=total or None,
-                rate=format_problems,
+                rate=rate_text,
             )
 
         yield update
 
 
 def _console(drawn: io.StringIO) -> Console:
-    """Draws for standard output, but does not write there: rich would not say what was lost."""
+    """Create a console that renders for stdout without writing there: rich ignores write errors."""
     from rich.console import Console  # noqa: PLC0415
 
     shown = is_terminal(sys.stdout)
-    # A table cut to a pipe's guessed 80 columns helps nobody.
+    # In a pipe, rich assumes 80 columns and would truncate tables.
     width = None if shown else _columns()
     return Console(file=drawn, force_terminal=shown or None, width=width, highlight=False)
 
 
 def _columns() -> int:
-    """``COLUMNS``, where it is a number that tables can have, else 160."""
-    asked = os.environ.get("COLUMNS", "")
-    return min(max(int(asked), 1), 10_000) if asked.isdecimal() and len(asked) < 9 else 160
+    """Return the width of tables: ``COLUMNS`` if it is a valid number, else 160."""
+    width = os.environ.get("COLUMNS", "")
+    return min(max(int(width), 1), 10_000) if width.isdecimal() and len(width) < 9 else 160
 
 
 def _cell(value: Any) -> str:
@@ -233,7 +233,7 @@ def _cell(value: Any) -> str:
 
 
 def _fits(text: str) -> bool:
-    """Whether the encoding of standard output has every character."""
+    """Whether the encoding of standard output supports every character."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)

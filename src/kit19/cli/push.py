@@ -1,4 +1,4 @@
-"""``kit19 push``: a build or a run on the Hub."""
+"""``kit19 push``: publish a build or a run on the Hub."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  kit19 push out/kit19 me/kit19-ko --dry-run      check all, say what would be sent
+  kit19 push out/kit19 me/kit19-ko --dry-run      check everything, list what would be sent
   kit19 push out/kit19 me/kit19-ko --private
   kit19 push runs/mine me/my-model                a training run, as a model
   kit19 push out/kit19 me/kit19-ko --revision v2 --message "without petitions"
 
 \b
 Environment: HF_TOKEN (else `hf auth login`), HF_ENDPOINT, HF_HUB_OFFLINE, KIT19_OFFLINE.
-The same build pushed again changes nothing; an interrupted push goes on where it stopped.
+Pushing the same build again changes nothing; an interrupted push resumes where it stopped.
 """
 )
 @folder_argument
@@ -34,7 +34,7 @@ The same build pushed again changes nothing; an interrupted push goes on where i
 @click.option("--private", is_flag=True, help="Make a new repository private.")
 @click.option("--dry-run", is_flag=True, help="Check everything, send nothing.")
 @click.option("--revision", default="main", show_default=True, help="The branch to commit to.")
-@click.option("--message", default="", help="Of the commit. Default: what it is.")
+@click.option("--message", default="", help="The commit message. Default: recipe, rows and digest.")
 @click.option(
     "--accept-unclear", is_flag=True, help="Publish subsets whose license is unclear about it."
 )
@@ -70,7 +70,7 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
     from kit19.publishing.pushing import push as run  # noqa: PLC0415
     from kit19.publishing.terms import Accepted  # noqa: PLC0415
 
-    said: list[tuple[Accepted, bool]] = [
+    flags: list[tuple[Accepted, bool]] = [
         ("unclear", accept_unclear),
         ("contaminated", accept_contaminated),
         ("sample", accept_sample),
@@ -80,7 +80,7 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
         dry_run=dry_run,
         revision=revision,
         message=message,
-        accept=[kind for kind, accepted in said if accepted],
+        accept=[kind for kind, accepted in flags if accepted],
         catalog=catalog_dir,
     )
     pushed = run(folder, repo_id, options)
@@ -91,19 +91,19 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
 
 
 def _print(pushed: Pushed) -> None:
-    whole = f"{pushed.files} files, {pushed.bytes:,} bytes"
+    size = f"{pushed.files} files, {pushed.bytes:,} bytes"
     if pushed.outcome == "unchanged":
-        print_text(f"{pushed.url} ({pushed.revision}) holds it already: {whole}")
+        print_text(f"{pushed.url} ({pushed.revision}) is up to date: {size}")
     elif pushed.outcome == "dry run":
-        print_text(f"Nothing was sent. To {pushed.url} ({pushed.revision}) would go, of {whole}:")
+        print_text(f"Nothing was sent. A push to {pushed.url} ({pushed.revision}), of {size}:")
         for name in pushed.sent:
             print_text(f"  + {name}")
     else:
-        print_text(f"{pushed.url} ({pushed.revision}) holds it: {whole}")
-        print_text(f"  {len(pushed.sent)} of them were new or different there")
+        print_text(f"{pushed.url} ({pushed.revision}) is published: {size}")
+        print_text(f"  {len(pushed.sent)} of them were new or changed")
     for name in pushed.removed:
         print_text(f"  - {name}")
     for note in pushed.notes:
         print_text(f"  ! {note}")
     if pushed.commit and "/datasets/" in pushed.url:
-        print_text(f"  kit19.load({pushed.repo_id!r}, revision={pushed.commit!r}) gives these rows")
+        print_text(f"  kit19.load({pushed.repo_id!r}, revision={pushed.commit!r}) loads these rows")

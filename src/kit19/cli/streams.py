@@ -1,7 +1,7 @@
-"""Standard output and standard error: what they cannot express is escaped, losses are noticed.
+"""Standard output and standard error: unsupported characters are escaped, write errors are reported.
 
-A result that a full disk swallowed must not end with exit code 0, and nothing that is printed may end a
-command with a traceback.
+A result that was lost on a full disk must not end with exit code 0, and no output may end a command
+with a traceback.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import TextIO
 from kit19.core.errors import OutputError, Problem, problem_from_os_error
 
 READER_GONE = 141
-"""The exit code where the reader of standard output went away: 128 + SIGPIPE, as shells report it."""
+"""The exit code if the reader of standard output closed it: 128 + SIGPIPE, as shells report it."""
 
 
 class ReaderGoneError(Exception):
-    """Nobody reads standard output any more: its pipe was closed."""
+    """The reader of standard output closed the pipe."""
 
 
 def prepare() -> None:
-    """Let output escape characters that its encoding does not have, and input take any bytes.
+    """Make output escape characters that its encoding lacks, and input accept any bytes.
 
-    What is no text of the input's encoding becomes what arguments have for it, and is refused where
-    text is needed.
+    Invalid bytes of the input become lone surrogates, as in arguments, and are refused where text is
+    needed.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -37,7 +37,7 @@ def prepare() -> None:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether somebody looks at it; a stream that was closed before the start is None."""
+    """Whether a stream is a terminal; a stream that was closed before the start is None."""
     return stream is not None and stream.isatty()
 
 
@@ -45,8 +45,8 @@ def write_result(text: str, *, flush: bool = False) -> None:
     """Write to standard output.
 
     Raises:
-        OutputError: It is closed or full.
-        ReaderGoneError: It is a pipe that was closed.
+        OutputError: The stream is closed or the disk is full.
+        ReaderGoneError: The pipe was closed.
     """
     if sys.stdout is None:
         raise OutputError(Problem("cannot be written: it is closed", "standard output"))
@@ -57,14 +57,14 @@ def write_result(text: str, *, flush: bool = False) -> None:
 
 
 def flush_result() -> None:
-    """Make sure that all of the result is written. Raises as :func:`write_result`."""
+    """Flush standard output. Raises like :func:`write_result`."""
     if sys.stdout is not None:
         with _failing():
             sys.stdout.flush()
 
 
 def write_note(text: str) -> None:
-    """Write to standard error; where that fails, nobody can be told, and the work goes on."""
+    """Write to standard error; errors are ignored, since they cannot be reported anywhere."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             sys.stderr.write(text)
@@ -72,7 +72,7 @@ def write_note(text: str) -> None:
 
 
 def abandon_unwritten() -> None:
-    """Drop what a stream cannot write; else Python tries again at its end, and exits with 120."""
+    """Drop output that cannot be written; otherwise Python retries at exit, with exit code 120."""
     for stream in (sys.stdout, sys.stderr):
         if stream is None:
             continue

@@ -30,7 +30,7 @@ _GIB = 1 << 30
 @click.command(
     epilog="""\b
 Examples:
-  kit19 train --data out/kit19 --model tiny --out runs/tiny           from nothing, two CPU cores
+  kit19 train --data out/kit19 --model tiny --out runs/tiny           from scratch, two CPU cores
   kit19 train --data out/kit19 --model polyglot-ko-1.3b --out runs/kit-1.3b
   kit19 train --data out/kit19 --model owner/name --set method=lora --format chat --out runs/mine
   kit19 train --data my.jsonl --model polyglot-ko-5.8b-lora --set num_train_epochs=3 --out runs/mine
@@ -40,7 +40,7 @@ Examples:
 \b
 MODEL is a preset (tiny, polyglot-ko-1.3b, polyglot-ko-1.3b-lora, polyglot-ko-5.8b,
 polyglot-ko-5.8b-lora, kanana-1.5-8b-lora, or a YAML file), a Hub id, or a model's folder.
-The same command again goes on from the last checkpoint.
+Running the same command again resumes from the last checkpoint.
 """
 )
 @click.option(
@@ -52,11 +52,11 @@ The same command again goes on from the last checkpoint.
 )
 @click.option("--model", required=True, help="A preset, a Hub id or a folder.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.")
-@click.option("--preset", default="", help="A preset for a MODEL that is none: its settings alone.")
+@click.option("--preset", default="", help="A preset whose settings to use with another MODEL.")
 @click.option(
     "--format", "form", help="Prompt format: alpaca, koalpaca, kullm, chat, or a YAML file."
 )
-@click.option("--seed", type=SEED, help="Of new weights, order and dropout.")
+@click.option("--seed", type=SEED, help="Seed of new weights, row order and dropout.")
 @click.option(
     "--set",
     "settings",
@@ -69,14 +69,12 @@ The same command again goes on from the last checkpoint.
     "--allow",
     multiple=True,
     type=click.Choice(["lost_answers", "unknown_tokens", "byte_tokens"]),
-    help="Go on in spite of this fault of preflight. May be repeated.",
+    help="Train despite this preflight error. May be repeated.",
 )
 @click.option("--merge", "merge_after", is_flag=True, help="Merge the adapter into the weights.")
-@click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
-@click.option("--restart", is_flag=True, help="Remove what an earlier run left in --out.")
-@click.option(
-    "--dry-run", is_flag=True, help="Preflight, and the memory that it needs; no training."
-)
+@click.option("--trust-remote-code", is_flag=True, help="Allow the model to run its own code.")
+@click.option("--restart", is_flag=True, help="Remove an earlier run in --out.")
+@click.option("--dry-run", is_flag=True, help="Run preflight and estimate memory; no training.")
 @click.option(
     "--gpus",
     type=COUNT,
@@ -88,7 +86,7 @@ The same command again goes on from the last checkpoint.
     "--gpu-memory",
     type=FiniteRange(min=0),
     metavar="GIB",
-    help="For --dry-run: of each GPU. Default: of what is here.",
+    help="For --dry-run: memory of each GPU. Default: detected.",
 )
 @catalog_option
 @json_option
@@ -112,7 +110,7 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Train MODEL on the answers of instruction rows, and write a run that explains itself."""
+    """Train MODEL on the answers of instruction rows, and write a documented run."""
     from kit19.training import processes  # noqa: PLC0415
     from kit19.training.pipeline import plan_training, train_model  # noqa: PLC0415
     from kit19.training.preparation import TrainOptions  # noqa: PLC0415
@@ -128,7 +126,7 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
         catalog=catalog_dir,
         trust_remote_code=trust_remote_code,
     )
-    alone = processes.is_main()  # of several that train together, one talks
+    alone = processes.is_main()  # of several processes, only one prints
     with progress(quiet=quiet or as_json or not alone) as on_progress:
         if dry_run:
             memory = int(gpu_memory * _GIB) if gpu_memory else None
@@ -156,32 +154,32 @@ Examples:
 )
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
-@click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
+@click.option("--trust-remote-code", is_flag=True, help="Allow the model to run its own code.")
 @json_option
 def merge(run: Path, out: Path, trust_remote_code: bool, as_json: bool) -> None:
-    """Merge the adapter in the folder RUN into its base model, as a model of its own."""
+    """Merge the adapter in the folder RUN into its base model, as a full model."""
     from kit19.training.pipeline import merge as run_merge  # noqa: PLC0415
 
     record = run_merge(run, out, trust_remote_code=trust_remote_code)
     if as_json:
         print_json(record.model_dump(mode="json") if record else None)
     else:
-        print_text(f"{out}: whole weights, loaded with from_pretrained")
+        print_text(f"{out}: full weights, loaded with from_pretrained")
 
 
 def _settings(model: str, preset: str, changes: dict[str, Any]) -> Settings:
-    """A preset by its name; or any model, with the settings of ``--preset``."""
+    """Load the settings of a preset, or of any model with the settings of ``--preset``."""
     from kit19.training import load_preset, preset_names  # noqa: PLC0415
 
     if model in preset_names() or model.endswith((".yaml", ".yml")):
         if preset:
-            raise click.UsageError("--model names a preset already; leave --preset out")
+            raise click.UsageError("--model is a preset already; omit --preset")
         return load_preset(model, changes)
     return load_preset(preset, {"tiny": None, "revision": "", **changes, "model": model})
 
 
 def print_trained(trained: Trained) -> None:
-    """What came of a training, for people."""
+    """Print the results of a training."""
     record = trained.record
     rows = [
         (name.removeprefix("eval_").removesuffix("_loss"), f"{value:.3f}")
@@ -191,15 +189,15 @@ def print_trained(trained: Trained) -> None:
     if rows:
         print_table("", ("held-out answers", "loss"), rows, numbers=("loss",))
     held_out = record.metrics.get("eval_loss")
-    told = f", {held_out:.3f} on held-out answers" if held_out is not None else ""
+    validation = f", {held_out:.3f} on held-out answers" if held_out is not None else ""
     print_text(
         f"\n{record.base.name}, {record.method}: {record.settings['steps']:,} steps in "
         f"{trained.seconds:,.0f} s ({trained.supervised:,.0f} answer tokens a second), "
-        f"loss {record.metrics['loss']:.3f}{told}"
+        f"loss {record.metrics['loss']:.3f}{validation}"
     )
     for note in trained.notes:
         print_text(f"  ! {note}")
-    print_text(f"{trained.folder} holds the run; kit19 chat {trained.folder}")
+    print_text(f"The run is in {trained.folder}; try it: kit19 chat {trained.folder}")
 
 
 def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
@@ -225,13 +223,13 @@ def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
         return
     stated = plan.settings.stated
     settings = [(name, value, stated.get(name, "")) for name, value in _shown(plan.settings)]
-    print_table("", ("setting", "value", "stated by (else ours)"), settings)
+    print_table("", ("setting", "value", "stated by (else kit19's choice)"), settings)
     print_text("\nrows: " + ", ".join(f"{name} {count:,}" for name, count in plan.rows.items()))
     print_text(
-        f"{plan.parameters:,} parameters, {plan.steps:,} steps, {plan.supervised:,} answer tokens an "
-        f"epoch, lines {plan.filled:.0%} full, {plan.per_syllable:.2f} tokens a syllable\n"
+        f"{plan.parameters:,} parameters, {plan.steps:,} steps, {plan.supervised:,} answer tokens per "
+        f"epoch, packed sequences {plan.filled:.0%} full, {plan.per_syllable:.2f} tokens per syllable\n"
     )
-    columns = ("GiB on each GPU", "weights", "gradients", "optimizer", "activations", "in all")
+    columns = ("GiB on each GPU", "weights", "gradients", "optimizer", "activations", "total")
     rows = []
     for name, one in need.items():
         title = (
@@ -244,15 +242,15 @@ def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
     print_text(f"\nit {fits} the {plan.available / _GIB:.1f} GiB of {each}")
     if plan.changes:
         words = " ".join(f"--set {key}={str(value).lower()}" for key, value in plan.changes.items())
-        print_text(f"the first that fits: {words}")
+        print_text(f"first settings that fit: {words}")
     elif plan.changes is None:
-        print_text("nothing that kit19 knows fits: take a smaller model, or more GPUs (--gpus)")
+        print_text("no settings fit: use a smaller model, or more GPUs (--gpus)")
     for note in plan.notes:
         print_text(f"  ! {note}")
 
 
 def _shown(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Settings that have a say in the run, those of the adapter and of a model from nothing by name."""
+    """Yield the settings that affect the run, with nested ones as ``adapter.name``."""
     for name, value in settings.model_dump(mode="json").items():
         unused = name == "lora" and settings.method == "full"
         if name in ("id", "title", "about", "stated") or unused or value in (None, ""):

@@ -166,7 +166,7 @@ def _worth_knowing(manifest: Manifest, catalog: Catalog) -> list[str]:
         if used < expected:
             notes.append(f"{name} is incomplete: {used} of {expected} files")
         if entry.unverified:
-            notes.append(f"{name} holds unverified files: {', '.join(entry.unverified)}")
+            notes.append(f"{name} has rows of unverified files: {', '.join(entry.unverified)}")
         now = catalog.source(entry.source).license.spdx
         if now != entry.license:
             notes.append(f"{name} was built as {entry.license}, its card now says {now}")
