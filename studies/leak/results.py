@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from kit19.catalog import BUILT_IN, load_catalog
 from kit19.comparing.exposure import read_audits
-from kit19.comparing.fairness import unfair_aspects
+from kit19.comparing.fairness import find_mismatches
+from kit19.comparing.model_results import ModelResults
 from kit19.comparing.run import read_all
-from kit19.comparing.scored import Scored
 from kit19.core.errors import Problem, ResultsError
 from kit19.statistics import REPLICATES
 from studies.leak.effect import MIN_SEEDS, LeakEffect, Seed, leak_effect
@@ -56,7 +56,7 @@ def leak(
     problems = [
         Problem(str(one), fix="evaluate all models in the same way")
         for model in models[1:]
-        for one in unfair_aspects(models[0], model)
+        for one in find_mismatches(models[0], model)
     ]
     if problems:
         raise ResultsError(problems)
@@ -71,6 +71,6 @@ def leak(
     return effects
 
 
-def _correct_answers(model: Scored, task: str) -> NDArray[np.float64]:
+def _correct_answers(model: ModelResults, task: str) -> NDArray[np.float64]:
     items = model.tasks[task].items
     return (items["prediction"] == items["gold"]).to_numpy().astype(np.float64)

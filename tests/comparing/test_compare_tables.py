@@ -127,7 +127,7 @@ def test_bad_results_are_exit_code_one(tmp_path: Path) -> None:
     assert said.err == (
         f"error: {tmp_path / 'a'}: there are no such results\n"
         f"error: {tmp_path / 'b'}: there are no such results\n"
-        "    give a folder that `kit19 eval` or `lm_eval --output_path` wrote\n"
+        "    give a results folder of `kit19 eval` or `lm_eval --output_path`\n"
     )
 
 

@@ -14,8 +14,8 @@ from sklearn.metrics import f1_score
 
 from kit19 import Comparison, ResultsError, UnknownNameError, compare, load_catalog
 from kit19.comparing import check
-from kit19.comparing.published import published_cells
-from kit19.comparing.reading import read_scored
+from kit19.comparing.reading import read_results
+from kit19.comparing.scores import published_scores
 from kit19.core.runs import DataEntry
 from kit19.fetching import find_files
 from kit19.reading import read_table
@@ -43,9 +43,9 @@ def test_every_score_has_its_interval_and_every_difference_its_test(
 
 
 def test_scores_are_scikit_learns(world: SimpleNamespace, comparison: SimpleNamespace) -> None:
-    items = read_scored(world.tuned, load_catalog().benchmarks).tasks["klue_ynat"].items
+    items = read_results(world.tuned, load_catalog().benchmarks).tasks["klue_ynat"].items
     expected = f1_score(items["gold"], items["prediction"], average="macro")
-    cell = comparison.result.cell("klue_ynat", "macro_f1", "tuned")
+    cell = comparison.result.score("klue_ynat", "macro_f1", "tuned")
     assert cell.score == pytest.approx(expected, abs=1e-12)
 
 
@@ -63,7 +63,7 @@ def test_constant_answers_are_marked(comparison: SimpleNamespace) -> None:
     result = comparison.result
     kinds = {(c.task, c.model): c.answers for c in result.cells if c.answers}
     assert kinds == {("klue_sts", "기준"): "constant", ("kobest_sentineg", "flat"): "constant"}
-    cell = result.cell("klue_sts", "f1", "기준")
+    cell = result.score("klue_sts", "f1", "기준")
     assert (cell.share, cell.above_baseline) == (1.0, False)
     assert cell.score == cell.baseline
 
@@ -95,9 +95,11 @@ def test_compromised_items_are_scored_apart(comparison: SimpleNamespace) -> None
 
 def test_an_audit_of_no_model_or_of_no_audit_is_told(world: SimpleNamespace) -> None:
     pair = [world.base, world.tuned]
-    with pytest.raises(UnknownNameError, match=r"no model 'tunde' to give an audit of\n.*tuned"):
+    with pytest.raises(UnknownNameError, match=r"no model 'tunde' for the audit\n.*tuned"):
         compare(pair, audits=[f"tunde={world.audit}"])
-    with pytest.raises(ResultsError, match=r"is no result of an audit: KeyError: 'benchmarks'"):
+    with pytest.raises(
+        ResultsError, match=r"is not the result of an audit: KeyError: 'benchmarks'"
+    ):
         compare(pair, audits=[world.base / "results.json"])
 
 
@@ -150,7 +152,7 @@ def test_other_prompts_are_found(tmp_path: Path) -> None:
     file.write_text(text, encoding="utf-8")
     (found,) = check([base, other])
     assert str(found) == (
-        "kobest_copa: prompts: the base has its own, other has others for 1 of 40 items"
+        "kobest_copa: prompts: the base has its prompts, other has different ones for 1 of 40 items"
     )
 
 
@@ -173,7 +175,7 @@ def test_other_answers_stop_it(tmp_path: Path) -> None:
         row["gold"] = row["prediction"] = 1 - row["gold"]
         row["loglikelihoods"] = row["loglikelihoods"][::-1]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    with pytest.raises(ResultsError, match=r"gold: .* other has others for 2 items"):
+    with pytest.raises(ResultsError, match=r"gold: .* other has different ones for 2 items"):
         compare([base, other])
 
 
@@ -186,11 +188,11 @@ def test_harness_results_cannot_be_split_by_an_audit_and_say_so(world: SimpleNam
     pair = [Path(__file__).parent / "lm_eval_0_4_13" / f"models__tiny-{n}" for n in (1, 2)]
     result = compare(pair, audits=[world.audit], draws=200)
     assert result.compromises == []
-    assert "name no benchmark ids" in result.notes[0].what
+    assert "have no benchmark ids" in result.notes[0].what
 
 
 def test_the_papers_constant_predictors_are_called_so_from_its_numbers_alone() -> None:
-    cells = published_cells(load_catalog(), [])
+    cells = published_scores(load_catalog(), [])
     kinds = {(c.task, c.model): c.answers for c in cells if c.answers}
     constant = {key for key, kind in kinds.items() if kind == "constant"}
     assert constant == {

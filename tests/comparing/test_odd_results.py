@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kit19 import Kit19Error, ResultsError, compare, load_catalog
-from kit19.comparing.reading import read_scored
-from kit19.comparing.scored import Scored, normalized_choice
+from kit19.comparing.model_results import ModelResults, normalized_choice
+from kit19.comparing.reading import read_results
 from tests.support.running import kit19
 from tests.support.simulate import model
 
@@ -26,8 +26,8 @@ LEFT, STAYS = "kobest_hellaswag", "kobest_copa"
 Change = Callable[[Any], object]
 
 
-def read(path: Path) -> Scored:
-    return read_scored(path, BENCHMARKS)
+def read(path: Path) -> ModelResults:
+    return read_results(path, BENCHMARKS)
 
 
 @pytest.fixture
@@ -65,9 +65,9 @@ def _into_prompts(row: Any) -> None:
 ITEMS: list[tuple[Change, str]] = [
     (_set(target="[1, 2]"), "not one right answer but [1, 2]"),
     (_set(target=[1, 2]), "not one right answer but [1, 2]"),
-    (_into_prompts, "its choices stand in the prompts"),
-    (_set(target="-100"), "target '-100' is none of its choices"),
-    (_set(target=10**400), "is none of its choices"),
+    (_into_prompts, "its choices are in the prompts"),
+    (_set(target="-100"), "target '-100' is not one of its choices"),
+    (_set(target=10**400), "is not one of its choices"),
     (_set(filtered_resps=[[float("nan"), False]] * 4), "finite number"),
     (_set(filtered_resps=[["-Infinity", False]] * 4), "finite number"),
     (_set(filtered_resps=[[10**400, False]] * 4), "filtered_resps.0"),
@@ -95,7 +95,7 @@ def test_a_task_with_odd_items_is_left_out_with_the_reason(
     assert {one.task for one in result.differences} == {STAYS}
     notes = [note for note in result.notes if note.task == LEFT]
     assert len(notes) == 2
-    assert all(note.what.startswith("left out: ") for note in notes)
+    assert all(note.what.startswith("skipped: ") for note in notes)
 
 
 def _filter(document: Any) -> None:
@@ -112,7 +112,7 @@ def _predictions(document: Any) -> None:
 
 
 DOCUMENTS: list[tuple[Change, str]] = [
-    (_filter, "went through a filter (first)"),
+    (_filter, "its answers are filtered (first)"),
     (_predictions, "(--predict_only)"),
     (lambda d: d["results"].update({LEFT: None}), "scores: Input should be a valid dictionary"),
     (lambda d: d["configs"].update({LEFT: [1]}), "config: Input should be a valid dictionary"),
@@ -140,7 +140,7 @@ def test_an_empty_comparison_is_an_error(pair: list[Path], change: Change) -> No
         _document(folder, change)
     told = kit19("compare", *pair)
     assert told.code == 1
-    assert f"holds no task with choices to compare ({LEFT}: " in told.err
+    assert f"has no multiple-choice task to compare ({LEFT}: " in told.err
 
 
 def test_results_without_a_common_task_are_no_comparison(tmp_path: Path) -> None:
@@ -149,14 +149,14 @@ def test_results_without_a_common_task_are_no_comparison(tmp_path: Path) -> None
     told = kit19("compare", one, two)
     assert told.code == 1
     assert "the results have no task in common" in told.err
-    assert "holds kobest_copa" in told.err
-    assert "holds klue_sts" in told.err
+    assert "has kobest_copa" in told.err
+    assert "has klue_sts" in told.err
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('{"results": {"a": {"acc,none": ' + "9" * 5000 + "}}}", "is no JSON that can be read"),
+        ('{"results": {"a": {"acc,none": ' + "9" * 5000 + "}}}", "cannot be read as JSON"),
         ("[" * 100_000, "JSON"),
         ('{"results": {"a": {"acc,none": 1}}, "configs": null}', "configs: Input should be"),
         ('{"results": {"a": {"acc,none": 1}}, "model_name": [1]}', "model_name: Input should be"),
@@ -178,8 +178,8 @@ def test_a_document_of_another_shape_is_told(tmp_path: Path, text: str, told: st
         ),  # no list of letters
         ("null", "benchmarks.kobest_copa.ids: Input should be a valid list"),
         ("[[1]]", "benchmarks.kobest_copa.ids.0"),
-        ("9" * 5000, "is no result of an audit: ValueError"),
-        ("[" * 100_000, "is no result of an audit"),
+        ("9" * 5000, "is not the result of an audit: ValueError"),
+        ("[" * 100_000, "is not the result of an audit"),
     ],
     ids=["text", "null", "lists", "a number of 5,000 digits", "deep lists"],
 )
@@ -249,7 +249,7 @@ def test_lengths_are_counted_without_the_delimiter_that_was_used(
 
     _document(folder, state)
     (file,) = folder.glob("results*.json")
-    scored = read_scored(file, {})  # no card: what is stated is what is checked
+    scored = read_results(file, {})  # no card: what is stated is what is checked
     assert scored.skipped == {}
     assert LEFT in scored.tasks
 

@@ -12,8 +12,8 @@ import pytest
 
 from kit19 import ResultsError, compare, load_catalog
 from kit19.comparing import check
-from kit19.comparing.reading import read_scored
-from kit19.comparing.scored import Scored, normalized_choice
+from kit19.comparing.model_results import ModelResults, normalized_choice
+from kit19.comparing.reading import read_results
 from tests.support.simulate import model
 
 # Written by lm_eval 0.4.13 from tiny models; only folder names and the environment's text were changed.
@@ -22,8 +22,8 @@ TINY = HARNESS / "models__tiny-1"
 BENCHMARKS = load_catalog().benchmarks
 
 
-def read(path: Path) -> Scored:
-    return read_scored(path, BENCHMARKS)
+def read(path: Path) -> ModelResults:
+    return read_results(path, BENCHMARKS)
 
 
 def edited(folder: Path, pattern: str, change: Any) -> None:
@@ -46,7 +46,7 @@ def ours(tmp_path: Path) -> Path:
 
 def test_what_the_harness_wrote_is_read_as_it_says() -> None:
     scored = read(TINY)
-    assert (scored.name, scored.dtype, scored.asked) == ("tiny-1", "float32", "raw")
+    assert (scored.name, scored.dtype, scored.prompting) == ("tiny-1", "float32", "raw")
     assert list(scored.tasks) == ["kobest_copa", "kobest_hellaswag"]
     copa = scored.tasks["kobest_copa"].items
     first = copa.row(0, named=True)
@@ -64,7 +64,7 @@ def test_a_folder_and_its_results_file_are_the_same(path: Path) -> None:
 
 
 def test_two_results_in_one_folder_are_not_guessed_between() -> None:
-    with pytest.raises(ResultsError, match=r"holds 2 results\n +name one of its files: models__t"):
+    with pytest.raises(ResultsError, match=r"has 2 results\n +name one of its files: models__t"):
         read(HARNESS)
 
 
@@ -82,23 +82,23 @@ def test_a_choice_is_measured_without_the_blank_before_it() -> None:
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match=r"there are no such results\n +give a folder that"):
+    with pytest.raises(ResultsError, match=r"there are no such results\n +give a results folder"):
         read(tmp_path / "nowhere")
-    with pytest.raises(ResultsError, match=r"holds no results\.json and no results_….json"):
+    with pytest.raises(ResultsError, match=r"has no results\.json and no results_….json"):
         read(tmp_path)
 
 
 def test_truncated_json_is_told(ours: Path) -> None:
     file = ours / "results.json"
     file.write_text(file.read_text(encoding="utf-8")[:400], encoding="utf-8")
-    with pytest.raises(ResultsError, match=r"is not whole JSON: .* at line \d+\n +evaluate again"):
+    with pytest.raises(ResultsError, match=r"is not valid JSON: .* at line \d+\n +evaluate again"):
         read(ours)
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"results": 3}', "null"])
 def test_json_that_is_no_result_is_told(ours: Path, text: str) -> None:
     (ours / "results.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ResultsError, match="holds no results: it has no section `results`"):
+    with pytest.raises(ResultsError, match="has no section `results`"):
         read(ours)
 
 
@@ -108,8 +108,8 @@ def test_missing_samples_are_told_for_every_task(ours: Path, tiny: Path) -> None
     with pytest.raises(ResultsError) as told:
         read(ours)
     assert [p.what for p in told.value.problems] == [
-        "its items are missing: there is no samples_kobest_copa.jsonl",
-        "its items are missing: there is no samples_kobest_hellaswag.jsonl",
+        "its items are missing: samples_kobest_copa.jsonl does not exist",
+        "its items are missing: samples_kobest_hellaswag.jsonl does not exist",
     ]
     with pytest.raises(ResultsError, match="run lm_eval again with --output_path and --log_sam"):
         read(tiny)
@@ -119,14 +119,14 @@ def test_a_cut_samples_file_is_told(ours: Path, tiny: Path) -> None:
     file = ours / "samples_kobest_copa.jsonl"
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     file.write_text("".join(lines[:-1]), encoding="utf-8")
-    with pytest.raises(ResultsError, match=r"copa\.jsonl: holds 39 items; results\.json says 40"):
+    with pytest.raises(ResultsError, match=r"copa\.jsonl: has 39 items; results\.json states 40"):
         read(ours)
     file.write_text("".join(lines)[:-30], encoding="utf-8")
     with pytest.raises(ResultsError, match=r"copa\.jsonl:40: is not a sample"):
         read(ours)
     (other,) = tiny.glob("samples_kobest_copa*")
     other.write_text(other.read_text(encoding="utf-8")[:-40], encoding="utf-8")
-    with pytest.raises(ResultsError, match=r"jsonl:12: is not a sample of a task with choices"):
+    with pytest.raises(ResultsError, match=r"jsonl:12: is not a sample of a multiple-choice task"):
         read(tiny)
 
 
@@ -162,7 +162,7 @@ def test_a_task_without_choices_is_left_out_and_said_to_be(tiny: Path) -> None:
 
     edited(tiny, "results_*.json", generate)
     scored = read(tiny)
-    assert scored.skipped == {"kobest_copa": "it asks for generate_until, not for a choice"}
+    assert scored.skipped == {"kobest_copa": "it is of type generate_until, not multiple_choice"}
     assert list(scored.tasks) == ["kobest_hellaswag"]
 
 

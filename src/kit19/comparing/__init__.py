@@ -1,9 +1,9 @@
-"""The comparison: results of several models in, what the tuning was worth out.
+"""Comparing the results of models with those of a base model.
 
-``compare`` is the whole of it; the numbers are made in ``kit19.statistics`` and drawn here.
+``compare`` is the entry point. ``kit19.statistics`` computes the numbers.
 """
 
-from kit19.comparing.result import Comparison, Unfair
+from kit19.comparing.result import Comparison, Mismatch
 from kit19.comparing.run import check, compare
 
-__all__ = ["Comparison", "Unfair", "check", "compare"]
+__all__ = ["Comparison", "Mismatch", "check", "compare"]

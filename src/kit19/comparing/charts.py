@@ -13,21 +13,21 @@ from kit19.comparing.table import ALPHA, METRICS
 from kit19.drawing.glyphs import FAMILY, font_path, missing_layer, outlined
 from kit19.drawing.safe_text import printable
 
-# Okabe and Ito's colors, told apart by most eyes; the base is gray.
+# Okabe and Ito's colors, which color-blind people can distinguish; the base is gray.
 _COLORS = ["#5f6368", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#000000"]
 _WIDTH = 620
 _NOT_IN_FILES = re.compile(r"[^\w.-]")
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Chart:
     """One chart.
 
     Attributes:
-        name: Its file's.
-        title: Above it.
-        task: The task it is about; empty if it is about all.
-        svg: The drawing; its texts are outlines.
+        name: The name of its file.
+        title: The title above it.
+        task: The task; empty for a chart of all tasks.
+        svg: The SVG, with texts as outlines.
     """
 
     name: str
@@ -36,43 +36,43 @@ class Drawing:
     svg: str
 
 
-def drawings(result: Comparison) -> Iterator[Drawing]:
-    """Draw every chart.
+def draw_charts(result: Comparison) -> Iterator[Chart]:
+    """Draw all charts.
 
     Raises:
-        OutputError: The layer ``report`` is not installed.
+        OutputError: ``kit19[report]`` is not installed.
     """
-    yield Drawing("scores", "Scores with 95% intervals", "", _svg(_scores(result)))
+    yield Chart("scores", "Scores with 95% intervals", "", _svg(_scores(result)))
     if result.differences:
         title = f"From {result.models[0].name} to each other model"
-        yield Drawing("slopes", title, "", _svg(_slopes(result)))
+        yield Chart("slopes", title, "", _svg(_slopes(result)))
     for place, task in enumerate(result.tasks):
         name = _file_name(task.name, place)
         title = f"{task.title}: answers by class"
-        yield Drawing(f"confusion_{name}", title, task.name, _svg(_confusion(result, task)))
+        yield Chart(f"confusion_{name}", title, task.name, _svg(_confusion(result, task)))
         title = f"{task.title}: accuracy by prompt length"
-        yield Drawing(f"length_{name}", title, task.name, _svg(_lengths(result, task)))
+        yield Chart(f"length_{name}", title, task.name, _svg(_lengths(result, task)))
 
 
 def _file_name(task: str, place: int) -> str:
-    """A task's name as part of a file's; results of others may name a task ``../x``."""
+    """A task's name as part of a file name; a foreign task may be named ``../x``."""
     safe = _NOT_IN_FILES.sub("_", task)[:60]
     return task if safe == task else f"{safe}-{place}"
 
 
 def to_png(svg: str) -> bytes:
-    """A drawing as pixels, two for each of its units."""
+    """Render an SVG as PNG, with two pixels per unit."""
     return bytes(_engine()[1].svg_to_png(svg, scale=2))
 
 
 @functools.cache
 def _engine() -> tuple[Any, Any]:
     try:
-        import altair  # noqa: PLC0415  only where something is drawn
+        import altair  # noqa: PLC0415  slow to load
         import vl_convert  # noqa: PLC0415
     except ImportError:
         raise missing_layer() from None
-    # Without it the width of Korean text would be that of boxes.
+    # Otherwise Korean text would have the width of boxes.
     vl_convert.register_font_directory(str(font_path().parent))
     return altair, vl_convert
 
@@ -138,9 +138,9 @@ def _slopes(result: Comparison) -> Any:
     for task in result.tasks:
         metric = task.metrics[0]
         title = printable(f"{task.title} · {METRICS[metric]}")
-        before = result.cell(task.name, metric, result.models[0].name)
+        before = result.score(task.name, metric, result.models[0].name)
         for model in result.models[1:]:
-            after = result.cell(task.name, metric, model.name)
+            after = result.score(task.name, metric, model.name)
             test = result.difference(task.name, metric, model.name)
             if before is None or after is None or test is None:
                 continue
@@ -154,7 +154,7 @@ def _slopes(result: Comparison) -> Any:
         x=alt.X("side:N", sort=["base", "model"], title=None, axis=alt.Axis(labelAngle=0)),
         y=alt.Y(
             "score:Q",
-            title="percent (dashed: not told from noise)",
+            title="percent (dashed: not distinguishable from noise)",
             scale=alt.Scale(zero=False, nice=True),
         ),
         color=alt.Color(
@@ -180,14 +180,14 @@ def _confusion(result: Comparison, task: ComparedTask) -> Any:
     alt = _engine()[0]
     labels = [printable(label) for label in task.labels]
     values = []
-    for one in result.confusions:
-        if one.task != task.name:
+    for confusion in result.confusions:
+        if confusion.task != task.name:
             continue
-        for gold, row in enumerate(one.counts):
+        for gold, row in enumerate(confusion.counts):
             for answer, count in enumerate(row):
                 values.append(
                     {
-                        "model": printable(one.model),
+                        "model": printable(confusion.model),
                         "gold": labels[gold],
                         "answer": labels[answer],
                         "count": count,

@@ -1,15 +1,15 @@
-"""A comparison as a folder: page, JSON, Markdown, LaTeX, and every chart as SVG and PNG."""
+"""Writing a comparison: page, JSON, Markdown, LaTeX, and every chart as SVG and PNG."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from kit19.comparing.charts import drawings, to_png
+from kit19.comparing.charts import draw_charts, to_png
 from kit19.comparing.items import changed_items
+from kit19.comparing.model_results import ModelResults
 from kit19.comparing.page import comparison_page
 from kit19.comparing.result import Comparison
-from kit19.comparing.scored import Scored
 from kit19.comparing.table import latex, markdown
 from kit19.core.json_text import to_json
 from kit19.drawing.safe_text import printable
@@ -21,14 +21,14 @@ CHARTS = "charts"
 FILES = (PAGE, DOCUMENT, "compare.md", "compare.tex", CHARTS)
 
 
-def write_comparison(result: Comparison, models: Sequence[Scored], folder: Path) -> None:
-    """Write a comparison into a folder, whole or not at all; one that stands there is replaced.
+def write_comparison(result: Comparison, models: Sequence[ModelResults], folder: Path) -> None:
+    """Write a comparison to a folder, completely or not at all; an earlier one is replaced.
 
     Raises:
-        OutputError: The folder holds something else, or cannot be written; or the layer ``report`` is
-            not installed.
+        OutputError: The folder has other files, cannot be written, or ``kit19[report]`` is not
+            installed.
     """
-    charts = list(drawings(result))
+    charts = list(draw_charts(result))
     texts = {
         PAGE: comparison_page(result, charts, changed_items(models)),
         DOCUMENT: to_json(result.model_dump(mode="json"), indent=1) + "\n",
@@ -39,9 +39,9 @@ def write_comparison(result: Comparison, models: Sequence[Scored], folder: Path)
         for name, text in texts.items():
             (place / name).write_text(printable(text), encoding="utf-8", newline="\n")
         (place / CHARTS).mkdir()
-        for one in charts:
-            (place / CHARTS / f"{one.name}.svg").write_text(one.svg, encoding="utf-8")
-            (place / CHARTS / f"{one.name}.png").write_bytes(to_png(one.svg))
+        for chart in charts:
+            (place / CHARTS / f"{chart.name}.svg").write_text(chart.svg, encoding="utf-8")
+            (place / CHARTS / f"{chart.name}.png").write_bytes(to_png(chart.svg))
 
 
 def _is_comparison(folder: Path) -> bool:

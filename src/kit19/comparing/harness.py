@@ -1,4 +1,7 @@
-"""What lm-evaluation-harness writes (0.4: ``results_<time>.json``, ``samples_<task>_<time>.jsonl``)."""
+"""Reading results of lm-evaluation-harness 0.4.
+
+They are ``results_<time>.json`` and ``samples_<task>_<time>.jsonl``.
+"""
 
 from __future__ import annotations
 
@@ -8,47 +11,53 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kit19.comparing.harness_schema import Document, Item, Stated, first_error, stated
+from kit19.comparing.harness_schema import (
+    Document,
+    Item,
+    TaskStatement,
+    first_error,
+    task_statement,
+)
 from kit19.core.errors import Problem, ResultsError
 
-_AGAIN = "run lm_eval again with --output_path and --log_samples"
+_RERUN = "run lm_eval again with --output_path and --log_samples"
 _ID_FIELDS = ("guid", "id", "idx")
-_PLAIN = "none"  # the filter that leaves answers as they came
+_NO_FILTER = "none"  # the name of the filter that changes nothing
 
 Row = dict[str, Any]
 
 
-class LeftOutError(Exception):
-    """Why a task cannot be compared, though its results are sound."""
+class SkippedTaskError(Exception):
+    """The reason why a task of valid results cannot be compared."""
 
 
 def harness_document(document: Row, file: Path) -> Document:
-    """The parts of a results document that are read.
+    """Parse the supported parts of a results document.
 
     Raises:
-        ResultsError: One of them has another shape.
+        ResultsError: A part has an unexpected type.
     """
     try:
         return Document.model_validate(document)
     except ValidationError as error:
-        what = f"is no result of lm-evaluation-harness 0.4: {first_error(error)}"
-        raise ResultsError(Problem(what, str(file), _AGAIN)) from None
+        what = f"is not a result of lm-evaluation-harness 0.4: {first_error(error)}"
+        raise ResultsError(Problem(what, str(file), _RERUN)) from None
 
 
 def harness_tasks(
     file: Path, document: Document
-) -> tuple[dict[str, tuple[list[Row], Stated]], dict[str, str]]:
-    """The items of every task with choices, as rows like ``kit19.core.results.Sample``.
+) -> tuple[dict[str, tuple[list[Row], TaskStatement]], dict[str, str]]:
+    """Read the items of every multiple-choice task, as rows like ``kit19.core.results.Sample``.
 
     Args:
-        file: The results file; the samples lie beside it under the same time.
-        document: Its content.
+        file: The results file; the samples are next to it, with the same time in their names.
+        document: The content of the file.
 
     Returns:
-        Rows by task, with what is stated of it; and the tasks that are left out, each with why.
+        Rows and statement by task, and the reasons of skipped tasks.
 
     Raises:
-        ResultsError: Another version's layout, or samples that are missing or not whole.
+        ResultsError: The layout is of another version, or samples are missing or incomplete.
     """
     tasks, skipped = {}, {}
     problems: list[Problem] = []
@@ -58,7 +67,7 @@ def harness_tasks(
             continue
         try:
             tasks[name] = _task(file, document, name)
-        except LeftOutError as why:
+        except SkippedTaskError as why:
             skipped[name] = str(why)
         except ResultsError as error:
             problems += error.problems
@@ -67,7 +76,7 @@ def harness_tasks(
     return tasks, skipped
 
 
-def _task(file: Path, document: Document, name: str) -> tuple[list[Row], Stated]:
+def _task(file: Path, document: Document, name: str) -> tuple[list[Row], TaskStatement]:
     """The items of one task.
 
     Raises:
@@ -75,98 +84,112 @@ def _task(file: Path, document: Document, name: str) -> tuple[list[Row], Stated]
         ResultsError: Its files are not those that the harness wrote.
     """
     try:
-        told = stated(document, name)
+        statement = task_statement(document, name)
     except ValidationError as error:
-        raise LeftOutError(f"{file.name} is odd: {first_error(error)}") from None
-    kind = told.config.output_type
+        raise SkippedTaskError(
+            f"{file.name} has an unexpected value: {first_error(error)}"
+        ) from None
+    kind = statement.config.output_type
     if kind != "multiple_choice":
-        raise LeftOutError(f"it asks for {kind}, not for a choice")
-    if told.config.predicts_only:
-        raise LeftOutError("it holds predictions without scores (--predict_only)")
-    filters = sorted({key.partition(",")[2] for key in told.scores} - {""})
+        raise SkippedTaskError(f"it is of type {kind}, not multiple_choice")
+    if statement.config.predicts_only:
+        raise SkippedTaskError("it has predictions without scores (--predict_only)")
+    filters = sorted({key.partition(",")[2] for key in statement.scores} - {""})
     if not filters:
         what = f"{name}: its scores have no filter in their names (`acc,none`)"
         raise ResultsError(Problem(what, str(file), "evaluate with lm-evaluation-harness 0.4"))
-    if _PLAIN not in filters:
-        raise LeftOutError(f"its answers went through a filter ({', '.join(filters)})")
-    samples = _samples(file, name)
+    if _NO_FILTER not in filters:
+        raise SkippedTaskError(f"its answers are filtered ({', '.join(filters)})")
+    samples = _samples_path(file, name)
     if not is_file(samples):
-        what = f"{name}: its items are missing: there is no {samples.name}"
-        raise ResultsError(Problem(what, str(file), _AGAIN))
-    rows = _rows(samples, told, chat=bool(document.chat_template))
-    expected = told.count.effective
+        what = f"{name}: its items are missing: {samples.name} does not exist"
+        raise ResultsError(Problem(what, str(file), _RERUN))
+    rows = _read_rows(samples, statement, chat=bool(document.chat_template))
+    expected = statement.count.effective
     if expected is not None and len(rows) != expected:
-        what = f"holds {len(rows):,} items; {file.name} says {expected:,}"
-        raise ResultsError(Problem(what, str(samples), _AGAIN))
-    return rows, told
+        what = f"has {len(rows):,} items; {file.name} states {expected:,}"
+        raise ResultsError(Problem(what, str(samples), _RERUN))
+    return rows, statement
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that no file can have is none."""
+    """Whether the file exists; False for invalid file names."""
     try:
         return path.is_file()
     except OSError:
         return False
 
 
-def _samples(file: Path, task: str) -> Path:
+def _samples_path(file: Path, task: str) -> Path:
     time = file.stem.removeprefix("results")
     return file.parent / f"samples_{task}{time}.jsonl"
 
 
-def _rows(path: Path, told: Stated, *, chat: bool) -> list[Row]:
-    delimiter = told.config.delimiter(chat=chat)
-    split = told.config.test_split or told.config.validation_split or ""
-    # For this metric every choice is asked a second time, after nothing.
-    twice = any(key.startswith("acc_mutual_info,") for key in told.scores)
-    measured = f"acc_norm,{_PLAIN}" in told.scores
+def _read_rows(path: Path, statement: TaskStatement, *, chat: bool) -> list[Row]:
+    delimiter = statement.config.delimiter(chat=chat)
+    split = statement.config.test_split or statement.config.validation_split or ""
+    # For this metric every choice is scored a second time, without a prompt.
+    unconditional = any(key.startswith("acc_mutual_info,") for key in statement.scores)
+    has_acc_norm = f"acc_norm,{_NO_FILTER}" in statement.scores
     rows = []
-    for number, line in _lines(path):
+    for number, line in _read_lines(path):
         where = f"{path.name}:{number}"
         try:
             item = Item.model_validate(line)
             "".join(one.arg_0 + one.arg_1 for one in item.arguments.values()).encode()
         except ValidationError as error:
-            raise LeftOutError(f"{where} is odd: {first_error(error)}") from None
-        except UnicodeEncodeError as error:  # a lone surrogate is no text
-            what = f"is not a sample of a task with choices: {type(error).__name__}: {error}"
-            raise ResultsError(Problem(what, f"{path}:{number}", _AGAIN)) from None
-        if item.filter == _PLAIN:
+            raise SkippedTaskError(
+                f"{where} has an unexpected value: {first_error(error)}"
+            ) from None
+        except UnicodeEncodeError as error:  # a lone surrogate is not valid text
+            what = f"is not a sample of a multiple-choice task: {type(error).__name__}: {error}"
+            raise ResultsError(Problem(what, f"{path}:{number}", _RERUN)) from None
+        if item.filter == _NO_FILTER:
             try:
-                rows.append(_row(item, delimiter, split, twice=twice, measured=measured))
-            except LeftOutError as why:
-                raise LeftOutError(f"{where}: {why}") from None
+                rows.append(
+                    _to_row(
+                        item,
+                        delimiter,
+                        split,
+                        unconditional=unconditional,
+                        has_acc_norm=has_acc_norm,
+                    )
+                )
+            except SkippedTaskError as why:
+                raise SkippedTaskError(f"{where}: {why}") from None
     if not rows:
-        raise ResultsError(Problem("holds no items", str(path), _AGAIN))
+        raise ResultsError(Problem("has no items", str(path), _RERUN))
     return rows
 
 
-def _lines(path: Path) -> list[tuple[int, Any]]:
-    """Line numbers, from 1, and what stands there as JSON."""
+def _read_lines(path: Path) -> list[tuple[int, Any]]:
+    """Line numbers from 1, with the JSON value of each line."""
     found = []
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ResultsError(Problem(f"cannot be read: {error}", str(path), _AGAIN)) from None
+        raise ResultsError(Problem(f"cannot be read: {error}", str(path), _RERUN)) from None
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
         try:
             found.append((number, json.loads(line)))
         except (ValueError, RecursionError) as error:
-            what = f"is not a sample of a task with choices: {type(error).__name__}: {error}"
-            raise ResultsError(Problem(what, f"{path}:{number}", _AGAIN)) from None
+            what = f"is not a sample of a multiple-choice task: {type(error).__name__}: {error}"
+            raise ResultsError(Problem(what, f"{path}:{number}", _RERUN)) from None
     return found
 
 
-def _row(item: Item, delimiter: str, split: str, *, twice: bool, measured: bool) -> Row:
-    asked = list(item.arguments.values())
-    if twice:
-        asked = asked[: len(asked) // 2]
-    answers = [value for value, _ in item.answers][: len(asked)]
-    if len(answers) != len(asked):
-        raise LeftOutError(f"it has {len(asked)} choices and {len(answers)} answers")
-    if len({one.arg_0 for one in asked}) > 1 and (measured or len(asked) != 2):
-        raise LeftOutError("its choices stand in the prompts, so what is right is not recorded")
-    choices = [one.arg_1 for one in asked]
+def _to_row(
+    item: Item, delimiter: str, split: str, *, unconditional: bool, has_acc_norm: bool
+) -> Row:
+    requests = list(item.arguments.values())
+    if unconditional:
+        requests = requests[: len(requests) // 2]
+    answers = [value for value, _ in item.answers][: len(requests)]
+    if len(answers) != len(requests):
+        raise SkippedTaskError(f"it has {len(requests)} choices and {len(answers)} answers")
+    if len({request.arg_0 for request in requests}) > 1 and (has_acc_norm or len(requests) != 2):
+        raise SkippedTaskError("its choices are in the prompts, so the right one is not recorded")
+    choices = [request.arg_1 for request in requests]
     texts = [text.removeprefix(delimiter) for text in choices]
     prediction = max(range(len(answers)), key=lambda place: (answers[place], -place))
     doc = item.doc if isinstance(item.doc, dict) else {}
@@ -175,7 +198,7 @@ def _row(item: Item, delimiter: str, split: str, *, twice: bool, measured: bool)
     return {
         "doc_id": item.doc_id,
         "item": f"{split}/{key}" if key else "",
-        "prompt": asked[0].arg_0,
+        "prompt": requests[0].arg_0,
         "choices": choices,
         "loglikelihoods": answers,
         "prediction": prediction,
@@ -184,38 +207,40 @@ def _row(item: Item, delimiter: str, split: str, *, twice: bool, measured: bool)
 
 
 def _gold(item: Item, texts: list[str], prediction: int) -> int:
-    """The right choice: ``target`` is its text or its number, as the task has it.
+    """The index of the right choice: ``target`` is its text or its index, depending on the task.
 
-    Where a text reads like a number both may fit; whether the item was counted as right tells.
+    If a text looks like a number, both may fit; the item's ``acc`` decides between them.
     """
     target = item.target.strip() if isinstance(item.target, str) else str(item.target)
     found = [place for place, text in enumerate(texts) if text.strip() == target]
     if target.isdecimal() and len(target) < 10 and int(target) < len(texts):
         found.append(int(target))
-    right = item.acc
-    fitting = [p for p in found if right is None or (p == prediction) == bool(right)]
+    acc = item.acc
+    fitting = [p for p in found if acc is None or (p == prediction) == bool(acc)]
     if fitting:
         return fitting[0]
     if target.startswith("["):
-        raise LeftOutError(f"it has not one right answer but {target[:60]}")
-    raise LeftOutError(f"target {target[:60]!r} is none of its choices")
+        raise SkippedTaskError(f"it has several right answers: {target[:60]}")
+    raise SkippedTaskError(f"target {target[:60]!r} is not one of its choices")
 
 
 def harness_name(document: Document) -> str:
-    """What the model is called: the last part of its name or path."""
+    """The model's name: the last part of its name or path."""
     return Path(document.model_name or "model").name or "model"
 
 
 def harness_dtype(document: Document) -> str:
-    """``float32`` …; empty where it is not recorded."""
+    """The dtype, as ``float32``; empty if not recorded."""
     return str(document.config.get("model_dtype") or "")[:40].removeprefix("torch.")
 
 
-def harness_asked(document: Document) -> str:
-    """How questions were put."""
-    return asked("chat" if document.chat_template else "raw", document.system_instruction)
+def harness_prompting(document: Document) -> str:
+    """The prompt format and system instruction."""
+    return describe_prompting(
+        "chat" if document.chat_template else "raw", document.system_instruction
+    )
 
 
-def asked(how: str, system: str | None) -> str:
-    """A format, with the system instruction before it."""
-    return f"{how}, after {system!r}" if system else how
+def describe_prompting(prompt_format: str, system: str | None) -> str:
+    """A prompt format, with its system instruction if there is one."""
+    return f"{prompt_format}, after {system!r}" if system else prompt_format

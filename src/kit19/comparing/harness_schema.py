@@ -1,4 +1,4 @@
-"""What is read of the documents of lm-evaluation-harness 0.4: the rest of them is not looked at."""
+"""The parts of lm-evaluation-harness 0.4's documents that kit19 reads; other keys are ignored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-_MOST = 2**32 - 1  # what a column of item numbers holds
+_MAX_DOC_ID = 2**32 - 1  # the largest value of the doc_id column
 
 Fields = dict[str, Any]
 
@@ -16,7 +16,7 @@ class _Part(BaseModel):
 
 
 class Document(_Part):
-    """``results_<time>.json``; parts of single tasks are looked at one by one."""
+    """``results_<time>.json``; entries of single tasks are validated one by one."""
 
     results: Fields
     configs: Fields = {}
@@ -42,15 +42,15 @@ class TaskConfig(_Part):
 
     @property
     def predicts_only(self) -> bool:
-        """Whether answers were not scored (``--predict_only``): the harness then names no metric."""
+        """Whether answers were not scored (``--predict_only``): the metric is then ``bypass``."""
         listed = self.metric_list if isinstance(self.metric_list, list) else []
-        return any(isinstance(one, dict) and one.get("metric") == "bypass" for one in listed)
+        return any(isinstance(entry, dict) and entry.get("metric") == "bypass" for entry in listed)
 
     def delimiter(self, *, chat: bool) -> str:
-        """What the harness puts between the prompt and each choice.
+        """The delimiter that the harness puts between the prompt and each choice.
 
-        In a chat template an answer begins a turn of its own, so there is none; unless the task begins
-        the answer itself (``gen_prefix``), and with no blank at the end.
+        In a chat template an answer begins a new turn, so there is no delimiter, unless the task starts
+        the answer (``gen_prefix``) with text that does not end in a space.
         """
         if not chat or (self.gen_prefix and not self.gen_prefix[-1].isspace()):
             return self.target_delimiter
@@ -63,13 +63,13 @@ class Count(_Part):
     effective: int | None = None
 
 
-class Stated(_Part):
-    """All that is said of one task outside of its items."""
+class TaskStatement(_Part):
+    """Everything that a document states about a task, except its items."""
 
     scores: Fields
     config: TaskConfig
     version: str | float | None
-    shots: Annotated[int, Field(ge=0, le=_MOST)]
+    shots: Annotated[int, Field(ge=0, le=_MAX_DOC_ID)]
     count: Count
 
 
@@ -81,9 +81,9 @@ class Argument(_Part):
 
 
 class Item(_Part):
-    """A line of ``samples_<task>_<time>.jsonl`` of a task with choices."""
+    """A line of ``samples_<task>_<time>.jsonl`` of a multiple-choice task."""
 
-    doc_id: Annotated[int, Field(ge=0, le=_MOST)]
+    doc_id: Annotated[int, Field(ge=0, le=_MAX_DOC_ID)]
     doc: Any = None
     arguments: Annotated[dict[str, Argument], Field(min_length=1)]
     answers: Annotated[list[tuple[FiniteFloat, Any]], Field(alias="filtered_resps")]
@@ -92,13 +92,13 @@ class Item(_Part):
     filter: str = "none"
 
 
-def stated(document: Document, name: str) -> Stated:
-    """What a document says of one task.
+def task_statement(document: Document, name: str) -> TaskStatement:
+    """Parse what a document states about one task.
 
     Raises:
-        ValidationError: It has another shape.
+        ValidationError: A value has an unexpected type.
     """
-    return Stated.model_validate(
+    return TaskStatement.model_validate(
         {
             "scores": document.results[name],
             "config": document.configs.get(name, {}),
@@ -110,6 +110,6 @@ def stated(document: Document, name: str) -> Stated:
 
 
 def first_error(error: ValidationError) -> str:
-    """The first thing that is wrong: where it stands, and what should be there."""
+    """The location and message of the first validation error."""
     first = error.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

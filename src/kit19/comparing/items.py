@@ -1,4 +1,4 @@
-"""Items that a model won or lost against the base, with what was asked and answered."""
+"""Items that only one of a model and the base has right, with prompts and answers."""
 
 from __future__ import annotations
 
@@ -7,54 +7,53 @@ from typing import Any
 
 import numpy as np
 
-from kit19.comparing.scored import Scored
+from kit19.comparing.model_results import ModelResults
 
-MOST = 40
-"""Items won, and items lost, to show of each model on each benchmark: the first of the file."""
+MAX_ITEMS = 40
+"""Most items won, and most items lost, to show for each model and benchmark: the first in the file."""
 
 
-def changed_items(models: Sequence[Scored], most: int = MOST) -> dict[str, Any]:
-    """The items that the page lets its reader look into.
+def changed_items(models: Sequence[ModelResults], most: int = MAX_ITEMS) -> dict[str, Any]:
+    """Collect the items that the page shows.
 
     Args:
-        models: The base first; their items have been found to be the same.
-        most: Items won and items lost of each model and task.
+        models: The base first; all have the same items.
+        most: Most items won, and most items lost, of each model and task.
 
     Returns:
-        ``models``: names; ``items``: of each the task, ``doc`` (row), ``item``, ``prompt``,
-        ``choices``, ``gold`` and ``answers`` (for each model the prediction and the
-        log-likelihoods, or null);
-        ``left``: how many changed items of each task are not among them.
+        ``models``: names; ``items``: their task, ``doc`` (row), ``item``, ``prompt``, ``choices``,
+        ``gold`` and ``answers`` (prediction and log-likelihoods of each model, or null); ``left``: the
+        number of changed items of each task that are not included.
     """
     base = models[0]
     items, left = [], {}
     for task in sorted(base.tasks):
-        rows, more = _rows(models, task, most)
+        rows, more = _changed_rows(models, task, most)
         left[task] = more
         frames = [model.tasks[task].items if task in model.tasks else None for model in models]
         first = base.tasks[task].items
         for row in rows:
-            asked = first.row(row, named=True)
+            item = first.row(row, named=True)
             answers = []
             for frame in frames:
-                one = frame.row(row, named=True) if frame is not None else None
-                scores = [round(value, 3) for value in one["loglikelihoods"]] if one else []
-                answers.append([one["prediction"], scores] if one else None)
+                answer = frame.row(row, named=True) if frame is not None else None
+                scores = [round(value, 3) for value in answer["loglikelihoods"]] if answer else []
+                answers.append([answer["prediction"], scores] if answer else None)
             items.append(
                 {
                     "task": task,
-                    "doc": asked["doc_id"],
-                    "item": asked["item"],
-                    "prompt": asked["prompt"],
-                    "choices": asked["choices"],
-                    "gold": asked["gold"],
+                    "doc": item["doc_id"],
+                    "item": item["item"],
+                    "prompt": item["prompt"],
+                    "choices": item["choices"],
+                    "gold": item["gold"],
                     "answers": answers,
                 }
             )
     return {"models": [model.name for model in models], "items": items, "left": left}
 
 
-def _rows(models: Sequence[Scored], task: str, most: int) -> tuple[list[int], int]:
+def _changed_rows(models: Sequence[ModelResults], task: str, most: int) -> tuple[list[int], int]:
     base = models[0].tasks[task]
     gold, before = base.indices("gold"), base.indices("prediction")
     chosen: set[int] = set()

@@ -1,4 +1,4 @@
-"""A comparison as one HTML page: it asks for nothing else, runs its own script alone, and prints."""
+"""A comparison as one HTML page without external resources; it can be printed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kit19.comparing.charts import Drawing
-from kit19.comparing.items import MOST
+from kit19.comparing.charts import Chart
+from kit19.comparing.items import MAX_ITEMS
 from kit19.comparing.result import Comparison
 from kit19.comparing.table import (
     ALPHA,
     MARKS,
     Table,
-    compromise_table,
+    contamination_table,
     difference_table,
     published_table,
     remarks,
@@ -32,7 +32,7 @@ _MARKED = re.compile(rf" ([{re.escape(''.join(MARKS))}]+)$")
 _METHOD = """\
 <p class="note">Accuracy: Wilson's interval, exact McNemar test. F1: percentile bootstrap over items,
 paired for differences. p is Holm-corrected over all differences in the table. <b>detectable</b>: the
-difference that so many items, answered so differently, would have shown in 80% of cases.</p>"""
+smallest difference that a test on these items would detect in 80% of cases.</p>"""
 
 _KINDS = {
     "": "all shown here",
@@ -43,13 +43,13 @@ _KINDS = {
 }
 
 
-def comparison_page(result: Comparison, drawings: Sequence[Drawing], items: dict[str, Any]) -> str:
-    """Write a comparison as a page.
+def comparison_page(result: Comparison, charts: Sequence[Chart], items: dict[str, Any]) -> str:
+    """Build the page of a comparison.
 
     Args:
         result: The comparison.
-        drawings: Its charts.
-        items: What ``changed_items`` gives.
+        charts: Its charts.
+        items: The result of ``changed_items``.
     """
     face = font_face(printable(json.dumps(items, ensure_ascii=False) + result.model_dump_json()))
     style = face + (_HERE / "page.css").read_text(encoding="utf-8")
@@ -60,24 +60,24 @@ def comparison_page(result: Comparison, drawings: Sequence[Drawing], items: dict
         f"script-src 'sha256-{digest}'"
     )
     title = plain(" · ".join(model.name for model in result.models))
-    general = {one.name: one for one in drawings if not one.task}
+    general = {chart.name: chart for chart in charts if not chart.task}
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{allowed}">',
         '<meta name="viewport" content="width=device-width">',
         f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>",
         f"<h1>{title}</h1>",
-        *_found(result),
+        *_summary(result),
         *_models(result),
         *_table(score_table(result)),
-        *(_figure(one) for one in general.values() if one.name == "scores"),
+        *(_figure(chart) for chart in general.values() if chart.name == "scores"),
         *_table(difference_table(result)),
         _METHOD,
-        *(_figure(one) for one in general.values() if one.name != "scores"),
-        *_maybe(compromise_table(result)),
-        *_by_task(result, drawings),
-        *_lookup(result, items),
-        *_maybe(published_table(result)),
+        *(_figure(chart) for chart in general.values() if chart.name != "scores"),
+        *_optional_table(contamination_table(result)),
+        *_by_task(result, charts),
+        *_item_browser(result, items),
+        *_optional_table(published_table(result)),
         *_list("note", result.caveats if result.published else []),
         f'<script type="application/json" id="items">{json_in_script(items)}</script>',
         f"<script>{script}</script>\n</body>\n</html>\n",
@@ -85,8 +85,8 @@ def comparison_page(result: Comparison, drawings: Sequence[Drawing], items: dict
     return "\n".join(parts)
 
 
-def _found(result: Comparison) -> Iterator[str]:
-    """What can be said in a sentence for each model, then what to mind."""
+def _summary(result: Comparison) -> Iterator[str]:
+    """A sentence for each model, then the remarks."""
     base = plain(result.models[0].name)
     yield "<ul>"
     for model in result.models[1:]:
@@ -95,7 +95,7 @@ def _found(result: Comparison) -> Iterator[str]:
         worse = sum(one.p_holm < ALPHA and one.difference < 0 for one in ours)
         rest = len(ours) - better - worse
         yield f"<li><b>{plain(model.name)}</b> against {base}, over {len(ours)} scores: "
-        yield f"{better} better, {worse} worse, {rest} not told from noise.</li>"
+        yield f"{better} better, {worse} worse, {rest} not distinguishable from noise.</li>"
     yield "</ul>"
     yield from _list("mind", remarks(result))
 
@@ -116,7 +116,7 @@ def _models(result: Comparison) -> Iterator[str]:
     yield from _table(Table("Models", columns, rows, [], names=len(columns)))
 
 
-def _maybe(table: Table | None) -> Iterator[str]:
+def _optional_table(table: Table | None) -> Iterator[str]:
     if table:
         yield from _table(table)
 
@@ -144,33 +144,35 @@ def _with_marks(text: str) -> str:
     found = _MARKED.search(text)
     if not found:
         return plain(text)
-    said = "; ".join(MARKS[mark] for mark in found[1])
-    return f'{plain(text[: found.start()])} <mark title="{plain(said)}">{plain(found[1])}</mark>'
+    meanings = "; ".join(MARKS[mark] for mark in found[1])
+    return (
+        f'{plain(text[: found.start()])} <mark title="{plain(meanings)}">{plain(found[1])}</mark>'
+    )
 
 
-def _figure(one: Drawing) -> str:
-    # The drawing is our own: its texts are outlines and escaped labels.
-    return f"<figure>\n<figcaption>{plain(one.title)}</figcaption>\n{one.svg}\n</figure>"
+def _figure(chart: Chart) -> str:
+    # The SVG is safe: its texts are outlines and escaped labels.
+    return f"<figure>\n<figcaption>{plain(chart.title)}</figcaption>\n{chart.svg}\n</figure>"
 
 
-def _by_task(result: Comparison, drawings: Sequence[Drawing]) -> Iterator[str]:
+def _by_task(result: Comparison, charts: Sequence[Chart]) -> Iterator[str]:
     yield "<h2>Benchmark by benchmark</h2>"
     yield '<p class="note">Left: how often each right class (rows) got each answer (columns); '
     yield "right: accuracy on the quarters of items with the shortest to the longest prompts.</p>"
     for task in result.tasks:
         yield '<section class="pair">'
-        yield from (_figure(one) for one in drawings if one.task == task.name)
+        yield from (_figure(chart) for chart in charts if chart.task == task.name)
         yield "</section>"
 
 
-def _lookup(result: Comparison, items: dict[str, Any]) -> Iterator[str]:
+def _item_browser(result: Comparison, items: dict[str, Any]) -> Iterator[str]:
     yield "<h2>Items won and lost</h2>"
     left = {task: count for task, count in items["left"].items() if count}
-    told = f"The first {MOST} won and {MOST} lost of each model and benchmark are in this page"
+    shown = f"The first {MAX_ITEMS} won and {MAX_ITEMS} lost items of each model and benchmark"
     more = ", ".join(f"{count:,} of {plain(task)}" for task, count in left.items())
-    yield f'<p class="note">{told}{f"; {more} are not" if more else ""}. A ✓ stands at the right '
-    yield "choice; the chosen one is colored; figures are log-likelihoods.</p>"
-    yield "<noscript><p>Looking into items needs the script of this page.</p></noscript>"
+    yield f'<p class="note">{shown}{f", without {more}" if more else ""}. A ✓ marks the right '
+    yield "choice, a color the chosen one; figures are log-likelihoods.</p>"
+    yield "<noscript><p>Browsing items needs JavaScript.</p></noscript>"
     yield '<div class="filters">'
     yield from _select("task", {"": "all", **{one.name: one.title for one in result.tasks}})
     names = {str(place): one.name for place, one in enumerate(result.models) if place}

@@ -1,4 +1,4 @@
-"""What a comparison says: numbers only. Scores are shares from 0 to 1, published ones percent."""
+"""The result of a comparison. Scores are shares from 0 to 1; published scores are in percent."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 SCHEMA_VERSION = 1
 
-Seen = Literal["unknown", "held_out", "held_in", "contaminated"]
-"""Of a benchmark, for a trained model. ``held_in``: its train split was trained on; ``contaminated``:
-its scored split, or items that an audit found; ``held_out``: neither; ``unknown``: nobody recorded it.
-What pretraining saw is never known here."""
+Exposure = Literal["unknown", "held_out", "held_in", "contaminated"]
+"""How much of a benchmark a model was trained on. ``held_in``: the train split; ``contaminated``: the
+scored split, or items that an audit found; ``held_out``: neither; ``unknown``: not recorded.
+Pretraining data is unknown."""
 
 Interval = tuple[float, float]
 
@@ -21,17 +21,17 @@ class _Part(BaseModel):
 
 
 class ComparedModel(_Part):
-    """One of the models.
+    """A model of the comparison.
 
     Attributes:
-        name: What it is called in tables.
-        writer: Which program scored it.
-        dtype: Of its weights; empty if not recorded.
-        asked: How questions were put.
-        data: Label of its training data: ``clean``, ``contaminated``, ``unverified``; empty for a model
-            whose training nobody recorded.
-        recipe: Of its training data; empty likewise.
-        sample: Whether it was trained on kit19's own sample rather than the datasets.
+        name: The name in tables.
+        writer: The program that scored it.
+        dtype: The dtype of its weights; empty if not recorded.
+        asked: The prompt format.
+        data: Label of its training data: ``clean``, ``contaminated``, ``unverified``; empty if not
+            recorded.
+        recipe: Recipe of its training data; empty if not recorded.
+        sample: Whether it was trained on kit19's sample rather than the datasets.
     """
 
     name: str
@@ -44,15 +44,15 @@ class ComparedModel(_Part):
 
 
 class ComparedTask(_Part):
-    """One of the benchmarks.
+    """A benchmark of the comparison.
 
     Attributes:
-        name: The task.
-        title: For people.
-        items: Items compared.
-        metrics: What is reported.
-        labels: What the classes are called.
-        golds: Items of each class.
+        name: The task's name.
+        title: The title in tables.
+        items: Number of compared items.
+        metrics: Reported metrics.
+        labels: Names of the classes.
+        golds: Number of items of each class.
     """
 
     name: str
@@ -63,8 +63,8 @@ class ComparedTask(_Part):
     golds: list[int]
 
 
-class Cell(_Part):
-    """One score.
+class Score(_Part):
+    """A score of a model on a task.
 
     Attributes:
         task: Benchmark.
@@ -72,11 +72,11 @@ class Cell(_Part):
         model: Model.
         score: The score.
         interval: 95%: Wilson's for accuracies, the bootstrap's percentiles for F1.
-        baseline: The best that one answer for every item scores.
-        above_baseline: Whether the whole interval lies above it.
+        baseline: The best score of one answer for every item.
+        above_baseline: Whether the entire interval is above the baseline.
         answers: ``constant``, ``near_constant`` or empty.
-        share: Share of the commonest answer.
-        seen: What the model's training had of the benchmark.
+        share: Share of the most common answer.
+        seen: How much of the benchmark the model was trained on.
     """
 
     task: str
@@ -88,7 +88,7 @@ class Cell(_Part):
     above_baseline: bool
     answers: Literal["", "constant", "near_constant"]
     share: float
-    seen: Seen
+    seen: Exposure
 
 
 class Difference(_Part):
@@ -101,12 +101,12 @@ class Difference(_Part):
         difference: Model minus base.
         interval: 95%, paired bootstrap.
         test: ``mcnemar`` (exact) for accuracies, ``bootstrap`` (paired, shifted) for F1.
-        p: Of no difference.
-        p_holm: The same, Holm-corrected over all differences of the comparison.
-        won: Items that the model alone has right.
-        lost: Items that the base alone has right.
-        detectable: The smallest difference that so many items, answered so differently, would have
-            shown in 80% of cases at 5%, uncorrected; None where nothing differs.
+        p: The p-value of no difference.
+        p_holm: The p-value, Holm-corrected over all differences of the comparison.
+        won: Number of items that only the model has right.
+        lost: Number of items that only the base has right.
+        detectable: The smallest difference that the test would detect in 80% of cases at 5%,
+            uncorrected; None if no answer differs.
     """
 
     task: str
@@ -122,13 +122,13 @@ class Difference(_Part):
     detectable: float | None
 
 
-class Gap(_Part):
-    """Scores on compromised and on clean items, of one model.
+class ScoreGap(_Part):
+    """Scores of one model on compromised and on clean items.
 
     Attributes:
-        compromised: Score on items in the training data.
-        clean: Score on the others.
-        gap: The first minus the second.
+        compromised: Score on compromised items.
+        clean: Score on clean items.
+        gap: Compromised minus clean.
         interval: 95% bootstrap interval of the gap.
     """
 
@@ -138,19 +138,19 @@ class Gap(_Part):
     interval: Interval
 
 
-class Compromise(_Part):
-    """What compromised items did to one score.
+class ContaminationEffect(_Part):
+    """The effect of compromised items on a score.
 
     Attributes:
         task: Benchmark.
         metric: Metric.
-        model: Model whose training data an audit found items in.
-        compromised: Items found.
-        clean: The others.
-        model_gap: Of the model.
-        base_gap: Of the base model on the same items: how much easier or harder they are by themselves.
+        model: Model with items of the benchmark in its training data.
+        compromised: Number of compromised items.
+        clean: Number of clean items.
+        model_gap: The model's gap.
+        base_gap: The base model's gap on the same items: how much easier they are by themselves.
         beyond_base: The model's gap minus the base model's.
-        interval: 95% bootstrap interval of that.
+        interval: 95% bootstrap interval of ``beyond_base``.
     """
 
     task: str
@@ -158,23 +158,23 @@ class Compromise(_Part):
     model: str
     compromised: int
     clean: int
-    model_gap: Gap
-    base_gap: Gap
+    model_gap: ScoreGap
+    base_gap: ScoreGap
     beyond_base: float
     interval: Interval
 
 
-class Unfair(_Part):
-    """Something in which two results differ that should be alike.
+class Mismatch(_Part):
+    """A setting that differs between two results and makes the comparison unfair.
 
     Attributes:
         model: The model that differs from the base.
-        task: Benchmark; empty if it is about all.
+        task: Benchmark; empty if it concerns all.
         aspect: ``items``, ``gold``, ``prompts``, ``asked``, ``shots``, ``shots_from``, ``seed``,
             ``version``, ``truncated``, ``dtype``, ``files``, ``tasks``.
-        base_has: The base's.
-        model_has: The model's.
-        stops: Whether nothing can be paired, so that there is no comparison at all.
+        base_has: The base's value.
+        model_has: The model's value.
+        stops: Whether it prevents pairing items, so that there is no comparison.
     """
 
     model: str
@@ -192,11 +192,11 @@ class Unfair(_Part):
 
 
 class Note(_Part):
-    """Something a reader of a model's scores must know.
+    """A note for the reader of a model's scores.
 
     Attributes:
         model: The model.
-        task: Benchmark; empty if it is about all.
+        task: Benchmark; empty if it concerns all.
         what: One sentence.
     """
 
@@ -206,7 +206,7 @@ class Note(_Part):
 
 
 class Confusion(_Part):
-    """How often each class was answered by each: rows are golds, columns answers."""
+    """Counts of answers: rows are right classes, columns answered classes."""
 
     task: str
     model: str
@@ -214,7 +214,7 @@ class Confusion(_Part):
 
 
 class LengthBin(_Part):
-    """Accuracy on items whose prompts have from ``shortest`` to ``longest`` characters."""
+    """Accuracy on items whose prompts have ``shortest`` to ``longest`` characters."""
 
     task: str
     model: str
@@ -225,18 +225,18 @@ class LengthBin(_Part):
     interval: Interval
 
 
-class PublishedCell(_Part):
-    """A score that others published, percent; never part of a test.
+class PublishedScore(_Part):
+    """A published score in percent; it is not part of any test.
 
     Attributes:
-        table: Where it was published.
+        table: The publication.
         task: Benchmark.
         metric: Metric.
-        model: Model, as it is called there.
-        percent: The figure.
-        interval: 95% Wilson's, percent, for accuracies; None for others.
-        answers: What the published figures alone give away: ``constant``, ``near_constant``, or empty.
-        share: The least share of one answer that fits them; None where it cannot be told.
+        model: Model, as named in the publication.
+        percent: The score.
+        interval: 95% Wilson's interval in percent for accuracies; None for other metrics.
+        answers: What the published scores reveal: ``constant``, ``near_constant``, or empty.
+        share: The smallest share of one answer that fits the scores; None if it cannot be derived.
     """
 
     table: str
@@ -253,22 +253,22 @@ class Comparison(_Part):
     """A comparison of models with the first of them, the base.
 
     Attributes:
-        schema_version: Of this document.
-        kit19_version: Which kit19 compared.
-        seed: Of the bootstrap.
-        draws: Its replicates.
+        schema_version: Version of this schema.
+        kit19_version: The version of kit19.
+        seed: Seed of the bootstrap.
+        draws: Number of bootstrap replicates.
         models: The base first.
         tasks: Benchmarks, in alphabetical order.
         cells: Scores.
         differences: Paired tests against the base.
-        compromises: Scores on clean and compromised items apart.
-        unfair: In what results differ that should be alike.
-        notes: What a reader must know.
+        compromises: Effects of compromised items on scores.
+        unfair: Settings that differ between results.
+        notes: Notes for the reader.
         confusions: Answers by class.
         lengths: Scores by prompt length, a quarter of the items each.
-        published: Figures of others, marked ``published_note`` wherever they are shown.
-        published_note: The mark.
-        caveats: What a reader of published figures beside ours must know.
+        published: Published scores, always shown with ``published_note``.
+        published_note: The label of published scores.
+        caveats: Caveats for comparing published scores with these.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -277,23 +277,23 @@ class Comparison(_Part):
     draws: int
     models: list[ComparedModel]
     tasks: list[ComparedTask]
-    cells: list[Cell]
+    cells: list[Score]
     differences: list[Difference]
-    compromises: list[Compromise]
-    unfair: list[Unfair]
+    compromises: list[ContaminationEffect]
+    unfair: list[Mismatch]
     notes: list[Note]
     confusions: list[Confusion]
     lengths: list[LengthBin]
-    published: list[PublishedCell]
+    published: list[PublishedScore]
     published_note: str
     caveats: list[str]
 
-    def cell(self, task: str, metric: str, model: str) -> Cell | None:
-        """A score; None where the model was not scored on it."""
+    def score(self, task: str, metric: str, model: str) -> Score | None:
+        """A score; None if the model was not scored on the task."""
         key = (task, metric, model)
         return next((c for c in self.cells if (c.task, c.metric, c.model) == key), None)
 
     def difference(self, task: str, metric: str, model: str) -> Difference | None:
-        """A difference; None for the base, and where there is none."""
+        """A difference; None for the base, or if there is none."""
         key = (task, metric, model)
         return next((d for d in self.differences if (d.task, d.metric, d.model) == key), None)

@@ -1,4 +1,4 @@
-"""The run of a comparison: read, refuse what cannot be paired, and count."""
+"""The comparison pipeline: read results, check that they can be paired, compute the figures."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kit19.catalog import BUILT_IN, Catalog, load_catalog
-from kit19.comparing.cells import (
-    How,
-    cells_of,
-    compared_task,
-    confusion_of,
-    differences_of,
-    length_bins,
-)
-from kit19.comparing.exposure import Audits, compromises, read_audits, seen
-from kit19.comparing.fairness import unfair_aspects
-from kit19.comparing.published import published_cells
-from kit19.comparing.reading import metrics_of, read_scored
+from kit19.comparing.exposure import Audits, contamination_effects, exposure_of, read_audits
+from kit19.comparing.fairness import find_mismatches
+from kit19.comparing.model_results import ModelResults
+from kit19.comparing.reading import metrics_of, read_results
 from kit19.comparing.result import (
-    Cell,
     ComparedModel,
     ComparedTask,
     Comparison,
-    Compromise,
     Confusion,
+    ContaminationEffect,
     Difference,
     LengthBin,
+    Mismatch,
     Note,
-    Unfair,
+    Score,
 )
-from kit19.comparing.scored import Scored
+from kit19.comparing.scores import (
+    BootstrapSettings,
+    compared_task,
+    length_bins,
+    published_scores,
+    task_confusion,
+    task_differences,
+    task_scores,
+)
 from kit19.core.errors import Problem, ResultsError, convert_os_errors
 from kit19.statistics import REPLICATES, holm
 
 OnProgress = Callable[[str, int, int], None]
 
 _MARKED = ("constant", "near_constant", "below_majority")
-"""Cautions of an evaluation that are counted anew here, and stand as marks beside the scores."""
+"""Codes of cautions that are computed again here, and shown as marks of scores."""
 
 
 @convert_os_errors
@@ -74,22 +74,22 @@ def compare(
     catalog = load_catalog(catalog_dir)
     models = read_all(results, catalog)
     found = read_audits(audits, [model.name for model in models])
-    unfair = _unfair(models)
-    stops = [one for one in unfair if one.stops]
-    if stops:
+    unfair = _find_all_mismatches(models)
+    blocking = [mismatch for mismatch in unfair if mismatch.stops]
+    if blocking:
         fix = "evaluate both on the same items (the same --limit, the same benchmark files)"
-        raise ResultsError([Problem(str(one), fix=fix) for one in stops])
-    _require_a_common_task(models)
-    counted = _count(models, catalog, found, (draws, seed), on_progress)
-    steps = len(counted.tasks) + 1
+        raise ResultsError([Problem(str(mismatch), fix=fix) for mismatch in blocking])
+    _require_common_task(models)
+    figures = _compute_figures(models, catalog, found, (draws, seed), on_progress)
+    steps = len(figures.tasks) + 1
     comparison = Comparison(
         kit19_version=version("kit19"),
         seed=seed,
         draws=draws,
-        models=[_described(model) for model in models],
+        models=[_describe_model(model) for model in models],
         unfair=unfair,
-        **vars(counted) | {"notes": [*_notes(models, found), *counted.notes]},
-        published=published_cells(catalog, [task.name for task in counted.tasks]),
+        **vars(figures) | {"notes": [*_notes(models, found), *figures.notes]},
+        published=published_scores(catalog, [task.name for task in figures.tasks]),
         published_note=_published_note(catalog),
         caveats=[caveat for table in catalog.published() for caveat in table.caveats],
     )
@@ -103,136 +103,144 @@ def compare(
 
 
 @dataclass
-class _Counted:
-    """What is counted task by task; the names are those of ``Comparison``."""
+class _Figures:
+    """Figures of all tasks, under the names of fields of ``Comparison``."""
 
     tasks: list[ComparedTask] = field(default_factory=list)
-    cells: list[Cell] = field(default_factory=list)
+    cells: list[Score] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
-    compromises: list[Compromise] = field(default_factory=list)
+    compromises: list[ContaminationEffect] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     confusions: list[Confusion] = field(default_factory=list)
     lengths: list[LengthBin] = field(default_factory=list)
 
 
-def _count(
-    models: Sequence[Scored], catalog: Catalog, audits: Audits, how: How, on_progress: OnProgress
-) -> _Counted:
-    counted = _Counted()
+def _compute_figures(
+    models: Sequence[ModelResults],
+    catalog: Catalog,
+    audits: Audits,
+    bootstrap: BootstrapSettings,
+    on_progress: OnProgress,
+) -> _Figures:
+    figures = _Figures()
     tasks = sorted({task for model in models for task in model.tasks})
     for done, task in enumerate(tasks):
         on_progress(task, done, len(tasks) + 1)
         card = catalog.benchmarks.get(task)
-        counted.tasks.append(compared_task(models, task, card))
+        figures.tasks.append(compared_task(models, task, card))
         for model in models:
             if task not in model.tasks:
                 continue
             metrics = metrics_of(model.tasks[task], card)
-            counted.cells += cells_of(model, task, metrics, seen(model, task, audits, catalog), how)
-            counted.confusions.append(confusion_of(model, task))
-            counted.lengths += length_bins(model, task)
+            figures.cells += task_scores(
+                model, task, metrics, exposure_of(model, task, audits, catalog), bootstrap
+            )
+            figures.confusions.append(task_confusion(model, task))
+            figures.lengths += length_bins(model, task)
             if model is not models[0] and task in models[0].tasks:
-                _against_base(counted, models[0], model, (task, metrics), audits, how)
-    corrected = holm([one.p for one in counted.differences])
-    counted.differences = [
+                _compare_with_base(figures, models[0], model, (task, metrics), audits, bootstrap)
+    corrected = holm([one.p for one in figures.differences])
+    figures.differences = [
         one.model_copy(update={"p_holm": p})
-        for one, p in zip(counted.differences, corrected, strict=True)
+        for one, p in zip(figures.differences, corrected, strict=True)
     ]
-    return counted
+    return figures
 
 
-def _against_base(
-    counted: _Counted,
-    base: Scored,
-    model: Scored,
-    asked: tuple[str, Sequence[str]],
+def _compare_with_base(
+    figures: _Figures,
+    base: ModelResults,
+    model: ModelResults,
+    task_metrics: tuple[str, Sequence[str]],
     audits: Audits,
-    how: How,
+    bootstrap: BootstrapSettings,
 ) -> None:
-    task, metrics = asked
-    counted.differences += differences_of(base, model, task, metrics, how)
+    task, metrics = task_metrics
+    figures.differences += task_differences(base, model, task, metrics, bootstrap)
     ids = audits.get(model.name, {}).get(task)
-    for one in compromises(base, model, task, metrics, ids, how) if ids is not None else ():
-        if isinstance(one, Note):
-            counted.notes.append(one)
+    if ids is None:
+        return
+    for effect in contamination_effects(base, model, task, metrics, ids, bootstrap):
+        if isinstance(effect, Note):
+            figures.notes.append(effect)
         else:
-            counted.compromises.append(one)
+            figures.compromises.append(effect)
 
 
 @convert_os_errors
-def check(results: Sequence[str | Path], catalog_dir: Path = BUILT_IN) -> list[Unfair]:
-    """In what results differ that should be alike, the first being the base.
+def check(results: Sequence[str | Path], catalog_dir: Path = BUILT_IN) -> list[Mismatch]:
+    """Find settings that differ between results and make a comparison unfair; the first is the base.
 
     Raises:
-        ResultsError: Results that cannot be read.
+        ResultsError: Results cannot be read.
     """
-    return _unfair(read_all(results, load_catalog(catalog_dir)))
+    return _find_all_mismatches(read_all(results, load_catalog(catalog_dir)))
 
 
-def read_all(results: Sequence[str | Path], catalog: Catalog) -> list[Scored]:
-    """Read every result, and give each a name of its own."""
+def read_all(results: Sequence[str | Path], catalog: Catalog) -> list[ModelResults]:
+    """Read all results, and give each model a unique name."""
     if len(results) < 2:
         fix = "give the base model's results and those of at least one other"
         raise ResultsError(Problem("there is nothing to compare", fix=fix))
-    models: list[Scored] = []
+    models: list[ModelResults] = []
     problems: list[Problem] = []
-    for one in results:
-        name, separator, path = str(one).partition("=")
-        named = bool(separator) and not Path(str(one)).exists()
+    for result in results:
+        name, separator, path = str(result).partition("=")
+        is_named = bool(separator) and not Path(str(result)).exists()
         try:
-            scored = read_scored(path if named else str(one), catalog.benchmarks)
+            scored = read_results(path if is_named else str(result), catalog.benchmarks)
         except ResultsError as error:
             problems += error.problems
             continue
-        models.append(scored.called(name) if named else scored)
+        models.append(scored.renamed(name) if is_named else scored)
     if problems:
         raise ResultsError(problems)
     counts = Counter(model.name for model in models)
-    # A folder tells twins apart best: two seeds of one model have one name.
-    apart = [m if counts[m.name] == 1 else m.called(f"{m.name} ({m.path.name})") for m in models]
-    twice = [name for name, n in Counter(model.name for model in apart).items() if n > 1]
-    if twice:
-        what = f"several results are of a model called {', '.join(twice)}"
+    # Two training seeds of one model have the same name; their folders distinguish them best.
+    unique = [m if counts[m.name] == 1 else m.renamed(f"{m.name} ({m.path.name})") for m in models]
+    repeated = [name for name, n in Counter(model.name for model in unique).items() if n > 1]
+    if repeated:
+        what = f"several results are of a model called {', '.join(repeated)}"
         raise ResultsError(Problem(what, fix="name them: NAME=PATH"))
-    return apart
+    return unique
 
 
-def _unfair(models: Sequence[Scored]) -> list[Unfair]:
-    return [one for other in models[1:] for one in unfair_aspects(models[0], other)]
+def _find_all_mismatches(models: Sequence[ModelResults]) -> list[Mismatch]:
+    return [one for other in models[1:] for one in find_mismatches(models[0], other)]
 
 
-def _require_a_common_task(models: Sequence[Scored]) -> None:
+def _require_common_task(models: Sequence[ModelResults]) -> None:
     base = models[0]
     if not any(set(base.tasks) & set(model.tasks) for model in models[1:]):
-        held = [
+        tasks = [
             Problem(
-                f"holds {', '.join(sorted(model.tasks))}"
-                + "".join(f"; {name} is left out: {why}" for name, why in model.skipped.items()),
+                f"has {', '.join(sorted(model.tasks))}"
+                + "".join(f"; {name} is skipped: {why}" for name, why in model.skipped.items()),
                 str(model.path),
                 "evaluate the models on the same tasks",
             )
             for model in models
         ]
-        raise ResultsError([Problem("the results have no task in common"), *held])
+        raise ResultsError([Problem("the results have no task in common"), *tasks])
 
 
-def _described(model: Scored) -> ComparedModel:
+def _describe_model(model: ModelResults) -> ComparedModel:
     run = model.record.model.run if model.record else None
     return ComparedModel(
         name=model.name,
         writer=model.writer,
         dtype=model.dtype,
-        asked=model.asked,
+        asked=model.prompting,
         data=run.data.label if run else "",
         recipe=run.data.recipe if run else "",
         sample=run.data.sample if run else False,
     )
 
 
-def _notes(models: Sequence[Scored], audits: Audits) -> Iterator[Note]:
+def _notes(models: Sequence[ModelResults], audits: Audits) -> Iterator[Note]:
     for model in models:
         for task, why in model.skipped.items():
-            yield Note(model=model.name, task=task, what=f"left out: {why}")
+            yield Note(model=model.name, task=task, what=f"skipped: {why}")
         if not model.record:
             continue
         for caution in model.record.cautions:
@@ -241,7 +249,7 @@ def _notes(models: Sequence[Scored], audits: Audits) -> Iterator[Note]:
         run = model.record.model.run
         if run and run.data.label != "clean" and model.name not in audits:
             why = f": {run.data.why}" if run.data.why else ""
-            what = f"trained on {run.data.label} data{why}; an audit of them would tell which items"
+            what = f"trained on {run.data.label} data{why}; an audit of the data would show which items"
             yield Note(model=model.name, task="", what=what)
 
 

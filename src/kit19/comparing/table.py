@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kit19.comparing.result import Cell, Comparison, Difference, PublishedCell
+from kit19.comparing.result import Comparison, Difference, PublishedScore, Score
 
 ALPHA = 0.05
 
@@ -15,24 +15,24 @@ METRICS = {"acc": "acc", "acc_norm": "acc_norm", "macro_f1": "macro F1", "f1": "
 MARKS = {
     "C": "the same answer every time",
     "N": "nearly the same answer every time",
-    "B": "not above what one answer for every item scores: the interval reaches the baseline",
+    "B": "not above the baseline: the interval includes the score of one answer for every item",
     "X": "contaminated: items of the benchmark were in the training data",
     "I": "held in: the benchmark's train split was trained on",
     "*": "a difference after Holm's correction over all differences (p < 0.05)",
 }
-"""Marks behind figures, and what they mean."""
+"""Marks after figures, and their meanings."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Text in cells.
+    """A table of text.
 
     Attributes:
-        title: What it shows.
-        columns: Headings.
-        rows: As many cells in each.
-        notes: Lines below it.
-        names: How many columns hold names; those behind them hold figures.
+        title: The title.
+        columns: The headings.
+        rows: The cells of each row.
+        notes: Lines below the table.
+        names: The number of columns with names; the columns after them have figures.
     """
 
     title: str
@@ -43,11 +43,11 @@ class Table:
 
 
 def score_table(result: Comparison) -> Table:
-    """Every score in percent with its interval and marks, as the paper's table is laid out."""
+    """Scores in percent with intervals and marks, in the layout of the paper's table."""
     rows, used = [], set()
     for task in result.tasks:
         for metric in task.metrics:
-            found = [result.cell(task.name, metric, model.name) for model in result.models]
+            found = [result.score(task.name, metric, model.name) for model in result.models]
             used |= {mark for cell in found if cell for mark in marks(cell)}
             baseline = max((cell.baseline for cell in found if cell), default=0.0)
             figures = [_figure(cell) if cell else "–" for cell in found]
@@ -59,7 +59,7 @@ def score_table(result: Comparison) -> Table:
 
 
 def difference_table(result: Comparison) -> Table:
-    """Every model minus the base, paired."""
+    """Paired differences of every model to the base."""
     rows, used = [], set()
     for task in result.tasks:
         for metric in task.metrics:
@@ -72,12 +72,12 @@ def difference_table(result: Comparison) -> Table:
     columns = ["benchmark", "metric", "model", "difference", "95%", "p", "p Holm", "won", "lost"]
     title = f"Differences to {result.models[0].name}, points, paired"
     tests = "p: exact McNemar for accuracies, paired bootstrap for F1"
-    could = "detectable: what so many items, answered so differently, show in 80% of cases"
+    could = "detectable: the smallest difference that a test would detect in 80% of cases"
     return Table(title, [*columns, "detectable"], rows, [*_legend(used), tests, could], names=3)
 
 
-def compromise_table(result: Comparison) -> Table | None:
-    """Compromised and clean items apart; None where no audit was given or nothing was found."""
+def contamination_table(result: Comparison) -> Table | None:
+    """Scores on compromised and clean items; None without an audit or compromised items."""
     if not result.compromises:
         return None
     rows = []
@@ -102,7 +102,7 @@ def compromise_table(result: Comparison) -> Table | None:
 
 
 def published_table(result: Comparison) -> Table | None:
-    """Published figures; None where no benchmark of the comparison has any."""
+    """Published scores; None if no benchmark of the comparison has any."""
     if not result.published:
         return None
     models = list(dict.fromkeys(cell.model for cell in result.published))
@@ -121,40 +121,40 @@ def published_table(result: Comparison) -> Table | None:
 
 
 def tables(result: Comparison) -> list[Table]:
-    """All tables, in the order in which they are read."""
+    """All tables, in reading order."""
     found = [score_table(result), difference_table(result)]
-    return [*found, *(t for t in (compromise_table(result), published_table(result)) if t)]
+    return [*found, *(t for t in (contamination_table(result), published_table(result)) if t)]
 
 
 def remarks(result: Comparison) -> list[str]:
-    """What a reader must know, a line each."""
+    """Remarks for the reader, one per line."""
     lines = [f"unfair: {one}" for one in result.unfair]
     for note in result.notes:
         where = " · ".join(text for text in (note.model, note.task) if text)
         lines.append(f"{where}: {note.what}")
     sample = [model.name for model in result.models if model.sample]
     if sample:
-        lines.append(f"{', '.join(sample)}: trained on kit19's own sample, not on the datasets")
-    lines.append("Nobody here knows what the pretraining of any of these models has seen.")
+        lines.append(f"{', '.join(sample)}: trained on kit19's sample, not on the datasets")
+    lines.append("The pretraining data of these models is unknown.")
     return lines
 
 
 _ANSWER_MARKS = {"": "", "constant": "C", "near_constant": "N"}
-_SEEN_MARKS = {"contaminated": "X", "held_in": "I", "held_out": "", "unknown": ""}
+_EXPOSURE_MARKS = {"contaminated": "X", "held_in": "I", "held_out": "", "unknown": ""}
 
 
-def marks(cell: Cell) -> str:
-    """The marks of a score."""
+def marks(cell: Score) -> str:
+    """The marks of a score, as one string."""
     below = "" if cell.above_baseline or cell.answers == "constant" else "B"
-    return _ANSWER_MARKS[cell.answers] + below + _SEEN_MARKS[cell.seen]
+    return _ANSWER_MARKS[cell.answers] + below + _EXPOSURE_MARKS[cell.seen]
 
 
-def _figure(cell: Cell) -> str:
+def _figure(cell: Score) -> str:
     figure = f"{100 * cell.score:.2f} {_bounds(cell.interval)}"
     return " ".join(part for part in (figure, marks(cell)) if part)
 
 
-def _published(cell: PublishedCell) -> str:
+def _published(cell: PublishedScore) -> str:
     bounds = _bounds((cell.interval[0] / 100, cell.interval[1] / 100)) if cell.interval else ""
     parts = (f"{cell.percent:.2f}", bounds, _ANSWER_MARKS[cell.answers])
     return " ".join(part for part in parts if part)
@@ -174,7 +174,7 @@ def _difference(one: Difference) -> list[str]:
 
 
 def p_text(p: float) -> str:
-    """A p to read: three decimals, and no false zero."""
+    """Format a p-value with three decimals, or as ``<0.001``."""
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -197,7 +197,11 @@ def markdown(result: Comparison) -> str:
         lines += ["| " + " | ".join(map(_md, row)) + " |" for row in table.rows]
         lines += ["", *(f"- {_md(note)}" for note in table.notes)]
         lines += [""] if table.notes else []
-    lines += ["## Mind", "", *(f"- {_md(line)}" for line in [*remarks(result), *_caveats(result)])]
+    lines += [
+        "## Remarks",
+        "",
+        *(f"- {_md(line)}" for line in [*remarks(result), *_caveats(result)]),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -209,13 +213,13 @@ _MD_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 def _md(text: str) -> str:
-    # A bracket of an interval is no link: nothing in parentheses follows it.
+    # An interval's brackets need no escape: without parentheses they are not a link.
     safe = _MD_SPECIAL.sub(r"\\\1", " ".join(text.split()))
     return safe.replace("\\[", "[").replace("\\]", "]") if "(" not in text else safe
 
 
 def latex(result: Comparison) -> str:
-    """All tables in LaTeX; needs the package booktabs, and kotex or the like for Korean names."""
+    """All tables in LaTeX; needs booktabs, and kotex or similar for Korean names."""
     parts = ["% needs \\usepackage{booktabs}\n"]
     for table in tables(result):
         parts += list(_latex_table(table, _tex))
@@ -230,7 +234,7 @@ def _latex_table(table: Table, tex: Callable[[str], str]) -> Iterator[str]:
     yield _latex_row(table.columns, tex) + "\n\\midrule"
     before = ""
     for row in table.rows:
-        # The benchmark's name stands once, beside the first of its metrics.
+        # A benchmark's name is shown once, with its first metric.
         shown = ["" if row[0] == before else row[0], *row[1:]]
         before = row[0]
         yield _latex_row(shown, tex)
@@ -257,7 +261,7 @@ _TEX = {
     "<": r"$<$",
     ">": r"$>$",
     "–": "--",
-    # After a line's end a bracket would be read as that line's option.
+    # LaTeX reads a bracket after a line break as an option.
     "[": "{[}",
     "]": "{]}",
 }
