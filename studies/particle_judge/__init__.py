@@ -1,1 +1,1 @@
-"""An independent judge of our Korean."""
+"""Check our Korean with an independent morphological analyzer."""

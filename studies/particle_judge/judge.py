@@ -1,4 +1,4 @@
-"""The analyzer, asked about particles, spacing and spelling, and what is known of its opinions."""
+"""Query the analyzer about particles, spacing and spelling, and classify its disagreements."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ SEED = 19
 EXAMPLES = 5
 OTHER = "unexplained"
 KINDS = {
-    "no reading": "what is neither Hangul nor a number counts as ending in a vowel",
+    "no reading": "text that is neither Hangul nor a number counts as ending in a vowel",
     "bare number": "a number in figures counts as ending in a vowel",
     "behind a mark": "이다 keeps its 이 behind a closing mark",
     "에요": "에요 where 이에요 is contracted to 예요",
-    "last in brackets": "what stands in the parenthesis decides, not the word before it",
+    "last in brackets": "the text in the parenthesis decides, not the word before it",
     "letter name": "a letter of Hangul counts as ending in a vowel",
-    "short form": "a contraction where the full form stands",
-    "spoken form": "the full form where a contraction stands",
-    "beside a sign": "a blank behind / · … and before what belongs to a sign or Latin letters; none "
+    "short form": "a contraction instead of the full form",
+    "spoken form": "the full form instead of a contraction",
+    "beside a sign": "a blank after / · … and before text of a sign or Latin letters; none "
     "between a colon and figures",
     "하다 apart": "no blank between an ending and 하다",
     "dictionary word": "a word of the dictionary taken apart",
     "compound": "a compound with a noun of one syllable taken apart",
     "name": "a name or term of others taken apart",
     "particle or ending": "a particle or an ending taken for a noun or adverb",
-    "unknown form": "a form that its dictionary lacks",
+    "unknown form": "a form that is not in its dictionary",
 }
-"""What the judge does, by kind of disagreement; why we keep to ours stands in ``docs/korean.md``."""
+"""What the judge does, by kind of disagreement. ``docs/korean.md`` explains why we keep our form."""
 UNREAD = ("no reading", "letter name")
-"""Kinds where it has no opinion: that it may name the form we did is chance, and no agreement."""
+"""Kinds for which the judge cannot read the word. If its form equals ours, that is chance."""
 _CLOSING = "’”'\"」』》〉]】"
 
 
 class Judge:
-    """The analyzer, asked about particles, spacing and spelling."""
+    """The analyzer, with queries about particles, spacing and spelling."""
 
     def __init__(self) -> None:
         try:
@@ -59,22 +59,22 @@ class Judge:
         self._written: dict[tuple[str, str], str] = {}
 
     def writes(self, word: str, pair: Particle) -> str:
-        """The form that it would write behind a word (``Kiwi.join``)."""
+        """Return the form that the analyzer writes after a word (``Kiwi.join``)."""
         key = (word, pair.name)
         if key not in self._written:
-            made: str = self.kiwi.join([(word, "NNP"), *morphemes(pair)])
-            self._written[key] = made.removeprefix(word)
+            joined: str = self.kiwi.join([(word, "NNP"), *morphemes(pair)])
+            self._written[key] = joined.removeprefix(word)
         return self._written[key]
 
     def prefers(self, texts: list[tuple[str, str]]) -> list[float]:
-        """How much more likely (log probability) the first text of each pair reads than the second."""
+        """Return the log probability of the first text of each pair minus that of the second."""
         flat = [text for both in texts for text in both]
         scores = [analyses[0][1] for analyses in self.kiwi.analyze(flat)]
         return [a - b for a, b in zip(scores[::2], scores[1::2], strict=True)]
 
 
 def morphemes(pair: Particle) -> list[tuple[str, str]]:
-    """A pair as the analyzer's morphemes, which name no form: 은 JX, 이 VCP + 라고 EC."""
+    """Convert a pair to the analyzer's morphemes, which do not fix a form: 은 JX, 이 VCP + 라고 EC."""
     form = pair.after_consonant
     if form in ("이", "은", "을", "과"):
         return [(form, {"이": "JKS", "은": "JX", "을": "JKO", "과": "JC"}[form])]
@@ -92,43 +92,43 @@ _NUMBER = re.compile(
 
 
 def in_hangul(word: str) -> str:
-    """The word with the number at its end written out, since the analyzer reads no figures.
+    """Spell out the number at the end of a word, because the analyzer cannot read digits.
 
-    Written for the judge alone, apart from ``kit19.korean``: 1,200 → 천이백, 3/4 → 사분의 삼.
+    This is independent of ``kit19.korean``: 1,200 → 천이백, 3/4 → 사분의 삼.
     """
     word = unicodedata.normalize("NFC", word)
     bare = word.rstrip(_CLOSING + ". ")
     match = _NUMBER.search(bare)
     if match is None:
         return word
-    told = _whole(match["whole"])
+    spelled = _spell_integer(match["whole"])
     if match["rest"]:
-        told += "점" + "".join(DIGITS[int(digit)] for digit in match["rest"])
+        spelled += "점" + "".join(DIGITS[int(digit)] for digit in match["rest"])
     elif match["under"]:
-        told = f"{_whole(match['under'])}분의 {told}"
-    return bare[: match.start()] + told + word[len(bare) :]
+        spelled = f"{_spell_integer(match['under'])}분의 {spelled}"
+    return bare[: match.start()] + spelled + word[len(bare) :]
 
 
-def _whole(text: str) -> str:
+def _spell_integer(text: str) -> str:
     digits = text.replace(",", "")
     if len(digits) > 16:
         return text
     if digits.startswith("0"):
         return "".join(DIGITS[int(digit)] for digit in digits)
-    told = ""
+    spelled = ""
     for place, digit in zip(range(len(digits) - 1, -1, -1), digits, strict=True):
         great, small = divmod(place, 4)
         if digit != "0":
-            told += ("" if digit == "1" and small else DIGITS[int(digit)]) + " 십백천"[
+            spelled += ("" if digit == "1" and small else DIGITS[int(digit)]) + " 십백천"[
                 small
             ].strip()
         if not small and any(one != "0" for one in digits[-place - 4 : len(digits) - place]):
-            told += " 만억조"[great].strip()
-    return told
+            spelled += " 만억조"[great].strip()
+    return spelled
 
 
-def records_of(catalog: Catalog, name: str, data_dir: Path | None) -> tuple[View, pl.DataFrame]:
-    """A subset and its records in hash order: none where the folder has no usable file of it."""
+def load_records(catalog: Catalog, name: str, data_dir: Path | None) -> tuple[View, pl.DataFrame]:
+    """Load a subset and its records in hash order; no records if the folder has no usable file."""
     source, card = catalog.subset(name)
     splits = source.splits_of(card)
     found = find_files(source, card.tables, splits, data_dir or SAMPLE, check=data_dir is not None)
@@ -142,7 +142,7 @@ def records_of(catalog: Catalog, name: str, data_dir: Path | None) -> tuple[View
 
 
 class Tally:
-    """Kinds of disagreement, counted, each with its first examples."""
+    """Counts of each kind of disagreement, with the first examples."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -158,14 +158,14 @@ class Tally:
             shown.append(example)
 
     def table(self) -> list[str]:
-        """Markdown: kind, how often, how many different, examples."""
+        """Format as a Markdown table: kind, count, distinct count, examples."""
         lines = [
             "| kind | the judge | times | distinct | ours → the judge's |",
             "|---|---|--:|--:|---|",
         ]
         for kind, count in self.counts.most_common():
             shown = "; ".join(table_cell(one) for one in self.examples[kind])
-            what = KINDS.get(kind, "somebody must look")
+            what = KINDS.get(kind, "needs review")
             lines.append(f"| {kind} | {what} | {count:,} | {self.distinct[kind]:,} | {shown} |")
         return lines
 

@@ -1,4 +1,4 @@
-"""Judging the particles that templates put down."""
+"""Check the particles that templates insert."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from studies.particle_judge.judge import (
     Judge,
     Tally,
     in_hangul,
-    records_of,
+    load_records,
     table_cell,
 )
 
@@ -34,7 +34,7 @@ HARD_WORDS = Path(__file__).parents[2] / "tests" / "korean" / "final_sound.yaml"
 
 @dataclass(frozen=True)
 class Place:
-    """A particle that a template put down: where, behind which word, in which form."""
+    """A particle in a render: its template, the word before it, and its form."""
 
     subset: str
     template: str
@@ -45,10 +45,10 @@ class Place:
     after: str = ""
 
     def kind(self, judge: Judge) -> str:
-        """The kind of disagreement about it; empty where the judge writes the same."""
-        told = in_hangul(self.word)
-        written = judge.writes(told, self.pair)
-        end = re.sub(r"[\W_]+$", "", told)
+        """Return the kind of disagreement; empty if the judge writes the same form."""
+        word = in_hangul(self.word)
+        written = judge.writes(word, self.pair)
+        end = re.sub(r"[\W_]+$", "", word)
         if not re.search(r"[가-힣]$", end):
             return "letter name" if re.search(r"[ㄱ-ㅣ]$", end) else "no reading"
         if written == self.form:
@@ -56,10 +56,10 @@ class Place:
         if written == "에요" and self.form == "예요":
             return "에요"
         forms = (self.form, self.form.replace("예", "에"))  # see the kind 에요
-        if end != told and judge.writes(end, self.pair) in forms:
+        if end != word and judge.writes(end, self.pair) in forms:
             return "behind a mark"
-        before = _without_parentheses(told)
-        if before != told and judge.writes(before, self.pair) in forms:
+        before = _without_parentheses(word)
+        if before != word and judge.writes(before, self.pair) in forms:
             return "last in brackets"
         return OTHER
 
@@ -71,7 +71,7 @@ def _without_parentheses(text: str) -> str:
 
 
 def places(view: View, template: ParsedTemplate, records: pl.DataFrame) -> Iterator[Place]:
-    """Every particle that the language puts down in the renders of one template."""
+    """Yield every particle in the renders of one template."""
     fitting = records.filter(eligible(template, view.templates.many))
     for text in TEXTS:
         pieces = template.texts[text]
@@ -106,23 +106,23 @@ def _column(view: View, piece: Piece) -> pl.Expr:
 
 
 MARGIN = 2.0
-"""A reading counts where it is e² times as likely; below, style decides (이에요 leads by 0.8 alone)."""
+"""A reading counts if it is e² times as likely; below, style decides (이에요 leads by only 0.8)."""
 Key = tuple[str, str, str, str]
 
 
 def judge_rows(judge: Judge, catalog: Catalog, data_dir: Path) -> tuple[list[str], Tally]:
-    """Judge the particles in the renders of a sample of every subset."""
+    """Check the particles in the renders of a sample of every subset."""
     head = "subset|records|particles|distinct|writes ours|differs|no reading|reads ours|reads other"
     lines = [f"| {head.replace('|', ' | ')} |", "|---" + "|--:" * head.count("|") + "|"]
     tally, total = Tally(), Counter[str]()
     disliked: list[str] = []
     for name in sorted(catalog.owners):
-        view, records = records_of(catalog, name, data_dir)
-        told = f"{min(records.height, RECORDS):,}"
+        view, records = load_records(catalog, name, data_dir)
+        count = f"{min(records.height, RECORDS):,}"
         if not records.height:
-            view, records = records_of(catalog, name, None)
-            told = f"{records.height:,} (sample)"
-        seen, times = _placed(view, records.head(RECORDS))
+            view, records = load_records(catalog, name, None)
+            count = f"{records.height:,} (sample)"
+        seen, times = _collect_places(view, records.head(RECORDS))
         if not seen:
             continue
         counts = Counter(places=times.total(), distinct=len(seen))
@@ -138,18 +138,18 @@ def judge_rows(judge: Judge, catalog: Catalog, data_dir: Path) -> tuple[list[str
             if preferred < -MARGIN:
                 disliked.append(f"{place.before}**{place.word}{place.form}**{place.after}")
         total.update(counts)
-        lines.append(_row(name, told, counts))
+        lines.append(_row(name, count, counts))
     lines += [_row("**all**", "", total), "", *tally.table()]
     if disliked:
         lines += [
             "",
-            "It reads the other form rather in: " + "; ".join(map(table_cell, disliked[:9])),
+            "It prefers the other form in: " + "; ".join(map(table_cell, disliked[:9])),
         ]
     return lines, tally
 
 
-def _placed(view: View, records: pl.DataFrame) -> tuple[dict[Key, Place], Counter[Key]]:
-    """Each different particle, where it stands first, and how often it is put down."""
+def _collect_places(view: View, records: pl.DataFrame) -> tuple[dict[Key, Place], Counter[Key]]:
+    """Collect each distinct particle at its first place, and count how often it is inserted."""
     seen: dict[Key, Place] = {}
     times: Counter[Key] = Counter()
     for template in view.templates.templates:
@@ -169,7 +169,7 @@ def _row(name: str, records: str, counts: Mapping[str, int]) -> str:
 
 
 def readings(judge: Judge, found: list[Place]) -> list[float]:
-    """How much more likely each particle reads where it stands than its other form would."""
+    """Return by how much each particle is more likely in its place than its other form."""
     texts = []
     for place in found:
         forms = {place.pair.after_consonant, place.pair.after_vowel} - {place.form}
@@ -186,7 +186,7 @@ PAIRS = ("은/는", "을/를", "이/가", "과/와", "으로/로", "이라는/�
 
 
 def judge_hard_words(judge: Judge) -> tuple[list[str], Tally]:
-    """Judge the cases of our tests, each with several particles."""
+    """Check the words of our tests, each with several particles."""
     tally, counts = Tally(), Counter[str]()
     for block in yaml.safe_load(HARD_WORDS.read_text(encoding="utf-8")):
         for final in Final:
@@ -206,9 +206,9 @@ def judge_hard_words(judge: Judge) -> tuple[list[str], Tally]:
     judged = (counts["words"] - counts["undecidable"]) * len(PAIRS)
     lines = [
         (
-            f"{counts['words']:,} words; {counts['undecidable']:,} are undecidable to us. "
+            f"{counts['words']:,} words; {counts['undecidable']:,} are undecidable for kit19. "
             f"Of {judged:,} choices ({', '.join(PAIRS)}) the judge can read {judged - unread:,} "
-            f"and makes {counts['same']:,} of these as we do."
+            f"and agrees with {counts['same']:,} of these."
         ),
         "",
         *tally.table(),

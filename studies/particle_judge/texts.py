@@ -1,4 +1,4 @@
-"""Judging spacing and spelling of what templates say themselves."""
+"""Check the spacing and spelling of the templates' own text."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from kit19.linting import View
 from kit19.rendering.choose import eligible
 from kit19.rendering.parse import Literal, Piece
 from kit19.rendering.templates import TEXTS
-from studies.particle_judge.judge import _CLOSING, OTHER, SEED, Judge, Tally, records_of
+from studies.particle_judge.judge import _CLOSING, OTHER, SEED, Judge, Tally, load_records
 
-WHOLE = {
+UNSPLIT_WORDS = {
     "dictionary word": """문제없 한마디 이다음 빈칸 머리글 앞말 물어봤 불러온 함께하 인공지능
         양자택일 전제 문장""",
     "compound": """별점 점검표 정답표 정리표 비교표 분석표 평가표 기준표 영화평 관람평 용어집 판례집
@@ -29,23 +29,23 @@ WHOLE = {
         성평등""",
     "particle or ending": "이려는데 배우는데 경위보다 뭐라는",
 }
-"""Words that we write in one piece and the judge in two. Listed one by one, so that another split is
-unexplained until somebody has looked at it."""
-NAMED = {"맞음"}
-"""Words unknown to the judge that somebody has looked at."""
+"""Words that we write as one word and the judge as two. They are listed one by one, so that any other
+split is unexplained until it is reviewed."""
+REVIEWED = {"맞음"}
+"""Words unknown to the judge that have been reviewed."""
 SLIPS = """
     됬어요 어떻해요 몇일이에요 깨끗히 곰곰히 오랫만에 할께요 뵈요 되요 설겆이 희안한 어의없는
     왠만하면 가르켜 알맞는 않했다 요컨데 일일히 사과은 책를 집로 감라고 나무으로 학생는 글와 사과 는
     글 에서 문장 이예요 읽을수 아는것 두개 하지않고 이글을 할때 맞는지를알려
 """
-"""Mistakes of spelling, of particles and of spacing, planted to see what the judge notices."""
+"""Planted mistakes of spelling, particles and spacing, to test what the judge detects."""
 _SIGN = re.compile(r"[/·…×]|[A-Za-z]")
 _HADA = re.compile(r"(?:려고|야|곤|싶어|다르게)$")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a render; ``own`` says of each character whether the template wrote it."""
+    """One line of a render; ``own`` marks the characters that come from the template."""
 
     where: str
     text: str
@@ -53,54 +53,54 @@ class Line:
 
     @property
     def solid(self) -> list[int]:
-        """Where its characters stand that are no blanks."""
+        """The positions of the characters that are not blanks."""
         return [n for n, char in enumerate(self.text) if not char.isspace()]
 
     def eojeol(self, at: int) -> str:
-        """What stands between blanks around a place."""
+        """Return the text between the blanks around a position."""
         start = max(self.text.rfind(" ", 0, at) + 1, 0)
         return self.text[start:].split(" ")[0]
 
 
-LONGEST = 600  # rulings and petitions are the sample's text, not the templates'
+LONGEST = 600  # longer lines are rulings and petitions of the sample, not template text
 
 
 def own_lines(catalog: Catalog) -> list[Line]:
-    """Every line that templates write, in each wording that labels give it, around sample records."""
+    """Render every line of the templates, in each wording by label, with sample records."""
     lines: dict[str, Line] = {}
     for name in sorted(catalog.owners):
-        view, records = records_of(catalog, name, None)
+        view, records = load_records(catalog, name, None)
         for template in view.templates.templates:
             fitting = records.filter(eligible(template, view.templates.many))
             row = fitting.sort(
                 hash_order(pl.col("id"), "template", SEED, suffix=f"|{template.id}")
             ).row(0, named=True)
             for text in TEXTS:
-                for world in view.label_combinations(template, text):
-                    made, own = "", list[bool]()
+                for labels in view.label_combinations(template, text):
+                    rendered, own = "", list[bool]()
                     for piece in template.texts[text]:
-                        for part, ours in _spans(view, piece, world, row):
-                            made += part
+                        for part, ours in _spans(view, piece, labels, row):
+                            rendered += part
                             own += [ours] * len(part)
-                    for line in _split(f"{name}: {template.id}", made, own):
+                    for line in _split(f"{name}: {template.id}", rendered, own):
                         lines.setdefault(line.text, line)
     return list(lines.values())
 
 
 def _spans(
-    view: View, piece: Piece, world: Mapping[str, str], row: Mapping[str, Any]
+    view: View, piece: Piece, labels: Mapping[str, str], row: Mapping[str, Any]
 ) -> Iterator[tuple[str, bool]]:
     if isinstance(piece, Literal):
         yield piece.text, True
     elif piece.form:
-        word = view.templates.words[piece.field][piece.form][world[piece.field]] + piece.closing
+        word = view.templates.words[piece.field][piece.form][labels[piece.field]] + piece.closing
         yield attach(word, piece.particle) if piece.particle else word, True
     else:
         text = row[piece.field]
         yield text, False
         closed = text + piece.closing
-        whole = attach(closed, piece.particle) if piece.particle else closed
-        yield whole.removeprefix(text), True
+        complete = attach(closed, piece.particle) if piece.particle else closed
+        yield complete.removeprefix(text), True
 
 
 def _split(where: str, text: str, own: list[bool]) -> Iterator[Line]:
@@ -114,7 +114,7 @@ def _split(where: str, text: str, own: list[bool]) -> Iterator[Line]:
 
 
 def spacing(judge: Judge, line: Line) -> Iterator[tuple[str, str]]:
-    """Where the judge's spacing differs in or beside the template's own words: kind, example."""
+    """Yield kind and example of each difference in spacing in or next to the template's own words."""
     spaced = judge.kiwi.space(line.text)
     solid, theirs = line.solid, blanks(spaced)
     if "".join(spaced.split()) != "".join(line.text.split()):
@@ -132,13 +132,13 @@ def spacing(judge: Judge, line: Line) -> Iterator[tuple[str, str]]:
 
 
 def blanks(text: str) -> list[bool]:
-    """For each character that is no blank, whether a blank stands before it."""
-    told, blank = [], False
+    """Return for each character that is not a blank whether a blank precedes it."""
+    preceded, blank = [], False
     for char in text:
         if not char.isspace():
-            told.append(blank)
+            preceded.append(blank)
         blank = char.isspace()
-    return told
+    return preceded
 
 
 def _spacing_kind(text: str, before: int, at: int, *, splits: bool) -> str:
@@ -147,7 +147,7 @@ def _spacing_kind(text: str, before: int, at: int, *, splits: bool) -> str:
         return "beside a sign" if text[before] == ":" else "하다 apart" if hada else OTHER
     if _SIGN.match(text[before]):
         return "beside a sign"
-    for kind, words in WHOLE.items():
+    for kind, words in UNSPLIT_WORDS.items():
         for word in words.split():
             found = text.rfind(word, 0, before + len(word))
             if found >= 0 and found <= before and at < found + len(word):
@@ -156,14 +156,14 @@ def _spacing_kind(text: str, before: int, at: int, *, splits: bool) -> str:
 
 
 def spelling(judge: Judge, line: Line) -> Iterator[tuple[str, str]]:
-    """Where the judge does not know the template's own words or would spell them otherwise.
+    """Yield the template's own words that the judge does not know or spells differently.
 
-    It takes the line apart and writes it again from the morphemes, which it spells correctly.
+    The judge splits the line into morphemes and joins them again with correct spelling.
     """
     tokens = judge.kiwi.tokenize(line.text)
     for token in tokens:
         if token.oov and line.own[token.start]:
-            yield "unknown form" if token.form in NAMED else OTHER, token.form
+            yield "unknown form" if token.form in REVIEWED else OTHER, token.form
     solid = line.solid
     ours = "".join(line.text[at] for at in solid)
     theirs = "".join(judge.kiwi.join(tokens).split())
@@ -197,7 +197,7 @@ def _spelling_kind(before: str, ours: str, theirs: str) -> str:
 
 
 def judge_texts(judge: Judge, catalog: Catalog) -> tuple[list[str], list[Tally]]:
-    """Judge spelling and spacing of all that templates say themselves, particles included."""
+    """Check the spelling and spacing of all template text, particles included."""
     lines = own_lines(catalog)
     gaps = sum(
         line.own[at] or line.own[before]
@@ -213,27 +213,27 @@ def judge_texts(judge: Judge, catalog: Catalog) -> tuple[list[str], list[Tally]]
         tallies.append(tally)
     kept, own = _control(judge, lines)
     differ = tallies[0].counts.total()
-    caught = [slip for slip in _slips() if _noticed(judge, slip)]
+    caught = [slip for slip in _slips() if _is_detected(judge, slip)]
     missed = [slip for slip in _slips() if slip not in caught]
     report = [
         (
             f"{len(lines):,} lines; between two characters there are {gaps:,} places for a blank. The "
-            f"judge decides {gaps - differ:,} of them as we do ({1 - differ / gaps:.2%})."
+            f"judge agrees with {gaps - differ:,} of them ({1 - differ / gaps:.2%})."
         ),
         "",
         *tallies[0].table(),
         "",
         (
-            f"Does it notice? Given the same lines without any blank, it puts {kept / own:.1%} of our "
-            f"{own:,} blanks back."
+            f"Control: given the same lines without any blank, it restores {kept / own:.1%} of our "
+            f"{own:,} blanks."
         ),
         "",
-        "Spelling: what it does not know, or would write otherwise.",
+        "Spelling: words that it does not know, or spells differently.",
         "",
         *tallies[1].table(),
         "",
         (
-            f"Does it notice? Of {len(_slips())} mistakes planted on purpose it notices "
+            f"Control: of {len(_slips())} planted mistakes it detects "
             f"{len(caught)}. It misses {', '.join(missed) or 'none'}."
         ),
     ]
@@ -241,7 +241,7 @@ def judge_texts(judge: Judge, catalog: Catalog) -> tuple[list[str], list[Tally]]
 
 
 def _control(judge: Judge, lines: list[Line]) -> tuple[int, int]:
-    """Of the blanks beside the template's own words, how many come back when all are taken away."""
+    """Count how many blanks next to the template's own words the judge restores if all are removed."""
     kept = own = 0
     for line in lines:
         solid = line.solid
@@ -254,11 +254,11 @@ def _control(judge: Judge, lines: list[Line]) -> tuple[int, int]:
 
 
 def _slips() -> list[str]:
-    # In some the blank is the mistake.
+    # In some of them the blank is the mistake.
     return re.findall(r"(?:사과 는|글 에서|문장 이예요|\S+)", SLIPS)
 
 
-def _noticed(judge: Judge, slip: str) -> bool:
+def _is_detected(judge: Judge, slip: str) -> bool:
     text = f"이 글은 {slip} 그렇다."
     line = Line("", text, (True,) * len(text))
     return judge.kiwi.space(text) != text or any(kind == OTHER for kind, _ in spelling(judge, line))

@@ -1,4 +1,4 @@
-"""``kit19 audit``, as somebody with a dataset of their own meets it."""
+"""Tests of the command ``kit19 audit`` from a user's view."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANSI = "\x1b[31m\x1b]0;title\x07"
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to stand in, with cards, their data, a leaking dataset and a clean one."""
+    """A working folder with cards, their data, a leaking dataset and a clean one."""
     small_catalog(tmp_path / "cards")
     write_jsonl(tmp_path / "leaks.jsonl", [INNOCENT[0], {"text": SENTENCES[5]}, SENTENCES[2]])
     write_jsonl(tmp_path / "clean.jsonl", list(INNOCENT))
@@ -194,5 +194,5 @@ def test_memory_does_not_follow_the_size_of_the_dataset(tmp_path: Path) -> None:
         assert (rows, found) == (6_000 * (size // 4) + 2, 1)
         peaks.append(peak / 1024)
         sizes.append((tmp_path / name).stat().st_size / 2**20)
-    # Held whole, 80 MB more would take at least as much more memory; what allocators keep is less.
+    # If the file were held in memory, 80 MB more would need that much more; allocators keep less.
     assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 2, (peaks, sizes)

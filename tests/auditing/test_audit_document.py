@@ -1,4 +1,4 @@
-"""docs/audit.md shows what the audit prints, and its snippet does what it says."""
+"""Tests that docs/audit.md shows the real output, and that its snippet works."""
 
 from __future__ import annotations
 

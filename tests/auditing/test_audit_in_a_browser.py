@@ -1,4 +1,4 @@
-"""The page of an audit in a browser: it asks for nothing, nothing is cut off, Korean has glyphs."""
+"""Tests of the page in a browser: it loads nothing, cuts nothing off, and has Korean glyphs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_page_opens_and_nothing_is_cut_off(
     assert page.get_by_text(SENTENCES[0]).first.is_visible()
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(wide) <= 0
-    # Rules and names of benchmarks stand on one line.
+    # Rules and names of benchmarks are on one line.
     lines = """e => {
         const text = document.createRange();
         text.selectNodeContents(e);

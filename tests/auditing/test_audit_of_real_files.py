@@ -1,4 +1,4 @@
-"""The audit on upstream's own files, against what is known of them (SOURCES.md, section 5)."""
+"""Tests of the audit on upstream files, against known facts (SOURCES.md, section 5)."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ KOBEST = Path("kobest", "v1.0")
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """Rows of a tab-separated file with a header, taken apart without kit19."""
+    """Read a tab-separated file with a header, without kit19."""
     lines = [line.rstrip("\r") for line in path.read_bytes().decode("utf-8-sig").split("\n")]
     names = lines[0].split("\t")
     return [dict(zip(names, line.split("\t"), strict=False)) for line in lines[1:] if line]
 
 
 def exact(text: str) -> str:
-    """What SOURCES.md compares by: NFC, runs of blanks as one."""
+    """Normalize as SOURCES.md does: NFC, with runs of blanks merged."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip()
 
 
 def equal_items(result: Audit, split: str) -> set[str]:
-    """Ids of a split of which any text was found by the rule ``equal``."""
+    """Return the ids of a split with any text found by the rule ``equal``."""
     found = (hit.item.partition("/") for hit in result.hits if hit.rule == "equal")
     return {key for name, _, key in found if name == split}
 
 
 def sharing(folder: Path, columns: list[str], drop: str = "") -> set[str]:
-    """IDs of test rows that share a text with a train row."""
+    """Return the ids of test rows that share a text with a train row."""
     remove = str.maketrans("", "", drop)
     train, test = (rows_of(folder / f"{split}.tsv") for split in ("train", "test"))
     seen = {exact(row[name].translate(remove)) for row in train for name in columns}
@@ -130,7 +130,7 @@ def test_nsmc_shares_three_short_rows_of_sentineg(real_data: Path) -> None:
     assert equal_items(result, "test") == {"1740", "654", "350"}
     near = {hit.row for hit in result.hits if hit.rule != "equal"}
     assert len(near) <= 5  # of 150,000
-    # 584 reviews contain 좋아요, and those that are no more than that are found.
+    # 584 reviews contain 좋아요; only those without any other letters are found.
     documents = [row["document"] for row in rows_of(real_data / "nsmc" / "ratings_train.txt")]
     plain = {n for n, text in enumerate(documents) if re.sub(r"[\W_]", "", text) == "좋아요"}
     assert len(plain) > 40
@@ -141,7 +141,7 @@ def test_unrelated_reviews_are_hardly_ever_hit(real_data: Path) -> None:
     documents = rows_of(real_data / "nsmc" / "ratings_train.txt")
     reviews = [row["document"] for row in random.Random(19).sample(documents, 10_000)]
     found = find_items(pl.Series(reviews), index(real_data))
-    # What is equal to a short item is no mistake; what is near or contained would be one.
+    # Equality with a short item is correct; near or contained would be a mistake.
     false = found.filter(pl.col("rule") != "equal")
     assert false["place"].n_unique() <= 10
 
@@ -157,7 +157,7 @@ def index(real_data: Path) -> ItemIndex:
 
 
 def sample(real_data: Path, size: int) -> list[tuple[str, str, str]]:
-    """Item, field, text: some long texts of every benchmark."""
+    """Sample some long texts of every benchmark, as item, field, text."""
     chosen: list[tuple[str, str, str]] = []
     for name, exam in exams(real_data).items():
         texts = [
@@ -192,7 +192,7 @@ def test_items_changed_more_are_found(name: str, real_data: Path) -> None:
 
 @pytest.mark.parametrize("name", [*LIGHT, *MEDIUM])
 def test_a_perturbation_changes_what_it_should(name: str) -> None:
-    # Else a recall of 1 would say nothing.
+    # Otherwise a recall of 1 would mean nothing.
     text = "도서관 열람실은 시험 기간에만 자정까지 문을 열어 둡니다."
     assert ({**LIGHT, **MEDIUM}[name])(text, random.Random(1)) != text
 

@@ -1,4 +1,4 @@
-"""Datasets of the Hub, brought by the real client from a Hub on this machine."""
+"""Tests of datasets on the Hub, with the real client and a local Hub."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.hub_server import Blob, HubServer, Repo
 
 @pytest.fixture
 def hub(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
-    """The Hub with one public dataset, asked without a token."""
+    """A Hub with one public dataset, used without a token."""
     monkeypatch.delenv("HF_TOKEN")
     hub.repos["some/rows"] = Repo(private=False)
     return hub

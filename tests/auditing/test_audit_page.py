@@ -1,4 +1,4 @@
-"""The page of an audit: whole in itself, and no text of a dataset can change it."""
+"""Tests that the page is self-contained, and that no text of a dataset can change it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOSTILE = [
 
 
 class Page(HTMLParser):
-    """Elements with their attributes, the text of cells, and whether all was closed in order."""
+    """Parses elements and the text of cells, and checks that tags are closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

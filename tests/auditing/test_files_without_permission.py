@@ -1,4 +1,4 @@
-"""Files and folders that may not be read: named, never passed over, never a traceback."""
+"""Tests that files and folders without permission are reported, without a traceback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOBODY = 65534
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Root may read everything; without its rights for the time of a test it may not."""
+    """Drop root's rights during a test, since root may read everything."""
     if os.geteuid() != 0:
         yield
         return
@@ -33,7 +33,7 @@ def as_nobody() -> Iterator[None]:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder with a file that may be read, one that may not, and a folder that may not."""
+    """A folder with a readable file, an unreadable file, and an unreadable folder."""
     with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to others
         place = Path(folder)
         place.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The same rows are found whatever the format of a dataset and the layout of its columns."""
+"""Tests that the same rows are found in every format and layout of columns."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ def test_an_array_gives_the_rows_of_its_lines(
 
 @pytest.mark.parametrize("cut", [1 << 20, (1 << 20) - 1, (1 << 20) + 1])
 def test_a_document_is_read_across_the_ends_of_its_chunks(cut: int, tmp_path: Path) -> None:
-    # Tokens of every kind stand at the place where the reader's first chunk of text ends.
+    # Tokens of every kind are at the end of the reader's first chunk of text.
     for token in ('"가\\n\\u0041나"', "12345.5", "true", "null", '{"a": "b"}', "[1, [2]]"):
         for shift in range(len(token) + 1):
             head = '["' + "x" * (cut - 5 - shift) + '",'
@@ -387,7 +387,7 @@ def test_long_rows_are_found_in_the_place_that_is_shown(tmp_path: Path, exam: Pa
 
 @pytest.mark.parametrize("wrap", ["sentences", "lines", "paragraphs", "json"])
 def test_a_list_of_sentences_or_lines_is_one_text_as_well(tmp_path: Path, wrap: str) -> None:
-    """No sentence alone is half of the item, nor any line."""
+    """No single sentence or line is half of the item."""
     exam = write_jsonl(tmp_path / "exam.jsonl", [{"text": " ".join(SENTENCES[:4])}])
     words = " ".join(SENTENCES[:4]).split()
     lines = [" ".join(words[at : at + 4]) for at in range(0, len(words), 4)]

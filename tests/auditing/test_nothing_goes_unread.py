@@ -1,4 +1,4 @@
-"""Every file, column, cell and byte of a dataset is searched, or named as not searched."""
+"""Tests that every file, column, cell and byte is searched, or reported as not searched."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def test_bytes_that_are_text_are_searched_and_others_are_named(tmp_path: Path, e
         ("a.parquet, column text", "1 cell with bytes that are not text (row 2)"),
         ("a.parquet, column nested.bytes", "1 cell with bytes that are not text (row 2)"),
     ]
-    # Of a column that was not asked for nothing is said.
+    # Columns that are not requested are not reported.
     only = audit(path, [str(exam)], columns=["nested"])
     assert [one.where for one in only.not_searched] == ["a.parquet, column nested.bytes"]
 

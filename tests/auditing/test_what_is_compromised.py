@@ -1,4 +1,4 @@
-"""What an audit says of each benchmark, and of items that somebody brings along."""
+"""Tests of compromised items, of benchmarks and of users' own items."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_table_has_a_row_for_each_hit(catalog: Path) -> None:
     assert to_frame(look(catalog, [*INNOCENT])).schema == frame.schema
 
 
-# Items that somebody brings along.
+# Users' own items.
 
 
 def own(
@@ -188,7 +188,7 @@ def test_own_items_may_be_of_any_format(tmp_path: Path) -> None:
     }
 
 
-# What goes wrong.
+# Errors.
 
 
 def test_an_unknown_benchmark_is_reported_with_the_nearest(catalog: Path) -> None:
@@ -211,7 +211,7 @@ def test_missing_and_differing_files_of_benchmarks_are_reported_together(
     assert "exam_pairs.jsonl" in told
     assert "exam_sides.jsonl" in told
     assert told.count("kit19 fetch") == 1
-    # What is not asked for need not be there.
+    # Files of benchmarks that are not requested may be missing.
     with pytest.raises(FilesError) as one:
         look(catalog, [SENTENCES[0]], data_dir=tmp_path, against=["exam_pairs"])
     assert "exam_sides" not in str(one.value)

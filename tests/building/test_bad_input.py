@@ -1,4 +1,4 @@
-"""Bad input through the command line: one clear message, exit code 1, and nothing left behind."""
+"""Tests of bad input on the command line: one clear message, exit code 1, no files left."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def check_refused(done: Done, *lines: str, code: int = 1) -> None:
-    """One message and nothing else: no traceback, nothing on stdout."""
+    """Check for one message, no traceback, and an empty stdout."""
     assert "Traceback" not in done.err
     assert said(done) == list(lines)
     assert (done.code, done.out) == (code, "")
@@ -258,7 +258,7 @@ def test_an_empty_out_folder_is_welcome(shop: Shop) -> None:
 
 @pytest.mark.parametrize("limit", [2_000, 9_000, 40_000])
 def test_a_disk_that_takes_no_more(limit: int, tmp_path: Path) -> None:
-    # A limit on the size of files stands for a full disk: writing fails in the middle of a file,
+    # A limit on the size of files simulates a full disk: writing fails in the middle of a file,
     # in parquet files, in exports or in the card, whichever is the first to grow too large.
     out = tmp_path / "out"
     sample_of(out, "math", cap=5)

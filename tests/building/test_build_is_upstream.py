@@ -1,7 +1,7 @@
-"""The recipes kit19 and paper, built from the real files and compared with them row by row.
+"""Compare the recipes kit19 and paper with the real files, row by row.
 
-What upstream holds is told by ``upstream.py``, what a template makes of it by ``rendered.py``; both
-know nothing of kit19.
+``upstream.py`` reads the upstream files and ``rendered.py`` renders templates. Both are independent of
+kit19.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ ABSENT = {"kowiki_generation", "kowiki_closed_qa", "lbox_summarization"}
 
 @dataclass(frozen=True)
 class Build:
-    """One build and what it was made from."""
+    """A build and its inputs."""
 
     rows: list[dict[str, str]]
     dropped: list[dict[str, str]]
@@ -72,7 +72,7 @@ class Build:
         return Counter(row["subset"] for row in self.rows)
 
     def pairs(self) -> Iterator[tuple[dict[str, str], Record]]:
-        """Each row with the upstream record that its id names."""
+        """Pair each row with the upstream record of its id."""
         for row in self.rows:
             yield row, upstream(self.data, row["subset"])[row["id"]]
 
@@ -138,7 +138,7 @@ def test_every_rows_text_is_its_template_with_upstreams_text_in_it(either: Build
         for row, record in either.pairs()
         if templates(row["subset"]).wrong(row["template"], record, row)
     ]
-    # Only where personal data was masked does a row say something else, and then it says so.
+    # A row differs only if personal data was masked, and then it is marked.
     assert wrong == [row["id"] for row, _ in either.pairs() if row["masked"]]
 
 
@@ -277,7 +277,7 @@ def test_paper_takes_benchmark_splits_in(paper: Build) -> None:
 
 
 def test_pawsx_rows_without_a_sentence_never_pass(paper: Build) -> None:
-    # The records are read again here with their text as it stands: NS is no sentence.
+    # The records are read again here with their original text: NS is not a sentence.
     marked = {
         f"pawsx/{split}/{row['id']}"
         for split, stem in (("dev", "dev_2k"), ("test", "test_2k"))
@@ -290,7 +290,7 @@ def test_pawsx_rows_without_a_sentence_never_pass(paper: Build) -> None:
 
 
 def benchmark_texts(data: Path) -> set[str]:
-    """Text of evaluation items: what must not be trained on."""
+    """Return the text of evaluation items, which must not be trained on."""
     kobest, klue = data / "kobest/v1.0", data / "klue/klue_benchmark"
     texts: list[str] = []
     for split in ("dev", "test"):

@@ -1,4 +1,4 @@
-"""What a recipe chooses: caps, seeds, views, filling, balance, validation, order."""
+"""Tests of the choices of a recipe: caps, seeds, views, filling, balance, validation, order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RECIPES = CATALOG.recipe_names()
 
 
 def records_of(subset: str) -> Records:
-    """The sample's records of the splits that may be trained on."""
+    """Read the sample's records of the training splits."""
     source, card = CATALOG.subset(subset)
     found = find_files(source, card.tables, card.splits, SAMPLE, check=False)
     return read_subset(subset, source, card, [f for f in found if f.status != "missing"])

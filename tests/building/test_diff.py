@@ -1,4 +1,4 @@
-"""What two builds differ in, and what could have caused it."""
+"""Tests of the differences between two builds and their possible causes."""
 
 from __future__ import annotations
 

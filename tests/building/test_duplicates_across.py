@@ -1,4 +1,4 @@
-"""The same text in two subsets: told by every build, dropped from the later one on request."""
+"""Tests of the same text in two subsets: always reported, dropped from the later one on request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ reviews = st.lists(
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalog of two sources alike, a café and a bar, in this order in its recipe."""
+    """A catalog of two similar sources, a café and a bar, in the order of its recipe."""
     root = tmp_path_factory.mktemp("street") / "catalog"
     shutil.copytree(GOOD, root)
     card = root / "sources" / "cafe.yaml"

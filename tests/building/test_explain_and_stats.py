@@ -1,4 +1,4 @@
-"""Why a record is in a build or is not, for every fate that a record can have."""
+"""Tests of explanations, for every status that a record can have."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_malformed_row_is_explained_with_its_file_and_line(tmp_path: Path) -> 
     for name in ("train.tsv", "test.tsv"):
         data.joinpath(name).write_bytes((good / "data" / "cafe" / name).read_bytes())
     text = (data / "train.tsv").read_text(encoding="utf-8")
-    # As many rows as the card says, the last of them with a score that nobody knows.
+    # As many rows as the card states; the last has an unknown score.
     (data / "train.tsv").write_text(text[:-2] + "7\n", encoding="utf-8")
     data = tmp_path / "data"
     manifest = build("cafe", tmp_path / "out", data_dir=data, catalog=good)

@@ -1,4 +1,4 @@
-"""Files of one's own in every format and encoding that the audit reads, for builds and training."""
+"""Tests of users' files in every format and encoding, for builds and training."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ FILES: dict[str, Callable[[], bytes]] = {
 
 
 def built(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of a build of this file alone, and what was dropped."""
+    """Build only this file; return its rows and the dropped records."""
     recipe = path.parent / "mine.yaml"
     recipe.write_text(
         "id: mine\ntitle: Mine\ndata: sample\ndecontaminate: false\nextra:\n"
@@ -125,7 +125,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 def test_an_invalid_row_is_reported(case: str, tmp_path: Path) -> None:
     line, said = BAD[case]
     path = tmp_path / "my.jsonl"
-    # Enough whole rows around it that a broken byte does not make the file another encoding.
+    # Enough intact rows that a broken byte does not change the detected encoding.
     path.write_bytes(lines().encode() + line + b"\n" + lines().encode())
     _, dropped = built(path)
     evidence = dropped.filter(reason="malformed")["evidence"].to_list()
@@ -139,7 +139,7 @@ def test_an_invalid_row_is_reported(case: str, tmp_path: Path) -> None:
 
 
 def test_what_is_read_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small file that unpacks to gigabytes, in small: the bounds are lowered, not the disk filled."""
+    """A file that unpacks to too much data; the test lowers the limits instead of filling a disk."""
     from kit19.reading import opening
 
     monkeypatch.setattr(opening, "_MIN_UNPACKED_LIMIT", 1 << 20)

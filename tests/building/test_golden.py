@@ -1,4 +1,4 @@
-"""The rows of the sample, written down: a change of them is seen, and wanted."""
+"""Compare the rows of the sample with stored ones, so that every change is intended."""
 
 from __future__ import annotations
 

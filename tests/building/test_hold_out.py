@@ -1,4 +1,4 @@
-"""Validation: whole groups, exactly as many records as asked for, nothing on both sides."""
+"""Tests of validation: complete groups, the requested number of records, no overlap."""
 
 from __future__ import annotations
 

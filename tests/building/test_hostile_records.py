@@ -1,4 +1,4 @@
-"""Records that look like templates, markup or control codes pass through a whole build untouched."""
+"""Tests that records with template syntax, markup or control codes stay unchanged in a build."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_text_is_in_the_row_unchanged(out: Path) -> None:
 
 def test_exports_hold_it_too(out: Path) -> None:
     rows = rows_of(out, "train").to_dicts()
-    # Split at line feeds alone: U+2028 and its like may stand in a JSON string as they are.
+    # Split only at line feeds: JSON strings may contain U+2028 and similar characters.
     text = (out / "exports" / "alpaca-train.jsonl").read_bytes().decode("utf-8")
     lines = text.removesuffix("\n").split("\n")
     assert [json.loads(line)["input"] for line in lines] == [row["input"] for row in rows]
@@ -66,7 +66,7 @@ def test_exports_hold_it_too(out: Path) -> None:
 def test_the_card_is_still_a_card_and_the_build_is_complete(out: Path) -> None:
     card = (out / "README.md").read_text(encoding="utf-8")
     assert yaml.safe_load(card.split("---\n")[1])["language"] == ["ko"]
-    # The example stands in a fence that nothing inside can end.
+    # The example is in a fence that its text cannot end.
     assert card.count("\n````") == 2
     verify(out)
 

@@ -1,4 +1,4 @@
-"""Killed or interrupted at any moment: the old build stands whole, and nothing is left behind."""
+"""Tests of killed and interrupted builds: the old build stays complete, and no files are left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ seen = 0
 def watch(event, details):
     global seen
     touches = event.startswith(("open", "os.", "shutil.")) and ".kit19-new" in repr(details)
-    # The swap of the two folders goes through ctypes, so its place is where that is loaded.
+    # The swap of the two folders uses ctypes, so it happens where that is loaded.
     if touches or (event == "ctypes.dlsym" and "renameat2" in repr(details)):
         seen += 1
         if seen == int(nth):
@@ -52,14 +52,14 @@ def build_until(nth: int, number: int, out: Path) -> subprocess.CompletedProcess
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A folder that holds an older build of other rows."""
+    """A folder with an older build of other rows."""
     sample_of(tmp_path / "out", "petitions", cap=5)
     return tmp_path / "out"
 
 
 @pytest.fixture(scope="module")
 def moments(tmp_path_factory: pytest.TempPathFactory) -> int:
-    """How many moments a build has at which it may be hit."""
+    """The number of moments at which a build can be interrupted."""
     out = tmp_path_factory.mktemp("moments") / "out"
     sample_of(out, "petitions", cap=5)
     done = build_until(0, signal.SIGKILL, out)

@@ -1,6 +1,6 @@
-"""What each source's license lets into a build, by what the build is for: card by card.
+"""Tests of the license policies for every source.
 
-A card that is added, or whose terms change, must change the table: nothing is let in unseen.
+A new card, or changed terms, must change the table, so that no source is allowed unnoticed.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ unsmile        CC-BY-NC-ND-4.0  -       no: commercial use        no: sharing ad
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: what a policy does with a source, by policy."""
+    """One line of the table: the decision of each policy on a source."""
 
     license: str
     share_alike: bool
     outcome: dict[str, str]
 
     def why(self, policy: str) -> str:
-        """The reason as the manifest has it (its beginning); empty where the source is kept."""
+        """The beginning of the manifest's reason; empty if the source is kept."""
         said = self.outcome[policy]
         kind, _, use = said.partition(": ")
         words = {
@@ -81,7 +81,7 @@ SUBSETS = {name: source for name, source in CATALOG.owners.items() if source in 
 
 @pytest.fixture(scope="module")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Manifest]]:
-    """The sample of every subset, built through the command line for each policy."""
+    """Build the sample of every subset on the command line, for each policy."""
     root = tmp_path_factory.mktemp("licenses")
     every = f"subsets={json.dumps(list(SUBSETS))}"
     made = {}

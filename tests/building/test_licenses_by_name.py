@@ -1,4 +1,4 @@
-"""Licenses by their SPDX ids, in any case, and by what the Hub calls them."""
+"""Tests of licenses by SPDX id, in any case, and by the Hub's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixtures: a cap on each task, weights of subsets, and what both give up."""
+"""Tests of mixtures: caps on tasks, weights of subsets, and their effects on other subsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes, cards and templates with something broken in them: a Kit19Error, or a build."""
+"""Tests that mutated recipes, cards and templates give a Kit19Error or a build."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ extra:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of everything inside a value."""
+    """Yield the path of everything inside a value."""
     inner: Any = ()
     if isinstance(value, dict):
         inner = value.items()
@@ -53,7 +53,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def changed(text: str, dice: random.Random) -> bytes:
-    """A YAML text with one to three values, keys or characters changed."""
+    """Change one to three values, keys or characters of a YAML text."""
     if dice.random() < 0.5:  # in its characters
         raw = list(text)
         for _ in range(dice.randint(1, 3)):

@@ -1,4 +1,4 @@
-"""Rows of one's own (``extra``): the same rules as for everything else, and nothing around them."""
+"""Tests of extra rows: they follow the same rules, and are not rendered."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_own_ids_are_kept_where_they_are_ids(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ids", "expected"),
     [
-        ([1.0, 2.0, 3.0], ["1", "2", "3"]),  # as pandas writes whole numbers beside a gap
+        ([1.0, 2.0, 3.0], ["1", "2", "3"]),  # as pandas writes integers in a column with a gap
         ([1.0, None, 3.0], ["0", "1", "2"]),
         ([1.5, 2.0, 3.0], ["0", "1", "2"]),
         ([{"$oid": "66a0"}, {"$oid": "66a1"}, {"$oid": "66a2"}], ["0", "1", "2"]),

@@ -1,6 +1,6 @@
-"""Benchmark rows that stand in the sample's training files on purpose: found, gone, and told.
+"""Tests that planted benchmark rows in the sample's training files are found, dropped and explained.
 
-What is planted is worked out here from the files themselves, by plain comparison.
+The planted rows are computed here from the files, by plain comparison.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def bare(text: str) -> str:
 
 
 def leaked(task: str, *columns: str) -> dict[str, set[str]]:
-    """Keys of train rows that hold a text of a dev or test row → those rows, as split/key."""
+    """Map keys of train rows with a text of dev or test rows to those rows, as split/key."""
     held: dict[str, set[str]] = {}
     for split in ("dev", "test"):
         for row in lines_of(KOBEST / task / f"{split}.tsv"):

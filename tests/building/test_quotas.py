@@ -1,4 +1,4 @@
-"""Sharing a cap among classes."""
+"""Tests of sharing a cap among classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checking renderer must be able to say no."""
+"""Tests that the independent renderer detects wrong renders."""
 
 from __future__ import annotations
 

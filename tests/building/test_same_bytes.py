@@ -1,4 +1,4 @@
-"""The same recipe and inputs give the same bytes, whatever the threads and the order of files."""
+"""Tests that the same inputs give the same bytes with any threads and any order of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order of rows: by hash of id and template, or as the recipe lists the subsets."""
+"""Tests of the order of rows: by hash of id and template, or by subset."""
 
 from __future__ import annotations
 

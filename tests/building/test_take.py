@@ -1,4 +1,4 @@
-"""Taking a prefix: the same as examining everything and cutting behind the last one kept."""
+"""Tests that taking a prefix equals examining everything and cutting after the last record kept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def frame(some: list[Candidate]) -> pl.DataFrame:
 def one_by_one(
     batch: list[tuple[str, int, bool]], kept: dict[int, str]
 ) -> list[tuple[str, str, str]]:
-    """The drops of a batch (id, what it says, hit), with what was kept before it."""
+    """Examine a batch (id, text, hit) record by record, given the records kept before it."""
     drops = []
     for name, says, hit in batch:
         if hit:
@@ -51,7 +51,7 @@ def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
 
 
 def watched() -> tuple[Examine, list[str]]:
-    """An examination that notes what it was shown."""
+    """An examination that records its input."""
     shown: list[str] = []
 
     def watching(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
@@ -64,7 +64,7 @@ def watched() -> tuple[Examine, list[str]]:
 def by_examining_everything(
     rows: pl.DataFrame, count: int | None
 ) -> tuple[list[str], list[tuple[str, str, str]], int]:
-    """Kept, dropped, surplus."""
+    """Return kept, dropped and surplus records by examining everything."""
     ids = rows["id"].to_list()
     drops = one_by_one(rows.select("id", "says", "hit").rows(), {})
     gone = {name for name, *_ in drops}
@@ -133,7 +133,7 @@ def test_classes_are_taken_as_equally_as_clean_records_allow(
     kept, dropped, surplus = told(take_balanced(rows, "label", count, examine))
     assert kept == [name for part in expected.values() for name in part[0]]
     assert len(kept) + len(dropped) + surplus == len(some)
-    # A class that is examined to its end counts all of its drops, so more than those may be told.
+    # A class that is examined to its end counts all of its drops, so it may report more.
     everything = {d[0] for p in parts.values() for d in by_examining_everything(p, None)[1]}
     assert {d[0] for part in expected.values() for d in part[1]} <= {d[0] for d in dropped}
     assert {d[0] for d in dropped} <= everything

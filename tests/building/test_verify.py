@@ -1,4 +1,4 @@
-"""A build that was changed is found out: a byte, a row, a file, a count."""
+"""Tests that verification detects a changed byte, row, file or count."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def ledger(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def swap(counts: dict[str, int], more: str, less: str) -> None:
-    """Change two counts so that the sum stays what it was."""
+    """Change two counts and keep their sum."""
     counts[more] += 1
     counts[less] -= 1
 

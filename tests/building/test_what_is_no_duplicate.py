@@ -1,4 +1,4 @@
-"""Rows that differ in a sign, a number, an answer or indentation all stay; a mark more is a repeat."""
+"""Tests that a different sign, number, answer or indentation is not a duplicate, but punctuation is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ extra:
 """
 Row = tuple[str, str, str]
 ASK = "다음 문장을 읽고 맞는 답을 하나만 골라서 적어 주세요"
-# Groups of rows of which each says something else, though letters are the same or nearly so.
+# Groups of rows with different meanings and the same or nearly the same letters.
 DIFFERENT: list[list[Row]] = [
     [(text, "", "팔") for text in ("3 + 5는?", "3 - 5는?", "3 × 5는?", "3 / 5는?")],
     [(text, "", "예") for text in ("x > 3?", "x < 3?", "x != 3?", "x = 3?", "x^3?", "x3?")],
@@ -118,7 +118,7 @@ def test_a_text_without_letters_is_near_to_itself_alone() -> None:
 
 @pytest.mark.real
 def test_problems_of_kmwp_with_another_answer_all_stay(real_data: Path, tmp_path: Path) -> None:
-    """Of 32 that were dropped as near duplicates 31 had another answer."""
+    """An earlier rule dropped 32 as near duplicates, of which 31 had another answer."""
     recipe = tmp_path / "kmwp.yaml"
     recipe.write_text("id: mine\ntitle: Mine\nsubsets: [kmwp]\ncap: null\ndecontaminate: false\n")
     build(str(recipe), tmp_path / "out", data_dir=real_data)

@@ -1,4 +1,4 @@
-"""A build is read as it is: by datasets, by mlcroissant, by trainers, by the Hub."""
+"""Tests that datasets, mlcroissant, trainers and the Hub read a build."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
 
 
 def run_python(code: str, *arguments: str, home: Path) -> Any:
-    """Run code in a fresh Python with an empty home and no network; what it prints is JSON."""
-    # Other libraries warn of their own affairs, which are no concern of these tests.
+    """Run code in a fresh Python with an empty home and no network; parse its output as JSON."""
+    # Ignore warnings of other libraries.
     environment = os.environ | {
         "HOME": str(home),
         "HF_HOME": str(home / "hf"),

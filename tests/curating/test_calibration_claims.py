@@ -1,4 +1,4 @@
-"""What docs/contamination.md says of the real files is so: counted anew, where that is quick."""
+"""Tests the figures of docs/contamination.md about the real files, where counting is quick."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GROUP = 10
 
 
 def table(*head: str) -> list[list[str]]:
-    """The rows of the document's table whose header begins with these cells."""
+    """Return the rows of the document's table whose header begins with these cells."""
     every = DOCUMENT.split("\n")
     start = next(n for n, line in enumerate(every) if line.startswith("| " + " | ".join(head)))
     rows = []
@@ -46,13 +46,13 @@ def number(cell: str) -> int:
 
 
 def plain(text: str) -> str:
-    """The bare form, by the standard library."""
+    """Convert to bare form with the standard library."""
     composed = unicodedata.normalize("NFKC", text).lower()
     return "".join(one for one in composed if unicodedata.category(one)[0] in "LN")
 
 
 class Leak:
-    """KLUE STS dev, and where its sentences stand in ParaKQC."""
+    """KLUE STS dev, and the places of its sentences in ParaKQC."""
 
     def __init__(self, data: Path) -> None:
         (dev,) = (data / "klue").rglob("klue-sts-v1.1_dev.json")
@@ -64,7 +64,7 @@ class Leak:
             self.rows.setdefault(plain(text), []).append(row)
 
     def pairs(self, item: dict[str, str]) -> list[tuple[int, int]]:
-        """Rows of the two sentences; none if one of them is not there."""
+        """Return the rows of the two sentences; none if one of them is missing."""
         first, second = (self.rows.get(plain(item[f"sentence{n}"]), []) for n in (1, 2))
         return [(one, two) for one in first for two in second]
 
@@ -78,7 +78,7 @@ def leak(real_data: Path) -> Leak:
 
 
 def derived(one: int, two: int) -> bool:
-    """Whether the pair rule of ParaKQC's authors makes a pair of these two rows."""
+    """Whether the pair rule of ParaKQC's authors pairs these two rows."""
     one, two = sorted((one, two))
     i, j = one // GROUP, two // GROUP
     return i == j or (one % GROUP, two % GROUP) == (j % GROUP, i % GROUP)
@@ -170,13 +170,13 @@ def test_a_tenth_of_the_calibration_reaches_the_documented_recall(real_data: Pat
     assert told["by_kind"]["every particle and ending"] >= 0.98
     assert told["false_per_100k"] <= 100
     assert told["klue_sts_in_parakqc"] == 132
-    # What makes a copy must change it, or the recall is one of copies that are none.
+    # Perturbations must change the text, or the recall is that of unchanged copies.
     changed = labeled.copies.join(labeled.items.select("item", original="bare"), on="item")
     same = changed.select("kind", same=bare(changed["text"]) == changed["original"])
     kept = dict(same.group_by("kind").agg(pl.col("same").mean()).iter_rows())
     rewritten = {"spaces removed", "spaces moved", "decomposed (NFD)", "full width", "zero width",
                  "punctuation"}  # fmt: skip
-    # A sign such as ℃ is a letter in bare form, and goes with the punctuation.
+    # A sign such as ℃ is a letter in bare form, and is removed with the punctuation.
     assert {kind for kind, share in kept.items() if share > 0.98} == rewritten
     assert max(share for kind, share in kept.items() if kind not in rewritten) < 0.05
 

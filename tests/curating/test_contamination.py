@@ -1,4 +1,4 @@
-"""Benchmark text is found however it is spaced and written, and short items only as a whole."""
+"""Tests that benchmark text is found in any spelling, and short items only by equality."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def stem(word: str) -> str:
 
 
 def stems(text: str) -> list[tuple[int, str]]:
-    """Each word's stem, and how many letters stand before it."""
+    """Return each word's stem, and the number of letters before it."""
     some = words(text)
     return [(sum(map(len, some[:n])), stem(word)) for n, word in enumerate(some)]
 
@@ -81,7 +81,7 @@ def pairs(text: str) -> list[tuple[str, str]]:
 
 
 class Naive:
-    """The rules with Python's own sets, every item against every text."""
+    """The rules with plain Python sets: every item against every text."""
 
     def __init__(self, benchmark: list[str]) -> None:
         self.items = {f"exam/test/{n}": text for n, text in enumerate(benchmark)}
@@ -98,7 +98,7 @@ class Naive:
         self.long = long
 
     def side_by_side(self, text: str, item: str) -> bool:
-        """Whether a quarter of the item's eight rarest pairs of stems stand in the text."""
+        """Whether the text has a quarter of the item's eight rarest pairs of stems."""
         known = {item: list(dict.fromkeys(pairs(text))) for item, text in self.long.items()}
         seen = Counter(pair for some in known.values() for pair in some)
         rarest = sorted((p for p in known[bare(item)] if seen[p] <= 10), key=seen.__getitem__)[:8]
@@ -109,7 +109,7 @@ class Naive:
         return sum(max(1, round(1000 * one)) for one in rarity)
 
     def overlap(self, name: str, text: str, item: str, least: int) -> float:
-        """The largest share of an item in two neighboring stretches as long as the item."""
+        """Return the largest share of an item in two neighboring bins as long as the item."""
         known = self.long[bare(item)]  # of items that differ in blanks alone the first
         wanted, width = {part for _, part in self.parts[name](known)}, len(bare(known))
         there = self.parts[name](text)
@@ -162,7 +162,7 @@ FINALS = " ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊ
 
 
 def apart(text: str) -> str:
-    """Each syllable as its letters, as on a keyboard."""
+    """Split each syllable into its letters, as typed on a keyboard."""
     initials = [one for one in HALF if one not in VOWELS and one not in "ㄳㄵㄶㄺㄻㄼㄽㄾㄿㅀㅄ"]
     found = ""
     for one in text:
@@ -314,7 +314,7 @@ def test_an_item_is_found_at_any_position() -> None:
 
 
 def test_text_shared_by_many_items_is_not_evidence() -> None:
-    # Every item ends alike; the ending alone is nobody's.
+    # All items have the same ending, so the ending alone is not evidence.
     ends = "라는 생각이 들었다고 한다."
     known = items(*[f"{word} {word}에 대한 {word} {ends}" for word in WORDS])
     assert evidence(f"어제는 그런 날이었다{ends}", known) is None

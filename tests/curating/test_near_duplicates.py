@@ -1,4 +1,4 @@
-"""Near duplicates: what sets of trigrams say, one record after the other."""
+"""Compare near duplicates with plain sets of trigrams, record by record."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def near(one: str, other: str) -> bool:
 def one_by_one(
     batch: list[tuple[str, str, str]], kept: list[tuple[str, str, str]]
 ) -> dict[str, str]:
-    """Dropped id → the id that stays."""
+    """Map each dropped id to the id of the kept record."""
     kept, gone = [*kept], {}
     for record in batch:
         name, *fields = record

@@ -1,4 +1,4 @@
-"""Personal data is found by its form, however it is parted, and what only looks like it is left."""
+"""Tests that personal data is found by its form, in any grouping, and lookalikes are not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kit19.reading import read_table
 
 PHONE, MAIL, BIRTH, ACCOUNT = "전화번호", "이메일", "주민등록번호", "계좌번호"
 
-# What is masked: the text, and what stands in its place. The numbers are made up.
+# Texts and their masked forms. The numbers are invented.
 MASKED = [
     # mobile
     ("010-1234-5678", "[전화번호]"),
@@ -242,7 +242,7 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
 
 @given(st.text("0123456789-. ()@+*a가은행", max_size=60))
 def test_only_digits_and_what_joins_them_go(text: str) -> None:
-    """Everything else is still there, in its order: a mask never eats a word."""
+    """All other text stays, in its order: a mask never removes a word."""
     after, count = masked(text)
     rest = re.sub(r"\[(?:" + "|".join(KINDS) + r")\]", "", after)
     remaining = iter(text)
@@ -259,7 +259,7 @@ def test_masking_does_not_depend_on_neighboring_texts(texts: list[str]) -> None:
 
 @pytest.mark.real
 def test_the_petitions_hold_as_many_as_were_read_by_eye(real_data: Path) -> None:
-    """All 42 were read: one is false, the number of a registered letter (11204-0470-7556)."""
+    """We read all 42. One is wrong: the number of a registered letter (11204-0470-7556)."""
     source = load_catalog().source("petitions")
     files = find_files(source, ["petitions"], ["train"], real_data)
     here, _ = select_usable(files, partial=True, unverified=False)

@@ -1,4 +1,4 @@
-"""The cheap reasons: empty, conflict, duplicate."""
+"""Tests of the cheap reasons: empty, conflict, duplicate."""
 
 from __future__ import annotations
 

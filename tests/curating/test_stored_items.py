@@ -1,4 +1,4 @@
-"""Benchmark items kept ready in the cache are those that would be made, whatever became of it."""
+"""Tests that a cached index equals a new one, even if the cache is damaged."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_damaged_cache_is_rebuilt(cache: Path, damage: str) -> None:
     if damage != "folder":
         again = path.stat().st_ino
         load_index(given)
-        assert path.stat().st_ino == again  # whole again, so it is read
+        assert path.stat().st_ino == again  # complete again, so it is read
     assert [one.name for one in cache.iterdir()] == [path.name]  # nothing is left half written
 
 

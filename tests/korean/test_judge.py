@@ -11,7 +11,7 @@ from kit19.catalog import BUILT_IN
 from kit19.korean import Final, choose, final_sound, parse_particle
 from studies.particle_judge.judge import KINDS, OTHER, UNREAD, Judge, in_hangul
 from studies.particle_judge.particles import Place
-from studies.particle_judge.texts import WHOLE, Line, spacing
+from studies.particle_judge.texts import UNSPLIT_WORDS, Line, spacing
 
 DOCS = (Path(__file__).parents[2] / "docs" / "korean.md").read_text(encoding="utf-8")
 
@@ -66,12 +66,12 @@ def test_decimals_end_as_a_second_reading_says(text: str) -> None:
 def test_every_kind_of_disagreement_is_explained() -> None:
     section = DOCS.split("\n| kind |")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| \*\*(.+?)\*\* \|", section, re.MULTILINE)) == set(KINDS)
-    assert set(UNREAD) | set(WHOLE) <= set(KINDS)
+    assert set(UNREAD) | set(UNSPLIT_WORDS) <= set(KINDS)
 
 
 def test_every_word_that_the_judge_takes_apart_stands_in_a_template() -> None:
     texts = [path.read_text("utf-8") for path in (BUILT_IN / "templates").glob("*.yaml")]
-    words = [word for listed in WHOLE.values() for word in listed.split()]
+    words = [word for listed in UNSPLIT_WORDS.values() for word in listed.split()]
     assert [word for word in words if not any(word in text for text in texts)] == []
 
 

@@ -1,4 +1,4 @@
-"""A small benchmark of our own, and datasets in which some of it stands."""
+"""Small benchmarks, and datasets that contain some of their items."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _ITEMS = {
 
 
 def small_catalog(folder: Path) -> Path:
-    """A catalog with two benchmarks: of a pair of ``exam_pairs`` both sides must be found."""
+    """Write a catalog with two benchmarks. For ``exam_pairs``, both sides of a pair must be found."""
     tables = {}
     for name, items in _ITEMS.items():
         lines = [{"id": f"q{n}", "one": a, "two": b} for n, (a, b) in enumerate(items)]

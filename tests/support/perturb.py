@@ -1,4 +1,4 @@
-"""Benchmark items as a leak might look: changed a little (light), or more (medium)."""
+"""Perturb benchmark items as leaks might: slightly (light) or more (medium)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 Perturbation = Callable[[str, random.Random], str]
 
-# A particle and what stands in its place when somebody edits a sentence.
+# Particles and their replacements.
 _PARTICLES = {
     "은": "이", "는": "가", "이": "은", "가": "는", "을": "은", "를": "는", "에": "에는",
     "에서": "에서도", "의": "", "와": "하고", "과": "하고", "도": "만", "로": "로는",
@@ -28,7 +28,7 @@ _FILLING = (
 
 
 def particles(text: str, chance: random.Random, share: float) -> str:
-    """Some of the words that end in a particle get another one; at least one of them."""
+    """Change the particle of some words, at least one."""
     words = text.split(" ")
     able = [place for place, word in enumerate(words) if _WORD.search(word)]
     for place in chance.sample(able, max(min(1, len(able)), round(share * len(able)))):
@@ -37,7 +37,7 @@ def particles(text: str, chance: random.Random, share: float) -> str:
 
 
 def replaced(text: str, chance: random.Random) -> str:
-    """One word in five is another word."""
+    """Replace one word in five."""
     words = text.split(" ")
     for place in chance.sample(range(len(words)), len(words) // 5):
         words[place] = chance.choice(_WORDS)
@@ -45,14 +45,14 @@ def replaced(text: str, chance: random.Random) -> str:
 
 
 def embedded(text: str, chance: random.Random) -> str:
-    """In the middle of a document of 5,000 characters."""
+    """Embed the text in a document of 5,000 characters."""
     document = (_FILLING * (5_000 // len(_FILLING) + 1))[:5_000]
     place = chance.randrange(len(document))
     return f"{document[:place]} {text} {document[place:]}"
 
 
 def spaces(text: str, chance: random.Random) -> str:
-    """Every blank goes, and as many others come."""
+    """Remove every blank, and insert as many elsewhere."""
     letters = list(text.replace(" ", ""))
     for _ in range(text.count(" ")):
         letters.insert(chance.randrange(1, len(letters)), " ")

@@ -15,19 +15,19 @@ SMALL = ["nsmc", "kobest_copa", "parakqc", "unsmile"]
 
 
 def sample_of(out: Path, *subsets: str, recipe: str = "sample", **changes: Any) -> Manifest:
-    """Build some subsets (default: all that the recipe names) from the sample."""
+    """Build some subsets of the sample (default: all of the recipe)."""
     named = {"subsets": list(subsets)} if subsets else {}
     return build(recipe, out, changes={"data": "sample", **named, **changes})
 
 
 def rows_of(folder: Path, split: str = "*") -> pl.DataFrame:
-    """All rows of a build, or of one split, in the order of the files."""
+    """Read all rows of a build, or of one split, in the order of the files."""
     paths = sorted((folder / "data").glob(f"{split}-*.parquet"))
     return pl.concat([pl.read_parquet(path) for path in paths])
 
 
 def told(rows: pl.DataFrame) -> dict[tuple[str, str], tuple[Any, ...]]:
-    """(id, template) → the whole row."""
+    """Map (id, template) to the complete row."""
     return {(row[0], row[5]): row for row in rows.iter_rows()}
 
 
@@ -36,6 +36,6 @@ def dropped_of(folder: Path) -> pl.DataFrame:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its bytes."""
+    """Read every file below a folder."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

@@ -1,4 +1,4 @@
-"""The little that curation asks of cards, and frames to try it on."""
+"""Small cards and frames for tests of curation."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def subset(**values: object) -> Subset:
 
 
 def items(*texts: str) -> ItemIndex:
-    """The texts of a benchmark (see there), ready."""
+    """Index the texts as a benchmark (see ``benchmark``)."""
     return build_index(benchmark(*texts))
 
 
 def benchmark(*texts: str, name: str = "exam") -> dict[str, tuple[Benchmark, pl.DataFrame]]:
-    """A benchmark whose items are these texts, numbered from 0, in its split ``test``."""
+    """Create a benchmark whose items are these texts, numbered from 0, in the split ``test``."""
     card = Benchmark.model_validate(
         {
             "id": name,
