@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from kit19.linting import Finding, LintReport, lint
     from kit19.linting.examples import Example, Examples, show
     from kit19.loading.loaded import Loaded, load
-    from kit19.publishing.pushing import Pushed, PushOptions, push
+    from kit19.publishing.pushing import Pushed, push
     from kit19.training import Settings, load_preset
     from kit19.training.pipeline import Trained, TrainPlan, merge, plan_training, train_model
     from kit19.training.preparation import TrainOptions
@@ -88,7 +88,7 @@ _HOMES = {
     "kit19.loading.loaded": ["Loaded", "load"],
     "kit19.core.manifest": ["Manifest"],
     "kit19.training.preparation": ["TrainOptions"],
-    "kit19.publishing": ["PushOptions", "Pushed", "push"],
+    "kit19.publishing": ["Pushed", "push"],
     "kit19.core.runs": ["RunRecord", "read_run"],
     "kit19.training": ["Settings", "load_preset"],
     "kit19.training.pipeline": ["TrainPlan", "Trained", "merge", "plan_training", "train_model"],
@@ -122,7 +122,6 @@ __all__ = [
     "OutputError",
     "ParticleError",
     "Problem",
-    "PushOptions",
     "Pushed",
     "ReadError",
     "Recipe",

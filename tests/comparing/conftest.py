@@ -43,5 +43,6 @@ def comparison(world: SimpleNamespace) -> SimpleNamespace:
     """The comparison of the three, and the folder that it was written to."""
     out = world.root / "report"
     audits = [f"tuned={world.audit}"]
-    result = compare([world.base, world.tuned, world.flat], out, audits, draws=1_000)
+    result = compare([world.base, world.tuned, world.flat], audits=audits, replicates=1_000)
+    result.write(out)
     return SimpleNamespace(result=result, out=out)

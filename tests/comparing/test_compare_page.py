@@ -77,7 +77,7 @@ def test_text_from_data_stays_text(opened: Any, tmp_path: Path) -> None:
             row["prompt"] = row["item"] = HOSTILE
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         file.write_text(text, encoding="utf-8")
-    compare(pair, tmp_path / "out", draws=100)
+    compare(pair, replicates=100).write(tmp_path / "out")
     page = opened(tmp_path / "out" / "report.html", ITEMS)
     assert page.locator("script").count() == 2
     assert page.locator("img").count() == 0
@@ -153,7 +153,7 @@ def test_outlines_and_pixels_are_of_the_same_drawing() -> None:
 def test_the_same_comparison_writes_the_same_bytes(tmp_path: Path) -> None:
     pair = [model(tmp_path / f"m{n}", n, seed=n, tasks=("klue_sts",)) for n in range(2)]
     for name in ("one", "two"):
-        compare(pair, tmp_path / name, draws=100)
+        compare(pair, replicates=100).write(tmp_path / name)
     for path in (tmp_path / "one").rglob("*"):
         if path.is_file():
             other = tmp_path / "two" / path.relative_to(tmp_path / "one")

@@ -71,7 +71,7 @@ def test_latex_shows_the_same_and_can_be_set(comparison: SimpleNamespace, tmp_pa
 def test_any_name_leaves_the_tables_whole(tmp_path: Path, name: str) -> None:
     pair = [model(tmp_path / "base", tasks=("klue_sts",)), tmp_path / "other"]
     model(pair[1], 1.0, seed=1, tasks=("klue_sts",), name=name)
-    result = compare(pair, draws=200)
+    result = compare(pair, replicates=200)
     for table in re.findall(r"(?:^\|.*\n)+", markdown(result), re.MULTILINE):
         assert len({len(re.findall(r"(?<!\\)\|", one)) for one in table.splitlines()}) == 1
     rows = [one for one in latex(result).splitlines() if one.endswith(r"\\")]
@@ -102,7 +102,7 @@ def test_the_command_prints_tables_and_what_to_mind(world: SimpleNamespace) -> N
 def test_json_is_the_comparison_and_nothing_else(world: SimpleNamespace) -> None:
     said = kit19("compare", world.base, world.tuned, "--replicates", "200", "--json")
     assert (said.code, said.err) == (0, "")
-    expected = compare([world.base, world.tuned], draws=200)
+    expected = compare([world.base, world.tuned], replicates=200)
     assert Comparison.model_validate(said.document) == expected
 
 

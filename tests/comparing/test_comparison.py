@@ -105,15 +105,15 @@ def test_an_audit_of_no_model_or_of_no_audit_is_told(world: SimpleNamespace) -> 
 
 def test_the_same_again_is_the_same(world: SimpleNamespace) -> None:
     pair = [world.base, world.tuned]
-    first, again = (compare(pair, draws=300) for _ in "12")
+    first, again = (compare(pair, replicates=300) for _ in "12")
     assert first == again
-    three = compare([*pair, world.flat], draws=300)
+    three = compare([*pair, world.flat], replicates=300)
     # What else is compared changes the correction alone.
     for one in first.differences:
         other = three.difference(one.task, one.metric, one.model)
         assert other is not None
         assert other.model_copy(update={"p_holm": one.p_holm}) == one
-    assert compare(pair, draws=300, seed=1) != first
+    assert compare(pair, replicates=300, seed=1) != first
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_other_prompts_are_found(tmp_path: Path) -> None:
 def test_what_is_unfair_is_said_in_the_result_but_does_not_stop_it(tmp_path: Path) -> None:
     base = model(tmp_path / "base", tasks=(TASK,))
     other = model(tmp_path / "other", tasks=(TASK,), dtype="bfloat16")
-    result = compare([base, other], draws=200)
+    result = compare([base, other], replicates=200)
     assert [one.aspect for one in result.unfair] == ["dtype"]
 
 
@@ -180,13 +180,13 @@ def test_other_answers_stop_it(tmp_path: Path) -> None:
 
 
 def test_data_that_are_not_clean_are_said_to_be(world: SimpleNamespace) -> None:
-    result = compare([world.base, world.tuned], draws=200)
+    result = compare([world.base, world.tuned], replicates=200)
     assert any("trained on contaminated data: benchmark splits" in n.what for n in result.notes)
 
 
 def test_harness_results_cannot_be_split_by_an_audit_and_say_so(world: SimpleNamespace) -> None:
     pair = [Path(__file__).parent / "lm_eval_0_4_13" / f"models__tiny-{n}" for n in (1, 2)]
-    result = compare(pair, audits=[world.audit], draws=200)
+    result = compare(pair, audits=[world.audit], replicates=200)
     assert result.compromises == []
     assert "have no benchmark ids" in result.notes[0].what
 
@@ -252,7 +252,7 @@ def test_a_model_trained_on_nothing_recorded_is_unknown_not_clean(tmp_path: Path
     base = model(tmp_path / "base", tasks=(TASK,))
     data = DataEntry(label="unverified", why="no build of kit19's")
     other = model(tmp_path / "other", tasks=(TASK,), data=data)
-    result = compare([base, other], draws=200)
+    result = compare([base, other], replicates=200)
     assert {cell.seen for cell in result.cells} == {"unknown"}
 
 

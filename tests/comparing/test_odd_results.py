@@ -91,7 +91,7 @@ def test_a_task_with_odd_items_is_left_out_with_the_reason(
     assert told in scored.skipped[LEFT]
     assert f"samples_{LEFT}" in scored.skipped[LEFT]
     assert list(scored.tasks) == [STAYS]
-    result = compare(pair, draws=100)
+    result = compare(pair, replicates=100)
     assert {one.task for one in result.differences} == {STAYS}
     notes = [note for note in result.notes if note.task == LEFT]
     assert len(notes) == 2
@@ -130,7 +130,7 @@ def test_a_task_of_which_odd_things_are_stated_is_left_out(
     for folder in pair:
         _document(folder, change)
     assert told in read(pair[0]).skipped[LEFT]
-    assert {one.task for one in compare(pair, draws=100).differences} == {STAYS}
+    assert {one.task for one in compare(pair, replicates=100).differences} == {STAYS}
 
 
 @pytest.mark.parametrize("change", [_filter, _predictions], ids=["another filter", "predict_only"])
@@ -342,5 +342,5 @@ def test_whatever_stands_in_results_they_are_read_or_refused(
         _mutated(rows, path, value)
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     with contextlib.suppress(Kit19Error):  # and nothing else
-        compare([folder, f"again={folder}"], draws=100)
+        compare([folder, f"again={folder}"], replicates=100)
     shutil.rmtree(tmp_path)

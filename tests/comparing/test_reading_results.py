@@ -180,7 +180,7 @@ def test_ours_and_the_harness_can_be_compared(tmp_path: Path) -> None:
     assert {one.aspect for one in found} == {"tasks", "items"}
     with pytest.raises(ResultsError, match=r"items: the base has 40 items .*\n +evaluate both on"):
         compare([ours, TINY])
-    result = compare([TINY, HARNESS / "models__tiny-2"], draws=200)
+    result = compare([TINY, HARNESS / "models__tiny-2"], replicates=200)
     assert [model.name for model in result.models] == ["tiny-1", "tiny-2"]
     assert {cell.seen for cell in result.cells} == {"unknown"}
 
@@ -192,11 +192,11 @@ def test_one_result_is_nothing_to_compare(ours: Path) -> None:
 
 def test_results_of_one_name_need_names(ours: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(ours, tmp_path / "seed-2")
-    result = compare([ours, copy], draws=200)
+    result = compare([ours, copy], replicates=200)
     assert [model.name for model in result.models] == ["ours (ours)", "ours (seed-2)"]
     with pytest.raises(ResultsError, match=r"several results are .* ours \(ours\)\n +name them"):
         compare([ours, ours])
-    result = compare([f"a={ours}", f"b={ours}"], draws=200)
+    result = compare([f"a={ours}", f"b={ours}"], replicates=200)
     assert [model.name for model in result.models] == ["a", "b"]
     assert {one.difference for one in result.differences} == {0.0}
     assert {one.p for one in result.differences} == {1.0}

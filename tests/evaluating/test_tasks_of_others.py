@@ -103,7 +103,7 @@ def test_what_the_harness_writes_and_what_we_write_are_the_same_results(
     assert ran.code == 0, ran.err
     both = [f"harness={tmp_path / 'harness'}", f"ours={tmp_path / 'ours'}"]
     assert check(both) == []
-    result = compare(both, draws=100)
+    result = compare(both, replicates=100)
     assert {(one.task, one.metric) for one in result.differences} == {
         ("local_choice", "acc"),
         ("local_choice", "acc_norm"),

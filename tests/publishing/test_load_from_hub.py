@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from polars.testing import assert_frame_equal
@@ -14,13 +15,13 @@ import kit19
 from kit19.core.errors import FilesError, Kit19Error, UnknownNameError, VerifyError
 from tests.support.hub_server import READ, Blob, HubServer
 
-SAMPLE = kit19.PushOptions(accept=["sample"])
+SAMPLE: dict[str, Any] = {"accept": ["sample"]}
 
 
 @pytest.fixture
 def published(hub: HubServer, built: Path) -> HubServer:
     """A Hub that holds the small build as me/rows."""
-    kit19.push(built, "me/rows", SAMPLE)
+    kit19.push(built, "me/rows", **SAMPLE)
     hub.calls.clear()
     return hub
 
@@ -48,7 +49,7 @@ def test_a_pinned_revision_keeps_its_rows(
     published: HubServer, built: Path, built_otherwise: Path
 ) -> None:
     old = kit19.load("me/rows")
-    kit19.push(built_otherwise, "me/rows", SAMPLE)
+    kit19.push(built_otherwise, "me/rows", **SAMPLE)
     assert rows(kit19.load("me/rows", revision=old.revision)) == rows(kit19.load(built))
     assert rows(kit19.load("me/rows")) == rows(kit19.load(built_otherwise))
     assert rows(kit19.load(built)) != rows(kit19.load(built_otherwise))
@@ -91,7 +92,7 @@ def test_an_unreachable_hub_is_no_hindrance_for_what_was_loaded_once(
 def test_a_private_build_is_for_those_who_may_see_it(
     hub: HubServer, built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kit19.push(built, "me/rows", kit19.PushOptions(private=True, accept=["sample"]))
+    kit19.push(built, "me/rows", private=True, accept=["sample"])
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(FilesError, match="the Hub requires a token"):
         kit19.load("me/rows")

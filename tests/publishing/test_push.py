@@ -7,16 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kit19.core.errors import Kit19Error, OutputError, VerifyError
-from kit19.publishing.pushing import PushOptions, push
+from kit19.publishing.pushing import push
 from tests.support.hub_server import READ, WRITE, Blob, Call, HubServer
 
-SAMPLE = PushOptions(accept=["sample"])
+SAMPLE: dict[str, Any] = {"accept": ["sample"]}
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -28,9 +28,9 @@ def files_there(hub: HubServer, repo: str = "me/rows", revision: str = "main") -
     return {name: blob.data for name, blob in hub.repos[repo].files(revision).items()}
 
 
-def refusal(folder: Path, repo: str = "me/rows", options: PushOptions = SAMPLE) -> str:
+def refusal(folder: Path, repo: str = "me/rows", **options: Any) -> str:
     with pytest.raises(OutputError) as caught:
-        push(folder, repo, options)
+        push(folder, repo, **SAMPLE, **options)
     link: BaseException | None = caught.value
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     while link is not None:
@@ -40,7 +40,7 @@ def refusal(folder: Path, repo: str = "me/rows", options: PushOptions = SAMPLE) 
 
 
 def test_a_pushed_build_stands_there_to_the_byte_in_one_commit(hub: HubServer, built: Path) -> None:
-    pushed = push(built, "me/rows", SAMPLE)
+    pushed = push(built, "me/rows", **SAMPLE)
     there = files_there(hub)
     assert there.pop(".gitattributes")
     assert there == files_of(built)
@@ -52,9 +52,9 @@ def test_a_pushed_build_stands_there_to_the_byte_in_one_commit(hub: HubServer, b
 
 
 def test_the_same_build_pushed_again_changes_nothing(hub: HubServer, built: Path) -> None:
-    first = push(built, "me/rows", SAMPLE)
+    first = push(built, "me/rows", **SAMPLE)
     hub.calls.clear()
-    again = push(built, "me/rows", SAMPLE)
+    again = push(built, "me/rows", **SAMPLE)
     assert again.outcome == "unchanged"
     assert again.commit == first.commit
     assert hub.writes() == []
@@ -63,8 +63,8 @@ def test_the_same_build_pushed_again_changes_nothing(hub: HubServer, built: Path
 def test_another_build_is_one_commit_more_and_takes_the_old_files_along(
     hub: HubServer, built: Path, built_otherwise: Path
 ) -> None:
-    push(built, "me/rows", SAMPLE)
-    pushed = push(built_otherwise, "me/rows", replace(SAMPLE, message="without exports"))
+    push(built, "me/rows", **SAMPLE)
+    pushed = push(built_otherwise, "me/rows", **SAMPLE, message="without exports")
     there = files_there(hub)
     assert there.pop(".gitattributes")
     assert there == files_of(built_otherwise)
@@ -75,42 +75,42 @@ def test_another_build_is_one_commit_more_and_takes_the_old_files_along(
 def test_a_file_changed_there_by_hand_is_put_right_and_others_are_let_be(
     hub: HubServer, built: Path, built_otherwise: Path
 ) -> None:
-    push(built, "me/rows", SAMPLE)
+    push(built, "me/rows", **SAMPLE)
     repo = hub.repos["me/rows"]
     changed = {"README.md": Blob(b"mine now"), "cover.png": Blob(b"a picture")}
     repo.commit(repo.files() | changed, "by hand")
-    pushed = push(built, "me/rows", SAMPLE)
+    pushed = push(built, "me/rows", **SAMPLE)
     assert pushed.sent == ["README.md"]
     assert pushed.removed == []
     assert files_there(hub)["README.md"] == (built / "README.md").read_bytes()
-    push(built_otherwise, "me/rows", SAMPLE)
+    push(built_otherwise, "me/rows", **SAMPLE)
     assert files_there(hub)["cover.png"] == b"a picture"
 
 
 def test_what_the_hub_remarks_about_the_card_is_passed_on(hub: HubServer, built: Path) -> None:
     hub.remarks.append("the card has no picture")
-    about_the_sample, remark = push(built, "me/rows", SAMPLE).notes
+    about_the_sample, remark = push(built, "me/rows", **SAMPLE).notes
     assert "sample" in about_the_sample
     assert "the card has no picture" in remark
 
 
 def test_a_private_dataset_is_private_from_its_first_moment(hub: HubServer, built: Path) -> None:
-    push(built, "me/rows", replace(SAMPLE, private=True))
+    push(built, "me/rows", **SAMPLE, private=True)
     assert hub.repos["me/rows"].private
-    assert push(built, "me/rows", replace(SAMPLE, private=True)).outcome == "unchanged"
+    assert push(built, "me/rows", **SAMPLE, private=True).outcome == "unchanged"
 
 
 def test_private_rows_are_not_shown_to_a_public_dataset(
     hub: HubServer, built: Path, built_otherwise: Path
 ) -> None:
-    push(built, "me/rows", SAMPLE)
+    push(built, "me/rows", **SAMPLE)
     hub.calls.clear()
-    assert "is public already" in refusal(built_otherwise, options=replace(SAMPLE, private=True))
+    assert "is public already" in refusal(built_otherwise, private=True)
     assert hub.writes() == []
 
 
 def test_a_dry_run_says_what_would_go_and_sends_nothing(hub: HubServer, built: Path) -> None:
-    told = push(built, "me/rows", replace(SAMPLE, dry_run=True))
+    told = push(built, "me/rows", **SAMPLE, dry_run=True)
     assert told.outcome == "dry run"
     assert set(told.sent) == set(files_of(built))
     assert hub.writes() == []
@@ -121,7 +121,7 @@ def test_a_dry_run_needs_no_hub(
     hub: HubServer, built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    told = push(built, "me/rows", replace(SAMPLE, dry_run=True))
+    told = push(built, "me/rows", **SAMPLE, dry_run=True)
     assert "offline: the Hub was not asked what stands there" in told.notes
     assert "offline mode" in refusal(built)
     assert hub.calls == []
@@ -130,32 +130,32 @@ def test_a_dry_run_needs_no_hub(
 def test_a_branch_is_made_and_the_main_one_stays(
     hub: HubServer, built: Path, built_otherwise: Path
 ) -> None:
-    main = push(built, "me/rows", SAMPLE).commit
-    branch = replace(SAMPLE, revision="v2")
-    pushed = push(built_otherwise, "me/rows", branch)
+    main = push(built, "me/rows", **SAMPLE).commit
+    branch = {**SAMPLE, "revision": "v2"}
+    pushed = push(built_otherwise, "me/rows", **branch)
     assert hub.repos["me/rows"].branches == {"main": main, "v2": pushed.commit}
     there = files_there(hub, revision="v2")
     assert there.pop(".gitattributes")
     assert there == files_of(built_otherwise)
-    assert push(built_otherwise, "me/rows", branch).outcome == "unchanged"
+    assert push(built_otherwise, "me/rows", **branch).outcome == "unchanged"
 
 
 def test_a_branch_of_what_stands_on_main_needs_no_commit(hub: HubServer, built: Path) -> None:
-    main = push(built, "me/rows", SAMPLE).commit
-    pushed = push(built, "me/rows", replace(SAMPLE, revision="v1"))
+    main = push(built, "me/rows", **SAMPLE).commit
+    pushed = push(built, "me/rows", **SAMPLE, revision="v1")
     assert pushed.outcome == "pushed"
     assert hub.repos["me/rows"].branches == {"main": main, "v1": main}
     assert pushed.commit == main
 
 
 def test_a_new_dataset_may_begin_with_a_branch(hub: HubServer, built: Path) -> None:
-    push(built, "me/rows", replace(SAMPLE, revision="draft"))
+    push(built, "me/rows", **SAMPLE, revision="draft")
     assert list(files_there(hub)) == [".gitattributes"]
     assert "manifest.json" in files_there(hub, revision="draft")
 
 
 def test_somebody_elses_dataset_is_not_written_over(hub: HubServer, built: Path) -> None:
-    push(built, "me/rows", SAMPLE)
+    push(built, "me/rows", **SAMPLE)
     hub.repos["me/rows"].commit({"train.csv": Blob(b"a,b")}, "other data")
     hub.calls.clear()
     assert "holds files that kit19 did not write (train.csv)" in refusal(built)
@@ -167,10 +167,10 @@ def test_a_changed_build_is_not_published(hub: HubServer, built: Path, tmp_path:
     shutil.copytree(built, folder)
     (folder / "NOTICE").write_bytes(b"no licenses at all")
     with pytest.raises(VerifyError, match="NOTICE"):
-        push(folder, "me/rows", SAMPLE)
+        push(folder, "me/rows", **SAMPLE)
     (folder / "manifest.json").unlink()
     with pytest.raises(VerifyError, match=r"no manifest\.json"):
-        push(folder, "me/rows", SAMPLE)
+        push(folder, "me/rows", **SAMPLE)
     assert hub.calls == []
 
 
@@ -195,7 +195,7 @@ def test_an_interrupted_push_shows_nothing_and_the_next_sends_the_rest(
     assert len(hub.large) == 2
     hub.before = lambda _call: None
     hub.calls.clear()
-    push(built, "me/rows", SAMPLE)
+    push(built, "me/rows", **SAMPLE)
     assert len(hub.asked("^PUT")) == 1
     assert files_of(built).items() <= files_there(hub).items()
 
@@ -216,7 +216,7 @@ def test_a_push_killed_while_it_sends_can_be_done_again(
     assert process.wait() == -signal.SIGKILL
     assert list(files_there(hub)) == [".gitattributes"]
     hub.before = lambda _call: None
-    push(built, "me/rows", SAMPLE)
+    push(built, "me/rows", **SAMPLE)
     assert files_of(built).items() <= files_there(hub).items()
 
 
@@ -258,7 +258,7 @@ def test_a_token_that_is_wrong_missing_or_may_only_read_is_told_apart(
 def test_a_commit_of_somebody_else_meanwhile_is_not_written_over(
     hub: HubServer, built: Path, built_otherwise: Path
 ) -> None:
-    push(built, "me/rows", SAMPLE)
+    push(built, "me/rows", **SAMPLE)
     repo = hub.repos["me/rows"]
 
     def meanwhile(call: Call) -> None:
@@ -271,7 +271,7 @@ def test_a_commit_of_somebody_else_meanwhile_is_not_written_over(
 
 
 def test_a_file_that_the_hub_leaves_out_in_silence_is_noticed(hub: HubServer, built: Path) -> None:
-    push(built, "me/rows", SAMPLE)
+    push(built, "me/rows", **SAMPLE)
     hub.repos["me/rows"].commit({".gitignore": Blob(b"*.parquet\n")}, "by hand")
     message = refusal(built)
     assert "is not what was pushed: data/train-00000-of-00001.parquet" in message
@@ -302,4 +302,4 @@ def test_without_the_client_one_line_says_how_to_install_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(Kit19Error, match=r"pip install 'kit19\[hub\]'"):
-        push(built, "me/rows", SAMPLE)
+        push(built, "me/rows", **SAMPLE)

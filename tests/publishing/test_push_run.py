@@ -9,7 +9,7 @@ import pytest
 
 from kit19.core.errors import OutputError
 from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
-from kit19.publishing.pushing import PushOptions, push
+from kit19.publishing.pushing import push
 from tests.support.hub_server import HubServer
 
 
@@ -73,7 +73,7 @@ def test_what_spoils_a_model_is_published_on_a_persons_word_alone(
     with pytest.raises(OutputError, match=told):
         push(run, "me/model")
     assert hub.writes() == []
-    pushed = push(run, "me/model", PushOptions(accept=[accept]))
+    pushed = push(run, "me/model", accept=[accept])
     assert told in pushed.notes[0]
 
 

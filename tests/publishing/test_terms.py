@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -17,8 +18,8 @@ from kit19.catalog import BUILT_IN, Catalog, load_catalog
 from kit19.cli import cli
 from kit19.core.errors import OutputError
 from kit19.core.manifest import Manifest, read_manifest
-from kit19.publishing.pushing import PushOptions, push
-from kit19.publishing.terms import check_terms, rebuild_command
+from kit19.publishing.pushing import push
+from kit19.publishing.terms import Accepted, check_terms, rebuild_command
 from tests.support.hub_server import HubServer
 
 SAYS = st.sampled_from(["yes", "no", "unclear"])
@@ -70,9 +71,9 @@ def test_a_source_that_forbids_derivatives_is_named_with_the_command_that_avoids
     out = tmp_path / "out"
     subsets = ["nsmc", "unsmile", "lbox_summarization"]
     build("sample", out, changes={"subsets": subsets, "seed": 5, "formats": ["alpaca"]})
-    everything = PushOptions(accept=["sample", "unclear", "contaminated"])
+    everything: Collection[Accepted] = ["sample", "unclear", "contaminated"]
     with pytest.raises(OutputError) as caught:
-        push(out, "me/rows", everything)
+        push(out, "me/rows", accept=everything)
     assert hub.calls == []
     message = str(caught.value)
     assert "unsmile: its license (CC-BY-NC-ND-4.0) forbids sharing what is made" in message
@@ -83,17 +84,17 @@ def test_a_source_that_forbids_derivatives_is_named_with_the_command_that_avoids
     assert list(without.subsets) == ["nsmc", "lbox_summarization"]
     assert without.recipe["seed"] == 5
     assert without.recipe["formats"] == ["alpaca"]
-    assert push(out, "me/rows", everything).outcome == "pushed"
+    assert push(out, "me/rows", accept=everything).outcome == "pushed"
 
 
 def test_an_unclear_license_is_a_persons_decision(hub: HubServer, tmp_path: Path) -> None:
     out = tmp_path / "out"
     build("sample", out, changes={"subsets": ["nsmc", "lbox_summarization"]})
     with pytest.raises(OutputError, match="is unclear about derivatives") as caught:
-        push(out, "me/rows", PushOptions(accept=["sample"]))
+        push(out, "me/rows", accept=["sample"])
     assert "--accept-unclear" in str(caught.value)
     assert hub.calls == []
-    pushed = push(out, "me/rows", PushOptions(accept=["sample", "unclear"]))
+    pushed = push(out, "me/rows", accept=["sample", "unclear"])
     assert any(note.startswith("lbox_summarization: its license") for note in pushed.notes)
 
 
@@ -108,10 +109,10 @@ def test_a_contaminated_build_is_not_published_by_accident(hub: HubServer, tmp_p
     out = tmp_path / "out"
     build("paper", out, changes={"data": "sample", "subsets": ["kobest_copa"], "cap": 50})
     with pytest.raises(OutputError, match="benchmark rows are in this build on purpose") as caught:
-        push(out, "me/rows", PushOptions(accept=["sample", "unclear"]))
+        push(out, "me/rows", accept=["sample", "unclear"])
     assert "--accept-contaminated" in str(caught.value)
     assert hub.calls == []
-    pushed = push(out, "me/rows", PushOptions(accept=["sample", "contaminated"]))
+    pushed = push(out, "me/rows", accept=["sample", "contaminated"])
     assert any("benchmark rows" in note for note in pushed.notes)
 
 

@@ -13,7 +13,6 @@ import pytest
 from kit19 import (
     ModelError,
     OutputError,
-    PushOptions,
     TrainError,
     TrainOptions,
     merge,
@@ -232,7 +231,7 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
         with pytest.raises((TrainError, ModelError), match="its base model is missing: /"):
             meet(moved / "run", tmp_path / "again")
     with pytest.raises(OutputError, match="is an adapter for a folder of this machine"):
-        push(moved / "run", "me/adapter", PushOptions(dry_run=True, accept=["unclear"]))
+        push(moved / "run", "me/adapter", dry_run=True, accept=["unclear"])
 
 
 def tied_base(tokenizer: Any, folder: Path) -> Path:

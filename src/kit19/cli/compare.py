@@ -12,6 +12,7 @@ from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
     from kit19.comparing.result import Comparison
+    from kit19.core.arguments import OnProgress
 
 UNFAIR = 3
 """The exit code of --check if something makes the comparison unfair."""
@@ -81,23 +82,37 @@ def compare(  # noqa: PLR0913  one parameter an option
     with progress(quiet=quiet or as_json) as on_progress:
         found = run(
             results,
-            out,
-            audits,
+            audits=audits,
             seed=seed,
-            draws=replicates,
-            on_progress=on_progress,
-            catalog_dir=catalog_dir,
+            replicates=replicates,
+            catalog=catalog_dir,
+            on_progress=_before_drawing(on_progress),
         )
+        steps = len(found.tasks) + 1
+        if out:
+            on_progress("drawing", steps - 1, steps)
+            found.write(out)
+        on_progress("done", steps, steps)
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(found.to_dict())
     else:
         print_comparison(found, out)
+
+
+def _before_drawing(on_progress: OnProgress) -> OnProgress:
+    """The steps of the comparison, where drawing is one more."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        if done < total:
+            on_progress(what, done, total + 1)
+
+    return tell
 
 
 def _check(results: tuple[str, ...], catalog_dir: Path, *, as_json: bool) -> None:
     from kit19.comparing import check  # noqa: PLC0415
 
-    found = check(results, catalog_dir)
+    found = check(results, catalog=catalog_dir)
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
     elif not found:

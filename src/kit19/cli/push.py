@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +65,6 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
     """
     if quiet or as_json:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when huggingface_hub is loaded
-    from kit19.publishing.pushing import PushOptions  # noqa: PLC0415
     from kit19.publishing.pushing import push as run  # noqa: PLC0415
     from kit19.publishing.terms import Accepted  # noqa: PLC0415
 
@@ -75,7 +73,9 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
         ("contaminated", accept_contaminated),
         ("sample", accept_sample),
     ]
-    options = PushOptions(
+    pushed = run(
+        folder,
+        repo_id,
         private=private,
         dry_run=dry_run,
         revision=revision,
@@ -83,9 +83,8 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
         accept=[kind for kind, accepted in flags if accepted],
         catalog=catalog_dir,
     )
-    pushed = run(folder, repo_id, options)
     if as_json:
-        print_json(asdict(pushed))
+        print_json(pushed.to_dict())
     else:
         _print(pushed)
 

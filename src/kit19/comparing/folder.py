@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kit19.comparing.charts import draw_charts, to_png
-from kit19.comparing.items import changed_items
-from kit19.comparing.model_results import ModelResults
 from kit19.comparing.page import comparison_page
 from kit19.comparing.result import Comparison
 from kit19.comparing.table import latex, markdown
@@ -21,7 +19,7 @@ CHARTS = "charts"
 FILES = (PAGE, DOCUMENT, "compare.md", "compare.tex", CHARTS)
 
 
-def write_comparison(result: Comparison, models: Sequence[ModelResults], folder: Path) -> None:
+def write_comparison(result: Comparison, changed: dict[str, Any], folder: Path) -> None:
     """Write a comparison to a folder, completely or not at all; an earlier one is replaced.
 
     Raises:
@@ -30,8 +28,8 @@ def write_comparison(result: Comparison, models: Sequence[ModelResults], folder:
     """
     charts = list(draw_charts(result))
     texts = {
-        PAGE: comparison_page(result, charts, changed_items(models)),
-        DOCUMENT: to_json(result.model_dump(mode="json"), indent=1) + "\n",
+        PAGE: comparison_page(result, charts, changed),
+        DOCUMENT: to_json(result.to_dict(), indent=1) + "\n",
         "compare.md": markdown(result),
         "compare.tex": latex(result),
     }

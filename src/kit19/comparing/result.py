@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from kit19.core.arguments import public
 
 SCHEMA_VERSION = 1
 
@@ -287,6 +290,31 @@ class Comparison(_Part):
     published: list[PublishedScore]
     published_note: str
     caveats: list[str]
+    _changed: dict[str, Any] = PrivateAttr(
+        default_factory=lambda: {"models": [], "items": [], "left": {}}
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as JSON data."""
+        return self.model_dump(mode="json")
+
+    def remember(self, changed: dict[str, Any]) -> None:
+        """Keep the items that models won or lost against the base, for the page."""
+        self._changed = changed
+
+    @public
+    def write(self, folder: str | Path) -> None:
+        """Write report.html, compare.json, compare.md, compare.tex and charts/ into a folder.
+
+        The folder is replaced as a whole.
+
+        Raises:
+            OutputError: The folder contains something else, or cannot be written; or the layer
+                ``report`` is not installed.
+        """
+        from kit19.comparing.folder import write_comparison  # noqa: PLC0415  drawing needs a layer
+
+        write_comparison(self, self._changed, Path(folder))
 
     def score(self, task: str, metric: str, model: str) -> Score | None:
         """A score; None if the model was not scored on the task."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
-from kit19.catalog import BUILT_IN, Catalog, load_catalog
+from pydantic import Field
+
+from kit19.catalog import Catalog, load_catalog
 from kit19.comparing.exposure import Audits, contamination_effects, exposure_of, read_audits
 from kit19.comparing.fairness import find_mismatches
+from kit19.comparing.items import changed_items
 from kit19.comparing.model_results import ModelResults
 from kit19.comparing.reading import metrics_of, read_results
 from kit19.comparing.result import (
@@ -34,71 +38,62 @@ from kit19.comparing.scores import (
     task_differences,
     task_scores,
 )
-from kit19.core.errors import Problem, ResultsError, convert_os_errors
+from kit19.core.arguments import OnProgress, Seed, one_or_more, public, silent
+from kit19.core.errors import Problem, ResultsError
 from kit19.statistics import REPLICATES, holm
-
-OnProgress = Callable[[str, int, int], None]
 
 _MARKED = ("constant", "near_constant", "below_majority")
 """Codes of cautions that are computed again here, and shown as marks of scores."""
 
 
-@convert_os_errors
+@public
 def compare(
-    results: Sequence[str | Path],
-    out: str | Path | None = None,
-    audits: Sequence[str | Path] = (),
+    results: str | Path | Collection[str | Path],
     *,
-    seed: int = 0,
-    draws: int = REPLICATES,
-    on_progress: OnProgress = lambda _what, _done, _total: None,
-    catalog_dir: Path = BUILT_IN,
+    audits: str | Path | Collection[str | Path] = (),
+    seed: Seed = 0,
+    replicates: Annotated[int, Field(ge=100, le=1_000_000)] = REPLICATES,
+    catalog: str | Path | None = None,
+    on_progress: OnProgress = silent,
 ) -> Comparison:
     """Compare models with the first of them.
 
     Args:
         results: Folders of ``kit19 eval`` or of lm-evaluation-harness, the base model's first; at least
             two. ``NAME=PATH`` gives a model a name.
-        out: A folder to write tables, charts and the page into (needs the layer ``report``).
         audits: Results of ``kit19 audit`` of the training data: of every model but the base, or
             ``NAME=PATH`` of one.
         seed: Of the bootstrap.
-        draws: Its replicates.
-        on_progress: Told of progress.
-        catalog_dir: The folder of cards.
+        replicates: Replicates of the bootstrap.
+        catalog: A folder of cards; default: kit19's own.
+        on_progress: Called with the benchmark, benchmarks done, and total benchmarks.
 
     Raises:
         ResultsError: Results that cannot be read, or not be paired item by item.
-        OutputError: ``out`` cannot be written.
     """
-    catalog = load_catalog(catalog_dir)
-    models = read_all(results, catalog)
-    found = read_audits(audits, [model.name for model in models])
+    cards = load_catalog(catalog)
+    models = read_all(one_or_more(results, "results"), cards)
+    found = read_audits(one_or_more(audits, "audits"), [model.name for model in models])
     unfair = _find_all_mismatches(models)
     blocking = [mismatch for mismatch in unfair if mismatch.stops]
     if blocking:
         fix = "evaluate both on the same items (the same --limit, the same benchmark files)"
         raise ResultsError([Problem(str(mismatch), fix=fix) for mismatch in blocking])
     _require_common_task(models)
-    figures = _compute_figures(models, catalog, found, (draws, seed), on_progress)
-    steps = len(figures.tasks) + 1
+    figures = _compute_figures(models, cards, found, (replicates, seed), on_progress)
     comparison = Comparison(
         kit19_version=version("kit19"),
         seed=seed,
-        draws=draws,
+        draws=replicates,
         models=[_describe_model(model) for model in models],
         unfair=unfair,
         **vars(figures) | {"notes": [*_notes(models, found), *figures.notes]},
-        published=published_scores(catalog, [task.name for task in figures.tasks]),
-        published_note=_published_note(catalog),
-        caveats=[caveat for table in catalog.published() for caveat in table.caveats],
+        published=published_scores(cards, [task.name for task in figures.tasks]),
+        published_note=_published_note(cards),
+        caveats=[caveat for table in cards.published() for caveat in table.caveats],
     )
-    if out is not None:
-        on_progress("drawing", steps - 1, steps)
-        from kit19.comparing.folder import write_comparison  # noqa: PLC0415  drawing needs a layer
-
-        write_comparison(comparison, models, Path(out))
-    on_progress("done", steps, steps)
+    comparison.remember(changed_items(models))
+    on_progress("done", len(figures.tasks), len(figures.tasks))
     return comparison
 
 
@@ -125,7 +120,7 @@ def _compute_figures(
     figures = _Figures()
     tasks = sorted({task for model in models for task in model.tasks})
     for done, task in enumerate(tasks):
-        on_progress(task, done, len(tasks) + 1)
+        on_progress(task, done, len(tasks))
         card = catalog.benchmarks.get(task)
         figures.tasks.append(compared_task(models, task, card))
         for model in models:
@@ -167,14 +162,17 @@ def _compare_with_base(
             figures.compromises.append(effect)
 
 
-@convert_os_errors
-def check(results: Sequence[str | Path], catalog_dir: Path = BUILT_IN) -> list[Mismatch]:
+@public
+def check(
+    results: str | Path | Collection[str | Path], *, catalog: str | Path | None = None
+) -> list[Mismatch]:
     """Find settings that differ between results and make a comparison unfair; the first is the base.
 
     Raises:
         ResultsError: Results cannot be read.
     """
-    return _find_all_mismatches(read_all(results, load_catalog(catalog_dir)))
+    models = read_all(one_or_more(results, "results"), load_catalog(catalog))
+    return _find_all_mismatches(models)
 
 
 def read_all(results: Sequence[str | Path], catalog: Catalog) -> list[ModelResults]:

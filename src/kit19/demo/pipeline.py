@@ -113,7 +113,9 @@ def evaluate_demo(
         for name, folder in folders.items():
             evaluate_model(folder, out / "results" / name, options, on_progress)
     named = [f"{name}={out / 'results' / name}" for name in folders]
-    return compare(named, out / "report", on_progress=on_progress)
+    compared = compare(named, on_progress=on_progress)
+    compared.write(out / "report")
+    return compared
 
 
 def _build(

@@ -1,6 +1,6 @@
 """Publishing a build on the Hub, and having a published one again."""
 
 from kit19.fetching.snapshot import Snapshot, download_build
-from kit19.publishing.pushing import Pushed, PushOptions, push
+from kit19.publishing.pushing import Pushed, push
 
-__all__ = ["PushOptions", "Pushed", "Snapshot", "download_build", "push"]
+__all__ = ["Pushed", "Snapshot", "download_build", "push"]

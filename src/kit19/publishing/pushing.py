@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
-from kit19.catalog import BUILT_IN, load_catalog
-from kit19.core.errors import OutputError, Problem, convert_os_errors
+from kit19.catalog import Catalog, load_catalog
+from kit19.core.arguments import one_or_more, public
+from kit19.core.errors import OutputError, Problem, UnknownNameError, suggest_names
 from kit19.core.manifest import NAME, Manifest
 from kit19.core.runs import NAME as RUN
 from kit19.core.runs import read_run
@@ -38,27 +39,6 @@ _DATASET = HubContext(OutputError, "push")
 _MODEL = HubContext(OutputError, "push", "model")
 # What the Hub or a person may have put into a fresh repository; anything else is somebody's data.
 _HARMLESS = {".gitattributes", ".gitignore", "README.md", "LICENSE", "LICENSE.md"}
-
-
-@dataclass(frozen=True)
-class PushOptions:
-    """How a build is published.
-
-    Attributes:
-        private: Make a new repository private; one that is public already is refused.
-        dry_run: Check everything and say what would be sent; send nothing.
-        revision: The branch; made where it is not there.
-        message: Of the commit; default: recipe, rows and digest.
-        accept: What the person who publishes takes upon themselves (see ``check_terms``).
-        catalog: Another folder of cards, laid out like kit19's own.
-    """
-
-    private: bool = False
-    dry_run: bool = False
-    revision: str = "main"
-    message: str = ""
-    accept: Collection[Accepted] = ()
-    catalog: Path = BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -90,6 +70,19 @@ class Pushed:
     removed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Options:
+    private: bool
+    dry_run: bool
+    revision: str
+    message: str
+    accept: list[Accepted]
+
 
 @dataclass(frozen=True)
 class _Bundle:
@@ -102,8 +95,18 @@ class _Bundle:
     notes: list[str]
 
 
-@convert_os_errors
-def push(folder: str | Path, repo_id: str, options: PushOptions | None = None) -> Pushed:
+@public
+def push(  # noqa: PLR0913  one parameter an option of the command
+    folder: str | Path,
+    repo_id: str,
+    *,
+    private: bool = False,
+    dry_run: bool = False,
+    revision: str = "main",
+    message: str = "",
+    accept: Accepted | Collection[Accepted] = (),
+    catalog: str | Path | None = None,
+) -> Pushed:
     """Publish a build as a dataset, or a training run as a model, on the Hub.
 
     A build is verified first; both are refused if a license or their own nature forbids to publish
@@ -112,16 +115,24 @@ def push(folder: str | Path, repo_id: str, options: PushOptions | None = None) -
     Args:
         folder: A build, or the folder of a run.
         repo_id: ``owner/name``; made if it is not there.
-        options: How.
+        private: Make a new repository private; one that is public already is refused.
+        dry_run: Check everything and say what would be sent; send nothing.
+        revision: The branch; made where it is not there.
+        message: Of the commit; default: recipe, rows and digest.
+        accept: What the person who publishes takes upon themselves: ``unclear`` licenses, a
+            ``contaminated`` build, a build of the ``sample``.
+        catalog: A folder of cards; default: kit19's own.
 
     Raises:
         VerifyError: The folder is no whole build, and no finished run.
         OutputError: It may not be published, the repository holds other people's data, or the Hub
             refused or could not be reached. What stood there before still stands.
     """
-    folder, options = Path(folder), options or PushOptions()
+    folder, cards = Path(folder), load_catalog(catalog)
+    options = _Options(private, dry_run, revision, message, _accepted(accept))
     _check_name(repo_id)
-    bundle = _run(folder, options) if (folder / RUN).is_file() else _build(folder, options)
+    make = _run if (folder / RUN).is_file() else _build
+    bundle = make(folder, options, cards)
     local, notes = bundle.files, bundle.notes
     size = sum((folder / name).stat().st_size for name in local)
     hub = open_hub(bundle.context)
@@ -156,6 +167,16 @@ def push(folder: str | Path, repo_id: str, options: PushOptions | None = None) -
     )
 
 
+def _accepted(accept: str | Collection[str]) -> list[Accepted]:
+    known: tuple[Accepted, ...] = get_args(Accepted)
+    named = one_or_more(accept, "accept")
+    for name in named:
+        if name not in known:
+            what = f"there is nothing to accept that is called {name!r}"
+            raise UnknownNameError(Problem(what, "accept", suggest_names(name, known)))
+    return [name for name in known if name in named]
+
+
 def _check_name(repo_id: str) -> None:
     part = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
     if not re.fullmatch(f"{part}/{part}", repo_id) or "--" in repo_id or ".." in repo_id:
@@ -163,20 +184,18 @@ def _check_name(repo_id: str) -> None:
         raise OutputError(Problem(f"{repo_id!r} is no name for a repository on the Hub", fix=fix))
 
 
-def _build(folder: Path, options: PushOptions) -> _Bundle:
+def _build(folder: Path, options: _Options, catalog: Catalog) -> _Bundle:
     manifest = verify(folder)
-    notes = check_terms(
-        manifest, folder, load_catalog(options.catalog).for_build(manifest.recipe), options.accept
-    )
+    notes = check_terms(manifest, folder, catalog.for_build(manifest.recipe), options.accept)
     check_card(folder / "README.md")
     files = local_files(folder, manifest)
     return _Bundle(_DATASET, NAME, files, _message(manifest), notes)
 
 
-def _run(folder: Path, options: PushOptions) -> _Bundle:
+def _run(folder: Path, options: _Options, catalog: Catalog) -> _Bundle:
     record = read_run(folder)
     assert record is not None  # noqa: S101  its file is there
-    notes = check_run(record, load_catalog(options.catalog), options.accept)
+    notes = check_run(record, catalog, options.accept)
     files = digests_of(folder, run_files(folder))
     message = (
         f"kit19 {record.kit19_version}: {record.base.name}, {record.method}, {record.data.label}"
@@ -199,7 +218,7 @@ def _message(manifest: Manifest) -> str:
 
 
 def _refuse_surprises(
-    hub: Hub, repo_id: str, remote: Remote | None, options: PushOptions, marker: str
+    hub: Hub, repo_id: str, remote: Remote | None, options: _Options, marker: str
 ) -> None:
     """What a person would not expect of a push: to show private rows, or to write over others'."""
     if remote is None:
@@ -218,7 +237,7 @@ def _commit(
     hub: Hub,
     repo_id: str,
     remote: Remote | None,
-    options: PushOptions,
+    options: _Options,
     change: tuple[Path, list[str], list[str], str],
 ) -> tuple[str, list[str]]:
     """Send the files, then make the one commit; returns it and what the Hub remarked."""
