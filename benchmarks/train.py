@@ -237,9 +237,8 @@ def speed(place: str, way: str, rows: int) -> Work:
 
 
 def _ours(place: str, way: str, rows: int) -> Any:
-    from kit19 import TrainOptions
     from kit19.training.model.base import load_weights
-    from kit19.training.preparation import prepare
+    from kit19.training.preparation import TrainOptions, prepare
     from kit19.training.run.arguments import make_arguments, steps
     from kit19.training.run.trainer import AnswerTrainer, TrainingRows
 
@@ -335,13 +334,12 @@ def prepare(place: str, way: str, rows: int) -> Work:  # noqa: ARG001  the file 
     if way == "kit19":
         import kit19.training.model.base
         import kit19.training.run.trainer  # noqa: F401  imports are no part of the work
-        from kit19 import TrainOptions, plan_training
+        from kit19 import plan_training
 
         settings = _settings(place, allow=["lost_answers"])
 
         def ours() -> dict[str, Any]:
-            options = TrainOptions(cache=folder)
-            plan = plan_training(Path(place) / "rows.parquet", settings, options)
+            plan = plan_training(Path(place) / "rows.parquet", settings, cache=folder)
             return {"sequences": plan.rows["lines"]}
 
         return ours

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kit19.building.pipeline import build
     from kit19.catalog import Catalog, Recipe, Source, load_catalog
     from kit19.catalog.listing import SourceEntry, Sources, sources
-    from kit19.chatting.chat import Chat, open_chat
+    from kit19.chatting.chat import Chat, chat
     from kit19.comparing import Comparison, compare
     from kit19.core.errors import (
         ArgumentError,
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
     from kit19.core.ledger import Ledger
     from kit19.core.manifest import Manifest
     from kit19.core.runs import RunRecord, read_run
-    from kit19.evaluating.options import EvalOptions
-    from kit19.evaluating.pipeline import Evaluation, evaluate_model
+    from kit19.evaluating.pipeline import Evaluation, evaluate
     from kit19.fetching import FetchedFile
     from kit19.fetching.sources import Fetched, fetch
     from kit19.linting import Finding, LintReport, lint
@@ -49,8 +48,8 @@ if TYPE_CHECKING:
     from kit19.loading.loaded import Loaded, load
     from kit19.publishing.pushing import Pushed, push
     from kit19.training import Settings, load_preset
-    from kit19.training.pipeline import Trained, TrainPlan, merge, plan_training, train_model
-    from kit19.training.preparation import TrainOptions
+    from kit19.training.pipeline import Trained, merge, train
+    from kit19.training.planning import TrainPlan, plan_training
     from kit19.writing import verify
 
 _HOMES = {
@@ -59,7 +58,7 @@ _HOMES = {
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
     "kit19.catalog.listing": ["SourceEntry", "Sources", "sources"],
     "kit19.comparing": ["Comparison", "compare"],
-    "kit19.chatting.chat": ["Chat", "open_chat"],
+    "kit19.chatting.chat": ["Chat", "chat"],
     "kit19.building.differences": ["Diff", "diff"],
     "kit19.core.errors": [
         "ArgumentError",
@@ -76,8 +75,7 @@ _HOMES = {
         "UnknownNameError",
         "VerifyError",
     ],
-    "kit19.evaluating.options": ["EvalOptions"],
-    "kit19.evaluating.pipeline": ["Evaluation", "evaluate_model"],
+    "kit19.evaluating.pipeline": ["Evaluation", "evaluate"],
     "kit19.core.ledger": ["Ledger"],
     "kit19.fetching": ["FetchedFile"],
     "kit19.fetching.sources": ["Fetched", "fetch"],
@@ -87,11 +85,11 @@ _HOMES = {
     "kit19.building.figures": ["Stats", "SubsetStats", "stats"],
     "kit19.loading.loaded": ["Loaded", "load"],
     "kit19.core.manifest": ["Manifest"],
-    "kit19.training.preparation": ["TrainOptions"],
     "kit19.publishing": ["Pushed", "push"],
     "kit19.core.runs": ["RunRecord", "read_run"],
     "kit19.training": ["Settings", "load_preset"],
-    "kit19.training.pipeline": ["TrainPlan", "Trained", "merge", "plan_training", "train_model"],
+    "kit19.training.pipeline": ["Trained", "merge", "train"],
+    "kit19.training.planning": ["TrainPlan", "plan_training"],
     "kit19.writing": ["verify"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -104,7 +102,6 @@ __all__ = [
     "Chat",
     "Comparison",
     "Diff",
-    "EvalOptions",
     "Evaluation",
     "Example",
     "Examples",
@@ -134,16 +131,16 @@ __all__ = [
     "Stats",
     "SubsetStats",
     "TrainError",
-    "TrainOptions",
     "TrainPlan",
     "Trained",
     "UnknownNameError",
     "VerifyError",
     "audit",
     "build",
+    "chat",
     "compare",
     "diff",
-    "evaluate_model",
+    "evaluate",
     "explain",
     "fetch",
     "lint",
@@ -151,14 +148,13 @@ __all__ = [
     "load_catalog",
     "load_preset",
     "merge",
-    "open_chat",
     "plan_training",
     "push",
     "read_run",
     "show",
     "sources",
     "stats",
-    "train_model",
+    "train",
     "verify",
 ]
 

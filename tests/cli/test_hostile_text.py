@@ -222,7 +222,7 @@ def test_an_answer_is_shown_as_it_streams(monkeypatch: pytest.MonkeyPatch) -> No
         name=EVIL,
         run=None,
     )
-    monkeypatch.setattr("kit19.chatting.chat.open_chat", lambda *_, **__: talk)
+    monkeypatch.setattr("kit19.chatting.chat.chat", lambda *_, **__: talk)
     said = invoke("chat", "model", "--prompt", "안녕?")
     assert (said.code, said.out) == (0, f"안녕{SHOWN}\n\t하세요\n")
     document = invoke("chat", "model", "--prompt", "안녕?", "--json")
@@ -252,7 +252,7 @@ def test_a_question_that_is_no_text_is_refused(
     # The model is never reached.
     prompts = SimpleNamespace(format=SimpleNamespace(id="alpaca"))
     talk = Chat("model", 9, 0.0, _model=SimpleNamespace(prompts=prompts), _catalog=load_catalog())  # type: ignore[arg-type]
-    monkeypatch.setattr("kit19.chatting.chat.open_chat", lambda *_, **__: talk)
+    monkeypatch.setattr("kit19.chatting.chat.chat", lambda *_, **__: talk)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
     error = "error: the text is not UTF-8 at character 1\n    type or save it as UTF-8\n"
     for more in ([], ["--prompt", os.fsdecode(typed)], ["--prompt", os.fsdecode(typed), "--json"]):

@@ -20,8 +20,7 @@ from transformers import LlamaForCausalLM
 from kit19.core.errors import ModelError
 from kit19.evaluating.crosscheck import Tolerance, noise_per_token, requests_to_check
 from kit19.evaluating.forward import Forward
-from kit19.evaluating.options import EvalOptions
-from kit19.evaluating.pipeline import evaluate_model
+from kit19.evaluating.pipeline import evaluate
 from kit19.evaluating.score_cache import ScoreCache
 from kit19.evaluating.scorer import Kit19LM
 from kit19.evaluating.tree import Request, build_rows, make_batches
@@ -216,8 +215,8 @@ def test_remembered_batches_are_never_mixed_with_hflm_s_scores(tmp_path: Path) -
 
 def test_the_results_say_which_task_hflm_scored_and_why(tmp_path: Path) -> None:
     folder = save_model("llama-longrope", tmp_path / "model")
-    options = EvalOptions(tasks=("kobest_copa",), sample=True, limit=4, dtype="float32")
-    found = evaluate_model(folder, tmp_path / "out", options).record
+    options: dict[str, Any] = {"data_dir": "sample", "limit": 4, "dtype": "float32"}
+    found = evaluate(folder, tmp_path / "out", tasks="kobest_copa", **options).record
     assert "its RoPE changes at 40 tokens" in found.fallbacks["kobest_copa"]
     (caution,) = [one for one in found.cautions if one.code == "scored_by_hflm"]
     assert caution.task == "kobest_copa"
@@ -227,8 +226,8 @@ def test_the_results_say_which_task_hflm_scored_and_why(tmp_path: Path) -> None:
 
 def test_a_model_that_cannot_branch_at_all_is_loaded_and_scored(tmp_path: Path) -> None:
     folder = save_model("openai-gpt", tmp_path / "model")
-    options = EvalOptions(tasks=("kobest_copa",), sample=True, limit=4, dtype="float32")
-    found = evaluate_model(folder, tmp_path / "out", options).record
+    options: dict[str, Any] = {"data_dir": "sample", "limit": 4, "dtype": "float32"}
+    found = evaluate(folder, tmp_path / "out", tasks="kobest_copa", **options).record
     assert "cannot be run on rows with branches" in found.fallbacks["kobest_copa"]
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from kit19.core.results import read_record, read_samples, samples_path
 from kit19.evaluating.source import find_benchmark
+from kit19.sample import SAMPLE
 from tests.support.invoking import Said, invoke
 
 Models = Callable[..., Path]
@@ -178,7 +179,7 @@ def test_examples_from_the_scored_split_are_warned_of(model_of: Models, tmp_path
     ran = _eval(model_of(), tmp_path / "out", *ONE, "--shots", "2", "--json")
     assert ran.code == 0, ran.err
     codes = {one["code"] for one in json.loads(ran.out)["kit19"]["cautions"]}
-    if find_benchmark("klue_sts", sample=True).shots:
+    if find_benchmark("klue_sts", SAMPLE).shots:
         assert "shots_from_scored_split" not in codes
     else:
         assert "shots_from_scored_split" in codes

@@ -14,11 +14,10 @@ from kit19 import (
     ModelError,
     OutputError,
     TrainError,
-    TrainOptions,
+    chat,
     merge,
-    open_chat,
     push,
-    train_model,
+    train,
 )
 from kit19.evaluating.resolve import resolve_model
 from kit19.training.model.adapters import ignore_peft_warnings
@@ -81,9 +80,7 @@ def test_an_adapter_keeps_the_commit_of_its_base_on_the_hub(
     repo = model_hub.repos["me/base"] = Repo(private=False)
     commit = repo.commit(files(old), "first", branch="v1")
     repo.commit(files(new), "second")
-    run = train_model(
-        data, tmp_path / "run", settings(revision="v1", **LORA | {"model": "me/base"})
-    )
+    run = train(data, tmp_path / "run", settings(revision="v1", **LORA | {"model": "me/base"}))
     assert run.record.base.revision == commit
     assert run.record.base.digest == digest(old) != digest(new)
     config = json.loads((run.folder / "adapter_config.json").read_text())
@@ -93,18 +90,18 @@ def test_an_adapter_keeps_the_commit_of_its_base_on_the_hub(
     merge(run.folder, tmp_path / "merged")
     assert torch.allclose(whole(tmp_path / "merged"), expected, atol=1e-4)
     assert resolve_model(str(run.folder)).revision == commit
-    assert list(open_chat(run.folder, most=2).say("네?"))
+    assert list(chat(run.folder, max_new_tokens=2).say("네?"))
     # The adapter on the Hub is bound to its base in the same way.
     adapter = model_hub.repos["me/adapter"] = Repo(private=False)
     adapter.commit(files(run.folder), "first")
-    assert open_chat("me/adapter", most=2).run == run.record
+    assert chat("me/adapter", max_new_tokens=2).run == run.record
     record = run.record.model_copy(
         update={"base": run.record.base.model_copy(update={"digest": digest(new)})}
     )
     (run.folder / "run.json").write_text(record.to_json())
     adapter.commit(files(run.folder), "second")
     with pytest.raises(TrainError, match="other weights than it was trained on"):
-        open_chat("me/adapter")
+        chat("me/adapter")
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -114,7 +111,7 @@ def test_a_run_without_a_revision_keeps_the_commit_of_main(
     base = SAVE["neox"](tokenizer, tmp_path / "base")
     commit = model_hub.repos.setdefault("me/base", Repo(private=False)).commit(files(base), "first")
     how = settings(**LORA | {"model": "me/base", "method": method, "max_steps": 1})
-    record = train_model(data, tmp_path / "run", how).record
+    record = train(data, tmp_path / "run", how).record
     assert (record.base.revision, record.base.digest) == (commit, digest(base))
 
 
@@ -139,23 +136,23 @@ def test_weights_in_parts_have_a_digest_without_what_lies_beside_them(
     # Without a network, what is in the cache will do.
     tokenizer.save_pretrained(parts)
     commit = model_hub.repos["me/parts"].commit(files(parts), "second")
-    assert list(open_chat("me/parts", most=2).say("네?"))
+    assert list(chat("me/parts", max_new_tokens=2).say("네?"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert weights_digest(weight_files("me/parts", commit)) == digest(parts)
     assert weights_digest(weight_files("me/parts")) == digest(parts)
-    assert list(open_chat("me/parts", most=2).say("네?"))
+    assert list(chat("me/parts", max_new_tokens=2).say("네?"))
 
 
 def test_a_base_whose_weights_were_replaced_is_refused_everywhere(
     data: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
     base = SAVE["llama"](tokenizer, tmp_path / "base", seed=1)
-    run = train_model(data, tmp_path / "run", settings(base, **LORA)).folder
+    run = train(data, tmp_path / "run", settings(base, **LORA)).folder
     was = digest(base)
     SAVE["llama"](tokenizer, base, seed=2)
     meetings: list[Callable[[], Any]] = [
         lambda: merge(run, tmp_path / "merged"),
-        lambda: open_chat(run),
+        lambda: chat(run),
         lambda: resolve_model(str(run)),
         lambda: resolve_model(str(base), adapter=str(run)),
     ]
@@ -175,7 +172,7 @@ def test_a_run_does_not_go_on_from_another_base(
 ) -> None:
     base = SAVE["neox"](tokenizer, tmp_path / "base", seed=1)
     how = settings(base, **LORA | {"method": method, "max_steps": 4})
-    expected = train_model(data, tmp_path / "whole", how)
+    expected = train(data, tmp_path / "whole", how)
 
     class StopError(Exception):
         pass
@@ -185,13 +182,13 @@ def test_a_run_does_not_go_on_from_another_base(
             raise StopError
 
     with pytest.raises(StopError):
-        train_model(data, tmp_path / "run", how, on_progress=stop)
+        train(data, tmp_path / "run", how, on_progress=stop)
     was = digest(base)
     SAVE["neox"](tokenizer, base, seed=2)
     with pytest.raises(TrainError, match=f"sha256 was {was}, is {digest(base)}"):
-        train_model(data, tmp_path / "run", how)
+        train(data, tmp_path / "run", how)
     SAVE["neox"](tokenizer, base, seed=1)
-    done = train_model(data, tmp_path / "run", how)
+    done = train(data, tmp_path / "run", how)
     assert done.resumed == 2
     assert equal(weights(done.folder), weights(expected.folder))
 
@@ -204,7 +201,7 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
     work = tmp_path / "work"
     SAVE["llama"](tokenizer, work / "models" / "base")
     monkeypatch.chdir(work)
-    run = train_model(data, work / "run", settings(**LORA | {"model": "models/base"})).folder
+    run = train(data, work / "run", settings(**LORA | {"model": "models/base"})).folder
     expected = adapted(run)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -225,7 +222,7 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
     shutil.rmtree(moved / "base")
     for meet in (
         merge,
-        lambda run, _out: open_chat(run),
+        lambda run, _out: chat(run),
         lambda run, _out: resolve_model(str(run)),
     ):
         with pytest.raises((TrainError, ModelError), match="its base model is missing: /"):
@@ -275,9 +272,9 @@ def test_a_trained_adapter_on_tied_embeddings_is_merged(
 
     base = tied_base(tokenizer, tmp_path / "base")
     how = settings(base, **LORA, lora={"targets": ["q_proj", "embed_tokens"]})
-    run = train_model(data, tmp_path / "run", how, TrainOptions(merge=True)).folder
+    run = train(data, tmp_path / "run", how, merge=True).folder
     assert "lm_head.weight" in weights(run)
-    apart = train_model(data, tmp_path / "apart", how).folder
+    apart = train(data, tmp_path / "apart", how).folder
     with ignore_peft_warnings():
         assert torch.allclose(whole(run), adapted(apart), atol=1e-4)
 
@@ -286,7 +283,7 @@ def test_embeddings_that_stay_equal_stay_tied(data: Path, tokenizer: Any, tmp_pa
     from transformers import AutoConfig
 
     base = tied_base(tokenizer, tmp_path / "base")
-    run = train_model(data, tmp_path / "run", settings(base, **LORA)).folder
+    run = train(data, tmp_path / "run", settings(base, **LORA)).folder
     merge(run, tmp_path / "merged")
     assert "lm_head.weight" not in weights(tmp_path / "merged")
     assert AutoConfig.from_pretrained(tmp_path / "merged").tie_word_embeddings
@@ -299,7 +296,7 @@ def test_a_merge_that_would_answer_otherwise_is_refused(
     from safetensors.torch import save_file
 
     base = SAVE["llama"](tokenizer, tmp_path / "base")
-    run = train_model(data, tmp_path / "run", settings(base, **LORA)).folder
+    run = train(data, tmp_path / "run", settings(base, **LORA)).folder
     adapter = weights(run)
     first = next(iter(adapter))
     save_file(

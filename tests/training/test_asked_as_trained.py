@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from kit19 import TrainOptions, load_catalog, merge, open_chat, read_run, train_model
+from kit19 import chat, load_catalog, merge, read_run, train
 from kit19.chatting.answering import load_chat_model
-from kit19.evaluating.options import EvalOptions
-from kit19.evaluating.pipeline import evaluate_model
+from kit19.evaluating.pipeline import evaluate
 from kit19.training.rows.prompts import make_prompts
 from kit19.training.rows.tokens import tokenize
 from tests.support.prompt_tokenizers import TOKENIZERS
@@ -33,8 +32,8 @@ def base_of(name: str, place: Path) -> Path:
 def run_of(name: str, place: Path, **changes: Any) -> Path:
     data = write_rows(place / "rows.jsonl", changes.pop("rows", rows(12)))
     how = settings(base_of(name, place), **{**GIVEN, **changes})
-    options = TrainOptions(merge=how.method != "full", restart=True)
-    return train_model(data, place / "run", how, options).folder
+    merge_after = how.method != "full"
+    return train(data, place / "run", how, merge=merge_after, restart=True).folder
 
 
 def ends_in(folder: Path) -> tuple[Any, Any]:
@@ -65,7 +64,7 @@ def test_a_merged_adapter_ends_where_the_run_does_and_plain_generate_stops(tmp_p
         **GIVEN,
         method="lora",
     )
-    run = train_model(data, tmp_path / "run", how).folder
+    run = train(data, tmp_path / "run", how).folder
     record = merge(run, tmp_path / "merged")
     assert ends_in(run) == ends_in(tmp_path / "merged") == ([4, 1], 4)
     assert record is not None
@@ -96,15 +95,16 @@ def test_a_run_is_scored_and_talked_to_as_it_was_trained(
     assert record.answer_head == head
     assert repr(head) in (run / "README.md").read_text("utf-8")
     # As it was trained: prompt and answer of a row, less the end.
-    options = EvalOptions(
-        tasks=("kobest_sentineg",),
+    evaluate(
+        run,
+        tmp_path / "scores",
+        tasks="kobest_sentineg",
         format="chat",
-        sample=True,
+        data_dir="sample",
         limit=3,
         device="cpu",
         dtype="float32",
     )
-    evaluate_model(run, tmp_path / "scores", options)
     lines = (tmp_path / "scores" / "samples_kobest_sentineg.jsonl").read_text("utf-8").splitlines()
     model = load_chat_model(str(run), None, lambda _template: load_catalog().prompt_format("chat"))
     for sample in map(json.loads, lines):
@@ -123,8 +123,8 @@ def test_a_run_is_scored_and_talked_to_as_it_was_trained(
             direct = sum(float(logs[n - 1, ids[n]]) for n in answer)
             assert score == pytest.approx(direct, abs=1e-3)
     # By chat: the prompt ends in the head, so no answer begins with it.
-    chat = open_chat(run, most=3)
-    assert "think" not in "".join(chat.say("몇 시?"))
+    talk = chat(run, max_new_tokens=3)
+    assert "think" not in "".join(talk.say("몇 시?"))
     [asked_ids] = model.prompts.encode([model.prompts.ask("몇 시?")])
     assert model.prompts.tokenizer.decode(asked_ids).endswith(head)
 
@@ -160,7 +160,7 @@ def test_a_run_says_that_rows_hold_control_tokens(tmp_path: Path) -> None:
         base_of("qwen3", tmp_path),
         **GIVEN | {"max_steps": 1},
     )
-    notes = train_model(data, tmp_path / "run", how).notes
+    notes = train(data, tmp_path / "run", how).notes
     assert any(
         "1 row contains text that looks like a control token ('<|im_end|>'" in note
         for note in notes
@@ -175,7 +175,7 @@ def test_a_base_without_an_end_token_is_trained_with_the_one_that_is_named(tmp_p
     path.write_text(json.dumps({**config, "eos_token": None, "pad_token": None}), encoding="utf-8")
     how = settings(base, **GIVEN | {"format": "alpaca", "end": "<|end|>"})
     data = write_rows(tmp_path / "rows.jsonl", rows(12))
-    record = train_model(data, tmp_path / "run", how).record
+    record = train(data, tmp_path / "run", how).record
     ends, own = ends_in(tmp_path / "run")
     assert ends == record.ends
     assert own == record.ends[0] == TOKENIZERS["qwen3"]().convert_tokens_to_ids("<|end|>")

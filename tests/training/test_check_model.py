@@ -13,7 +13,7 @@ from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 
 import kit19
-from kit19 import Settings, Trained, TrainError, TrainOptions, plan_training, train_model
+from kit19 import Settings, Trained, TrainError, plan_training, train
 from kit19.cli import cli
 from tests.support import architectures
 from tests.support.short_rows import held_out_loss, short_rows, short_settings
@@ -36,7 +36,7 @@ def refused(place: Path, model: Path, why: str, **changes: Any) -> str:
     with pytest.raises(TrainError, match=why) as planned:
         plan_training(rows, how)
     with pytest.raises(TrainError) as stopped:
-        train_model(rows, place / "run", how, on_progress=step)
+        train(rows, place / "run", how, on_progress=step)
     assert str(stopped.value) == str(planned.value)
     assert "loading the model" not in seen
     assert not (place / "run").exists()
@@ -47,7 +47,7 @@ def trained(place: Path, model: Path, **changes: Any) -> Trained:
     """A run that its dry run let pass."""
     rows, how = short_rows(place), short_settings(place, model, **changes)
     plan = plan_training(rows, how)
-    done = train_model(rows, place / "run", how, TrainOptions(restart=True))
+    done = train(rows, place / "run", how, restart=True)
     assert plan.steps == done.record.settings["steps"] or how.early_stopping_patience
     return done
 
@@ -192,14 +192,14 @@ def test_rows_longer_than_a_table_of_positions_are_refused(name: str, tmp_path: 
     fits = int(str(stop.value).rsplit("max_length=", 1)[1])
     assert fits in {94, 96, 128}
     fitting = how.model_copy(update={"max_length": fits, "max_overlong_fraction": 0.2})
-    assert train_model(rows, tmp_path / "run", fitting).record.rows["dropped"] == 1
+    assert train(rows, tmp_path / "run", fitting).record.rows["dropped"] == 1
 
 
 def test_rotations_go_on_beyond_their_number_and_it_is_said(tmp_path: Path) -> None:
     model = architectures.save_model("llama", tmp_path / "base")
     rows = long_row(tmp_path, 220)
     how = short_settings(tmp_path, model, max_length=400, validation=0)
-    done = train_model(rows, tmp_path / "run", how)
+    done = train(rows, tmp_path / "run", how)
     assert any("(long); the model was trained for 128" in note for note in done.record.notes)
 
 
@@ -334,7 +334,7 @@ OPTIMIZERS = {"adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad",
 def test_an_optimizer_runs_or_is_refused_at_once(name: str, llama: Path, tmp_path: Path) -> None:
     rows, how = short_rows(tmp_path), short_settings(tmp_path, llama, optim=name)
     if name in OPTIMIZERS:
-        train_model(rows, tmp_path / "run", how)
+        train(rows, tmp_path / "run", how)
     else:
         with pytest.raises(TrainError, match=f"optim: {name} cannot be used here"):
             plan_training(rows, how)
@@ -419,7 +419,7 @@ def test_a_model_that_sees_its_answers_is_refused_by_a_dry_run(tmp_path: Path) -
     with pytest.raises(TrainError, match="sees the tokens that it should predict"):
         plan_training(short_rows(tmp_path), short_settings(tmp_path, model))
     with pytest.raises(TrainError, match="sees the tokens that it should predict"):
-        train_model(short_rows(tmp_path), tmp_path / "run", short_settings(tmp_path, model))
+        train(short_rows(tmp_path), tmp_path / "run", short_settings(tmp_path, model))
 
 
 # -- planned for another machine ------------------------------------------------------------------
@@ -484,8 +484,8 @@ def test_a_model_with_code_of_its_own_is_trained_only_if_it_is_trusted(
         done = CliRunner().invoke(cli, [*words, "--trust-remote-code", *more])
         assert done.exit_code == 0, (done.output, done.exception)
     with pytest.raises(TrainError, match="runs only if you trust it"):
-        kit19.open_chat(run)
-    assert list(kit19.open_chat(run, trust_remote_code=True, most=2).say("size of ant"))
+        kit19.chat(run)
+    assert list(kit19.chat(run, trust_remote_code=True, max_new_tokens=2).say("size of ant"))
     if method == "lora":
         with pytest.raises(TrainError, match="runs only if you trust it"):
             kit19.merge(run, tmp_path / "merged")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kit19 import train_model
+from kit19 import train
 from kit19.training.run.checkpoint import complete_checkpoints
 from tests.support.small_models import SAVE, equal, settings, weights
 
@@ -43,7 +43,7 @@ def test_a_run_that_is_ended_anywhere_goes_on_to_the_same_weights(
     code, said = ended([*command, "--model", str(preset), "--out", str(run)], run, by)
     assert code == (130 if by is signal.SIGINT else -signal.SIGKILL)
     assert "Traceback" not in said
-    done = train_model(data, run, how)
+    done = train(data, run, how)
     assert done.resumed > 0
-    whole = train_model(data, tmp_path / "whole", how)
+    whole = train(data, tmp_path / "whole", how)
     assert equal(weights(done.folder), weights(whole.folder))

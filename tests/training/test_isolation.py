@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from kit19 import TrainError, read_run, train_model
+from kit19 import TrainError, read_run, train
 from kit19.cli import cli
 from kit19.training.model.isolation import why_not_pack
 from kit19.training.rows.batches import Collate
@@ -118,21 +118,21 @@ def test_a_model_that_mixes_rows_is_trained_with_a_line_for_each(name: str, tmp_
     model = architectures.save_model(name, tmp_path / "base")
     rows = short_rows(tmp_path)
     how = short_settings(tmp_path, model, attn_implementation="auto")
-    done = train_model(rows, tmp_path / "run", how)
+    done = train(rows, tmp_path / "run", how)
     record = done.record
     assert record == read_run(done.folder)
     assert record.settings["layout"] == "grouped"
     assert record.rows["lines"] == record.rows["train"] == 20
     assert [note for note in record.notes if "layout=grouped" in note]
     assert [note for note in done.notes if "rows" in note and "layout=grouped" in note]
-    asked = train_model(rows, tmp_path / "asked", how.model_copy(update={"layout": "grouped"}))
+    asked = train(rows, tmp_path / "asked", how.model_copy(update={"layout": "grouped"}))
     assert asked.record.notes == []
     assert equal(weights(done.folder), weights(asked.folder))
 
 
 def test_a_model_that_keeps_rows_apart_is_trained_packed(tmp_path: Path) -> None:
     model = architectures.save_model("qwen3", tmp_path / "base")
-    done = train_model(short_rows(tmp_path), tmp_path / "run", short_settings(tmp_path, model))
+    done = train(short_rows(tmp_path), tmp_path / "run", short_settings(tmp_path, model))
     assert done.record.settings["layout"] == "packed"
     assert done.record.rows["lines"] < done.record.rows["train"]
     assert done.record.notes == []
@@ -141,7 +141,7 @@ def test_a_model_that_keeps_rows_apart_is_trained_packed(tmp_path: Path) -> None
 def test_steps_of_an_epoch_are_counted_in_the_layout_that_is_trained(tmp_path: Path) -> None:
     model = architectures.save_model("lfm2", tmp_path / "base")
     how = short_settings(tmp_path, model, max_steps=0, num_train_epochs=1)
-    done = train_model(short_rows(tmp_path), tmp_path / "run", how)
+    done = train(short_rows(tmp_path), tmp_path / "run", how)
     assert done.record.settings["steps"] == 10  # 20 rows, 2 at once
 
 
@@ -155,18 +155,18 @@ def interrupted(rows: Path, run: Path, how: Any, after: int) -> None:
             raise StopError
 
     with pytest.raises(StopError):
-        train_model(rows, run, how, on_progress=stop)
+        train(rows, run, how, on_progress=stop)
 
 
 def test_a_resumed_run_keeps_the_layout_that_it_began_in(tmp_path: Path) -> None:
     model = architectures.save_model("lfm2", tmp_path / "base")
     rows = short_rows(tmp_path)
     how = short_settings(tmp_path, model, max_steps=4, save_steps=2, eval_steps=2)
-    whole = train_model(rows, tmp_path / "whole", how)
+    whole = train(rows, tmp_path / "whole", how)
     interrupted(rows, tmp_path / "run", how, after=3)
     begun = json.loads((tmp_path / "run" / "plan.json").read_text())
     assert "rows see each other" in begun["chosen"]["unpacked_because"]
-    done = train_model(rows, tmp_path / "run", how)
+    done = train(rows, tmp_path / "run", how)
     assert done.resumed == 2
     assert equal(weights(done.folder), weights(whole.folder))
     assert (done.folder / "run.json").read_bytes() == (whole.folder / "run.json").read_bytes()
@@ -184,7 +184,7 @@ def test_a_run_that_an_earlier_kit19_began_in_mixed_lines_is_not_gone_on_with(
     del begun["chosen"]
     plan.write_text(json.dumps(begun))
     with pytest.raises(TrainError, match=r"(?s)started with packed rows, but .*--restart"):
-        train_model(rows, tmp_path / "run", how)
+        train(rows, tmp_path / "run", how)
 
 
 def test_two_processes_decide_alike(tmp_path: Path) -> None:

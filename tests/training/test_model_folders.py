@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from kit19 import Kit19Error, TrainError, load_preset, open_chat, plan_training, train_model
-from kit19.evaluating.options import EvalOptions
-from kit19.evaluating.pipeline import evaluate_model
+from kit19 import Kit19Error, TrainError, chat, load_preset, plan_training, train
+from kit19.evaluating.pipeline import evaluate
 from kit19.evaluating.resolve import resolve_model
 from kit19.training.rows.chat_template import render
 from tests.support.small_models import SAVE, settings
@@ -118,7 +117,7 @@ def test_a_broken_model_is_refused_before_training_and_chat(
     with pytest.raises(Kit19Error, match=f"(?s){told}"):
         plan_training(data, settings(folder, validation=0))
     with pytest.raises(Kit19Error):
-        open_chat(folder)
+        chat(folder)
 
 
 @pytest.mark.parametrize("fault", ["a layer without weights", "no weights at all", "no heads"])
@@ -128,17 +127,17 @@ def test_no_random_weights_are_scored(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     change, told = BROKEN[fault]
     folder = broken(good, tmp_path / "model", change)
-    options = EvalOptions(tasks=("klue_sts",), sample=True, device="cpu")
+    given: dict[str, Any] = {"tasks": "klue_sts", "data_dir": "sample", "device": "cpu"}
     with pytest.raises(Kit19Error, match=told):
-        evaluate_model(folder, tmp_path / "results", options)
+        evaluate(folder, tmp_path / "results", **given)
     assert not (tmp_path / "results").exists()
 
 
 def test_weights_that_are_missing_are_told(good: Path, data: Path, tmp_path: Path) -> None:
     folder = broken(good, tmp_path / "model", without)
     for load in (
-        lambda: train_model(data, tmp_path / "run", settings(folder)),
-        lambda: open_chat(folder),
+        lambda: train(data, tmp_path / "run", settings(folder)),
+        lambda: chat(folder),
     ):
         with pytest.raises(TrainError, match=r"no file named model\.safetensors|holds no weights"):
             load()
@@ -146,7 +145,7 @@ def test_weights_that_are_missing_are_told(good: Path, data: Path, tmp_path: Pat
         '{"weight_map": {"a": "gone.safetensors"}}'
     )
     with pytest.raises(TrainError, match="gone"):
-        train_model(data, tmp_path / "run", settings(folder))
+        train(data, tmp_path / "run", settings(folder))
     with pytest.raises(Kit19Error):
         resolve_model(str(folder))
 

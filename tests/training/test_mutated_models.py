@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from kit19 import Kit19Error, merge, open_chat, plan_training
+from kit19 import Kit19Error, chat, merge, plan_training
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import load_scorer
 from kit19.evaluating.resolve import resolve_model
@@ -113,10 +113,12 @@ def uses(
     given = settings(base, format=form, validation=0, allow=["byte_tokens", "unknown_tokens"])
     return {
         "plan": lambda: plan_training(data, given),
-        "chat": lambda: list(open_chat(base, form, most=2).say("네?")),
+        "chat": lambda: list(chat(base, format=form, max_new_tokens=2).say("네?")),
         "eval": lambda: load_scorer(resolve_model(str(base)), EvalOptions(device="cpu")),
         "merge": lambda: merge(run, out / "merged"),
-        "chat with an adapter": lambda: list(open_chat(run, "koalpaca", most=2).say("네?")),
+        "chat with an adapter": lambda: list(
+            chat(run, format="koalpaca", max_new_tokens=2).say("네?")
+        ),
         "eval of an adapter": lambda: resolve_model(str(run)),
     }
 

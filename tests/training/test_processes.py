@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kit19 import Settings, read_run, train_model
+from kit19 import Settings, read_run, train
 from tests.support.small_models import settings, weights
 
 
@@ -36,9 +36,7 @@ def test_two_processes_train_what_one_does_with_twice_the_batches(
     two = launched(data, tmp_path / "two", how)
     assert two.returncode == 0, two.stderr
     assert two.stdout.count("The run is in") == 1
-    one = train_model(
-        data, tmp_path / "one", how.model_copy(update={"gradient_accumulation_steps": 2})
-    )
+    one = train(data, tmp_path / "one", how.model_copy(update={"gradient_accumulation_steps": 2}))
     record = read_run(tmp_path / "two")
     assert record is not None
     assert record.settings["devices"] == 2
@@ -60,7 +58,7 @@ def test_two_processes_go_on_from_a_checkpoint(data: Path, tmp_path: Path) -> No
 
     how = settings(max_steps=4, validation=0)
     with pytest.raises(StopError):
-        train_model(data, tmp_path / "run", how, on_progress=stop)
+        train(data, tmp_path / "run", how, on_progress=stop)
     gone_on = launched(data, tmp_path / "run", how)
     assert gone_on.returncode == 0, gone_on.stderr
     assert "resumed from step 2" in gone_on.stdout

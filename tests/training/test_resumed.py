@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kit19 import OutputError, Settings, Trained, TrainError, TrainOptions, merge, train_model
+from kit19 import OutputError, Settings, Trained, TrainError, merge, train
 from kit19.training.run import checkpoint
 from kit19.training.run.folder import open_run
 from tests.support.small_models import SAVE, equal, settings, weights
@@ -51,7 +51,7 @@ def how() -> Settings:
 @pytest.fixture(scope="module")
 def undisturbed(data: Path, how: Settings, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     place = tmp_path_factory.mktemp("undisturbed")
-    return train_model(data, place / "run", how, TrainOptions(cache=place / "cache"))
+    return train(data, place / "run", how, cache=place / "cache")
 
 
 def full_at(stack: ExitStack, moment: str, size: int) -> Callable[[str, int, int], None]:
@@ -75,8 +75,8 @@ def test_a_disk_that_was_full_leaves_no_trace_in_a_run(
     tmp_path: Path,
 ) -> None:
     with ExitStack() as full, pytest.raises(TrainError, match="the disk is full"):
-        train_model(data, tmp_path / "run", how, on_progress=full_at(full, moment, size))
-    done = train_model(data, tmp_path / "run", how)
+        train(data, tmp_path / "run", how, on_progress=full_at(full, moment, size))
+    done = train(data, tmp_path / "run", how)
     assert done.resumed == resumed
     assert_same(done, undisturbed)
 
@@ -102,10 +102,10 @@ def test_the_loss_of_a_run_without_a_point_is_the_mean_of_all_its_steps(
     data: Path, tmp_path: Path
 ) -> None:
     how = settings(max_steps=4, logging_steps=100, save_steps=2, validation=0)
-    expected = train_model(data, tmp_path / "whole" / "run", how)
+    expected = train(data, tmp_path / "whole" / "run", how)
     with stopped_at(4, published=False):
-        train_model(data, tmp_path / "run", how)
-    done = train_model(data, tmp_path / "run", how)
+        train(data, tmp_path / "run", how)
+    done = train(data, tmp_path / "run", how)
     assert done.resumed == 2
     assert_same(done, expected)
 
@@ -121,12 +121,12 @@ def test_a_run_that_ended_early_takes_no_further_step_when_it_goes_on(
         "best": True,
     }
     how = settings(early_stopping_patience=2, max_steps=30, eval_steps=1, save_steps=1, **given)
-    expected = train_model(data, tmp_path / "whole" / "run", how)
+    expected = train(data, tmp_path / "whole" / "run", how)
     steps = expected.record.settings["steps"]
     assert 2 < steps < 30
     with stopped_at(steps - before_its_end, published=True):
-        train_model(data, tmp_path / "run", how)
-    done = train_model(data, tmp_path / "run", how)
+        train(data, tmp_path / "run", how)
+    done = train(data, tmp_path / "run", how)
     assert done.resumed == steps - before_its_end
     assert_same(done, expected)
 
@@ -134,7 +134,7 @@ def test_a_run_that_ended_early_takes_no_further_step_when_it_goes_on(
 def test_a_full_disk_at_the_merge_is_called_one(data: Path, tokenizer: Any, tmp_path: Path) -> None:
     base = SAVE["llama"](tokenizer, tmp_path / "base")
     how = settings(base, method="lora", max_steps=2, validation=0, lr_scheduler_type="constant")
-    apart = train_model(data, tmp_path / "apart" / "run", how)
+    apart = train(data, tmp_path / "apart" / "run", how)
     for size in (100, 50_000):  # its configuration does not fit, its weights do not
         with no_file_above(size), pytest.raises(OutputError, match="merged: the disk is full"):
             merge(apart.folder, tmp_path / "merged")
@@ -142,8 +142,8 @@ def test_a_full_disk_at_the_merge_is_called_one(data: Path, tokenizer: Any, tmp_
     with ExitStack() as full:
         on_progress = full_at(full, "merging", 50_000)
         with pytest.raises(TrainError, match="the disk is full"):
-            train_model(data, tmp_path / "run", how, TrainOptions(merge=True), on_progress)
-    done = train_model(data, tmp_path / "run", how, TrainOptions(merge=True))
+            train(data, tmp_path / "run", how, merge=True, on_progress=on_progress)
+    done = train(data, tmp_path / "run", how, merge=True)
     merge(apart.folder, tmp_path / "merged")
     assert equal(weights(done.folder), weights(tmp_path / "merged"))
     assert (done.folder / "run.json").read_bytes() == (apart.folder / "run.json").read_bytes()

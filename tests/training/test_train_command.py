@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from kit19 import Kit19Error, TrainError, train_model
+from kit19 import Kit19Error, TrainError, train
 from kit19.cli import cli
 from tests.support.small_models import SAVE, settings
 
@@ -28,9 +28,8 @@ def call(*words: Any, text: str | None = None) -> str:
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("commands")
     how = settings(max_steps=40, num_train_epochs=99, per_device_train_batch_size=8, validation=0)
-    from kit19 import TrainOptions
 
-    return train_model(data, place / "run", how, TrainOptions(cache=place / "cache")).folder
+    return train(data, place / "run", how, cache=place / "cache").folder
 
 
 def test_train_writes_a_run_and_tells_of_it(data: Path, tokenizer: Any, tmp_path: Path) -> None:
@@ -170,11 +169,11 @@ def test_a_model_that_is_none_is_told(tmp_path: Path) -> None:
 
 
 def test_earlier_turns_that_do_not_fit_are_left(run: Path) -> None:
-    from kit19 import open_chat
+    from kit19 import chat
 
-    chat = open_chat(run, most=8)
-    chat.turns = [
+    talk = chat(run, max_new_tokens=8)
+    talk.turns = [
         {"role": role, "content": "영화 이야기 " * 200} for role in ("user", "assistant") * 3
     ]
-    assert "".join(chat.say("좋은 평인가요?"))
-    assert len(chat.turns) == 8
+    assert "".join(talk.say("좋은 평인가요?"))
+    assert len(talk.turns) == 8

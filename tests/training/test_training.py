@@ -18,10 +18,9 @@ from kit19 import (
     Settings,
     Trained,
     TrainError,
-    TrainOptions,
     merge,
     read_run,
-    train_model,
+    train,
 )
 from kit19.training.model.base import load_weights
 from tests.support.small_models import SAVE, equal, rows, settings, weights, write_rows
@@ -39,7 +38,7 @@ def interrupted(data: Path, run: Path, how: Settings, after: int) -> None:
             raise StopError
 
     with pytest.raises(StopError):
-        train_model(data, run, how, on_progress=stop)
+        train(data, run, how, on_progress=stop)
 
 
 @pytest.mark.parametrize("kind", ["neox", "llama"])
@@ -54,7 +53,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_whatever_it_was_begun_with(
 ) -> None:
     model = SAVE[kind](tokenizer, tmp_path / "base", seed=1)
     how = settings(model, method=method)
-    whole = train_model(data, tmp_path / "whole", how)
+    whole = train(data, tmp_path / "whole", how)
     interrupted(data, tmp_path / "run", how, after=5)
     # Other weights where it begins again: whatever is not in the checkpoint would show. Not in the
     # base's own folder: a run does not go on from a base that was replaced.
@@ -63,7 +62,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_whatever_it_was_begun_with(
         monkeypatch.setattr("kit19.training.model.base.load_weights", partial(weights_of, other))
     else:
         monkeypatch.setattr("kit19.training.model.base.lora_config", another_adapter)
-    resumed = train_model(data, tmp_path / "run", how)
+    resumed = train(data, tmp_path / "run", how)
     assert (whole.resumed, resumed.resumed) == (0, 4)
     assert equal(weights(whole.folder), weights(resumed.folder))
     assert whole.record.metrics == resumed.record.metrics
@@ -102,7 +101,7 @@ def test_the_best_weights_come_back_whole(
         best=True,
         max_steps=4,
     )
-    done = train_model(data, tmp_path / "run", how)
+    done = train(data, tmp_path / "run", how)
     curve = json.loads((done.folder / "curves.json").read_text())["eval_loss"]
     measured = [value for _step, value in curve[:2]]
     assert min(measured) < measured[-1]
@@ -136,7 +135,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     data: Path, tmp_path: Path
 ) -> None:
     runs = [
-        train_model(data, tmp_path / name, settings(seed=seed, max_steps=2, validation=0))
+        train(data, tmp_path / name, settings(seed=seed, max_steps=2, validation=0))
         for name, seed in (("one", 19), ("again", 19), ("other", 20))
     ]
     one, again, other = (weights(run.folder) for run in runs)
@@ -157,7 +156,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         save_steps=30,
         per_device_train_batch_size=8,
     )
-    return train_model(path, place / "run", how, TrainOptions(cache=place / "cache"))
+    return train(path, place / "run", how, cache=place / "cache")
 
 
 def test_a_run_folder_explains_itself_and_loads(trained: Trained) -> None:
@@ -190,7 +189,7 @@ def test_a_run_folder_explains_itself_and_loads(trained: Trained) -> None:
 
 
 def test_a_trained_model_answers_in_the_right_form(trained: Trained) -> None:
-    chat = kit19.open_chat(trained.folder)
+    chat = kit19.chat(trained.folder)
     question = f"{rows(2)[1]['instruction']}\n\n{rows(2)[1]['input']}"
     pieces = list(chat.say(question))
     assert "".join(pieces) in {"좋은 평이에요.", "나쁜 평이에요."}
@@ -217,7 +216,7 @@ def test_a_merged_adapter_is_the_model_with_its_adapter(
 
     model = SAVE["neox"](tokenizer, tmp_path / "base")
     how = settings(model, method="lora", max_steps=3, validation=0, learning_rate=0.1)
-    run = train_model(data, tmp_path / "run", how).folder
+    run = train(data, tmp_path / "run", how).folder
     assert not (run / "model.safetensors").exists()
     record = merge(run, tmp_path / "merged")
     assert record == read_run(tmp_path / "merged")
@@ -231,10 +230,8 @@ def test_a_merged_adapter_is_the_model_with_its_adapter(
     with pytest.raises(TrainError, match="has no adapter"):
         merge(tmp_path / "merged", tmp_path / "again")
     with pytest.raises(TrainError, match="is an adapter: kit19 does not train an adapter"):
-        train_model(data, tmp_path / "two", settings(run))
-    after = train_model(
-        data, tmp_path / "after", how.model_copy(update={"seed": 20}), TrainOptions(merge=True)
-    )
+        train(data, tmp_path / "two", settings(run))
+    after = train(data, tmp_path / "after", how.model_copy(update={"seed": 20}), merge=True)
     assert (after.folder / "model.safetensors").exists()
     assert not (after.folder / "adapter_config.json").exists()
 
@@ -244,19 +241,19 @@ def test_a_folder_is_never_taken_from_somebody(data: Path, tmp_path: Path) -> No
     taken.mkdir()
     (taken / "thesis.txt").write_text("mine")
     with pytest.raises(OutputError, match="holds files that kit19 did not write"):
-        train_model(data, taken, settings())
+        train(data, taken, settings())
     for place, why in ((taken / "thesis.txt", "Not a"), (taken / "thesis.txt" / "run", "File")):
         with pytest.raises(OutputError, match=f"cannot be written: {why}"):
-            train_model(data, place, settings())
+            train(data, place, settings())
     run = tmp_path / "run"
     how = settings(max_steps=4, validation=0)
     interrupted(data, run, how, after=3)
     with pytest.raises(TrainError, match=r"with another plan: learning_rate was 0\.01, is 0\.02"):
-        train_model(data, run, how.model_copy(update={"learning_rate": 0.02}))
-    train_model(data, run, how)
+        train(data, run, how.model_copy(update={"learning_rate": 0.02}))
+    train(data, run, how)
     with pytest.raises(OutputError, match="holds a finished run"):
-        train_model(data, run, how)
-    again = train_model(data, run, how, TrainOptions(restart=True))
+        train(data, run, how)
+    again = train(data, run, how, restart=True)
     assert again.resumed == 0
 
 
@@ -271,15 +268,15 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays(data: Path, tmp_path:
 
     try:
         with pytest.raises(TrainError) as stop:
-            train_model(data, run, how, on_progress=fill)
+            train(data, run, how, on_progress=fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "the disk is full" in str(stop.value)
     assert "checkpoint-2 is complete" in str(stop.value)
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["checkpoint-2"]
-    done = train_model(data, run, how)
+    done = train(data, run, how)
     assert done.resumed == 2
-    whole = train_model(data, tmp_path / "whole", how)
+    whole = train(data, tmp_path / "whole", how)
     assert equal(weights(done.folder), weights(whole.folder))
 
 
@@ -288,7 +285,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from kit19 import load_preset, train_model
+from kit19 import load_preset, train
 from kit19.training.run import checkpoint
 publish = checkpoint.finish_checkpoint
 def killed(run, step):
@@ -296,7 +293,7 @@ def killed(run, step):
         os.kill(os.getpid(), signal.SIGKILL)
     return publish(run, step)
 checkpoint.finish_checkpoint = killed
-train_model(sys.argv[1], sys.argv[2], load_preset(sys.argv[3]))
+train(sys.argv[1], sys.argv[2], load_preset(sys.argv[3]))
 """
 
 
@@ -313,9 +310,9 @@ def test_killed_while_a_checkpoint_is_written_it_goes_on_from_the_one_before(
     assert subprocess.run(command, check=False, capture_output=True).returncode == -9
     left = sorted(path.name for path in (run / "checkpoints").iterdir())
     assert left == [".unfinished", "checkpoint-2"]
-    done = train_model(data, run, how)
+    done = train(data, run, how)
     assert done.resumed == 2
-    whole = train_model(data, tmp_path / "whole", how)
+    whole = train(data, tmp_path / "whole", how)
     assert equal(weights(done.folder), weights(whole.folder))
 
 
@@ -332,14 +329,14 @@ def test_early_stop_ends_a_run_that_gets_no_better(
         early_stopping_patience=1,
         max_steps=40,
     )
-    done = train_model(data, tmp_path / "run", how)
+    done = train(data, tmp_path / "run", how)
     assert done.record.settings["steps"] < 40
 
 
 @pytest.mark.parametrize("layout", ["grouped", "padded"])
 def test_rows_may_stand_alone(layout: str, data: Path, tmp_path: Path) -> None:
     how = settings(layout=layout, max_steps=3, validation=8)
-    done = train_model(data, tmp_path / "run", how)
+    done = train(data, tmp_path / "run", how)
     assert done.record.rows["lines"] == done.record.rows["train"] == 56
     assert done.record.settings["steps"] == 3
 
@@ -350,7 +347,7 @@ def test_activations_computed_again_give_the_same_weights(
     model = SAVE["neox"](tokenizer, tmp_path / "base")
     found = [
         weights(
-            train_model(
+            train(
                 data,
                 tmp_path / str(again),
                 settings(model, gradient_checkpointing=again, max_steps=2, validation=0),
@@ -363,19 +360,17 @@ def test_activations_computed_again_give_the_same_weights(
 
 def test_what_cannot_be_had_is_said_in_one_line(data: Path, tokenizer: Any, tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="no model is named"):
-        train_model(data, tmp_path / "run", kit19.load_preset("", {"model": ""}))
+        train(data, tmp_path / "run", kit19.load_preset("", {"model": ""}))
     with pytest.raises(TrainError, match="the model cannot be loaded"):
-        train_model(data, tmp_path / "run", settings(tmp_path))
+        train(data, tmp_path / "run", settings(tmp_path))
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(TrainError, match="holds no row to train on"):
-        train_model(tmp_path / "empty.jsonl", tmp_path / "run", settings())
+        train(tmp_path / "empty.jsonl", tmp_path / "run", settings())
     model = SAVE["neox"](tokenizer, tmp_path / "base")
     with pytest.raises(TrainError, match="bitsandbytes, which does not work here"):
-        train_model(data, tmp_path / "run", settings(model, method="qlora"))
+        train(data, tmp_path / "run", settings(model, method="qlora"))
     with pytest.raises(TrainError, match="FlashAttention needs a CUDA GPU"):
-        train_model(
-            data, tmp_path / "run", settings(model, attn_implementation="flash_attention_2")
-        )
+        train(data, tmp_path / "run", settings(model, attn_implementation="flash_attention_2"))
 
 
 def test_a_missing_layer_is_one_line_that_installs_it(
@@ -387,4 +382,4 @@ def test_a_missing_layer_is_one_line_that_installs_it(
         lambda name, *more: None if name == "trl" else found(name, *more),
     )
     with pytest.raises(TrainError, match=r"(?s)training needs trl.*pip install 'kit19\[train\]'"):
-        train_model(data, tmp_path / "run", settings())
+        train(data, tmp_path / "run", settings())

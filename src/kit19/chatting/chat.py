@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
-from kit19.catalog import BUILT_IN, Catalog, PromptFormat, load_catalog
-from kit19.core.errors import Problem, TrainError, convert_os_errors
+from pydantic import Field
+
+from kit19.catalog import Catalog, PromptFormat, load_catalog
+from kit19.core.arguments import Count, public
+from kit19.core.errors import Problem, TrainError
 from kit19.training.requirements import require_model
 
 if TYPE_CHECKING:
@@ -45,6 +48,10 @@ class Chat:
     def run(self) -> RunRecord | None:
         """The record of the run; None if the model is not a run."""
         return self._model.run
+
+    def to_dict(self) -> dict[str, Any]:
+        """The conversation so far as JSON data."""
+        return {"model": self.name, "format": self.format.id, "turns": self.turns}
 
     def say(self, text: str) -> Iterator[str]:
         """Send a message and stream the answer. Both are remembered when the answer is complete.
@@ -89,24 +96,24 @@ class Chat:
         self._model = replace(self._model, prompts=made)
 
 
-@convert_os_errors
-def open_chat(
+@public
+def chat(
     model: str | Path,
-    form: str = "",
     *,
-    most: int = 512,
-    temperature: float = 0.0,
-    catalog_dir: Path = BUILT_IN,
+    format: str | Path = "",  # noqa: A002  as the command and the settings call it
+    max_new_tokens: Count = 512,
+    temperature: Annotated[float, Field(ge=0)] = 0.0,
+    catalog: str | Path | None = None,
     trust_remote_code: bool = False,
 ) -> Chat:
     """Load a model to talk to.
 
     Args:
         model: A run's folder, any causal model's folder, or a Hub id.
-        form: Prompt format; default: the run's own, else the model's chat template, else ``alpaca``.
-        most: Tokens of an answer at most.
+        format: Prompt format; default: the run's own, else the model's chat template, else ``alpaca``.
+        max_new_tokens: Tokens of an answer at most.
         temperature: 0 for the likeliest answer; higher draws.
-        catalog_dir: The folder of cards.
+        catalog: A folder of cards; default: kit19's own.
         trust_remote_code: Let the model bring code of its own.
 
     Raises:
@@ -120,11 +127,11 @@ def open_chat(
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    catalog = load_catalog(catalog_dir)
-    chosen = catalog.prompt_format(form) if form else None
+    cards = load_catalog(catalog)
+    chosen = cards.prompt_format(str(format)) if format else None
 
     def default(has_template: bool) -> PromptFormat:
-        return catalog.prompt_format(_CHAT if has_template else _PLAIN)
+        return cards.prompt_format(_CHAT if has_template else _PLAIN)
 
     answering = load_chat_model(str(model), chosen, default, trust=trust_remote_code)
-    return Chat(str(model), most, temperature, answering, catalog)
+    return Chat(str(model), max_new_tokens, temperature, answering, cards)

@@ -60,7 +60,7 @@ def chat(  # noqa: PLR0913  one parameter an option
     as_json: bool,
 ) -> None:
     """Chat with RUN (a run's folder) or any causal MODEL, in the prompt format of its training."""
-    from kit19.chatting.chat import open_chat  # noqa: PLC0415
+    from kit19.chatting.chat import chat as run  # noqa: PLC0415
 
     if prompt is None and not is_terminal(sys.stdin):
         prompt = sys.stdin.read() if sys.stdin else ""
@@ -68,12 +68,12 @@ def chat(  # noqa: PLR0913  one parameter an option
             raise click.UsageError("there is nothing on stdin; give --prompt")
     if prompt is None and as_json:
         raise click.UsageError("--json answers one question: give --prompt, or text on stdin")
-    talk = open_chat(
+    talk = run(
         model,
-        form,
-        most=max_tokens,
+        format=form,
+        max_new_tokens=max_tokens,
         temperature=temperature,
-        catalog_dir=catalog_dir,
+        catalog=catalog_dir,
         trust_remote_code=trust_remote_code,
     )
     if prompt is None:

@@ -122,36 +122,36 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> None:
     """Score MODEL (a folder or Hub id) on Korean benchmarks, zero- or few-shot."""
     calm()
-    from kit19.evaluating.options import EvalOptions  # noqa: PLC0415
-    from kit19.evaluating.pipeline import evaluate_model  # noqa: PLC0415  slow to load
+    from kit19.evaluating.pipeline import evaluate as run  # noqa: PLC0415  slow to load
 
-    options = EvalOptions(
-        tasks=tuple(name.strip() for name in tasks.split(",") if name.strip()),
-        include_paths=include_paths,
-        shots=shots,
-        format=how,
-        prompt_format=prompt_format,
-        system=system,
-        data_dir=data_dir,
-        sample=sample,
-        limit=limit,
-        batch_tokens=batch_tokens,
-        batch_size=batch_size,
-        device=device,
-        dtype=dtype,
-        revision=revision,
-        adapter=adapter,
-        trust_remote_code=trust_remote_code,
-        allow_pickle=allow_pickle,
-        seed=seed,
-        use_cache=not no_cache,
-    )
     with rate_progress(quiet=quiet or as_json) as on_progress:
-        found = evaluate_model(model, out, options, on_progress)
+        found = run(
+            model,
+            out,
+            tasks=tuple(name.strip() for name in tasks.split(",") if name.strip()),
+            include_paths=include_paths,
+            shots=shots,
+            format=how,
+            prompt_format=prompt_format,
+            system=system,
+            data_dir="sample" if sample else data_dir,
+            limit=limit,
+            batch_tokens=batch_tokens,
+            batch_size=batch_size,
+            device=device,
+            dtype=dtype,
+            revision=revision,
+            adapter=adapter,
+            trust_remote_code=trust_remote_code,
+            allow_pickle=allow_pickle,
+            seed=seed,
+            use_cache=not no_cache,
+            on_progress=on_progress,
+        )
     if not found.figures:
         return  # a further process of several
     if as_json:
-        print_json({"results": found.figures, "kit19": found.record.model_dump(mode="json")})
+        print_json(found.to_dict())
     else:
         print_evaluation(found, out)
 

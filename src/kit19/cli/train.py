@@ -21,8 +21,8 @@ from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
     from kit19.training import Settings
-    from kit19.training.model.memory import MemoryNeed
-    from kit19.training.pipeline import Trained, TrainPlan
+    from kit19.training.pipeline import Trained
+    from kit19.training.planning import TrainPlan
 
 _GIB = 1 << 30
 
@@ -112,35 +112,43 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> None:
     """Train MODEL on the answers of instruction rows, and write a documented run."""
     from kit19.training import processes  # noqa: PLC0415
-    from kit19.training.pipeline import plan_training, train_model  # noqa: PLC0415
-    from kit19.training.preparation import TrainOptions  # noqa: PLC0415
+    from kit19.training.pipeline import train as run  # noqa: PLC0415
+    from kit19.training.planning import plan_training  # noqa: PLC0415
 
     if out is None and not dry_run:
         raise click.UsageError("give --out, or --dry-run")
     asked = {"format": form, "seed": seed, "allow": list(allow)}
     changes = settings | {key: value for key, value in asked.items() if value not in (None, [])}
     chosen = _settings(model, preset, changes)
-    options = TrainOptions(
-        restart=restart,
-        merge=merge_after,
-        catalog=catalog_dir,
-        trust_remote_code=trust_remote_code,
-    )
     alone = processes.is_main()  # of several processes, only one prints
     with progress(quiet=quiet or as_json or not alone) as on_progress:
         if dry_run:
-            memory = int(gpu_memory * _GIB) if gpu_memory else None
             plan = plan_training(
-                data, chosen, options, gpus=gpus, gpu_memory=memory, on_progress=on_progress
+                data,
+                chosen,
+                gpus=gpus,
+                gpu_memory=max(1, int(gpu_memory * _GIB)) if gpu_memory else None,
+                catalog=catalog_dir,
+                trust_remote_code=trust_remote_code,
+                on_progress=on_progress,
             )
         elif out is not None:
-            trained = train_model(data, out, chosen, options, on_progress)
+            trained = run(
+                data,
+                out,
+                chosen,
+                restart=restart,
+                merge=merge_after,
+                catalog=catalog_dir,
+                trust_remote_code=trust_remote_code,
+                on_progress=on_progress,
+            )
     if not alone:
         return
     if dry_run:
         _print_plan(plan, as_json=as_json)
     elif as_json:
-        print_json(trained.record.model_dump(mode="json"))
+        print_json(trained.to_dict())
     else:
         print_trained(trained)
 
@@ -162,7 +170,7 @@ def merge(run: Path, out: Path, trust_remote_code: bool, as_json: bool) -> None:
 
     record = run_merge(run, out, trust_remote_code=trust_remote_code)
     if as_json:
-        print_json(record.model_dump(mode="json") if record else None)
+        print_json(record.to_dict() if record else None)
     else:
         print_text(f"{out}: full weights, loaded with from_pretrained")
 
@@ -203,23 +211,7 @@ def print_trained(trained: Trained) -> None:
 def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
     need = {"": plan.need} | ({"then": plan.then} if plan.then and plan.changes else {})
     if as_json:
-        print_json(
-            {
-                "settings": plan.settings.model_dump(mode="json"),
-                "rows": plan.rows,
-                "steps": plan.steps,
-                "supervised_tokens": plan.supervised,
-                "filled": plan.filled,
-                "tokens_per_syllable": plan.per_syllable,
-                "parameters": plan.parameters,
-                "gpus": plan.gpus,
-                "memory": _bytes(plan.need),
-                "available": plan.available,
-                "changes": plan.changes,
-                "memory_then": _bytes(plan.then) if plan.then else None,
-                "notes": plan.notes,
-            }
-        )
+        print_json(plan.to_dict())
         return
     stated = plan.settings.stated
     settings = [(name, value, stated.get(name, "")) for name, value in _shown(plan.settings)]
@@ -235,7 +227,7 @@ def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
         title = (
             "as set" if not name else ", ".join(f"{k}={v}" for k, v in (plan.changes or {}).items())
         )
-        rows.append([title, *(f"{part / _GIB:.1f}" for part in _bytes(one).values())])
+        rows.append([title, *(f"{part / _GIB:.1f}" for part in one.to_dict().values())])
     print_table("", columns, rows, numbers=columns[1:])
     fits = "fits into" if plan.changes == {} else "does not fit into"
     each = f"each of {plan.gpus} GPUs" if plan.gpus > 1 else "one GPU, or of this machine"
@@ -259,13 +251,3 @@ def _shown(settings: Settings) -> Iterator[tuple[str, str]]:
             yield from ((f"{name}.{inner}", str(one)) for inner, one in value.items())
         else:
             yield name, ", ".join(value) if isinstance(value, list) else str(value)
-
-
-def _bytes(need: MemoryNeed) -> dict[str, int]:
-    return {
-        "weights": need.weights,
-        "gradients": need.gradients,
-        "optimizer": need.optimizer,
-        "activations": need.activations,
-        "total": need.total,
-    }

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from kit19.core.errors import Problem, VerifyError, convert_os_errors
+from kit19.core.arguments import public
+from kit19.core.errors import Problem, VerifyError
 from kit19.core.json_text import to_json as as_json
 from kit19.core.paths import read_small_file
 
@@ -115,19 +116,23 @@ class RunRecord(_Part):
     metrics: dict[str, Figure]
     notes: list[str] = []
 
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON data."""
+        return self.model_dump(mode="json")
+
     def to_json(self) -> str:
         """The text of the file."""
-        return as_json(self.model_dump(mode="json"), indent=1) + "\n"
+        return as_json(self.to_dict(), indent=1) + "\n"
 
 
-@convert_os_errors
-def read_run(folder: Path) -> RunRecord | None:
+@public
+def read_run(folder: str | Path) -> RunRecord | None:
     """Read the record of a run; None if the folder has no ``run.json``.
 
     Raises:
         VerifyError: ``run.json`` cannot be read.
     """
-    path = folder / NAME
+    path = Path(folder) / NAME
     if not path.is_file():
         return None
     try:

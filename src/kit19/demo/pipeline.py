@@ -6,25 +6,23 @@ run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit19.building.pipeline import build
 from kit19.comparing import Comparison, compare
+from kit19.core.arguments import OnProgress, silent
 from kit19.core.errors import FilesError
-from kit19.evaluating.options import EvalOptions
-from kit19.evaluating.pipeline import evaluate_model
+from kit19.evaluating.pipeline import evaluate
 from kit19.training import load_preset
-from kit19.training.pipeline import Trained, train_model
+from kit19.training.pipeline import Trained, train
 from kit19.training.preparation import TrainOptions, prepare, silence_libraries, use_threads
 from kit19.training.requirements import require_training
 
 if TYPE_CHECKING:
     from kit19.demo.before_after import DemoAnswers
-
-OnProgress = Callable[[str, int, int], None]
 
 _STEPS = {"sample": 400, "real": 800}
 _SAMPLE: dict[str, Any] = {"validation": 60, "views": 4}
@@ -56,7 +54,7 @@ def train_demo(
     out: Path,
     subsets: Sequence[str],
     data_dir: Path | None = None,
-    on_progress: OnProgress = lambda _what, _done, _total: None,
+    on_progress: OnProgress = silent,
 ) -> DemoTraining:
     """Train the preset ``tiny`` on a few subsets, and score it before and after.
 
@@ -67,13 +65,13 @@ def train_demo(
         on_progress: Called with progress.
 
     Raises:
-        Kit19Error: As ``build`` and ``train_model``.
+        Kit19Error: As ``build`` and ``train``.
     """
     require_training()
     real = _build(out / "rows", list(subsets), data_dir, on_progress)
     steps = _STEPS["real" if real else "sample"]
     settings = load_preset("tiny", {"max_steps": steps})
-    run = train_model(out / "rows", out / "run", settings, TrainOptions(restart=True), on_progress)
+    run = train(out / "rows", out / "run", settings, restart=True, on_progress=on_progress)
     from kit19.demo.before_after import save_untrained, score_model  # noqa: PLC0415  torch is loaded by now
 
     before = out / "before"
@@ -87,9 +85,7 @@ def train_demo(
     return DemoTraining(out / "rows", real, before, run, *answers)
 
 
-def evaluate_demo(
-    shown: DemoTraining, out: Path, on_progress: OnProgress = lambda _what, _done, _total: None
-) -> Comparison:
+def evaluate_demo(shown: DemoTraining, out: Path, on_progress: OnProgress = silent) -> Comparison:
     """Score the model before and after on the sample's benchmarks, and compare the two.
 
     Args:
@@ -98,20 +94,22 @@ def evaluate_demo(
         on_progress: Called with progress.
 
     Raises:
-        Kit19Error: As ``evaluate_model`` and ``compare``.
+        Kit19Error: As ``evaluate`` and ``compare``.
     """
-    options = EvalOptions(
-        format="instruction",  # the format of its training, for both models
-        prompt_format=str(shown.run.record.format["id"]),
-        sample=True,
-        use_cache=False,
-        device="cpu",
-        dtype="float32",
-    )
     folders = {"before": shown.before, "after": shown.run.folder}
     with use_threads(1):
         for name, folder in folders.items():
-            evaluate_model(folder, out / "results" / name, options, on_progress)
+            evaluate(
+                folder,
+                out / "results" / name,
+                format="instruction",  # the format of its training, for both models
+                prompt_format=str(shown.run.record.format["id"]),
+                data_dir="sample",
+                use_cache=False,
+                device="cpu",
+                dtype="float32",
+                on_progress=on_progress,
+            )
     named = [f"{name}={out / 'results' / name}" for name in folders]
     compared = compare(named, on_progress=on_progress)
     compared.write(out / "report")

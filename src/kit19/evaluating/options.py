@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from kit19.core.results import Format
+from kit19.fetching.data_dir import is_sample
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 SEED = 1234
 """The harness's own seed for drawing examples."""
@@ -24,7 +27,6 @@ class EvalOptions:
         prompt_format: For ``instruction``: a format's name or file; default: the run's own.
         system: A system instruction before every prompt.
         data_dir: The folder of benchmark files; default: ``KIT19_DATA_DIR``, or kit19's cache.
-        sample: Score kit19's own small sample of the benchmarks instead.
         limit: Most items of each task.
         batch_tokens: Tokens in a batch; default by device.
         batch_size: Rows in a batch of HFLM, which generates, and scores what the fast path cannot.
@@ -45,15 +47,19 @@ class EvalOptions:
     prompt_format: str | None = None
     system: str | None = None
     data_dir: Path | None = None
-    sample: bool = False
     limit: int | None = None
     batch_tokens: int | None = None
     batch_size: int | None = None
     device: str | None = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Dtype = "auto"
     revision: str | None = None
     adapter: str | None = None
     trust_remote_code: bool = False
     allow_pickle: bool = False
     seed: int = SEED
     use_cache: bool = True
+
+    @property
+    def sample(self) -> bool:
+        """Whether kit19's own small sample of the benchmarks is scored."""
+        return self.data_dir is not None and is_sample(self.data_dir)

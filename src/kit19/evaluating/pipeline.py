@@ -8,20 +8,24 @@ Loading a model takes long, so everything that can be checked is checked first.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from kit19.catalog import PromptFormat, load_catalog
-from kit19.core.errors import FilesError, Kit19Error, ModelError, Problem, convert_os_errors
+from kit19.core.arguments import Count, OnProgress, Seed, one_or_more, public, silent
+from kit19.core.errors import FilesError, Kit19Error, ModelError, Problem
 from kit19.core.json_text import replace_non_finite
 from kit19.core.paths import cache_dir
-from kit19.core.results import NAME, EvalRecord
+from kit19.core.results import NAME, EvalRecord, Format
 from kit19.evaluating import own_tasks
-from kit19.evaluating.options import EvalOptions
+from kit19.evaluating.options import SEED, Dtype, EvalOptions
 from kit19.evaluating.recording import EvalRequest, eval_record, scoring_identity, task_entry
+from kit19.fetching.data_dir import resolve_data_dir
 from kit19.writing.place import replacing
 
 if TYPE_CHECKING:
@@ -40,13 +44,35 @@ class Evaluation:
     figures: dict[str, dict[str, Any]]
     record: EvalRecord = field(repr=False)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The evaluation as JSON data."""
+        return {"results": self.figures, "kit19": self.record.model_dump(mode="json")}
 
-@convert_os_errors
-def evaluate_model(
+
+@public
+def evaluate(  # noqa: PLR0913  one parameter an option of the command
     model: str | Path,
     out: str | Path,
-    options: EvalOptions | None = None,
-    on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
+    *,
+    tasks: str | Path | Collection[str | Path] = (),
+    include_paths: str | Path | Collection[str | Path] = (),
+    shots: Annotated[int, Field(ge=0, le=100)] | None = None,
+    format: Format = "raw",  # noqa: A002  as the command calls it
+    prompt_format: str | Path | None = None,
+    system: str | None = None,
+    data_dir: str | Path | None = None,
+    limit: Count | None = None,
+    batch_tokens: Count | None = None,
+    batch_size: Count | None = None,
+    device: str | None = None,
+    dtype: Dtype = "auto",
+    revision: str | None = None,
+    adapter: str | Path | None = None,
+    trust_remote_code: bool = False,
+    allow_pickle: bool = False,
+    seed: Seed = SEED,
+    use_cache: bool = True,
+    on_progress: OnProgress = silent,
 ) -> Evaluation:
     """Score a causal language model on Korean benchmarks, and write a results folder.
 
@@ -57,8 +83,26 @@ def evaluate_model(
             the Hub.
         out: The results folder: ``results.json`` and ``samples_<task>.jsonl``. An earlier one is
             replaced when the new one is complete.
-        options: How to evaluate.
-        on_progress: Told what is being done, and requests done and in all.
+        tasks: Names of kit19's tasks or of the harness's, or task files' paths; default: the seven.
+        include_paths: Folders of the user's own task files.
+        shots: Examples before each question; default: each task's own number.
+        format: ``raw`` prompts, the training prompt (``instruction``), or the chat template.
+        prompt_format: For ``instruction``: a format's name or file; default: the run's own.
+        system: A system instruction before every prompt.
+        data_dir: The folder with the benchmark files; ``"sample"`` for kit19's own small sample;
+            default: ``KIT19_DATA_DIR``, or where ``kit19 fetch`` puts files.
+        limit: Most items of each task.
+        batch_tokens: Tokens in a batch; default by device.
+        batch_size: Rows in a batch of HFLM, which generates, and scores what the fast path cannot.
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; default: the best available.
+        dtype: ``auto`` (the model's own), ``float32``, ``bfloat16``, ``float16``.
+        revision: Commit, tag or branch of a model on the Hub.
+        adapter: A PEFT adapter to load on the model.
+        trust_remote_code: Run code from the model's repository.
+        allow_pickle: Load weights in torch's pickle format too.
+        seed: The seed for drawing examples.
+        use_cache: Read scores from the cache, and write new ones to it.
+        on_progress: Called with the current step, requests done, and total requests.
 
     Raises:
         UnknownNameError: A task that neither kit19 nor the harness has.
@@ -67,7 +111,30 @@ def evaluate_model(
         ModelError: The model cannot be had, loaded or scored, or its scores are no numbers.
         OutputError: The results cannot be written.
     """
-    options = options or EvalOptions()
+    options = EvalOptions(
+        tasks=tuple(one_or_more(tasks, "tasks")),
+        include_paths=tuple(Path(one) for one in one_or_more(include_paths, "include_paths")),
+        shots=shots,
+        format=format,
+        prompt_format=None if prompt_format is None else str(prompt_format),
+        system=system,
+        data_dir=resolve_data_dir(data_dir),
+        limit=limit,
+        batch_tokens=batch_tokens,
+        batch_size=batch_size,
+        device=device,
+        dtype=dtype,
+        revision=revision,
+        adapter=None if adapter is None else str(adapter),
+        trust_remote_code=trust_remote_code,
+        allow_pickle=allow_pickle,
+        seed=seed,
+        use_cache=use_cache,
+    )
+    return _evaluate(str(model), Path(out), options, on_progress)
+
+
+def _evaluate(model: str, out: Path, options: EvalOptions, on_progress: OnProgress) -> Evaluation:
     require_layer()
     on_progress("checking files", 0, 0)
     files = _find_all(options)
@@ -76,7 +143,7 @@ def evaluate_model(
 
     on_progress("finding the model", 0, 0)
     resolved = resolve_model(
-        str(model), options.revision, options.adapter, allow_pickle=options.allow_pickle
+        model, options.revision, options.adapter, allow_pickle=options.allow_pickle
     )
     prompt_format = _prompt_format(options, resolved)
     on_progress("loading the model", 0, 0)
@@ -87,7 +154,7 @@ def evaluate_model(
     results = _run_harness(request, tasks)
     if scorer.rank != 0:  # one process of several writes
         return Evaluation({}, eval_record(request, {}, {}))
-    return _write(Path(out), request, files, results, tasks.tasks)
+    return _write(out, request, files, results, tasks.tasks)
 
 
 def require_layer() -> None:
@@ -111,7 +178,7 @@ def _find_all(options: EvalOptions) -> dict[str, BenchmarkFiles]:
         if name not in own_tasks():
             continue
         try:
-            files[name] = find_benchmark(name, options.data_dir, sample=options.sample)
+            files[name] = find_benchmark(name, options.data_dir)
         except Kit19Error as error:
             problems += error.problems
             continue
@@ -131,7 +198,7 @@ def _load_tasks(options: EvalOptions) -> LoadedTasks:
     from kit19.evaluating.source import use_files  # noqa: PLC0415
     from kit19.evaluating.task_files import load_tasks  # noqa: PLC0415
 
-    with use_files(options.data_dir, sample=options.sample):
+    with use_files(options.data_dir):
         return load_tasks(_task_names(options), options.include_paths)
 
 
@@ -313,5 +380,5 @@ def _files_of(
     if name not in files and name in own_tasks():
         from kit19.evaluating.source import find_benchmark  # noqa: PLC0415
 
-        return find_benchmark(name, options.data_dir, sample=options.sample)
+        return find_benchmark(name, options.data_dir)
     return files.get(name)

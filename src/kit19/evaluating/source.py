@@ -19,17 +19,16 @@ from lm_eval.api.samplers import ContextSampler
 
 from kit19.catalog import Benchmark, load_catalog
 from kit19.core.errors import FilesError, Problem
-from kit19.core.paths import default_data_dir
 from kit19.fetching import UpstreamFile, find_files, select_usable
+from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.reading import read_table
-from kit19.sample import SAMPLE
 
 SHOTS_SPLIT = "train"
 _BENCHMARK = "benchmark"
 
 Rows = list[dict[str, Any]]
 
-_LOCATION: ContextVar[tuple[Path | None, bool]] = ContextVar("place", default=(None, False))
+_LOCATION: ContextVar[Path | None] = ContextVar("place", default=None)
 
 
 @dataclass(frozen=True)
@@ -57,28 +56,25 @@ class BenchmarkFiles:
         return self.card.splits == [self.card.scored]
 
 
-def find_benchmark(
-    name: str, data_dir: Path | None = None, *, sample: bool = False
-) -> BenchmarkFiles:
+def find_benchmark(name: str, data_dir: Path | None = None) -> BenchmarkFiles:
     """Find and verify the files of a benchmark.
 
     Args:
         name: The benchmark's name.
         data_dir: The folder of upstream files. Default: ``KIT19_DATA_DIR``, or kit19's cache.
-        sample: Use kit19's small sample instead.
 
     Raises:
         FilesError: The scored file is missing, or the sha256 of a file differs from its card.
     """
     catalog = load_catalog()
     card = catalog.benchmarks[name]
-    folder = SAMPLE if sample else (data_dir or default_data_dir())
+    folder = resolve_data_dir(data_dir)
     found = find_files(
         catalog.source(card.source),
         [card.table],
         [SHOTS_SPLIT, card.scored],
         folder,
-        check=not sample,
+        check=not is_sample(folder),
     )
     # Few evaluations need examples: a missing train file is not an error, an altered one is.
     required = [file for file in found if file.split == card.scored or file.status != "missing"]
@@ -95,18 +91,16 @@ def find_benchmark(
 
 
 @contextmanager
-def use_files(data_dir: Path | None, *, sample: bool) -> Iterator[None]:
+def use_files(data_dir: Path | None) -> Iterator[None]:
     """Set where ``load`` finds files while the context lasts; its own arguments take precedence."""
-    token = _LOCATION.set((data_dir, sample))
+    token = _LOCATION.set(data_dir)
     try:
         yield
     finally:
         _LOCATION.reset(token)
 
 
-def load(
-    benchmark: str, data_dir: str | None = None, sample: bool = False, **_metadata: Any
-) -> DatasetDict:
+def load(benchmark: str, data_dir: str | None = None, **_metadata: Any) -> DatasetDict:
     """Load the documents of a benchmark; called by the harness.
 
     Returns:
@@ -117,9 +111,8 @@ def load(
     Raises:
         FilesError: As in ``find_benchmark``.
     """
-    place = (Path(data_dir) if data_dir else None, sample)
-    folder, small = place if any(place) else _LOCATION.get()
-    files = find_benchmark(benchmark, folder, sample=small)
+    folder = resolve_data_dir(data_dir) if data_dir else _LOCATION.get()
+    files = find_benchmark(benchmark, folder)
     scored = _documents(files, files.scored)
     train = _documents(files, files.shots) if files.shots else []
     Shots.pools[benchmark] = train

@@ -1,6 +1,6 @@
 """Train a model on instruction rows, and write a run folder.
 
-``train_model`` is the complete flow: rows → tokens → preflight → packing → SFTTrainer → run folder.
+``train`` is the complete flow: rows → tokens → preflight → packing → SFTTrainer → run folder.
 After an interruption at any moment, the same call resumes from the last complete checkpoint.
 ``plan_training`` stops before the first step, and returns what the run needs.
 """
@@ -10,17 +10,16 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit19.core.errors import convert_os_errors
+from kit19.core.arguments import OnProgress, public, silent
 from kit19.core.runs import NAME as RUN
 from kit19.core.runs import RunRecord, read_run
 from kit19.training import processes
-from kit19.training.model_errors import convert_model_errors
 from kit19.training.preparation import (
-    OnProgress,
     Prepared,
     TrainOptions,
     collect_notes,
@@ -30,16 +29,14 @@ from kit19.training.preparation import (
     without_packing,
 )
 from kit19.training.requirements import require_training
-from kit19.training.rows.packing import filled
 from kit19.training.run.curves import JSON_NAME, SVG_NAME
 from kit19.training.run.folder import finish_run, open_run
 from kit19.training.run.model_card import NAME as CARD
 from kit19.training.run.model_card import model_card
-from kit19.training.settings import Settings
+from kit19.training.settings import Settings, choose_settings
 from kit19.writing.place import replacing
 
 if TYPE_CHECKING:
-    from kit19.training.model.memory import MemoryNeed
     from kit19.training.run.trainer import AnswerTrainer
 
 CURVES = (JSON_NAME, SVG_NAME)
@@ -66,58 +63,40 @@ class Trained:
     supervised: float
     notes: list[str]
 
-
-@dataclass(frozen=True)
-class TrainPlan:
-    """What a training would do, found without training.
-
-    Attributes:
-        settings: Its settings.
-        rows: Rows before and after each step of preparation.
-        supervised: Answer tokens of an epoch.
-        filled: Share of the lines' tokens that are rows' rather than filling.
-        steps: Optimizer steps.
-        per_syllable: Tokens for a syllable of Korean.
-        parameters: Of the model.
-        need: Bytes on each GPU.
-        available: Bytes of the GPU, or of this machine's memory.
-        gpus: GPUs that share the work.
-        changes: The first change of settings that fits; None if none does.
-        then: Bytes with these changes.
-        notes: What a reader must know.
-    """
-
-    settings: Settings
-    rows: dict[str, int]
-    supervised: int
-    filled: float
-    steps: int
-    per_syllable: float
-    parameters: int
-    need: MemoryNeed
-    available: int
-    gpus: int
-    changes: dict[str, Any] | None
-    then: MemoryNeed | None
-    notes: list[str]
+    def to_dict(self) -> dict[str, Any]:
+        """The record of the run as JSON data."""
+        return self.record.to_dict()
 
 
-@convert_os_errors
-def train_model(
+@public
+def train(  # noqa: PLR0913  one parameter an option of the command
     data: str | Path,
     out: str | Path,
     settings: Settings | None = None,
-    options: TrainOptions | None = None,
-    on_progress: OnProgress = lambda _what, _done, _total: None,
+    *,
+    preset: str | Path = "",
+    changes: Mapping[str, Any] | None = None,
+    restart: bool = False,
+    merge: bool = False,
+    cache: str | Path | None = None,
+    catalog: str | Path | None = None,
+    trust_remote_code: bool = False,
+    on_progress: OnProgress = silent,
 ) -> Trained:
     """Train a model on instruction rows.
 
     Args:
         data: The folder of a build, or a JSON lines or parquet file.
-        out: The run's folder. An unfinished run of the same plan there is gone on with.
-        settings: How; see ``load_preset``.
-        options: How to treat the surroundings.
-        on_progress: Told of progress.
+        out: The run's folder. An unfinished run of the same plan there is resumed.
+        settings: All settings, as ``load_preset`` gives them, instead of ``preset`` and ``changes``.
+        preset: A preset's id, or the path of a YAML file; default: the defaults of ``Settings``.
+        changes: Settings to replace, as ``--set key=value`` does.
+        restart: Remove what an earlier run left in the folder, and begin anew.
+        merge: Merge the adapter into the base model's weights at the end.
+        cache: The folder of tokens; default: ``tokens`` in kit19's cache.
+        catalog: A folder of cards, for prompt formats; default: kit19's own.
+        trust_remote_code: Run code from the model's repository.
+        on_progress: Called with the current step, steps done, and total steps.
 
     Raises:
         TrainError: A layer is not installed, preflight found a fault, or the model cannot be had.
@@ -125,19 +104,18 @@ def train_model(
         OutputError: The folder holds something else.
     """
     require_training()
-    settings, options = settings or Settings(), options or TrainOptions()
+    settings = choose_settings(settings, preset, changes)
+    options = TrainOptions(cache, catalog, trust_remote_code)
     run = Path(out)
     with silence_libraries():
         with processes.main_process_first():
             ready = prepare(Path(data), settings, options, on_progress)
             ready = _with_digest(ready, settings)
         plan = _plan_of_run(settings, ready)
-        with open_run(run, plan, restart=options.restart) as checkpoint:
+        with open_run(run, plan, restart=restart) as checkpoint:
             trained = _train(ready, run, checkpoint, on_progress)
             if processes.is_main():
-                _write_run(
-                    run, trained, on_progress, merge=options.merge and settings.method != "full"
-                )
+                _write_run(run, trained, on_progress, merge=merge and settings.method != "full")
         processes.shut_down()
     return Trained(
         run, trained.record, trained.resumed, trained.seconds, trained.rate, _notes(trained)
@@ -161,82 +139,7 @@ def _write_run(
         raise explain_write_error(error, run) from None
 
 
-@convert_os_errors
-def plan_training(
-    data: str | Path,
-    settings: Settings | None = None,
-    options: TrainOptions | None = None,
-    *,
-    gpus: int = 1,
-    gpu_memory: int | None = None,
-    on_progress: OnProgress = lambda _what, _done, _total: None,
-) -> TrainPlan:
-    """What a training would do and need: all of its preflight, and the arithmetic of memory.
-
-    Args:
-        data: As for ``train_model``.
-        settings: As for ``train_model``.
-        options: As for ``train_model``.
-        gpus: GPUs that would share weights, gradients and optimizer in pieces.
-        gpu_memory: Bytes of each; default: of the GPU that is here, else of this machine's memory.
-        on_progress: Told of progress.
-
-    Raises:
-        Kit19Error: As ``train_model``.
-    """
-    require_training()
-    settings, options = settings or Settings(), options or TrainOptions()
-    from kit19.training.model.device import machine_memory, plans_in_bf16  # noqa: PLC0415
-    from kit19.training.model.loading import check_complete  # noqa: PLC0415
-    from kit19.training.model.memory import estimate_memory, model_shape, suggest_settings  # noqa: PLC0415
-    from kit19.training.run.arguments import steps  # noqa: PLC0415
-
-    with silence_libraries():
-        elsewhere = gpu_memory is not None
-        ready = prepare(Path(data), settings, options, on_progress, elsewhere=elsewhere)
-        trust = ready.base.trust
-        if Path(settings.model or "-").is_dir():
-            check_complete(settings.model, trust_remote_code=trust)
-        with convert_model_errors(
-            settings.model or "tiny", "the model cannot be made from its config.json"
-        ):
-            shape = model_shape(ready.base.config, trust=trust)
-        ready = _check_packing(ready)
-        settings = ready.settings
-    available = gpu_memory or machine_memory()
-    bf16 = plans_in_bf16(settings, elsewhere=gpu_memory is not None)
-    fits = suggest_settings(shape, settings, available, gpus=gpus, bf16=bf16)
-    lengths = ready.train.lengths
-    width = settings.sequence_length if settings.layout == "packed" else int(lengths.max())
-    return TrainPlan(
-        settings=settings,
-        rows=ready.counts,
-        supervised=ready.train.stats.supervised,
-        filled=filled(ready.sequences, lengths, width),
-        steps=steps(settings, len(ready.sequences), gpus),
-        per_syllable=ready.per_syllable,
-        parameters=shape.parameters,
-        need=estimate_memory(shape, settings, gpus=gpus, bf16=bf16),
-        available=available,
-        gpus=gpus,
-        changes=fits[0] if fits else None,
-        then=fits[1] if fits else None,
-        notes=collect_notes(ready),
-    )
-
-
-def _check_packing(ready: Prepared) -> Prepared:
-    """Turn packing off if packed rows see each other in the twin of the model."""
-    from kit19.training.model.isolation import why_not_pack_by_config  # noqa: PLC0415
-
-    why = why_not_pack_by_config(ready.settings, ready.base, ready.train, ready.sequences)
-    if why is None:
-        note = "no small model can be built from this configuration: whether rows may be packed "
-        return replace(ready, notes=(*ready.notes, note + "is tested when the model is loaded"))
-    return without_packing(ready, why) if why else ready
-
-
-@convert_os_errors
+@public
 def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) -> RunRecord | None:
     """Merge the adapter of a run into its base model, as a folder that loads by itself.
 

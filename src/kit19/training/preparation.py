@@ -5,13 +5,14 @@ Every fault is found here, before weights are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit19.catalog import BUILT_IN, PromptFormat, load_catalog
+from kit19.catalog import PromptFormat, load_catalog
+from kit19.core.arguments import OnProgress
 from kit19.core.paths import cache_dir
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.rows.files import Data, is_build, load_build_rows, load_file_rows
@@ -24,26 +25,19 @@ from kit19.writing import verify
 if TYPE_CHECKING:
     from kit19.training.model.base import Base
 
-OnProgress = Callable[[str, int, int], None]
-"""Called as (what is being done, steps done, steps in all)."""
-
 
 @dataclass(frozen=True)
 class TrainOptions:
     """How a run treats its surroundings. None of this changes a weight.
 
     Attributes:
-        restart: Remove what an earlier run left in the folder, and begin anew.
-        merge: Merge the adapter into the base model's weights at the end.
         cache: Where tokens are kept; default: ``tokens`` in the user's cache.
         catalog: Another folder of cards, for prompt formats.
         trust_remote_code: Let the model bring code of its own.
     """
 
-    restart: bool = False
-    merge: bool = False
-    cache: Path | None = None
-    catalog: Path = BUILT_IN
+    cache: str | Path | None = None
+    catalog: str | Path | None = None
     trust_remote_code: bool = False
 
 
@@ -94,7 +88,7 @@ def prepare(
         elsewhere: Whether the run is only planned here, for another machine.
 
     Raises:
-        Kit19Error: As ``train_model``.
+        Kit19Error: As ``train``.
     """
     from kit19.training.model.base import find_base  # noqa: PLC0415
     from kit19.training.rows.batches import Collate, arrange_rows  # noqa: PLC0415
@@ -113,7 +107,7 @@ def prepare(
         rate = check_syllables(data, prompts, settings.allow)
     on_progress("tokens", 2, 4)
     limit = (settings.max_length, settings.long_rows == "cut")
-    cache = options.cache or cache_dir() / "tokens"
+    cache = Path(options.cache or cache_dir() / "tokens")
     train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
     if 0 < train.stats.other_head == train.stats.read:  # every answer contains its own reasoning
         prompts = replace(prompts, head="")

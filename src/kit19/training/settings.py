@@ -11,11 +11,12 @@ from pydantic import Field, field_validator, model_validator
 
 from kit19.catalog.card import Card
 from kit19.catalog.yaml_file import fit_model, load_model, read_yaml
+from kit19.core.arguments import public
 from kit19.core.errors import (
+    ArgumentError,
     CatalogError,
     Problem,
     UnknownNameError,
-    convert_os_errors,
     suggest_names,
 )
 
@@ -219,6 +220,10 @@ class Settings(Card):
             raise ValueError(f"`stated` names no setting: {', '.join(unknown)}")
         return self
 
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON data."""
+        return self.model_dump(mode="json")
+
     @property
     def sequence_length(self) -> int:
         """Tokens of a packed sequence."""
@@ -233,8 +238,8 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
-@convert_os_errors
-def load_preset(name: str = "", changes: Mapping[str, Any] | None = None) -> Settings:
+@public
+def load_preset(name: str | Path = "", changes: Mapping[str, Any] | None = None) -> Settings:
     """Load settings by name or from a YAML file, and replace some values.
 
     Args:
@@ -246,6 +251,7 @@ def load_preset(name: str = "", changes: Mapping[str, Any] | None = None) -> Set
         UnknownNameError: There is no such preset, or no such setting.
         CatalogError: A value is not valid; the message names file, line and key.
     """
+    name = str(name)
     path = Path(name)
     if name and path.suffix not in {".yaml", ".yml"}:
         if name not in preset_names():
@@ -264,6 +270,22 @@ def load_preset(name: str = "", changes: Mapping[str, Any] | None = None) -> Set
         data[outer] = {**(data.get(outer) or {}), inner: value} if inner else value
     changed = {key.partition(".")[0] for key in changes}
     return fit_model(data, lines, name or "the settings", Settings, changed=changed)
+
+
+def choose_settings(
+    settings: Settings | None, preset: str | Path, changes: Mapping[str, Any] | None
+) -> Settings:
+    """Settings as they are given, or those that a preset and changes make.
+
+    Raises:
+        ArgumentError: Both are given.
+    """
+    if settings is None:
+        return load_preset(preset, changes)
+    if preset or changes:
+        fix = "use load_preset(preset, changes) for settings, or leave settings out"
+        raise ArgumentError(Problem("settings are given already", "preset, changes", fix))
+    return settings
 
 
 def _refuse_unknown(key: str, outer: str, inner: str) -> None:

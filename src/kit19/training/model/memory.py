@@ -7,7 +7,7 @@ matrix, which sdpa and flash do not store. 1 GiB is added for the allocator and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kit19.training.settings import Settings
@@ -52,6 +52,10 @@ class MemoryNeed:
     def total(self) -> int:
         """The sum, with the overhead of driver and allocator."""
         return self.weights + self.gradients + self.optimizer + self.activations + _OVERHEAD
+
+    def to_dict(self) -> dict[str, int]:
+        """The bytes as JSON data."""
+        return asdict(self) | {"total": self.total}
 
 
 def model_shape(config: Any, *, trust: bool = False) -> ModelShape:

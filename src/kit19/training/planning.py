@@ -1,0 +1,162 @@
+"""The plan of a training: what it would do, and the memory that it would need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit19.core.arguments import Count, OnProgress, public, silent
+from kit19.training.model_errors import convert_model_errors
+from kit19.training.preparation import (
+    Prepared,
+    TrainOptions,
+    collect_notes,
+    prepare,
+    silence_libraries,
+    without_packing,
+)
+from kit19.training.requirements import require_training
+from kit19.training.rows.packing import filled
+from kit19.training.settings import Settings, choose_settings
+
+if TYPE_CHECKING:
+    from kit19.training.model.memory import MemoryNeed
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """What a training would do, found without training.
+
+    Attributes:
+        settings: Its settings.
+        rows: Rows before and after each step of preparation.
+        supervised: Answer tokens of an epoch.
+        filled: Share of the lines' tokens that are rows' rather than filling.
+        steps: Optimizer steps.
+        per_syllable: Tokens for a syllable of Korean.
+        parameters: Of the model.
+        need: Bytes on each GPU.
+        available: Bytes of the GPU, or of this machine's memory.
+        gpus: GPUs that share the work.
+        changes: The first change of settings that fits; None if none does.
+        then: Bytes with these changes.
+        notes: What a reader must know.
+    """
+
+    settings: Settings
+    rows: dict[str, int]
+    supervised: int
+    filled: float
+    steps: int
+    per_syllable: float
+    parameters: int
+    need: MemoryNeed
+    available: int
+    gpus: int
+    changes: dict[str, Any] | None
+    then: MemoryNeed | None
+    notes: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON data."""
+        return {
+            "settings": self.settings.to_dict(),
+            "rows": self.rows,
+            "steps": self.steps,
+            "supervised_tokens": self.supervised,
+            "filled": self.filled,
+            "tokens_per_syllable": self.per_syllable,
+            "parameters": self.parameters,
+            "gpus": self.gpus,
+            "memory": self.need.to_dict(),
+            "available": self.available,
+            "changes": self.changes,
+            "memory_then": self.then.to_dict() if self.then else None,
+            "notes": self.notes,
+        }
+
+
+@public
+def plan_training(  # noqa: PLR0913  one parameter an option of the command
+    data: str | Path,
+    settings: Settings | None = None,
+    *,
+    preset: str | Path = "",
+    changes: Mapping[str, Any] | None = None,
+    gpus: Count = 1,
+    gpu_memory: Count | None = None,
+    cache: str | Path | None = None,
+    catalog: str | Path | None = None,
+    trust_remote_code: bool = False,
+    on_progress: OnProgress = silent,
+) -> TrainPlan:
+    """What a training would do and need: all of its preflight, and the arithmetic of memory.
+
+    Args:
+        data: As for ``train``.
+        settings: As for ``train``.
+        preset: As for ``train``.
+        changes: As for ``train``.
+        gpus: GPUs that would share weights, gradients and optimizer in pieces.
+        gpu_memory: Bytes of each; default: of the GPU that is here, else of this machine's memory.
+        cache: As for ``train``.
+        catalog: As for ``train``.
+        trust_remote_code: As for ``train``.
+        on_progress: Called with the current step, steps done, and total steps.
+
+    Raises:
+        Kit19Error: As ``train``.
+    """
+    require_training()
+    settings = choose_settings(settings, preset, changes)
+    options = TrainOptions(cache, catalog, trust_remote_code)
+    from kit19.training.model.device import machine_memory, plans_in_bf16  # noqa: PLC0415
+    from kit19.training.model.loading import check_complete  # noqa: PLC0415
+    from kit19.training.model.memory import estimate_memory, model_shape, suggest_settings  # noqa: PLC0415
+    from kit19.training.run.arguments import steps  # noqa: PLC0415
+
+    with silence_libraries():
+        elsewhere = gpu_memory is not None
+        ready = prepare(Path(data), settings, options, on_progress, elsewhere=elsewhere)
+        trust = ready.base.trust
+        if Path(settings.model or "-").is_dir():
+            check_complete(settings.model, trust_remote_code=trust)
+        with convert_model_errors(
+            settings.model or "tiny", "the model cannot be made from its config.json"
+        ):
+            shape = model_shape(ready.base.config, trust=trust)
+        ready = _check_packing(ready)
+        settings = ready.settings
+    available = gpu_memory or machine_memory()
+    bf16 = plans_in_bf16(settings, elsewhere=gpu_memory is not None)
+    fits = suggest_settings(shape, settings, available, gpus=gpus, bf16=bf16)
+    lengths = ready.train.lengths
+    width = settings.sequence_length if settings.layout == "packed" else int(lengths.max())
+    return TrainPlan(
+        settings=settings,
+        rows=ready.counts,
+        supervised=ready.train.stats.supervised,
+        filled=filled(ready.sequences, lengths, width),
+        steps=steps(settings, len(ready.sequences), gpus),
+        per_syllable=ready.per_syllable,
+        parameters=shape.parameters,
+        need=estimate_memory(shape, settings, gpus=gpus, bf16=bf16),
+        available=available,
+        gpus=gpus,
+        changes=fits[0] if fits else None,
+        then=fits[1] if fits else None,
+        notes=collect_notes(ready),
+    )
+
+
+def _check_packing(ready: Prepared) -> Prepared:
+    """Turn packing off if packed rows see each other in the twin of the model."""
+    from kit19.training.model.isolation import why_not_pack_by_config  # noqa: PLC0415
+
+    why = why_not_pack_by_config(ready.settings, ready.base, ready.train, ready.sequences)
+    if why is None:
+        note = "no small model can be built from this configuration: whether rows may be packed "
+        return replace(ready, notes=(*ready.notes, note + "is tested when the model is loaded"))
+    return without_packing(ready, why) if why else ready
