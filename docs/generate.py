@@ -260,10 +260,10 @@ def reasons() -> str:
 
 def presets() -> str:
     """The presets that kit19 carries."""
-    lines = ["| preset | model | what for |", "|---|---|---|"]
+    lines = ["| preset | model | purpose |", "|---|---|---|"]
     for name in preset_names():
         one = load_preset(name)
-        model = f"`{one.model}`" if one.model else "made from nothing"
+        model = f"`{one.model}`" if one.model else "new, with random weights"
         lines.append(f"| `{name}` | {model} | {' '.join(one.about.split())} |")
     return "\n".join(lines)
 
