@@ -16,7 +16,7 @@ from kit19 import load_catalog
 
 PACKAGE = Path(kit19.__file__).parent
 # The demo shows three subsets of the sample, which it must name somewhere.
-ALLOWED = {"cli/demo.py"}
+ALLOWED = {"demo/sample_build.py"}
 
 
 def promised() -> dict[str, str]:
@@ -106,5 +106,5 @@ def test_no_source_subset_or_benchmark_is_named_in_python() -> None:
     }
     assert found == set()
     # The net would hold a fish.
-    demo = {text for _, text in strings(PACKAGE / "cli" / "demo.py")}
+    demo = {text for _, text in strings(PACKAGE / "demo" / "sample_build.py")}
     assert demo & names

@@ -6,7 +6,6 @@ run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from kit19.building.pipeline import build
 from kit19.comparing import Comparison, compare
 from kit19.core.arguments import OnProgress, silent
 from kit19.core.errors import FilesError
+from kit19.demo.sample_build import TRAINED_SUBSETS
 from kit19.evaluating.pipeline import evaluate
 from kit19.training import load_preset
 from kit19.training.pipeline import Trained, train
@@ -49,26 +49,37 @@ class DemoTraining:
     untrained: DemoAnswers
     trained: DemoAnswers
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return folders, subsets, seconds and scores as a JSON-serializable dict."""
+        return {
+            "before": str(self.before),
+            "run": str(self.run.folder),
+            "real": self.real,
+            "seconds": round(self.run.seconds, 1),
+            "scores": {
+                name: {one.name: one.to_dict() for one in answers.scores}
+                for name, answers in (("before", self.untrained), ("after", self.trained))
+            },
+        }
+
 
 def train_demo(
     out: Path,
-    subsets: Sequence[str],
     data_dir: Path | None = None,
     on_progress: OnProgress = silent,
 ) -> DemoTraining:
-    """Train the preset ``tiny`` on a few subsets, and score it before and after.
+    """Train the preset ``tiny`` on ``TRAINED_SUBSETS``, and score it before and after.
 
     Args:
         out: A folder for ``rows``, ``before`` and ``run``; results of an earlier call are replaced.
-        subsets: Subsets to train on. Those with upstream files in ``data_dir`` are built from them.
-        data_dir: Upstream files; None for the sample.
+        data_dir: Upstream files, if they are there; None for the sample.
         on_progress: Called with progress.
 
     Raises:
         Kit19Error: As ``build`` and ``train``.
     """
     require_training()
-    real = _build(out / "rows", list(subsets), data_dir, on_progress)
+    real = _build(out / "rows", data_dir, on_progress)
     steps = _STEPS["real" if real else "sample"]
     settings = load_preset("tiny", {"max_steps": steps})
     run = train(out / "rows", out / "run", settings, restart=True, on_progress=on_progress)
@@ -116,10 +127,9 @@ def evaluate_demo(shown: DemoTraining, out: Path, on_progress: OnProgress = sile
     return compared
 
 
-def _build(
-    rows: Path, subsets: list[str], data_dir: Path | None, on_progress: OnProgress
-) -> list[str]:
+def _build(rows: Path, data_dir: Path | None, on_progress: OnProgress) -> list[str]:
     """Build the training rows; return the subsets of real files, or none for the sample."""
+    subsets = list(TRAINED_SUBSETS)
     if data_dir is not None:
         try:
             made = build(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -43,6 +44,22 @@ class Score:
     def interval(self) -> tuple[float, float]:
         """The 95% Wilson interval of the share of correct answers."""
         return wilson(self.right, self.rows)
+
+    @property
+    def beats_majority(self) -> bool:
+        """Whether the most frequent answer's share of correct answers is below the interval."""
+        return self.interval[0] > self.majority / max(self.rows, 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts and the interval as a JSON-serializable dict."""
+        low, high = self.interval
+        return {
+            "rows": self.rows,
+            "form": self.form,
+            "right": self.right,
+            "interval": [round(low, 4), round(high, 4)],
+            "majority": self.majority,
+        }
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
