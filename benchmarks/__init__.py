@@ -1,1 +1,1 @@
-"""Benchmarks of kit19 beside baselines that do the same work. See README.md."""
+"""Benchmarks of kit19 next to baselines that do the same work. See README.md."""

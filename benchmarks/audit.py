@@ -34,7 +34,7 @@ Work = Callable[[], Any]
 def make_rows(data_dir: str, out: str, kind: str, count: int) -> Work:
     """Write JSON lines of ``count`` distinct texts: ``short`` (reviews), ``long`` (petitions, joined).
 
-    What comes round again gets the number of the round behind it.
+    If the texts run out, they are repeated with the number of the round appended.
     """
 
     def work() -> int:
@@ -70,7 +70,7 @@ def _joined_petitions(data: Path) -> Iterator[str]:
 
 
 def rules(data_dir: str, rows: str, which: str) -> Work:
-    """Look through the texts by kit19's rules: the exact ones (equal, contained), or all."""
+    """Search the texts with kit19's rules: only the exact ones (equal, contained), or all."""
     import polars as pl
 
     from kit19.auditing.items import find_benchmark_items
@@ -94,7 +94,7 @@ def rules(data_dir: str, rows: str, which: str) -> Work:
 
 
 def python_set(data_dir: str, rows: str) -> Work:
-    """Look for any shared character 13-gram: the same bare form, and a Python set."""
+    """Search for any shared character 13-gram, with the same bare form and a Python set."""
     from kit19.auditing.items import find_benchmark_items
     from kit19.catalog import load_catalog
 
@@ -126,7 +126,7 @@ def _read(rows: str) -> list[str]:
 
 
 def whole(data_dir: str, rows: str, cache: str) -> Work:
-    """Audit a file, all of it: ``kit19.audit``."""
+    """Run a complete audit of a file with ``kit19.audit``."""
     os.environ["KIT19_CACHE"] = cache
     from kit19 import audit
 
@@ -137,7 +137,7 @@ def whole(data_dir: str, rows: str, cache: str) -> Work:
 
 
 def index(data_dir: str, cache: str) -> Work:
-    """Make the benchmarks' items ready, or find them ready."""
+    """Build the index of the benchmarks' items, or load it from the cache."""
     os.environ["KIT19_CACHE"] = cache
     from kit19.auditing.items import find_benchmark_items
     from kit19.catalog import load_catalog
@@ -149,7 +149,7 @@ def index(data_dir: str, cache: str) -> Work:
 
 
 def build(data_dir: str, cache: str, out: str, decontaminate: bool) -> Work:
-    """Build the default recipe, with or without looking for benchmark text."""
+    """Build the default recipe, with or without decontamination."""
     os.environ["KIT19_CACHE"] = cache
     from kit19.building.pipeline import build as run_build
 

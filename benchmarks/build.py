@@ -1,8 +1,8 @@
 """``python -m benchmarks.build``: kit19 next to its baselines, in one run.
 
-Every measurement is a process of its own (``worker.py``), rounds are interleaved, figures are medians.
-Equal output is asserted. Times are shown with their targets and never asserted. This process imports
-nothing heavy, so that no child inherits its peak.
+Each measurement runs in a separate process (``worker.py``), rounds are interleaved, figures are
+medians. Equal output is asserted. Times are shown with their targets and never asserted. This process
+imports nothing heavy, so that no child inherits its peak.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Paired bootstrap of every cell of a table: ``python -m benchmarks.compare [--quick]``.
 
-Six models on seven benchmarks of the real sizes, answers made up by a fixed seed: 10,000 replicates of
-every score and of every difference to the first model, by ``kit19.statistics`` and by a plain loop
-over scikit-learn. The loop runs fewer replicates and its time is scaled; the table shows how many.
+Six models on seven benchmarks of the real sizes, with random answers from a fixed seed: 10,000
+replicates of every score and of every difference to the first model, by ``kit19.statistics`` and by a
+plain loop over scikit-learn. The loop runs fewer replicates and its time is scaled; the table shows how
+many.
 """
 
 from __future__ import annotations

@@ -50,13 +50,13 @@ def make_world(data_dir: str, folder: str, sizes: list[int]) -> Work:
 
 
 def measure(folder: str, size: int) -> Work:
-    """Build the source at one size and tell where the time went, in seconds."""
+    """Build the source at one size and return the seconds of each step."""
     # Modules by name: in the package, `build` is the function.
     building, assembling = map(
         importlib.import_module, ("kit19.building.pipeline", "kit19.building.assembly")
     )
     spent: dict[str, float] = {}
-    # Private names: no public one stands between reading, hashing and what follows the cap.
+    # Private names: no public function separates reading, hashing and the steps after the cap.
     _time(building, "find_inputs", "reading", spent)
     _time(building, "read_subset", "reading", spent)
     _time(building, "_benchmark_items", "benchmarks", spent)

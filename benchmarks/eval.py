@@ -4,7 +4,7 @@ python -m benchmarks.eval --data-dir ../shared/data            zero-shot, five-s
 python -m benchmarks.eval --only zero --limit 100 --rounds 1   a quick look
 
 The model is a small GPT-NeoX from a fixed seed, with a tokenizer trained on the benchmarks' own text.
-``--shape`` gives it another size, ``--model FOLDER`` takes another model, ``--gguf`` weights in GGUF.
+``--shape`` sets another size, ``--model FOLDER`` another model, ``--gguf`` weights in GGUF.
 Rounds are interleaved; figures are medians. Every log-likelihood is compared with HFLM's before it is
 reported.
 """
@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def make_model(folder: Path, data_dir: Path, hidden: int, layers: int, vocabulary: int) -> Path:
-    """A GPT-NeoX from a fixed seed, with a byte-level BPE made of KoBEST's own text."""
+    """Create a GPT-NeoX from a fixed seed, with a byte-level BPE trained on KoBEST's text."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
@@ -242,7 +242,7 @@ def _report_levers(recorder: Recorder, asked: argparse.Namespace, times: Times) 
 
 
 def _peak(asked: argparse.Namespace) -> dict[str, float]:
-    """Peak memory in MiB of one way on the heaviest task, in a process of its own."""
+    """Measure the peak memory in MiB of one way on the heaviest task, in a separate process."""
     name = "kit19" if asked.measure == "ours" else "hflm"
     lm = _load(asked, name, **({} if name == "kit19" else {"batch_size": 16}))
     for task, requests in _requests(asked, 5):

@@ -3,9 +3,9 @@
     python -m benchmarks.fetch              one file of 512 MB; 300 files of 20 kB
     python -m benchmarks.fetch --quick      small sizes, one round
 
-The server is a process of its own and the same for all ways. kit19's time is that of the call (cards
-read, bytes requested and written, sha256 of every byte, files named); a second row has that of the
-complete command, Python's start included. curl's time is that of its processes, which check nothing.
+The server is a separate process, the same for all ways. kit19's time is that of the call (reading
+cards, requesting and writing bytes, sha256 of every byte, naming files). A second row has the time of
+the complete command, including Python's start. curl's time is that of its processes, without checks.
 Each round starts with an empty cache and an empty folder. It waits (a minute at most; not at all with a
 single round) until other processes use less than a tenth of the processors. Rounds are interleaved.
 """
@@ -112,7 +112,7 @@ def serving(root: Path) -> Iterator[str]:
 
 
 def make(root: Path, name: str, count: int, size: int) -> list[str]:
-    """Files of random bytes, and a card that knows their digests."""
+    """Create files of random bytes, and a card with their digests."""
     (root / "served").mkdir(exist_ok=True)
     (root / "catalog" / "sources").mkdir(parents=True, exist_ok=True)
     entries, names = [], []
@@ -134,7 +134,7 @@ def make(root: Path, name: str, count: int, size: int) -> list[str]:
 
 
 def kit19(root: Path, name: str, base: str, *, whole: bool = False) -> float:
-    """Seconds of the call; of the command's whole process, start included, if ``whole``."""
+    """Measure the seconds of the call; with ``whole``, of the complete process."""
     environment = {**os.environ, "KIT19_MIRROR": base, "KIT19_CACHE": str(root / "out" / "cache")}
     cards, data = str(root / "catalog"), str(root / "out" / "data")
     command = [sys.executable, "-c", CALL, name, cards, data]

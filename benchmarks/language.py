@@ -1,7 +1,7 @@
-"""The template language, translated for the peers: to Jinja, and to ``str.format``.
+"""The template language, translated for the baselines: to Jinja, and to ``str.format``.
 
-The peers get templates as the linguist's file has them and nothing of kit19's parser; particles
-come from ``kit19.korean.attach``, one call for each distinct word and pair.
+The baselines read the template files without kit19's parser. Particles come from
+``kit19.korean.attach``, with one call for each distinct word and pair.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PIECE = re.compile(
     r"|\{(?P<field>[a-z0-9_]+)(?:\.(?P<form>[a-z0-9_]+))?\}"
     r"(?:(?P<closing>[’”'\"」』》〉\]】]*)\{(?P<pair>[^{}]*/[^{}]*)\})?"
 )
-_BETWEEN = "\x1f"  # stands between the three texts of a template, and in no record
+_BETWEEN = "\x1f"  # separates the three texts of a template; occurs in no record
 
 attached = functools.cache(attach)
 
@@ -57,7 +57,7 @@ def by_jinja(texts: Mapping[str, str], words: Words, many: set[str]) -> Render:
 
 
 def by_format(texts: Mapping[str, str], words: Words) -> Render:
-    """A template as three format strings. It knows no field with several values."""
+    """A template as three format strings. Fields with several values are not supported."""
     made = [_format(texts[name], words) for name in TEXTS]
 
     def render(row: Row) -> tuple[str, str, str]:

@@ -1,10 +1,10 @@
 """Lint: renders checked a second, next to Jinja, which renders the same templates and checks nothing.
 
 ``python -m benchmarks.lint --data-dir ../shared/data`` prints a table: medians of three runs, each in a
-process of its own. Reading the files is timed on neither side, compiling templates on both.
+separate process. The times exclude reading the files and include compiling templates.
 
-Both get the first records of each subset, since Jinja would take a quarter of an hour over all of them.
-A row of its own shows kit19 over every record.
+Both use the first records of each subset, because Jinja would need a quarter of an hour for all of
+them. A separate row shows kit19 on every record.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def same_renders(data_dir: str, first: int) -> Work:
 
 
 def _prepared(data_dir: str, first: int | None) -> list[tuple[Any, pl.DataFrame]]:
-    """Every subset that has files, with the first of its records; all templates without ``first``."""
+    """Prepare every subset with files, with its first records; without ``first``, all records."""
     from kit19.catalog import load_catalog
     from kit19.curating import find_empty
     from kit19.fetching import find_files, select_usable

@@ -1,8 +1,9 @@
 """Rendering alone: one parquet of records in, one parquet of instructions out.
 
 Every way chooses one of eight templates for each record by the same hash and writes the same rows
-as zstd parquet. Particles: four templates put one behind free text, the dearest place (the card
-here declares ``text`` as ``short``, which a real card never would), four behind a label's word.
+as zstd parquet. Particles: four templates insert one after free text, the most
+expensive place (the card here declares ``text`` as ``short``, unlike real cards), and four after a
+label's word.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def kit19_way(records: str, out: str) -> Work:
 
 
 def floor(rendered: str, out: str) -> Work:
-    """Read what kit19 rendered and write it again: no way can be faster by much."""
+    """Read the rows rendered by kit19 and write them again: a lower bound for every way."""
 
     def work() -> int:
         frame = pl.read_parquet(rendered)

@@ -1,8 +1,8 @@
 """Training next to TRL's own ways: ``python -m benchmarks.train`` (``--quick``: does it still run).
 
-Same rows, same model, same texts. Every measurement is a process of its own (``worker.py``), rounds are
-interleaved, figures are medians. Training runs on one thread and is measured in processor time, which
-other processes change little; preparing rows is measured both ways.
+Same rows, same model, same texts. Each measurement runs in a separate process (``worker.py``), rounds
+are interleaved, figures are medians. Training runs on one thread and is measured in CPU time, which
+other processes hardly change; preparing rows is measured both ways.
 README.md lists what this leaves out.
 """
 
@@ -145,7 +145,7 @@ def _report_rows(recorder: Recorder, found: dict[str, Any], rounds: int, count: 
 
 
 def make(data_dir: str, place: str, rows: int) -> Work:
-    """Rows of the real files, and a GPT-NeoX with a tokenizer of its own, from a fixed seed."""
+    """Create rows of the real files, and a GPT-NeoX with its tokenizer, from a fixed seed."""
     import polars as pl
 
     from kit19 import build, load_catalog
@@ -220,7 +220,7 @@ def _first(place: str, name: str, rows: int) -> Path:
 
 
 def speed(place: str, way: str, rows: int) -> Work:
-    """An epoch over the first rows, tokens made before the clock starts."""
+    """Train one epoch on the first rows; tokenization is not timed."""
     import torch
 
     torch.set_num_threads(1)
@@ -333,7 +333,7 @@ def prepare(place: str, way: str, rows: int) -> Work:  # noqa: ARG001  the file 
     folder = Path(tempfile.mkdtemp(dir=place))
     if way == "kit19":
         import kit19.training.model.base
-        import kit19.training.run.trainer  # noqa: F401  imports are no part of the work
+        import kit19.training.run.trainer  # noqa: F401  imports are not timed
         from kit19 import plan_training
 
         settings = _settings(place, allow=["lost_answers"])

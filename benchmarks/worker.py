@@ -1,6 +1,6 @@
-"""One measured job in a process of its own: ``python -m benchmarks.worker MODULE:FUNCTION JSON``.
+"""Measure one job in a separate process: ``python -m benchmarks.worker MODULE:FUNCTION JSON``.
 
-A job is a function that imports and prepares what it needs and returns the work, a function without
+A job is a function that imports and prepares what is needed, and returns the work: a function without
 arguments. Only the work is timed. The peak is the process's own (``ru_maxrss``), imports included, so
 every job gets a fresh process. ``before_mib`` is the peak before the work began.
 """

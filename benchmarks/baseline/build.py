@@ -98,7 +98,7 @@ class SubsetBuild:
         return engine.map(engine.select(table, places), self.render)
 
     def first_of_each(self, table: Any) -> list[int]:
-        """Places of records that are no conflict, and no duplicate of one earlier in hash order."""
+        """Return the places of records that neither conflict nor duplicate an earlier record."""
         column = self.engine.column
         ids = column(table, "id")
         labels = column(table, self.card.label) if self.card.label else [""] * len(ids)

@@ -62,7 +62,7 @@ class BenchmarkText:
 
 
 class GramIndex:
-    """Items by what they are made of: trigrams, or stems."""
+    """Items by their trigrams or stems."""
 
     def __init__(
         self, items: list[set[str]], lengths: list[int], coverage: float, least: int
@@ -86,7 +86,7 @@ class GramIndex:
             self.items.append((length, total, weights))
 
     def found(self, grams: Iterable[tuple[int, str]]) -> Iterator[int]:
-        """Numbers of the items of which enough stands close together."""
+        """Return the numbers of the items of which enough grams are close together."""
         places: dict[str, list[int]] = defaultdict(list)
         for at, gram in grams:
             places[gram].append(at)

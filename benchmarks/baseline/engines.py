@@ -15,7 +15,7 @@ COLUMNS = [
 
 
 class Engine(Protocol):
-    """A way to hold records: a table is whatever ``load`` gives back."""
+    """A way to store records. A table is whatever ``load`` returns."""
 
     def load(self, rows: list[Row]) -> Any: ...
     def column(self, table: Any, name: str) -> list[Any]: ...

@@ -36,7 +36,7 @@ def read_table(
     data_dir: Path,
     pairs: Pairs | None = None,
 ) -> Iterator[Row]:
-    """The rows of a table's files that are there and are what the card says."""
+    """Read the rows of a table's files that exist and match the card."""
     folder = data_dir / source.id
     for split, files in table.files.items():
         if split not in splits:
@@ -97,7 +97,7 @@ def _records(
 
 
 class _UnknownValueError(Exception):
-    """A categorical cell holds a value that the card does not know."""
+    """A categorical cell has a value that the card does not list."""
 
 
 def _raw_rows(data: bytes, read: Read) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -28,7 +28,7 @@ class NearDuplicates:
         return [bare(row[name]) for name in self.fields]
 
     def seen(self, row: Row) -> bool:
-        """Whether a kept record says almost the same; if none does, the record is kept."""
+        """Whether a kept record is a near duplicate. If none is, the record is kept."""
         texts = self.bare(row)
         grams = to_trigrams("\x1f".join(texts))
         rarest = sorted(grams, key=lambda gram: (self.rarity[gram], gram))

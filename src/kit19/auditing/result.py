@@ -105,7 +105,7 @@ class Audit(_Result):
     notes: list[Remark] = []
 
     def to_dict(self) -> dict[str, Any]:
-        """The audit as JSON has it."""
+        """Convert the audit to JSON data."""
         return self.model_dump(mode="json")
 
     @public

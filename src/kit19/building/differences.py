@@ -47,7 +47,7 @@ class Diff:
     subsets: dict[str, SubsetDiff] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """The differences as JSON has them."""
+        """Convert the differences to JSON data."""
         return asdict(self)
 
 

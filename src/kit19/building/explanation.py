@@ -40,7 +40,7 @@ class Explanation:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """The explanation as JSON has it."""
+        """Convert the explanation to JSON data."""
         return asdict(self)
 
 

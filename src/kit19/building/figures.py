@@ -47,7 +47,7 @@ class SubsetStats:
     output_max: int | None
 
     def to_dict(self) -> dict[str, Any]:
-        """The statistics as JSON data."""
+        """Convert the statistics to JSON data."""
         return asdict(self)
 
 
