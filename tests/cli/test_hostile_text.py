@@ -217,7 +217,7 @@ def test_no_message_passes_on_what_it_names(
 def test_an_answer_is_shown_as_it_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     # No small model can be made to say these: what stands here for one streams character by character.
     talk = SimpleNamespace(
-        say=lambda _text: iter(f"안녕{EVIL}\n\t하세요"),
+        send=lambda _text: iter(f"안녕{EVIL}\n\t하세요"),
         format=SimpleNamespace(id="alpaca"),
         name=EVIL,
         run=None,

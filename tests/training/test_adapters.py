@@ -90,7 +90,7 @@ def test_an_adapter_keeps_the_commit_of_its_base_on_the_hub(
     merge(run.folder, tmp_path / "merged")
     assert torch.allclose(whole(tmp_path / "merged"), expected, atol=1e-4)
     assert resolve_model(str(run.folder)).revision == commit
-    assert list(chat(run.folder, max_new_tokens=2).say("네?"))
+    assert list(chat(run.folder, max_new_tokens=2).send("네?"))
     # The adapter on the Hub is bound to its base in the same way.
     adapter = model_hub.repos["me/adapter"] = Repo(private=False)
     adapter.commit(files(run.folder), "first")
@@ -136,11 +136,11 @@ def test_weights_in_parts_have_a_digest_without_what_lies_beside_them(
     # Without a network, what is in the cache will do.
     tokenizer.save_pretrained(parts)
     commit = model_hub.repos["me/parts"].commit(files(parts), "second")
-    assert list(chat("me/parts", max_new_tokens=2).say("네?"))
+    assert list(chat("me/parts", max_new_tokens=2).send("네?"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert weights_digest(weight_files("me/parts", commit)) == digest(parts)
     assert weights_digest(weight_files("me/parts")) == digest(parts)
-    assert list(chat("me/parts", max_new_tokens=2).say("네?"))
+    assert list(chat("me/parts", max_new_tokens=2).send("네?"))
 
 
 def test_a_base_whose_weights_were_replaced_is_refused_everywhere(

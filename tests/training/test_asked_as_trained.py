@@ -124,7 +124,7 @@ def test_a_run_is_scored_and_talked_to_as_it_was_trained(
             assert score == pytest.approx(direct, abs=1e-3)
     # By chat: the prompt ends in the head, so no answer begins with it.
     talk = chat(run, max_new_tokens=3)
-    assert "think" not in "".join(talk.say("몇 시?"))
+    assert "think" not in "".join(talk.send("몇 시?"))
     [asked_ids] = model.prompts.encode([model.prompts.ask("몇 시?")])
     assert model.prompts.tokenizer.decode(asked_ids).endswith(head)
 

@@ -485,7 +485,7 @@ def test_a_model_with_code_of_its_own_is_trained_only_if_it_is_trusted(
         assert done.exit_code == 0, (done.output, done.exception)
     with pytest.raises(TrainError, match="runs only if you trust it"):
         kit19.chat(run)
-    assert list(kit19.chat(run, trust_remote_code=True, max_new_tokens=2).say("size of ant"))
+    assert list(kit19.chat(run, trust_remote_code=True, max_new_tokens=2).send("size of ant"))
     if method == "lora":
         with pytest.raises(TrainError, match="runs only if you trust it"):
             kit19.merge(run, tmp_path / "merged")

@@ -113,11 +113,11 @@ def uses(
     given = settings(base, format=form, validation=0, allow=["byte_tokens", "unknown_tokens"])
     return {
         "plan": lambda: plan_training(data, given),
-        "chat": lambda: list(chat(base, format=form, max_new_tokens=2).say("네?")),
+        "chat": lambda: list(chat(base, format=form, max_new_tokens=2).send("네?")),
         "eval": lambda: load_scorer(resolve_model(str(base)), EvalOptions(device="cpu")),
         "merge": lambda: merge(run, out / "merged"),
         "chat with an adapter": lambda: list(
-            chat(run, format="koalpaca", max_new_tokens=2).say("네?")
+            chat(run, format="koalpaca", max_new_tokens=2).send("네?")
         ),
         "eval of an adapter": lambda: resolve_model(str(run)),
     }

@@ -140,13 +140,13 @@ def test_a_conversation_has_commands_and_longer_texts(
     from kit19.chatting import chat as chatting
 
     asked: list[str] = []
-    say = chatting.Chat.say
+    send = chatting.Chat.send
 
     def heard(self: chatting.Chat, text: str) -> Any:
         asked.append(text)
-        return say(self, text)
+        return send(self, text)
 
-    monkeypatch.setattr(chatting.Chat, "say", heard)
+    monkeypatch.setattr(chatting.Chat, "send", heard)
     cli(["chat", str(run)], standalone_mode=False)
     said = capsys.readouterr().out
     assert asked == ["이 평이\n좋은가요?", "두 줄\n이에요"]
@@ -175,5 +175,5 @@ def test_earlier_turns_that_do_not_fit_are_left(run: Path) -> None:
     talk.turns = [
         {"role": role, "content": "영화 이야기 " * 200} for role in ("user", "assistant") * 3
     ]
-    assert "".join(talk.say("좋은 평인가요?"))
+    assert "".join(talk.send("좋은 평인가요?"))
     assert len(talk.turns) == 8

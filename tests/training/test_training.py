@@ -191,7 +191,7 @@ def test_a_run_folder_explains_itself_and_loads(trained: Trained) -> None:
 def test_a_trained_model_answers_in_the_right_form(trained: Trained) -> None:
     chat = kit19.chat(trained.folder)
     question = f"{rows(2)[1]['instruction']}\n\n{rows(2)[1]['input']}"
-    pieces = list(chat.say(question))
+    pieces = list(chat.send(question))
     assert "".join(pieces) in {"좋은 평이에요.", "나쁜 평이에요."}
     assert [turn["role"] for turn in chat.turns] == ["user", "assistant"]
     chat.reset()
@@ -204,7 +204,7 @@ def test_a_trained_model_answers_in_the_right_form(trained: Trained) -> None:
     with pytest.raises(TrainError, match="has no chat template"):
         chat.use_format("chat")
     with pytest.raises(TrainError, match="nothing to answer"):
-        list(chat.say("  "))
+        list(chat.send("  "))
 
 
 def test_a_merged_adapter_is_the_model_with_its_adapter(

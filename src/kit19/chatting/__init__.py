@@ -1,1 +1,1 @@
-"""Chatting: asking a trained model."""
+"""Chat with a model in the prompt format of its training."""

@@ -53,7 +53,7 @@ class Chat:
         """The conversation so far as JSON data."""
         return {"model": self.name, "format": self.format.id, "turns": self.turns}
 
-    def say(self, text: str) -> Iterator[str]:
+    def send(self, text: str) -> Iterator[str]:
         """Send a message and stream the answer. Both are remembered when the answer is complete.
 
         Raises:
@@ -61,7 +61,7 @@ class Chat:
                 not UTF-8.
         """
         if not text.strip():
-            raise TrainError(Problem("there is nothing to answer", fix="say something"))
+            raise TrainError(Problem("there is nothing to answer", fix="type a message"))
         try:
             text.encode()
         except UnicodeEncodeError as error:
@@ -92,8 +92,8 @@ class Chat:
 
         prompts, form = self._model.prompts, self._catalog.prompt_format(name)
         head = answer_head_of(self.run, form)
-        made = make_prompts(prompts.tokenizer, form, prompts.ends, head=head)
-        self._model = replace(self._model, prompts=made)
+        new = make_prompts(prompts.tokenizer, form, prompts.ends, head=head)
+        self._model = replace(self._model, prompts=new)
 
 
 @public
@@ -106,18 +106,19 @@ def chat(
     catalog: str | Path | None = None,
     trust_remote_code: bool = False,
 ) -> Chat:
-    """Load a model to talk to.
+    """Load a model for a conversation.
 
     Args:
         model: A run's folder, any causal model's folder, or a Hub id.
-        format: Prompt format; default: the run's own, else the model's chat template, else ``alpaca``.
-        max_new_tokens: Tokens of an answer at most.
-        temperature: 0 for the likeliest answer; higher draws.
+        format: Prompt format; default: the run's format, else the model's chat template, else
+            ``alpaca``.
+        max_new_tokens: The most tokens of an answer.
+        temperature: 0 for greedy decoding; higher values sample.
         catalog: A folder of cards; default: kit19's own.
-        trust_remote_code: Let the model bring code of its own.
+        trust_remote_code: Run code from the model's repository.
 
     Raises:
-        TrainError: A layer is not installed, or the model cannot be loaded.
+        TrainError: Optional packages are not installed, or the model cannot be loaded.
         Kit19Error: There is no such format.
     """
     require_model()

@@ -79,7 +79,7 @@ def chat(  # noqa: PLR0913  one parameter an option
     if prompt is None:
         _converse(talk)
     elif as_json:
-        answer = "".join(talk.say(prompt))
+        answer = "".join(talk.send(prompt))
         print_json({"prompt": prompt.strip(), "answer": answer, "format": talk.format.id})
     else:
         _answer(talk, prompt)
@@ -116,7 +116,7 @@ def _command(talk: Chat, command: str, name: str) -> str:
 
 
 def _answer(talk: Chat, text: str) -> None:
-    for piece in talk.say(text):
+    for piece in talk.send(text):
         print_piece(piece)
     print_text()
 

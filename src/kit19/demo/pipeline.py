@@ -132,7 +132,7 @@ def _build(rows: Path, data_dir: Path | None, on_progress: OnProgress) -> list[s
     subsets = list(TRAINED_SUBSETS)
     if data_dir is not None:
         try:
-            made = build(
+            manifest = build(
                 "kit19",
                 rows,
                 data_dir=data_dir,
@@ -144,6 +144,6 @@ def _build(rows: Path, data_dir: Path | None, on_progress: OnProgress) -> list[s
             if not data_dir.is_dir():
                 raise
         else:
-            return list(made.subsets)
+            return list(manifest.subsets)
     build("sample", rows, changes={"subsets": subsets, **_SAMPLE}, on_progress=on_progress)
     return []

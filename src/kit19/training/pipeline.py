@@ -45,15 +45,15 @@ _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training.
+    """The result of a training.
 
     Attributes:
-        folder: The run's folder.
-        record: Its record, as in ``run.json``.
-        resumed: The step that it went on from; 0 if it began.
-        seconds: That training took, this time.
-        supervised: Answer tokens a second in it.
-        notes: What a reader must know, a sentence each.
+        folder: The run folder.
+        record: The record of the run, as in ``run.json``.
+        resumed: The step that the run resumed from; 0 for a new run.
+        seconds: The training time of this call.
+        supervised: Answer tokens per second in that time.
+        notes: Notes on rows and model, a sentence each.
     """
 
     folder: Path
@@ -87,11 +87,11 @@ def train(  # noqa: PLR0913  one parameter an option of the command
 
     Args:
         data: The folder of a build, or a JSON lines or parquet file.
-        out: The run's folder. An unfinished run of the same plan there is resumed.
-        settings: All settings, as ``load_preset`` gives them, instead of ``preset`` and ``changes``.
+        out: The run folder. An unfinished run with the same plan is resumed.
+        settings: All settings, as ``load_preset`` returns them, instead of ``preset`` and ``changes``.
         preset: A preset's id, or the path of a YAML file; default: the defaults of ``Settings``.
         changes: Settings to replace, as ``--set key=value`` does.
-        restart: Remove what an earlier run left in the folder, and begin anew.
+        restart: Remove an earlier run from the folder, and start again.
         merge: Merge the adapter into the base model's weights at the end.
         cache: The folder of tokens; default: ``tokens`` in kit19's cache.
         catalog: A folder of cards, for prompt formats; default: kit19's own.
@@ -99,9 +99,10 @@ def train(  # noqa: PLR0913  one parameter an option of the command
         on_progress: Called with the current step, steps done, and total steps.
 
     Raises:
-        TrainError: A layer is not installed, preflight found a fault, or the model cannot be had.
-        VerifyError: The build is not what its manifest says.
-        OutputError: The folder holds something else.
+        TrainError: Optional packages are not installed, preflight finds a fault, or the model cannot be
+            loaded.
+        VerifyError: The build differs from its manifest.
+        OutputError: The folder holds other files.
     """
     require_training()
     settings = choose_settings(settings, preset, changes)
@@ -141,19 +142,20 @@ def _write_run(
 
 @public
 def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) -> RunRecord | None:
-    """Merge the adapter of a run into its base model, as a folder that loads by itself.
+    """Merge the adapter of a run into its base model, and write the complete model.
 
     Args:
-        run: The run's folder.
+        run: The run folder.
         out: The folder to write; it must be new or empty.
-        trust_remote_code: Let the model bring code of its own.
+        trust_remote_code: Run code from the model's repository.
 
     Returns:
-        The run's record, which is written there too; None where the adapter is no run of kit19's.
+        The record of the run, which is also written to the folder; None if the adapter is not a
+        kit19 run.
 
     Raises:
-        TrainError: There is no adapter, or its base model cannot be had.
-        OutputError: The place is taken, or cannot be written.
+        TrainError: There is no adapter, or its base model cannot be loaded.
+        OutputError: The folder is not empty, or cannot be written.
     """
     require_training()
     run, out = Path(run), Path(out)

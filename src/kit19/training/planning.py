@@ -1,4 +1,4 @@
-"""The plan of a training: what it would do, and the memory that it would need."""
+"""Plan a training: its steps, and the memory that it needs."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainPlan:
-    """What a training would do, found without training.
+    """The plan of a training, computed without training.
 
     Attributes:
-        settings: Its settings.
+        settings: The settings of the run.
         rows: Rows before and after each step of preparation.
-        supervised: Answer tokens of an epoch.
-        filled: Share of the lines' tokens that are rows' rather than filling.
+        supervised: Answer tokens per epoch.
+        filled: The share of tokens in packed sequences that are not padding.
         steps: Optimizer steps.
-        per_syllable: Tokens for a syllable of Korean.
-        parameters: Of the model.
-        need: Bytes on each GPU.
-        available: Bytes of the GPU, or of this machine's memory.
-        gpus: GPUs that share the work.
-        changes: The first change of settings that fits; None if none does.
-        then: Bytes with these changes.
-        notes: What a reader must know.
+        per_syllable: Tokens per syllable of Korean.
+        parameters: Parameters of the model.
+        need: Memory on each GPU.
+        available: Bytes of each GPU, or of this machine's memory.
+        gpus: The number of GPUs.
+        changes: The first change of settings with which the run fits; None if none fits.
+        then: Memory with these changes.
+        notes: Notes on rows and model, a sentence each.
     """
 
     settings: Settings
@@ -92,15 +92,15 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
     trust_remote_code: bool = False,
     on_progress: OnProgress = silent,
 ) -> TrainPlan:
-    """What a training would do and need: all of its preflight, and the arithmetic of memory.
+    """Plan a training: run its preflight checks, and estimate its memory.
 
     Args:
         data: As for ``train``.
         settings: As for ``train``.
         preset: As for ``train``.
         changes: As for ``train``.
-        gpus: GPUs that would share weights, gradients and optimizer in pieces.
-        gpu_memory: Bytes of each; default: of the GPU that is here, else of this machine's memory.
+        gpus: GPUs over which weights, gradients and optimizer are sharded.
+        gpu_memory: Bytes of each GPU; default: those of this machine's GPU, else its memory.
         cache: As for ``train``.
         catalog: As for ``train``.
         trust_remote_code: As for ``train``.
@@ -124,7 +124,7 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         if Path(settings.model or "-").is_dir():
             check_complete(settings.model, trust_remote_code=trust)
         with convert_model_errors(
-            settings.model or "tiny", "the model cannot be made from its config.json"
+            settings.model or "tiny", "the model cannot be built from its config.json"
         ):
             shape = model_shape(ready.base.config, trust=trust)
         ready = _check_packing(ready)

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How a run treats its surroundings. None of this changes a weight.
+    """Options of a run that do not affect its weights.
 
     Attributes:
-        cache: Where tokens are kept; default: ``tokens`` in the user's cache.
-        catalog: Another folder of cards, for prompt formats.
-        trust_remote_code: Let the model bring code of its own.
+        cache: The folder of cached tokens; default: ``tokens`` in kit19's cache.
+        catalog: A folder of cards, for prompt formats; default: kit19's own.
+        trust_remote_code: Run code from the model's repository.
     """
 
     cache: str | Path | None = None

@@ -203,7 +203,7 @@ def four_bit_config() -> Any:
         TrainError: bitsandbytes does not work here.
     """
     try:
-        from bitsandbytes.functional import quantize_4bit  # noqa: PLC0415  it is no requirement
+        from bitsandbytes.functional import quantize_4bit  # noqa: PLC0415  an optional package
 
         quantize_4bit(torch.ones(64, device=device()), quant_type="nf4")
     except Exception as error:  # kernels missing on a device raise various errors

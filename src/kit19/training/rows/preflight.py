@@ -179,9 +179,7 @@ def check_batches(collate: Callable[[list[Any]], Any], tokens: Tokens, tokenizer
                 f"{tokenizer.decode(labels[labels != -100])!r} is masked in the batch"
                 f"{': padding and end are one token' if same else ''}"
             )
-            fix = (
-                "give the tokenizer a padding token of its own, or mask by length instead of token"
-            )
+            fix = "give the tokenizer a separate padding token, or mask by length instead of token"
             raise TrainError(Problem(what, f"row {tokens.rows['id'][number]}", fix))
 
 

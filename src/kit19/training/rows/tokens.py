@@ -93,7 +93,7 @@ class Tokens:
         prompt_lengths: Tokens of each row's prompt, which have no loss; int32.
         rows: ``id``, ``task``, ``subset`` of each row.
         found: What was counted.
-        key: Digest of all that made them.
+        key: Digest of everything that the tokens depend on.
     """
 
     ids: NDArray[np.uint32]

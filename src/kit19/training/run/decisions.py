@@ -86,7 +86,7 @@ def make_decisions(
 def _why_not_packed(
     model: Any, settings: Settings, base: Base, tokens: Tokens, sequences: Sequences
 ) -> str:
-    if processes.is_sharded():  # one device may not hold the whole model
+    if processes.is_sharded():  # one device may not hold the complete model
         why = why_not_pack_by_config(settings, base, tokens, sequences)
         return _NOT_TESTED if why is None else why
     with in_training_precision(model, settings):

@@ -82,8 +82,8 @@ def _convert_write_errors(run: Path) -> Iterator[None]:
 
 
 def _last_checkpoint(run: Path) -> Path | None:
-    whole = checkpoint.complete_checkpoints(run)
-    return whole[-1] if whole else None
+    found = checkpoint.complete_checkpoints(run)
+    return found[-1] if found else None
 
 
 def _prepare_folder(run: Path, plan: dict[str, Any], *, restart: bool) -> None:

@@ -60,7 +60,7 @@ def _about(run: RunRecord) -> str:
     if not run.base.digest:
         text = (
             f"A small {run.base.architecture}, trained from scratch on the rows below to show that "
-            "training works. It knows no other Korean and has no other use."
+            "training works. It has seen no other Korean and has no other use."
         )
     return f"{text}\n\nTraining data: {_LABELS[run.data.label]}" + (
         f" Why: {run.data.why}." if run.data.why else ""
@@ -132,8 +132,8 @@ def _use(run: RunRecord, name: str) -> str:
     shown = f"```text\n{prompt}\n```" if prompt else "The tokenizer's own chat template."
     if run.answer_head:
         shown += f" It was trained to answer after the generation prompt and `{run.answer_head!r}`."
-    ask = f"```console\nkit19 chat {name}\n```"
-    return f"## Usage\n\nThe prompt that it was trained with:\n\n{shown}\n\n{ask}"
+    command = f"```console\nkit19 chat {name}\n```"
+    return f"## Usage\n\nThe prompt that it was trained with:\n\n{shown}\n\n{command}"
 
 
 def _markdown_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

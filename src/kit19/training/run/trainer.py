@@ -20,7 +20,7 @@ from kit19.training.model.loss_method import LossMethod
 from kit19.training.model.losses import add_answer_losses, row_losses, token_losses
 from kit19.training.rows.batches import Collate, Sequences, arrange_rows, as_dataset
 from kit19.training.rows.tokens import Tokens
-from kit19.training.run import checkpoint as whole
+from kit19.training.run import checkpoint as checkpoints
 from kit19.training.settings import Settings
 
 OnProgress = Callable[[str, int, int], None]
@@ -176,28 +176,28 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
     # -- checkpoints --------------------------------------------------------------------------------
 
     def _get_output_dir(self, trial: Any) -> str:  # noqa: ARG002  transformers' signature
-        return str(self.run / whole.FOLDER / whole.UNFINISHED)
+        return str(self.run / checkpoints.FOLDER / checkpoints.UNFINISHED)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         step, best = self.state.global_step, self.state.best_global_step
         main = self.args.should_save
         try:
             if main:
-                whole.remove_unfinished(self.run)
+                checkpoints.remove_unfinished(self.run)
             self.accelerator.wait_for_everyone()
             # Not the method of SFTTrainer, which writes a model card into the run folder each time.
             super(SFTTrainer, self)._save_checkpoint(model, trial)
-            self._save_losses(whole.unfinished(self.run, step))
+            self._save_losses(checkpoints.unfinished(self.run, step))
             self.accelerator.wait_for_everyone()
             if main:
-                whole.finish_checkpoint(self.run, step)
-                whole.remove_old(self.run, self.settings.save_total_limit, best or None)
+                checkpoints.finish_checkpoint(self.run, step)
+                checkpoints.remove_old(self.run, self.settings.save_total_limit, best or None)
         except WRITE_ERRORS as error:
             if main:
-                whole.remove_unfinished(self.run)
-            raise whole.explain_write_error(error, self.run) from None
-        if best and whole.checkpoint_at(self.run, best).is_dir():
-            self.state.best_model_checkpoint = str(whole.checkpoint_at(self.run, best))
+                checkpoints.remove_unfinished(self.run)
+            raise checkpoints.explain_write_error(error, self.run) from None
+        if best and checkpoints.checkpoint_at(self.run, best).is_dir():
+            self.state.best_model_checkpoint = str(checkpoints.checkpoint_at(self.run, best))
         self.accelerator.wait_for_everyone()
 
     def _save_losses(self, checkpoint: Path) -> None:
@@ -212,14 +212,14 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
                 "since": self._globalstep_last_logged,
                 "logged": self._total_loss_scalar,
             }
-            (checkpoint / whole.LOSSES).write_text(json.dumps(kept), encoding="utf-8")
+            (checkpoint / checkpoints.LOSSES).write_text(json.dumps(kept), encoding="utf-8")
 
     def restore_progress(self) -> None:
         """Restore the state that transformers does not restore from a checkpoint."""
         saved = self.state.stateful_callbacks.get("TrainerControl", {}).get("args", {})
         self.is_finished = bool(saved.get("should_training_stop"))
         # Checkpoints of earlier versions of kit19 do not have this file.
-        path = whole.checkpoint_at(self.run, self.state.global_step) / whole.LOSSES
+        path = checkpoints.checkpoint_at(self.run, self.state.global_step) / checkpoints.LOSSES
         if path.is_file():
             kept = json.loads(path.read_text(encoding="utf-8"))
             self._tr_loss += kept["sum"]
@@ -239,16 +239,16 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         if self._has_plain_weights():
-            whole.restore(self.model, Path(resume_from_checkpoint))
+            checkpoints.restore(self.model, Path(resume_from_checkpoint))
         else:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _load_best_model(self) -> None:
         # Found by its step: the path in the state may be temporary, or outdated if the run was moved.
-        best = whole.checkpoint_at(self.run, self.state.best_global_step)
+        best = checkpoints.checkpoint_at(self.run, self.state.best_global_step)
         self.state.best_model_checkpoint = str(best)
         if self._has_plain_weights():
-            whole.restore(self.model, best)
+            checkpoints.restore(self.model, best)
         else:
             super()._load_best_model()
 
