@@ -43,7 +43,7 @@ class PlannedSubset:
     templates: TemplateSet | None
 
     @property
-    def texts(self) -> list[str]:
+    def text_fields(self) -> list[str]:
         """The fields that contain text, rather than one of the values listed in the card."""
         listed = self.source.categories_of(self.card)
         own = {
@@ -94,7 +94,7 @@ def assemble(
         subset.card,
         items,
         near=plan.dedup in {"near", "across"},
-        personal=subset.texts if plan.pii == "drop" else None,
+        personal=subset.text_fields if plan.pii == "drop" else None,
         earlier=_earlier_texts(earlier) if plan.dedup == "across" else None,
     )
     balance = subset.card.label if _is_balanced(subset.card, plan) else None
@@ -178,7 +178,9 @@ def _render_rows(
     chosen = _choose_templates(records, subset.templates, plan, cap) if subset.templates else None
     masked = pl.zeros(records.height, dtype=pl.UInt32, eager=True)
     if plan.pii == "mask":
-        records, masked = mask_records(records, [n for n in subset.texts if n in records.columns])
+        records, masked = mask_records(
+            records, [n for n in subset.text_fields if n in records.columns]
+        )
     counted = records.with_columns(masked.alias(_MASKED))
     if subset.templates and chosen is not None:
         rendered = render(counted, chosen, subset.templates)
