@@ -136,7 +136,11 @@ def test_a_subsets_name_goes_before_a_folders_and_a_path_is_always_a_folder(
         ("nsmk", "train", "did you mean nsmc"),
         ("nsmc", "tain", "did you mean train"),
         ("kobest_copa", "valid", "known: dev, test, train"),
-        ("/no/such/folder", "train", "is no subset, no folder, and no name of the form owner/name"),
+        (
+            "/no/such/folder",
+            "train",
+            "is neither a subset, nor a folder, nor of the form owner/name",
+        ),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, split: str, told: str) -> None:
@@ -186,7 +190,7 @@ def test_a_file_cut_short_is_noticed_before_it_is_read(sample_build: Path, tmp_p
     shutil.copytree(sample_build, folder)
     path = folder / "data" / "train-00000-of-00001.parquet"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(VerifyError, match="is not what its manifest says"):
+    with pytest.raises(VerifyError, match="does not match its manifest"):
         kit19.load(folder)
     path.unlink()
     with pytest.raises(VerifyError, match="is missing"):

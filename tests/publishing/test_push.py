@@ -105,7 +105,7 @@ def test_private_rows_are_not_shown_to_a_public_dataset(
 ) -> None:
     push(built, "me/rows", **SAMPLE)
     hub.calls.clear()
-    assert "is public already" in refusal(built_otherwise, private=True)
+    assert "is already public" in refusal(built_otherwise, private=True)
     assert hub.writes() == []
 
 
@@ -122,7 +122,7 @@ def test_a_dry_run_needs_no_hub(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     told = push(built, "me/rows", **SAMPLE, dry_run=True)
-    assert "offline: the Hub was not asked what stands there" in told.notes
+    assert "offline: not compared with the repository" in told.notes
     assert "offline mode" in refusal(built)
     assert hub.calls == []
 
@@ -158,7 +158,7 @@ def test_somebody_elses_dataset_is_not_written_over(hub: HubServer, built: Path)
     push(built, "me/rows", **SAMPLE)
     hub.repos["me/rows"].commit({"train.csv": Blob(b"a,b")}, "other data")
     hub.calls.clear()
-    assert "holds files that kit19 did not write (train.csv)" in refusal(built)
+    assert "has files that kit19 did not write (train.csv)" in refusal(built)
     assert hub.writes() == []
 
 
@@ -178,7 +178,7 @@ def test_a_changed_build_is_not_published(hub: HubServer, built: Path, tmp_path:
 def test_a_name_that_the_hub_cannot_have_is_refused_at_once(
     hub: HubServer, built: Path, name: str
 ) -> None:
-    assert "is no name for a repository" in refusal(built, name)
+    assert "is not a valid repository name" in refusal(built, name)
     assert hub.calls == []
 
 
@@ -274,7 +274,7 @@ def test_a_file_that_the_hub_leaves_out_in_silence_is_noticed(hub: HubServer, bu
     push(built, "me/rows", **SAMPLE)
     hub.repos["me/rows"].commit({".gitignore": Blob(b"*.parquet\n")}, "by hand")
     message = refusal(built)
-    assert "is not what was pushed: data/train-00000-of-00001.parquet" in message
+    assert "differs from what was pushed: data/train-00000-of-00001.parquet" in message
     assert ".gitignore" in message
 
 

@@ -29,9 +29,9 @@ Says = Literal["yes", "no", "unclear"]
 @pytest.fixture(scope="session")
 def manifest(sample_build: Path) -> Manifest:
     """A manifest with two subsets, of two sources."""
-    whole = read_manifest(sample_build)
-    kept = {name: whole.subsets[name] for name in ("nsmc", "kobest_copa")}
-    return whole.model_copy(update={"subsets": kept})
+    sha256 = read_manifest(sample_build)
+    kept = {name: sha256.subsets[name] for name in ("nsmc", "kobest_copa")}
+    return sha256.model_copy(update={"subsets": kept})
 
 
 def with_terms(catalog: Catalog, terms: dict[str, tuple[Says, Says]]) -> Catalog:
@@ -54,9 +54,9 @@ def test_only_what_every_license_allows_passes(
     accepted: set[Literal["unclear", "sample"]],
 ) -> None:
     catalog = with_terms(load_catalog(), terms)  # both say yes where nothing is changed
-    said = {answer for answers in terms.values() for answer in answers}
-    refused = "no" in said or "sample" not in accepted
-    refused |= "unclear" in said and "unclear" not in accepted
+    answer = {answer for answers in terms.values() for answer in answers}
+    refused = "no" in answer or "sample" not in accepted
+    refused |= "unclear" in answer and "unclear" not in accepted
     try:
         check_terms(manifest, Path("out"), catalog, accepted)
     except OutputError:

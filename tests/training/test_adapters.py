@@ -227,7 +227,7 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
     ):
         with pytest.raises((TrainError, ModelError), match="its base model is missing: /"):
             meet(moved / "run", tmp_path / "again")
-    with pytest.raises(OutputError, match="is an adapter for a folder of this machine"):
+    with pytest.raises(OutputError, match="is an adapter for a local folder"):
         push(moved / "run", "me/adapter", dry_run=True, accept=["unclear"])
 
 

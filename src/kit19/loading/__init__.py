@@ -1,1 +1,1 @@
-"""Loading: upstream records and built sets, in the shape that the caller works in."""
+"""Loads upstream records and builds as polars, Arrow, pandas or ``datasets`` objects."""

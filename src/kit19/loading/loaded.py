@@ -1,8 +1,7 @@
-"""``kit19.load``: upstream records and built sets, in the shape that the caller works in.
+"""``kit19.load``: upstream records and builds as polars, Arrow, pandas or ``datasets`` objects.
 
-What is loaded and the shape that it is wanted in are two choices, so there are two steps:
-``load`` finds and checks, and the method of ``Loaded`` reads. Each method has one return type,
-which an ``as_=`` argument could not have.
+Loading has two steps: ``load`` finds and checks the files, a method of ``Loaded`` reads them. Each
+method has one return type, which an ``as_=`` argument could not have.
 """
 
 from __future__ import annotations
@@ -45,15 +44,15 @@ _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 @dataclass(frozen=True)
 class Loaded:
-    """One split of something, found and checked but not yet read.
+    """One split of a subset or build, found and checked but not yet read.
 
-    Nothing is kept: each call of a method reads again.
+    Rows are not cached: each call of a method reads them again.
 
     Attributes:
-        name: What was asked for.
-        split: Which split of it.
-        kind: `records` (upstream's rows under the card's names), or `build` (rendered rows).
-        revision: The commit that a build from the Hub is at; pin it to get the same rows again.
+        name: The requested name.
+        split: The requested split.
+        kind: `records` (upstream rows with the card's field names), or `build` (rendered rows).
+        revision: The commit of a build from the Hub; pass it to ``load`` to get the same rows again.
         manifest: The build's manifest; None for records.
     """
 
@@ -65,7 +64,7 @@ class Loaded:
     _rows: pl.LazyFrame = field(default_factory=pl.LazyFrame, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """What was loaded, without its rows, as JSON has it."""
+        """Return everything but the rows as a JSON-serializable dict."""
         return {
             "name": self.name,
             "split": self.split,
@@ -75,36 +74,36 @@ class Loaded:
         }
 
     def polars(self) -> pl.LazyFrame:
-        """The rows as a lazy frame; for a build, only the columns that are used are read."""
+        """Return the rows as a lazy frame; for a build, only the columns in use are read."""
         return self._rows
 
     def arrow(self) -> pa.Table:
-        """The rows as a pyarrow table.
+        """Return the rows as a pyarrow table.
 
         Raises:
             Kit19Error: pyarrow is not installed, or a file cannot be read.
         """
-        with _needing("pyarrow", "arrow()"):
-            # The oldest layout: string views are not yet understood by all that reads Arrow.
+        with _require_packages("pyarrow", "arrow()"):
+            # The oldest layout: not every reader of Arrow supports string views yet.
             return self._collect().to_arrow(compat_level=pl.CompatLevel.oldest())
 
     def pandas(self) -> pd.DataFrame:
-        """The rows as a pandas frame.
+        """Return the rows as a pandas frame.
 
         Raises:
             Kit19Error: pandas or pyarrow is not installed, or a file cannot be read.
         """
-        with _needing("pandas pyarrow", "pandas()"):
+        with _require_packages("pandas pyarrow", "pandas()"):
             return self._collect().to_pandas()
 
     def datasets(self) -> datasets.Dataset:
-        """The rows as a dataset of the library ``datasets``; categorical fields are class labels.
+        """Return the rows as a ``datasets.Dataset``; categorical fields are class labels.
 
         Raises:
             Kit19Error: datasets is not installed, or a file cannot be read.
         """
-        with _needing("datasets", "datasets()"):
-            import datasets  # noqa: PLC0415  seconds to load, and an extra
+        with _require_packages("datasets", "datasets()"):
+            import datasets  # noqa: PLC0415  optional, and slow to import
 
             rows = self._collect()
             classes = {
@@ -124,7 +123,7 @@ class Loaded:
             return self._rows.collect()
         except (pl.exceptions.PolarsError, OSError) as error:
             first = str(error).splitlines()[0]
-            fix = f"`kit19 verify` says what is wrong with {self.name}"
+            fix = f"`kit19 verify` lists what is wrong with {self.name}"
             raise VerifyError(Problem(f"cannot be read: {first}", self.name, fix)) from None
 
 
@@ -143,50 +142,51 @@ def load(
 
     Args:
         name: A subset (``nsmc``), the folder of a build, or a build on the Hub (``owner/name``).
-            A subset's name goes before a folder's; ``./nsmc`` or a Path is always a folder.
-        split: Of a subset, any split that upstream has, benchmark splits included: do not train on
-            those. Of a build, ``train`` or ``validation``.
-        data_dir: Of a subset: where upstream files are; ``sample`` for the small sample that kit19
-            carries; default: where `kit19 fetch` puts them.
-        revision: Of a build on the Hub: commit, tag or branch; default: the main branch.
-        partial: Of a subset: leave out missing and differing files.
-        unverified: Of a subset: use differing files.
+            A subset takes precedence over a folder; ``./nsmc`` or a Path is always a folder.
+        split: For a subset, any upstream split, including benchmark splits, which are not for
+            training. For a build, ``train`` or ``validation``.
+        data_dir: For a subset: the folder of upstream files, or ``sample`` for kit19's small sample;
+            default: the folder of `kit19 fetch`.
+        revision: For a build on the Hub: commit, tag or branch; default: the main branch.
+        partial: For a subset: leave out missing and differing files.
+        unverified: For a subset: use differing files.
         catalog: A folder of cards; default: kit19's own.
 
     Returns:
         The split, ready to be read as polars, Arrow, pandas or ``datasets``. Records have the
-        columns id, split, group, and the fields of the subset's card: those with named values as
-        Enum (as lists of names, where several may hold at once), all others as String.
+        columns id, split, group, and the fields of the subset's card. Categorical fields are Enum
+        (or lists of names, where several values are possible), all others String.
 
     Raises:
         UnknownNameError: There is no such subset, folder or split.
-        FilesError: Files are missing, differ from their card, or cannot be had from the Hub.
-        VerifyError: A folder is no build, or not what its manifest says.
+        FilesError: Files are missing, differ from their card, or cannot be downloaded from the Hub.
+        VerifyError: A folder is not a build, or does not match its manifest.
     """
     path = Path(name)
     cards = load_catalog(catalog)
     if isinstance(name, str) and name in cards.owners:
-        _refuse(name, "a subset", revision=revision)
-        return _records(cards, name, split, resolve_data_dir(data_dir), (partial, unverified))
+        _reject_arguments(name, "a subset", revision=revision)
+        folder = resolve_data_dir(data_dir)
+        return _records(cards, name, split, folder, partial=partial, unverified=unverified)
     if path.is_dir():
-        _refuse(name, "a folder", revision=revision, data_dir=data_dir)
+        _reject_arguments(name, "a folder", revision=revision, data_dir=data_dir)
         return _build(path, split)
     if isinstance(name, str) and _HUB_NAME.fullmatch(name):
-        _refuse(name, "a build on the Hub", data_dir=data_dir)
-        return _published(name, split, revision)
-    what = f"{str(name)!r} is no subset, no folder, and no name of the form owner/name"
+        _reject_arguments(name, "a build on the Hub", data_dir=data_dir)
+        return _hub_build(name, split, revision)
+    what = f"{str(name)!r} is neither a subset, nor a folder, nor of the form owner/name"
     raise UnknownNameError(Problem(what, fix=suggest_names(str(name), cards.owners)))
 
 
-def _refuse(name: object, kind: str, **given: object) -> None:
-    """An argument that does nothing would leave the caller believing that it did."""
+def _reject_arguments(name: object, kind: str, **given: object) -> None:
+    """Reject arguments that have no effect, rather than ignore them silently."""
     useless = [key for key, value in given.items() if value is not None]
     if useless:
         raise Kit19Error(Problem(f"{name} is {kind}: {useless[0]} has no meaning for it"))
 
 
 def _records(
-    catalog: Catalog, name: str, split: str, folder: Path, mercy: tuple[bool, bool]
+    catalog: Catalog, name: str, split: str, folder: Path, *, partial: bool, unverified: bool
 ) -> Loaded:
     source, card = catalog.subset(name)
     splits = source.splits_of(card)
@@ -194,22 +194,21 @@ def _records(
         raise UnknownNameError(
             Problem(f"{name} has no split {split!r}", fix=suggest_names(split, splits))
         )
-    files = _files(source, card, split, folder, mercy)
+    files = _files(source, card, split, folder, partial=partial, unverified=unverified)
     schema = _schema(source, card, files)
 
     def read() -> pl.DataFrame:
         frame = read_subset(name, source, card, files).frame
-        return frame.select(_typed(column, dtype) for column, dtype in schema.items())
+        return frame.select(_cast(column, dtype) for column, dtype in schema.items())
 
     return Loaded(name, split, "records", _rows=pl.defer(read, schema=schema))
 
 
 def _files(
-    source: Source, card: Subset, split: str, folder: Path, mercy: tuple[bool, bool]
+    source: Source, card: Subset, split: str, folder: Path, *, partial: bool, unverified: bool
 ) -> list[UpstreamFile]:
-    partial, unverified = mercy
     found = find_files(source, card.tables, [split], folder, check=not is_sample(folder))
-    if is_sample(folder):  # it holds a few files of each source
+    if is_sample(folder):  # it has only a few files of each source
         found = [one for one in found if one.status != "missing"]
     try:
         good, left = select_usable(found, partial=partial, unverified=unverified)
@@ -227,7 +226,7 @@ def _files(
 
 
 def _schema(source: Source, card: Subset, files: list[UpstreamFile]) -> pl.Schema:
-    """The columns of a subset's records, known before a byte is read."""
+    """Return the columns of a subset's records, without reading its files."""
     tables = list(dict.fromkeys(found.table for found in files))
     fields = [name for table in tables for name in source.fields_of(card, table)]
     many, named = source.multi_valued_fields(card), source.categories_of(card)
@@ -239,7 +238,7 @@ def _schema(source: Source, card: Subset, files: list[UpstreamFile]) -> pl.Schem
     return pl.Schema(types)
 
 
-def _typed(name: str, dtype: pl.DataType) -> pl.Expr:
+def _cast(name: str, dtype: pl.DataType) -> pl.Expr:
     text = pl.col(name)
     return text.str.split(MANY) if isinstance(dtype, pl.List) else text.cast(dtype)
 
@@ -248,28 +247,28 @@ def _build(folder: Path, split: str) -> Loaded:
     manifest = read_manifest(folder)
     listed = {output.path: output.bytes for output in manifest.outputs}
     paths = [name for name in listed if name.startswith(f"data/{split}-")]
-    _refuse_split(str(folder), split, manifest, paths)
+    _require_split(str(folder), split, manifest, paths)
     for name in paths:
         path = folder / name
         size = path.stat().st_size if path.is_file() else None
         if size != listed[name]:  # digests are left to `kit19 verify`: they would cost a full read
-            what = "is missing" if size is None else "is not what its manifest says"
-            fix = f"`kit19 verify {folder}` says all that is wrong"
+            what = "is missing" if size is None else "does not match its manifest"
+            fix = f"`kit19 verify {folder}` lists everything that is wrong"
             raise VerifyError(Problem(what, str(path), fix))
     rows = scan_parquet([folder / name for name in paths])
     return Loaded(str(folder), split, "build", "", manifest, rows)
 
 
-def _published(name: str, split: str, revision: str | None) -> Loaded:
+def _hub_build(name: str, split: str, revision: str | None) -> Loaded:
     if split not in _SPLITS:
-        _refuse_split(name, split, None, [])
-    brought = download_build(name, split, revision)
-    _refuse_split(name, split, brought.manifest, brought.files)
-    rows = scan_parquet(brought.files)
-    return Loaded(name, split, "build", brought.commit, brought.manifest, rows)
+        _require_split(name, split, None, [])
+    snapshot = download_build(name, split, revision)
+    _require_split(name, split, snapshot.manifest, snapshot.files)
+    rows = scan_parquet(snapshot.files)
+    return Loaded(name, split, "build", snapshot.commit, snapshot.manifest, rows)
 
 
-def _refuse_split(name: str, split: str, manifest: Manifest | None, found: list[Any]) -> None:
+def _require_split(name: str, split: str, manifest: Manifest | None, found: list[Any]) -> None:
     if found:
         return
     known: tuple[str, ...] = _SPLITS
@@ -282,7 +281,7 @@ def _refuse_split(name: str, split: str, manifest: Manifest | None, found: list[
 
 
 @contextmanager
-def _needing(packages: str, method: str) -> Iterator[None]:
+def _require_packages(packages: str, method: str) -> Iterator[None]:
     try:
         yield
     except ImportError:

@@ -1,4 +1,4 @@
-"""Publishing a build on the Hub, and having a published one again."""
+"""Publishes builds and runs on the Hub."""
 
 from kit19.fetching.snapshot import Snapshot, download_build
 from kit19.publishing.pushing import Pushed, push

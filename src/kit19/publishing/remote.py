@@ -1,4 +1,4 @@
-"""What stands in a dataset repository: its files by digest, to be compared with a build's."""
+"""The files of a repository on the Hub by digest, to be compared with local files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kit19.fetching.hub import Hub, translate_hub_errors
 
 @dataclass(frozen=True)
 class Digests:
-    """Digests of one file: git's name for its content, and the sha256 of large files."""
+    """Digests of one file: its git blob id, and its sha256 (on the Hub, of large files only)."""
 
     git_blob: str
     sha256: str = ""
@@ -23,12 +23,12 @@ class Digests:
 
 @dataclass(frozen=True)
 class Remote:
-    """A repository as it stands.
+    """The current state of a repository.
 
     Attributes:
-        private: Whether only members see it.
-        has_branch: Whether the branch is there; if not, what follows is of the main branch, from
-            which it would be made.
+        private: Whether it is private.
+        has_branch: Whether the branch exists; if not, the following attributes are those of the main
+            branch, from which it would be created.
         commit: The last commit.
         files: Its files, by path.
     """
@@ -39,8 +39,8 @@ class Remote:
     files: Mapping[str, Digests]
 
 
-def look_at(hub: Hub, repo_id: str, branch: str) -> Remote | None:
-    """A repository's branch; None if there is no such repository, or the token may not see it."""
+def inspect_repo(hub: Hub, repo_id: str, branch: str) -> Remote | None:
+    """Return the state of a branch; None if the repository is missing or hidden from the token."""
     from huggingface_hub import RepoFile  # noqa: PLC0415
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError  # noqa: PLC0415
 
@@ -67,23 +67,25 @@ def look_at(hub: Hub, repo_id: str, branch: str) -> Remote | None:
 
 
 def local_files(folder: Path, manifest: Manifest) -> dict[str, Digests]:
-    """The files that a build publishes: what its manifest lists, and the manifest."""
+    """Return the digests of a build's files: those in its manifest, and the manifest itself."""
     names = [*(output.path for output in manifest.outputs), NAME]
     return digests_of(folder, names)
 
 
 def digests_of(folder: Path, names: Iterable[str]) -> dict[str, Digests]:
-    """Digests of files below a folder; weights of gigabytes never lie in memory."""
+    """Compute the digests of files in a folder, without loading them into memory."""
     return {name: _digests(folder / name) for name in names}
 
 
-def differing(local: Mapping[str, Digests], remote: Mapping[str, Digests]) -> list[str]:
-    """Files that the repository lacks, or has with another content."""
-    return [name for name, mine in local.items() if not _equal(mine, remote.get(name))]
+def changed_files(local: Mapping[str, Digests], remote: Mapping[str, Digests]) -> list[str]:
+    """List files that are missing in the repository, or different there."""
+    return [
+        name for name, local_digest in local.items() if not _equal(local_digest, remote.get(name))
+    ]
 
 
-def left_over(hub: Hub, repo_id: str, remote: Remote, local: Collection[str]) -> list[str]:
-    """Files of an earlier build there that this one does not have. Files of others are let be."""
+def stale_files(hub: Hub, repo_id: str, remote: Remote, local: Collection[str]) -> list[str]:
+    """List the remote files of an earlier build that this build lacks; other files stay."""
     if NAME not in remote.files:
         return []
     with translate_hub_errors(hub, repo_id), tempfile.TemporaryDirectory() as place:
@@ -94,23 +96,25 @@ def left_over(hub: Hub, repo_id: str, remote: Remote, local: Collection[str]) ->
     try:
         listed = {str(output["path"]) for output in json.loads(text)["outputs"]}
     except (ValueError, TypeError, KeyError):
-        return []  # not one of ours, or of a version to come: then nobody knows what it wrote
+        return []  # not a kit19 manifest, or one of a later version
     return sorted((listed & set(remote.files)) - set(local))
 
 
-def _equal(mine: Digests, theirs: Digests | None) -> bool:
-    if theirs is None:
+def _equal(local_digest: Digests, remote_digest: Digests | None) -> bool:
+    if remote_digest is None:
         return False
-    # What the Hub stores as a large file has a pointer's blob id: its sha256 alone tells.
-    return mine.sha256 == theirs.sha256 if theirs.sha256 else mine.git_blob == theirs.git_blob
+    # The blob id of a large file is that of its pointer, so only its sha256 is comparable.
+    if remote_digest.sha256:
+        return local_digest.sha256 == remote_digest.sha256
+    return local_digest.git_blob == remote_digest.git_blob
 
 
 def _digests(path: Path) -> Digests:
-    # SHA-1 is git's choice, not ours: it names content here and protects nothing.
+    # SHA-1 is required by git. Here it identifies content and is not used for security.
     blob = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    whole = hashlib.sha256()
+    sha256 = hashlib.sha256()
     with path.open("rb") as stream:
         while piece := stream.read(1 << 20):
             blob.update(piece)
-            whole.update(piece)
-    return Digests(blob.hexdigest(), whole.hexdigest())
+            sha256.update(piece)
+    return Digests(blob.hexdigest(), sha256.hexdigest())

@@ -1,4 +1,4 @@
-"""What may be published of a training run, and which of its files."""
+"""Decides whether a training run may be published, and selects its files."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from kit19.core.runs import NAME, RunRecord
 from kit19.publishing.terms import Accepted
 from kit19.training.model.adapters import CONFIG, read_config
 
-_NEVER = {"plan.json", "training_args.bin"}  # of a run that is not done; the last holds a path
+_EXCLUDED = {"plan.json", "training_args.bin"}  # of an unfinished run; the second has a local path
 
 
 def run_files(folder: Path) -> list[str]:
-    """Names of a finished run's files, its record last; hidden ones and folders are no part of it.
+    """List the files of a finished run, with its record last. Hidden files and folders are excluded.
 
     Raises:
-        OutputError: It is an adapter whose base model is a folder of this machine.
+        OutputError: The run is an adapter whose base model is a local folder.
     """
     if (folder / CONFIG).is_file():
         base = str(read_config(folder, OutputError).get("base_model_name_or_path") or "")
         if base.startswith((".", "/", "~")):
-            what = "is an adapter for a folder of this machine, which nobody else can load"
+            what = "is an adapter for a local folder, which nobody else can load"
             fix = (
                 f"push a merged model (kit19 merge {folder} --out DIR), or write the base model's Hub "
                 f"id as `base_model_name_or_path` in {CONFIG}"
             )
             raise OutputError(Problem(what, str(folder), fix))
     found = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
-    kept = [name for name in found if not name.startswith(".") and name not in _NEVER]
+    kept = [name for name in found if not name.startswith(".") and name not in _EXCLUDED]
     return [*(name for name in kept if name != NAME), NAME]
 
 
 def is_weights(name: str) -> bool:
-    """Whether a file of a model repository decides what is loaded."""
+    """Whether a file of a model repository decides which weights are loaded."""
     return name.endswith((".safetensors", ".safetensors.index.json")) or "adapter_config" in name
 
 
 def check_run(run: RunRecord, catalog: Catalog, accepted: Collection[Accepted]) -> list[str]:
-    """Refuse a run that may not be published without a person's word.
+    """Check that a run may be published.
 
-    Whether a model is "adapted material" of its training data is not settled, so licenses that forbid
-    sharing that are unclear about it, and not a refusal for good.
+    Whether a model is "adapted material" of its training data is legally unsettled. So licenses that
+    forbid sharing adapted material count as unclear, not as forbidding.
 
     Args:
         run: The run.
-        catalog: Cards that say what the licenses allow.
-        accepted: What the person who publishes takes upon themselves.
+        catalog: Cards with the terms of the licenses.
+        accepted: Properties that the user accepts.
 
     Returns:
-        What is published all the same but should be known, a sentence each.
+        Warnings about the published run, one sentence each.
 
     Raises:
-        OutputError: Names every property in the way, and what to do.
+        OutputError: Lists every property that is not accepted, with a fix.
     """
     notes: list[str] = []
     refused: list[Problem] = []
@@ -73,18 +73,18 @@ def check_run(run: RunRecord, catalog: Catalog, accepted: Collection[Accepted]) 
 def _kinds(run: RunRecord) -> list[tuple[Accepted, Problem]]:
     found: list[tuple[Accepted, Problem]] = []
     if run.data.label == "contaminated":
-        what = "it was trained on benchmark rows: its scores on them mean nothing"
+        what = "it was trained on benchmark rows: its scores on them are meaningless"
         fix = "publish it on purpose with --accept-contaminated; its card says so"
         found.append(("contaminated", Problem(what, fix=fix)))
     if run.data.sample:
         what = "it was trained on kit19's own sample, not the datasets"
-        fix = "train on the datasets, or publish it all the same: --accept-sample"
+        fix = "train on the datasets, or publish it anyway with --accept-sample"
         found.append(("sample", Problem(what, fix=fix)))
     return found
 
 
 def _licenses(run: RunRecord, catalog: Catalog) -> list[tuple[Accepted, Problem]]:
-    # A subset that no card describes, as rows of one's own, nobody here knows the terms of.
+    # The terms of subsets without a card (a user's own rows) are unknown.
     closed = sorted(
         name
         for name in run.data.subsets
@@ -94,7 +94,7 @@ def _licenses(run: RunRecord, catalog: Catalog) -> list[tuple[Accepted, Problem]
         return []
     what = (
         f"it was trained on {', '.join(closed)}, whose licenses forbid, or are unclear about, sharing "
-        "adapted material; whether a model is that is not settled"
+        "adapted material; whether a model counts as that is unsettled"
     )
     fix = "train without them, or publish on your own judgment with --accept-unclear"
     return [("unclear", Problem(what, fix=fix))]

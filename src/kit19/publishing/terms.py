@@ -1,4 +1,4 @@
-"""What may be published: the licenses of a build's sources, and what kind of build it is."""
+"""Decides whether a build may be published, by its sources' licenses and its kind."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from kit19.core.errors import OutputError, Problem
 from kit19.core.manifest import Manifest
 
 Accepted = Literal["unclear", "contaminated", "sample"]
-"""What a person may take upon themselves; a license that says no is not among it."""
+"""Properties that a user may accept; a license that forbids publishing is not among them."""
 
-# Keys of a recipe that do not decide its rows, or that the command line has options for.
+# Keys of a recipe that do not decide its rows, or that have their own command line options.
 _NOT_SETTINGS = ("id", "title", "about", "extends", "subsets", "exclude")
 
 
 def check_terms(
     manifest: Manifest, folder: Path, catalog: Catalog, accepted: Collection[Accepted]
 ) -> list[str]:
-    """Refuse a build that may not be published, or not without a person's word.
+    """Check that a build may be published.
 
     Args:
-        manifest: The build's.
-        folder: Where it lies; the command that avoids a refusal names it.
-        catalog: Cards that say what the licenses allow.
-        accepted: What the person who publishes takes upon themselves.
+        manifest: The build's manifest.
+        folder: The build's folder, for the suggested command.
+        catalog: Cards with the terms of the licenses.
+        accepted: Properties that the user accepts.
 
     Returns:
-        What is published all the same but should be known, a sentence each.
+        Warnings about the published build, one sentence each.
 
     Raises:
-        OutputError: Names every subset and property in the way, and what to do.
+        OutputError: Lists every subset and property that prevents publishing, with a fix.
     """
     refused = _forbidden(manifest, folder, catalog)
     notes: list[str] = []
@@ -48,21 +48,21 @@ def check_terms(
             refused.append(problem)
     if refused:
         raise OutputError(refused)
-    return [*notes, *_worth_knowing(manifest, catalog)]
+    return [*notes, *_warnings(manifest, catalog)]
 
 
 def check_card(card: Path) -> None:
-    """Refuse a card whose license the Hub does not know: it would refuse the commit.
+    """Check that the Hub knows the card's licenses; otherwise it would reject the commit.
 
     Raises:
-        OutputError: Names the ids.
+        OutputError: Lists the unknown ids.
     """
     _, _, rest = card.read_text(encoding="utf-8").partition("---\n")
     head = yaml.safe_load(rest.partition("---\n")[0]) or {}
     given = head.get("license") or []
     unknown = sorted({str(one) for one in ([given] if isinstance(given, str) else given)} - HUB_IDS)
     if unknown:
-        what = f"names a license by an id that the Hub does not know: {', '.join(unknown)}"
+        what = f"has license ids that the Hub does not know: {', '.join(unknown)}"
         fix = "build again: this version of kit19 writes the Hub's ids, or `other`"
         raise OutputError(Problem(what, str(card), fix))
 
@@ -70,36 +70,36 @@ def check_card(card: Path) -> None:
 def rebuild_command(
     manifest: Manifest, folder: Path, catalog: Catalog, without: Collection[str]
 ) -> str:
-    """The command that builds the same again without some subsets.
+    """Return the command that repeats a build without some subsets.
 
-    A manifest holds no path, so ``--data-dir`` is not in it; all else that decides the rows is.
+    It has every option that decides the rows except ``--data-dir``, since a manifest has no paths.
     """
-    made = manifest.recipe
+    recipe = manifest.recipe
     words = ["kit19", "build"]
-    if made["id"] in catalog.recipe_names():
-        base = catalog.recipe(made["id"]).model_dump(mode="json")
-        words.append(made["id"])
-    else:  # a recipe of the user's: its file says what we cannot know
-        base = made
-        words.append(f"{made['id']}.yaml")
-    if set(made["subsets"]) - set(base["subsets"]):
-        words += ["--set", f"subsets={json.dumps(made['subsets'])}"]
+    if recipe["id"] in catalog.recipe_names():
+        base = catalog.recipe(recipe["id"]).model_dump(mode="json")
+        words.append(recipe["id"])
+    else:  # a user's recipe file, whose other values are not known here
+        base = recipe
+        words.append(f"{recipe['id']}.yaml")
+    if set(recipe["subsets"]) - set(base["subsets"]):
+        words += ["--set", f"subsets={json.dumps(recipe['subsets'])}"]
         left_out = []
     else:
-        left_out = [name for name in base["subsets"] if name not in made["subsets"]]
+        left_out = [name for name in base["subsets"] if name not in recipe["subsets"]]
     for name in [*left_out, *without]:
         words += ["--exclude", name]
-    for key, value in made.items():
+    for key, value in recipe.items():
         if key not in _NOT_SETTINGS and value != base.get(key):
             words += ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]
-    words += _leniency(manifest)
+    words += _permissive_options(manifest)
     if catalog.root != BUILT_IN:
         words += ["--catalog", str(catalog.root)]
     return shlex.join([*words, "--out", str(folder)])
 
 
-def _leniency(manifest: Manifest) -> list[str]:
-    """The options that let a build succeed without all its files; each leaves a trace."""
+def _permissive_options(manifest: Manifest) -> list[str]:
+    """Return the options that a build without all of its files needs, as its manifest shows."""
     words = []
     if manifest.not_built or any(entry.incomplete for entry in manifest.subsets.values()):
         words.append("--partial")
@@ -112,29 +112,29 @@ def _leniency(manifest: Manifest) -> list[str]:
 
 
 def _forbidden(manifest: Manifest, folder: Path, catalog: Catalog) -> list[Problem]:
-    """Subsets whose license says no. The sample's too: its rows carry the license they stand for."""
-    whys: dict[str, str] = {}
+    """Return subsets whose license forbids publishing. The sample's rows count with their licenses."""
+    reasons: dict[str, str] = {}
     for name, entry in manifest.subsets.items():
         terms = catalog.source(entry.source).license
         if terms.redistribution == "no":
-            whys[name] = f"its license ({terms.spdx}) forbids passing it on"
+            reasons[name] = f"its license ({terms.spdx}) forbids redistribution"
         elif terms.derivatives == "no":
-            whys[name] = f"its license ({terms.spdx}) forbids sharing what is made from it"
-    if not whys:
+            reasons[name] = f"its license ({terms.spdx}) forbids sharing derivatives"
+    if not reasons:
         return []
-    command = rebuild_command(manifest, folder, catalog, whys)
-    again = "" if manifest.sample else " (add the --data-dir that you built with, if you gave one)"
+    command = rebuild_command(manifest, folder, catalog, reasons)
+    again = "" if manifest.sample else " (add the --data-dir of the build, if there was one)"
     fix = f"build without it, then push again{again}: {command}"
-    return [Problem(why, name, fix) for name, why in whys.items()]
+    return [Problem(why, name, fix) for name, why in reasons.items()]
 
 
 def _unclear(manifest: Manifest, catalog: Catalog) -> list[tuple[Accepted, Problem]]:
     found: list[tuple[Accepted, Problem]] = []
     for name, entry in manifest.subsets.items():
         terms = catalog.source(entry.source).license
-        asked = {"redistribution": terms.redistribution, "derivatives": terms.derivatives}
-        unclear = [what for what, said in asked.items() if said == "unclear"]
-        if unclear and "no" not in asked.values():
+        answers = {"redistribution": terms.redistribution, "derivatives": terms.derivatives}
+        unclear = [what for what, answer in answers.items() if answer == "unclear"]
+        if unclear and "no" not in answers.values():
             what = f"its license ({terms.spdx}) is unclear about {' and '.join(unclear)}"
             fix = (
                 f"read `kit19 sources {entry.source}`; leave it out with --exclude, or publish on "
@@ -147,17 +147,17 @@ def _unclear(manifest: Manifest, catalog: Catalog) -> list[tuple[Accepted, Probl
 def _kinds(manifest: Manifest) -> list[tuple[Accepted, Problem]]:
     found: list[tuple[Accepted, Problem]] = []
     if manifest.contaminated:
-        what = "benchmark rows are in this build on purpose: whoever trains on it cannot be scored"
+        what = "it contains benchmark rows on purpose: models trained on it cannot be evaluated"
         fix = "publish another recipe, or this one on purpose with --accept-contaminated"
         found.append(("contaminated", Problem(what, fix=fix)))
     if manifest.sample:
-        what = "this is kit19's own sample, not the datasets"
-        fix = "build from the datasets (`kit19 fetch`), or publish it all the same: --accept-sample"
+        what = "it is kit19's own sample, not the datasets"
+        fix = "build from the datasets (`kit19 fetch`), or publish it anyway with --accept-sample"
         found.append(("sample", Problem(what, fix=fix)))
     return found
 
 
-def _worth_knowing(manifest: Manifest, catalog: Catalog) -> list[str]:
+def _warnings(manifest: Manifest, catalog: Catalog) -> list[str]:
     notes = []
     if manifest.not_decontaminated_against and not manifest.contaminated:
         notes.append(f"not decontaminated against {', '.join(manifest.not_decontaminated_against)}")
