@@ -95,16 +95,16 @@ def test_particles_that_the_renderer_gets_wrong_are_found(
 
 def test_an_output_that_is_no_word_of_the_label_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     # The renderer is broken again: both values of the label give the same output.
-    usual = RENDER._text
+    usual = RENDER._text_expr
 
     def blurred(*given: Any) -> Any:
         return usual(*given).str.replace("부정", "긍정")
 
-    monkeypatch.setattr(RENDER, "_text", blurred)
+    monkeypatch.setattr(RENDER, "_text_expr", blurred)
     findings, _ = check(view_of("nsmc"), reviews("좋다"))
-    told = {(f.template, f.what) for f in findings if f.rule == "ambiguous_output"}
-    assert ("sort_order", "one output stands for two values") in told
-    assert ("sort_order", "an output stands for no value") in told
+    reported = {(f.template, f.what) for f in findings if f.rule == "ambiguous_output"}
+    assert ("sort_order", "one output means two values") in reported
+    assert ("sort_order", "an output means no value") in reported
 
 
 def test_slices_add_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,12 +43,12 @@ def test_a_sentence_that_a_field_ends_may_be_in_any_style() -> None:
 
 def test_quotations_asides_and_items_of_lists_are_no_sentences() -> None:
     text = "“좋다.”는 말(이거 뭐야?)의 뜻을 고르시오.\n① 반드시 참이다.\n- 혐오: 욕하는 글이다."
-    assert sentences(text, whole=True) == [f"{FIELD}는 말의 뜻을 고르시오."]
+    assert sentences(text, unmarked=True) == [f"{FIELD}는 말의 뜻을 고르시오."]
 
 
 def test_a_line_of_a_form_is_no_sentence_and_an_instruction_of_one_line_is() -> None:
-    assert sentences(f"영화평: {FIELD}\n감정(긍정/부정):", whole=False) == []
-    assert sentences("영화평 한 건 작성", whole=True) == ["영화평 한 건 작성"]
+    assert sentences(f"영화평: {FIELD}\n감정(긍정/부정):", unmarked=False) == []
+    assert sentences("영화평 한 건 작성", unmarked=True) == ["영화평 한 건 작성"]
 
 
 def test_every_declared_style_has_endings() -> None:

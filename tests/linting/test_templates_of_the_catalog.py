@@ -11,7 +11,7 @@ import pytest
 
 from kit19.catalog import load_catalog
 from kit19.linting import check, lint
-from kit19.linting.answers import answering
+from kit19.linting.answers import answer_fields
 from kit19.rendering import choose
 from kit19.rendering.choose import eligible
 from kit19.rendering.render import compile_template
@@ -59,7 +59,7 @@ def test_no_hate_speech_template_asks_for_hate(subset: str) -> None:
 def test_every_output_of_a_classification_maps_back_to_its_label(subset: str) -> None:
     view, records = view_of(subset), records_of(subset)
     for template in view.templates.templates:
-        fields = answering(template)
+        fields = answer_fields(template)
         fitting = records.filter(eligible(template, view.templates.many))
         output = compile_template(template, view.templates)[2]
         for field in fields:

@@ -71,15 +71,15 @@ def test_a_brace_without_partner_is_a_syntax_error() -> None:
     [
         (
             template(input="{texts}"),
-            "template plain: {texts}: there is no such field\n    did you mean text?",
+            "template plain: {texts}: unknown field\n    did you mean text?",
         ),
         (
             template(output="{label.kor}"),
-            "template plain: {label.kor}: there is no such form\n    did you mean ko?",
+            "template plain: {label.kor}: unknown form\n    did you mean ko?",
         ),
         (
             template(input="{text.ko}"),
-            "template plain: {text.ko}: there is no such form\n    give words.text",
+            "template plain: {text.ko}: unknown form\n    give words.text",
         ),
         (
             template(output="{label}"),
@@ -92,14 +92,14 @@ def test_a_brace_without_partner_is_a_syntax_error() -> None:
             template(input="{text}{은/는}"),
             (
                 "template plain: {text}: a particle may not follow free text\n"
-                "    quote it with a noun that carries the particle, or put it on a line of its own"
+                "    quote it with a noun that carries the particle, or put it on its own line"
             ),
         ),
         (
             template(input="‘{text}’{은/는}"),
             (
                 "template plain: {text}: a particle may not follow free text\n"
-                "    quote it with a noun that carries the particle, or put it on a line of its own"
+                "    quote it with a noun that carries the particle, or put it on its own line"
             ),
         ),
         (
@@ -113,7 +113,7 @@ def test_a_brace_without_partner_is_a_syntax_error() -> None:
         (
             template(output="긍정입니다."),
             (
-                "template plain: the output holds nothing from the record\n"
+                "template plain: the output inserts nothing from the record\n"
                 "    insert a field or a label word"
             ),
         ),
@@ -143,7 +143,7 @@ def test_a_template_that_makes_no_sense_is_refused(card: dict[str, Any], message
     ("words", "message"),
     [
         ({"bad": "부정"}, "words.label.ko: no word for good"),
-        ({"bad": "좋음", "good": "좋음"}, "words.label.ko: one word stands for two values"),
+        ({"bad": "좋음", "good": "좋음"}, "words.label.ko: one word is used for two values"),
         (
             {"bad": "부정", "good": "긍정", "so_so": "보통"},
             "words.label.ko: no such value: so_so",
@@ -169,7 +169,7 @@ def test_words_for_free_text_are_refused() -> None:
     ],
 )
 def test_templates_that_ask_the_same_in_the_same_words_are_alike(second: dict[str, Any]) -> None:
-    assert complaint(template(), second) == "templates plain and second are alike"
+    assert complaint(template(), second) == "templates plain and second have the same wording"
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_templates_that_differ_in_a_word_a_field_or_a_condition_are_two(
 def test_all_mistakes_are_told_at_once() -> None:
     told = complaint(template(input="{texts}", output="{label}"), template("b", input="{"))
     assert [line for line in told.splitlines() if "template" in line] == [
-        "template plain: {texts}: there is no such field",
+        "template plain: {texts}: unknown field",
         "notes.yaml: template plain: {label}: a categorical field needs a form",
         "notes.yaml: template b, input: the brace '{' at 0 has no partner",
     ]

@@ -17,7 +17,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from kit19.statistics import (
-    answers_of,
+    bootstrap_p_value,
     confusion,
     constant_scores,
     detectable,
@@ -28,7 +28,7 @@ from kit19.statistics import (
     metric,
     paired_replicates,
     replicates,
-    shift_p,
+    summarize_answers,
     wilson,
 )
 from studies.leak.effect import Seed, leak_effect, t_quantile
@@ -181,7 +181,7 @@ def test_no_test_finds_what_is_not_there_too_often(n: int) -> None:
         found["mcnemar"] += p < 0.05
         drawn = replicates(gold, answers, 2, 600, int(rng.integers(1 << 30)))
         for name in ("f1", "macro_f1"):
-            found[name] += shift_p(*paired_replicates(name, *drawn)) < 0.05
+            found[name] += bootstrap_p_value(*paired_replicates(name, *drawn)) < 0.05
     most = 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
     assert {name: count / runs for name, count in found.items() if count / runs > most} == {}
 
@@ -191,8 +191,8 @@ def test_a_difference_that_is_there_is_found() -> None:
     gold, one = drawn_answers(rng, 1000, 2, 0.2)
     two = np.where(rng.random(1000) < 0.5, gold, one)
     drawn = replicates(gold, [one, two], 2, 2_000, 1)
-    assert shift_p(*paired_replicates("macro_f1", *drawn)) == pytest.approx(1 / 2001)
-    assert shift_p(*paired_replicates("macro_f1", drawn[0], drawn[0])) == 1.0
+    assert bootstrap_p_value(*paired_replicates("macro_f1", *drawn)) == pytest.approx(1 / 2001)
+    assert bootstrap_p_value(*paired_replicates("macro_f1", drawn[0], drawn[0])) == 1.0
 
 
 @pytest.mark.parametrize("n", [397, 1404])
@@ -224,7 +224,7 @@ def test_the_scores_of_constant_answers_are_scikit_learns(golds: list[int]) -> N
 
 def test_constant_answers_are_told_by_the_answers() -> None:
     def kind(counts: list[list[int]]) -> str:
-        return answers_of(np.array(counts)).kind
+        return summarize_answers(np.array(counts)).kind
 
     assert kind([[0, 299], [0, 220]]) == "constant"
     assert kind([[1, 196], [1, 199]]) == "near_constant"
@@ -242,7 +242,7 @@ def test_published_scores_never_accuse_a_model_that_varies(
     scores = {name: round(100 * float(metric(name, counts)), 2) for name in ("acc", "macro_f1")}
     told = explain_published(scores, np.array([zeros, ones]))
     assert told is not None
-    truth = answers_of(counts)
+    truth = summarize_answers(counts)
     if told.kind == "constant":
         assert truth.kind == "constant"
     assert told.share <= truth.share + 1e-9

@@ -20,7 +20,7 @@ from kit19.comparing.result import (
     Score,
 )
 from kit19.statistics import (
-    answers_of,
+    bootstrap_p_value,
     confusion,
     constant_scores,
     detectable,
@@ -31,7 +31,7 @@ from kit19.statistics import (
     metric,
     paired_replicates,
     replicates,
-    shift_p,
+    summarize_answers,
     wilson,
 )
 
@@ -83,7 +83,7 @@ def task_scores(
             (drawn,) = replicates(gold, [answers], classes, *bootstrap)
             bounds = interval(drawn.scores(name)[1])
         baseline = float(constant_scores(name, golds).max())
-        concentration = answers_of(counts)
+        concentration = summarize_answers(counts)
         yield Score(
             task=task,
             metric=name,
@@ -118,7 +118,7 @@ def task_differences(
         won = int(((after == gold) & (before != gold)).sum())
         lost = int(((after != gold) & (before == gold)).sum())
         is_accuracy = name in _ACCURACIES
-        p = mcnemar(lost, won) if is_accuracy else shift_p(observed, shifted)
+        p = mcnemar(lost, won) if is_accuracy else bootstrap_p_value(observed, shifted)
         yield Difference(
             task=task,
             metric=name,

@@ -1,1 +1,1 @@
-"""What several pages share: text that is safe in a page, and Korean glyphs."""
+"""Parts that several HTML pages share: escaping of text, and Korean glyphs."""

@@ -1,4 +1,4 @@
-"""Text of a drawing as outlines, so that it reads the same where no Korean font is installed."""
+"""Convert text of SVG drawings to outlines, so they need no installed Korean font."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kit19.drawing.safe_text import printable
 
 FAMILY = "Noto Sans KR"
 _SVG = "http://www.w3.org/2000/svg"
-_KEPT = ("transform", "fill", "opacity")
+_COPIED_ATTRIBUTES = ("transform", "fill", "opacity")
 
 
 def font_path() -> Path:
-    """The Korean font file that the layer ``report`` brings.
+    """Return the path of the Korean font of the extra ``report``.
 
     Raises:
-        OutputError: The layer is not installed.
+        OutputError: The extra is not installed.
     """
     try:
         import pylopdf_fonts_ko  # noqa: PLC0415  only where something is drawn
@@ -31,19 +31,19 @@ def font_path() -> Path:
 
 
 def missing_layer() -> OutputError:
-    """What to say where the layer ``report`` is not installed."""
+    """Return the error for a missing extra ``report``."""
     what = "charts and the page need packages that are not installed"
     return OutputError(Problem(what, fix="pip install 'kit19[report]'"))
 
 
 def outlined(svg: str) -> str:
-    """An SVG with every ``<text>`` turned into a path; what it said stays as its label.
+    """Replace every ``<text>`` of an SVG by a path, and keep the text as its label.
 
     Args:
-        svg: As vl-convert writes it: texts have an anchor, a size in pixels and a transform.
+        svg: Output of vl-convert: texts have an anchor, a size in pixels and a transform.
     """
     ElementTree.register_namespace("", _SVG)
-    root = ElementTree.fromstring(svg)  # noqa: S314  our own drawing, just made
+    root = ElementTree.fromstring(svg)  # noqa: S314  created by kit19
     for parent in root.iter():
         for place, child in enumerate(list(parent)):
             if child.tag == f"{{{_SVG}}}text":
@@ -52,15 +52,15 @@ def outlined(svg: str) -> str:
 
 
 def _outline(text: ElementTree.Element) -> ElementTree.Element:
-    kept = {name: text.attrib[name] for name in _KEPT if name in text.attrib}
-    group = ElementTree.Element(f"{{{_SVG}}}g", kept)
+    attributes = {name: text.attrib[name] for name in _COPIED_ATTRIBUTES if name in text.attrib}
+    group = ElementTree.Element(f"{{{_SVG}}}g", attributes)
     lines = [text, *text] if len(text) else [text]
-    said = [printable(line.text or "") for line in lines]
-    group.set("aria-label", " ".join(part for part in said if part))
+    texts = [printable(line.text or "") for line in lines]
+    group.set("aria-label", " ".join(part for part in texts if part))
     size = float(text.attrib.get("font-size", "11").removesuffix("px"))
     anchor = {"middle": 0.5, "end": 1.0}.get(text.attrib.get("text-anchor", ""), 0.0)
     down = 0.0
-    for line, words in zip(lines, said, strict=True):
+    for line, words in zip(lines, texts, strict=True):
         down += float(line.attrib.get("dy", 0)) if line is not text else 0.0
         outline, width = _path(words)
         scale = size / _font()[1]
@@ -73,13 +73,13 @@ def _outline(text: ElementTree.Element) -> ElementTree.Element:
 
 
 def font_face(text: str) -> str:
-    """A CSS rule that brings the Korean characters of a text, for readers without a Korean font."""
-    _font()  # refuses where the layer is missing
+    """Return a CSS rule with a font of the Korean characters in a text."""
+    _font()  # raises if the extra is missing
     from fontTools import subset  # noqa: PLC0415  only where something is drawn
 
     options = subset.Options(layout_features=[], hinting=False, desubroutinize=False, flavor="woff")
     cutter = subset.Subsetter(options)
-    # Latin is everywhere; the rest is Korean and what Korean text is written with.
+    # Every system has Latin; the rest is Korean and its punctuation.
     cutter.populate(unicodes={ord(character) for character in text if ord(character) > 0x2FFF})
     packed = io.BytesIO()
     with subset.load_font(str(font_path()), options) as font:
@@ -88,15 +88,15 @@ def font_face(text: str) -> str:
         font.save(packed)
     data = base64.b64encode(packed.getvalue()).decode()
     source = f'url("data:font/woff;base64,{data}") format("woff")'
-    # Only for these characters, and first in line: as a last resort, browsers keep boxes that they drew
-    # before it was there.
-    only = "unicode-range: U+3000-FFFF"
-    return f'@font-face {{ font-family: "kit19 Korean"; {only}; src: {source}; }}\n'
+    # Only for these characters, and listed first: with the font as a last fallback, browsers keep the
+    # boxes that they drew before it loaded.
+    unicode_range = "unicode-range: U+3000-FFFF"
+    return f'@font-face {{ font-family: "kit19 Korean"; {unicode_range}; src: {source}; }}\n'
 
 
 @functools.cache
 def _font() -> tuple[Any, int]:
-    """The font, and its units in an em."""
+    """Return the font and its units per em."""
     try:
         from fontTools.ttLib import TTFont  # noqa: PLC0415  only where something is drawn
     except ImportError:
@@ -107,7 +107,7 @@ def _font() -> tuple[Any, int]:
 
 @functools.cache
 def _path(text: str) -> tuple[str, float]:
-    """The outline of a line, and its width, in font units; what the font lacks is a box."""
+    """Return the outline and width of a line in font units; missing glyphs become boxes."""
     from fontTools.pens.svgPathPen import SVGPathPen  # noqa: PLC0415
     from fontTools.pens.transformPen import TransformPen  # noqa: PLC0415
 

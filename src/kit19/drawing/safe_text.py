@@ -1,4 +1,4 @@
-"""Text of strangers, made safe to stand in a page or a drawing."""
+"""Make untrusted text safe for HTML pages and SVG drawings."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 
 from kit19.core.json_text import to_json
 
-# Controls (but tab and line feed), marks that turn direction, halves of pairs, and no-characters.
+# Controls (except tab and line feed), direction marks, surrogates, and noncharacters.
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 
 
 def printable(text: str) -> str:
-    """Text without characters that XML, HTML or UTF-8 cannot hold, or that turn what is around them."""
+    """Replace characters that are invalid in XML, HTML or UTF-8, or that change text direction."""
     return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def plain(text: str) -> str:
-    """Text as it may stand in HTML, also between quotes."""
+    """Escape text for HTML, including attributes."""
     return html.escape(printable(text))
 
 
 def json_in_script(document: Any) -> str:
-    """A document as JSON that no text in it can lead out of its ``<script>``."""
+    """Serialize a document as JSON that cannot end its ``<script>`` element."""
     text = to_json(_printable(document), compact=True)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 

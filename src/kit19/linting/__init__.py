@@ -1,8 +1,8 @@
-"""Lint: what templates make, and how it joins with the fields, judged on every record.
+"""Lint: check templates, and the joins between template text and fields, on every record.
 
-It never judges what a field contains: reviews hold braces, comments hold double blanks. Rules that
-need no record look at a template's own words (``syntax``, ``particles``, ``answers``, ``style``,
-``alike``); the rest looks at every render, whole columns at a time (``renders``).
+It never judges the content of a field: reviews contain braces, comments contain double blanks. Rules
+that need no record check a template's own text (``syntax``, ``particles``, ``answers``, ``style``,
+``alike``); the others check every render as column expressions (``renders``).
 """
 
 from kit19.linting.check import check

@@ -8,153 +8,153 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from kit19.linting.view import FIELD, Fault, View, question
+from kit19.linting.view import FIELD, View, Violation, question
 from kit19.rendering import ParsedTemplate
 from kit19.rendering.render import JOINER
 
 _YES_NO = re.compile(r"(?P<word>예|네|응|어|아니요|아니|그렇습니다|그래요?)(?=[,.\s]|$)")
-# Behind a word of one syllable only these are no part of a longer word (예 in 예나, not in 예문).
+# After a word of one syllable, these do not continue a longer word (예 in 예나, but not in 예문).
 _AFTER_SHORT = "(?:이|인|입|은|는|을|를|과|와|나|라|으|로|도|만)"
 
 
-def answer_in_instruction(view: View) -> Iterator[Fault]:
-    """What is asked already holds the answer; inverse templates ask the other way round."""
+def answer_in_instruction(view: View) -> Iterator[Violation]:
+    """The question already contains the answer. Inverse templates are skipped."""
     for template in view.templates.templates:
         if template.card.direction == "inverse":
             continue
         given = {piece.field for piece in template.insertions("instruction", "input")}
-        wanted = {piece.field for piece in template.insertions("output")}
-        told = {field for field in wanted if field in given or _follows(view, field, given)}
-        if told == wanted:
-            yield Fault(
-                template.id, f"its answer, {', '.join(sorted(told))}, is given with the question"
+        answer = {piece.field for piece in template.insertions("output")}
+        revealed = {f for f in answer if f in given or _is_derivable(view, f, given)}
+        if revealed == answer:
+            yield Violation(
+                template.id, f"its answer, {', '.join(sorted(revealed))}, is part of the question"
             )
-        if not _answers_yes_or_no(view, template):
-            yield from _listed(view, template, told)
+        if not _is_yes_no_question(view, template):
+            yield from _check_options(view, template, revealed)
 
 
-def _follows(view: View, field: str, given: set[str]) -> bool:
-    """Whether a field can be read off the given ones as the card derives it."""
+def _is_derivable(view: View, field: str, given: set[str]) -> bool:
+    """Whether the card derives a field from the given ones."""
     derived = view.derived()
     spec = derived.get(field)
     if spec and spec.pick:
-        # All choices listed ask for a choice; some of them may be the answer alone.
+        # Listing all choices asks for a choice; listing only some may reveal the answer.
         among = set(spec.pick.among.values())
         return bool(among & given) and not among <= given
     if spec:
         return set(spec.inputs) <= given
-    # The text that a label points to gives the label away.
+    # The text that a label points to reveals the label.
     return any(d.pick and d.pick.by == field and name in given for name, d in derived.items())
 
 
-def _listed(view: View, template: ParsedTemplate, told: set[str]) -> Iterator[Fault]:
-    """Options: all of them or none may be named."""
+def _check_options(view: View, template: ParsedTemplate, revealed: set[str]) -> Iterator[Violation]:
+    """A question must name all possible answers or none of them."""
     asked = "\n".join(
         text for name in ("instruction", "input") for text in view.skeletons(template, name)
     )
     for piece in template.insertions("output"):
-        if piece.form and piece.field not in told:
+        if piece.form and piece.field not in revealed:
             words = view.templates.words[piece.field][piece.form]
             values = view.values(template, piece.field)
-            named = [words[value] for value in values if _stands_in(words[value], asked)]
+            named = [words[value] for value in values if _contains_word(words[value], asked)]
             if named and (len(named) < len(values) or len(values) == 1):
                 left = len(values) - len(named)
-                yield Fault(
+                yield Violation(
                     template.id, f"it names {', '.join(named)} and not the other {left} answers"
                 )
 
 
-def _stands_in(word: str, text: str) -> bool:
+def _contains_word(word: str, text: str) -> bool:
     end = rf"(?![0-9A-Za-z가-힣])|(?={_AFTER_SHORT})" if len(word) == 1 else ""
     return re.search(rf"(?<![0-9A-Za-z가-힣]){re.escape(word)}(?:{end})", text) is not None
 
 
-def ambiguous_output(view: View) -> Iterator[Fault]:
-    """Two values give the same output, whatever the rest of the record."""
-    for group in _twins(view).values():
+def ambiguous_output(view: View) -> Iterator[Violation]:
+    """Two values give the same output for every record."""
+    for group in _group_by_question(view).values():
         seen: dict[tuple[str, ...], tuple[str, ...]] = {}
         for template in group:
-            told = answering(template)
-            for world in view.label_combinations(template, "output") if told else ():
-                output = view.skeleton(template, "output", world)
-                values = tuple(world[field] for field in told)
-                restated = (value for field, value in world.items() if field not in told)
+            fields = answer_fields(template)
+            for labels in view.label_combinations(template, "output") if fields else ():
+                output = view.skeleton(template, "output", labels)
+                values = tuple(labels[field] for field in fields)
+                restated = (value for field, value in labels.items() if field not in fields)
                 twin = seen.setdefault((output, *restated), values)
                 if twin != values and FIELD not in output:
                     both = f"{', '.join(twin)} and {', '.join(values)}"
-                    yield Fault(template.id, f"{output!r} stands for {both}")
-            for word in _words_of_many(view, template):
+                    yield Violation(template.id, f"{output!r} means both {both}")
+            for word in _multi_value_words(view, template):
                 if JOINER in word:
-                    yield Fault(template.id, f"{word!r} reads as two values")
+                    yield Violation(template.id, f"{word!r} reads as two values")
 
 
-def _words_of_many(view: View, template: ParsedTemplate) -> Iterator[str]:
+def _multi_value_words(view: View, template: ParsedTemplate) -> Iterator[str]:
     for piece in template.insertions("output"):
         if piece.form and piece.field in view.templates.many:
             yield from view.templates.words[piece.field][piece.form].values()
 
 
-def answering(template: ParsedTemplate) -> list[str]:
-    """The categorical fields whose words the output tells and the question does not."""
+def answer_fields(template: ParsedTemplate) -> list[str]:
+    """The categorical fields whose words occur in the output and not in the question."""
     given = {piece.field for piece in template.insertions("instruction", "input")}
-    told = dict.fromkeys(p.field for p in template.insertions("output") if p.form)
-    return [field for field in told if field not in given]
+    answered = dict.fromkeys(p.field for p in template.insertions("output") if p.form)
+    return [field for field in answered if field not in given]
 
 
-def unclear(
+def find_ambiguous_outputs(
     view: View, template: ParsedTemplate, counted: pl.DataFrame
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Outputs from which the values cannot be read.
+    """Find outputs that do not determine the values of the label.
 
     Args:
         view: The subset.
         template: A template that answers with words.
         counted: A row for each output with each combination of values: the fields of
-            ``answering``, output, n (renders), id (one of them).
+            ``answer_fields``, output, n (renders), id (one of them).
 
     Yields:
-        What is wrong, and the rows that show it.
+        A description of the violation, and its rows.
     """
-    fields = answering(template)
+    fields = answer_fields(template)
     values = pl.struct(fields).n_unique().over("output")
-    twice = counted.filter(values > 1)
-    if twice.height:
-        yield "one output stands for two values", twice
+    ambiguous = counted.filter(values > 1)
+    if ambiguous.height:
+        yield "one output means two values", ambiguous
     others = {p.field for p in template.insertions("output")} - set(fields)
     if not others:
         rows = counted.select(*fields, "output").unique().to_dicts()
         odd = [r["output"] for r in rows if view.skeleton(template, "output", r) != r["output"]]
         if odd:
-            yield "an output stands for no value", counted.filter(pl.col("output").is_in(odd))
+            yield "an output means no value", counted.filter(pl.col("output").is_in(odd))
 
 
-def one_sided(view: View) -> Iterator[Fault]:
-    """The question has one answer for all records that it is asked of."""
-    for group in _twins(view).values():
+def one_sided(view: View) -> Iterator[Violation]:
+    """Every record gives the same answer to the question."""
+    for group in _group_by_question(view).values():
         outputs = {text for template in group for text in view.skeletons(template, "output")}
         if any(template.card.direction == "inverse" for template in group):
             continue
         if not any(piece.form for template in group for piece in template.insertions("output")):
             continue
         if len(outputs) == 1 and FIELD not in next(iter(outputs)):
-            yield Fault(group[0].id, f"it is always answered {next(iter(outputs))!r}")
-        elif len(sides := {_side(text) for text in outputs}) == 1 and None not in sides:
-            yield Fault(group[0].id, f"it is always answered {sides.pop()}")
+            yield Violation(group[0].id, f"its answer is always {next(iter(outputs))!r}")
+        elif len(sides := {_polarity(text) for text in outputs}) == 1 and None not in sides:
+            yield Violation(group[0].id, f"its answer is always {sides.pop()}")
 
 
-def _twins(view: View) -> dict[object, list[ParsedTemplate]]:
-    """Templates by what they ask."""
+def _group_by_question(view: View) -> dict[object, list[ParsedTemplate]]:
+    """Group templates by their question."""
     groups: dict[object, list[ParsedTemplate]] = defaultdict(list)
     for template in view.templates.templates:
         groups[question(template)].append(template)
     return groups
 
 
-def _answers_yes_or_no(view: View, template: ParsedTemplate) -> bool:
-    """A yes/no question names what it asks about; that gives nothing away."""
-    return all(_side(text) for text in view.skeletons(template, "output"))
+def _is_yes_no_question(view: View, template: ParsedTemplate) -> bool:
+    """Whether a template is a yes/no question, which may name what it asks about."""
+    return all(_polarity(text) for text in view.skeletons(template, "output"))
 
 
-def _side(output: str) -> str | None:
+def _polarity(output: str) -> str | None:
     match = _YES_NO.match(output)
     return match["word"] if match else None

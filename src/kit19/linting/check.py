@@ -1,4 +1,4 @@
-"""All rules on one subset: template by template, a slice of its records at a time."""
+"""Apply all rules to one subset: each template on slices of the records."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import polars as pl
 from kit19.linting import alike, answers, particles, style, syntax
 from kit19.linting.finding import RULES, Finding, Shown
 from kit19.linting.renders import RENDER_RULES
-from kit19.linting.view import Fault, Flag, View
+from kit19.linting.view import RenderViolation, View, Violation
 from kit19.rendering import ParsedTemplate
 from kit19.rendering.choose import eligible
 from kit19.rendering.render import compile_template
 from kit19.rendering.templates import TEXTS
 
 SLICE = 1 << 16
-"""Records rendered at a time: renders of a template then take tens of megabytes, not gigabytes."""
+"""Records per slice: the renders of a template then take tens of megabytes, not gigabytes."""
 
 _EXAMPLES = 3
 _SHOWN = 160
 
-TEMPLATE_RULES: dict[str, Callable[[View], Iterator[Fault]]] = {
+TEMPLATE_RULES: dict[str, Callable[[View], Iterator[Violation]]] = {
     "leftover_syntax": syntax.leftover_syntax,
     "wrong_particle": particles.wrong_particle,
     "both_form_particle": particles.both_form_particle,
@@ -37,19 +37,19 @@ TEMPLATE_RULES: dict[str, Callable[[View], Iterator[Fault]]] = {
     "near_duplicate": alike.near_duplicate,
     "one_sided": answers.one_sided,
 }
-"""The rules that need no record, by the name of what they find."""
+"""Rules that need no record, by name."""
 
 
 @dataclass
-class _Seen:
-    """What the renders of one template showed so far."""
+class _RenderSummary:
+    """The renders of one template so far: their number, examples and violations."""
 
     renders: int = 0
     shown: list[Shown] = field(default_factory=list)
     broken: dict[tuple[str, str], tuple[int, list[Shown]]] = field(default_factory=dict)
     outputs: list[pl.DataFrame] = field(default_factory=list)
 
-    def add(self, flag: Flag, count: int, shown: list[Shown]) -> None:
+    def add(self, flag: RenderViolation, count: int, shown: list[Shown]) -> None:
         before, examples = self.broken.get((flag.rule, flag.what), (0, []))
         self.broken[(flag.rule, flag.what)] = (before + count, (examples + shown)[:_EXAMPLES])
 
@@ -62,24 +62,26 @@ def check(view: View, records: pl.DataFrame) -> tuple[list[Finding], int]:
         records: Columns id and the subset's fields; may be empty.
 
     Returns:
-        Findings in the order of ``RULES``, and the number of renders looked at.
+        Findings in the order of ``RULES``, and the number of renders checked.
     """
     templates = view.templates.templates
-    seen = {template.id: _Seen() for template in templates}
+    seen = {template.id: _RenderSummary() for template in templates}
     with ThreadPoolExecutor(max_workers=min(4, pl.thread_pool_size())) as pool:
         for part in records.iter_slices(SLICE):
-            # Each template has a _Seen of its own, so the threads share nothing.
-            list(pool.map(lambda one: _look(view, one, part, seen[one.id]), templates))  # noqa: B023
-    found = [*_of_templates(view, seen)]
+            # Each template has its own _RenderSummary, so the threads share no state.
+            list(pool.map(lambda one: _lint_slice(view, one, part, seen[one.id]), templates))  # noqa: B023
+    found = [*_template_findings(view, seen)]
     for template in templates:
-        found += _of_renders(view, template, seen[template.id], any_record=records.height > 0)
+        found += _render_findings(view, template, seen[template.id], any_record=records.height > 0)
     rank = list(RULES)
     found.sort(key=lambda finding: rank.index(finding.rule))
     return found, sum(one.renders for one in seen.values())
 
 
-def _look(view: View, template: ParsedTemplate, part: pl.DataFrame, seen: _Seen) -> None:
-    """Render one template on a slice of records, and note what the renders show."""
+def _lint_slice(
+    view: View, template: ParsedTemplate, part: pl.DataFrame, seen: _RenderSummary
+) -> None:
+    """Render one template on a slice of records, and add violations to its summary."""
     used = dict.fromkeys([*(p.field for p in template.insertions()), *template.card.when])
     fitting = part.lazy().filter(eligible(template, view.templates.many)).select("id", *used)
     renders = fitting.with_columns(compile_template(template, view.templates)).collect()
@@ -87,19 +89,19 @@ def _look(view: View, template: ParsedTemplate, part: pl.DataFrame, seen: _Seen)
         return
     seen.renders += renders.height
     if len(seen.shown) < _EXAMPLES:
-        seen.shown = [*seen.shown, *_shown(renders)][:_EXAMPLES]
+        seen.shown = [*seen.shown, *_to_examples(renders)][:_EXAMPLES]
     flags = [flag for rule in RENDER_RULES for flag in rule(view, template, renders)]
     sums = renders.select(flag.where.sum().alias(str(i)) for i, flag in enumerate(flags)).row(0)
     for flag, count in zip(flags, sums, strict=True):
         if count:
-            seen.add(flag, count, _shown(renders.filter(flag.where)))
-    if fields := answers.answering(template):
+            seen.add(flag, count, _to_examples(renders.filter(flag.where)))
+    if fields := answers.answer_fields(template):
         keys = [pl.col(name) for name in [*fields, "output"]]
         counted = renders.group_by(keys).agg(n=pl.len(), id=pl.col("id").min())
         seen.outputs.append(counted)
 
 
-def _shown(renders: pl.DataFrame) -> list[Shown]:
+def _to_examples(renders: pl.DataFrame) -> list[Shown]:
     rows = renders.head(_EXAMPLES).select("id", *TEXTS).rows()
     return [Shown(record, _one_line(*texts)) for record, *texts in rows]
 
@@ -110,8 +112,8 @@ def _one_line(instruction: str | None, given: str | None, output: str | None) ->
     return " → ".join(side if len(side) <= _SHOWN else f"{side[:_SHOWN]}…" for side in sides)
 
 
-def _of_templates(view: View, seen: dict[str, _Seen]) -> Iterator[Finding]:
-    """Findings that hold for every render of a template."""
+def _template_findings(view: View, seen: dict[str, _RenderSummary]) -> Iterator[Finding]:
+    """Yield findings that apply to every render of a template."""
     name = view.templates.subset
     for rule, judge in TEMPLATE_RULES.items():
         for fault in dict.fromkeys(judge(view)):
@@ -120,19 +122,19 @@ def _of_templates(view: View, seen: dict[str, _Seen]) -> Iterator[Finding]:
             yield Finding(rule, name, fault.template, fault.what, one.renders, one.renders, shown)
 
 
-def _of_renders(
-    view: View, template: ParsedTemplate, seen: _Seen, *, any_record: bool
+def _render_findings(
+    view: View, template: ParsedTemplate, seen: _RenderSummary, *, any_record: bool
 ) -> Iterator[Finding]:
-    """Findings that some renders of one template show."""
+    """Yield findings in some renders of one template."""
     name, total = view.templates.subset, seen.renders
     if any_record and not total:
-        what = "no record has what it inserts, or its `when` never holds"
+        what = "no record has the fields that it inserts, or matches its `when`"
         yield Finding("never_eligible", name, template.id, what, 0, 0)
     for (rule, what), (count, shown) in seen.broken.items():
         yield Finding(rule, name, template.id, what, count, total, tuple(shown))
     if seen.outputs:
         counted = pl.concat(seen.outputs)
-        for what, rows in answers.unclear(view, template, counted):
+        for what, rows in answers.find_ambiguous_outputs(view, template, counted):
             shown = [Shown(row["id"], row["output"]) for row in rows.head(_EXAMPLES).to_dicts()]
             count = int(rows["n"].sum())
             yield Finding("ambiguous_output", name, template.id, what, count, total, tuple(shown))

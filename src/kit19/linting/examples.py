@@ -82,15 +82,15 @@ def show(  # noqa: PLR0913  one parameter an option of the command
     templates = _templates(whole, subset, None if from_file is None else Path(from_file))
     _, card = whole.subset(templates.subset)
     cards = {one.id: one for one in templates.templates}
-    wanted = _wanted(templates, template, style)
+    wanted = _select_templates(templates, template, style)
     records = _usable_records(whole, templates, resolve_data_dir(data_dir), seed)
     if from_file:
-        parts = [_by(records, templates, [name], n, seed) for name in wanted]
+        parts = [_choose_among(records, templates, [name], n, seed) for name in wanted]
         chosen = pl.concat(parts)
     elif len(wanted) == len(cards):
         chosen = choose(records.head(n), templates, 1, seed)
     else:
-        chosen = _by(records, templates, wanted, n, seed)
+        chosen = _choose_among(records, templates, wanted, n, seed)
     rows = render(records, chosen, templates)
     if not from_file:
         rows = rows.sort(hash_order(pl.col("id"), "sample", seed), "id")
@@ -123,7 +123,7 @@ def _templates(catalog: Catalog, subset: str | None, from_file: Path | None) -> 
     return check_templates(file, lines, str(from_file), *catalog.subset(file.subset))
 
 
-def _wanted(templates: TemplateSet, template: str | None, style: str | None) -> list[str]:
+def _select_templates(templates: TemplateSet, template: str | None, style: str | None) -> list[str]:
     """Ids of the templates to show by."""
     known = {one.id: one.card.style for one in templates.templates}
     if template is not None and template not in known:
@@ -158,7 +158,7 @@ def _usable_records(
     return records.sort(hash_order(pl.col("id"), "sample", seed), "id")
 
 
-def _by(
+def _choose_among(
     records: pl.DataFrame, templates: TemplateSet, wanted: list[str], n: int, seed: int
 ) -> pl.DataFrame:
     """The first records that one of the wanted templates fits: columns id, template."""

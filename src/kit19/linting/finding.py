@@ -1,4 +1,4 @@
-"""What lint tells: the rules by name, a finding, and the report of a run."""
+"""The rules of lint by name, a finding, and the report."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ RULES: Mapping[str, str] = {
     "empty_render": "the instruction or the output is empty or blank",
     "leftover_syntax": "a piece of a template language is left in the text",
     "wrong_particle": "a particle does not fit the word before it",
-    "both_form_particle": "both forms of a particle are written, as in 은(는)",
+    "both_form_particle": "both forms of a particle occur, as in 은(는)",
     "doubled_particle": "one particle follows another",
-    "particle_after_free_text": "a particle of one form is glued to free text",
-    "double_blank": "two blanks meet, or a blank stands at the end of a line or text",
-    "answer_in_instruction": "what is asked already holds the answer",
-    "ambiguous_output": "an output stands for two values of a label, or for none",
-    "over_long": "the instruction's own words or a render are too long",
+    "particle_after_free_text": "a particle in one fixed form follows free text",
+    "double_blank": "there are two blanks in a row, or one at the end of a line or text",
+    "answer_in_instruction": "the question already contains the answer",
+    "ambiguous_output": "an output means two values of a label, or none",
+    "over_long": "the instruction or a render is too long",
     "mixed_styles": "sentences are not in the style that the template declares",
-    "near_duplicate": "two templates of a subset are nearly alike",
+    "near_duplicate": "two templates of a subset have nearly the same wording",
     "never_eligible": "no record fits the template",
     "one_sided": "every answer to the question is the same",
 }
-"""Rule → what it finds, in the order in which findings are told."""
+"""Rule → its meaning, in the order in which findings are reported."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A render that shows a finding.
+    """A render that is an example of a finding.
 
     Attributes:
-        id: The record; empty where there was none to render.
-        text: The part of the render that matters.
+        id: The record; empty if no record was rendered.
+        text: The relevant part of the render.
     """
 
     id: str
@@ -40,15 +40,15 @@ class Shown:
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule broken by one template.
+    """One rule that one template violates.
 
     Attributes:
         rule: A key of ``RULES``.
         subset: The subset.
         template: The template's id.
-        what: What is wrong, in one sentence without a final stop.
-        count: Renders that show it; 0 for what no record is needed for and none was there.
-        of: Renders of the template.
+        what: A description, one sentence without a final period.
+        count: Number of renders with the finding; 0 if there was no record to render.
+        of: Number of renders of the template.
         examples: Up to 3 of them.
     """
 
@@ -63,13 +63,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checked:
-    """How much of one subset was looked at.
+    """How much of one subset was checked.
 
     Attributes:
         templates: Its templates.
-        records: Its records that have all required fields.
-        renders: Records × the templates that fit them.
-        left_out: Files that were not used, and why.
+        records: Its records with all required fields.
+        renders: Number of renders: records × eligible templates.
+        left_out: Files that were skipped, and why.
     """
 
     templates: int
@@ -84,7 +84,7 @@ class LintReport:
 
     Attributes:
         findings: All of them, by subset, then in the order of ``RULES``.
-        subsets: Subset → how much of it was looked at.
+        subsets: Subset → how much of it was checked.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -92,7 +92,7 @@ class LintReport:
 
     @property
     def renders(self) -> int:
-        """Renders looked at."""
+        """Number of renders checked."""
         return sum(one.renders for one in self.subsets.values())
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rules on particles: inserted ones against the slow reference, literal ones against the word."""
+"""Rules on particles: inserted ones are compared with the reference, literal ones with the word."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from kit19.korean import PARTICLES, Final, Particle, choose, final_sound
-from kit19.linting.view import Fault, Flag, View, joints, literals
+from kit19.linting.view import RenderViolation, View, Violation, joints, literals
 from kit19.rendering import ParsedTemplate
 from kit19.rendering.parse import Insertion, Literal
 
@@ -27,30 +27,31 @@ _INVARIANT = re.compile("이(?:다|며|고|지만)")
 _REPORTS = re.compile("라(?:고|는|며|면서|던|니)")
 
 
-def both_form_particle(view: View) -> Iterator[Fault]:
-    """Both forms of a particle stand in the template's own text."""
+def both_form_particle(view: View) -> Iterator[Violation]:
+    """The template's text contains both forms of a particle."""
     for template in view.templates.templates:
         for text in literals(template):
             if match := _BOTH.search(text) or _EITHER.search(text):
-                yield Fault(template.id, f"{match.group()!r} stands in its text")
-        for piece, value, word in _words(view, template):
+                yield Violation(template.id, f"its text contains {match.group()!r}")
+        for piece, value, word in _insertable_words(view, template):
             if piece.particle and final_sound(word) is Final.UNDECIDABLE:
-                yield Fault(
-                    template.id, f"nobody can say how {value!r} ends: {word}{piece.particle.both}"
+                yield Violation(
+                    template.id,
+                    f"the last sound of {value!r} is unknown: {word}{piece.particle.both}",
                 )
 
 
-def wrong_particle(view: View) -> Iterator[Fault]:
-    """A particle in the template's own text does not fit a word before it."""
+def wrong_particle(view: View) -> Iterator[Violation]:
+    """A particle in the template's text does not fit a word before it."""
     for template in view.templates.templates:
-        glued = {id(piece): (form, pair) for piece, form, pair in _glued(template)}
-        for piece, _, word in _words(view, template):
+        glued = {id(piece): (form, pair) for piece, form, pair in _literal_particles(template)}
+        for piece, _, word in _insertable_words(view, template):
             form, pair = glued.get(id(piece), ("", None))
             if pair and choose(word, pair) != form:
-                yield Fault(template.id, f"{word}{form} should be {word}{choose(word, pair)}")
+                yield Violation(template.id, f"{word}{form} should be {word}{choose(word, pair)}")
 
 
-def doubled_particle(view: View) -> Iterator[Fault]:
+def doubled_particle(view: View) -> Iterator[Violation]:
     """One particle follows another."""
     for template in view.templates.templates:
         for joint in joints(template):
@@ -58,66 +59,80 @@ def doubled_particle(view: View) -> Iterator[Fault]:
             if isinstance(piece, Insertion) and piece.particle and isinstance(literal, Literal):
                 first = re.match("[가-힣]+", literal.text)
                 if first and first.group() in _FORMS:
-                    yield Fault(template.id, f"{first.group()!r} follows {{{piece.particle.name}}}")
+                    yield Violation(
+                        template.id, f"{first.group()!r} follows {{{piece.particle.name}}}"
+                    )
         for text in literals(template):
             if match := _TWICE.search(text):
-                yield Fault(template.id, f"{match.group()!r} stands in its text")
-        for piece, _, word in _words(view, template):
-            # 부정은 + 은/는: the word ends in a particle that is right for what stands before it.
+                yield Violation(template.id, f"its text contains {match.group()!r}")
+        for piece, _, word in _insertable_words(view, template):
+            # 부정은 + 은/는: the word ends in a particle that fits the text before it.
             pair = _FORMS.get(word[-1:])
             if piece.particle and pair and piece.particle == pair and len(word) > 2:
                 stem = word[:-1].rstrip()
                 if choose(stem, pair) == word[-1]:
-                    yield Fault(template.id, f"{word!r} ends in a particle before {{{pair.name}}}")
+                    yield Violation(
+                        template.id, f"{word!r} ends in a particle before {{{pair.name}}}"
+                    )
 
 
-def particle_after_free_text(view: View) -> Iterator[Fault]:
-    """A particle of one form is glued to free text, or to the quote that closes it."""
+def particle_after_free_text(view: View) -> Iterator[Violation]:
+    """A particle in one fixed form follows free text or its closing quote."""
     for template in view.templates.templates:
-        for piece, form, _ in _glued(template):
-            if view.is_free(piece):
-                yield Fault(template.id, f"{form!r} follows {piece.written}, whatever it ends in")
+        for piece, form, _ in _literal_particles(template):
+            if view.is_free_text(piece):
+                yield Violation(
+                    template.id, f"{form!r} follows {piece.written}, which may end in any sound"
+                )
 
 
-def particle_flags(view: View, template: ParsedTemplate, renders: pl.DataFrame) -> Iterator[Flag]:
-    """What the columns chose against what ``sound.py`` says, once for each word that occurs."""
+def particle_flags(
+    view: View, template: ParsedTemplate, renders: pl.DataFrame
+) -> Iterator[RenderViolation]:
+    """Compare the particles of ``columns.py`` with those of ``sound.py``, once per distinct word."""
     for piece in template.insertions():
         if piece.particle and (not piece.form or piece.field in view.templates.many):
             yield from _inserted_flags(view, piece, renders)
-    for piece, form, pair in _glued(template):
-        if not piece.form and not view.is_free(piece):
+    for piece, form, pair in _literal_particles(template):
+        if not piece.form and not view.is_free_text(piece):
             text = view.inserted(piece)
             words = renders.select(text).to_series().unique()
-            odd = [word for word in words if _asked(word, pair) != form]
+            odd = [word for word in words if _cached_choose(word, pair) != form]
             if odd:
                 what = f"{form!r} follows {piece.written}{piece.closing}"
-                yield Flag("wrong_particle", what, text.is_in(odd))
+                yield RenderViolation("wrong_particle", what, text.is_in(odd))
 
 
-def _inserted_flags(view: View, piece: Insertion, renders: pl.DataFrame) -> Iterator[Flag]:
-    assert piece.particle is not None  # noqa: S101  asked for by the caller
+def _inserted_flags(
+    view: View, piece: Insertion, renders: pl.DataFrame
+) -> Iterator[RenderViolation]:
+    assert piece.particle is not None  # noqa: S101  the caller checks it
     alone = Insertion(piece.field, piece.form)
     bare = pl.concat_str(view.inserted(alone), pl.lit(piece.closing))
-    pairs = renders.select(bare.alias("word"), view.inserted(piece).alias("made")).unique()
+    pairs = renders.select(bare.alias("word"), view.inserted(piece).alias("rendered")).unique()
     wrong, both = [], []
-    for word, made in pairs.sort("word").iter_rows():
-        form = _asked(word, piece.particle)
-        if made != word + form:
+    for word, rendered in pairs.sort("word").iter_rows():
+        form = _cached_choose(word, piece.particle)
+        if rendered != word + form:
             wrong.append(word)
         elif form == piece.particle.both:
             both.append(word)
-    told = f"{piece.written}{piece.closing}{{{piece.particle.name}}}"
+    insertion = f"{piece.written}{piece.closing}{{{piece.particle.name}}}"
     if wrong:
-        yield Flag("wrong_particle", f"{told} takes another form", bare.is_in(wrong))
+        yield RenderViolation(
+            "wrong_particle", f"{insertion} takes another form", bare.is_in(wrong)
+        )
     if both:
-        yield Flag("both_form_particle", f"nobody can say how {told} ends", bare.is_in(both))
+        yield RenderViolation(
+            "both_form_particle", f"the last sound of {insertion} is unknown", bare.is_in(both)
+        )
 
 
-_asked = functools.lru_cache(maxsize=1 << 16)(choose)
+_cached_choose = functools.lru_cache(maxsize=1 << 16)(choose)
 
 
-def _words(view: View, template: ParsedTemplate) -> Iterator[tuple[Insertion, str, str]]:
-    """Every word that the template may insert: insertion, value, word."""
+def _insertable_words(view: View, template: ParsedTemplate) -> Iterator[tuple[Insertion, str, str]]:
+    """Yield every label word that the template may insert: (insertion, value, word)."""
     for piece in template.insertions():
         if piece.form:
             words = view.templates.words[piece.field][piece.form]
@@ -125,8 +140,8 @@ def _words(view: View, template: ParsedTemplate) -> Iterator[tuple[Insertion, st
                 yield piece, value, words[value]
 
 
-def _glued(template: ParsedTemplate) -> Iterator[tuple[Insertion, str, Particle]]:
-    """Particles of the template's own text that are glued to an insertion: which, form, pair."""
+def _literal_particles(template: ParsedTemplate) -> Iterator[tuple[Insertion, str, Particle]]:
+    """Yield particles in the template's text that follow an insertion: (insertion, form, pair)."""
     for joint in joints(template):
         piece, literal = joint.left, joint.right
         if not isinstance(piece, Insertion) or piece.particle or not isinstance(literal, Literal):

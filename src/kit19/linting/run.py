@@ -49,12 +49,12 @@ def lint(
     """
     cards = load_catalog(catalog)
     names = list(dict.fromkeys(one_or_more(subsets, "subsets"))) or list(cards.owners)
-    views = _views(cards, names)
-    files = _files(cards, views, resolve_data_dir(data_dir), partial=partial)
+    views = _load_views(cards, names)
+    files = _find_files(cards, views, resolve_data_dir(data_dir), partial=partial)
     report = LintReport()
     for done, (name, view) in enumerate(views.items()):
         on_progress(name, done, len(views))
-        _add(report, view, *files[name])
+        _lint_subset(report, view, *files[name])
     on_progress("done", len(views), len(views))
     return report
 
@@ -75,13 +75,13 @@ def lint_file(
     file, lines = load_model(Path(path), TemplateFile)
     source, card = cards.subset(file.subset)
     view = View(check_templates(file, lines, str(path), source, card), source, card)
-    files = _files(cards, {file.subset: view}, resolve_data_dir(data_dir), partial=True)
+    files = _find_files(cards, {file.subset: view}, resolve_data_dir(data_dir), partial=True)
     report = LintReport()
-    _add(report, view, *files[file.subset])
+    _lint_subset(report, view, *files[file.subset])
     return report
 
 
-def _views(catalog: Catalog, names: list[str]) -> dict[str, View]:
+def _load_views(catalog: Catalog, names: list[str]) -> dict[str, View]:
     """What rules look at, for each subset; the mistakes of all files are reported at once."""
     views: dict[str, View] = {}
     problems: list[Problem] = []
@@ -96,7 +96,7 @@ def _views(catalog: Catalog, names: list[str]) -> dict[str, View]:
     return views
 
 
-def _files(
+def _find_files(
     catalog: Catalog, views: dict[str, View], folder: Path, *, partial: bool
 ) -> dict[str, tuple[list[UpstreamFile], list[UpstreamFile]]]:
     """For each subset the files that are used, and those left out."""
@@ -119,7 +119,7 @@ def _files(
     return files
 
 
-def _add(
+def _lint_subset(
     report: LintReport, view: View, used: list[UpstreamFile], left: list[UpstreamFile]
 ) -> None:
     name = view.templates.subset

@@ -1,4 +1,4 @@
-"""What rules look at: a subset's templates, and the words that a template itself puts down."""
+"""The input of rules: a subset's templates, and their text without that of the fields."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from kit19.rendering.render import JOINER, compile_template
 from kit19.rendering.templates import TEXTS
 
 FIELD = "\ufffc"
-"""Stands for the text of a field where only the template's own words are looked at."""
+"""Replaces the text of a field where only the template's own text matters."""
 
-World = Mapping[str, str]
-"""Categorical field → value (several, joined as records have them), as far as a text needs them."""
+LabelValues = Mapping[str, str]
+"""Categorical field → value (several values are joined as in records)."""
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A rule broken whatever the record: the template's id, and what is wrong."""
+class Violation:
+    """A rule that a template violates for every record: its id, and a description."""
 
     template: str
     what: str
 
 
 @dataclass(frozen=True)
-class Flag:
-    """A rule broken in some renders: what is wrong, and in which (Boolean expression)."""
+class RenderViolation:
+    """A rule that some renders violate: a description, and a Boolean expression that selects them."""
 
     rule: str
     what: str
@@ -43,7 +43,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Joint:
-    """Two neighboring pieces of a text; None where the text begins or ends."""
+    """Two adjacent pieces of a text; None at its beginning and end."""
 
     text: str
     left: Piece | None
@@ -52,59 +52,59 @@ class Joint:
 
 @dataclass(frozen=True)
 class View:
-    """A subset as rules see it."""
+    """A subset with its templates, source card and subset card."""
 
     templates: TemplateSet
     source: Source
     card: Subset
 
-    def is_free(self, piece: Insertion) -> bool:
-        """Whether it inserts text of which nobody knows how it ends."""
+    def is_free_text(self, piece: Insertion) -> bool:
+        """Whether it inserts free text, whose last sound is unknown."""
         return not piece.form and piece.field not in self.card.short
 
     def values(self, template: ParsedTemplate, field: str) -> list[str]:
-        """The values that a categorical field may have where the template is used."""
+        """The values of a categorical field for which the template is used."""
         known = self.source.categories_of(self.card)[field]
         return template.card.when.get(field, known)
 
     def label_combinations(self, template: ParsedTemplate, *texts: str) -> Iterator[dict[str, str]]:
-        """Every combination of the values that decide the words of the given texts."""
+        """Yield every combination of the label values that the given texts insert."""
         fields = dict.fromkeys(p.field for p in template.insertions(*texts) if p.form)
         choices = [self.values(template, field) for field in fields]
         for chosen in itertools.product(*choices):
             yield dict(zip(fields, chosen, strict=True))
 
-    def skeleton(self, template: ParsedTemplate, text: str, world: World) -> str:
-        """A text as it is rendered in one world, with ``FIELD`` for what comes from a field."""
-        return "".join(self._piece(piece, world) for piece in template.texts[text])
+    def skeleton(self, template: ParsedTemplate, text: str, labels: LabelValues) -> str:
+        """Render a text for one combination of labels, with ``FIELD`` in place of field text."""
+        return "".join(self._piece(piece, labels) for piece in template.texts[text])
 
     def skeletons(self, template: ParsedTemplate, text: str) -> list[str]:
-        """The text in each of its worlds."""
-        made = (
-            self.skeleton(template, text, world)
-            for world in self.label_combinations(template, text)
+        """Render a text for each combination of labels."""
+        rendered = (
+            self.skeleton(template, text, labels)
+            for labels in self.label_combinations(template, text)
         )
-        return list(dict.fromkeys(made))
+        return list(dict.fromkeys(rendered))
 
-    def _piece(self, piece: Piece, world: World) -> str:
+    def _piece(self, piece: Piece, labels: LabelValues) -> str:
         if isinstance(piece, Literal):
             return piece.text
         if not piece.form:
             return FIELD + piece.closing
         words = self.templates.words[piece.field][piece.form]
-        told = JOINER.join(words[value] for value in world[piece.field].split(MANY))
-        closed = told + piece.closing
+        word = JOINER.join(words[value] for value in labels[piece.field].split(MANY))
+        closed = word + piece.closing
         return attach(closed, piece.particle) if piece.particle else closed
 
     def derived(self) -> dict[str, Derived]:
-        """The fields that the card makes from others."""
+        """The fields that the card derives from others."""
         tables = [self.source.tables[name] for name in self.card.tables]
         return (
             {} if self.card.pairs else {k: v for table in tables for k, v in table.derive.items()}
         )
 
     def inserted(self, piece: Insertion) -> pl.Expr:
-        """The text that one insertion puts down, as a build would."""
+        """Return the expression of one insertion's text, as in a build."""
         some = self.templates.templates[0]
         alone = replace(some, texts={"instruction": [piece], "input": [], "output": []})
         return compile_template(alone, self.templates)[0]
@@ -117,7 +117,7 @@ def literals(template: ParsedTemplate, *texts: str) -> Iterator[str]:
 
 
 def joints(template: ParsedTemplate) -> Iterator[Joint]:
-    """Where pieces meet, and where texts begin and end."""
+    """Yield every pair of adjacent pieces, including the ends of each text."""
     for text in TEXTS:
         pieces: list[Piece | None] = [None, *template.texts[text], None]
         for left, right in itertools.pairwise(pieces):
@@ -126,5 +126,5 @@ def joints(template: ParsedTemplate) -> Iterator[Joint]:
 
 
 def question(template: ParsedTemplate) -> tuple[object, ...]:
-    """What is asked: equal for twins that differ only in when they are used and what they answer."""
+    """Return the question as a key: equal for templates that differ only in condition and answer."""
     return tuple(tuple(template.texts[text]) for text in ("instruction", "input"))

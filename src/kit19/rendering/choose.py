@@ -1,7 +1,7 @@
-"""Which template a record is shown by: the eligible one with the smallest hash.
+"""Choose the template of a record: the eligible one with the smallest hash.
 
-Each pair of record and template has a hash of its own, so a template that is added takes an equal
-share of the records from the others and changes nothing else.
+Each pair of record and template has its own hash, so a new template takes an equal share of the
+records from the others and changes nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TEMPLATE = "template"
 
 
 def eligible(template: ParsedTemplate, many: frozenset[str]) -> pl.Expr:
-    """Whether a template fits a record: its ``when`` holds, and what it inserts is there."""
+    """Whether a template fits a record: its ``when`` matches, and its fields have text."""
     fits = [
         pl.col(field).str.split(MANY).list.eval(pl.element().is_in(values)).list.any()
         if field in many
@@ -29,7 +29,7 @@ def eligible(template: ParsedTemplate, many: frozenset[str]) -> pl.Expr:
 
 
 def find_unfit(records: pl.DataFrame, templates: TemplateSet) -> pl.DataFrame:
-    """Records that no template fits: columns id, evidence."""
+    """Find records that no template fits: columns id, evidence."""
     fits = [eligible(template, templates.many) for template in templates.templates]
     unfit = records.filter(~pl.any_horizontal(fits)).select("id")
     return unfit.with_columns(evidence=pl.lit(f"{len(fits)} templates tried"))
@@ -41,7 +41,7 @@ def choose(records: pl.DataFrame, templates: TemplateSet, views: int, seed: int)
     Args:
         records: Columns id and the subset's fields.
         templates: The subset's templates.
-        views: Templates wanted for each record.
+        views: Maximum number of templates per record.
         seed: The recipe's seed.
 
     Returns:
@@ -56,7 +56,7 @@ def choose(records: pl.DataFrame, templates: TemplateSet, views: int, seed: int)
     ]
     names = [template.id for template in templates.templates]
     if views == 1:
-        return _first(records, hashes, names)
+        return _first_choice(records, hashes, names)
     long = records.select("id", *hashes).unpivot(index="id", variable_name=TEMPLATE)
     ranked = long.filter(pl.col("value").is_not_null()).with_columns(
         view=(pl.col("value").rank("ordinal").over("id") - 1).cast(pl.UInt32)
@@ -64,9 +64,9 @@ def choose(records: pl.DataFrame, templates: TemplateSet, views: int, seed: int)
     return ranked.filter(pl.col("view") < views).select("id", TEMPLATE, "view")
 
 
-def _first(records: pl.DataFrame, hashes: list[pl.Expr], names: list[str]) -> pl.DataFrame:
+def _first_choice(records: pl.DataFrame, hashes: list[pl.Expr], names: list[str]) -> pl.DataFrame:
     """Each record's first choice, in the records' order."""
-    # Two plain passes over columns; gathering the hashes into lists first takes ten times as long.
+    # Two passes over columns; collecting the hashes into lists first takes ten times as long.
     least = pl.min_horizontal(names).alias("#least")
     is_least = [pl.when(pl.col(name) == pl.col("#least")).then(pl.lit(name)) for name in names]
     return (

@@ -1,7 +1,7 @@
 """The template language: text with ``{field}``, ``{field.form}``, ``{은/는}``, ``{{`` and ``}}``.
 
-There is no logic in it. Parsing gives a list of pieces; nothing that stands in a record is ever
-parsed, so a review that contains ``{label}`` stays as it is.
+It has no logic. Parsing returns a list of pieces. Text of records is never parsed, so a review that
+contains ``{label}`` is not changed.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class TemplateSyntaxError(Kit19Error):
 
 @dataclass(frozen=True)
 class Literal:
-    """Text that stands in the template itself."""
+    """Literal text of the template."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Insertion:
-    """A field of the record, or the word of a form for its value, perhaps with a particle.
+    """A field of the record, or the word for its value, with an optional particle.
 
     Attributes:
         field: The field.
-        form: The form of its word; empty for the field's own text.
+        form: The form of its word; empty for the text of the field.
         closing: Closing quotes or brackets between it and its particle: ‘{title}’{은/는}.
         particle: The particle that follows.
     """
@@ -47,7 +47,7 @@ class Insertion:
 
     @property
     def written(self) -> str:
-        """As it stands in the template, without its particle."""
+        """Its source text in the template, without the particle."""
         return f"{{{self.field}.{self.form}}}" if self.form else f"{{{self.field}}}"
 
 
@@ -58,11 +58,11 @@ def parse(text: str) -> list[Piece]:
     """Parse one text of a template.
 
     Returns:
-        Its pieces in order; neighboring literals are joined.
+        Its pieces in order; adjacent literals are joined.
 
     Raises:
         TemplateSyntaxError: A brace is unbalanced, a reference is not well formed, or a particle
-            follows neither an insertion nor the quotes that close around one.
+            follows neither an insertion nor its closing quotes.
         ParticleError: Korean has no such pair of particles.
     """
     pieces: list[Piece] = []
@@ -76,7 +76,7 @@ def parse(text: str) -> list[Piece]:
         elif inner is None:
             raise TemplateSyntaxError(f"the brace {token!r} at {match.start()} has no partner")
         elif "/" in inner:
-            _attach(pieces, literal, inner)
+            _attach_particle(pieces, literal, inner)
             literal = ""
         elif _REFERENCE.fullmatch(inner):
             if literal:
@@ -94,7 +94,7 @@ def parse(text: str) -> list[Piece]:
     return pieces
 
 
-def _attach(pieces: list[Piece], literal: str, inner: str) -> None:
+def _attach_particle(pieces: list[Piece], literal: str, inner: str) -> None:
     last = pieces[-1] if pieces and _CLOSING.fullmatch(literal) else None
     if not isinstance(last, Insertion) or last.particle:
         raise TemplateSyntaxError(f"the particle {{{inner}}} does not follow an insertion")

@@ -1,4 +1,4 @@
-"""Rendering: a template becomes three column expressions, a frame of records three columns."""
+"""Render templates as column expressions over a frame of records."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kit19.rendering.parse import Insertion, Piece
 from kit19.rendering.templates import TEXTS, ParsedTemplate, TemplateSet
 
 JOINER = ", "
-"""What stands between the words of several values in one text."""
+"""The separator between the words of several values."""
 
 
 def compile_template(template: ParsedTemplate, templates: TemplateSet) -> list[pl.Expr]:
-    """The expressions that render a template's instruction, input and output (String)."""
-    return [_text(template.texts[name], templates).alias(name) for name in TEXTS]
+    """Compile a template to String expressions: instruction, input and output."""
+    return [_text_expr(template.texts[name], templates).alias(name) for name in TEXTS]
 
 
 def render(records: pl.DataFrame, chosen: pl.DataFrame, templates: TemplateSet) -> pl.DataFrame:
@@ -31,7 +31,7 @@ def render(records: pl.DataFrame, chosen: pl.DataFrame, templates: TemplateSet) 
         The columns of ``chosen`` and of ``records``, and instruction, input, output: one row for
         each row of ``chosen``, grouped by template in file order.
     """
-    joined = _beside(records, chosen)
+    joined = _join_records(records, chosen)
     parts = joined.partition_by(TEMPLATE, as_dict=True)
     jobs = [
         parts[(template.id,)].lazy().with_columns(compile_template(template, templates))
@@ -44,20 +44,20 @@ def render(records: pl.DataFrame, chosen: pl.DataFrame, templates: TemplateSet) 
     return pl.concat(pl.collect_all(jobs))
 
 
-def _beside(records: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
-    # The usual case, one choice for each record in the records' order, needs no join.
+def _join_records(records: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+    # The common case, one template per record in the same order, needs no join.
     if chosen["id"].equals(records["id"]):
         return chosen.hstack(records.drop("id"))
     return chosen.join(records, on="id", maintain_order="left")
 
 
-def _text(pieces: list[Piece], templates: TemplateSet) -> pl.Expr:
-    parts = [part for piece in pieces for part in _parts(piece, templates)]
+def _text_expr(pieces: list[Piece], templates: TemplateSet) -> pl.Expr:
+    parts = [part for piece in pieces for part in _piece_exprs(piece, templates)]
     return pl.concat_str(parts) if parts else pl.lit("")
 
 
-def _parts(piece: Piece, templates: TemplateSet) -> list[pl.Expr]:
-    """What a piece adds to its text; a particle is a part of its own, so no text is copied twice."""
+def _piece_exprs(piece: Piece, templates: TemplateSet) -> list[pl.Expr]:
+    """Return the expressions of a piece. A particle is a separate one, so no text is copied twice."""
     if not isinstance(piece, Insertion):
         return [pl.lit(piece.text)]
     value = pl.col(piece.field)
@@ -68,7 +68,7 @@ def _parts(piece: Piece, templates: TemplateSet) -> list[pl.Expr]:
         one = pl.element().replace_strict(dict(words), return_dtype=pl.String)
         return _with_particle(value.str.split(MANY).list.eval(one).list.join(JOINER), piece)
     if piece.particle:
-        # A word's particle never changes, so it is settled here and costs nothing per row.
+        # The particle of a word is constant, so it is chosen once and not per row.
         pair = piece.particle.name
         words = {name: attach(word + piece.closing, pair) for name, word in words.items()}
     return [value.replace_strict(dict(words), return_dtype=pl.String)]

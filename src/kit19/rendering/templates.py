@@ -1,8 +1,8 @@
-"""A subset's templates, parsed and checked: what rendering works with.
+"""Parse and check a subset's templates for rendering.
 
-Checked when loaded, all mistakes at once: unknown field, form or label value; a word missing or used
-for two values; a particle after free text; an output without anything from the record; two templates
-that ask for the same thing in the same words.
+All mistakes are reported at once: unknown fields, forms or label values; a missing word, or one word
+for two values; a particle after free text; an output that inserts nothing from the record; two
+templates with the same wording.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ParsedTemplate:
 
     Attributes:
         id: Its id.
-        card: What the file says of it.
+        card: Its entry in the templates file.
         texts: Pieces of its instruction, input and output.
     """
 
@@ -45,13 +45,13 @@ class ParsedTemplate:
 
 @dataclass(frozen=True)
 class TemplateSet:
-    """All templates of a subset that may be chosen.
+    """All templates of a subset that are in use.
 
     Attributes:
         subset: The subset's name.
-        templates: Parsed templates in file order, retired ones left out.
+        templates: Parsed templates in file order, without retired ones.
         words: The words for categorical values.
-        many: Categorical fields that may hold several values at once.
+        many: Categorical fields that may have several values at once.
     """
 
     subset: str
@@ -87,7 +87,7 @@ def check_templates(
         for index, card in enumerate(file.templates)
         if (template := checker.parse(index, card)) and not card.retired
     ]
-    checker.check_twins(parsed)
+    checker.check_duplicates(parsed)
     if not checker.problems and not parsed:
         checker.report(("templates",), "every template is retired")
     if checker.problems:
@@ -130,7 +130,7 @@ class _Checker:
                 if extra:
                     self.report(at, f"words.{field}.{form}: no such value: {', '.join(extra)}")
                 if len(set(words.values())) < len(words):
-                    self.report(at, f"words.{field}.{form}: one word stands for two values")
+                    self.report(at, f"words.{field}.{form}: one word is used for two values")
 
     def parse(self, index: int, card: Template) -> ParsedTemplate | None:
         before = len(self.problems)
@@ -153,7 +153,7 @@ class _Checker:
         if not any(parsed.insertions("output")):
             self.report(
                 ("templates", index, "output"),
-                f"template {card.id}: the output holds nothing from the record",
+                f"template {card.id}: the output inserts nothing from the record",
                 "insert a field or a label word",
             )
         return parsed
@@ -161,18 +161,16 @@ class _Checker:
     def check_insertion(self, at: tuple[str | int, ...], name: str, piece: Insertion) -> None:
         head = f"template {name}: {piece.written}"
         if piece.field not in self.fields:
-            self.report(
-                at, f"{head}: there is no such field", suggest_names(piece.field, self.fields)
-            )
+            self.report(at, f"{head}: unknown field", suggest_names(piece.field, self.fields))
         elif piece.form and piece.form not in self.words.get(piece.field, {}):
             known = self.words.get(piece.field, {})
             fix = suggest_names(piece.form, known) if known else f"give words.{piece.field}"
-            self.report(at, f"{head}: there is no such form", fix)
+            self.report(at, f"{head}: unknown form", fix)
         elif piece.field in self.categories and not piece.form:
             fix = f"write {{{piece.field}.FORM}} with a form of `words.{piece.field}`"
             self.report(at, f"{head}: a categorical field needs a form", fix)
         elif piece.particle and not piece.form and piece.field not in self.short:
-            fix = "quote it with a noun that carries the particle, or put it on a line of its own"
+            fix = "quote it with a noun that carries the particle, or put it on its own line"
             self.report(at, f"{head}: a particle may not follow free text", fix)
 
     def check_when(
@@ -188,18 +186,18 @@ class _Checker:
             what = f"no such value: {', '.join(unknown)}" if unknown else "names no value"
             self.report(at, f"template {name}: when.{field}: {what}", f"known: {', '.join(known)}")
 
-    def check_twins(self, parsed: list[ParsedTemplate]) -> None:
+    def check_duplicates(self, parsed: list[ParsedTemplate]) -> None:
         seen: dict[tuple[object, ...], str] = {}
         for template in parsed:
-            asked = tuple(_squeezed(template.texts[name]) for name in TEXTS)
+            wording = tuple(_normalize(template.texts[name]) for name in TEXTS)
             when = tuple(sorted((k, tuple(v)) for k, v in template.card.when.items()))
-            twin = seen.setdefault((*asked, when), template.id)
-            if twin != template.id:
-                self.report((), f"templates {twin} and {template.id} are alike")
+            first = seen.setdefault((*wording, when), template.id)
+            if first != template.id:
+                self.report((), f"templates {first} and {template.id} have the same wording")
 
 
-def _squeezed(pieces: list[Piece]) -> tuple[object, ...]:
-    """Pieces without what does not tell two templates apart: spacing and punctuation."""
+def _normalize(pieces: list[Piece]) -> tuple[object, ...]:
+    """Remove spacing and punctuation from pieces, to compare two templates."""
     parts = (
         "".join(filter(str.isalnum, piece.text)) if isinstance(piece, Literal) else piece
         for piece in pieces

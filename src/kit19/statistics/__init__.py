@@ -1,14 +1,14 @@
-"""What scores mean: metrics, intervals, paired tests, constant answers. Numbers in, numbers out."""
+"""Metrics, confidence intervals, paired tests and constant answers. Numbers in, numbers out."""
 
 from kit19.statistics.bootstrap import (
     REPLICATES,
     Replicates,
+    bootstrap_p_value,
     interval,
     paired_replicates,
     replicates,
-    shift_p,
 )
-from kit19.statistics.constant import Answers, answers_of, explain_published
+from kit19.statistics.constant import AnswerSummary, explain_published, summarize_answers
 from kit19.statistics.intervals import wilson
 from kit19.statistics.metrics import KEYS, confusion, constant_scores, metric
 from kit19.statistics.paired import detectable, detectable_shift, holm, mcnemar
@@ -16,9 +16,9 @@ from kit19.statistics.paired import detectable, detectable_shift, holm, mcnemar
 __all__ = [
     "KEYS",
     "REPLICATES",
-    "Answers",
+    "AnswerSummary",
     "Replicates",
-    "answers_of",
+    "bootstrap_p_value",
     "confusion",
     "constant_scores",
     "detectable",
@@ -30,6 +30,6 @@ __all__ = [
     "metric",
     "paired_replicates",
     "replicates",
-    "shift_p",
+    "summarize_answers",
     "wilson",
 ]

@@ -23,33 +23,33 @@ class Replicates:
     """Confusion matrices of resampled items.
 
     Attributes:
-        observed: (classes, classes) of the items themselves.
-        drawn: (replicates, classes, classes).
+        observed: (classes, classes) counts of the original items.
+        drawn: (replicates, classes, classes) counts of the resampled items.
     """
 
     observed: Counts
     drawn: Floats
 
     def scores(self, name: str) -> tuple[float, Floats]:
-        """The observed score, and that of every replicate."""
+        """Return the observed score and the score of every replicate."""
         return float(metric(name, self.observed)), metric(name, self.drawn)
 
 
 def replicates(
     gold: Counts, answers: Sequence[Counts], classes: int, draws: int, seed: int | Sequence[int]
 ) -> list[Replicates]:
-    """Resample items; all given answers are resampled together, so their replicates are paired.
+    """Resample items. All answers are resampled together, so their replicates are paired.
 
     Args:
         gold: n class indices.
-        answers: Of each model (or way of answering), n class indices.
+        answers: For each model (or way of scoring), n class indices.
         classes: How many classes there are.
-        draws: Replicates.
-        seed: Of the draw. A cell's replicates depend on it and on its items alone, never on what else
-            is compared. Different sequences give independent draws.
+        draws: Number of replicates.
+        seed: The seed. The replicates depend only on it and on the items, never on other comparisons.
+            Different sequences give independent draws.
 
     Returns:
-        For each of ``answers``, its confusion matrices.
+        The confusion matrices of each of ``answers``.
     """
     code = gold.astype(np.int64)
     for answer in answers:
@@ -58,7 +58,7 @@ def replicates(
     n = len(gold)
     drawn = np.random.default_rng(seed).multinomial(n, counts / n, size=draws)
     weights = drawn.astype(np.float64)  # for a matrix product by BLAS; counts stay exact
-    found = []
+    resampled = []
     golds = cells // classes ** len(answers)
     for place in range(len(answers)):
         answer = cells // classes ** (len(answers) - 1 - place) % classes
@@ -66,17 +66,17 @@ def replicates(
         into = np.zeros((len(cells), classes * classes))
         into[np.arange(len(cells)), slots] = 1
         observed = np.bincount(slots, weights=counts, minlength=classes * classes)
-        found.append(
+        resampled.append(
             Replicates(
                 observed.astype(np.int64).reshape(classes, classes),
                 (weights @ into).reshape(draws, classes, classes),
             )
         )
-    return found
+    return resampled
 
 
 def paired_replicates(name: str, one: Replicates, other: Replicates) -> tuple[float, Floats]:
-    """The observed difference ``other - one`` of a metric, and that of every replicate."""
+    """Return the observed difference ``other - one`` of a metric, and that of every replicate."""
     before, before_drawn = one.scores(name)
     after, after_drawn = other.scores(name)
     return after - before, after_drawn - before_drawn
@@ -88,13 +88,13 @@ def interval(drawn: Floats, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def shift_p(observed: float, drawn: Floats) -> float:
-    """Two-sided p of no difference, from replicates of the difference.
+def bootstrap_p_value(observed: float, drawn: Floats) -> float:
+    """Two-sided p-value of no difference, from replicates of the difference.
 
-    The replicates, moved to have no difference, stand for the null (Noreen 1989, Computer-intensive
-    methods for testing hypotheses; Berg-Kirkpatrick, Burkett and Klein 2012, An empirical
-    investigation of statistical significance in NLP). One is added above and below, so p is never 0
-    (Davison and Hinkley 1997, equation 4.11).
+    The replicates, shifted to have no difference, represent the null hypothesis (Noreen 1989,
+    Computer-intensive methods for testing hypotheses; Berg-Kirkpatrick, Burkett and Klein 2012,
+    An empirical investigation of statistical significance in NLP). One is added above and below, so
+    p is never 0 (Davison and Hinkley 1997, equation 4.11).
     """
     # Equal floats may differ in their last bit after the subtraction.
     beyond = int((np.abs(drawn - observed) >= abs(observed) - 1e-12).sum())

@@ -1,4 +1,4 @@
-"""Models that give the same answer whatever is asked: from their answers, or from scores alone."""
+"""Detect models that always give the same answer, from their answers or from scores alone."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SKEWED = 0.9
 
 
 @dataclass(frozen=True)
-class Answers:
+class AnswerSummary:
     """How concentrated the answers of a model are.
 
     Attributes:
         kind: ``constant``, ``near_constant`` or empty.
-        answer: The commonest answer's class; None where scores alone leave it open.
-        share: Its share of all answers; the smallest one that fits, where scores alone are known.
+        answer: The class of the most common answer; None if the scores do not determine it.
+        share: Its share of all answers; the smallest possible one if only scores are known.
     """
 
     kind: Kind
@@ -31,7 +31,7 @@ class Answers:
     share: float
 
 
-def answers_of(counts: Counts) -> Answers:
+def summarize_answers(counts: Counts) -> AnswerSummary:
     """Judge a model by its answers.
 
     Args:
@@ -39,15 +39,17 @@ def answers_of(counts: Counts) -> Answers:
     """
     given, golds, n = counts.sum(axis=0), counts.sum(axis=1), counts.sum()
     answer = int(given.argmax())
-    return _judge(answer, float(given[answer] / n), float(golds[answer] / n))
+    return _summarize(answer, float(given[answer] / n), float(golds[answer] / n))
 
 
-def explain_published(scores: dict[str, float], golds: Counts, digits: int = 2) -> Answers | None:
+def explain_published(
+    scores: dict[str, float], golds: Counts, digits: int = 2
+) -> AnswerSummary | None:
     """Judge a model by published scores alone.
 
     With two classes, accuracy and F1 are functions of two counts, the right answers in each class:
-    every pair of counts is tried, and those that round to the published figures are kept. With more
-    classes only a wholly constant model can be told.
+    every pair of counts is tried, and those that round to the published scores are kept. With more
+    classes only a fully constant model can be detected.
 
     Args:
         scores: Metric → percent, rounded; ``acc`` and one F1 with two classes.
@@ -55,21 +57,21 @@ def explain_published(scores: dict[str, float], golds: Counts, digits: int = 2) 
         digits: Decimals of the percentages.
 
     Returns:
-        The verdict that every fitting pair of counts agrees on; None where nothing can be told.
+        The summary that all matching pairs of counts agree on; None if nothing can be concluded.
     """
     scores = {name: score for name, score in scores.items() if name != "acc_norm"}
     if len(scores) < 2:
         return None
     half = 0.5 * 10.0**-digits + 1e-9
     if len(golds) == 2:
-        return _explain_two(scores, golds, half)
+        return _explain_binary(scores, golds, half)
     fits = np.ones(len(golds), dtype=bool)
     for name, score in scores.items():
         fits &= np.abs(100 * constant_scores(name, golds) - score) <= half
-    return Answers("constant", int(fits.argmax()), 1.0) if fits.any() else None
+    return AnswerSummary("constant", int(fits.argmax()), 1.0) if fits.any() else None
 
 
-def _explain_two(scores: dict[str, float], golds: Counts, half: float) -> Answers | None:
+def _explain_binary(scores: dict[str, float], golds: Counts, half: float) -> AnswerSummary | None:
     zeros, ones = np.meshgrid(np.arange(golds[0] + 1), np.arange(golds[1] + 1), indexing="ij")
     rows = [[zeros, golds[0] - zeros], [golds[1] - ones, ones]]
     counts = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
@@ -82,17 +84,17 @@ def _explain_two(scores: dict[str, float], golds: Counts, half: float) -> Answer
     verdicts = []
     for row in given:
         most = int(np.argmax(row))
-        verdicts.append(_judge(most, float(row[most]), float(golds[most] / golds.sum())))
-    least = min(verdicts, key=lambda one: one.share)
-    kinds = {one.kind for one in verdicts}
-    answers = {one.answer for one in verdicts}
-    # Mirror images fit alike: that it is one answer may be sure where which one is not.
+        verdicts.append(_summarize(most, float(row[most]), float(golds[most] / golds.sum())))
+    least = min(verdicts, key=lambda verdict: verdict.share)
+    kinds = {verdict.kind for verdict in verdicts}
+    answers = {verdict.answer for verdict in verdicts}
+    # Mirror images match equally: the answers may surely be constant while the class stays unknown.
     answer = least.answer if len(answers) == 1 else None
-    return Answers(least.kind if len(kinds) == 1 else "", answer, least.share)
+    return AnswerSummary(least.kind if len(kinds) == 1 else "", answer, least.share)
 
 
-def _judge(answer: int, share: float, gold_share: float) -> Answers:
+def _summarize(answer: int, share: float, gold_share: float) -> AnswerSummary:
     if share == 1:
-        return Answers("constant", answer, share)
+        return AnswerSummary("constant", answer, share)
     near = share >= NEAR and gold_share < SKEWED
-    return Answers("near_constant" if near else "", answer, share)
+    return AnswerSummary("near_constant" if near else "", answer, share)

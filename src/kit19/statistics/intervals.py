@@ -1,4 +1,4 @@
-"""Intervals in closed form."""
+"""Confidence intervals in closed form."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ Z95 = NormalDist().inv_cdf(0.975)
 
 
 def wilson(right: int, n: int, z: float = Z95) -> tuple[float, float]:
-    """The score interval of a share.
+    """Wilson score interval of a proportion.
 
     Wilson (1927), Probable inference, JASA 22; recommended for its coverage by Brown, Cai and DasGupta
     (2001), Interval estimation for a binomial proportion, Statistical Science 16(2), equation 4.
 
     Args:
-        right: Successes.
-        n: Trials, at least 1.
+        right: Number of successes.
+        n: Number of trials, at least 1.
         z: Normal quantile; the default gives 95%.
     """
     share = right / n

@@ -1,4 +1,4 @@
-"""Metrics from counts: a confusion matrix in, a score out, for one or for thousands at once."""
+"""Metrics from confusion matrices, for one or for thousands at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 KEYS = {"acc": "acc,none", "acc_norm": "acc_norm,none", "macro_f1": "f1,none", "f1": "f1,none"}
-"""A benchmark card's metric → where lm-evaluation-harness keeps it."""
+"""Metric of a benchmark card → its key in the results of lm-evaluation-harness."""
 
 
 def confusion(gold: Counts, prediction: Counts, classes: int) -> Counts:
-    """Count answers.
+    """Compute a confusion matrix.
 
     Args:
         gold: n class indices.
@@ -21,19 +21,19 @@ def confusion(gold: Counts, prediction: Counts, classes: int) -> Counts:
         classes: How many classes there are.
 
     Returns:
-        (classes, classes) counts: rows are the right classes, columns the answers.
+        (classes, classes) counts: rows are gold classes, columns are predictions.
     """
     flat = np.bincount(gold * classes + prediction, minlength=classes * classes)
     return flat.reshape(classes, classes).astype(np.int64)
 
 
 def metric(name: str, counts: Counts | Floats) -> Floats:
-    """A metric of each of many confusion matrices.
+    """Compute a metric of each confusion matrix.
 
     Args:
         name: ``acc`` or ``acc_norm`` (share on the diagonal), ``macro_f1`` (the mean F1 over the
-            classes that occur among golds or answers, as scikit-learn's ``f1_score`` does with its
-            default labels), ``f1`` (of class 1; 0 where it occurs nowhere).
+            classes that occur among golds or predictions, like scikit-learn's ``f1_score`` with
+            default labels), ``f1`` (of class 1; 0 if it does not occur).
         counts: (…, classes, classes).
 
     Returns:
@@ -48,18 +48,18 @@ def metric(name: str, counts: Counts | Floats) -> Floats:
         return np.asarray(each[..., 1])
     if name == "macro_f1":
         return np.asarray(each.sum(axis=-1) / (seen > 0).sum(axis=-1))
-    raise ValueError(f"no metric is called {name!r}")
+    raise ValueError(f"unknown metric {name!r}")
 
 
 def constant_scores(name: str, golds: Counts) -> Floats:
-    """What each constant answer scores.
+    """Compute the score of each constant answer.
 
     Args:
         name: See ``metric``.
         golds: (classes,) items of each class.
 
     Returns:
-        (classes,) the score of answering class k every time.
+        (classes,) the score of always answering class k.
     """
     classes = len(golds)
     counts = np.zeros((classes, classes, classes), dtype=np.int64)

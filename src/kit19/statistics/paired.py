@@ -1,4 +1,4 @@
-"""Tests of two models on the same items, and what they could have shown."""
+"""Paired tests of two models on the same items, and their power."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ POWER = 0.8
 
 
 def mcnemar(lost: int, won: int) -> float:
-    """Two-sided exact p of McNemar's test.
+    """Two-sided exact p-value of McNemar's test.
 
-    Of the items that one model alone gets right, half should be each one's, if neither is better:
+    If neither model is better, each gets half of the items right that only one of them gets right:
     McNemar (1947), Psychometrika 12; exact as in Fagerland, Lydersen and Laake (2013), BMC Medical
     Research Methodology 13:91, equation 2. Python's integers keep the sum exact for any n.
 
     Args:
-        lost: Items that the first alone gets right.
-        won: Items that the second alone gets right.
+        lost: Items that only the first model gets right.
+        won: Items that only the second model gets right.
     """
     n, few = lost + won, min(lost, won)
     term, total = 1, 1
@@ -30,7 +30,7 @@ def mcnemar(lost: int, won: int) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Adjusted p of each test of a family, whatever their dependence.
+    """Adjusted p-values of a family of tests, valid under any dependence.
 
     Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of
     Statistics 6.
@@ -44,15 +44,15 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def detectable(n: int, discordant: int, alpha: float = ALPHA, power: float = POWER) -> float | None:
-    """The smallest difference of accuracy that McNemar's test would find with this power.
+    """The smallest difference in accuracy that McNemar's test detects with this power.
 
     From Connor (1987), Sample size for testing differences in proportions for the paired-sample
     design, Biometrics 43: n d² = (z_α √ψ + z_β √(ψ − d²))², solved for d, ψ being the observed share of
     items that one model alone gets right.
 
     Returns:
-        A difference from 0 to 1; None where no item was answered differently, or where not even all
-        of those differing one way would be found.
+        A difference from 0 to 1; None if no item was answered differently, or if even the largest
+        possible difference would not be detected.
     """
     if not discordant:
         return None
@@ -67,7 +67,7 @@ def detectable(n: int, discordant: int, alpha: float = ALPHA, power: float = POW
 
 
 def detectable_shift(error: float, alpha: float = ALPHA, power: float = POWER) -> float | None:
-    """The same for a metric whose difference has this standard error (normal approximation).
+    """The smallest detectable difference of a metric, from its standard error (normal approximation).
 
     (z_α + z_β) times the error: Cohen (1988), Statistical power analysis, section 2.4.
     """
