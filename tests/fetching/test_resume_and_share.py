@@ -492,7 +492,7 @@ def test_what_the_command_prints(cards: Path, origins: Origins, tmp_path: Path) 
     pruned = start(cards, tmp_path / "data", environment, "--prune")
     assert pruned.communicate(timeout=60)[0] == "0 files removed from the cache, 0 bytes freed\n"
     both = start(cards, tmp_path / "data", environment, "--prune", "--list")
-    assert "give one" in both.communicate(timeout=60)[1]
+    assert "exclude each other" in both.communicate(timeout=60)[1]
     assert both.returncode == 2
 
 

@@ -88,13 +88,13 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
     from kit19.building.pipeline import build as run  # noqa: PLC0415  polars loads only when it works
 
     changes = dict(settings)
-    asked = {
+    options = {
         "exclude": list(exclude),
         "formats": list(formats),
         "seed": seed,
         "license": license_policy,
     }
-    changes |= {key: value for key, value in asked.items() if value not in (None, [])}
+    changes |= {key: value for key, value in options.items() if value not in (None, [])}
     with progress(quiet=quiet or as_json) as on_progress:
         manifest = run(
             recipe,

@@ -87,7 +87,7 @@ def chat(  # noqa: PLR0913  one parameter an option
 
 def _converse(talk: Chat) -> None:
     about = f", trained on {talk.run.data.label} data" if talk.run else ""
-    print_text(f"{talk.name}{about}; prompt format {talk.format.id}. /help says more.")
+    print_text(f"{talk.name}{about}; prompt format {talk.format.id}. Type /help for commands.")
     while (text := _read()) is not None:
         command, _, rest = text.strip().partition(" ")
         if command in ("/quit", "/exit"):

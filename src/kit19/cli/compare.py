@@ -102,11 +102,11 @@ def compare(  # noqa: PLR0913  one parameter an option
 def _before_drawing(on_progress: OnProgress) -> OnProgress:
     """The steps of the comparison, where drawing is one more."""
 
-    def tell(what: str, done: int, total: int) -> None:
+    def report(what: str, done: int, total: int) -> None:
         if done < total:
             on_progress(what, done, total + 1)
 
-    return tell
+    return report
 
 
 def _check(results: tuple[str, ...], catalog_dir: Path, *, as_json: bool) -> None:

@@ -144,7 +144,7 @@ def _print_training(shown: DemoTraining) -> None:
 
 
 def _verdict(before: Score, after: Score, *, real: bool) -> str:
-    """Say what the scores show, and what they do not."""
+    """Summarize the scores and their limits."""
     text = (
         f"\nIn the right form: {before.form} of {before.rows} before, {after.form} after: "
         f"the model learned what an answer looks like.\nRight: {after.right} of {after.rows} after; "

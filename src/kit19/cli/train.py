@@ -117,8 +117,8 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
 
     if out is None and not dry_run:
         raise click.UsageError("give --out, or --dry-run")
-    asked = {"format": form, "seed": seed, "allow": list(allow)}
-    changes = settings | {key: value for key, value in asked.items() if value not in (None, [])}
+    options = {"format": form, "seed": seed, "allow": list(allow)}
+    changes = settings | {key: value for key, value in options.items() if value not in (None, [])}
     chosen = _settings(model, preset, changes)
     alone = processes.is_main()  # of several processes, only one prints
     with progress(quiet=quiet or as_json or not alone) as on_progress:

@@ -110,8 +110,8 @@ def fetch_sources(
     Raises:
         Kit19Error: A name is unknown, or the disk cannot be written.
     """
-    wants = wanted_files(_select_uses(names, recipe, catalog), _folder(data_dir))
-    return fetch_files(wants, Cache(), http, jobs, on_progress)
+    wanted = wanted_files(_select_uses(names, recipe, catalog), _folder(data_dir))
+    return fetch_files(wanted, Cache(), http, jobs, on_progress)
 
 
 @public

@@ -159,22 +159,22 @@ class Transfer:
             total = None
         if total is not None and size is not None and total != size:
             raise TransferError(f"has {total:,} bytes, where the card says {size:,}")
-        whole = size if size is not None else total
-        if whole is None and not expected.is_checkable and not has_detectable_end(response):
+        full_size = size if size is not None else total
+        if full_size is None and not expected.is_checkable and not has_detectable_end(response):
             raise TransferError("does not say how long the file is, and neither does the card")
-        limit = whole if whole is not None else self.http.max_bytes
+        limit = full_size if full_size is not None else self.http.max_bytes
         if limit > self.http.max_bytes and size is None:
             raise TransferError(f"has {limit:,} bytes: refused, since the card states no size")
         if not start:
             part.drop()
             part.note(url, "" if decode else response_validator(response))
         digest, place = part.digest(), start
-        on_bytes(place, whole)
+        on_bytes(place, full_size)
 
         def report(count: int) -> None:
             nonlocal place
             place += count
-            on_bytes(place, whole)
+            on_bytes(place, full_size)
 
         try:
             with part.path.open("ab") as file:
@@ -184,6 +184,6 @@ class Transfer:
             if not self._stopped.is_set():
                 part.drop()  # too many bytes: the earlier ones cannot be trusted either
             raise
-        if whole is not None and place < whole:
-            raise TryAgainError(f"the connection ended after {place:,} of {whole:,} bytes")
+        if full_size is not None and place < full_size:
+            raise TryAgainError(f"the connection ended after {place:,} of {full_size:,} bytes")
         return Download(str(digest.hexdigest()), in_one_response=not start and total is not None)

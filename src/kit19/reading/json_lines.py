@@ -72,11 +72,11 @@ def _recoded_lines(stream: IO[bytes], encoding: str) -> Iterator[bytes | Invalid
             if len(line) > LONGEST:
                 yield _too_long_line()
                 return
-            whole = decode_mixed(line, encoding) if has_undecodable_bytes(line) else line
-            if whole is None:
+            decoded = decode_mixed(line, encoding) if has_undecodable_bytes(line) else line
+            if decoded is None:
                 yield InvalidLine(f"is not valid JSON: has bytes that are not {encoding.upper()}")
             else:
-                yield whole.encode()
+                yield decoded.encode()
 
 
 def parse_line(line: bytes) -> Any:
