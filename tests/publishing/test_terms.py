@@ -76,7 +76,7 @@ def test_a_source_that_forbids_derivatives_is_named_with_the_command_that_avoids
         push(out, "me/rows", accept=everything)
     assert hub.calls == []
     message = str(caught.value)
-    assert "unsmile: its license (CC-BY-NC-ND-4.0) forbids sharing what is made" in message
+    assert "unsmile: its license (CC-BY-NC-ND-4.0) forbids sharing derivatives" in message
     assert "lbox" not in message.split("kit19 build", maxsplit=1)[0]
     command = shlex.split(message[message.index("kit19 build") :])
     cli([*command[1:], "--quiet"], standalone_mode=False)
