@@ -63,8 +63,8 @@ def _into_prompts(row: Any) -> None:
 
 
 ITEMS: list[tuple[Change, str]] = [
-    (_set(target="[1, 2]"), "not one right answer but [1, 2]"),
-    (_set(target=[1, 2]), "not one right answer but [1, 2]"),
+    (_set(target="[1, 2]"), "does not have one right answer: [1, 2]"),
+    (_set(target=[1, 2]), "does not have one right answer: [1, 2]"),
     (_into_prompts, "its choices are in the prompts"),
     (_set(target="-100"), "target '-100' is not one of its choices"),
     (_set(target=10**400), "is not one of its choices"),

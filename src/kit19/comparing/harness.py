@@ -220,7 +220,7 @@ def _gold(item: Item, texts: list[str], prediction: int) -> int:
     if fitting:
         return fitting[0]
     if target.startswith("["):
-        raise SkippedTaskError(f"it has several right answers: {target[:60]}")
+        raise SkippedTaskError(f"it does not have one right answer: {target[:60]}")
     raise SkippedTaskError(f"target {target[:60]!r} is not one of its choices")
 
 
