@@ -1,4 +1,4 @@
-"""Fixtures: made-up models, written once and read by many tests."""
+"""Fixtures: results of simulated models, written once and read by many tests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LEAKED = 12
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """A base that always says 예 on STS; one tuned that knows leaked items; one that hardly moved."""
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A base that always answers 예 on STS, one tuned with leaked items, and a nearly equal one."""
     root = tmp_path_factory.mktemp("compared")
     leaked = frozenset(q["item"] for q in questions("kobest_copa")[:LEAKED])
     data = DataEntry(
@@ -39,10 +39,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
-def comparison(world: SimpleNamespace) -> SimpleNamespace:
-    """The comparison of the three, and the folder that it was written to."""
-    out = world.root / "report"
-    audits = [f"tuned={world.audit}"]
-    result = compare([world.base, world.tuned, world.flat], audits=audits, replicates=1_000)
+def comparison(simulated: SimpleNamespace) -> SimpleNamespace:
+    """The comparison of the three models, and its output folder."""
+    out = simulated.root / "report"
+    audits = [f"tuned={simulated.audit}"]
+    result = compare(
+        [simulated.base, simulated.tuned, simulated.flat], audits=audits, replicates=1_000
+    )
     result.write(out)
     return SimpleNamespace(result=result, out=out)

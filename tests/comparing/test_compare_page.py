@@ -1,4 +1,4 @@
-"""The page of a comparison: opens in a browser, asks for nothing, and holds no markup of others."""
+"""The page of a comparison in a browser: no requests, and no markup from data."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_page_opens_without_an_error_or_a_request(
     assert page.evaluate("document.fonts.ready.then(() => document.fonts.size)") == 1
 
 
-def test_filters_show_what_they_say(opened: Any, comparison: SimpleNamespace) -> None:
+def test_filters_show_matching_items(opened: Any, comparison: SimpleNamespace) -> None:
     page = opened(comparison.out / "report.html", ITEMS)
     everything = int(page.locator("#count").inner_text().split()[0])
     page.select_option("#task", "kobest_copa")

@@ -1,4 +1,4 @@
-"""The tables of a comparison, in the terminal, as Markdown and as LaTeX: small pieces, kept."""
+"""The tables of a comparison in the terminal, as Markdown and as LaTeX."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_latex_shows_the_same_and_can_be_set(comparison: SimpleNamespace, tmp_pa
     row = line(text, "KLUE STS (n=300) & acc & ")
     assert row.endswith(" \\\\")
     assert "43.33 {[}37.8, 49.0{]} C" in row
-    assert line(text, " & F1 & 60.47 & ")  # the name of the benchmark stands once
+    assert line(text, " & F1 & 60.47 & ")  # the name of the benchmark is shown once
     assert not re.search(r"(?<!\\)[%&#_](?!.*booktabs)", text.replace(" & ", " ").split("\n", 1)[1])
     if not shutil.which("pdflatex"):
         pytest.skip("no pdflatex to set it with")
@@ -68,7 +68,7 @@ def test_latex_shows_the_same_and_can_be_set(comparison: SimpleNamespace, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["a|b", "x & y_z #1 100%", "<b>\\$^~{}`*", "[link](x)", "a\nb"])
-def test_any_name_leaves_the_tables_whole(tmp_path: Path, name: str) -> None:
+def test_any_name_keeps_the_tables_intact(tmp_path: Path, name: str) -> None:
     pair = [model(tmp_path / "base", tasks=("klue_sts",)), tmp_path / "other"]
     model(pair[1], 1.0, seed=1, tasks=("klue_sts",), name=name)
     result = compare(pair, replicates=200)
@@ -80,7 +80,7 @@ def test_any_name_leaves_the_tables_whole(tmp_path: Path, name: str) -> None:
     assert "\n" not in name or "a b" in markdown(result)
 
 
-def test_small_ps_are_no_zeros() -> None:
+def test_small_p_values_are_not_shown_as_zero() -> None:
     assert [p_text(p) for p in (0.0, 0.0004, 0.001, 0.0496, 1.0)] == [
         "<0.001",
         "<0.001",
@@ -90,58 +90,60 @@ def test_small_ps_are_no_zeros() -> None:
     ]
 
 
-def test_the_command_prints_tables_and_what_to_mind(world: SimpleNamespace) -> None:
-    said = kit19("compare", world.base, world.tuned, "--replicates", "200", "-q")
-    assert (said.code, said.err) == (0, "")
-    assert "Differences to 기준, points, paired" in said.out
-    assert "C: the same answer every time" in said.out
-    assert "tuned: trained on contaminated data: benchmark splits were let in" in said.out
-    assert "published, not re-run" in said.out
+def test_the_command_prints_tables_and_remarks(simulated: SimpleNamespace) -> None:
+    result = kit19("compare", simulated.base, simulated.tuned, "--replicates", "200", "-q")
+    assert (result.code, result.err) == (0, "")
+    assert "Differences to 기준, points, paired" in result.out
+    assert "C: the same answer every time" in result.out
+    assert "tuned: trained on contaminated data: benchmark splits were let in" in result.out
+    assert "published, not re-run" in result.out
 
 
-def test_json_is_the_comparison_and_nothing_else(world: SimpleNamespace) -> None:
-    said = kit19("compare", world.base, world.tuned, "--replicates", "200", "--json")
-    assert (said.code, said.err) == (0, "")
-    expected = compare([world.base, world.tuned], replicates=200)
-    assert Comparison.model_validate(said.document) == expected
+def test_json_is_the_comparison_and_nothing_else(simulated: SimpleNamespace) -> None:
+    result = kit19("compare", simulated.base, simulated.tuned, "--replicates", "200", "--json")
+    assert (result.code, result.err) == (0, "")
+    expected = compare([simulated.base, simulated.tuned], replicates=200)
+    assert Comparison.model_validate(result.document) == expected
 
 
 def test_the_check_exits_with_three_where_something_is_unfair(tmp_path: Path) -> None:
     base = model(tmp_path / "base", tasks=("klue_sts",))
     same = model(tmp_path / "same", 1.0, seed=1, tasks=("klue_sts",))
     other = model(tmp_path / "other", 1.0, tasks=("klue_sts",), dtype="bfloat16")
-    said = kit19("compare", base, same, "--check")
-    assert (said.code, said.out) == (0, "fair: only the models differ in what is recorded\n")
-    said = kit19("compare", base, other, "--check")
-    assert (said.code, said.out) == (
+    result = kit19("compare", base, same, "--check")
+    assert (result.code, result.out) == (0, "fair: only the models differ in what is recorded\n")
+    result = kit19("compare", base, other, "--check")
+    assert (result.code, result.out) == (
         3,
         "dtype: the base has float32, other has bfloat16\n",
     )
-    said = kit19("compare", base, other, "--check", "--json")
-    assert (said.code, said.document[0]["aspect"]) == (3, "dtype")
+    result = kit19("compare", base, other, "--check", "--json")
+    assert (result.code, result.document[0]["aspect"]) == (3, "dtype")
 
 
 def test_bad_results_are_exit_code_one(tmp_path: Path) -> None:
-    said = kit19("compare", tmp_path / "a", tmp_path / "b")
-    assert (said.code, said.out) == (1, "")
-    assert said.err == (
+    result = kit19("compare", tmp_path / "a", tmp_path / "b")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         f"error: {tmp_path / 'a'}: there are no such results\n"
         f"error: {tmp_path / 'b'}: there are no such results\n"
         "    give a results folder of `kit19 eval` or `lm_eval --output_path`\n"
     )
 
 
-def test_a_folder_of_something_else_is_not_replaced(world: SimpleNamespace, tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_not_replaced(
+    simulated: SimpleNamespace, tmp_path: Path
+) -> None:
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
-    line = ["compare", world.base, world.flat, "--out", tmp_path, "--replicates", "100"]
-    said = kit19(*line)
-    assert said.code == 1
-    assert "holds files that kit19 did not write" in said.err
+    line = ["compare", simulated.base, simulated.flat, "--out", tmp_path, "--replicates", "100"]
+    result = kit19(*line)
+    assert result.code == 1
+    assert "holds files that kit19 did not write" in result.err
     assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["thesis.txt"]
 
 
 def test_without_the_layer_the_table_works_and_the_page_says_what_to_install(
-    world: SimpleNamespace, tmp_path: Path
+    simulated: SimpleNamespace, tmp_path: Path
 ) -> None:
     code = """
 import sys
@@ -152,7 +154,15 @@ main()
 """
 
     def run(*more: str) -> subprocess.CompletedProcess[str]:
-        line = ["compare", str(world.base), str(world.tuned), "--replicates", "100", "-q", *more]
+        line = [
+            "compare",
+            str(simulated.base),
+            str(simulated.tuned),
+            "--replicates",
+            "100",
+            "-q",
+            *more,
+        ]
         command = [sys.executable, "-c", code, *line]
         return subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
 

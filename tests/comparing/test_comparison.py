@@ -1,4 +1,4 @@
-"""What a comparison says: scores, tests, marks, fairness, exposure, published figures."""
+"""The result of a comparison: scores, tests, marks, fairness, exposure, published scores."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_every_score_has_its_interval_and_every_difference_its_test(
         assert one.test == ("mcnemar" if one.metric.startswith("acc") else "bootstrap")
 
 
-def test_scores_are_scikit_learns(world: SimpleNamespace, comparison: SimpleNamespace) -> None:
-    items = read_results(world.tuned, load_catalog().benchmarks).tasks["klue_ynat"].items
+def test_scores_are_scikit_learns(simulated: SimpleNamespace, comparison: SimpleNamespace) -> None:
+    items = read_results(simulated.tuned, load_catalog().benchmarks).tasks["klue_ynat"].items
     expected = f1_score(items["gold"], items["prediction"], average="macro")
     cell = comparison.result.score("klue_ynat", "macro_f1", "tuned")
     assert cell.score == pytest.approx(expected, abs=1e-12)
 
 
-def test_what_tuning_gained_is_found_and_what_is_noise_is_not(comparison: SimpleNamespace) -> None:
+def test_real_gains_are_significant_and_noise_is_not(comparison: SimpleNamespace) -> None:
     result = comparison.result
     gained = result.difference("kobest_boolq", "acc", "tuned")
     assert gained.p_holm < 0.001
@@ -68,7 +68,7 @@ def test_constant_answers_are_marked(comparison: SimpleNamespace) -> None:
     assert cell.score == cell.baseline
 
 
-def test_held_in_held_out_and_contaminated_are_told_apart(comparison: SimpleNamespace) -> None:
+def test_held_in_held_out_and_contaminated_are_distinguished(comparison: SimpleNamespace) -> None:
     seen = {c.task: c.seen for c in comparison.result.cells if c.model == "tuned"}
     assert seen == {
         "kobest_boolq": "held_in",  # train rows of BoolQ were trained on
@@ -82,32 +82,34 @@ def test_held_in_held_out_and_contaminated_are_told_apart(comparison: SimpleName
     assert {c.seen for c in comparison.result.cells if c.model != "tuned"} == {"unknown"}
 
 
-def test_compromised_items_are_scored_apart(comparison: SimpleNamespace) -> None:
+def test_compromised_items_are_scored_separately(comparison: SimpleNamespace) -> None:
     found = comparison.result.compromises
     assert {(one.task, one.model) for one in found} == {(TASK, "tuned")}
     one = next(c for c in found if c.metric == "acc")
     assert (one.compromised, one.clean) == (12, 188)
-    assert one.model_gap.compromised == 1.0  # it knows them
+    assert one.model_gap.compromised == 1.0  # it was trained on them
     assert one.model_gap.gap == pytest.approx(1.0 - one.model_gap.clean)
     assert one.beyond_base == pytest.approx(one.model_gap.gap - one.base_gap.gap)
     assert one.interval[0] < one.beyond_base < one.interval[1]
 
 
-def test_an_audit_of_no_model_or_of_no_audit_is_told(world: SimpleNamespace) -> None:
-    pair = [world.base, world.tuned]
+def test_an_audit_of_an_unknown_model_is_an_error(
+    simulated: SimpleNamespace,
+) -> None:
+    pair = [simulated.base, simulated.tuned]
     with pytest.raises(UnknownNameError, match=r"no model 'tunde' for the audit\n.*tuned"):
-        compare(pair, audits=[f"tunde={world.audit}"])
+        compare(pair, audits=[f"tunde={simulated.audit}"])
     with pytest.raises(
         ResultsError, match=r"is not the result of an audit: KeyError: 'benchmarks'"
     ):
-        compare(pair, audits=[world.base / "results.json"])
+        compare(pair, audits=[simulated.base / "results.json"])
 
 
-def test_the_same_again_is_the_same(world: SimpleNamespace) -> None:
-    pair = [world.base, world.tuned]
+def test_a_comparison_is_reproducible(simulated: SimpleNamespace) -> None:
+    pair = [simulated.base, simulated.tuned]
     first, again = (compare(pair, replicates=300) for _ in "12")
     assert first == again
-    three = compare([*pair, world.flat], replicates=300)
+    three = compare([*pair, simulated.flat], replicates=300)
     # What else is compared changes the correction alone.
     for one in first.differences:
         other = three.difference(one.task, one.metric, one.model)
@@ -156,7 +158,7 @@ def test_other_prompts_are_found(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_unfair_is_said_in_the_result_but_does_not_stop_it(tmp_path: Path) -> None:
+def test_unfair_settings_are_reported_but_do_not_stop_the_comparison(tmp_path: Path) -> None:
     base = model(tmp_path / "base", tasks=(TASK,))
     other = model(tmp_path / "other", tasks=(TASK,), dtype="bfloat16")
     result = compare([base, other], replicates=200)
@@ -179,19 +181,19 @@ def test_other_answers_stop_it(tmp_path: Path) -> None:
         compare([base, other])
 
 
-def test_data_that_are_not_clean_are_said_to_be(world: SimpleNamespace) -> None:
-    result = compare([world.base, world.tuned], replicates=200)
+def test_training_data_that_is_not_clean_is_noted(simulated: SimpleNamespace) -> None:
+    result = compare([simulated.base, simulated.tuned], replicates=200)
     assert any("trained on contaminated data: benchmark splits" in n.what for n in result.notes)
 
 
-def test_harness_results_cannot_be_split_by_an_audit_and_say_so(world: SimpleNamespace) -> None:
+def test_an_audit_cannot_be_applied_to_results_without_ids(simulated: SimpleNamespace) -> None:
     pair = [Path(__file__).parent / "lm_eval_0_4_13" / f"models__tiny-{n}" for n in (1, 2)]
-    result = compare(pair, audits=[world.audit], replicates=200)
+    result = compare(pair, audits=[simulated.audit], replicates=200)
     assert result.compromises == []
     assert "have no benchmark ids" in result.notes[0].what
 
 
-def test_the_papers_constant_predictors_are_called_so_from_its_numbers_alone() -> None:
+def test_the_papers_constant_predictors_are_found_from_its_scores_alone() -> None:
     cells = published_scores(load_catalog(), [])
     kinds = {(c.task, c.model): c.answers for c in cells if c.answers}
     constant = {key for key, kind in kinds.items() if kind == "constant"}
@@ -227,7 +229,7 @@ def test_the_classes_behind_the_published_figures_are_those_of_the_files(real_da
         assert golds == one.golds, name
 
 
-def test_published_figures_are_beside_and_in_no_test(comparison: SimpleNamespace) -> None:
+def test_published_scores_are_shown_and_not_tested(comparison: SimpleNamespace) -> None:
     result = comparison.result
     assert result.published_note == "published, not re-run"
     names = {cell.model for cell in result.published}
@@ -248,7 +250,7 @@ def test_lengths_split_all_items_and_confusions_count_them(comparison: SimpleNam
         assert np.array(counts).sum(axis=1).tolist() == task.golds
 
 
-def test_a_model_trained_on_nothing_recorded_is_unknown_not_clean(tmp_path: Path) -> None:
+def test_unrecorded_training_data_is_unknown_not_clean(tmp_path: Path) -> None:
     base = model(tmp_path / "base", tasks=(TASK,))
     data = DataEntry(label="unverified", why="no build of kit19's")
     other = model(tmp_path / "other", tasks=(TASK,), data=data)

@@ -1,4 +1,4 @@
-"""Results that are odd: a task that cannot be compared is left out with a note, and nothing breaks."""
+"""Invalid results: tasks that cannot be compared are skipped with a note."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _set(**values: Any) -> Change:
 
 
 def _into_prompts(row: Any) -> None:
-    """As tasks like Winogrande have it: the same ending after several prompts."""
+    """As in Winogrande: the same continuation after several prompts."""
     for key, one in row["arguments"].items():
         row["arguments"][key] = {"arg_0": one["arg_0"] + one["arg_1"], "arg_1": " 끝"}
 
@@ -81,14 +81,14 @@ ITEMS: list[tuple[Change, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "told"), ITEMS, ids=range(len(ITEMS)))
-def test_a_task_with_odd_items_is_left_out_with_the_reason(
-    pair: list[Path], change: Change, told: str
+@pytest.mark.parametrize(("change", "message"), ITEMS, ids=range(len(ITEMS)))
+def test_a_task_with_invalid_items_is_skipped_with_the_reason(
+    pair: list[Path], change: Change, message: str
 ) -> None:
     for folder in pair:
         _items(folder, LEFT, change)
     scored = read(pair[0])
-    assert told in scored.skipped[LEFT]
+    assert message in scored.skipped[LEFT]
     assert f"samples_{LEFT}" in scored.skipped[LEFT]
     assert list(scored.tasks) == [STAYS]
     result = compare(pair, replicates=100)
@@ -105,7 +105,7 @@ def _filter(document: Any) -> None:
 
 
 def _predictions(document: Any) -> None:
-    """As lm_eval 0.4.13 writes it: the task's metrics are gone, and its choices are not counted."""
+    """As lm_eval 0.4.13 writes it: without the task's metrics and counts of choices."""
     document["results"][LEFT] = {"name": LEFT, "alias": LEFT, "sample_len": 0}
     document["configs"][LEFT]["metric_list"] = [{"metric": "bypass"}]
     document["n-samples"][LEFT]["effective"] = 0
@@ -123,13 +123,13 @@ DOCUMENTS: list[tuple[Change, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "told"), DOCUMENTS, ids=range(len(DOCUMENTS)))
-def test_a_task_of_which_odd_things_are_stated_is_left_out(
-    pair: list[Path], change: Change, told: str
+@pytest.mark.parametrize(("change", "message"), DOCUMENTS, ids=range(len(DOCUMENTS)))
+def test_a_task_with_invalid_statements_is_skipped(
+    pair: list[Path], change: Change, message: str
 ) -> None:
     for folder in pair:
         _document(folder, change)
-    assert told in read(pair[0]).skipped[LEFT]
+    assert message in read(pair[0]).skipped[LEFT]
     assert {one.task for one in compare(pair, replicates=100).differences} == {STAYS}
 
 
@@ -138,23 +138,23 @@ def test_an_empty_comparison_is_an_error(pair: list[Path], change: Change) -> No
     for folder in pair:
         _document(folder, lambda d: d["results"].pop(STAYS))
         _document(folder, change)
-    told = kit19("compare", *pair)
-    assert told.code == 1
-    assert f"has no multiple-choice task to compare ({LEFT}: " in told.err
+    ran = kit19("compare", *pair)
+    assert ran.code == 1
+    assert f"has no multiple-choice task to compare ({LEFT}: " in ran.err
 
 
-def test_results_without_a_common_task_are_no_comparison(tmp_path: Path) -> None:
+def test_results_without_a_common_task_are_an_error(tmp_path: Path) -> None:
     one = model(tmp_path / "one", tasks=("kobest_copa",))
     two = model(tmp_path / "two", tasks=("klue_sts",))
-    told = kit19("compare", one, two)
-    assert told.code == 1
-    assert "the results have no task in common" in told.err
-    assert "has kobest_copa" in told.err
-    assert "has klue_sts" in told.err
+    ran = kit19("compare", one, two)
+    assert ran.code == 1
+    assert "the results have no task in common" in ran.err
+    assert "has kobest_copa" in ran.err
+    assert "has klue_sts" in ran.err
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ('{"results": {"a": {"acc,none": ' + "9" * 5000 + "}}}", "cannot be read as JSON"),
         ("[" * 100_000, "JSON"),
@@ -163,14 +163,14 @@ def test_results_without_a_common_task_are_no_comparison(tmp_path: Path) -> None
     ],
     ids=["a number of 5,000 digits", "deep lists", "null", "a list for a name"],
 )
-def test_a_document_of_another_shape_is_told(tmp_path: Path, text: str, told: str) -> None:
+def test_a_document_of_another_shape_is_an_error(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "results_1.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ResultsError, match=re.escape(told)):
+    with pytest.raises(ResultsError, match=re.escape(message)):
         read(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("ids", "told"),
+    ("ids", "message"),
     [
         (
             '"test/1"',
@@ -183,28 +183,26 @@ def test_a_document_of_another_shape_is_told(tmp_path: Path, text: str, told: st
     ],
     ids=["text", "null", "lists", "a number of 5,000 digits", "deep lists"],
 )
-def test_an_audit_of_another_shape_is_told(
-    pair: list[Path], tmp_path: Path, ids: str, told: str
+def test_an_audit_of_another_shape_is_an_error(
+    pair: list[Path], tmp_path: Path, ids: str, message: str
 ) -> None:
     audit = tmp_path / "audit.json"
     audit.write_text(f'{{"benchmarks": {{"kobest_copa": {{"ids": {ids}}}}}}}', encoding="utf-8")
-    with pytest.raises(ResultsError, match=re.escape(told)):
+    with pytest.raises(ResultsError, match=re.escape(message)):
         compare(pair, audits=[audit])
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "null", '"x"'])
-def test_items_of_ours_that_are_no_numbers_are_refused_and_reach_no_page(
-    tmp_path: Path, value: str
-) -> None:
+def test_nan_scores_of_items_are_refused_and_not_shown(tmp_path: Path, value: str) -> None:
     pair = [model(tmp_path / f"m{n}", n, seed=n, tasks=("klue_sts",)) for n in range(2)]
     file = pair[1] / "samples_klue_sts.jsonl"
     text = re.sub(
         r'"loglikelihoods": \[[-.\d]+', f'"loglikelihoods": [{value}', file.read_text("utf-8")
     )
     file.write_text(text, encoding="utf-8")
-    told = kit19("compare", *pair, "--out", tmp_path / "out")
-    assert told.code == 1
-    assert "samples_klue_sts.jsonl:1: is not a sample: loglikelihoods.0" in told.err
+    ran = kit19("compare", *pair, "--out", tmp_path / "out")
+    assert ran.code == 1
+    assert "samples_klue_sts.jsonl:1: is not a sample: loglikelihoods.0" in ran.err
     assert not (tmp_path / "out").exists()
 
 
@@ -224,7 +222,7 @@ def test_items_of_ours_that_are_no_numbers_are_refused_and_reach_no_page(
 def test_lengths_are_counted_without_the_delimiter_that_was_used(
     pair: list[Path], config: dict[str, str], chat: str, before: str
 ) -> None:
-    """The harness's rule, with choices that begin with blanks themselves: acc_norm must be its own."""
+    """acc_norm must equal the harness's, also for choices that begin with spaces."""
     folder = pair[0]
     hits = []
 
@@ -254,14 +252,14 @@ def test_lengths_are_counted_without_the_delimiter_that_was_used(
     assert LEFT in scored.tasks
 
 
-def test_without_a_record_a_common_blank_is_taken_for_the_delimiter() -> None:
+def test_without_a_record_a_common_space_is_the_delimiter() -> None:
     texts, values = [[" 가", " 가나다"]], [[-1.2, -3.3]]
     assert normalized_choice(texts, values) == [1]
     assert normalized_choice(texts, values, "") == [0]
     assert normalized_choice([["", "가"]], [[-1.0, -9.0]], "") == [1]  # nothing has no length
 
 
-def test_a_task_s_name_is_no_path_to_write_to(pair: list[Path], tmp_path: Path) -> None:
+def test_a_task_s_name_is_not_used_as_a_path(pair: list[Path], tmp_path: Path) -> None:
     for folder in pair:
         _document(
             folder,
@@ -274,9 +272,9 @@ def test_a_task_s_name_is_no_path_to_write_to(pair: list[Path], tmp_path: Path) 
         (folder / "samples_x").mkdir()
         time = samples.name.removeprefix(f"samples_{LEFT}")
         samples.rename(folder.parent / f"y{time}")
-    told = kit19("compare", *pair, "--out", tmp_path / "out" / "report", "--replicates", "100")
-    assert told.code == 0, told.err
-    assert "x/../../y" in told.out
+    ran = kit19("compare", *pair, "--out", tmp_path / "out" / "report", "--replicates", "100")
+    assert ran.code == 0, ran.err
+    assert "x/../../y" in ran.out
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written - {".report.kit19-lock"} == {"report"}
     assert (tmp_path / "out/report/charts/length_x_.._.._y-1.svg").is_file()
@@ -319,7 +317,7 @@ def _mutated(document: Any, path: list[int], value: Any) -> None:
     max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(mutations(), mutations(), st.booleans())
-def test_whatever_stands_in_results_they_are_read_or_refused(
+def test_any_results_are_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory,
     in_document: list[tuple[list[int], Any]],
     in_items: list[tuple[list[int], Any]],

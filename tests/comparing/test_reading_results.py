@@ -1,4 +1,4 @@
-"""Results of kit19 eval and of lm-evaluation-harness: read, or refused with what to do."""
+"""Reading results of kit19 eval and of lm-evaluation-harness."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ours(tmp_path: Path) -> Path:
     return model(tmp_path / "ours", 0.5, tasks=("kobest_copa", "kobest_hellaswag"))
 
 
-def test_what_the_harness_wrote_is_read_as_it_says() -> None:
+def test_results_of_the_harness_are_read() -> None:
     scored = read(TINY)
     assert (scored.name, scored.dtype, scored.prompting) == ("tiny-1", "float32", "raw")
     assert list(scored.tasks) == ["kobest_copa", "kobest_hellaswag"]
@@ -63,12 +63,12 @@ def test_a_folder_and_its_results_file_are_the_same(path: Path) -> None:
     assert read(path).name == "tiny-1"
 
 
-def test_two_results_in_one_folder_are_not_guessed_between() -> None:
+def test_two_results_in_one_folder_are_an_error() -> None:
     with pytest.raises(ResultsError, match=r"has 2 results\n +name one of its files: models__t"):
         read(HARNESS)
 
 
-def test_ours_is_read_with_what_only_we_record(ours: Path) -> None:
+def test_our_results_are_read_with_their_record(ours: Path) -> None:
     scored = read(ours)
     assert scored.writer == "kit19"
     assert scored.tasks["kobest_copa"].truncated == 0
@@ -76,19 +76,19 @@ def test_ours_is_read_with_what_only_we_record(ours: Path) -> None:
     assert scored.tasks["kobest_copa"].labels() == ["1", "2"]
 
 
-def test_a_choice_is_measured_without_the_blank_before_it() -> None:
+def test_the_length_of_a_choice_excludes_the_space_before_it() -> None:
     assert normalized_choice([[" 가", " 가나다"]], [[-1.2, -3.3]]) == [1]
     assert normalized_choice([["가 ", "가나다 "]], [[-2.2, -3.3]]) == [1]
 
 
-def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"there are no such results\n +give a results folder"):
         read(tmp_path / "nowhere")
     with pytest.raises(ResultsError, match=r"has no results\.json and no results_….json"):
         read(tmp_path)
 
 
-def test_truncated_json_is_told(ours: Path) -> None:
+def test_truncated_json_is_an_error(ours: Path) -> None:
     file = ours / "results.json"
     file.write_text(file.read_text(encoding="utf-8")[:400], encoding="utf-8")
     with pytest.raises(ResultsError, match=r"is not valid JSON: .* at line \d+\n +evaluate again"):
@@ -96,18 +96,18 @@ def test_truncated_json_is_told(ours: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"results": 3}', "null"])
-def test_json_that_is_no_result_is_told(ours: Path, text: str) -> None:
+def test_other_json_is_an_error(ours: Path, text: str) -> None:
     (ours / "results.json").write_text(text, encoding="utf-8")
     with pytest.raises(ResultsError, match="has no section `results`"):
         read(ours)
 
 
-def test_missing_samples_are_told_for_every_task(ours: Path, tiny: Path) -> None:
+def test_missing_samples_are_listed_for_every_task(ours: Path, tiny: Path) -> None:
     for path in [*ours.glob("samples_*"), *tiny.glob("samples_*")]:
         path.unlink()
-    with pytest.raises(ResultsError) as told:
+    with pytest.raises(ResultsError) as caught:
         read(ours)
-    assert [p.what for p in told.value.problems] == [
+    assert [p.what for p in caught.value.problems] == [
         "its items are missing: samples_kobest_copa.jsonl does not exist",
         "its items are missing: samples_kobest_hellaswag.jsonl does not exist",
     ]
@@ -115,7 +115,7 @@ def test_missing_samples_are_told_for_every_task(ours: Path, tiny: Path) -> None
         read(tiny)
 
 
-def test_a_cut_samples_file_is_told(ours: Path, tiny: Path) -> None:
+def test_a_truncated_samples_file_is_an_error(ours: Path, tiny: Path) -> None:
     file = ours / "samples_kobest_copa.jsonl"
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     file.write_text("".join(lines[:-1]), encoding="utf-8")
@@ -130,7 +130,7 @@ def test_a_cut_samples_file_is_told(ours: Path, tiny: Path) -> None:
         read(tiny)
 
 
-def test_another_schema_version_is_told(ours: Path) -> None:
+def test_another_schema_version_is_an_error(ours: Path) -> None:
     edited(ours, "results.json", lambda d: d["kit19"].update(schema_version=9))
     with pytest.raises(ResultsError, match="has schema version 9; this kit19 reads 1"):
         read(ours)
@@ -147,7 +147,7 @@ def test_scores_without_filters_are_another_version_of_the_harness(tiny: Path) -
         read(tiny)
 
 
-def test_a_stated_score_that_the_items_do_not_give_is_told(ours: Path, tiny: Path) -> None:
+def test_a_stated_score_that_differs_from_the_items_is_an_error(ours: Path, tiny: Path) -> None:
     edited(ours, "results.json", lambda d: d["results"]["kobest_copa"].update({"f1,none": 0.99}))
     with pytest.raises(ResultsError, match=r"copa: states f1,none 0\.9900; its items give 0\."):
         read(ours)
@@ -156,7 +156,7 @@ def test_a_stated_score_that_the_items_do_not_give_is_told(ours: Path, tiny: Pat
         read(tiny)
 
 
-def test_a_task_without_choices_is_left_out_and_said_to_be(tiny: Path) -> None:
+def test_a_task_without_choices_is_skipped_with_a_note(tiny: Path) -> None:
     def generate(document: Any) -> None:
         document["configs"]["kobest_copa"]["output_type"] = "generate_until"
 
@@ -166,7 +166,7 @@ def test_a_task_without_choices_is_left_out_and_said_to_be(tiny: Path) -> None:
     assert list(scored.tasks) == ["kobest_hellaswag"]
 
 
-def test_a_lone_surrogate_is_told_and_not_a_crash(tiny: Path) -> None:
+def test_a_lone_surrogate_is_an_error_not_a_crash(tiny: Path) -> None:
     (file,) = tiny.glob("samples_kobest_copa*")
     text = file.read_text(encoding="utf-8").replace("치과에서", "\\ud800")
     file.write_text(text, encoding="utf-8")
@@ -185,12 +185,12 @@ def test_ours_and_the_harness_can_be_compared(tmp_path: Path) -> None:
     assert {cell.seen for cell in result.cells} == {"unknown"}
 
 
-def test_one_result_is_nothing_to_compare(ours: Path) -> None:
+def test_a_single_result_is_an_error(ours: Path) -> None:
     with pytest.raises(ResultsError, match="there is nothing to compare"):
         compare([ours])
 
 
-def test_results_of_one_name_need_names(ours: Path, tmp_path: Path) -> None:
+def test_results_of_the_same_name_need_names(ours: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(ours, tmp_path / "seed-2")
     result = compare([ours, copy], replicates=200)
     assert [model.name for model in result.models] == ["ours (ours)", "ours (seed-2)"]

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No score of one test is known to another."""
+    """Isolate the score cache of each test."""
     monkeypatch.setenv("KIT19_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return tmp_path / "cache"
@@ -19,7 +19,7 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def model_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A model's folder by family, tokenizer and window; made once."""
+    """A model's folder by family, tokenizer and window; built once."""
     from tests.support.eval_models import make
 
     made: dict[tuple[Any, ...], Path] = {}

@@ -1,4 +1,4 @@
-"""The scorer beside HFLM on every architecture, at three lengths around each of its thresholds."""
+"""The scorer compared with HFLM on every architecture, at three lengths around each threshold."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SLOW = {
     "roberta": _OFFSET,
     "xlm-roberta": _OFFSET,
 }
-"""Architectures that HFLM scores, and why. Another name here is a loss of speed."""
+"""Architectures that HFLM scores, with the reason. Every further name costs speed."""
 BY_LENGTH = {"llama-dynamic", "llama-longrope", "minicpm3", "phi3-longrope"}
 """Architectures that HFLM scores from a threshold on, and the fast path below it."""
 
@@ -57,7 +57,7 @@ BY_LENGTH = {"llama-dynamic", "llama-longrope", "minicpm3", "phi3-longrope"}
 def _requests(length: int) -> list[Instance]:
     """Three prompts with three choices; ``length`` tokens are fed for the longest of them."""
     draw = np.random.default_rng(length)
-    asked = []
+    requests = []
     for item in range(3):
         # A letter is a token: the tokenizer merges Hangul only.
         prompt = "the question:" + "".join(
@@ -66,8 +66,8 @@ def _requests(length: int) -> list[Instance]:
         for choice in ("x", "y z", "x?!"):
             given = {"doc": {}, "arguments": (prompt, f" {choice}"), "idx": 0}
             known = (f"length_{length}", item, 1)
-            asked.append(Instance(request_type="loglikelihood", metadata=known, **given))
-    return asked
+            requests.append(Instance(request_type="loglikelihood", metadata=known, **given))
+    return requests
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -1,4 +1,4 @@
-"""Documents of the real benchmarks are the bytes of their files, to the last blank."""
+"""Documents of the real benchmarks equal the cells of their files, including spaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is scored both ways, how far both may differ, and what happens when they differ by more."""
+"""The cross-check with HFLM: which requests, the tolerance, and the fallback on a mismatch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHORT, LONG = 20, 80
 
 
 class Forgetful(LlamaForCausalLM):  # type: ignore[misc]
-    """Attends to the last tokens only, and its configuration tells nothing of it.
+    """Attends to the last tokens only, without a sign of it in its configuration.
 
     As models with sliding windows do, it leaves an attention mask with branches as it is.
     """
@@ -58,7 +58,7 @@ class Forgetful(LlamaForCausalLM):  # type: ignore[misc]
 
 
 class Small(LlamaForCausalLM):  # type: ignore[misc]
-    """Takes no row of more tokens than its window, as models with tables by place do."""
+    """Accepts rows up to its window only, as models with tables by place do."""
 
     def forward(
         self,
@@ -88,20 +88,22 @@ def _requests(
     length: int, task: str, items: int = 12, choices: tuple[str, ...] = (" x", " y z", " xyz")
 ) -> list[Instance]:
     draw = np.random.default_rng(length)
-    asked = []
+    requests = []
     for item in range(items):
         prompt = "".join(draw.choice(list("abcdefgh"), length - item % 3))
         for choice in choices:
             args: dict[str, Any] = {"doc": {}, "arguments": (prompt, choice), "idx": 0}
-            asked.append(Instance(request_type="loglikelihood", metadata=(task, item, 1), **args))
-    return asked
+            requests.append(
+                Instance(request_type="loglikelihood", metadata=(task, item, 1), **args)
+            )
+    return requests
 
 
 def _values(model: Any, requests: list[Instance]) -> list[float]:
     return [value for value, _ in model.loglikelihood(requests, disable_tqdm=True)]
 
 
-def test_a_model_that_changes_with_the_length_is_found_at_that_length_only() -> None:
+def test_a_length_dependent_mismatch_is_found_at_that_length_only() -> None:
     mine, other = _scorers(_model(Forgetful))
     assert not mine.fallback
     requests = _requests(SHORT, "short") + _requests(LONG, "long")
@@ -126,7 +128,7 @@ def test_a_small_difference_is_found_in_half_precision_too() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_alone_is_no_reason_to_fall_back(dtype: torch.dtype) -> None:
+def test_half_precision_alone_causes_no_fallback(dtype: torch.dtype) -> None:
     mine, other = _scorers(make_model("llama").to(dtype))
     _, exact = _scorers(make_model("llama"))
     requests = _requests(SHORT, "short") + _requests(LONG, "long")
@@ -146,7 +148,7 @@ def test_models_that_half_precision_once_hid_are_scored_by_hflm(name: str) -> No
     assert mine.fallbacks["fifty"]
 
 
-def test_branches_beyond_the_window_get_rows_of_their_own() -> None:
+def test_branches_beyond_the_window_get_separate_rows() -> None:
     mine, other = _scorers(_model(Small))
     choices = tuple(f" {letter}{letter}{letter}{letter}" for letter in "stuvwxyz")
     requests = _requests(LENGTH - 6, "edge", choices=choices)
@@ -173,7 +175,7 @@ def test_a_batch_that_fails_leaves_its_task_to_hflm(
     assert "kobest_copa is scored by HFLM" in caplog.text
 
 
-def test_stopping_it_is_no_failure(model_of: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_causes_no_fallback(model_of: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> Any:
         raise KeyboardInterrupt
 
@@ -183,7 +185,7 @@ def test_stopping_it_is_no_failure(model_of: Models, monkeypatch: pytest.MonkeyP
         run(model, ["kobest_copa"], limit=3)
 
 
-def test_what_hflm_cannot_score_either_is_an_error_that_names_the_task() -> None:
+def test_a_task_that_hflm_cannot_score_is_an_error_naming_it() -> None:
     mine, _ = _scorers(make_model("mpt"))
     mine.fallback = mine.fallback or "not fast"
     with pytest.raises(ModelError, match="far: cannot be scored by HFLM: RuntimeError"):
@@ -200,11 +202,11 @@ def test_a_window_of_two_tokens_is_scored() -> None:
         mine.loglikelihood(_requests(SHORT, "short", choices=("xyz",)), disable_tqdm=True)
 
 
-def test_remembered_batches_are_never_mixed_with_hflm_s_scores(tmp_path: Path) -> None:
+def test_cached_batches_are_never_mixed_with_hflm_s_scores(tmp_path: Path) -> None:
     mine, other = _scorers(_model(Forgetful))
     requests = _requests(SHORT, "short") + _requests(LONG, "long")
     expected = _values(other, requests)
-    for _ in range(2):  # the second time, what the fast path made of "long" is remembered
+    for _ in range(2):  # the second time, the fast path's scores of "long" are cached
         mine.score_cache = ScoreCache(tmp_path, {})
         found = _values(mine, requests)
         mine.score_cache.close()
@@ -239,10 +241,10 @@ pairs = st.lists(
 
 
 @given(pairs, st.integers(20, 200))
-def test_the_longest_and_the_widest_row_are_always_among_the_proof(
-    asked: list[tuple[int, list[int]]], tokens: int
+def test_the_longest_and_the_widest_row_are_always_cross_checked(
+    sizes: list[tuple[int, list[int]]], tokens: int
 ) -> None:
-    requests = [Request(i, [9] * size, rest) for i, (size, rest) in enumerate(asked)]
+    requests = [Request(i, [9] * size, rest) for i, (size, rest) in enumerate(sizes)]
     batches = make_batches(build_rows(requests, []), tokens, tokens)
     chosen = requests_to_check(batches)
     assert chosen == requests_to_check(batches)
@@ -255,7 +257,7 @@ def test_the_longest_and_the_widest_row_are_always_among_the_proof(
 
 
 @given(st.integers(1, 500), st.floats(0, 1), st.floats(0, 1))
-def test_what_may_differ_never_exceeds_a_thousandth_in_full_precision(
+def test_the_tolerance_never_exceeds_a_thousandth_in_full_precision(
     tokens: int, noise: float, here: float
 ) -> None:
     tolerance = Tolerance("float32", 1.2e-7, noise)
@@ -271,12 +273,12 @@ def test_noise_on_one_task_widens_the_limit_to_some_extent_only(noise: float) ->
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_is_never_within_the_limit(value: float) -> None:
+def test_nan_and_infinity_are_never_within_the_limit(value: float) -> None:
     assert FINE.mismatch([1, 1], [value, 0.0], [value, 0.0])
     assert COARSE.mismatch([1, 1], [0.0, value], [0.0, 1.0])
 
 
-def test_noise_is_that_of_one_token() -> None:
+def test_noise_is_per_token() -> None:
     assert noise_per_token([4, 1], [1.0, 1.0], [1.0, 1.0]) == 0
     assert noise_per_token([4, 1], [1.0, 1.0], [1.6, 1.1]) == pytest.approx(0.3)
     assert noise_per_token([], [], []) == 0

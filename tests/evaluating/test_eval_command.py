@@ -1,4 +1,4 @@
-"""``kit19 eval`` from outside: what it writes, what it warns of, what it refuses."""
+"""The ``kit19 eval`` command: its files, cautions and errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _eval(model: Path | str, out: Path, *more: str) -> Said:
     return invoke("eval", str(model), "--out", str(out), "--device", "cpu", *more)
 
 
-def test_a_results_folder_holds_what_the_harness_writes_and_more(
+def test_a_results_folder_has_the_harness_s_content_and_more(
     model_of: Models, tmp_path: Path
 ) -> None:
     out = tmp_path / "results"
@@ -71,7 +71,7 @@ def test_doc_ids_are_rows_of_the_file_and_prompts_are_the_harness_s_to_the_blank
     assert boolq.choices == ["아니오", "예"]
 
 
-def test_the_same_run_gives_the_same_bytes_and_uses_what_it_knows(
+def test_the_same_run_gives_the_same_bytes_and_uses_the_cache(
     model_of: Models, tmp_path: Path, own_cache: Path
 ) -> None:
     moved = shutil.copytree(model_of(), tmp_path / "elsewhere" / model_of().name)
@@ -94,9 +94,7 @@ def _batches(cache: Path) -> int:
         base.close()
 
 
-def test_killed_and_started_again_it_ends_in_the_same_bytes(
-    model_of: Models, tmp_path: Path
-) -> None:
+def test_resuming_after_a_kill_gives_the_same_bytes(model_of: Models, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kit19", "eval", str(model_of()), "--sample", "--quiet"]
     command += ["--batch-tokens", "64", "--device", "cpu"]  # many small batches
 
@@ -127,7 +125,7 @@ def test_killed_and_started_again_it_ends_in_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    ("model", "told"),
+    ("model", "message"),
     [
         ("no/such/folder/here", "no such folder"),
         ("empty", "no config.json"),
@@ -136,8 +134,8 @@ def test_killed_and_started_again_it_ends_in_the_same_bytes(
         ("weightless", "no weights"),
     ],
 )
-def test_a_model_that_is_none_is_refused_with_the_reason(
-    model_of: Models, tmp_path: Path, model: str, told: str
+def test_an_invalid_model_is_refused_with_the_reason(
+    model_of: Models, tmp_path: Path, model: str, message: str
 ) -> None:
     good = model_of()
     (tmp_path / "empty").mkdir()
@@ -151,19 +149,19 @@ def test_a_model_that_is_none_is_refused_with_the_reason(
     (tmp_path / "pickled" / "pytorch_model.bin").write_bytes(b"")
     ran = _eval(model if "/" in model else tmp_path / model, tmp_path / "out", *ONE)
     assert ran.code == 1
-    assert told in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
     assert not (tmp_path / "out").exists()
 
 
-def test_a_task_that_nobody_has_is_told_with_the_nearest(model_of: Models, tmp_path: Path) -> None:
+def test_an_unknown_task_suggests_the_nearest_name(model_of: Models, tmp_path: Path) -> None:
     ran = _eval(model_of(), tmp_path / "out", "--tasks", "kobest_copaa", "--sample")
     assert ran.code == 1
     assert "there is no task 'kobest_copaa'" in ran.err
     assert "kobest_copa" in ran.err.partition("did you mean")[2]
 
 
-def test_missing_and_altered_benchmark_files_are_told_at_once(
+def test_missing_and_altered_benchmark_files_are_listed_at_once(
     model_of: Models, tmp_path: Path, sample_dir: Path
 ) -> None:
     data = tmp_path / "data"
@@ -175,7 +173,7 @@ def test_missing_and_altered_benchmark_files_are_told_at_once(
     assert "kit19 fetch klue" in ran.err
 
 
-def test_examples_from_the_scored_split_are_warned_of(model_of: Models, tmp_path: Path) -> None:
+def test_examples_from_the_scored_split_are_a_caution(model_of: Models, tmp_path: Path) -> None:
     ran = _eval(model_of(), tmp_path / "out", *ONE, "--shots", "2", "--json")
     assert ran.code == 0, ran.err
     codes = {one["code"] for one in json.loads(ran.out)["kit19"]["cautions"]}
@@ -200,7 +198,7 @@ def test_an_instruction_format_wraps_the_question_and_scores_its_blank_with_the_
     assert "format instruction (koalpaca)" in ran.out
 
 
-def test_formats_that_cannot_be_are_refused(model_of: Models, tmp_path: Path) -> None:
+def test_impossible_formats_are_refused(model_of: Models, tmp_path: Path) -> None:
     chat = _eval(model_of(), tmp_path / "out", *ONE, "--format", "chat")
     assert chat.code == 1
     assert "no chat template" in chat.err

@@ -1,4 +1,4 @@
-"""Prompts of training inside of the harness: whoever scores, and whatever is generated."""
+"""Prompts of training in the harness, with both scorers and in generation."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_both_scorers_score_the_tokens_of_training(
 
 @pytest.mark.parametrize("form", ["alpaca", "koalpaca", "chat"])
 @pytest.mark.parametrize("name", ["adds a beginning", "qwen3"])
-def test_what_is_generated_follows_the_tokens_of_training(name: str, form: str) -> None:
+def test_generation_starts_from_the_tokens_of_training(name: str, form: str) -> None:
     model, prompts = scorer(name, form)
     other = [{"role": "user", "content": "짧다"}]
     texts = [model.apply_chat_template(turns) for turns in (TURNS, other)]
@@ -103,7 +103,7 @@ def test_what_is_generated_follows_the_tokens_of_training(name: str, form: str) 
         assert answer == text.split("\n\n")[0].removeprefix(prompts.format.reply(""))
 
 
-def test_texts_that_are_no_prompts_are_scored_as_the_harness_scores_them() -> None:
+def test_other_texts_are_scored_as_the_harness_scores_them() -> None:
     model, _ = scorer("qwen3", "chat")
     made = requests("loglikelihood", [("", "긍정"), ("가나", " 다")])
     ours = [score for score, _ in model.loglikelihood(made, disable_tqdm=True)]

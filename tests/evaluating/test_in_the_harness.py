@@ -1,4 +1,4 @@
-"""Our tasks in the harness's own command line, and its command line with our model type."""
+"""kit19's tasks and model type in the harness's command line."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_harness_s_own_command_and_ours_give_the_same_figures(
 
 
 class Always(LM):  # type: ignore[misc]
-    """Says one choice whatever is asked: its place among the choices, or all but a few."""
+    """Predicts the same choice for all items, or for all but a few."""
 
     def __init__(self, choice: int, other: int = 0) -> None:
         super().__init__()
@@ -69,10 +69,10 @@ class Always(LM):  # type: ignore[misc]
         ]
 
     def loglikelihood_rolling(self, *_: Any, **__: Any) -> list[float]:
-        raise AssertionError("not asked here")
+        raise AssertionError("not called here")
 
     def generate_until(self, *_: Any, **__: Any) -> list[str]:
-        raise AssertionError("not asked here")
+        raise AssertionError("not called here")
 
 
 @pytest.mark.real
@@ -80,7 +80,7 @@ class Always(LM):  # type: ignore[misc]
     ("task", "choice", "accuracy", "f1"),
     [("klue_sts", 1, 42.39, 59.54), ("kobest_sentineg", 1, 50.38, 33.50)],
 )
-def test_constant_predictors_score_what_the_paper_printed_and_are_called_so(
+def test_constant_predictors_give_the_paper_s_scores_and_a_caution(
     real_data: Path, task: str, choice: int, accuracy: float, f1: float
 ) -> None:
     results = run(Always(choice), [task], data_dir=real_data)
@@ -94,7 +94,7 @@ def test_constant_predictors_score_what_the_paper_printed_and_are_called_so(
 
 
 @pytest.mark.real
-def test_a_nearly_constant_predictor_is_called_so(real_data: Path) -> None:
+def test_a_nearly_constant_predictor_is_a_caution(real_data: Path) -> None:
     results = run(Always(0, other=2), ["kobest_sentineg"], data_dir=real_data)
     loaded = manager(real_data).load(["kobest_sentineg"])["tasks"]["kobest_sentineg"]
     samples = to_samples(loaded, results["samples"]["kobest_sentineg"])

@@ -1,4 +1,4 @@
-"""Scores are numbers, or there are none; and what was scored is what is there now."""
+"""Scores are finite, and belong to the current files of the model."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _eval(model: Path, out: Path, *more: str) -> Said:
 
 
 def _damaged(model: Path, folder: Path, value: float) -> Path:
-    """A copy of a model with one weight changed, in its last norm: every prediction feels it."""
+    """A copy of a model with one weight of its last norm changed, which affects every prediction."""
     shutil.copytree(model, folder)
     weights = load_file(folder / "model.safetensors")
     (name,) = [
@@ -59,7 +59,7 @@ def _damaged(model: Path, folder: Path, value: float) -> Path:
     ],
     ids=["kit19's scorer", "HFLM", "generation"],
 )
-def test_weights_that_are_no_numbers_stop_the_run(
+def test_nan_weights_stop_the_run(
     model_of: Models, tmp_path: Path, family: str, tasks: tuple[str, ...], named: str
 ) -> None:
     model = _damaged(model_of(family), tmp_path / "model", math.nan)
@@ -73,25 +73,23 @@ def test_weights_that_are_no_numbers_stop_the_run(
 
 
 @pytest.mark.parametrize("family", ["neox", "mistral"])
-def test_damaged_weights_show_at_the_first_request(
+def test_damaged_weights_fail_at_the_first_request(
     model_of: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
     model = ours(_damaged(model_of(family), tmp_path / "model", math.nan))
-    real, asked = HFLM._loglikelihood_tokens, []
+    real, batch_sizes = HFLM._loglikelihood_tokens, []
 
     def counted(self: HFLM, requests: Any, *more: Any, **options: Any) -> Any:
-        asked.append(len(requests))
+        batch_sizes.append(len(requests))
         return real(self, requests, *more, **options)
 
     monkeypatch.setattr(HFLM, "_loglikelihood_tokens", counted)
     with pytest.raises(ModelError, match="klue_sts, item 0: the model gives nan"):
         run(model, ["klue_sts"], limit=8)
-    assert asked == [1]
+    assert batch_sizes == [1]
 
 
-def test_a_score_that_is_no_number_is_not_kept_for_the_next_run(
-    model_of: Models, tmp_path: Path
-) -> None:
+def test_a_nan_score_is_not_cached(model_of: Models, tmp_path: Path) -> None:
     from kit19.evaluating.score_cache import ScoreCache
     from kit19.evaluating.tree import Request, align, build_rows
 
@@ -113,7 +111,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_json_has_no_number_that_json_has_not(value: Any) -> None:
+def test_json_output_has_no_nan_or_infinity(value: Any) -> None:
     def refuse(name: str) -> None:
         raise AssertionError(name)
 
@@ -122,13 +120,13 @@ def test_json_has_no_number_that_json_has_not(value: Any) -> None:
     assert json.loads(to_json(value)) == replace_non_finite(value)
 
 
-def test_a_figure_that_is_no_number_is_null_and_said_to_be() -> None:
+def test_a_nan_figure_is_null_with_a_caution() -> None:
     results = {"results": {"a": {"acc,none": 0.5, "word_perplexity,none": math.inf, "alias": "a"}}}
     assert list(not_finite(results)) == [("a", "word_perplexity,none")]
     assert non_finite_caution("a", "word_perplexity,none").code == "not_finite"
 
 
-def test_a_run_whose_loss_is_no_number_stays_readable(tmp_path: Path) -> None:
+def test_a_run_with_a_nan_loss_stays_readable(tmp_path: Path) -> None:
     record = RunRecord(
         kit19_version="0",
         versions={},
@@ -160,7 +158,7 @@ class OwnForCausalLM(LlamaForCausalLM):
 """
 
 
-def test_scores_of_code_that_was_edited_are_computed_anew(
+def test_scores_of_edited_code_are_computed_again(
     model_of: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -185,7 +183,7 @@ def test_scores_of_code_that_was_edited_are_computed_anew(
 
 
 @pytest.mark.parametrize("family", ["neox", "mistral"])
-def test_prompts_that_are_cut_are_counted_whoever_scores(
+def test_truncated_prompts_are_counted_with_both_scorers(
     model_of: Models, tmp_path: Path, family: str
 ) -> None:
     given = ("--tasks", "kobest_boolq", "--sample", "--limit", "8")
@@ -200,7 +198,7 @@ def test_prompts_that_are_cut_are_counted_whoever_scores(
 
 
 @pytest.mark.parametrize("how", [(), ("--format", "instruction", "--prompt-format", "koalpaca")])
-def test_prompts_of_generation_that_are_cut_are_counted(
+def test_truncated_prompts_of_generation_are_counted(
     model_of: Models, tmp_path: Path, how: tuple[str, ...]
 ) -> None:
     given = ("--tasks", "local_reply", "--include-path", str(LOCAL), *how)
@@ -214,13 +212,13 @@ def test_prompts_of_generation_that_are_cut_are_counted(
 
 
 def test_hflm_s_refusal_of_thinking_is_ours(model_of: Models) -> None:
-    told = []
+    messages = []
     for make in (ours, theirs):
         model = make(model_of(), enable_thinking=True, think_end_token="</think>")
         with pytest.raises(ValueError, match="not compatible with loglikelihood") as error:
             run(model, ["kobest_copa"], limit=2)
-        told.append(str(error.value))
-    assert told[0] == told[1]
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
 
 
 @pytest.mark.parametrize("added", [0, 5])
@@ -259,8 +257,8 @@ def test_an_adapter_s_own_tokenizer_and_template_are_used(
     lines = []
     placed: tuple[Any, ...] = (base, "--peft", str(tmp_path / "adapter"))
     for name, (folder, *more) in {"adapted": placed, "whole": (tmp_path / "merged",)}.items():
-        asked = ("--tasks", "kobest_copa", "--sample", "--limit", "4", "--format", "chat")
-        ran = _eval(folder, tmp_path / name, *more, *asked, "--dtype", "float32")
+        batch_sizes = ("--tasks", "kobest_copa", "--sample", "--limit", "4", "--format", "chat")
+        ran = _eval(folder, tmp_path / name, *more, *batch_sizes, "--dtype", "float32")
         assert ran.code == 0, ran.err
         text = (tmp_path / name / "samples_kobest_copa.jsonl").read_text("utf-8")
         lines.append([json.loads(line) for line in text.splitlines()])
@@ -270,7 +268,7 @@ def test_an_adapter_s_own_tokenizer_and_template_are_used(
     assert lines[0][0]["prompt"].startswith("<|new0|>" if added else "[")
 
 
-def test_why_an_adapter_does_not_fit_is_told(model_of: Models, tmp_path: Path) -> None:
+def test_an_adapter_that_does_not_fit_is_an_error(model_of: Models, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoConfig, AutoModelForCausalLM
 

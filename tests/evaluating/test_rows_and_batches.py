@@ -1,4 +1,4 @@
-"""Rows with branches, without any model: what each token sees is what it would see alone."""
+"""Rows with branches, without a model: each token attends to what it would attend to alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kit19.evaluating.tree import (
 
 ids = st.integers(0, 3)  # few tokens, so that beginnings are often shared
 texts = st.lists(ids, min_size=1, max_size=7)
-asked = st.lists(st.tuples(texts, texts), min_size=1, max_size=12)
+some_pairs = st.lists(st.tuples(texts, texts), min_size=1, max_size=12)
 
 
 def _requests(pairs: list[tuple[list[int], list[int]]], prefix: list[int]) -> list[Request]:
@@ -26,7 +26,7 @@ def _requests(pairs: list[tuple[list[int], list[int]]], prefix: list[int]) -> li
 
 
 def _histories(rows: list[Row], prefix: list[int]) -> dict[int, list[tuple[list[int], int]]]:
-    """For each request, what was seen before each predicted token, and the token."""
+    """For each request, the tokens visible before each predicted token, and the token."""
     batch = align(rows, len(prefix))
     width = batch.tokens.shape[1]
     found: dict[int, list[tuple[list[int], int]]] = {}
@@ -47,7 +47,12 @@ def _histories(rows: list[Row], prefix: list[int]) -> dict[int, list[tuple[list[
     return found
 
 
-@given(asked, st.lists(ids, max_size=4), st.booleans(), st.sampled_from([None, 17, 18, 20, 24]))
+@given(
+    some_pairs,
+    st.lists(ids, max_size=4),
+    st.booleans(),
+    st.sampled_from([None, 17, 18, 20, 24]),
+)
 def test_every_predicted_token_sees_its_own_history_and_nothing_else(
     pairs: list[tuple[list[int], list[int]]], prefix: list[int], branch: bool, window: int | None
 ) -> None:
@@ -64,7 +69,7 @@ def test_every_predicted_token_sees_its_own_history_and_nothing_else(
         assert found[request.index] == expected
 
 
-@given(asked)
+@given(some_pairs)
 def test_a_context_shared_by_requests_is_fed_once(pairs: list[tuple[list[int], list[int]]]) -> None:
     rows = build_rows(_requests(pairs, []), [])
     assert len(rows) == len({tuple(context) for context, _ in pairs})
@@ -72,7 +77,7 @@ def test_a_context_shared_by_requests_is_fed_once(pairs: list[tuple[list[int], l
     assert fed <= sum(len(context) + len(rest) - 1 for context, rest in pairs)
 
 
-@given(asked, st.integers(1, 40), st.integers(1, 20))
+@given(some_pairs, st.integers(1, 40), st.integers(1, 20))
 def test_batches_hold_every_row_once_and_keep_to_their_budget(
     pairs: list[tuple[list[int], list[int]]], tokens: int, predictions: int
 ) -> None:
@@ -87,7 +92,7 @@ def test_batches_hold_every_row_once_and_keep_to_their_budget(
         )
 
 
-@given(asked)
+@given(some_pairs)
 def test_batches_do_not_depend_on_the_order_of_requests(
     pairs: list[tuple[list[int], list[int]]],
 ) -> None:
@@ -99,7 +104,7 @@ def test_batches_do_not_depend_on_the_order_of_requests(
 
 
 @given(texts, texts, st.integers(2, 12))
-def test_a_context_is_cut_as_the_harness_cuts_it(
+def test_a_context_is_truncated_as_in_the_harness(
     context: list[int], rest: list[int], window: int
 ) -> None:
     rest = rest[:window]
@@ -108,7 +113,7 @@ def test_a_context_is_cut_as_the_harness_cuts_it(
 
 
 @given(st.lists(st.lists(ids, min_size=1, max_size=30), min_size=2, max_size=6))
-def test_a_common_prefix_leaves_every_context_a_token(contexts: list[list[int]]) -> None:
+def test_a_common_prefix_leaves_a_token_of_every_context(contexts: list[list[int]]) -> None:
     shared = list(range(100, 112))
     prefix = common_prefix([shared + context for context in contexts])
     assert all((shared + context)[: len(prefix)] == prefix for context in contexts)

