@@ -177,7 +177,7 @@ def test_an_unreadable_row_is_reported_with_its_line(tmp_path: Path) -> None:
     assert (found.status, found.evidence) == ("dropped", "mydata/my.jsonl:2: is not an object")
 
 
-def test_what_belongs_to_a_question_is_never_left_out(tmp_path: Path) -> None:
+def test_keys_that_belong_to_a_question_are_never_dropped(tmp_path: Path) -> None:
     row = {"instruction": "그건 몇 층이야?", "output": "3층입니다."}
     said = ROWS[3]["messages"]
     beside: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""Causal language models of many architectures, each made tiny by its configuration.
+"""Causal language models of many architectures, each tiny by its configuration.
 
 What a model does at length 40 says nothing of length 4,000 if something changes in between: a window
 of attention, a RoPE that is scaled from a length on, the end of a position table. So every model here
@@ -26,12 +26,12 @@ ORIGINAL = 40
 POSITIONS = 96
 """Rows in a table of absolute positions."""
 LENGTH = 128
-"""``max_position_embeddings`` of models that go on beyond it."""
+"""``max_position_embeddings`` of models that accept longer rows."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A model type of transformers and what makes it tiny.
+    """A model type of transformers, and a tiny configuration.
 
     Attributes:
         kind: The model type.
@@ -329,7 +329,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         "qwen2_moe", _LLAMA | _EXPERTS | {"shared_expert_intermediate_size": 32}
     ),
     "qwen3_moe": Architecture("qwen3_moe", _LLAMA | _EXPERTS | {"head_dim": 8}),
-    # States instead of attention, or beside it.
+    # States instead of attention, or in addition to it.
     "bamba": Architecture("bamba", _LLAMA | _MAMBA | {"attn_layer_indices": [1]}),
     "falcon_h1": Architecture("falcon_h1", _LLAMA | _MAMBA | {"mamba_d_ssm": 64, "head_dim": 8}),
     "falcon_mamba": Architecture(

@@ -24,7 +24,7 @@ SIZES = ["ant", "bee", "cat", "dog", "elephant", "fox", "giraffe", "hen"]
 
 
 def short_rows(folder: Path, count: int = 24) -> Path:
-    """Rows of 10 to 40 tokens, several of which fit into a line of 64."""
+    """Rows of 10 to 40 tokens, several of which fit into a sequence of 64."""
     made = [
         {
             "id": str(number),
@@ -39,7 +39,7 @@ def short_rows(folder: Path, count: int = 24) -> Path:
 
 
 def short_settings(folder: Path, model: Path, **changes: Any) -> Settings:
-    """Two steps of full training in packed lines of 64 tokens, ended by a save."""
+    """Two steps of full training in packed sequences of 64 tokens, then a save."""
     form = folder / "short.yaml"
     form.write_text(yaml.safe_dump(FORMAT), encoding="utf-8")
     given = {

@@ -1,4 +1,4 @@
-"""An adapter meets the base model that it was trained on, or none."""
+"""An adapter is used only with the base model that it was trained on."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_run_without_a_revision_keeps_the_commit_of_main(
     assert (record.base.revision, record.base.digest) == (commit, digest(base))
 
 
-def test_weights_in_parts_have_a_digest_without_what_lies_beside_them(
+def test_the_digest_of_sharded_weights_ignores_other_files(
     tokenizer: Any, tmp_path: Path, model_hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from huggingface_hub import constants
@@ -133,7 +133,7 @@ def test_weights_in_parts_have_a_digest_without_what_lies_beside_them(
     commit = model_hub.repos["me/parts"].commit(files(parts), "first")
     assert weights_digest(weight_files("me/parts", commit)) == digest(parts)
     assert not model_hub.asked("consolidated|pytorch_model")
-    # Without a network, what is in the cache will do.
+    # Without a network, the cache is enough.
     tokenizer.save_pretrained(parts)
     commit = model_hub.repos["me/parts"].commit(files(parts), "second")
     assert list(chat("me/parts", max_new_tokens=2).send("네?"))
@@ -167,7 +167,7 @@ def test_a_base_whose_weights_were_replaced_is_refused_everywhere(
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_run_does_not_go_on_from_another_base(
+def test_a_run_does_not_resume_from_another_base(
     method: str, data: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
     base = SAVE["neox"](tokenizer, tmp_path / "base", seed=1)
@@ -206,7 +206,7 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert torch.equal(adapted(run), expected)
-    # An adapter of somebody else, which names its base by a path beside its own folder.
+    # An adapter of another tool, which names its base by a path next to its folder.
     foreign = shutil.copytree(run, work / "foreign")
     (foreign / "run.json").unlink()
     config = json.loads((foreign / "adapter_config.json").read_text())
@@ -214,7 +214,7 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
         said = json.dumps(config | {"base_model_name_or_path": name})
         (foreign / "adapter_config.json").write_text(said)
         assert resolve_model(str(foreign)).folder.resolve() == work / "models" / "base"
-    # Moved together, the base is known by its digest.
+    # If both are moved together, the base is found by its digest.
     moved = Path(shutil.move(work, tmp_path / "moved"))
     shutil.move(moved / "models" / "base", moved / "base")
     merge(moved / "run", tmp_path / "merged")
@@ -289,7 +289,7 @@ def test_embeddings_that_stay_equal_stay_tied(data: Path, tokenizer: Any, tmp_pa
     assert AutoConfig.from_pretrained(tmp_path / "merged").tie_word_embeddings
 
 
-def test_a_merge_that_would_answer_otherwise_is_refused(
+def test_a_merge_that_would_change_answers_is_refused(
     data: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
     import torch

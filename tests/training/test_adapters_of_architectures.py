@@ -16,7 +16,7 @@ from kit19.training.preparation import silence_libraries
 from tests.support.architectures import ARCHITECTURES, EOS, VOCABULARY, save_model
 
 TARGETS = {name: ["in_proj"] for name in ("falcon_h1", "falcon_mamba", "mamba", "mamba2")}
-"""PEFT takes no adapter on `out_proj` of Mamba, and none on a router that gives several tensors."""
+"""PEFT supports no adapter on `out_proj` of Mamba, nor on a router that returns several tensors."""
 TARGETS |= {"phimoe": ["q_proj", "v_proj"]}
 
 pytestmark = [

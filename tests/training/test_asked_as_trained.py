@@ -1,4 +1,4 @@
-"""A run is asked as it was trained, and ends where it was trained to end, wherever it is loaded."""
+"""A run is used with the prompts and end tokens of its training, wherever it is loaded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GIVEN: dict[str, Any] = {
     "max_length": 256,
     "max_steps": 2,
     "validation": 0,
-    "allow": ["byte_tokens"],  # the tokenizers know little Korean
+    "allow": ["byte_tokens"],  # the tokenizers have little Korean
 }
 
 
@@ -37,7 +37,7 @@ def run_of(name: str, place: Path, **changes: Any) -> Path:
 
 
 def ends_in(folder: Path) -> tuple[Any, Any]:
-    """The tokens at which a plain ``generate`` stops, and the tokenizer's own."""
+    """The tokens at which a plain ``generate`` stops, and the tokenizer's end token."""
     from transformers import AutoTokenizer, GenerationConfig
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -84,7 +84,7 @@ def test_a_merged_adapter_ends_where_the_run_does_and_plain_generate_stops(tmp_p
     ("name", "head"),
     [("qwen3", "<think>\n\n</think>\n\n"), ("gpt-oss", "<|channel|>final<|message|>")],
 )
-def test_a_run_is_scored_and_talked_to_as_it_was_trained(
+def test_evaluation_and_chat_use_the_prompts_of_training(
     name: str, head: str, tmp_path: Path
 ) -> None:
     import torch
@@ -94,7 +94,7 @@ def test_a_run_is_scored_and_talked_to_as_it_was_trained(
     assert record is not None
     assert record.answer_head == head
     assert repr(head) in (run / "README.md").read_text("utf-8")
-    # As it was trained: prompt and answer of a row, less the end.
+    # As in training: prompt and answer of a row, without the end token.
     evaluate(
         run,
         tmp_path / "scores",
@@ -122,7 +122,7 @@ def test_a_run_is_scored_and_talked_to_as_it_was_trained(
             answer = [n for n in range(len(ids) - 1) if labels[n] != -100]
             direct = sum(float(logs[n - 1, ids[n]]) for n in answer)
             assert score == pytest.approx(direct, abs=1e-3)
-    # By chat: the prompt ends in the head, so no answer begins with it.
+    # In chat the prompt ends with the answer head, so no answer begins with it.
     talk = chat(run, max_new_tokens=3)
     assert "think" not in "".join(talk.send("몇 시?"))
     [asked_ids] = model.prompts.encode([model.prompts.ask("몇 시?")])
@@ -137,13 +137,13 @@ def question_of(prompt: str, name: str) -> str:
     return prompt.partition(begin)[2].partition(end)[0]
 
 
-def test_a_model_that_is_no_run_is_asked_as_its_template_asks(tmp_path: Path) -> None:
+def test_a_model_that_is_not_a_run_uses_its_template(tmp_path: Path) -> None:
     base = base_of("qwen3", tmp_path)
     model = load_chat_model(str(base), None, lambda _template: load_catalog().prompt_format("chat"))
     assert model.prompts.ask("몇 시?").endswith("<|im_start|>assistant\n")
 
 
-def test_answers_that_all_bring_their_reasoning_are_trained_with_it(tmp_path: Path) -> None:
+def test_reasoning_in_all_answers_is_trained(tmp_path: Path) -> None:
     made = [
         row | {"output": f"<think>\n평을 읽자.\n</think>\n\n{row['output']}"} for row in rows(12)
     ]
@@ -152,7 +152,7 @@ def test_answers_that_all_bring_their_reasoning_are_trained_with_it(tmp_path: Pa
     assert record.answer_head == ""
 
 
-def test_a_run_says_that_rows_hold_control_tokens(tmp_path: Path) -> None:
+def test_a_run_notes_rows_with_control_tokens(tmp_path: Path) -> None:
     made = rows(12)
     made[3]["output"] += "<|im_end|>"
     data = write_rows(tmp_path / "rows.jsonl", made)
@@ -168,7 +168,7 @@ def test_a_run_says_that_rows_hold_control_tokens(tmp_path: Path) -> None:
     assert any("first in row cafe/train/3" in note for note in notes)
 
 
-def test_a_base_without_an_end_token_is_trained_with_the_one_that_is_named(tmp_path: Path) -> None:
+def test_a_base_without_an_end_token_uses_the_given_one(tmp_path: Path) -> None:
     base = base_of("colon and line break are one", tmp_path)
     path = base / "tokenizer_config.json"
     config = json.loads(path.read_text("utf-8"))
@@ -181,7 +181,7 @@ def test_a_base_without_an_end_token_is_trained_with_the_one_that_is_named(tmp_p
     assert own == record.ends[0] == TOKENIZERS["qwen3"]().convert_tokens_to_ids("<|end|>")
 
 
-def test_an_end_of_ones_own_is_trained_and_saved(tmp_path: Path) -> None:
+def test_a_given_end_token_is_trained_and_saved(tmp_path: Path) -> None:
     run = run_of("base with chatml", tmp_path, format="koalpaca", end="<|return|>")
     record = read_run(run)
     assert record is not None

@@ -1,4 +1,4 @@
-"""Whatever passes --dry-run trains two steps and saves: each fault here once passed it, and failed."""
+"""A model that passes --dry-run trains and saves. Each fault here once passed, and failed later."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def refused(place: Path, model: Path, why: str, **changes: Any) -> str:
-    """What a dry run says, and training before it reads a weight."""
+    """The error of a dry run, and of training before it reads weights."""
     place.mkdir(exist_ok=True)
     rows, how = short_rows(place), short_settings(place, model, **changes)
     seen: list[str] = []
@@ -44,7 +44,7 @@ def refused(place: Path, model: Path, why: str, **changes: Any) -> str:
 
 
 def trained(place: Path, model: Path, **changes: Any) -> Trained:
-    """A run that its dry run let pass."""
+    """A run whose dry run passed."""
     rows, how = short_rows(place), short_settings(place, model, **changes)
     plan = plan_training(rows, how)
     done = train(rows, place / "run", how, restart=True)
@@ -102,7 +102,7 @@ ADAPTED: dict[str, dict[str, Any]] = {
 }
 
 
-# What PEFT says when plain transformers loads an adapter.
+# The warning of PEFT when transformers loads an adapter.
 @pytest.mark.filterwarnings("ignore:The following (rank|alpha)_pattern keys did:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False:UserWarning")
 @pytest.mark.parametrize("name", ADAPTED)
@@ -120,7 +120,7 @@ def test_an_adapter_too(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["gemma2", "gpt_oss", "bloom", "mamba"])
-def test_a_model_without_sdpa_is_trained_by_eager_and_says_so(name: str, tmp_path: Path) -> None:
+def test_a_model_without_sdpa_is_trained_with_eager_and_a_note(name: str, tmp_path: Path) -> None:
     model = architectures.save_model(name, tmp_path / "base")
     done = trained(tmp_path, model)
     assert done.record.settings["attn_implementation"] == "eager"
@@ -195,7 +195,7 @@ def test_rows_longer_than_a_table_of_positions_are_refused(name: str, tmp_path: 
     assert train(rows, tmp_path / "run", fitting).record.rows["dropped"] == 1
 
 
-def test_rotations_go_on_beyond_their_number_and_it_is_said(tmp_path: Path) -> None:
+def test_rows_beyond_rotary_positions_are_noted(tmp_path: Path) -> None:
     model = architectures.save_model("llama", tmp_path / "base")
     rows = long_row(tmp_path, 220)
     how = short_settings(tmp_path, model, max_length=400, validation=0)
@@ -244,7 +244,7 @@ def test_settings_of_generation_in_config_json_do_not_end_a_run(
     load(trained(tmp_path, model).folder)
 
 
-def test_a_generation_config_beyond_mending_is_refused(llama: Path, tmp_path: Path) -> None:
+def test_an_unsavable_generation_config_is_refused(llama: Path, tmp_path: Path) -> None:
     model = shutil.copytree(llama, tmp_path / "base")
     change_json(model / "generation_config.json", num_return_sequences=3)
     refused(tmp_path, model, "Greedy methods")
@@ -276,13 +276,13 @@ def test_saves_and_measurements_fit_together(
     trained(tmp_path, llama, **{"best": True, "max_steps": 4, **changes})
 
 
-def test_where_only_one_of_both_is_set_the_other_follows(llama: Path, tmp_path: Path) -> None:
+def test_eval_steps_and_save_steps_default_to_each_other(llama: Path, tmp_path: Path) -> None:
     done = trained(tmp_path, llama, best=True, max_steps=4, save_steps=2)
     curve = json.loads((done.folder / "curves.json").read_text())["eval_loss"]
     assert [step for step, _ in curve][:2] == [2, 4]
 
 
-def test_the_best_weights_need_saves_that_were_measured(llama: Path, tmp_path: Path) -> None:
+def test_the_best_weights_need_evaluated_checkpoints(llama: Path, tmp_path: Path) -> None:
     said = refused(
         tmp_path,
         llama,
@@ -294,7 +294,7 @@ def test_the_best_weights_need_saves_that_were_measured(llama: Path, tmp_path: P
     assert "--set save_steps=4, or --set best=false" in said
 
 
-def test_patience_needs_rows_to_measure(llama: Path, tmp_path: Path) -> None:
+def test_patience_needs_held_out_rows(llama: Path, tmp_path: Path) -> None:
     refused(
         tmp_path,
         llama,
@@ -327,7 +327,7 @@ def test_a_schedule_runs_or_is_refused_at_once(name: str, llama: Path, tmp_path:
 
 
 OPTIMIZERS = {"adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad", "rmsprop"}
-"""Those that need no package of their own."""
+"""Optimizers that need no further package."""
 
 
 @pytest.mark.parametrize("name", [one.value for one in OptimizerNames])
@@ -380,7 +380,7 @@ def test_wrong_targets_are_refused_before_weights_are_read(
 
 
 @pytest.mark.parametrize("name", ["lfm2", "opt", "mamba", "qwen3_5"])
-def test_a_plan_counts_the_steps_of_rows_that_do_not_share_lines(name: str, tmp_path: Path) -> None:
+def test_a_plan_counts_the_steps_of_rows_that_are_not_packed(name: str, tmp_path: Path) -> None:
     model = architectures.save_model(name, tmp_path / "base")
     rows, how = (
         short_rows(tmp_path),
@@ -393,7 +393,7 @@ def test_a_plan_counts_the_steps_of_rows_that_do_not_share_lines(name: str, tmp_
 
 
 @pytest.mark.parametrize("name", list(architectures.ARCHITECTURES)[::2])
-def test_a_small_model_of_a_configuration_decides_as_the_model_does(name: str) -> None:
+def test_the_twin_of_a_model_decides_as_the_model_does(name: str) -> None:
     from kit19.core.runs import BaseModelEntry
     from kit19.training.model.base import Base
     from kit19.training.model.isolation import why_not_pack_by_config
@@ -413,7 +413,7 @@ def test_a_small_model_of_a_configuration_decides_as_the_model_does(name: str) -
     assert bool(why) == (name in MIXING)
 
 
-def test_a_model_that_sees_its_answers_is_refused_by_a_dry_run(tmp_path: Path) -> None:
+def test_a_dry_run_refuses_a_model_that_sees_its_answers(tmp_path: Path) -> None:
     model = architectures.save_model("bert", tmp_path / "base")
     change_json(model / "config.json", is_decoder=False)
     with pytest.raises(TrainError, match="sees the tokens that it should predict"):
@@ -425,9 +425,7 @@ def test_a_model_that_sees_its_answers_is_refused_by_a_dry_run(tmp_path: Path) -
 # -- planned for another machine ------------------------------------------------------------------
 
 
-def test_a_plan_for_another_machine_does_not_ask_for_what_is_here(
-    llama: Path, tmp_path: Path
-) -> None:
+def test_a_plan_for_another_machine_ignores_this_machine(llama: Path, tmp_path: Path) -> None:
     rows = short_rows(tmp_path)
     for changes in ({"method": "qlora"}, {"attn_implementation": "flash_attention_2"}):
         how = short_settings(tmp_path, llama, **changes)
@@ -436,7 +434,7 @@ def test_a_plan_for_another_machine_does_not_ask_for_what_is_here(
         assert plan_training(rows, how, gpu_memory=8 << 30).need.total > 0
 
 
-# -- code of its own ------------------------------------------------------------------------------
+# -- code from the repository ---------------------------------------------------------------------
 
 CODE = """
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -449,7 +447,7 @@ class OwnModel(LlamaForCausalLM):
 
 @pytest.fixture
 def own_code(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model with code of its own, and a terminal at which nobody answers."""
+    """A model with code in its repository, and a terminal without input."""
 
     def asked(*_: Any) -> NoReturn:
         raise AssertionError("the terminal was asked")

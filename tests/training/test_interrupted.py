@@ -1,4 +1,4 @@
-"""A run that is ended from outside, at no moment of its choosing, goes on and ends the same."""
+"""A run that is interrupted at any moment resumes and ends with the same weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.small_models import SAVE, equal, settings, weights
 
 
 def ended(command: list[str], run: Path, by: signal.Signals) -> tuple[int, str]:
-    """The exit code and what was said, of a training that gets a signal after its first checkpoint."""
+    """The exit code and output of a training that gets a signal after its first checkpoint."""
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", env=env) as training:
         while training.poll() is None and not complete_checkpoints(run):
@@ -32,7 +32,7 @@ def ended(command: list[str], run: Path, by: signal.Signals) -> tuple[int, str]:
     ("by", "kind", "method"),
     [(signal.SIGINT, "neox", "full"), (signal.SIGKILL, "llama", "lora")],
 )
-def test_a_run_that_is_ended_anywhere_goes_on_to_the_same_weights(
+def test_a_run_interrupted_anywhere_resumes_to_the_same_weights(
     by: signal.Signals, kind: str, method: str, data: Path, tokenizer: object, tmp_path: Path
 ) -> None:
     model = SAVE[kind](tokenizer, tmp_path / "base")

@@ -44,7 +44,7 @@ def tokens_of(lengths: list[int]) -> Tokens:
 
 
 def row_scores(model: Any, tokens: Tokens, sequence: list[int]) -> list[Any]:
-    """Log-probabilities of each row's tokens, of a line as the run's batches have it."""
+    """Log-probabilities of each row's tokens in a packed sequence."""
     import torch
 
     parts = [tokens.row(number)[0] for number in sequence]
@@ -64,9 +64,7 @@ def row_scores(model: Any, tokens: Tokens, sequence: list[int]) -> list[Any]:
 
 @pytest.mark.parametrize("attention", ["default", "eager"])
 @pytest.mark.parametrize("name", architectures.ARCHITECTURES)
-def test_rows_in_a_line_are_what_they_are_alone_or_are_not_put_there(
-    name: str, attention: str
-) -> None:
+def test_packed_rows_equal_rows_alone_or_are_not_packed(name: str, attention: str) -> None:
     given: dict[str, Any] = {} if attention == "default" else {"attn_implementation": "eager"}
     model = architectures.make_model(name, **given)
     tokens = tokens_of([30, 17, 23, 14])
@@ -80,7 +78,7 @@ def test_rows_in_a_line_are_what_they_are_alone_or_are_not_put_there(
             assert np.abs(shared[number] - alone).max() < 1e-4
 
 
-def test_half_precision_hides_nothing_and_blames_nobody() -> None:
+def test_half_precision_has_no_false_results() -> None:
     import torch
 
     tokens = tokens_of([30, 17, 23, 14])
@@ -114,7 +112,9 @@ def test_a_model_without_sound_weights_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["lfm2", "opt", "roberta"])
-def test_a_model_that_mixes_rows_is_trained_with_a_line_for_each(name: str, tmp_path: Path) -> None:
+def test_a_model_that_mixes_packed_rows_is_trained_without_packing(
+    name: str, tmp_path: Path
+) -> None:
     model = architectures.save_model(name, tmp_path / "base")
     rows = short_rows(tmp_path)
     how = short_settings(tmp_path, model, attn_implementation="auto")
@@ -130,7 +130,7 @@ def test_a_model_that_mixes_rows_is_trained_with_a_line_for_each(name: str, tmp_
     assert equal(weights(done.folder), weights(asked.folder))
 
 
-def test_a_model_that_keeps_rows_apart_is_trained_packed(tmp_path: Path) -> None:
+def test_a_model_that_isolates_rows_is_trained_with_packing(tmp_path: Path) -> None:
     model = architectures.save_model("qwen3", tmp_path / "base")
     done = train(short_rows(tmp_path), tmp_path / "run", short_settings(tmp_path, model))
     assert done.record.settings["layout"] == "packed"
@@ -158,7 +158,7 @@ def interrupted(rows: Path, run: Path, how: Any, after: int) -> None:
         train(rows, run, how, on_progress=stop)
 
 
-def test_a_resumed_run_keeps_the_layout_that_it_began_in(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_its_layout(tmp_path: Path) -> None:
     model = architectures.save_model("lfm2", tmp_path / "base")
     rows = short_rows(tmp_path)
     how = short_settings(tmp_path, model, max_steps=4, save_steps=2, eval_steps=2)
@@ -172,7 +172,7 @@ def test_a_resumed_run_keeps_the_layout_that_it_began_in(tmp_path: Path) -> None
     assert (done.folder / "run.json").read_bytes() == (whole.folder / "run.json").read_bytes()
 
 
-def test_a_run_that_an_earlier_kit19_began_in_mixed_lines_is_not_gone_on_with(
+def test_a_run_of_an_earlier_kit19_with_mixed_rows_is_not_resumed(
     tmp_path: Path,
 ) -> None:
     model = architectures.save_model("lfm2", tmp_path / "base")
@@ -187,7 +187,7 @@ def test_a_run_that_an_earlier_kit19_began_in_mixed_lines_is_not_gone_on_with(
         train(rows, tmp_path / "run", how)
 
 
-def test_two_processes_decide_alike(tmp_path: Path) -> None:
+def test_two_processes_make_the_same_decisions(tmp_path: Path) -> None:
     model = architectures.save_model("lfm2", tmp_path / "base")
     preset = tmp_path / "own.yaml"
     import yaml
@@ -205,7 +205,7 @@ def test_two_processes_decide_alike(tmp_path: Path) -> None:
     assert (record.settings["layout"], record.settings["devices"]) == ("grouped", 2)
 
 
-def test_the_command_line_says_that_rows_do_not_share_lines(tmp_path: Path) -> None:
+def test_the_command_line_reports_that_rows_are_not_packed(tmp_path: Path) -> None:
     model = architectures.save_model("opt", tmp_path / "base")
     how = short_settings(tmp_path, model)
     words = ["train", "--quiet", "--data", str(short_rows(tmp_path)), "--model", str(model)]

@@ -30,7 +30,7 @@ def load(kind: str, tokenizer: Any, place: Path, attention: str) -> Any:
 
 
 def alone(model: Any, tokens: Tokens) -> np.ndarray[Any, Any]:
-    """The slow way: a row at a time, the model's own loss, without positions or masks of ours."""
+    """A slow reference: one row at a time, with the model's own loss, positions and masks."""
     import torch
 
     found = []
@@ -100,7 +100,7 @@ def test_the_collator_of_trl_gives_the_same_losses_flattened(
     assert abs(theirs - np.nansum(ours)) < 1e-3
 
 
-def test_a_dataset_of_lines_reads_rows_when_they_are_used(tokens: Tokens) -> None:
+def test_a_dataset_of_sequences_reads_rows_when_they_are_used(tokens: Tokens) -> None:
     sequences = pack(tokens.lengths, 256)
     rows = as_dataset(tokens, sequences)
     assert len(rows) == len(sequences)

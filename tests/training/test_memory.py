@@ -56,7 +56,7 @@ def shape() -> ModelShape:
     return model_shape(polyglot(4096, 28))
 
 
-def test_presets_fit_where_they_say(shape: ModelShape) -> None:
+def test_presets_fit_into_their_stated_memory(shape: ModelShape) -> None:
     small = model_shape(polyglot(2048, 24))
 
     def need(of: ModelShape, name: str, gpus: int = 1, **changes: Any) -> float:
@@ -70,7 +70,7 @@ def test_presets_fit_where_they_say(shape: ModelShape) -> None:
     assert need(shape, "polyglot-ko-5.8b-lora", method="qlora") < 12
 
 
-def test_more_memory_never_asks_for_more_changes(shape: ModelShape) -> None:
+def test_more_memory_never_needs_more_changes(shape: ModelShape) -> None:
     how = settings(Path("x"), per_device_train_batch_size=8, max_length=1024)
     found = [suggest_settings(shape, how, size * GIB) for size in (4, 12, 24, 60, 200)]
     assert found[0] is None
@@ -85,7 +85,7 @@ def test_more_memory_never_asks_for_more_changes(shape: ModelShape) -> None:
         assert one[1].total <= size * GIB
 
 
-def test_pieces_on_more_gpus_take_less_each(shape: ModelShape) -> None:
+def test_sharding_over_more_gpus_needs_less_memory_on_each(shape: ModelShape) -> None:
     how = settings(Path("x"))
     one, four = (estimate_memory(shape, how, gpus=n) for n in (1, 4))
     assert four.weights == one.weights // 4
@@ -105,7 +105,7 @@ def test_a_dry_run_trains_nothing(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_every_preset_loads_and_says_what_it_is(name: str) -> None:
+def test_every_preset_loads_and_has_a_description(name: str) -> None:
     preset = load_preset(name)
     assert preset.id == name
     assert preset.title

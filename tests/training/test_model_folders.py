@@ -133,7 +133,7 @@ def test_no_random_weights_are_scored(
     assert not (tmp_path / "results").exists()
 
 
-def test_weights_that_are_missing_are_told(good: Path, data: Path, tmp_path: Path) -> None:
+def test_missing_weights_are_reported(good: Path, data: Path, tmp_path: Path) -> None:
     folder = broken(good, tmp_path / "model", without)
     for load in (
         lambda: train(data, tmp_path / "run", settings(folder)),
@@ -219,6 +219,6 @@ def test_a_template_writes_what_transformers_writes(how: dict[str, bool], tokeni
         {"lora": {"rank": 10**12}},
     ],
 )
-def test_settings_beyond_reason_are_refused(changes: dict[str, Any]) -> None:
+def test_unreasonable_settings_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(Kit19Error, match=next(iter(changes))):
         load_preset("", changes)

@@ -1,4 +1,4 @@
-"""Mutated files of models: whatever stands in them, only errors of kit19 leave its functions.
+"""Mutated model files: whatever they contain, kit19 raises only its own errors.
 
 A number decides each mutation, so a failure is seen again by that number. KIT19_TEST_EFFORT=thorough
 tries 1,500 of them.
@@ -125,7 +125,7 @@ def uses(
 
 @pytest.mark.filterwarnings("default")  # libraries warn of much of it, as they should
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_only_errors_of_kit19_leave_what_reads_a_mutated_model(
+def test_a_mutated_model_raises_only_errors_of_kit19(
     chunk: int,
     models: tuple[Path, Path, Path],
     tmp_path: Path,

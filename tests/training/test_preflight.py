@@ -41,7 +41,7 @@ def with_template(tokenizer: Any, end: str) -> Any:
     return one
 
 
-def test_an_empty_answer_is_a_stop_that_shows_its_row(tokenizer: Any, tmp_path: Path) -> None:
+def test_an_empty_answer_stops_and_shows_its_row(tokenizer: Any, tmp_path: Path) -> None:
     made = rows(6)
     made[3]["output"] = " "
     found = found_in(made, prompts_of(tokenizer), tmp_path)
@@ -49,8 +49,8 @@ def test_an_empty_answer_is_a_stop_that_shows_its_row(tokenizer: Any, tmp_path: 
         check_rows(found, "my rows", settings())
 
 
-def test_a_prompt_that_ends_in_a_blank_is_a_stop(tokenizer: Any, tmp_path: Path) -> None:
-    # What a user's format may look like; the model refuses to load one, so it is made past it.
+def test_a_prompt_that_ends_in_a_space_stops(tokenizer: Any, tmp_path: Path) -> None:
+    # A user's format may look like this. Its model rejects it, so it is built without validation.
     form = load_catalog().prompt_format("koalpaca")
     blank = PromptFormat.model_construct(
         **{**form.model_dump(), "prompt": form.prompt + " ", "answer": "{output}"}
@@ -65,7 +65,7 @@ def test_a_prompt_that_ends_in_a_blank_is_a_stop(tokenizer: Any, tmp_path: Path)
     assert "a blank between them belongs to the answer" in str(stop.value)
 
 
-def test_an_answer_without_an_end_token_is_a_stop(tokenizer: Any, tmp_path: Path) -> None:
+def test_an_answer_without_an_end_token_stops(tokenizer: Any, tmp_path: Path) -> None:
     without = with_template(tokenizer, "")
     found = found_in(rows(6), prompts_of(without, "chat"), tmp_path)
     with pytest.raises(TrainError, match="6 rows without an end token in the answer"):
@@ -95,7 +95,7 @@ def test_a_template_that_writes_the_prompt_differently_is_a_stop(
         check_rows(found, "my rows", settings())
 
 
-def test_too_many_lost_answers_are_a_stop_unless_allowed(tokenizer: Any, tmp_path: Path) -> None:
+def test_too_many_lost_answers_stop_unless_allowed(tokenizer: Any, tmp_path: Path) -> None:
     made = rows(10)
     made[7]["instruction"] *= 20
     found = found_in(made, prompts_of(tokenizer), tmp_path)
@@ -110,7 +110,7 @@ def test_too_many_lost_answers_are_a_stop_unless_allowed(tokenizer: Any, tmp_pat
     check_rows(found, "my rows", settings(max_overlong_fraction=0.1))
 
 
-def test_all_faults_are_told_at_once(tokenizer: Any, tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once(tokenizer: Any, tmp_path: Path) -> None:
     made = rows(6)
     made[0]["output"] = ""
     made[1]["instruction"] *= 20
@@ -120,7 +120,7 @@ def test_all_faults_are_told_at_once(tokenizer: Any, tmp_path: Path) -> None:
     assert len(stop.value.problems) == 3
 
 
-def test_rows_that_are_none_or_all_too_long_are_a_stop(tokenizer: Any) -> None:
+def test_no_rows_or_only_too_long_rows_stop(tokenizer: Any) -> None:
     with pytest.raises(TrainError, match="holds no row"):
         check_rows(TokenStats(), "my rows", settings())
     with pytest.raises(TrainError, match="no row is left"):
@@ -141,7 +141,7 @@ def word_tokenizer() -> Any:
     )
 
 
-def test_unknown_tokens_are_a_stop_unless_allowed(tmp_path: Path) -> None:
+def test_unknown_tokens_stop_unless_allowed(tmp_path: Path) -> None:
     found = found_in(rows(6), prompts_of(word_tokenizer()), tmp_path)
     with pytest.raises(TrainError, match=r"% of all tokens are unknown to the tokenizer; first"):
         check_rows(found, "my rows", settings())
@@ -158,14 +158,14 @@ def byte_tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=core, eos_token="</s>")
 
 
-def test_korean_cut_into_bytes_is_a_stop_unless_allowed(data: Path) -> None:
+def test_korean_split_into_bytes_stops_unless_allowed(data: Path) -> None:
     prompts = prompts_of(byte_tokenizer())
     with pytest.raises(TrainError, match=r"needs 3\.0 tokens for a syllable of Korean"):
         check_syllables(load_file_rows(data, 0, 19), prompts, [])
     assert check_syllables(load_file_rows(data, 0, 19), prompts, ["byte_tokens"]) == 3.0
 
 
-def test_syllables_are_counted_in_korean_alone(tokenizer: Any) -> None:
+def test_only_korean_syllables_are_counted(tokenizer: Any) -> None:
     assert tokens_per_syllable(["123 abc", ""], tokenizer) == 0
     assert tokens_per_syllable(["abc 가 abc"], byte_tokenizer()) == 3
 
@@ -192,7 +192,7 @@ def test_a_padding_token_that_masks_the_end_is_a_stop(
     check_batches(Collate(same.pad_token_id), tokens, same)
 
 
-def test_a_tokenizer_without_an_end_or_a_template_is_a_stop(tokenizer: Any) -> None:
+def test_a_tokenizer_without_an_end_or_a_template_stops(tokenizer: Any) -> None:
     endless = copy.deepcopy(tokenizer)
     endless.eos_token = None
     with pytest.raises(TrainError, match="has no end-of-sequence token"):

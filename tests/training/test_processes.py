@@ -27,9 +27,7 @@ def launched(data: Path, run: Path, how: Settings) -> subprocess.CompletedProces
     )
 
 
-def test_two_processes_train_what_one_does_with_twice_the_batches(
-    data: Path, tmp_path: Path
-) -> None:
+def test_two_processes_equal_one_with_twice_the_batches(data: Path, tmp_path: Path) -> None:
     import torch
 
     how = settings(max_steps=2)  # within an epoch, whose last step fills up differently
@@ -48,7 +46,7 @@ def test_two_processes_train_what_one_does_with_twice_the_batches(
     assert measured == pytest.approx({n: record.metrics[n] for n in measured}, abs=1e-4)
 
 
-def test_two_processes_go_on_from_a_checkpoint(data: Path, tmp_path: Path) -> None:
+def test_two_processes_resume_from_a_checkpoint(data: Path, tmp_path: Path) -> None:
     class StopError(Exception):
         pass
 

@@ -52,7 +52,7 @@ def tokenizer_of(name: str) -> Any:
 
 
 def unknown(tokenizer: Any) -> int:
-    """What stands for letters that a tokenizer does not know."""
+    """A replacement for letters that a tokenizer does not have."""
     return int(tokenizer.get_vocab().get("<unk>", -1))
 
 
@@ -63,7 +63,9 @@ def trained(prompts: Prompts, made: list[dict[str, str]], place: Path) -> Tokens
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", TOKENIZERS)
-def test_what_is_asked_and_scored_is_what_was_trained(name: str, form: str, tmp_path: Path) -> None:
+def test_inference_and_scoring_use_the_tokens_of_training(
+    name: str, form: str, tmp_path: Path
+) -> None:
     tokenizer = TOKENIZERS[name]()
     prompts = make_prompts(tokenizer, form_of(form))
     set_end_token(prompts)
@@ -81,17 +83,17 @@ def test_what_is_asked_and_scored_is_what_was_trained(name: str, form: str, tmp_
             [again.conversation([{"role": "user", "content": row["instruction"]}])]
         )
         assert said == asked  # by chat
-        # Nothing of a row is a control token, and nothing of it is lost.
+        # No text of a row is a control token, and none is lost.
         clean = make_prompts(tokenizer, form_of(form)).encode([again.ask("가")])[0]
         controls = again.controls.ids - {unknown(tokenizer)}
         assert [n for n in asked if n in controls] == [n for n in clean if n in controls]
         assert not set(answer) & controls
-        if name != "sentencepiece":  # it knows few letters
+        if name != "sentencepiece":  # it has few letters
             assert row["output"] in tokenizer.decode(answer)
             assert row["instruction"] in tokenizer.decode(asked)
 
 
-def test_the_line_break_of_a_prompt_stays_where_it_was_trained() -> None:
+def test_the_line_break_of_a_prompt_keeps_its_place() -> None:
     tokenizer = tokenizer_of("colon and line break are one")
     encoder = PromptEncoder(make_prompts(tokenizer, form_of("alpaca")))
     text = encoder.render([{"role": "user", "content": "분류하세요"}])
@@ -104,7 +106,7 @@ def test_the_line_break_of_a_prompt_stays_where_it_was_trained() -> None:
     ("name", "beginnings"),
     [("adds a beginning", 0), ("llama", 1), ("mistral", 1), ("llama 2", 1), ("sentencepiece", 0)],
 )
-def test_only_the_template_writes_a_beginning(name: str, beginnings: int) -> None:
+def test_only_the_template_adds_special_tokens_at_the_start(name: str, beginnings: int) -> None:
     tokenizer = tokenizer_of(name)
     encoder = PromptEncoder(make_prompts(tokenizer, form_of("chat")))
     text = encoder.render([{"role": "user", "content": "몇 시?"}])
@@ -122,7 +124,7 @@ def test_only_the_template_writes_a_beginning(name: str, beginnings: int) -> Non
         ("base with chatml", "", "<|im_end|>"),
     ],
 )
-def test_what_a_template_writes_before_every_answer_is_the_prompts(
+def test_text_before_every_answer_belongs_to_the_prompt(
     name: str, head: str, end: str, tmp_path: Path
 ) -> None:
     tokenizer = tokenizer_of(name)
@@ -139,7 +141,9 @@ NOT_TEXT = {"idefics3", "llava_next", "smolvlm"}  # they take a turn's parts alo
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
-def test_real_templates_train_what_they_ask_or_are_refused(path: Path, tmp_path: Path) -> None:
+def test_real_templates_train_the_prompts_of_inference_or_are_refused(
+    path: Path, tmp_path: Path
+) -> None:
     """TRL carries the templates of public models."""
     tokenizer = of_template(path.read_text("utf-8"))
     if path.stem.removesuffix("_training") in NOT_TEXT:
@@ -151,7 +155,7 @@ def test_real_templates_train_what_they_ask_or_are_refused(path: Path, tmp_path:
     try:
         check_rows(tokens.stats, "my rows", settings())
     except TrainError as error:
-        # A <think> in the prompt alone, or no end behind an answer.
+        # A <think> in the prompt only, or no end after an answer.
         assert "tokenized differently alone" in str(error) or "without an end token" in str(error)  # noqa: PT017
         return
     set_end_token(prompts)
@@ -166,7 +170,7 @@ def test_real_templates_train_what_they_ask_or_are_refused(path: Path, tmp_path:
         assert tokenizer.decode(answer).strip().startswith(row["output"])
 
 
-def test_a_template_that_cuts_an_answer_is_a_stop(tmp_path: Path) -> None:
+def test_a_template_that_cuts_an_answer_stops(tmp_path: Path) -> None:
     cutting = CHATML.replace("m.content", "m.content.split('</think>')[-1]")
     made = [{"instruction": "몇?", "output": "<think>\n셋일까\n</think>\n\n둘"}, *ROWS]
     found = trained(
@@ -188,7 +192,7 @@ def with_reasoning(rows: list[dict[str, str]], count: int) -> list[dict[str, str
     ]
 
 
-def test_answers_that_bring_reasoning_are_not_mixed_with_others(tmp_path: Path) -> None:
+def test_answers_with_and_without_reasoning_are_not_mixed(tmp_path: Path) -> None:
     prompts = make_prompts(tokenizer_of("qwen3"), form_of("chat"))
     found = trained(prompts, with_reasoning(ROWS, 1), tmp_path).stats
     with pytest.raises(TrainError, match=r"1 row before whose answer .* first 0: "):
@@ -202,7 +206,7 @@ def test_answers_that_bring_reasoning_are_not_mixed_with_others(tmp_path: Path) 
 # -- ends ---------------------------------------------------------------------------------------
 
 
-def test_a_base_model_with_a_chat_template_learns_to_end_as_it_writes(tmp_path: Path) -> None:
+def test_a_base_model_learns_the_end_token_of_its_template(tmp_path: Path) -> None:
     tokenizer = byte_level("</s>", CHATML)
     prompts = make_prompts(tokenizer, form_of("chat"), [1])
     tokens = trained(prompts, ROWS, tmp_path)
@@ -212,7 +216,7 @@ def test_a_base_model_with_a_chat_template_learns_to_end_as_it_writes(tmp_path: 
     assert prompts.stops == [4, 1]  # and where the model stopped before
 
 
-def test_an_end_can_be_named_where_there_is_none(tmp_path: Path) -> None:
+def test_a_missing_end_token_can_be_given(tmp_path: Path) -> None:
     endless = CHATML.replace("<|im_end|>", "")
     tokenizer = byte_level("</s>", endless)
     found = trained(make_prompts(tokenizer, form_of("chat")), ROWS, tmp_path).stats
@@ -253,7 +257,7 @@ def test_no_text_of_a_row_is_a_control_token(asked: str, said: str, name: str, f
 
 
 @given(st.text("가나음악다 \n:.<>|", max_size=20), st.sampled_from([*TOKENIZERS]))
-def test_a_row_that_is_encoded_as_text_has_the_tokens_that_it_had(text: str, name: str) -> None:
+def test_encoding_as_text_keeps_the_tokens_of_other_text(text: str, name: str) -> None:
     prompts = make_prompts(tokenizer_of(name), form_of("chat"))
     rendered = prompts.ask(f"{text}가")
     [ids] = prompts.encode([rendered])
@@ -261,7 +265,7 @@ def test_a_row_that_is_encoded_as_text_has_the_tokens_that_it_had(text: str, nam
     assert literal[: len(ids) - 4] == ids[:-4]  # but for the last, which the mark may join
 
 
-def test_a_tokenizer_that_cannot_read_them_as_text_says_so() -> None:
+def test_a_tokenizer_that_cannot_encode_them_as_text_is_refused() -> None:
     class Slow:
         """Hides the fast backend."""
 

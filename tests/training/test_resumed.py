@@ -1,4 +1,4 @@
-"""A run that goes on is told apart from one that was not disturbed by what says so alone."""
+"""A resumed run differs from an uninterrupted one only in its note about resuming."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StopError(Exception):
 
 @contextmanager
 def no_file_above(size: int) -> Iterator[None]:
-    """What a full disk looks like to whoever writes."""
+    """Simulate a full disk by a limit on file sizes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -111,7 +111,7 @@ def test_the_loss_of_a_run_without_a_point_is_the_mean_of_all_its_steps(
 
 
 @pytest.mark.parametrize("before_its_end", [0, 1])
-def test_a_run_that_ended_early_takes_no_further_step_when_it_goes_on(
+def test_a_run_that_stopped_early_takes_no_step_when_resumed(
     before_its_end: int, data: Path, tmp_path: Path
 ) -> None:
     given: dict[str, Any] = {
@@ -131,7 +131,9 @@ def test_a_run_that_ended_early_takes_no_further_step_when_it_goes_on(
     assert_same(done, expected)
 
 
-def test_a_full_disk_at_the_merge_is_called_one(data: Path, tokenizer: Any, tmp_path: Path) -> None:
+def test_a_full_disk_during_the_merge_is_reported(
+    data: Path, tokenizer: Any, tmp_path: Path
+) -> None:
     base = SAVE["llama"](tokenizer, tmp_path / "base")
     how = settings(base, method="lora", max_steps=2, validation=0, lr_scheduler_type="constant")
     apart = train(data, tmp_path / "apart" / "run", how)
@@ -158,7 +160,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing_in_the_way(tmp_path: 
             open_run(tmp_path / "run", plan, restart=False),
         ):
             pass
-    # Killed while the plan was written, it leaves what it had begun.
+    # Killed while it wrote the plan, it leaves a temporary file.
     (tmp_path / "run" / ".plan.json.new").write_text("{")
     with open_run(tmp_path / "run", {"rows": "a"}, restart=False) as last:
         assert last is None

@@ -1,4 +1,4 @@
-"""Scores of held-out rows, and what is drawn and written of a run."""
+"""Scores of held-out rows, loss curves and model cards."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def labelled(number: int, output: str, template: str = "ask") -> dict[str, str]:
     }
 
 
-def test_rows_are_scored_whose_template_gives_few_answers(tmp_path: Path) -> None:
+def test_rows_of_templates_with_few_answers_are_scored(tmp_path: Path) -> None:
     train = [labelled(n, "예" if n % 3 else "아니요") for n in range(9)]
     train += [labelled(n, f"글 {n}", "write") for n in range(9)]
     held_out = [labelled(20, "예"), labelled(20, "아니요"), labelled(21, "글", "write")]
@@ -44,14 +44,14 @@ def test_rows_are_scored_whose_template_gives_few_answers(tmp_path: Path) -> Non
         RowFiles((write_rows(tmp_path / "held_out.jsonl", held_out),)),
         10,
     )
-    # One row a record; none whose right answer no training row gave.
+    # One row per record, and only rows whose correct answer occurs in training.
     assert found["id"].to_list() == ["a/20", "a/23"]
     assert found["commonest"].to_list() == ["예", "예"]
     assert set(found["choices"][0]) == {"예", "아니요"}
 
 
 class Parrot:
-    """Answers with what it is told to."""
+    """Returns given answers."""
 
     def __init__(self, answers: list[str]) -> None:
         self.said = answers
@@ -67,7 +67,7 @@ class Parrot:
         return self.said
 
 
-def test_form_and_right_answers_are_counted() -> None:
+def test_form_and_correct_answers_are_counted() -> None:
     rows = pl.DataFrame([labelled(n, "예") for n in range(4)]).with_columns(
         choices=pl.lit(["예", "아니요"], dtype=pl.List(pl.String)), commonest=pl.lit("예")
     )
@@ -77,7 +77,7 @@ def test_form_and_right_answers_are_counted() -> None:
     assert (whole.rows, whole.form, whole.right, whole.majority) == (4, 3, 2, 4)
 
 
-def test_wilson_is_that_of_the_books() -> None:
+def test_wilson_intervals_equal_published_ones() -> None:
     # Newcombe 1998, table I: 81 of 263.
     low, high = wilson(81, 263)
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
@@ -93,7 +93,7 @@ def test_an_interval_holds_its_share(count: int, data: st.DataObject) -> None:
 
 
 @given(st.text("ab#\n", max_size=12), st.data())
-def test_pieces_stop_where_the_whole_would(text: str, data: st.DataObject) -> None:
+def test_streamed_text_stops_where_the_complete_text_does(text: str, data: st.DataObject) -> None:
     stops = ["\n\n#", "b#"]
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=4)))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
@@ -101,7 +101,7 @@ def test_pieces_stop_where_the_whole_would(text: str, data: st.DataObject) -> No
     assert "".join(until_stop(pieces, stops, "")) == text[:cut]
 
 
-def test_the_blank_of_a_format_is_no_part_of_an_answer() -> None:
+def test_the_space_of_a_format_is_not_part_of_an_answer() -> None:
     assert list(until_stop([" ", "예"], [], " ")) == ["예"]
     assert "".join(until_stop([" 예", " 예"], ["###"], " ")) == "예 예"
 
@@ -150,7 +150,7 @@ def record(**changes: Any) -> RunRecord:
     return RunRecord(**{**given, **changes})
 
 
-def test_a_card_says_what_spoils_the_model_and_its_terms() -> None:
+def test_a_card_names_contamination_and_licenses() -> None:
     import yaml
 
     card = model_card(record(), "mine")

@@ -32,7 +32,7 @@ def test_only_the_answer_and_its_end_have_a_loss(
         assert tokenizer.decode(ids[labels == -100]) == prompt
 
 
-def test_what_is_in_the_cache_is_not_made_again(
+def test_cached_tokens_are_not_computed_again(
     data: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prompts = prompts_of(tokenizer)
@@ -143,7 +143,7 @@ def test_a_conversation_of_several_turns_is_refused_with_its_row(tmp_path: Path)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("key", ["system", "history", "tools", "reasoning_content", "images"])
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
-def test_what_belongs_to_a_question_is_never_left_out(
+def test_keys_that_belong_to_a_question_are_never_dropped(
     layout: str, key: str, kind: str, tmp_path: Path
 ) -> None:
     made = [LAYOUTS[layout](row) | {key: None, "url": "a"} for row in rows(3)]
@@ -156,7 +156,7 @@ def test_what_belongs_to_a_question_is_never_left_out(
             write_rows(path, made)
 
     write()
-    assert sum(batch.height for batch in row_files(path).batches()) == 3  # nothing is said there
+    assert sum(batch.height for batch in row_files(path).batches()) == 3  # no key is lost there
     made[1][key] = [["너는 누구니?", "나무요."]] if key == "history" else "너는 늙은 소나무다"
     write()
     with pytest.raises(TrainError, match=rf"{path.name}, row 1: {key}: .* would be lost"):
@@ -165,9 +165,7 @@ def test_what_belongs_to_a_question_is_never_left_out(
 
 @pytest.mark.parametrize("key", ["reasoning_content", "tool_calls", "weight"])
 @pytest.mark.parametrize("layout", ["messages", "sharegpt"])
-def test_what_a_turn_says_beside_its_text_is_never_left_out(
-    layout: str, key: str, tmp_path: Path
-) -> None:
+def test_further_keys_of_a_turn_are_never_dropped(layout: str, key: str, tmp_path: Path) -> None:
     made = [LAYOUTS[layout](row) for row in rows(2)]
     [name] = made[1]
     made[1][name][1] |= {key: [] if key == "tool_calls" else None, "model": "gpt"}
@@ -205,7 +203,7 @@ def test_lists_of_turns_as_prompt_and_completion_are_read(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("value", [["가", "나"], {"text": "가"}, True])
-def test_a_value_that_is_no_text_is_not_written_out_as_text(value: Any, tmp_path: Path) -> None:
+def test_a_value_that_is_not_text_is_not_converted_to_text(value: Any, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "rows.jsonl", [*rows(1), rows(1)[0] | {"output": value}])
     with pytest.raises(TrainError, match="row 1: output: is not text"):
         list(row_files(path).batches())
@@ -233,7 +231,7 @@ def test_held_out_rows_are_not_trained_on(data: Path) -> None:
     assert found.entry.label == "unverified"
 
 
-def test_a_build_says_whether_it_is_clean(sample_build: Path, tmp_path: Path) -> None:
+def test_the_label_of_a_build_is_recorded(sample_build: Path, tmp_path: Path) -> None:
     manifest = read_manifest(sample_build)
     entry = load_build_rows(sample_build, manifest, 0, 19).entry
     assert (entry.label, entry.why, entry.sample) == ("clean", "", True)

@@ -32,7 +32,7 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(data, place / "run", how, cache=place / "cache").folder
 
 
-def test_train_writes_a_run_and_tells_of_it(data: Path, tokenizer: Any, tmp_path: Path) -> None:
+def test_train_writes_a_run_and_reports_it(data: Path, tokenizer: Any, tmp_path: Path) -> None:
     model = SAVE["llama"](tokenizer, tmp_path / "base")
     words = ["train", "--data", data, "--model", model, "--out", tmp_path / "run", "--quiet"]
     words += ["--set", "max_steps=2", "--set", "validation=8", "--format", "koalpaca"]
@@ -63,7 +63,7 @@ def test_a_dry_run_shows_settings_and_memory(data: Path, tmp_path: Path) -> None
         (["--model", "tiny", "--preset", "tiny", "--out", "x"], "is a preset already"),
     ],
 )
-def test_a_wrong_command_line_is_told(words: list[str], told: str, data: Path) -> None:
+def test_a_wrong_command_line_is_reported(words: list[str], told: str, data: Path) -> None:
     done = CliRunner().invoke(cli, ["train", "--data", str(data), *words])
     assert done.exit_code == 2
     assert told in done.output
@@ -99,7 +99,7 @@ def test_a_wrong_command_line_is_told(words: list[str], told: str, data: Path) -
         (["--data", "gone.jsonl"], "gone.jsonl: there is no such file"),
     ],
 )
-def test_a_wrong_name_or_value_is_told_with_the_right_one(
+def test_a_wrong_name_or_value_is_reported_with_a_suggestion(
     words: list[str], told: str, data: Path, tmp_path: Path
 ) -> None:
     given = [
@@ -157,7 +157,7 @@ def test_a_conversation_has_commands_and_longer_texts(
     assert "(cleared)" in said
 
 
-def test_a_model_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_model_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="the model cannot be loaded"):
         call("chat", tmp_path, "--prompt", "안녕하세요")
     with pytest.raises(TrainError, match="gone: there is no such folder"):
@@ -168,7 +168,7 @@ def test_a_model_that_is_none_is_told(tmp_path: Path) -> None:
         call("merge", tmp_path / "gone", "--out", tmp_path / "merged")
 
 
-def test_earlier_turns_that_do_not_fit_are_left(run: Path) -> None:
+def test_earlier_turns_that_do_not_fit_are_dropped(run: Path) -> None:
     from kit19 import chat
 
     talk = chat(run, max_new_tokens=8)

@@ -1,4 +1,4 @@
-"""Training small real models: resumed equals uninterrupted, the best is whole, seeds decide."""
+"""Training small real models: resumed equals uninterrupted, seeds decide the weights."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def interrupted(data: Path, run: Path, how: Settings, after: int) -> None:
 
 @pytest.mark.parametrize("kind", ["neox", "llama"])
 @pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_resumed_run_equals_an_uninterrupted_one_whatever_it_was_begun_with(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     kind: str,
     method: str,
     data: Path,
@@ -55,8 +55,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one_whatever_it_was_begun_with(
     how = settings(model, method=method)
     whole = train(data, tmp_path / "whole", how)
     interrupted(data, tmp_path / "run", how, after=5)
-    # Other weights where it begins again: whatever is not in the checkpoint would show. Not in the
-    # base's own folder: a run does not go on from a base that was replaced.
+    # Other weights when it resumes show everything that the checkpoint lacks. They are not in the
+    # base's folder: a run does not resume from a replaced base.
     if method == "full":
         other = str(SAVE[kind](tokenizer, tmp_path / "other", seed=2))
         monkeypatch.setattr("kit19.training.model.base.load_weights", partial(weights_of, other))
@@ -88,7 +88,7 @@ def another_adapter(how: Settings) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["neox", "llama"])
-def test_the_best_weights_come_back_whole(
+def test_the_best_weights_are_restored_completely(
     kind: str, data: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
     model = SAVE[kind](tokenizer, tmp_path / "base")
@@ -146,7 +146,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """One model from nothing, trained until it answers."""
+    """A new model, trained until it answers."""
     place = tmp_path_factory.mktemp("trained")
     path = write_rows(place / "rows.jsonl", rows(80))
     how = settings(
@@ -159,7 +159,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train(path, place / "run", how, cache=place / "cache")
 
 
-def test_a_run_folder_explains_itself_and_loads(trained: Trained) -> None:
+def test_a_run_folder_is_documented_and_loads(trained: Trained) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     record = read_run(trained.folder)
@@ -236,7 +236,7 @@ def test_a_merged_adapter_is_the_model_with_its_adapter(
     assert not (after.folder / "adapter_config.json").exists()
 
 
-def test_a_folder_is_never_taken_from_somebody(data: Path, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_never_replaced(data: Path, tmp_path: Path) -> None:
     taken = tmp_path / "taken"
     taken.mkdir()
     (taken / "thesis.txt").write_text("mine")
@@ -257,7 +257,7 @@ def test_a_folder_is_never_taken_from_somebody(data: Path, tmp_path: Path) -> No
     assert again.resumed == 0
 
 
-def test_a_full_disk_is_told_and_the_last_checkpoint_stays(data: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_the_last_checkpoint_stays(data: Path, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     run = tmp_path / "run"
     how = settings(max_steps=6, validation=0)
@@ -297,7 +297,7 @@ train(sys.argv[1], sys.argv[2], load_preset(sys.argv[3]))
 """
 
 
-def test_killed_while_a_checkpoint_is_written_it_goes_on_from_the_one_before(
+def test_killed_during_a_checkpoint_it_resumes_from_the_previous_one(
     data: Path, tmp_path: Path
 ) -> None:
     import yaml
@@ -334,7 +334,7 @@ def test_early_stop_ends_a_run_that_gets_no_better(
 
 
 @pytest.mark.parametrize("layout", ["grouped", "padded"])
-def test_rows_may_stand_alone(layout: str, data: Path, tmp_path: Path) -> None:
+def test_other_layouts_train_unpacked_rows(layout: str, data: Path, tmp_path: Path) -> None:
     how = settings(layout=layout, max_steps=3, validation=8)
     done = train(data, tmp_path / "run", how)
     assert done.record.rows["lines"] == done.record.rows["train"] == 56
@@ -358,7 +358,9 @@ def test_activations_computed_again_give_the_same_weights(
     assert equal(*found)
 
 
-def test_what_cannot_be_had_is_said_in_one_line(data: Path, tokenizer: Any, tmp_path: Path) -> None:
+def test_missing_inputs_are_reported_in_one_line(
+    data: Path, tokenizer: Any, tmp_path: Path
+) -> None:
     with pytest.raises(TrainError, match="no model is named"):
         train(data, tmp_path / "run", kit19.load_preset("", {"model": ""}))
     with pytest.raises(TrainError, match="the model cannot be loaded"):
@@ -373,7 +375,7 @@ def test_what_cannot_be_had_is_said_in_one_line(data: Path, tokenizer: Any, tmp_
         train(data, tmp_path / "run", settings(model, attn_implementation="flash_attention_2"))
 
 
-def test_a_missing_layer_is_one_line_that_installs_it(
+def test_a_missing_package_is_reported_with_its_install_command(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = __import__("importlib").util.find_spec

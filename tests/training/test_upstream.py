@@ -1,4 +1,4 @@
-"""What is wrong in other people's code and worked around in ours is still wrong there."""
+"""Bugs of other libraries that kit19 works around still exist."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ pytest.importorskip("trl", reason="kit19[train] is not installed")
 REPORT = Path(__file__).parents[2] / "docs" / "upstream" / "neox_resume.md"
 
 
-def test_the_reproduction_for_transformers_prints_what_the_report_shows(tmp_path: Path) -> None:
-    # If this fails after an update, it may be mended: then `checkpoint.restore` can go, and the report.
+def test_the_reproduction_prints_the_output_in_the_report(tmp_path: Path) -> None:
+    # If this fails after an update, the bug may be fixed: remove `checkpoint.restore` and the report.
     text = REPORT.read_text("utf-8")
     [script] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     [claimed] = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
