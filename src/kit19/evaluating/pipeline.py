@@ -105,10 +105,10 @@ def evaluate(  # noqa: PLR0913  one parameter an option of the command
         on_progress: Called with the current step, requests done, and total requests.
 
     Raises:
-        UnknownNameError: A task that neither kit19 nor the harness has.
+        UnknownNameError: Neither kit19 nor the harness has a task of that name.
         CatalogError: A task file or its data cannot be read.
         FilesError: Benchmark files are missing or altered; all are listed.
-        ModelError: The model cannot be had, loaded or scored, or its scores are no numbers.
+        ModelError: The model cannot be found, loaded or scored, or its scores are not finite.
         OutputError: The results cannot be written.
     """
     options = EvalOptions(
