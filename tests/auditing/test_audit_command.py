@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.support.exams import INNOCENT, SENTENCES, run, small_catalog, write_jsonl
+from tests.support.exams import INNOCENT, SENTENCES, small_catalog, write_jsonl
+from tests.support.invoking import run_main
 
 ANSI = "\x1b[31m\x1b]0;title\x07"
 
@@ -29,21 +30,18 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def shown(
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     *arguments: str,
     code: int = 0,
 ) -> tuple[str, str]:
-    assert run(monkeypatch, "audit", "--catalog", "cards", *arguments) == code
+    assert run_main("audit", "--catalog", "cards", *arguments) == code
     out, err = capsys.readouterr()
     return out, err
 
 
 @pytest.mark.usefixtures("place")
-def test_the_table_and_the_first_hits_are_shown(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out, err = shown(monkeypatch, capsys, "leaks.jsonl")
+def test_the_table_and_the_first_hits_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    out, err = shown(capsys, "leaks.jsonl")
     lines = [line.split() for line in out.splitlines()]
     assert lines[0][:4] == ["benchmark", "items", "compromised", "share"]
     assert lines[1] == ["exam_pairs", "3", "0", "0.0%", "0", "0", "0", "1"]
@@ -56,30 +54,24 @@ def test_the_table_and_the_first_hits_are_shown(
 
 
 @pytest.mark.usefixtures("place")
-def test_clean_data_is_reported_as_clean(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out, err = shown(monkeypatch, capsys, "clean.jsonl", "--fail-on-hit", "-q")
+def test_clean_data_is_reported_as_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    out, err = shown(capsys, "clean.jsonl", "--fail-on-hit", "-q")
     assert "nothing found in 3 rows" in out
     assert err == ""
 
 
 @pytest.mark.usefixtures("place")
-def test_hits_fail_only_on_request(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    without, _ = shown(monkeypatch, capsys, "leaks.jsonl")
-    asked, _ = shown(monkeypatch, capsys, "leaks.jsonl", "--fail-on-hit", code=3)
+def test_hits_fail_only_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    without, _ = shown(capsys, "leaks.jsonl")
+    asked, _ = shown(capsys, "leaks.jsonl", "--fail-on-hit", code=3)
     assert asked == without
     # A benchmark that the dataset does not touch fails nothing.
-    shown(monkeypatch, capsys, "clean.jsonl", "--against", "exam_pairs", "--fail-on-hit")
+    shown(capsys, "clean.jsonl", "--against", "exam_pairs", "--fail-on-hit")
 
 
 @pytest.mark.usefixtures("place")
-def test_json_is_one_document_and_nothing_else(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out, err = shown(monkeypatch, capsys, "leaks.jsonl", "--json", "--fail-on-hit", code=3)
+def test_json_is_one_document_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    out, err = shown(capsys, "leaks.jsonl", "--json", "--fail-on-hit", code=3)
     document = json.loads(out)
     fields = ["dataset", "rows_read", "rows", "hits", "benchmarks", "not_searched", "notes"]
     assert list(document) == fields
@@ -95,37 +87,37 @@ def test_json_is_one_document_and_nothing_else(
 
 
 def test_a_folder_of_results_is_written_and_written_again_alike(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, _ = shown(monkeypatch, capsys, "leaks.jsonl", "--out", "results/one", "--json")
+    out, _ = shown(capsys, "leaks.jsonl", "--out", "results/one", "--json")
     folder = place / "results" / "one"
     names = ["audit.json", "hits.parquet", "report.html"]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert json.loads((folder / "audit.json").read_text("utf-8")) == json.loads(out)
     assert pl.read_parquet(folder / "hits.parquet").to_dicts() == json.loads(out)["hits"]
     before = [(folder / name).read_bytes() for name in names]
-    shown(monkeypatch, capsys, "leaks.jsonl", "--out", "results/one")
+    shown(capsys, "leaks.jsonl", "--out", "results/one")
     assert [(folder / name).read_bytes() for name in names] == before
-    shown(monkeypatch, capsys, "clean.jsonl", "--out", "results/one")
+    shown(capsys, "clean.jsonl", "--out", "results/one")
     assert [(folder / name).read_bytes() for name in names] != before
 
 
 def test_a_folder_of_somebody_else_is_left_alone(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (place / "mine").mkdir()
     (place / "mine" / "thesis.txt").write_text("years of work")
-    _, err = shown(monkeypatch, capsys, "leaks.jsonl", "--out", "mine", "-q", code=1)
+    _, err = shown(capsys, "leaks.jsonl", "--out", "mine", "-q", code=1)
     assert "holds files that kit19 did not write" in err
     assert (place / "mine" / "thesis.txt").read_text() == "years of work"
 
 
 def test_a_text_cannot_speak_to_the_terminal(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = {f"{ANSI}a": f"{ANSI}{SENTENCES[5]}\n\u202e뒤집힌 말"}
     write_jsonl(place / "odd.jsonl", [row])
-    out, _ = shown(monkeypatch, capsys, "odd.jsonl")
+    out, _ = shown(capsys, "odd.jsonl")
     assert "\x1b" not in out
     assert "\u202e" not in out
     assert SENTENCES[5] in out
@@ -145,11 +137,10 @@ def test_a_mistake_is_reported_without_a_traceback(
     arguments: list[str],
     message: str,
     place: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (place / "bad.jsonl").write_text('{"a": "b"}\n{"a": \n')
-    out, err = shown(monkeypatch, capsys, *arguments, "-q", code=1)
+    out, err = shown(capsys, *arguments, "-q", code=1)
     assert out == ""
     assert err.startswith("error: ")
     assert message in err
@@ -157,11 +148,9 @@ def test_a_mistake_is_reported_without_a_traceback(
 
 
 @pytest.mark.usefixtures("place")
-def test_a_wrong_command_line_exits_with_2(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shown(monkeypatch, capsys, code=2)
-    shown(monkeypatch, capsys, "leaks.jsonl", "--colum", "text", code=2)
+def test_a_wrong_command_line_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    shown(capsys, code=2)
+    shown(capsys, "leaks.jsonl", "--colum", "text", code=2)
 
 
 _MEMORY = """

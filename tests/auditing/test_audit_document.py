@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.exams import INNOCENT, SENTENCES, run, small_catalog, write_jsonl
+from tests.support.exams import INNOCENT, SENTENCES, small_catalog, write_jsonl
+from tests.support.invoking import run_main
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "audit.md").read_text("utf-8")
 
@@ -19,7 +20,7 @@ def test_the_document_shows_what_is_printed(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     path = real_data / "parakqc" / "data" / "paraKQC_v1.txt"
-    assert run(monkeypatch, "audit", path, "--data-dir", real_data, "-q") == 0
+    assert run_main("audit", path, "--data-dir", real_data, "-q") == 0
     printed = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     found = re.search(r"```text\n(benchmark .*?)```", DOCUMENT, re.DOTALL)
     assert found
@@ -36,7 +37,7 @@ def test_the_snippet_takes_out_the_rows_that_were_found(
     rows: list[object] = [INNOCENT[0], SENTENCES[5], {"text": SENTENCES[0]}, INNOCENT[1]]
     write_jsonl(tmp_path / "my.jsonl", rows)
     options = ["--catalog", "cards", "--data-dir", "cards/data", "--out", "audit", "-q"]
-    assert run(monkeypatch, "audit", "my.jsonl", *options) == 0
+    assert run_main("audit", "my.jsonl", *options) == 0
     found = re.search(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     assert found
     with warnings.catch_warnings():

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from kit19.auditing import Audit, audit
 from kit19.auditing.page import audit_page
 from kit19.core.errors import Kit19Error, ReadError
-from tests.support.exams import INNOCENT, SENTENCES, run, write_jsonl
+from tests.support.exams import INNOCENT, SENTENCES, write_jsonl
+from tests.support.invoking import run_main
 
 TEXTS = [INNOCENT[0], SENTENCES[0], INNOCENT[1], SENTENCES[3]]
 LEAKED = [1, 3]
@@ -212,11 +213,11 @@ def test_a_file_that_is_not_read_is_named_and_fails(
     UNREAD[name](tmp_path / "data" / name)
     monkeypatch.chdir(tmp_path)
     command = ("audit", "-q", "data", "--against", str(exam))
-    assert run(monkeypatch, *command) == 0
+    assert run_main(*command) == 0
     out = capsys.readouterr().out
     assert "nothing found in 3 rows, but not all of the dataset was searched\n" in out
     assert f"\nnot searched:\n  {name}: " in out
-    assert run(monkeypatch, *command, "--fail-on-hit", "--json") == 3
+    assert run_main(*command, "--fail-on-hit", "--json") == 3
     document = json.loads(capsys.readouterr().out)
     assert [one["where"] for one in document["not_searched"]] == [name]
     page = audit_page(Audit.model_validate(document))
@@ -227,14 +228,13 @@ def test_a_file_that_is_not_read_is_named_and_fails(
 def test_what_lies_about_the_data_is_named_and_fails_nothing(
     tmp_path: Path,
     exam: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_jsonl(tmp_path / "a.jsonl", list(INNOCENT))
     for name in ("README.md", "LICENSE", ".gitattributes", ".DS_Store", "dataset_infos.json"):
         (tmp_path / name).write_text(SENTENCES[0], "utf-8")
     command = ("audit", "-q", str(tmp_path), "--against", str(exam), "--fail-on-hit")
-    assert run(monkeypatch, *command) == 0
+    assert run_main(*command) == 0
     out = capsys.readouterr().out
     assert "nothing found in 3 rows\n" in out
     assert "\nnotes:\n  .DS_Store: not searched: tools keep it here\n" in out

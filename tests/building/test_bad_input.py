@@ -13,8 +13,9 @@ import polars as pl
 import pytest
 
 from kit19 import OutputError, verify
-from tests.support.commands import CARD, Done, Shop, command, kit19, kit19_process, open_shop, said
+from tests.support.invoking import Outcome, command_line, invoke, run_process
 from tests.support.samples import files_of, sample_of
+from tests.support.shop import CARD, Shop, open_shop
 
 FIX_MISSING = "    put it there, or leave out what is missing with --partial"
 FIX_DIFFERS = "    replace it, or use it as it is with --unverified, or leave it out with --partial"
@@ -26,10 +27,10 @@ def shop(tmp_path: Path) -> Shop:
     return open_shop(tmp_path / "shop")
 
 
-def check_refused(done: Done, *lines: str, code: int = 1) -> None:
+def check_refused(done: Outcome, *lines: str, code: int = 1) -> None:
     """Check for one message, no traceback, and an empty stdout."""
     assert "Traceback" not in done.err
-    assert said(done) == list(lines)
+    assert done.errors == list(lines)
     assert (done.code, done.out) == (code, "")
 
 
@@ -41,7 +42,7 @@ def check_nothing_left(shop: Shop) -> None:
 
 
 def test_the_shop_builds_as_it_is(shop: Shop) -> None:
-    done = kit19_process(*shop.arguments("--quiet"))
+    done = run_process(*shop.arguments("--quiet"))
     assert (done.code, done.err) == (0, "")
     assert "3 rows, 1 subset" in done.out
     verify(shop.out)
@@ -49,7 +50,7 @@ def test_the_shop_builds_as_it_is(shop: Shop) -> None:
 
 def test_a_missing_data_folder(shop: Shop) -> None:
     folder = shop.root / "nowhere"
-    done = kit19("build", "cafe", "--catalog", shop.root, "--data-dir", folder, "--out", shop.out)
+    done = invoke("build", "cafe", "--catalog", shop.root, "--data-dir", folder, "--out", shop.out)
     check_refused(
         done,
         f"error: {folder}: there is no such data folder",
@@ -62,7 +63,7 @@ def test_missing_files_are_all_listed(shop: Shop) -> None:
     shop.train.unlink()
     shop.test.unlink()
     check_refused(
-        kit19_process(*shop.arguments()),
+        run_process(*shop.arguments()),
         f"error: {shop.train}: is missing",
         FIX_MISSING,
         f"error: {shop.test}: is missing (benchmark cafe_test)",
@@ -97,8 +98,8 @@ def test_a_file_that_differs_from_its_card(shop: Shop) -> None:
     text = shop.train.read_text(encoding="utf-8")
     shop.train.write_text(text.replace("조용해서", "시끄러워"), encoding="utf-8")
     strict = shop.build()
-    assert said(strict)[0].startswith(f"error: {shop.train}: differs from its card: sha256 ")
-    check_refused(strict, said(strict)[0], FIX_DIFFERS)
+    assert strict.errors[0].startswith(f"error: {shop.train}: differs from its card: sha256 ")
+    check_refused(strict, strict.errors[0], FIX_DIFFERS)
     done = shop.build("--unverified")
     assert done.code == 0
     assert "! cafe_reviews has rows of unverified files: cafe/train.tsv" in done.out
@@ -137,7 +138,7 @@ def test_a_subset_without_any_file_is_not_built_and_can_be_explained(shop: Shop)
     told = "bakery_reviews is not built: bakery/train.tsv: it is not there"
     assert f"! {told}" in done.out
     record = "bakery_reviews/train/1"
-    explained = kit19("explain", shop.out, record, "--catalog", shop.root, "--json")
+    explained = invoke("explain", shop.out, record, "--catalog", shop.root, "--json")
     found = json.loads(explained.out)
     assert (found["status"], found["why"]) == ("not built", "bakery_reviews had no usable file")
     assert found["evidence"] == "bakery/train.tsv: it is not there"
@@ -146,9 +147,9 @@ def test_a_subset_without_any_file_is_not_built_and_can_be_explained(shop: Shop)
 def test_a_truncated_archive(shop: Shop) -> None:
     archive = shop.pack()
     archive.write_bytes(archive.read_bytes()[:-30])
-    done = kit19_process(*shop.arguments())
-    assert said(done)[0].startswith(f"error: {archive}:cafe/train.tsv: the archive is damaged: ")
-    check_refused(done, said(done)[0], "    fetch the archive again")
+    done = run_process(*shop.arguments())
+    assert done.errors[0].startswith(f"error: {archive}:cafe/train.tsv: the archive is damaged: ")
+    check_refused(done, done.errors[0], "    fetch the archive again")
     check_nothing_left(shop)
 
 
@@ -159,7 +160,7 @@ def test_a_row_that_is_not_utf8_is_quarantined_and_reported(shop: Shop) -> None:
     ledger = json.loads(done.out)["subsets"]["cafe_reviews"]["ledger"]
     assert (ledger["read"], ledger["train"]) == (3, 2)
     assert ledger["dropped"] == {"malformed": 1}
-    told = kit19("explain", shop.out, "cafe_reviews/train/train:2", "--catalog", shop.root)
+    told = invoke("explain", shop.out, "cafe_reviews/train/train:2", "--catalog", shop.root)
     assert "evidence: cafe/train.tsv:4: is not UTF-8" in told.out
 
 
@@ -198,8 +199,8 @@ def test_a_build_that_keeps_no_row_is_no_accident(shop: Shop) -> None:
     lines = [f"{n}\t다락 {n}\t{leak}\t1\n" for n in range(3)]
     shop.train.write_text("id\tcafe\treview\tscore\n" + "".join(lines), encoding="utf-8")
     done = shop.build()
-    assert said(done)
-    check_refused(done, *said(done))
+    assert done.errors
+    check_refused(done, *done.errors)
     assert "no row" in done.err
     check_nothing_left(shop)
 
@@ -209,8 +210,8 @@ def test_an_empty_file(content: bytes, shop: Shop) -> None:
     shop.edit(CARD, "path: train.tsv, rows: 3", "path: train.tsv")
     shop.train.write_bytes(content)
     done = shop.build()
-    assert said(done)[0].startswith(f"error: {shop.train}: ")
-    assert len(said(done)) == 2
+    assert done.errors[0].startswith(f"error: {shop.train}: ")
+    assert len(done.errors) == 2
     assert (done.code, done.out) == (1, "")
 
 
@@ -228,9 +229,9 @@ def test_an_out_folder_below_a_file(shop: Shop) -> None:
     (shop.root / "file").write_text("", encoding="utf-8")
     out = shop.root / "file" / "out"
     done = shop.build("--out", out)
-    assert said(done)[0].startswith(f"error: {out}: cannot be written")
-    check_refused(done, *said(done))
-    assert len(said(done)) <= 2
+    assert done.errors[0].startswith(f"error: {out}: cannot be written")
+    check_refused(done, *done.errors)
+    assert len(done.errors) <= 2
 
 
 def test_an_out_that_is_a_file(shop: Shop) -> None:
@@ -264,7 +265,9 @@ def test_a_disk_that_takes_no_more(limit: int, tmp_path: Path) -> None:
     sample_of(out, "math", cap=5)
     before = files_of(out)
     done = subprocess.run(
-        command("build", "sample", "--set", "subsets=[nsmc]", "--format", "jsonl", "--out", out),
+        command_line(
+            "build", "sample", "--set", "subsets=[nsmc]", "--format", "jsonl", "--out", out
+        ),
         check=False,
         capture_output=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
@@ -311,7 +314,7 @@ def test_a_full_disk_is_called_by_its_name(
     ],
 )
 def test_a_wrong_command_line_is_misuse(arguments: list[str], message: str) -> None:
-    done = kit19(*arguments)
+    done = invoke(*arguments)
     assert (done.code, done.out) == (2, "")
     assert message in " ".join(done.err.split())
     assert "Traceback" not in done.err
@@ -352,14 +355,14 @@ def test_a_wrong_command_line_is_misuse(arguments: list[str], message: str) -> N
 def test_a_wrong_name_or_value_gets_a_hint(
     arguments: list[str], lines: list[str], tmp_path: Path
 ) -> None:
-    check_refused(kit19("build", *arguments, "--out", tmp_path / "out"), *lines)
+    check_refused(invoke("build", *arguments, "--out", tmp_path / "out"), *lines)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_mistakes_in_a_recipe_of_ones_own(tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("id: mine\ntitle: Mine\nextends: sample\ncaps: 5\nviews: 0\n", "utf-8")
-    done = kit19("build", recipe, "--out", tmp_path / "out")
+    done = invoke("build", recipe, "--out", tmp_path / "out")
     check_refused(
         done,
         f"error: {recipe}:5: views: input should be greater than or equal to 1",
@@ -370,7 +373,7 @@ def test_mistakes_in_a_recipe_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_misuse_in_a_process_of_its_own() -> None:
-    done = kit19_process("build", "sample")
+    done = run_process("build", "sample")
     assert (done.code, done.out) == (2, "")
     assert "Missing option '--out'" in done.err
 
@@ -380,4 +383,4 @@ def test_a_folder_without_permission_is_reported(tmp_path: Path) -> None:
         pytest.skip("root may read everything")
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o000)
-    check_refused(kit19("verify", folder))
+    check_refused(invoke("verify", folder))

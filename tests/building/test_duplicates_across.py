@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit19 import Manifest, build, explain, stats
-from tests.support.commands import GOOD, kit19
+from tests.support.invoking import invoke
 from tests.support.samples import dropped_of, rows_of
+from tests.support.shop import GOOD
 
 HEAD = "id\tcafe\treview\tscore\n"
 # Equal in bare form where they are equal but for case, blanks and signs.
@@ -117,9 +118,9 @@ def test_on_request_the_later_subset_gives_it_up(street: Path, tmp_path: Path) -
 def test_the_command_line_tells_of_both(street: Path, tmp_path: Path) -> None:
     data = street_data(tmp_path / "data", CAFE, BAR)
     where: Where = ["--catalog", street, "--data-dir", data, "--out", tmp_path / "out"]
-    told = kit19("build", "street", *where)
+    told = invoke("build", "street", *where)
     assert "share, in records: bar_reviews/cafe_reviews 2" in told.out
-    gone = kit19("build", "street", *where, "--set", "dedup=across")
+    gone = invoke("build", "street", *where, "--set", "dedup=across")
     assert "excluding a subset may change rows of the others" in gone.out
     assert "share, in records" not in gone.out
 

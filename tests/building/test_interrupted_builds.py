@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from kit19 import OutputError, verify
-from tests.support.commands import command, kit19_process, said
+from tests.support.invoking import command_line, run_process
 from tests.support.samples import files_of, sample_of
 
 # A build that sends itself a signal at the n-th thing it does below its temporary folder (or prints
@@ -112,7 +112,7 @@ def test_interrupted_while_writing_the_old_build_is_untouched(old: Path, moments
 
 def test_interrupted_while_reading_the_old_build_is_untouched(old: Path) -> None:
     before = files_of(old)
-    arguments = command("build", "sample", "--out", old)
+    arguments = command_line("build", "sample", "--out", old)
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stderr
         for line in process.stderr:
@@ -138,7 +138,7 @@ def test_a_swap_that_was_cut_in_two_is_mended(old: Path) -> None:
         sample_of(old, "math")
     assert not old.exists()
     (old.parent / "file").write_text("", encoding="utf-8")
-    done = kit19_process(*BUILD, "--out", old, "--set", "formats=[alpaca]")
+    done = run_process(*BUILD, "--out", old, "--set", "formats=[alpaca]")
     assert done.code == 0
     assert files_of(old) != before
     verify(old)
@@ -157,12 +157,12 @@ def test_while_one_build_writes_another_is_refused(old: Path) -> None:
         for _ in waiting():
             if os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT):
                 break
-        second = kit19_process(*BUILD, "--out", old)
+        second = run_process(*BUILD, "--out", old)
     finally:
         first.send_signal(signal.SIGCONT)
         code = first.wait()
     assert (second.code, second.out) == (1, "")
-    assert said(second) == [
+    assert second.errors == [
         f"error: {old}: another kit19 is writing there",
         "    wait for it, or use another --out",
     ]

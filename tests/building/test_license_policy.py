@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from kit19 import Manifest, explain, load_catalog
-from tests.support.commands import kit19
+from tests.support.invoking import invoke
 from tests.support.samples import rows_of
 
 CATALOG = load_catalog()
@@ -87,7 +87,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Ma
     made = {}
     for policy in POLICIES:
         out = root / policy
-        told = kit19(
+        told = invoke(
             "build",
             "sample",
             "--license",
@@ -159,7 +159,7 @@ def test_the_recipe_commercial_is_that_policy(
     every = f"subsets={json.dumps(list(SUBSETS))}"
     settings = ["data=sample", "cap=5", "validation=6", every]
     asked = [word for one in settings for word in ("--set", one)]
-    assert kit19("build", "commercial", *asked, "--out", tmp_path / "out").code == 0
+    assert invoke("build", "commercial", *asked, "--out", tmp_path / "out").code == 0
     assert rows_of(tmp_path / "out").equals(rows_of(builds["commercial"][0]))
 
 

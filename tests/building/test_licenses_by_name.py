@@ -15,7 +15,7 @@ from kit19 import Kit19Error, build
 from kit19.catalog.extra import named_license
 from kit19.catalog.license_ids import HUB_IDS, hub_license
 from kit19.publishing.terms import check_card
-from tests.support.commands import kit19
+from tests.support.invoking import invoke
 from tests.support.samples import dropped_of, rows_of
 
 ROWS = [{"instruction": "가나다를 거꾸로", "output": "다나가"}]
@@ -117,7 +117,7 @@ def test_an_empty_build_explains_each_subset(tmp_path: Path) -> None:
     where, what = told[1]
     assert where == "mydata"
     assert "license policy: it is unclear whether commercial use is allowed" in what
-    done = kit19(
+    done = invoke(
         "build",
         recipe(tmp_path, "CC-BY-NC-4.0"),
         "--license",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kit19 import load_catalog
 from kit19.building.shares import cap_tasks, weigh
 from kit19.core.manifest import read_manifest
-from tests.support.commands import kit19
+from tests.support.invoking import invoke
 from tests.support.samples import SMALL, rows_of, sample_of, told
 
 TASKS = {name: load_catalog().subset(name)[1].task for name in [*SMALL, "apeach", "hatescore"]}
@@ -55,7 +55,7 @@ def test_filled_subsets_are_mixed_by_rows(tmp_path: Path) -> None:
 def test_the_command_line_says_what_is_given_up(tmp_path: Path) -> None:
     settings = ["--set", "weights={nsmc: 2}", "--set", "per_task_cap=50"]
     settings += ["--set", "subsets=[nsmc, math]"]
-    done = kit19("build", "sample", *settings, "--out", tmp_path / "out")
+    done = invoke("build", "sample", *settings, "--out", tmp_path / "out")
     assert done.code == 0
     assert "may change rows of the others: per_task_cap, weights" in done.out
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def test_the_command_line_says_what_is_given_up(tmp_path: Path) -> None:
     ],
 )
 def test_an_invalid_weight_is_reported(setting: str, message: str, tmp_path: Path) -> None:
-    done = kit19("build", "sample", "--set", setting, "--out", tmp_path / "out")
+    done = invoke("build", "sample", "--set", setting, "--out", tmp_path / "out")
     assert done.code == 1
     assert message in done.err
 

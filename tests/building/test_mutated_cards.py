@@ -13,7 +13,7 @@ import yaml
 
 from kit19 import Kit19Error, build, load_catalog
 from kit19.catalog import BUILT_IN
-from tests.support.commands import GOOD
+from tests.support.shop import GOOD
 
 COUNT = 1_200 if os.environ.get("KIT19_TEST_EFFORT") == "thorough" else 200
 GROUPS = 20

@@ -16,8 +16,9 @@ from kit19 import Kit19Error, Manifest, build, explain, load_catalog
 from kit19.fetching import find_files
 from kit19.reading import read_table
 from kit19.sample import SAMPLE
-from tests.support.commands import GOOD, kit19, said
+from tests.support.invoking import invoke
 from tests.support.samples import dropped_of, files_of, rows_of
+from tests.support.shop import GOOD
 
 RECIPE = """\
 id: mine
@@ -83,7 +84,7 @@ def test_every_layout_goes_in_as_it_is(tmp_path: Path) -> None:
     for name, value in [("template", "as_is"), ("task", "instruction"), ("license", "CC-BY-4.0")]:
         assert set(rows[name]) == {value}
     assert manifest.subsets["mydata"].ledger.train == 5
-    assert kit19("verify", tmp_path / "out").code == 0
+    assert invoke("verify", tmp_path / "out").code == 0
 
 
 def test_parquet_gives_the_same_rows_as_json_lines(tmp_path: Path) -> None:
@@ -265,7 +266,7 @@ def test_each_kind_of_dedup_drops_what_the_one_before_does_and_more(
 
 def test_extra_rows_of_a_recipe_are_not_fetched(tmp_path: Path) -> None:
     path = recipe(tmp_path, ROWS, RECIPE + "decontaminate: false\n")
-    done = kit19("fetch", "--recipe", path, "--list", "--data-dir", tmp_path / "data")
+    done = invoke("fetch", "--recipe", path, "--list", "--data-dir", tmp_path / "data")
     assert done.code == 0, done.err
     assert "sae4k" in done.out
     assert "mydata" not in done.out + done.err
@@ -286,7 +287,7 @@ def test_personal_data_is_masked_kept_or_dropped(
         ROWS[0],
         {"instruction": "옮겨 쓰세요.", "input": "전화는 010-1234-5678입니다.", "output": "네."},
     ]
-    done = kit19("build", recipe(tmp_path, rows), "--set", f"pii={pii}", "--out", tmp_path / "out")
+    done = invoke("build", recipe(tmp_path, rows), "--set", f"pii={pii}", "--out", tmp_path / "out")
     assert done.code == 0
     found = dict(mine(tmp_path).select("id", "input").iter_rows()).get("mydata/extra/1")
     dropped = dict(dropped_of(tmp_path / "out").select("id", "reason").iter_rows())
@@ -366,7 +367,7 @@ def test_the_license_policy_holds_for_it(
     license_: str, policy: str, why: str, tmp_path: Path
 ) -> None:
     text = RECIPE.replace("CC-BY-4.0", license_).replace("sae4k", "nsmc")
-    done = kit19(
+    done = invoke(
         "build",
         recipe(tmp_path, ROWS, text),
         "--license",
@@ -391,7 +392,7 @@ def test_a_recipe_of_own_rows_alone(tmp_path: Path) -> None:
 def test_it_can_be_left_out(tmp_path: Path) -> None:
     path = recipe(tmp_path, ROWS)
     (tmp_path / "rows" / "my.jsonl").unlink()
-    assert kit19("build", path, "--exclude", "mydata", "--out", tmp_path / "out").code == 0
+    assert invoke("build", path, "--exclude", "mydata", "--out", tmp_path / "out").code == 0
     assert set(rows_of(tmp_path / "out")["subset"]) == {"sae4k"}
 
 
@@ -423,7 +424,7 @@ def test_it_can_be_left_out(tmp_path: Path) -> None:
 )
 def test_mistakes_are_reported(old: str, new: str, message: str, tmp_path: Path) -> None:
     path = recipe(tmp_path, ROWS, RECIPE.replace(old, new))
-    done = kit19("build", path, "--out", tmp_path / "out")
+    done = invoke("build", path, "--out", tmp_path / "out")
     assert done.code == 1
     assert message.format(place=tmp_path) in done.err
     assert not (tmp_path / "out").exists()
@@ -438,9 +439,9 @@ def test_mistakes_are_reported(old: str, new: str, message: str, tmp_path: Path)
     ],
 )
 def test_a_file_without_rows_is_refused(content: str, message: str, tmp_path: Path) -> None:
-    done = kit19("build", recipe(tmp_path, content), "--out", tmp_path / "out")
+    done = invoke("build", recipe(tmp_path, content), "--out", tmp_path / "out")
     assert done.code == 1
-    assert message in " ".join(said(done))
+    assert message in " ".join(done.errors)
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

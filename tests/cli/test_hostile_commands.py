@@ -22,7 +22,7 @@ import pytest
 
 from kit19 import build
 from kit19.cli import cli
-from tests.support.invoking import Said, commands, invoke
+from tests.support.invoking import Outcome, commands, invoke
 
 SEED = 19
 PARTS = 8  # so that processes can share the work
@@ -320,7 +320,7 @@ def bounded() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def judge(said: Said) -> str:
+def judge(said: Outcome) -> str:
     """What is wrong with what a command left; empty if nothing is."""
     if said.code not in {0, 1, 2, 3, 130}:
         return f"exit code {said.code}"

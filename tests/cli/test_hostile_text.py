@@ -24,7 +24,7 @@ from kit19 import Chat, load_catalog
 from kit19.cli.output import print_error, print_json, print_piece, print_table, print_text, progress
 from kit19.cli.visible import visible, visible_json, visible_line
 from kit19.core.errors import Problem
-from tests.support.invoking import Said, invoke, run_main
+from tests.support.invoking import Outcome, invoke, run_main
 
 GOOD = Path(__file__).parents[1] / "catalog" / "bad_cards" / "good"
 # Clears the screen, rings, sets the title, turns the line around; C1 does the same in one character.
@@ -131,7 +131,7 @@ def where(root: Path) -> list[str]:
     return ["--catalog", str(root), "--data-dir", str(root / "data")]
 
 
-def build_shop(root: Path) -> Said:
+def build_shop(root: Path) -> Outcome:
     return invoke("build", "cafe", *where(root), "--out", root / "out")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from kit19 import Comparison, compare
 from kit19.comparing.table import latex, markdown, p_text, score_table, tables
-from tests.support.running import kit19
+from tests.support.invoking import invoke
 from tests.support.simulate import model
 
 
@@ -91,7 +91,7 @@ def test_small_p_values_are_not_shown_as_zero() -> None:
 
 
 def test_the_command_prints_tables_and_remarks(simulated: SimpleNamespace) -> None:
-    result = kit19("compare", simulated.base, simulated.tuned, "--replicates", "200", "-q")
+    result = invoke("compare", simulated.base, simulated.tuned, "--replicates", "200", "-q")
     assert (result.code, result.err) == (0, "")
     assert "Differences to 기준, points, paired" in result.out
     assert "C: the same answer every time" in result.out
@@ -100,7 +100,7 @@ def test_the_command_prints_tables_and_remarks(simulated: SimpleNamespace) -> No
 
 
 def test_json_is_the_comparison_and_nothing_else(simulated: SimpleNamespace) -> None:
-    result = kit19("compare", simulated.base, simulated.tuned, "--replicates", "200", "--json")
+    result = invoke("compare", simulated.base, simulated.tuned, "--replicates", "200", "--json")
     assert (result.code, result.err) == (0, "")
     expected = compare([simulated.base, simulated.tuned], replicates=200)
     assert Comparison.model_validate(result.document) == expected
@@ -110,19 +110,19 @@ def test_the_check_exits_with_three_where_something_is_unfair(tmp_path: Path) ->
     base = model(tmp_path / "base", tasks=("klue_sts",))
     same = model(tmp_path / "same", 1.0, seed=1, tasks=("klue_sts",))
     other = model(tmp_path / "other", 1.0, tasks=("klue_sts",), dtype="bfloat16")
-    result = kit19("compare", base, same, "--check")
+    result = invoke("compare", base, same, "--check")
     assert (result.code, result.out) == (0, "fair: only the models differ in what is recorded\n")
-    result = kit19("compare", base, other, "--check")
+    result = invoke("compare", base, other, "--check")
     assert (result.code, result.out) == (
         3,
         "dtype: the base has float32, other has bfloat16\n",
     )
-    result = kit19("compare", base, other, "--check", "--json")
+    result = invoke("compare", base, other, "--check", "--json")
     assert (result.code, result.document[0]["aspect"]) == (3, "dtype")
 
 
 def test_bad_results_are_exit_code_one(tmp_path: Path) -> None:
-    result = kit19("compare", tmp_path / "a", tmp_path / "b")
+    result = invoke("compare", tmp_path / "a", tmp_path / "b")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         f"error: {tmp_path / 'a'}: there are no such results\n"
@@ -136,7 +136,7 @@ def test_a_folder_of_something_else_is_not_replaced(
 ) -> None:
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     line = ["compare", simulated.base, simulated.flat, "--out", tmp_path, "--replicates", "100"]
-    result = kit19(*line)
+    result = invoke(*line)
     assert result.code == 1
     assert "holds files that kit19 did not write" in result.err
     assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["thesis.txt"]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kit19 import Kit19Error, ResultsError, compare, load_catalog
 from kit19.comparing.model_results import ModelResults, normalized_choice
 from kit19.comparing.reading import read_results
-from tests.support.running import kit19
+from tests.support.invoking import invoke
 from tests.support.simulate import model
 
 HARNESS = Path(__file__).parent / "lm_eval_0_4_13"
@@ -138,7 +138,7 @@ def test_an_empty_comparison_is_an_error(pair: list[Path], change: Change) -> No
     for folder in pair:
         _document(folder, lambda d: d["results"].pop(STAYS))
         _document(folder, change)
-    ran = kit19("compare", *pair)
+    ran = invoke("compare", *pair)
     assert ran.code == 1
     assert f"has no multiple-choice task to compare ({LEFT}: " in ran.err
 
@@ -146,7 +146,7 @@ def test_an_empty_comparison_is_an_error(pair: list[Path], change: Change) -> No
 def test_results_without_a_common_task_are_an_error(tmp_path: Path) -> None:
     one = model(tmp_path / "one", tasks=("kobest_copa",))
     two = model(tmp_path / "two", tasks=("klue_sts",))
-    ran = kit19("compare", one, two)
+    ran = invoke("compare", one, two)
     assert ran.code == 1
     assert "the results have no task in common" in ran.err
     assert "has kobest_copa" in ran.err
@@ -200,7 +200,7 @@ def test_nan_scores_of_items_are_refused_and_not_shown(tmp_path: Path, value: st
         r'"loglikelihoods": \[[-.\d]+', f'"loglikelihoods": [{value}', file.read_text("utf-8")
     )
     file.write_text(text, encoding="utf-8")
-    ran = kit19("compare", *pair, "--out", tmp_path / "out")
+    ran = invoke("compare", *pair, "--out", tmp_path / "out")
     assert ran.code == 1
     assert "samples_klue_sts.jsonl:1: is not a sample: loglikelihoods.0" in ran.err
     assert not (tmp_path / "out").exists()
@@ -272,7 +272,7 @@ def test_a_task_s_name_is_not_used_as_a_path(pair: list[Path], tmp_path: Path) -
         (folder / "samples_x").mkdir()
         time = samples.name.removeprefix(f"samples_{LEFT}")
         samples.rename(folder.parent / f"y{time}")
-    ran = kit19("compare", *pair, "--out", tmp_path / "out" / "report", "--replicates", "100")
+    ran = invoke("compare", *pair, "--out", tmp_path / "out" / "report", "--replicates", "100")
     assert ran.code == 0, ran.err
     assert "x/../../y" in ran.out
     written = {path.name for path in (tmp_path / "out").iterdir()}

@@ -18,13 +18,13 @@ import pytest
 from kit19.core.results import read_record, read_samples, samples_path
 from kit19.evaluating.source import find_benchmark
 from kit19.sample import SAMPLE
-from tests.support.invoking import Said, invoke
+from tests.support.invoking import Outcome, invoke
 
 Models = Callable[..., Path]
 ONE = ["--tasks", "klue_sts", "--sample"]
 
 
-def _eval(model: Path | str, out: Path, *more: str) -> Said:
+def _eval(model: Path | str, out: Path, *more: str) -> Outcome:
     return invoke("eval", str(model), "--out", str(out), "--device", "cpu", *more)
 
 

@@ -24,13 +24,13 @@ from kit19.drawing.safe_text import json_in_script
 from kit19.evaluating.cautions import non_finite_caution
 from kit19.evaluating.collect import not_finite
 from tests.support.harness_runs import ours, run, theirs
-from tests.support.invoking import Said, invoke
+from tests.support.invoking import Outcome, invoke
 
 Models = Callable[..., Path]
 LOCAL = Path(__file__).parent / "local_tasks"
 
 
-def _eval(model: Path, out: Path, *more: str) -> Said:
+def _eval(model: Path, out: Path, *more: str) -> Outcome:
     return invoke("eval", str(model), "--out", str(out), "--device", "cpu", *more)
 
 

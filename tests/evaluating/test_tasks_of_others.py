@@ -17,14 +17,14 @@ from kit19 import compare
 from kit19.comparing import check
 from kit19.core.results import read_samples, samples_path
 from tests.support.harness_runs import theirs
-from tests.support.invoking import Said, invoke
+from tests.support.invoking import Outcome, invoke
 
 Models = Callable[..., Path]
 LOCAL = Path(__file__).parent / "local_tasks"
 TASKS = ["local_group", "local_reply", "local_prompts"]
 
 
-def _eval(model: Path, out: Path, *more: str) -> Said:
+def _eval(model: Path, out: Path, *more: str) -> Outcome:
     given = ("--device", "cpu", "--dtype", "float32", "--include-path", str(LOCAL))
     return invoke("eval", str(model), "--out", str(out), *given, *more)
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from click.testing import CliRunner
 
 from kit19.catalog import Catalog, Source, load_catalog
 from kit19.catalog.tables import File
-from kit19.cli import cli
 from kit19.fetching.origin import addresses
+from tests.support.invoking import invoke
 
 SOURCES = sorted(load_catalog().sources)
 
@@ -158,7 +157,7 @@ def test_every_file_has_an_address_with_a_pinned_revision(catalog: Catalog, name
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_what_nobody_here_has_tried_is_said_to_be_untried(catalog: Catalog, name: str) -> None:
-    shown = CliRunner().invoke(cli, ["sources", name]).stdout
+    shown = invoke("sources", name).out
     told = [line for line in shown.splitlines() if line.startswith("Origin: ")]
     assert len(told) == len(catalog.source(name).origins)
     for line, origin in zip(told, catalog.source(name).origins, strict=True):

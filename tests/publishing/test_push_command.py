@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from kit19.building.pipeline import build
-from kit19.cli import main
 from tests.support.hub_server import WRITE, HubServer
+from tests.support.invoking import run_main
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["kit19", "push", *words])
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the command may set it; undone after
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+    return run_main("push", *words)
 
 
 def test_it_says_where_the_build_is_and_how_to_load_it(

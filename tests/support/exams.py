@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 import yaml
 
 from kit19.auditing import Audit, audit
-from kit19.cli import main
 
 # Sentences that share no words, so that only the rules decide what is found.
 SENTENCES = [
@@ -99,10 +97,3 @@ def look(catalog: Path, rows: list[object], **options: object) -> Audit:
     path = write_jsonl(catalog / "rows.jsonl", rows)
     given: dict[str, object] = {"data_dir": catalog / "data", "catalog": catalog} | options
     return audit(path, **given)  # type: ignore[arg-type]
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    monkeypatch.setattr("sys.argv", ["kit19", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return int(stopped.value.code or 0)

@@ -1,10 +1,13 @@
-"""The command line run in this process: from the arguments to the exit code."""
+"""The command line: run in this process, or in one of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from kit19.cli import cli, main
 
 
 @dataclass(frozen=True)
-class Said:
+class Outcome:
     """What a command left: exit code, stdout, stderr."""
 
     code: int
@@ -28,13 +31,27 @@ class Said:
         """The one JSON document that stdout holds; anything beside it is an error."""
         return json.loads(self.out)
 
+    @property
+    def errors(self) -> list[str]:
+        """Lines of stderr that tell an error or what to do, progress left out."""
+        return [line for line in self.err.splitlines() if not line.startswith("[")]
 
-def invoke(*arguments: str | Path) -> Said:
-    """Run one command; what `main` does not catch is not caught here either."""
+
+def invoke(*arguments: str | Path, text: str | None = None) -> Outcome:
+    """Run one command; what `main` does not catch is not caught here either.
+
+    Args:
+        arguments: The command and its arguments.
+        text: What stands on standard input; if None, that of the tests.
+    """
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        if text is not None:
+            stack.enter_context(patch("sys.stdin", io.StringIO(text)))
         code = run_main(*arguments)
-    return Said(code, out.getvalue(), err.getvalue())
+    return Outcome(code, out.getvalue(), err.getvalue())
 
 
 def run_main(*arguments: str | Path) -> int:
@@ -46,6 +63,19 @@ def run_main(*arguments: str | Path) -> int:
             code = exit_.code
     assert isinstance(code, int)
     return code
+
+
+def command_line(*arguments: str | Path) -> list[str]:
+    """The words that run one command in a process of its own."""
+    return [sys.executable, "-m", "kit19", *map(str, arguments)]
+
+
+def run_process(*arguments: str | Path, **environment: str) -> Outcome:
+    """Run one command as users do; ``environment`` is added to that of the tests."""
+    done = subprocess.run(
+        command_line(*arguments), check=False, capture_output=True, env=os.environ | environment
+    )
+    return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def commands() -> list[str]:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from click.testing import CliRunner
 from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 
 import kit19
 from kit19 import Settings, Trained, TrainError, plan_training, train
-from kit19.cli import cli
 from tests.support import architectures
+from tests.support.invoking import invoke
 from tests.support.short_rows import held_out_loss, short_rows, short_settings
 
 
@@ -472,15 +471,13 @@ def test_a_model_with_code_of_its_own_is_trained_only_if_it_is_trusted(
     words = ["train", "--quiet", "--data", str(short_rows(tmp_path)), "--model", str(own_code)]
     words += ["--format", how.format, "--set", "max_length=64", "--set", "max_steps=2"]
     words += ["--set", f"method={method}", "--set", "validation=0"]
-    refusal = CliRunner().invoke(cli, [*words, "--dry-run"])
-    assert isinstance(refusal.exception, TrainError)
-    assert "runs only if you trust it\n    read it, then add --trust-remote-code" in str(
-        refusal.exception
-    )
+    refusal = invoke(*words, "--dry-run")
+    assert refusal.code == 1
+    assert "runs only if you trust it\n    read it, then add --trust-remote-code" in refusal.err
     run = tmp_path / "run"
     for more in (["--dry-run"], ["--out", str(run)]):
-        done = CliRunner().invoke(cli, [*words, "--trust-remote-code", *more])
-        assert done.exit_code == 0, (done.output, done.exception)
+        done = invoke(*words, "--trust-remote-code", *more)
+        assert done.code == 0, done.err
     with pytest.raises(TrainError, match="runs only if you trust it"):
         kit19.chat(run)
     assert list(kit19.chat(run, trust_remote_code=True, max_new_tokens=2).send("size of ant"))

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import CliRunner
 
 from kit19 import TrainError, read_run, train
-from kit19.cli import cli
 from kit19.training.model.isolation import why_not_pack
 from kit19.training.rows.batches import Collate
 from kit19.training.rows.tokens import Tokens, TokenStats
 from tests.support import architectures
+from tests.support.invoking import invoke
 from tests.support.short_rows import short_rows, short_settings
 from tests.support.small_models import equal, weights
 
@@ -210,7 +209,7 @@ def test_the_command_line_reports_that_rows_are_not_packed(tmp_path: Path) -> No
     how = short_settings(tmp_path, model)
     words = ["train", "--quiet", "--data", str(short_rows(tmp_path)), "--model", str(model)]
     words += ["--format", how.format, "--set", "max_length=64", "--set", "max_steps=1"]
-    done = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / "run")])
-    assert done.exit_code == 0, done.output
-    assert "! packed rows see each other" in done.stdout
-    assert "layout=grouped" in done.stdout
+    done = invoke(*words, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    assert "! packed rows see each other" in done.out
+    assert "layout=grouped" in done.out
