@@ -60,7 +60,7 @@ def test_only_data_files_are_downloaded_and_read(hub: HubServer, exam: str) -> N
     assert (result.dataset, result.rows_read, result.rows) == ("some/rows", 4, [1, 2, 3])
     assert [one.where for one in result.not_searched] == ["model.bin"]
     assert [one.where for one in result.notes] == ["README.md", "dataset_infos.json"]
-    brought = {call.path.partition("/resolve/")[2] for call in hub.asked("^GET .*/resolve/")}
+    brought = {call.path.partition("/resolve/")[2] for call in hub.requests("^GET .*/resolve/")}
     assert {name.split("/", 1)[1] for name in brought} == {
         name for name in files if name.startswith(("data/", "more/"))
     }

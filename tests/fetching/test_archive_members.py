@@ -67,7 +67,7 @@ Pack = Callable[[Path], Path]
 
 
 @PACKERS
-def test_a_member_is_read_whole_and_nothing_is_unpacked(
+def test_a_member_is_read_completely_and_nothing_is_unpacked(
     name: str, pack: Pack, tmp_path: Path
 ) -> None:
     path = pack(tmp_path / name)
@@ -111,7 +111,7 @@ def test_members_with_paths_that_lead_outside_are_never_written(tmp_path: Path) 
 @pytest.mark.parametrize(
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
 )
-def test_a_member_that_is_no_plain_file_is_refused(kind: bytes, tmp_path: Path) -> None:
+def test_a_member_that_is_not_a_plain_file_is_refused(kind: bytes, tmp_path: Path) -> None:
     outside = tmp_path / "secret"
     outside.write_bytes(b"secret")
     path = tarred(tmp_path / "a.tar", member(kind, str(outside)))
@@ -207,7 +207,7 @@ def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
-def test_a_file_that_is_no_archive_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes("= 글 =\n\n압축하지 않은 글이다.\n".encode() * 50)
     assert refusal(path).startswith("the archive is damaged: ")

@@ -69,8 +69,8 @@ def test_a_name_has_the_right_bytes_or_is_not_there_and_why_is_said(
 @pytest.mark.parametrize("seed", SEEDS)
 def test_requests_come_to_an_end(stories: list[Story], seed: int) -> None:
     hops, rounds = 6, 2
-    assert 1 <= len(stories[seed].asked) <= QUICK.attempts * hops * rounds
-    assert len(stories[seed].asked) <= len(stories[seed].faults) + hops + 4
+    assert 1 <= len(stories[seed].requests) <= QUICK.attempts * hops * rounds
+    assert len(stories[seed].requests) <= len(stories[seed].faults) + hops + 4
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -78,11 +78,11 @@ def test_progress_never_exceeds_its_total_and_both_are_equal_at_the_end(
     stories: list[Story], seed: int
 ) -> None:
     story = stories[seed]
-    assert all(0 <= now.bytes <= now.bytes_total for now in story.told)
-    assert story.told[-1].bytes == story.told[-1].bytes_total
-    assert (story.told[-1].files, story.told[-1].files_total) == (1, 1)
+    assert all(0 <= now.bytes <= now.bytes_total for now in story.reports)
+    assert story.reports[-1].bytes == story.reports[-1].bytes_total
+    assert (story.reports[-1].files, story.reports[-1].files_total) == (1, 1)
     if story.data is not None:
-        assert story.told[-1].bytes == len(story.data)
+        assert story.reports[-1].bytes == len(story.data)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -94,20 +94,20 @@ def test_when_the_faults_are_over_the_next_fetch_goes_on_and_succeeds(
     assert story.second
     assert story.second.outcome == ("fetched" if story.data is None else "present")
     assert story.data_then == (truth if story.data is None else story.data)
-    came = sum(one.sent for one in story.asked_then)
+    came = sum(one.sent for one in story.requests_then)
     if story.data is not None:
-        assert story.asked_then == []
+        assert story.requests_then == []
     elif story.kept:
         assert came == len(truth) - story.kept
         if story.kept < len(truth):
-            assert story.asked_then[-1].range == f"bytes={story.kept}-"
+            assert story.requests_then[-1].range == f"bytes={story.kept}-"
     else:
         assert came == len(truth)
 
 
 def test_many_stories_go_on_from_what_was_there(stories: list[Story]) -> None:
     assert sum(story.kept > 0 for story in stories if story.data is None) >= 15
-    assert sum(any(one.range for one in story.asked) for story in stories) >= 50
+    assert sum(any(one.range for one in story.requests) for story in stories) >= 50
 
 
 def test_reliability_tells_what_was_tried_and_what_came_of_it(stories: list[Story]) -> None:

@@ -47,8 +47,8 @@ def surveyed(real_data: Path) -> dict[str, set[str]]:
         name = re.match(r"`(\w+)`", cells[0])
         if not name or len(cells) < 9:
             continue
-        if told := re.match(r"github:(\S+)(?: \([^)]*\))? @([0-9a-f]{12})", cells[2]):
-            repo, commit = told.groups()
+        if reports := re.match(r"github:(\S+)(?: \([^)]*\))? @([0-9a-f]{12})", cells[2]):
+            repo, commit = reports.groups()
         else:
             assert cells[2] == "same", cells[2]
         urls = set(_derived(cells[4], repo, commit, cells[8], real_data / name[1]))
@@ -124,7 +124,7 @@ def test_every_address_is_the_one_that_the_survey_gives(
         assert first.endswith(path.removeprefix("beep_train_for_hf"))
 
 
-def test_the_survey_is_read_whole(surveyed: dict[str, set[str]]) -> None:
+def test_the_survey_is_read_completely(surveyed: dict[str, set[str]]) -> None:
     assert sorted(surveyed) == SOURCES
     counts = {name: len(urls) for name, urls in surveyed.items()}
     assert counts["kobest"] == 15

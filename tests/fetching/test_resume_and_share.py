@@ -106,22 +106,22 @@ def test_every_kind_of_file_is_fetched_with_its_own_proof(
     assert len(origins.settled()) == len(ALL) + 1  # an archive with two members is asked for once
 
 
-def test_what_is_there_is_not_asked_for_again(
+def test_present_files_are_not_requested_again(
     cards: Path, origins: Origins, tmp_path: Path
 ) -> None:
     fetch(cards, tmp_path / "data")
-    asked = len(origins.settled())
+    count = len(origins.settled())
     assert outcomes(fetch(cards, tmp_path / "data")) == {"present"}
-    assert len(origins.settled()) == asked
+    assert len(origins.settled()) == count
 
 
 def test_two_data_folders_share_one_download_and_one_copy(
     cards: Path, origins: Origins, tmp_path: Path
 ) -> None:
     fetch(cards, tmp_path / "one")
-    asked = len(origins.settled())
+    count = len(origins.settled())
     assert outcomes(fetch(cards, tmp_path / "two")) == {"cached"}
-    assert len(origins.settled()) == asked
+    assert len(origins.settled()) == count
     assert_all_there(tmp_path / "two")
     for place in PLACES.values():
         assert (tmp_path / "one" / place).samefile(tmp_path / "two" / place)
@@ -148,7 +148,7 @@ def test_files_of_the_cache_cannot_be_changed_by_editing_them(
 
 
 @pytest.mark.parametrize("name", ["digest", "blob", "release", "counted"])
-def test_a_file_damaged_in_every_data_folder_and_the_cache_is_brought_again(
+def test_a_file_damaged_everywhere_is_fetched_again(
     cards: Path, origins: Origins, tmp_path: Path, name: str
 ) -> None:
     fetch(cards, tmp_path / "data", name)
@@ -165,14 +165,14 @@ def test_a_file_damaged_in_a_data_folder_alone_comes_from_the_cache(
     cards: Path, origins: Origins, tmp_path: Path
 ) -> None:
     fetch(cards, tmp_path / "data")
-    asked = len(origins.settled())
+    count = len(origins.settled())
     for name in ("digest", "blob", "sized", "counted"):
         place = tmp_path / "data" / PLACES[name]
         place.unlink()
         place.write_bytes(b"id\n")
     assert outcomes(fetch(cards, tmp_path / "data")) == {"cached", "present"}
     assert_all_there(tmp_path / "data")
-    assert len(origins.settled()) == asked
+    assert len(origins.settled()) == count
 
 
 def test_check_finds_what_is_damaged_in_the_cache(
@@ -248,21 +248,21 @@ def test_pruning_removes_what_is_half_fetched_unless_someone_is_fetching_it(
     assert len(parts(tmp_path / "cache")) == 1
 
 
-def test_offline_brings_what_the_cache_has_and_asks_nobody(
+def test_offline_mode_uses_the_cache_and_sends_no_request(
     cards: Path, origins: Origins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch(cards, tmp_path / "one", "digest", "blob")
-    asked = len(origins.settled())
+    count = len(origins.settled())
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     results = fetch(cards, tmp_path / "two", "digest", "blob", "sized")
     assert [one.outcome for one in results.values()] == ["cached", "cached", "failed"]
-    assert len(origins.settled()) == asked
+    assert len(origins.settled()) == count
     with pytest.raises(FilesError, match="unset KIT19_OFFLINE") as caught:
         refuse_failures(list(results.values()))
     assert "is not in the cache, and this is offline mode" in str(caught.value)
 
 
-def test_a_source_that_needs_a_person_says_what_to_do_and_asks_nobody(
+def test_a_manual_source_prints_its_steps_and_sends_no_request(
     cards: Path, origins: Origins, tmp_path: Path
 ) -> None:
     results = fetch(cards, tmp_path / "data", "person")
@@ -295,12 +295,12 @@ def test_progress_of_many_files_at_once_ends_with_everything(
 ) -> None:
     fetch(cards, tmp_path / "data", "release")
     del origins.files[ADDRESSES["counted"]]
-    told: list[Progress] = []
-    fetch(cards, tmp_path / "data", on_progress=told.append)
-    brought = sum(len(TRUTH[name]) for name in ALL if name not in ("release", "counted"))
-    assert told[-1] == Progress(len(ALL), len(ALL), brought, brought)
-    assert all(now.bytes <= now.bytes_total for now in told)
-    assert [now.files for now in told] == sorted(now.files for now in told)
+    reports: list[Progress] = []
+    fetch(cards, tmp_path / "data", on_progress=reports.append)
+    downloaded = sum(len(TRUTH[name]) for name in ALL if name not in ("release", "counted"))
+    assert reports[-1] == Progress(len(ALL), len(ALL), downloaded, downloaded)
+    assert all(now.bytes <= now.bytes_total for now in reports)
+    assert [now.files for now in reports] == sorted(now.files for now in reports)
 
 
 def test_a_full_disk_is_one_clear_error_and_what_came_is_kept(
@@ -350,11 +350,11 @@ def test_two_fetches_at_once_download_once_and_both_are_right(
         start(big, tmp_path / folder, environment, "big", "--json")
         for folder in ("one", "one", "two")
     ]
-    said = [process.communicate(timeout=60) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0], said
-    (asked,) = origins.settled()
-    assert asked.sent == len(origins.files[f"{RAW}/big.tsv"])
-    found = sorted(json.loads(out)[0]["outcome"] for out, _ in said)
+    output = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], output
+    (request,) = origins.settled()
+    assert request.sent == len(origins.files[f"{RAW}/big.tsv"])
+    found = sorted(json.loads(out)[0]["outcome"] for out, _ in output)
     assert found.count("fetched") == 1
     for folder in ("one", "two"):
         assert (tmp_path / folder / "big" / "big.tsv").read_bytes() == origins.files[
@@ -380,7 +380,7 @@ def test_a_killed_fetch_leaves_no_name_and_the_next_goes_on(
     origins.pace = 0
     fetch_sources(["big"], data_dir=tmp_path / "data", http=QUICK, catalog=big)
     assert (tmp_path / "data" / "big" / "big.tsv").read_bytes() == whole
-    (rest,) = [asked for asked in origins.settled() if asked.range]
+    (rest,) = [request for request in origins.settled() if request.range]
     assert (rest.range, rest.sent) == (f"bytes={there}-", len(whole) - there)
 
 
@@ -391,10 +391,10 @@ def test_a_fetch_killed_before_the_last_step_needs_no_bytes(
     fetch(cards, tmp_path / "data", "digest")
     (part,) = parts(tmp_path / "cache")
     part.write_bytes(TRUTH["digest"])
-    asked = len(origins.settled())
+    count = len(origins.settled())
     assert outcomes(fetch(cards, tmp_path / "data", "digest")) == {"fetched"}
     assert_all_there(tmp_path / "data", "digest")
-    assert len(origins.settled()) == asked
+    assert len(origins.settled()) == count
 
 
 @pytest.mark.parametrize("damage", ["longer", "other bytes", "no note", "note of another address"])
@@ -432,9 +432,9 @@ def test_ctrl_c_ends_at_once_even_when_the_server_is_silent_and_what_came_is_kep
     wait_for(lambda: fault == "stall" or not origins.busy, process)
     process.send_signal(signal.SIGINT)
     # Sooner than the 30 s of the silence, and the 50 s of the wait.
-    _, said = process.communicate(timeout=25)
-    assert process.returncode == 130, said
-    assert said.strip() == "Interrupted; nothing was left half-written."
+    _, output = process.communicate(timeout=25)
+    assert process.returncode == 130, output
+    assert output.strip() == "Interrupted; nothing was left half-written."
     (part,) = parts(cache)
     assert origins.files[f"{RAW}/big.tsv"].startswith(part.read_bytes())
     assert part.stat().st_size > 500_000
@@ -456,8 +456,8 @@ def test_ctrl_c_does_not_wait_for_another_fetch(origins: Origins, tmp_path: Path
     command = [sys.executable, "-c", TELLS_OF_LOCKS]
     with Cache(cache).part("big/big.tsv"):
         process = start(big, tmp_path / "data", environ(origins, cache), "big", command=command)
-        said = iter(process.stderr.readline, "")
-        assert any("not acquired" in line for line in said), "it never came to wait for the lock"
+        output = iter(process.stderr.readline, "")
+        assert any("not acquired" in line for line in output), "it never came to wait for the lock"
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=25)
     assert process.returncode == 130
@@ -467,8 +467,8 @@ def test_ctrl_c_does_not_wait_for_another_fetch(origins: Origins, tmp_path: Path
 def test_what_the_command_prints(cards: Path, origins: Origins, tmp_path: Path) -> None:
     environment = environ(origins, tmp_path / "cache")
     process = start(cards, tmp_path / "data", environment, "digest", "sized")
-    out, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (0, "")
+    out, output = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, "")
     assert out == (
         f"fetched  digest/data/digest.tsv  {len(TRUTH['digest']):,} bytes, by sha256\n"
         f"fetched  sized/sized.jsonl  {len(TRUTH['sized']):,} bytes, by bytes\n"
@@ -496,7 +496,7 @@ def test_what_the_command_prints(cards: Path, origins: Origins, tmp_path: Path) 
     assert both.returncode == 2
 
 
-def test_listing_brings_nothing(cards: Path, origins: Origins, tmp_path: Path) -> None:
+def test_listing_fetches_nothing(cards: Path, origins: Origins, tmp_path: Path) -> None:
     found = list_files(ALL, data_dir=tmp_path / "data", catalog=cards)
     assert {one.status for one in found} == {"missing"}
     assert origins.settled() == []

@@ -92,7 +92,7 @@ def test_a_token_is_sent_to_the_hub_and_not_to_where_it_redirects(
     elsewhere = f"{origins.other}{HUB_FILE}"
     origins.script[HUB_FILE].append(Fault("redirect to http", say=elsewhere))
     assert fetch(hub, tmp_path / "data", "hub").outcome == "fetched"
-    assert [asked.token for asked in origins.settled()] == [f"Bearer {TOKEN}", ""]
+    assert [request.token for request in origins.settled()] == [f"Bearer {TOKEN}", ""]
 
 
 def test_nobody_can_have_a_token_sent_by_redirecting_to_its_host(
@@ -103,7 +103,7 @@ def test_nobody_can_have_a_token_sent_by_redirecting_to_its_host(
     address = ADDRESSES["digest"]
     origins.script[address].append(Fault("redirect to http", say=f"{origins.other}{address}"))
     assert fetch(cards, tmp_path / "data", "digest").outcome == "fetched"
-    assert [asked.token for asked in origins.settled()] == ["", ""]
+    assert [request.token for request in origins.settled()] == ["", ""]
 
 
 def test_a_mirror_gets_no_token(
@@ -111,7 +111,7 @@ def test_a_mirror_gets_no_token(
 ) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
     assert fetch(cards, tmp_path / "data", "release").outcome == "fetched"
-    assert {asked.token for asked in origins.settled()} == {""}
+    assert {request.token for request in origins.settled()} == {""}
 
 
 @pytest.mark.parametrize("status", ["401", "403", "loop", "garbage"])
@@ -177,7 +177,7 @@ def test_blanks_around_a_token_are_not_part_of_it(monkeypatch: pytest.MonkeyPatc
         "http://[::1]:80/a",
     ],
 )
-def test_https_and_this_machine_may_be_asked(url: str) -> None:
+def test_https_and_this_machine_are_allowed(url: str) -> None:
     assert is_allowed(url)
 
 
@@ -202,12 +202,12 @@ def test_https_and_this_machine_may_be_asked(url: str) -> None:
         "",
     ],
 )
-def test_nothing_else_may_be_asked(url: str) -> None:
+def test_nothing_else_is_allowed(url: str) -> None:
     assert not is_allowed(url)
 
 
 @pytest.mark.parametrize("mirror", ["http://mirror.example.org", "ftp://x", "https://me:pw@m.org"])
-def test_a_mirror_that_may_not_be_asked_is_an_error(
+def test_a_mirror_that_is_not_allowed_is_an_error(
     cards: Path, origins: Origins, tmp_path: Path, mirror: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KIT19_MIRROR", mirror)
@@ -216,7 +216,7 @@ def test_a_mirror_that_may_not_be_asked_is_an_error(
     assert "pw" not in str(caught.value)
 
 
-def test_a_mirror_stands_for_every_host_but_this_machine(
+def test_a_mirror_replaces_every_host_but_this_machine(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KIT19_MIRROR", "https://mirror.example.org/kit19/")
@@ -245,7 +245,7 @@ def test_the_next_origin_is_tried_when_one_cannot_give_the_file(
     assert len(origins.settled()) == 3
 
 
-def test_all_reasons_are_told_when_no_origin_can(origins: Origins, tmp_path: Path) -> None:
+def test_all_reasons_are_reported_when_no_origin_works(origins: Origins, tmp_path: Path) -> None:
     two = "{kind: bucket, repo: one, provider: gcs}, {kind: bucket, repo: two, provider: gcs}"
     text = card("two", two, "{format: jsonl}", {"train": "{path: a.jsonl, bytes: 10}"})
     origins.files["/storage.googleapis.com/two/a.jsonl"] = b"{}\n"
@@ -280,10 +280,10 @@ class Waits(threading.Event):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[float] = []
+        self.waits: list[float] = []
 
     def wait(self, timeout: float | None = None) -> bool:
-        self.asked.append(timeout or 0.0)
+        self.waits.append(timeout or 0.0)
         return False
 
 
@@ -298,19 +298,17 @@ def test_a_server_that_ignores_if_range_does_not_make_one_file_of_two(
 
 
 @pytest.mark.parametrize("as_date", [False, True])
-def test_a_server_that_asks_to_wait_is_not_asked_sooner(
-    origins: Origins, tmp_path: Path, as_date: bool
-) -> None:
+def test_a_requested_wait_is_respected(origins: Origins, tmp_path: Path, as_date: bool) -> None:
     address, waits = ADDRESSES["digest"], Waits()
-    said = soon(300) if as_date else "300"
-    origins.script[address].extend([Fault("429", say=said), Fault("503"), Fault("503")])
+    output = soon(300) if as_date else "300"
+    origins.script[address].extend([Fault("429", say=output), Fault("503"), Fault("503")])
     patient = Transfer(Http(timeout=1, max_wait=400, backoff=0.5), waits)
     size = len(TRUTH["digest"])
     patient.download(
         origins.base + address, tmp_path / "a.part", ExpectedFile(size), lambda *_: None
     )
-    assert 200 < waits.asked[0] <= 300
-    assert waits.asked[1:] == [1.0, 2.0]  # the server names no time: twice as long each time
+    assert 200 < waits.waits[0] <= 300
+    assert waits.waits[1:] == [1.0, 2.0]  # the server names no time: twice as long each time
 
 
 def test_a_server_that_refuses_connections_and_then_comes_up(
@@ -345,7 +343,7 @@ def test_a_host_that_is_down_is_not_waited_for_once_a_file(
     ]
 
 
-def test_a_host_that_does_not_exist_is_told_as_that(
+def test_an_unknown_host_is_a_clear_error(
     cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*_: object, **__: object) -> object:
@@ -357,7 +355,7 @@ def test_a_host_that_does_not_exist_is_told_as_that(
     assert result.why == "raw.githubusercontent.com: the host is unknown (4 attempts)"
 
 
-def test_a_proxy_is_asked_with_its_password_which_nobody_else_gets(
+def test_only_the_proxy_gets_its_password(
     cards: Path, origins: Origins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with proxying() as proxy:
@@ -380,8 +378,8 @@ def test_https_goes_through_a_proxy_as_a_tunnel_which_sees_no_token(
         # Written without http://, as many people do.
         monkeypatch.setenv("https_proxy", f"127.0.0.1:{proxy.server_port}")
         result = fetch(cards, tmp_path / "data", "digest")
-        told = "raw.githubusercontent.com: the proxy cannot connect (4 attempts)"
-        assert result.why == told
+        reports = "raw.githubusercontent.com: the proxy cannot connect (4 attempts)"
+        assert result.why == reports
         assert {line.rpartition(" ")[0] for line in proxy.lines} == {
             "CONNECT raw.githubusercontent.com:443"
         }

@@ -110,7 +110,7 @@ def test_labels_are_class_labels_in_datasets() -> None:
     assert set(data["label"]) == {0, 1}
 
 
-def test_nothing_is_read_until_rows_are_asked_for(sample_dir: Path, tmp_path: Path) -> None:
+def test_nothing_is_read_before_rows_are_requested(sample_dir: Path, tmp_path: Path) -> None:
     shutil.copytree(sample_dir / "nsmc", tmp_path / "nsmc")
     loaded = kit19.load("nsmc", data_dir=tmp_path, unverified=True)
     (tmp_path / "nsmc" / "ratings_train.txt").unlink()
@@ -131,7 +131,7 @@ def test_a_subsets_name_goes_before_a_folders_and_a_path_is_always_a_folder(
 
 
 @pytest.mark.parametrize(
-    ("name", "split", "told"),
+    ("name", "split", "message"),
     [
         ("nsmk", "train", "did you mean nsmc"),
         ("nsmc", "tain", "did you mean train"),
@@ -143,8 +143,8 @@ def test_a_subsets_name_goes_before_a_folders_and_a_path_is_always_a_folder(
         ),
     ],
 )
-def test_an_unknown_name_is_answered_with_the_nearest(name: str, split: str, told: str) -> None:
-    with pytest.raises(UnknownNameError, match=told):
+def test_an_unknown_name_suggests_the_nearest(name: str, split: str, message: str) -> None:
+    with pytest.raises(UnknownNameError, match=message):
         kit19.load(name, split, data_dir="sample")
 
 
@@ -162,7 +162,7 @@ def test_an_argument_that_would_do_nothing_is_refused(given: str, sample_build: 
         )
 
 
-def test_missing_files_are_told_with_what_to_do(tmp_path: Path) -> None:
+def test_missing_files_are_an_error_with_a_fix(tmp_path: Path) -> None:
     with pytest.raises(FilesError) as caught:
         kit19.load("petitions", data_dir=tmp_path)
     assert len(caught.value.problems) == 25
@@ -180,7 +180,7 @@ def test_the_data_folder_of_the_environment_is_the_default(
         kit19.load("nsmc")
 
 
-def test_a_folder_that_is_no_build_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_build_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VerifyError, match=r"no manifest\.json"):
         kit19.load(tmp_path)
 
@@ -197,7 +197,7 @@ def test_a_file_cut_short_is_noticed_before_it_is_read(sample_build: Path, tmp_p
         kit19.load(folder)
 
 
-def test_a_damaged_file_is_told_plainly(sample_build: Path, tmp_path: Path) -> None:
+def test_a_damaged_file_is_a_clear_error(sample_build: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(sample_build, folder)
     path = folder / "data" / "train-00000-of-00001.parquet"

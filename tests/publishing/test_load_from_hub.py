@@ -38,10 +38,10 @@ def test_a_published_build_has_the_rows_of_its_folder(published: HubServer, buil
         assert loaded.manifest == kit19.load(built).manifest
 
 
-def test_only_the_split_that_is_wanted_is_brought(published: HubServer) -> None:
+def test_only_the_requested_split_is_downloaded(published: HubServer) -> None:
     kit19.load("me/rows", "validation")
-    brought = [call.path.split("/main/")[-1] for call in published.asked("^GET .*/resolve/")]
-    names = {path.rsplit("/resolve/", 1)[-1].split("/", 1)[1] for path in brought}
+    downloaded = [call.path.split("/main/")[-1] for call in published.requests("^GET .*/resolve/")]
+    names = {path.rsplit("/resolve/", 1)[-1].split("/", 1)[1] for path in downloaded}
     assert names == {"manifest.json", "data/validation-00000-of-00001.parquet"}
 
 
@@ -55,7 +55,7 @@ def test_a_pinned_revision_keeps_its_rows(
     assert rows(kit19.load(built)) != rows(kit19.load(built_otherwise))
 
 
-def test_what_is_in_the_cache_is_not_brought_again(published: HubServer) -> None:
+def test_cached_files_are_not_downloaded_again(published: HubServer) -> None:
     pinned = kit19.load("me/rows").revision
     published.calls.clear()
     kit19.load("me/rows", revision=pinned)
@@ -79,7 +79,7 @@ def test_offline_the_cache_serves_what_was_loaded_once(
     assert published.calls == []
 
 
-def test_an_unreachable_hub_is_no_hindrance_for_what_was_loaded_once(
+def test_a_cached_build_loads_while_the_hub_is_unreachable(
     published: HubServer, built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kit19.load("me/rows")
@@ -100,7 +100,7 @@ def test_a_private_build_is_for_those_who_may_see_it(
     assert rows(kit19.load("me/rows")) == rows(kit19.load(built))
 
 
-def test_names_and_revisions_that_are_not_there_are_told_plainly(published: HubServer) -> None:
+def test_missing_names_and_revisions_are_clear_errors(published: HubServer) -> None:
     with pytest.raises(FilesError, match="is not on the Hub"):
         kit19.load("me/nothing")
     with pytest.raises(FilesError, match="is not on the Hub"):
@@ -111,7 +111,7 @@ def test_names_and_revisions_that_are_not_there_are_told_plainly(published: HubS
         kit19.load("me/rows", data_dir="sample")
 
 
-def test_a_split_that_the_build_does_not_have_is_told(published: HubServer) -> None:
+def test_a_missing_split_is_an_error(published: HubServer) -> None:
     repo = published.repos["me/rows"]
     manifest = repo.files()["manifest.json"].data.replace(b"data/validation-", b"data/v-")
     repo.commit(repo.files() | {"manifest.json": Blob(manifest)}, "without")
@@ -119,7 +119,7 @@ def test_a_split_that_the_build_does_not_have_is_told(published: HubServer) -> N
         kit19.load("me/rows", "validation")
 
 
-def test_other_bytes_than_the_manifest_says_are_refused(published: HubServer, built: Path) -> None:
+def test_files_that_differ_from_the_manifest_are_refused(published: HubServer, built: Path) -> None:
     repo = published.repos["me/rows"]
     name = "data/train-00000-of-00001.parquet"
     other = (built / "data/validation-00000-of-00001.parquet").read_bytes()
@@ -152,13 +152,13 @@ def test_the_environment_of_the_hub_is_obeyed_and_load_dataset_reads_a_published
 ) -> None:
     """In a process of its own: both libraries read their environment when they are loaded."""
     first = kit19.load(built).polars().select("id").collect()
-    told = f"{first.height} {first.item(0, 0)}"
+    expected = f"{first.height} {first.item(0, 0)}"
     environment = os.environ | {"HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
     words = [sys.executable, "-c", SCRIPT]
     online = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
-    assert online.stdout.splitlines() == [told, f"['train', 'validation'] {told}"]
+    assert online.stdout.splitlines() == [expected, f"['train', 'validation'] {expected}"]
     published.calls.clear()
     environment["HF_HUB_OFFLINE"] = "1"
     offline = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
-    assert offline.stdout.splitlines() == [told]
+    assert offline.stdout.splitlines() == [expected]
     assert published.calls == []

@@ -39,7 +39,7 @@ def refusal(folder: Path, repo: str = "me/rows", **options: Any) -> str:
     return str(caught.value)
 
 
-def test_a_pushed_build_stands_there_to_the_byte_in_one_commit(hub: HubServer, built: Path) -> None:
+def test_a_build_is_pushed_byte_for_byte_in_one_commit(hub: HubServer, built: Path) -> None:
     pushed = push(built, "me/rows", **SAMPLE)
     there = files_there(hub)
     assert there.pop(".gitattributes")
@@ -109,10 +109,10 @@ def test_private_rows_are_not_shown_to_a_public_dataset(
     assert hub.writes() == []
 
 
-def test_a_dry_run_says_what_would_go_and_sends_nothing(hub: HubServer, built: Path) -> None:
-    told = push(built, "me/rows", **SAMPLE, dry_run=True)
-    assert told.outcome == "dry run"
-    assert set(told.sent) == set(files_of(built))
+def test_a_dry_run_lists_files_and_sends_nothing(hub: HubServer, built: Path) -> None:
+    pushed = push(built, "me/rows", **SAMPLE, dry_run=True)
+    assert pushed.outcome == "dry run"
+    assert set(pushed.sent) == set(files_of(built))
     assert hub.writes() == []
     assert hub.repos == {}
 
@@ -121,8 +121,8 @@ def test_a_dry_run_needs_no_hub(
     hub: HubServer, built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    told = push(built, "me/rows", **SAMPLE, dry_run=True)
-    assert "offline: not compared with the repository" in told.notes
+    pushed = push(built, "me/rows", **SAMPLE, dry_run=True)
+    assert "offline: not compared with the repository" in pushed.notes
     assert "offline mode" in refusal(built)
     assert hub.calls == []
 
@@ -140,7 +140,7 @@ def test_a_branch_is_made_and_the_main_one_stays(
     assert push(built_otherwise, "me/rows", **branch).outcome == "unchanged"
 
 
-def test_a_branch_of_what_stands_on_main_needs_no_commit(hub: HubServer, built: Path) -> None:
+def test_a_branch_with_the_files_of_main_needs_no_commit(hub: HubServer, built: Path) -> None:
     main = push(built, "me/rows", **SAMPLE).commit
     pushed = push(built, "me/rows", **SAMPLE, revision="v1")
     assert pushed.outcome == "pushed"
@@ -196,7 +196,7 @@ def test_an_interrupted_push_shows_nothing_and_the_next_sends_the_rest(
     hub.before = lambda _call: None
     hub.calls.clear()
     push(built, "me/rows", **SAMPLE)
-    assert len(hub.asked("^PUT")) == 1
+    assert len(hub.requests("^PUT")) == 1
     assert files_of(built).items() <= files_there(hub).items()
 
 
@@ -221,7 +221,7 @@ def test_a_push_killed_while_it_sends_can_be_done_again(
 
 
 @pytest.mark.parametrize(
-    ("call", "status", "told"),
+    ("call", "status", "expected"),
     [
         ("POST /api/repos/create", 500, "the Hub failed (500"),
         ("POST /api/repos/create", 402, "the Hub refused (402"),
@@ -232,17 +232,17 @@ def test_a_push_killed_while_it_sends_can_be_done_again(
         ("GET /api/datasets/me/rows", 403, "does not give the permission"),
     ],
 )
-def test_what_the_hub_refuses_is_told_plainly(
-    hub: HubServer, built: Path, call: str, status: int, told: str
+def test_errors_of_the_hub_are_clear(
+    hub: HubServer, built: Path, call: str, status: int, expected: str
 ) -> None:
     hub.fail(call, status, f"whoever sent {WRITE} should know")
     message = refusal(built)
-    assert told in message
+    assert expected in message
     assert WRITE not in message
     assert "manifest.json" not in files_there(hub) if hub.repos else True
 
 
-def test_a_token_that_is_wrong_missing_or_may_only_read_is_told_apart(
+def test_wrong_missing_and_read_only_tokens_have_different_errors(
     hub: HubServer, built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_not_a_token")
@@ -278,7 +278,7 @@ def test_a_file_that_the_hub_leaves_out_in_silence_is_noticed(hub: HubServer, bu
     assert ".gitignore" in message
 
 
-def test_an_unreachable_hub_is_told_plainly(
+def test_an_unreachable_hub_is_a_clear_error(
     built: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
@@ -297,7 +297,7 @@ def test_a_token_is_not_sent_in_the_clear(
     assert "secret" not in message
 
 
-def test_without_the_client_one_line_says_how_to_install_it(
+def test_without_the_client_the_error_tells_how_to_install_it(
     built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)

@@ -17,7 +17,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return run_main("push", *words)
 
 
-def test_it_says_where_the_build_is_and_how_to_load_it(
+def test_it_prints_where_the_build_is_and_how_to_load_it(
     hub: HubServer,
     built: Path,
     monkeypatch: pytest.MonkeyPatch,

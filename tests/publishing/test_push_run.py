@@ -58,7 +58,7 @@ def test_weights_of_an_earlier_run_do_not_stay_beside_new_ones(
 
 
 @pytest.mark.parametrize(
-    ("data", "accept", "told"),
+    ("data", "accept", "message"),
     [
         ({"label": "contaminated", "why": "x"}, "contaminated", "trained on benchmark rows"),
         ({"sample": True}, "sample", "kit19's own sample"),
@@ -67,14 +67,14 @@ def test_weights_of_an_earlier_run_do_not_stay_beside_new_ones(
     ],
 )
 def test_what_spoils_a_model_is_published_on_a_persons_word_alone(
-    data: dict[str, Any], accept: Any, told: str, hub: HubServer, tmp_path: Path
+    data: dict[str, Any], accept: Any, message: str, hub: HubServer, tmp_path: Path
 ) -> None:
     run = write_run(tmp_path / "run", **data)
-    with pytest.raises(OutputError, match=told):
+    with pytest.raises(OutputError, match=message):
         push(run, "me/model")
     assert hub.writes() == []
     pushed = push(run, "me/model", accept=[accept])
-    assert told in pushed.notes[0]
+    assert message in pushed.notes[0]
 
 
 def test_unverified_data_is_said(hub: HubServer, tmp_path: Path) -> None:

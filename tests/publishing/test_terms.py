@@ -22,8 +22,8 @@ from kit19.publishing.pushing import push
 from kit19.publishing.terms import Accepted, check_terms, rebuild_command
 from tests.support.hub_server import HubServer
 
-SAYS = st.sampled_from(["yes", "no", "unclear"])
-Says = Literal["yes", "no", "unclear"]
+ANSWERS = st.sampled_from(["yes", "no", "unclear"])
+Answer = Literal["yes", "no", "unclear"]
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def manifest(sample_build: Path) -> Manifest:
     return sha256.model_copy(update={"subsets": kept})
 
 
-def with_terms(catalog: Catalog, terms: dict[str, tuple[Says, Says]]) -> Catalog:
+def with_terms(catalog: Catalog, terms: dict[str, tuple[Answer, Answer]]) -> Catalog:
     sources = dict(catalog.sources)
     for name, (redistribution, derivatives) in terms.items():
         changes = {"redistribution": redistribution, "derivatives": derivatives}
@@ -45,12 +45,12 @@ def with_terms(catalog: Catalog, terms: dict[str, tuple[Says, Says]]) -> Catalog
 
 
 @given(
-    terms=st.dictionaries(st.sampled_from(["nsmc", "kobest"]), st.tuples(SAYS, SAYS)),
+    terms=st.dictionaries(st.sampled_from(["nsmc", "kobest"]), st.tuples(ANSWERS, ANSWERS)),
     accepted=st.sets(st.sampled_from(["unclear", "sample"])),
 )
 def test_only_what_every_license_allows_passes(
     manifest: Manifest,
-    terms: dict[str, tuple[Says, Says]],
+    terms: dict[str, tuple[Answer, Answer]],
     accepted: set[Literal["unclear", "sample"]],
 ) -> None:
     catalog = with_terms(load_catalog(), terms)  # both say yes where nothing is changed
@@ -116,14 +116,14 @@ def test_a_contaminated_build_is_not_published_by_accident(hub: HubServer, tmp_p
     assert any("benchmark rows" in note for note in pushed.notes)
 
 
-def test_a_license_that_says_no_is_not_asked_about_twice(manifest: Manifest) -> None:
+def test_a_forbidding_license_is_reported_once(manifest: Manifest) -> None:
     catalog = with_terms(load_catalog(), {"nsmc": ("no", "unclear")})
     with pytest.raises(OutputError) as caught:
         check_terms(manifest, Path("out"), catalog, ["sample"])
     assert [problem.where for problem in caught.value.problems] == ["nsmc"]
 
 
-def test_all_that_stands_in_the_way_is_told_at_once(sample_build: Path) -> None:
+def test_all_problems_are_reported_at_once(sample_build: Path) -> None:
     with pytest.raises(OutputError) as caught:
         push(sample_build, "me/rows")
     assert [problem.where for problem in caught.value.problems] == [
@@ -134,7 +134,7 @@ def test_all_that_stands_in_the_way_is_told_at_once(sample_build: Path) -> None:
     ]
 
 
-def test_the_command_says_how_the_build_was_made(tmp_path: Path, sample_dir: Path) -> None:
+def test_the_command_repeats_the_build(tmp_path: Path, sample_dir: Path) -> None:
     catalog = load_catalog()
     out = tmp_path / "out here"
     changes = {"subsets": ["nsmc", "unsmile"], "cap": 40, "about": "another text"}

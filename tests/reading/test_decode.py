@@ -38,7 +38,7 @@ def test_csv_twice_undoes_two_escapings(text: str) -> None:
 
 
 @given(TEXT)
-def test_what_is_no_escaped_field_stays_as_it_is(text: str) -> None:
+def test_text_that_is_not_escaped_stays_unchanged(text: str) -> None:
     assert once(text) == text or escape(once(text)) == text
 
 
@@ -46,7 +46,7 @@ def test_what_is_no_escaped_field_stays_as_it_is(text: str) -> None:
     "text",
     ["", '"', "가", '"가" 그리고 "나"', '가 ""나""', '"가', '가"', '"가"나"', '"""', '"가" '],
 )
-def test_text_with_quotes_of_its_own_is_no_escaped_field(text: str) -> None:
+def test_text_with_its_own_quotes_is_not_an_escaped_field(text: str) -> None:
     assert once(text) == text
     assert twice(text) == text
 

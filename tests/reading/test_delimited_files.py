@@ -67,7 +67,7 @@ def test_cells_quoted_only_where_they_must_be_are_read_back_exactly(rows: Cells)
     assert cells(stream.getvalue(), COMMA_CSV) == rows
 
 
-def test_quotes_are_text_where_the_card_says_no_quoting() -> None:
+def test_quotes_are_text_without_quoting() -> None:
     data = 'a\tb\n"가\t나\n"다"\t라""\n마"\t"바\n'
     assert cells(data) == [('"가', "나"), ('"다"', '라""'), ('마"', '"바')]
 
@@ -99,7 +99,7 @@ def test_bom_line_ends_and_a_missing_last_newline_change_nothing(
     assert cells(data, read) == [("가", "나"), ("다", "라")]
 
 
-def test_a_bom_before_the_first_record_of_a_file_without_header_is_no_text() -> None:
+def test_a_bom_before_the_first_record_is_not_text() -> None:
     assert cells("\ufeff가\t나\n", NO_HEADER) == [("가", "나")]
 
 

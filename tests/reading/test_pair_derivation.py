@@ -93,7 +93,7 @@ def test_each_same_pair_has_a_drawn_pair_with_its_first_record() -> None:
     assert all(drawn_with[number] >= count for number, count in wanted.items())
 
 
-def test_drawn_pairs_say_that_kit19_made_them() -> None:
+def test_drawn_pairs_are_marked_as_made_by_kit19() -> None:
     made_by = pairs(list(range(40)), DRAWN).group_by("label").agg(pl.col("made_by").unique())
     assert dict(made_by.iter_rows()) == {"same": ["authors"], "different": ["kit19"]}
     assert pairs(list(range(40)), BY_RULE)["made_by"].unique().to_list() == ["authors"]

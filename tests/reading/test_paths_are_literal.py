@@ -150,9 +150,7 @@ def test_names_match_in_any_composition(
         ("pipe.jsonl", "is not a plain file"),
     ],
 )
-def test_a_path_in_a_recipe_that_can_be_no_file_is_told(
-    path: str, said: str, tmp_path: Path
-) -> None:
+def test_an_impossible_path_in_a_recipe_is_an_error(path: str, said: str, tmp_path: Path) -> None:
     import os
 
     os.mkfifo(tmp_path / "pipe.jsonl")

@@ -123,7 +123,7 @@ def test_several_labels_of_which_one_is_unknown(tmp_path: Path) -> None:
     assert [why for _, _, why in complaints(records)] == ["micro: unknown value '종교, 지방'"]
 
 
-def test_two_unknown_labels_of_a_row_are_both_told(tmp_path: Path) -> None:
+def test_two_unknown_labels_of_a_row_are_both_reported(tmp_path: Path) -> None:
     put(tmp_path, HATESCORE, HEAD + "0,가,Clean,None,s\n1,나,Dirty,Nothing,s\n")
     [(_, _, why)] = complaints(read("hatescore", tmp_path))
     assert why == "label: unknown value 'Dirty'; micro: unknown value 'Nothing'"

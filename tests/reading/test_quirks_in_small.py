@@ -103,7 +103,7 @@ def test_a_word_in_brackets_is_shown_with_them_and_without(tmp_path: Path) -> No
     }
 
 
-def test_a_literal_ns_stands_for_no_sentence(tmp_path: Path) -> None:
+def test_a_literal_ns_means_no_sentence(tmp_path: Path) -> None:
     rows = ["5|NS|문장|0", "9|NS가 든 문장|NS|0", "12|하나|둘|1"]
     put(tmp_path, "pawsx/x-final/ko/dev_2k.tsv", tsv("id|sentence1|sentence2|label", *rows))
     assert texts(read("pawsx", tmp_path), "sentence1", "sentence2") == {
@@ -165,7 +165,7 @@ def test_code_of_several_lines_inside_crlf_records(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sign", ["\u200b", "\ufeff", "\u00ad"])
-def test_a_zero_width_sign_is_no_blank(sign: str, tmp_path: Path) -> None:
+def test_a_zero_width_sign_is_not_a_blank(sign: str, tmp_path: Path) -> None:
     put(
         tmp_path,
         "nsmc/ratings_train.txt",

@@ -234,7 +234,7 @@ def test_sentineg_columns_are_found_by_name_in_every_split(real_data: Path) -> N
     assert Counter(split for split, _ in found) == {"train": 3649, "dev": 400, "test": 397}
 
 
-def test_wic_targets_stand_in_brackets_and_out_of_them(real_data: Path) -> None:
+def test_wic_targets_appear_with_and_without_brackets(real_data: Path) -> None:
     fields = ("word", "context_1", "plain_1", "context_2", "plain_2", "label")
     found = texts(real("kobest_wic", real_data), *fields)
     assert found["kobest_wic/train/97"] == (
@@ -461,7 +461,7 @@ def test_empty_nsmc_reviews_are_empty_and_the_others_are_not(real_data: Path) ->
 # sae4k
 
 
-def test_the_bom_of_sae4k_is_no_part_of_its_first_utterance(real_data: Path) -> None:
+def test_the_bom_of_sae4k_is_not_part_of_its_first_utterance(real_data: Path) -> None:
     assert raw(real_data, "sae4k/data/sae4k_v1.txt").startswith(b"\xef\xbb\xbf")
     found = texts(real("sae4k", real_data), "text", "argument", "label")
     assert found["sae4k/train/0"] == (

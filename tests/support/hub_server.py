@@ -123,7 +123,7 @@ class HubServer:
         """Answer the next call whose ``METHOD /path`` matches with an error."""
         self._faults.append((pattern, status, message))
 
-    def asked(self, pattern: str) -> list[Call]:
+    def requests(self, pattern: str) -> list[Call]:
         """Calls whose ``METHOD /path`` matches."""
         return [c for c in self.calls if re.search(pattern, f"{c.method} {c.path}")]
 
@@ -169,12 +169,12 @@ class HubServer:
         return oid, found.commits[oid]
 
     def create(self, call: Call) -> tuple[dict[str, str], bytes]:
-        asked = call.json()
-        repo = f"{asked['organization']}/{asked['name']}"
-        assert asked.get("type", "model") in ("dataset", "model")
+        body = call.json()
+        repo = f"{body['organization']}/{body['name']}"
+        assert body.get("type", "model") in ("dataset", "model")
         if repo in self.repos:
             raise RefusedError(409, "You already created this repo")
-        private = asked.get("visibility") == "private" or bool(asked.get("private"))
+        private = body.get("visibility") == "private" or bool(body.get("private"))
         self.repos[repo] = Repo(private)
         rules = b"*.parquet filter=lfs diff=lfs merge=lfs -text\n"
         self.repos[repo].commit({".gitattributes": Blob(rules)}, "initial commit")
@@ -203,11 +203,11 @@ class HubServer:
     def preupload(self, call: Call, repo: str, revision: str) -> tuple[dict[str, str], bytes]:
         _, files = self._files(call, repo, revision)
         ignored = files[".gitignore"].data.decode().split() if ".gitignore" in files else []
-        told = []
-        for asked in call.json()["files"]:
-            path = asked["path"]
-            large = path.endswith(".parquet") or asked["size"] > 10 << 20
-            told.append(
+        answers = []
+        for item in call.json()["files"]:
+            path = item["path"]
+            large = path.endswith(".parquet") or item["size"] > 10 << 20
+            answers.append(
                 {
                     "path": path,
                     "uploadMode": "lfs" if large else "regular",
@@ -215,17 +215,17 @@ class HubServer:
                     **({"oid": files[path].etag} if path in files else {}),
                 }
             )
-        return _json({"files": told})
+        return _json({"files": answers})
 
     def batch(self, call: Call, repo: str) -> tuple[dict[str, str], bytes]:
         self._repo(call, repo)
         objects: list[dict[str, Any]] = []
-        for asked in call.json()["objects"]:
-            told = {"oid": asked["oid"], "size": asked["size"]}
-            if asked["oid"] not in self.large:
-                upload = {"href": f"{self.url}/lfs/{asked['oid']}?signature=secret"}
-                told["actions"] = {"upload": upload, "verify": {"href": f"{self.url}/verify"}}
-            objects.append(told)
+        for item in call.json()["objects"]:
+            answer = {"oid": item["oid"], "size": item["size"]}
+            if item["oid"] not in self.large:
+                upload = {"href": f"{self.url}/lfs/{item['oid']}?signature=secret"}
+                answer["actions"] = {"upload": upload, "verify": {"href": f"{self.url}/verify"}}
+            objects.append(answer)
         return _json({"transfer": "basic", "objects": objects})
 
     def receive(self, call: Call, oid: str) -> tuple[dict[str, str], bytes]:

@@ -42,7 +42,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """One request that came."""
 
     path: str
@@ -62,11 +62,11 @@ class Reply:
 
 @dataclass
 class Origins:
-    """The server's memory: files, script, and what was asked."""
+    """The server's memory: files, script, and the requests."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     script: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     base: str = ""
     other: str = ""
     pace: float = 0.0
@@ -74,12 +74,12 @@ class Origins:
     busy: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def settled(self) -> list[Asked]:
-        """What was asked, once nothing is being answered any more."""
+    def settled(self) -> list[Request]:
+        """The requests, once nothing is being answered any more."""
         for _ in range(2000):
             with self.lock:
                 if not self.busy:
-                    return list(self.asked)
+                    return list(self.requests)
             time.sleep(0.002)
         raise AssertionError("an answer never ended")
 
@@ -129,18 +129,20 @@ class Handler(BaseHTTPRequestHandler):
         with origins.lock:
             origins.busy += 1
         fault = origins.next_fault(path)
-        asked = Asked(path, self.headers.get("Range", ""), self.headers.get("Authorization", ""))
+        request = Request(
+            path, self.headers.get("Range", ""), self.headers.get("Authorization", "")
+        )
         self._sent = 0
         try:
-            self._answer(path, fault, asked)
+            self._answer(path, fault, request)
         except OSError:
             self.close_connection = True  # the client went away, as it does when it has had enough
         finally:
             with origins.lock:
                 origins.busy -= 1
-                origins.asked.append(replace(asked, sent=self._sent))
+                origins.requests.append(replace(request, sent=self._sent))
 
-    def _answer(self, path: str, fault: Fault | None, asked: Asked) -> None:
+    def _answer(self, path: str, fault: Fault | None, request: Request) -> None:
         origins = self.server.origins
         if path.startswith("/github.com/") and "/releases/download/" in path:
             # An asset is served by another host, under an address that is signed and short-lived.
@@ -157,7 +159,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         if fault and fault.kind == "upstream changed":
             data = later(data)
-        reply = _honest(path, data, asked.range, self.headers.get("If-Range", ""))
+        reply = _honest(path, data, request.range, self.headers.get("If-Range", ""))
         if fault:
             KINDS[fault.kind](self, reply, fault, data)
         else:
@@ -261,12 +263,14 @@ def _other_range(handler: Handler, _reply: Reply, fault: Fault, data: bytes) -> 
 
 
 def _wrong_span(handler: Handler, reply: Reply, fault: Fault, _data: bytes) -> None:
-    said = fault.say or "bytes 7-9/10"
-    handler._send(replace(reply, status=206, headers={**reply.headers, "Content-Range": said}))
+    content_range = fault.say or "bytes 7-9/10"
+    handler._send(
+        replace(reply, status=206, headers={**reply.headers, "Content-Range": content_range})
+    )
 
 
 def _short_span(handler: Handler, reply: Reply, fault: Fault, data: bytes) -> None:
-    """A part of what was asked, rightly labeled, as a server may that splits what is large."""
+    """A part of the requested range, correctly labeled, as from a server that splits large files."""
     start = len(data) - len(reply.body)
     body = reply.body[: max(1, _part_of(reply, fault))]
     span = f"bytes {start}-{start + len(body) - 1}/{len(data)}"

@@ -9,7 +9,16 @@ from pathlib import Path
 from kit19.catalog import Catalog
 from kit19.fetching import Cache, FetchedFile, Progress, fetch_files, wanted_files
 from kit19.fetching.part import Part
-from tests.support.origins_server import ASSETS, KINDS, SAYINGS, Asked, Fault, Origins, later, soon
+from tests.support.origins_server import (
+    ASSETS,
+    KINDS,
+    SAYINGS,
+    Fault,
+    Origins,
+    Request,
+    later,
+    soon,
+)
 from tests.support.small_origins import ADDRESSES, PLACES, QUICK, TRUTH
 
 SEEDS = range(280)
@@ -23,17 +32,17 @@ class Story:
 
     Attributes:
         source: The source whose file was fetched.
-        faults: What the server was told to do, in this order.
+        faults: What the server does, in this order.
         met: What it came to do.
         first: What came of the fetch among faults.
         data: What stood under the file's name afterwards, if anything did.
-        asked: Requests of that fetch.
-        told: Its progress.
+        requests: Requests of that fetch.
+        reports: Its progress.
         kept: Bytes of the right file that were there to go on from.
         second: What came of the fetch from the honest server.
         data_then: What stood under the name then.
-        asked_then: Requests of that fetch.
-        strays: Files in the data folder that nobody asked for.
+        requests_then: Requests of that fetch.
+        strays: Files in the data folder that were not requested.
     """
 
     source: str
@@ -41,12 +50,12 @@ class Story:
     met: list[Fault] = field(default_factory=list)
     first: FetchedFile | None = None
     data: bytes | None = None
-    asked: list[Asked] = field(default_factory=list)
-    told: list[Progress] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    reports: list[Progress] = field(default_factory=list)
     kept: int = 0
     second: FetchedFile | None = None
     data_then: bytes | None = None
-    asked_then: list[Asked] = field(default_factory=list)
+    requests_then: list[Request] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
 
 
@@ -76,26 +85,26 @@ def play(seed: int, origins: Origins, catalog: Catalog, folder: Path) -> Story:
     story = Story(source, faults)
     address, place = ADDRESSES[source], folder / "data" / PLACES[source]
     cache = Cache(folder / "cache")
-    origins.asked.clear()
+    origins.requests.clear()
     origins.script.clear()
     origins.script[address].extend(faults)
 
-    def fetch(told: list[Progress] | None = None) -> FetchedFile:
+    def fetch(reports: list[Progress] | None = None) -> FetchedFile:
         card = catalog.source(source)
         wants = wanted_files([(card, ["rows"], list(card.tables["rows"].files))], folder / "data")
-        listen = told.append if told is not None else lambda _progress: None
+        listen = reports.append if reports is not None else lambda _progress: None
         (result,) = fetch_files(wants, cache, QUICK, jobs=1, on_progress=listen)
         return result
 
-    story.first = fetch(story.told)
+    story.first = fetch(story.reports)
     left = len(origins.script[address]) + len(origins.script[ASSETS + address])
     story.met = faults[: len(faults) - min(left, len(faults))]
-    story.asked = origins.settled()
+    story.requests = origins.settled()
     story.data = place.read_bytes() if place.exists() else None
     story.kept = kept(cache, origins, source)
     origins.script.clear()
     story.second = fetch()
-    story.asked_then = origins.settled()[len(story.asked) :]
+    story.requests_then = origins.settled()[len(story.requests) :]
     story.data_then = place.read_bytes() if place.exists() else None
     there = {path.relative_to(folder / "data").as_posix() for path in place.parent.glob("*")}
     story.strays = sorted(there - {PLACES[source]})
@@ -144,8 +153,8 @@ def table(stories: list[Story]) -> str:
         other = [one for one in drawn if one.data not in (None, TRUTH[one.source])]
         counts = (len(drawn), len(right), len(refused), len(resumed), len(other))
         rows.append(f"| {kind or '**all**'} | {' | '.join(map(str, counts))} |")
-    requests = [len(one.asked) for one in stories]
-    ranges = sum(any(asked.range for asked in one.asked) for one in stories)
+    requests = [len(one.requests) for one in stories]
+    ranges = sum(any(request.range for request in one.requests) for one in stories)
     claims = (
         f"\nIn all {len(stories)} scenarios, no file whose card states a digest had a wrong byte, and "
         f"no file was incomplete. A file took at most {max(requests)} requests, "

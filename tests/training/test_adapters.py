@@ -132,7 +132,7 @@ def test_the_digest_of_sharded_weights_ignores_other_files(
     model_hub.repos["me/parts"] = Repo(private=False)
     commit = model_hub.repos["me/parts"].commit(files(parts), "first")
     assert weights_digest(weight_files("me/parts", commit)) == digest(parts)
-    assert not model_hub.asked("consolidated|pytorch_model")
+    assert not model_hub.requests("consolidated|pytorch_model")
     # Without a network, the cache is enough.
     tokenizer.save_pretrained(parts)
     commit = model_hub.repos["me/parts"].commit(files(parts), "second")
