@@ -25,31 +25,32 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_help_says_what_a_command_does_and_shows_examples(command: str) -> None:
-    said = invoke(command, "--help")
-    assert (said.code, said.err) == (0, "")
+def test_help_describes_a_command_and_shows_examples(command: str) -> None:
+    result = invoke(command, "--help")
+    assert (result.code, result.err) == (0, "")
     assert (
-        said.out.startswith(f"Usage: cli {command} ") or f" {command} " in said.out.splitlines()[0]
+        result.out.startswith(f"Usage: cli {command} ")
+        or f" {command} " in result.out.splitlines()[0]
     )
-    _, separator, examples = said.out.partition("Examples:")
+    _, separator, examples = result.out.partition("Examples:")
     assert separator
     assert len(re.findall(rf"^ +kit19 {command}\b", examples, re.MULTILINE)) >= 2
-    assert invoke(command, "-h").out == said.out
+    assert invoke(command, "-h").out == result.out
 
 
 def test_the_overview_lists_every_command_with_a_line_of_its_own() -> None:
-    said = invoke("--help")
-    assert said.code == 0
+    result = invoke("--help")
+    assert result.code == 0
     for command in commands():
-        assert re.search(rf"^  {command}  +[A-Z]", said.out, re.MULTILINE), command
+        assert re.search(rf"^  {command}  +[A-Z]", result.out, re.MULTILINE), command
     for named in ("sources", "show", "build", "verify", "explain", "diff", "stats", "demo"):
         assert named in commands()
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    said = invoke("--version")
-    assert (said.code, said.err) == (0, "")
-    assert said.out == f"kit19, version {version('kit19')}\n"
+    result = invoke("--version")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"kit19, version {version('kit19')}\n"
 
 
 def a_record(folder: Path) -> str:
@@ -74,11 +75,11 @@ def test_json_is_one_document_and_nothing_else(built: Path, tmp_path: Path) -> N
     }
     documents = {}
     for name, line in lines.items():
-        said = invoke(*line, "--json")
-        assert said.code == 0, name
-        assert "\\u" not in said.out, name
-        documents[name] = said.document
-        assert said.err == "", name
+        result = invoke(*line, "--json")
+        assert result.code == 0, name
+        assert "\\u" not in result.out, name
+        documents[name] = result.document
+        assert result.err == "", name
     assert len(documents["sources"]) == len(load_catalog().sources)
     assert documents["one source"]["id"] == "nsmc"
     assert len(documents["show"]) == 2
@@ -94,41 +95,41 @@ def test_json_is_one_document_and_nothing_else(built: Path, tmp_path: Path) -> N
 
 
 def test_an_error_prints_no_json(tmp_path: Path) -> None:
-    said = invoke("verify", tmp_path, "--json")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith(f"error: {tmp_path}: is not a complete build")
+    result = invoke("verify", tmp_path, "--json")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"error: {tmp_path}: is not a complete build")
 
 
 def test_results_go_to_stdout_and_progress_to_stderr(tmp_path: Path) -> None:
     line = ["build", "sample", "--set", "subsets=[nsmc]", "--out", str(tmp_path / "out")]
-    said = invoke(*line)
-    assert said.code == 0
-    assert said.err == "[1/2] nsmc\n[2/2] writing\n"
-    assert "content digest" in said.out
+    result = invoke(*line)
+    assert result.code == 0
+    assert result.err == "[1/2] nsmc\n[2/2] writing\n"
+    assert "content digest" in result.out
     quiet = invoke(*line, "--quiet")
-    assert (quiet.out, quiet.err) == (said.out, "")
+    assert (quiet.out, quiet.err) == (result.out, "")
 
 
 def test_a_table_is_not_cut_where_nobody_looks_at_a_terminal(built: Path) -> None:
-    said = invoke("sources")
+    result = invoke("sources")
     for name in load_catalog().sources:
-        assert re.search(rf"^{name} ", said.out, re.MULTILINE), name
+        assert re.search(rf"^{name} ", result.out, re.MULTILINE), name
     assert "…" not in invoke("stats", built).out
 
 
 def test_the_demo_ends_with_a_table_and_three_examples(tmp_path: Path) -> None:
-    said = invoke("demo", "--no-train", "--out", tmp_path / "out")
-    assert said.code == 0
-    assert "sample data, written by the authors of kit19" in said.out
-    assert [int(n) for n in re.findall(r"^── (\d+) · ", said.out, re.MULTILINE)] == [1, 2, 3]
+    result = invoke("demo", "--no-train", "--out", tmp_path / "out")
+    assert result.code == 0
+    assert "sample data, written by the authors of kit19" in result.out
+    assert [int(n) for n in re.findall(r"^── (\d+) · ", result.out, re.MULTILINE)] == [1, 2, 3]
     for part in ("[instruction]", "[output]"):
-        assert said.out.count(part) == 3
+        assert result.out.count(part) == 3
     assert invoke("verify", tmp_path / "out").code == 0
 
 
-def test_show_shows_what_was_asked_for() -> None:
-    said = invoke("show", "nsmc", "--template", "text_first", "-n", "4", "--json")
-    assert [row["template"] for row in said.document] == ["text_first"] * 4
+def test_show_shows_the_requested_examples() -> None:
+    result = invoke("show", "nsmc", "--template", "text_first", "-n", "4", "--json")
+    assert [row["template"] for row in result.document] == ["text_first"] * 4
     style = invoke("show", "nsmc", "--style", "해체", "--json")
     assert {row["style"] for row in style.document} == {"해체"}
     again = invoke("show", "nsmc", "--style", "해체", "--json")
@@ -153,12 +154,12 @@ def test_show_shows_what_was_asked_for() -> None:
     ],
 )
 def test_a_wrong_name_is_exit_code_one(line: list[str], message: str) -> None:
-    said = invoke(*line)
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith(message)
+    result = invoke(*line)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(message)
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     # `kit19 sources | head -1`: the pipe closes before all is written.
     command = [sys.executable, "-m", "kit19", "sources", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -1,4 +1,4 @@
-"""Thousands of command lines that nobody means well, each in this process, drawn by a seed.
+"""Thousands of hostile command lines, each in this process, drawn by a seed.
 
 Every option and argument of every command is given each hostile value. Whatever comes of it, the exit
 code is one that the documents name, nothing is a traceback, and nothing printed acts on a terminal.
@@ -303,13 +303,13 @@ def lines() -> list[list[str]]:
             given = settings if option.name == "settings" else values
             found += [[name, *base, f"{option.opts[-1]}={value}"] for value in given]
         found += [[name, *base, value] for value in values]
-    # To audit all that there is on this machine is no mistake, and takes its time.
+    # Auditing the complete file system is valid, and slow.
     return [line for line in found if line[0] != "audit" or not {"/", "--against=/"} & set(line)]
 
 
 @pytest.fixture(autouse=True)
 def bounded() -> Iterator[None]:
-    """A command that hangs is a failure that says where, not an endless test."""
+    """Fail with the place if a command hangs."""
 
     def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
         raise AssertionError("it hangs")
@@ -320,18 +320,18 @@ def bounded() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def judge(said: Outcome) -> str:
+def judge(result: Outcome) -> str:
     """What is wrong with what a command left; empty if nothing is."""
-    if said.code not in {0, 1, 2, 3, 130}:
-        return f"exit code {said.code}"
-    if "Traceback" in said.err + said.out:
+    if result.code not in {0, 1, 2, 3, 130}:
+        return f"exit code {result.code}"
+    if "Traceback" in result.err + result.out:
         return "a traceback"
-    if acting := ACTS.search(said.out + said.err):
+    if acting := ACTS.search(result.out + result.err):
         return f"prints {acting[0]!r}"
     if (
-        said.code == 1
-        and not said.err.startswith(("error: ", "[", "\n"))
-        and "error: " not in said.err
+        result.code == 1
+        and not result.err.startswith(("error: ", "[", "\n"))
+        and "error: " not in result.err
     ):
         return "fails without a word"
     return ""

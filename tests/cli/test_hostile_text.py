@@ -57,14 +57,16 @@ def test_no_text_acts_and_all_of_it_is_shown(text: str) -> None:
         assert one == character or re.fullmatch(
             r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|<U\+[0-9A-F]{4}>", one
         )
-    assert shown == "".join(map(visible, text))  # so pieces of a stream are as safe as the whole
+    assert shown == "".join(
+        map(visible, text)
+    )  # so pieces of a stream are as safe as the complete text
     assert visible(shown) == shown
     assert "\n" not in visible_line(text)
     assert "\t" not in visible_line(text)
 
 
 @given(st.dictionaries(hostile, hostile | st.integers() | st.lists(hostile)))
-def test_json_is_as_safe_and_stands_for_the_same(document: object) -> None:
+def test_json_is_as_safe_and_parses_to_the_same(document: object) -> None:
     text = visible_json(json.dumps(document, ensure_ascii=False, indent=1))
     assert not any(map(acts, text))
     assert json.loads(text) == document
@@ -170,15 +172,15 @@ def printing(root: Path) -> Iterator[list[str | Path]]:
 def test_no_command_passes_on_what_others_wrote(shop: Path) -> None:
     shown = 0
     for line in printing(shop):
-        said = invoke(*line)
-        assert said.code in (0, 3), (line, said)
-        acting = [character for character in said.out + said.err if acts(character)]
+        result = invoke(*line)
+        assert result.code in (0, 3), (line, result)
+        acting = [character for character in result.out + result.err if acts(character)]
         assert acting == [], (line, acting)
         if "--json" in line:
-            inside = json.dumps(said.document, ensure_ascii=False)
+            inside = json.dumps(result.document, ensure_ascii=False)
             shown += json.dumps(EVIL, ensure_ascii=False)[1:-1] in inside
         else:
-            shown += SHOWN in said.out + said.err
+            shown += SHOWN in result.out + result.err
     assert shown >= 10  # the words did come by
 
 
@@ -207,15 +209,15 @@ def test_no_message_passes_on_what_it_names(
     line: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = invoke(*line)
-    assert said.code in (1, 2)
-    assert said.out == ""
-    assert not any(map(acts, said.err))
-    assert r"\x1b[2J" in said.err
+    result = invoke(*line)
+    assert result.code in (1, 2)
+    assert result.out == ""
+    assert not any(map(acts, result.err))
+    assert r"\x1b[2J" in result.err
 
 
 def test_an_answer_is_shown_as_it_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    # No small model can be made to say these: what stands here for one streams character by character.
+    # A small model cannot produce these, so a stub streams them character by character.
     talk = SimpleNamespace(
         send=lambda _text: iter(f"안녕{EVIL}\n\t하세요"),
         format=SimpleNamespace(id="alpaca"),
@@ -223,8 +225,8 @@ def test_an_answer_is_shown_as_it_streams(monkeypatch: pytest.MonkeyPatch) -> No
         run=None,
     )
     monkeypatch.setattr("kit19.chatting.chat.chat", lambda *_, **__: talk)
-    said = invoke("chat", "model", "--prompt", "안녕?")
-    assert (said.code, said.out) == (0, f"안녕{SHOWN}\n\t하세요\n")
+    result = invoke("chat", "model", "--prompt", "안녕?")
+    assert (result.code, result.out) == (0, f"안녕{SHOWN}\n\t하세요\n")
     document = invoke("chat", "model", "--prompt", "안녕?", "--json")
     assert document.document["answer"] == f"안녕{EVIL}\n\t하세요"
     assert not any(map(acts, document.out))
@@ -246,7 +248,7 @@ kit19.__main__.main()
 
 
 @pytest.mark.parametrize("typed", [b"\xff\xfe", "안녕".encode("cp949")])
-def test_a_question_that_is_no_text_is_refused(
+def test_a_question_that_is_not_text_is_refused(
     typed: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The model is never reached.
@@ -256,8 +258,8 @@ def test_a_question_that_is_no_text_is_refused(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
     error = "error: the text is not UTF-8 at character 1\n    type or save it as UTF-8\n"
     for more in ([], ["--prompt", os.fsdecode(typed)], ["--prompt", os.fsdecode(typed), "--json"]):
-        said = invoke("chat", "model", *more)
-        assert (said.code, said.out, said.err) == (1, "", error)
+        result = invoke("chat", "model", *more)
+        assert (result.code, result.out, result.err) == (1, "", error)
 
 
 def test_on_a_terminal_only_our_own_sequences_act(shop: Path) -> None:
@@ -267,9 +269,9 @@ def test_on_a_terminal_only_our_own_sequences_act(shop: Path) -> None:
             assert run_main("sources", "cafe", "--catalog", shop) == 0
             assert run_main("lint", *where(shop)) in (0, 3)
         terminal.flush()
-        said = os.read(near, 1 << 20).decode()
+        result = os.read(near, 1 << 20).decode()
     os.close(near)
-    assert "\x1b[1m" in said  # a heading is bold: it is a terminal
-    assert SHOWN[:6] in said
+    assert "\x1b[1m" in result  # a heading is bold: it is a terminal
+    assert SHOWN[:6] in result
     for evil in ("\x1b[2J", "\x07", "\x1b]0;", "\x9b", "\u202e", "\u2066"):
-        assert evil not in said
+        assert evil not in result

@@ -1,4 +1,4 @@
-"""What importing and listing may not load: asked of a Python of its own."""
+"""Modules that importing and listing must not load, checked in a separate Python process."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ HEAVY = {
 
 def loaded_after(code: str) -> set[str]:
     """Top-level modules that are loaded once the code has run."""
-    tell = "\nimport json, sys\nprint(json.dumps([n.split('.')[0] for n in sys.modules]))"
+    report = "\nimport json, sys\nprint(json.dumps([n.split('.')[0] for n in sys.modules]))"
     done = subprocess.run(
-        [sys.executable, "-c", code + tell], check=False, capture_output=True, text=True
+        [sys.executable, "-c", code + report], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))

@@ -20,7 +20,7 @@ ALLOWED = {"demo/sample_build.py"}
 
 
 def promised() -> dict[str, str]:
-    """Public name → the module that type checkers are told it comes from."""
+    """Public name → its module, as type checkers see it."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     [block] = [
         node
@@ -71,7 +71,7 @@ def test_every_error_is_a_kit19_error() -> None:
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
-    """Every string of a module that is no docstring, with its line."""
+    """Every string of a module that is not a docstring, with its line."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     documents = {
         id(node.body[0].value)
@@ -90,13 +90,13 @@ def strings(path: Path) -> Iterator[tuple[int, str]]:
 def test_no_source_subset_or_benchmark_is_named_in_python() -> None:
     catalog = load_catalog()
     names = {*catalog.sources, *catalog.owners, *catalog.benchmarks}
-    # A word of English that also names a subset says nothing of it.
+    # An English word that is also the name of a subset does not refer to it.
     assert "math" in names
     files = [
         path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "sample"
     ]
     assert len(files) > 50
-    # Whole strings only: `nsmc` within a help text is an example for people.
+    # Whole strings only: `nsmc` within a help text is an example.
     found = {
         f"{path.relative_to(PACKAGE).as_posix()}:{line}: {text!r}"
         for path in files
@@ -105,6 +105,6 @@ def test_no_source_subset_or_benchmark_is_named_in_python() -> None:
         if text in names - {"math"}
     }
     assert found == set()
-    # The net would hold a fish.
+    # The check above can fail.
     demo = {text for _, text in strings(PACKAGE / "demo" / "sample_build.py")}
     assert demo & names

@@ -126,7 +126,7 @@ def test_a_path_that_cannot_be_used_is_an_error_of_kit19(
 
 
 def unreadable(root: Path) -> list[Path]:
-    """A file, and a folder like a build, that nobody may read."""
+    """A file, and a folder like a build, without read permission."""
     file, folder, build = root / "file.yaml", root / "folder.yaml", root / "build.yaml"
     file.write_text("id: mine\n")
     folder.mkdir()
@@ -179,10 +179,10 @@ def test_permission_is_named_with_the_file_and_the_reason(
     ]
     try:
         for line, named in lines:
-            said = invoke(*line)
-            assert said.code == 1, (line, said)
-            assert str(named) in said.err, (line, said)
-            assert "Traceback" not in said.err
+            result = invoke(*line)
+            assert result.code == 1, (line, result)
+            assert str(named) in result.err, (line, result)
+            assert "Traceback" not in result.err
     finally:
         folder.chmod(0o700)
 
@@ -209,8 +209,8 @@ def test_commands_with_models_name_what_may_not_be_read(
     }
     try:
         for line in lines[command]:
-            said = invoke(*line)
-            assert said.code == 1, (line, said)
-            assert str(line[2 if command == "train" else 1]) in said.err, (line, said)
+            result = invoke(*line)
+            assert result.code == 1, (line, result)
+            assert str(line[2 if command == "train" else 1]) in result.err, (line, result)
     finally:
         folder.chmod(0o700)

@@ -1,4 +1,4 @@
-"""Standard output that is full, closed, read by nobody any more, or poor in characters."""
+"""Standard output that is full, closed, no longer read, or in a limited encoding."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_result_that_a_full_disk_swallows_is_a_failure(line: str, world: dict[
 
 
 @pytest.mark.parametrize("line", PRINTS)
-def test_a_result_that_nobody_reads_is_no_message(line: str, world: dict[str, Path]) -> None:
+def test_a_closed_pipe_prints_no_message(line: str, world: dict[str, Path]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w", encoding="utf-8") as stream:
@@ -143,14 +143,14 @@ def test_what_an_encoding_does_not_have_is_escaped(
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding=encoding, newline="\n") as stream:
         code, _ = into(stream, *words)
-        said = raw.getvalue().decode(encoding)
+        result = raw.getvalue().decode(encoding)
     assert code == right.code
     if "--json" in words:
-        assert json.loads(said) == right.document
+        assert json.loads(result) == right.document
     elif encoding == "utf-8":
-        assert said == right.out
+        assert result == right.out
     else:
-        assert said == right.out.encode(encoding, "backslashreplace").decode(encoding)
+        assert result == right.out.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def test_a_process_prints_an_emoji_to_a_korean_windows_console(world: dict[str, Path]) -> None:

@@ -20,7 +20,7 @@ from kit19.cli import cli, main
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left: exit code, stdout, stderr."""
+    """The exit code, stdout and stderr of a command."""
 
     code: int
     out: str
@@ -28,12 +28,12 @@ class Outcome:
 
     @property
     def document(self) -> Any:
-        """The one JSON document that stdout holds; anything beside it is an error."""
+        """The JSON document on stdout; any other output is an error."""
         return json.loads(self.out)
 
     @property
     def errors(self) -> list[str]:
-        """Lines of stderr that tell an error or what to do, progress left out."""
+        """Lines of stderr with errors and fixes, without progress."""
         return [line for line in self.err.splitlines() if not line.startswith("[")]
 
 
@@ -42,7 +42,7 @@ def invoke(*arguments: str | Path, text: str | None = None) -> Outcome:
 
     Args:
         arguments: The command and its arguments.
-        text: What stands on standard input; if None, that of the tests.
+        text: The standard input; None for that of the tests.
     """
     out, err = io.StringIO(), io.StringIO()
     with contextlib.ExitStack() as stack:
