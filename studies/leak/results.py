@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kit19.catalog import BUILT_IN, load_catalog
+from kit19.catalog import load_catalog
 from kit19.comparing.exposure import read_audits
 from kit19.comparing.fairness import find_mismatches
 from kit19.comparing.model_results import ModelResults
@@ -24,9 +24,9 @@ def leak(
     clean: Sequence[str | Path],
     audit: str | Path,
     *,
-    draws: int = REPLICATES,
+    replicates: int = REPLICATES,
     seed: int = 0,
-    catalog_dir: Path = BUILT_IN,
+    catalog: str | Path | None = None,
 ) -> dict[str, LeakEffect]:
     """Measure the effect of benchmark items in the training data, in accuracy.
 
@@ -35,9 +35,9 @@ def leak(
         leaky: Results of the models trained on data with benchmark items, one for each training seed.
         clean: Results of their twins trained without, in the same order of seeds.
         audit: The audit of the training data of ``leaky``.
-        draws: Number of bootstrap replicates of items.
+        replicates: Number of bootstrap replicates of items.
         seed: Seed of the bootstrap.
-        catalog_dir: The folder of cards.
+        catalog: A folder of cards; default: kit19's own.
 
     Returns:
         The effect by task. Tasks of which no item, or every item, was found are omitted.
@@ -52,7 +52,7 @@ def leak(
     names = [f"leaky {n}" for n in range(len(leaky))] + [f"clean {n}" for n in range(len(clean))]
     pairs = zip(names, [*leaky, *clean], strict=True)
     given = [f"base={base}", *(f"{name}={path}" for name, path in pairs)]
-    models = read_all(given, load_catalog(catalog_dir))
+    models = read_all(given, load_catalog(catalog))
     problems = [
         Problem(str(one), fix="evaluate all models in the same way")
         for model in models[1:]
@@ -67,7 +67,7 @@ def leak(
         if inside.any() and not inside.all():
             correct = [_correct_answers(model, task) for model in models]
             seeds = [Seed(correct[1 + n], correct[1 + len(leaky) + n]) for n in range(len(leaky))]
-            effects[task] = leak_effect(correct[0], seeds, inside.astype(float), draws, seed)
+            effects[task] = leak_effect(correct[0], seeds, inside.astype(float), replicates, seed)
     return effects
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import typing
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ VOCABULARY = {
     "unverified": "bool",
 }
 FUNCTIONS = sorted(BY_PLACE)
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 
 
 def result_types(name: str) -> list[Any]:
@@ -86,6 +88,22 @@ def result_types(name: str) -> list[Any]:
 def test_every_command_has_its_function() -> None:
     assert set(TWINS) | NO_TWIN == set(cli.list_commands(None))  # type: ignore[arg-type]
     assert set(TWINS.values()) <= set(FUNCTIONS)
+
+
+def test_the_page_lists_every_command_with_its_function_and_result() -> None:
+    page = PAGE.read_text("utf-8")
+    rows = re.findall(r"^\| `kit19 ([\w-]+)` \| `(\w+)\((.*)\)` \| `(\w+)` \|$", page, re.M)
+    assert [(command, name) for command, name, _, _ in rows] == list(TWINS.items())
+    for _, name, arguments, result in rows:
+        assert arguments.split(", ") == BY_PLACE[name]
+        assert [one.__name__ for one in result_types(name)] == [result]
+
+
+def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, PAGE.name, "exec"), {})  # noqa: S102  our own page
+    assert kit19.verify("out/sample").recipe["cap"] == 50
 
 
 def test_every_public_function_is_in_the_table() -> None:

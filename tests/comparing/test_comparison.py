@@ -271,13 +271,13 @@ def test_the_leak_effect_is_read_from_result_folders(tmp_path: Path) -> None:
         ]
         for name, knows in (("leaky", known), ("clean", frozenset[str]()))
     )
-    found = leak(base, leaky, clean, audit, draws=500)
+    found = leak(base, leaky, clean, audit, replicates=500)
     assert set(found) == {TASK}  # no item of the other was found
     one = found[TASK]
     assert (one.compromised, one.others) == (20, 20)
     assert one.effect > 0.2
     assert one.over_items[0] > 0
-    assert leak(base, clean, clean, audit, draws=500)[TASK].effect == 0.0
+    assert leak(base, clean, clean, audit, replicates=500)[TASK].effect == 0.0
     with pytest.raises(ResultsError, match=r"2 leaky and 3 clean .*\n +give as many .* at least 3"):
         leak(base, leaky[:2], clean, audit)
     other = model(tmp_path / "other", tasks=tasks, dtype="bfloat16")

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,8 @@ from kit19.core.json_text import replace_non_finite
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from kit19.core.arguments import OnProgress
 
 _LINES_APART = 10.0  # seconds between lines of progress where there is no terminal
 
@@ -94,7 +96,7 @@ def print_example(index: int, example: Any) -> None:
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+def progress(*, quiet: bool) -> Iterator[OnProgress]:
     """Show a progress bar on stderr, or lines if it is not a terminal; nothing if quiet."""
     if quiet:
         yield lambda _what, _done, _total: None
@@ -125,7 +127,7 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def byte_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+def byte_progress(*, quiet: bool) -> Iterator[OnProgress]:
     """Show a bar of bytes with rate and time left on stderr; nothing if quiet or not a terminal."""
     if quiet or not is_terminal(sys.stderr):
         yield lambda _what, _done, _total: None
@@ -152,7 +154,7 @@ def byte_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def rate_progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+def rate_progress(*, quiet: bool) -> Iterator[OnProgress]:
     """Show steps and a bar with rate and time left on stderr; lines if it is not a terminal."""
     if quiet:
         yield lambda _what, _done, _total: None

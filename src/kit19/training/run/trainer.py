@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import SFTConfig, SFTTrainer
 
+from kit19.core.arguments import OnProgress
 from kit19.training.model.loss_method import LossMethod
 from kit19.training.model.losses import add_answer_losses, row_losses, token_losses
 from kit19.training.rows.batches import Collate, Sequences, arrange_rows, as_dataset
@@ -23,7 +23,6 @@ from kit19.training.rows.tokens import Tokens
 from kit19.training.run import checkpoint as checkpoints
 from kit19.training.settings import Settings
 
-OnProgress = Callable[[str, int, int], None]
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
 """The errors of a full disk, in Python, torch and safetensors."""
 
