@@ -161,8 +161,9 @@ def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) 
     run, out = Path(run), Path(out)
     record = read_run(run)
     with silence_libraries():
-        from kit19.training.run.merging import write_merged  # noqa: PLC0415
+        from kit19.training.run.merging import require_adapter, write_merged  # noqa: PLC0415
 
+        require_adapter(run)  # before the lock of `out` is written
         with replacing(out, lambda _folder: False) as new:
             write_merged(run, new, trust=trust_remote_code)
             if record:

@@ -27,6 +27,19 @@ _TOLERANCE = 1e-3
 _GENERATION = "generation_config.json"
 
 
+def require_adapter(run: Path) -> None:
+    """Refuse a folder without an adapter.
+
+    Raises:
+        TrainError: There is no such folder, or it has no adapter.
+    """
+    if not run.is_dir():
+        raise TrainError(Problem("there is no such folder", str(run)))
+    if not (run / CONFIG).is_file():
+        what = "has no adapter: its weights are complete already"
+        raise TrainError(Problem(what, str(run)))
+
+
 def merge_adapter(run: Path, *, trust: bool = False) -> tuple[Any, Any]:
     """Merge a run's adapter into its base model; return the model and its tokenizer.
 
@@ -39,11 +52,7 @@ def merge_adapter(run: Path, *, trust: bool = False) -> tuple[Any, Any]:
         merged
             model gives other logits than the adapter.
     """
-    if not run.is_dir():
-        raise TrainError(Problem("there is no such folder", str(run)))
-    if not (run / CONFIG).is_file():
-        what = "has no adapter: its weights are complete already"
-        raise TrainError(Problem(what, str(run)))
+    require_adapter(run)
     with reading_model(str(run)):
         adapted = load_with_adapter(run, dtype="auto", trust_remote_code=trust).eval()
         published = adapted.dtype
