@@ -168,9 +168,10 @@ def _by_task(result: Comparison, charts: Sequence[Chart]) -> Iterator[str]:
 def _item_browser(result: Comparison, items: dict[str, Any]) -> Iterator[str]:
     yield "<h2>Items won and lost</h2>"
     left = {task: count for task, count in items["left"].items() if count}
-    shown = f"The first {MAX_ITEMS} won and {MAX_ITEMS} lost items of each model and benchmark"
+    counts = f"{MAX_ITEMS} won and {MAX_ITEMS} lost items"
+    shown = f"The first {counts} of each model and benchmark are shown"
     more = ", ".join(f"{count:,} of {plain(task)}" for task, count in left.items())
-    yield f'<p class="note">{shown}{f", without {more}" if more else ""}. A ✓ marks the right '
+    yield f'<p class="note">{shown}{f"; {more} are not" if more else ""}. A ✓ marks the right '
     yield "choice, a color the chosen one; figures are log-likelihoods.</p>"
     yield "<noscript><p>Browsing items needs JavaScript.</p></noscript>"
     yield '<div class="filters">'

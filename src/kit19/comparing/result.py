@@ -298,21 +298,21 @@ class Comparison(_Part):
         """The comparison as JSON data."""
         return self.model_dump(mode="json")
 
-    def remember(self, changed: dict[str, Any]) -> None:
-        """Keep the items that models won or lost against the base, for the page."""
+    def set_changed_items(self, changed: dict[str, Any]) -> None:
+        """Set the items that models won or lost against the base, for the page."""
         self._changed = changed
 
     @public
     def write(self, folder: str | Path) -> None:
         """Write report.html, compare.json, compare.md, compare.tex and charts/ into a folder.
 
-        The folder is replaced as a whole.
+        An earlier comparison in the folder is replaced.
 
         Raises:
-            OutputError: The folder contains something else, or cannot be written; or the layer
-                ``report`` is not installed.
+            OutputError: The folder has other files, cannot be written, or ``kit19[report]`` is not
+                installed.
         """
-        from kit19.comparing.folder import write_comparison  # noqa: PLC0415  drawing needs a layer
+        from kit19.comparing.folder import write_comparison  # noqa: PLC0415  needs kit19[report]
 
         write_comparison(self, self._changed, Path(folder))
 

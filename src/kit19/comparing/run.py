@@ -63,13 +63,13 @@ def compare(
             two. ``NAME=PATH`` gives a model a name.
         audits: Results of ``kit19 audit`` of the training data: of every model but the base, or
             ``NAME=PATH`` of one.
-        seed: Of the bootstrap.
-        replicates: Replicates of the bootstrap.
+        seed: Seed of the bootstrap.
+        replicates: Number of bootstrap replicates.
         catalog: A folder of cards; default: kit19's own.
         on_progress: Called with the benchmark, benchmarks done, and total benchmarks.
 
     Raises:
-        ResultsError: Results that cannot be read, or not be paired item by item.
+        ResultsError: Results cannot be read, or cannot be paired item by item.
     """
     cards = load_catalog(catalog)
     models = read_all(one_or_more(results, "results"), cards)
@@ -92,7 +92,7 @@ def compare(
         published_note=_published_note(cards),
         caveats=[caveat for table in cards.published() for caveat in table.caveats],
     )
-    comparison.remember(changed_items(models))
+    comparison.set_changed_items(changed_items(models))
     on_progress("done", len(figures.tasks), len(figures.tasks))
     return comparison
 
@@ -134,10 +134,10 @@ def _compute_figures(
             figures.lengths += length_bins(model, task)
             if model is not models[0] and task in models[0].tasks:
                 _compare_with_base(figures, models[0], model, (task, metrics), audits, bootstrap)
-    corrected = holm([one.p for one in figures.differences])
+    corrected = holm([difference.p for difference in figures.differences])
     figures.differences = [
-        one.model_copy(update={"p_holm": p})
-        for one, p in zip(figures.differences, corrected, strict=True)
+        difference.model_copy(update={"p_holm": p})
+        for difference, p in zip(figures.differences, corrected, strict=True)
     ]
     return figures
 
