@@ -244,13 +244,13 @@ def _ours(place: str, way: str, rows: int) -> Any:
 
     data, settings = _first(place, "rows", rows), _settings(place, save_steps=1_000_000)
     options = TrainOptions(cache=data.parent / "tokens")
-    ready = prepare(data, settings, options, lambda _what, _done, _total: None)
-    total = steps(settings, len(ready.sequences), 1)
+    prepared = prepare(data, settings, options, lambda _what, _done, _total: None)
+    total = steps(settings, len(prepared.sequences), 1)
     run_folder = data.parent / "run"
     trainer = AnswerTrainer(
-        load_weights(settings, ready.base),
-        ready.base.tokenizer,
-        TrainingRows(ready.train, ready.sequences, None),
+        load_weights(settings, prepared.base),
+        prepared.base.tokenizer,
+        TrainingRows(prepared.train, prepared.sequences, None),
         settings,
         run_folder,
         arguments=make_arguments(settings, run_folder, total, validated=False, world=1),

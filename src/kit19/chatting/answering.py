@@ -139,18 +139,18 @@ class ChatModel:
         return given
 
 
-def until_stop(pieces: Any, stops: Sequence[str], before: str) -> Iterator[str]:
+def until_stop(pieces: Any, stops: Sequence[str], leading: str) -> Iterator[str]:
     """Stream text up to the first stop text, without the whitespace that the format puts before it.
 
     Text that may be the beginning of a stop text is held back until that is decided.
     """
-    held, begun = "", before.strip() != before
+    held, at_start = "", leading.strip() != leading
     hold = max((len(stop) for stop in stops), default=1) - 1
     for piece in pieces:
         held += piece
-        if begun:
-            held = held.removeprefix(before)
-            begun = not held
+        if at_start:
+            held = held.removeprefix(leading)
+            at_start = not held
         cut = min((held.find(stop) for stop in stops if stop in held), default=-1)
         if cut >= 0:
             yield held[:cut]

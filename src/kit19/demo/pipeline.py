@@ -88,10 +88,10 @@ def train_demo(
     before = out / "before"
     with silence_libraries(), use_threads(1):
         on_progress("answers before and after", 0, 1)
-        ready = prepare(out / "rows", settings, TrainOptions(), on_progress)
-        save_untrained(settings, ready.base, ready.prompts, before)
+        prepared = prepare(out / "rows", settings, TrainOptions(), on_progress)
+        save_untrained(settings, prepared.base, prepared.prompts, before)
         answers = [
-            score_model(folder, ready.data, ready.prompts) for folder in (before, out / "run")
+            score_model(folder, prepared.data, prepared.prompts) for folder in (before, out / "run")
         ]
     return DemoTraining(out / "rows", real, before, run, *answers)
 

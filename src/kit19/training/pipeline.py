@@ -110,11 +110,11 @@ def train(  # noqa: PLR0913  one parameter an option of the command
     run = Path(out)
     with silence_libraries():
         with processes.main_process_first():
-            ready = prepare(Path(data), settings, options, on_progress)
-            ready = _with_digest(ready, settings)
-        plan = _plan_of_run(settings, ready)
+            prepared = prepare(Path(data), settings, options, on_progress)
+            prepared = _with_digest(prepared, settings)
+        plan = _plan_of_run(settings, prepared)
         with open_run(run, plan, restart=restart) as checkpoint:
-            trained = _train(ready, run, checkpoint, on_progress)
+            trained = _train(prepared, run, checkpoint, on_progress)
             if processes.is_main():
                 _write_run(run, trained, on_progress, merge=merge and settings.method != "full")
         processes.shut_down()
@@ -134,7 +134,7 @@ def _write_run(
             on_progress("merging the adapter", 0, 1)
             from kit19.training.run.merging import merge_in_place  # noqa: PLC0415
 
-            merge_in_place(run, trust=trained.ready.base.trust)
+            merge_in_place(run, trust=trained.prepared.base.trust)
         finish_run(run, trained.record, trained.history)
     except WRITE_ERRORS as error:
         raise explain_write_error(error, run) from None
@@ -174,27 +174,27 @@ def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) 
     return record
 
 
-def _plan_of_run(settings: Settings, ready: Prepared) -> dict[str, Any]:
+def _plan_of_run(settings: Settings, prepared: Prepared) -> dict[str, Any]:
     """Everything that determines a run: only a run with the same plan can be resumed."""
     return {
         "settings": settings.model_dump(mode="json"),
-        "rows": ready.train.key,
-        "validation": ready.validation.key if ready.validation else "",
-        "base": ready.base.entry.model_dump(mode="json"),
+        "rows": prepared.train.key,
+        "validation": prepared.validation.key if prepared.validation else "",
+        "base": prepared.base.entry.model_dump(mode="json"),
     }
 
 
-def _with_digest(ready: Prepared, settings: Settings) -> Prepared:
+def _with_digest(prepared: Prepared, settings: Settings) -> Prepared:
     """Add the digest of the base model's weights, which must be the same when a run resumes."""
     from kit19.training.model.base import base_digest  # noqa: PLC0415
 
-    entry = ready.base.entry.model_copy(update={"digest": base_digest(settings, ready.base)})
-    return replace(ready, base=replace(ready.base, entry=entry))
+    entry = prepared.base.entry.model_copy(update={"digest": base_digest(settings, prepared.base)})
+    return replace(prepared, base=replace(prepared.base, entry=entry))
 
 
 @dataclass(frozen=True)
 class _TrainingResult:
-    ready: Prepared
+    prepared: Prepared
     record: RunRecord
     history: list[dict[str, Any]]
     resumed: int
@@ -203,7 +203,7 @@ class _TrainingResult:
 
 
 def _train(
-    ready: Prepared, run: Path, checkpoint: Path | None, on_progress: OnProgress
+    prepared: Prepared, run: Path, checkpoint: Path | None, on_progress: OnProgress
 ) -> _TrainingResult:
     from kit19.training.model.adapters import record_base  # noqa: PLC0415
     from kit19.training.model.base import load_weights, lora_config, set_end_ids  # noqa: PLC0415
@@ -214,35 +214,37 @@ def _train(
     from kit19.training.run.trainer import WRITE_ERRORS, AnswerTrainer, TrainingRows  # noqa: PLC0415
 
     on_progress("loading the model", 3, 4)
-    model = load_weights(ready.settings, ready.base)
+    model = load_weights(prepared.settings, prepared.base)
     make_savable(model.config, model.generation_config)
-    set_end_ids(model, ready.prompts.stops)
+    set_end_ids(model, prepared.prompts.stops)
     found = make_decisions(
         model,
-        ready.settings,
-        ready.base,
-        ready.train,
-        ready.sequences,
+        prepared.settings,
+        prepared.base,
+        prepared.train,
+        prepared.sequences,
         run,
         resumed=checkpoint is not None,
     )
-    ready = without_packing(ready, found.unpacked_because) if found.unpacked_because else ready
-    settings = ready.settings
+    prepared = (
+        without_packing(prepared, found.unpacked_because) if found.unpacked_because else prepared
+    )
+    settings = prepared.settings
     world = processes.world_size()
-    total = arguments.steps(settings, len(ready.sequences), world)
+    total = arguments.steps(settings, len(prepared.sequences), world)
     count = arguments.choose_threads(settings, model.num_parameters())
     with use_threads(count):
         trainer = AnswerTrainer(
             model,
-            ready.base.tokenizer,
-            TrainingRows(ready.train, ready.sequences, ready.validation),
+            prepared.base.tokenizer,
+            TrainingRows(prepared.train, prepared.sequences, prepared.validation),
             settings,
             run,
             arguments=arguments.make_arguments(
                 settings,
                 run,
                 total,
-                validated=bool(ready.validation),
+                validated=bool(prepared.validation),
                 world=world,
                 balanced=arguments.can_balance_experts(model.config),
             ),
@@ -251,7 +253,7 @@ def _train(
             on_progress=on_progress,
         )
         if settings.method != "full":
-            record_base(trainer.model, ready.base, settings.model)
+            record_base(trainer.model, prepared.base, settings.model)
         start = time.perf_counter()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.perf_counter() - start
@@ -266,10 +268,10 @@ def _train(
     history = trainer.state.log_history
     # On the CPU, sums depend on the number of threads, so it affects the weights.
     used = {"threads": count, "steps": trainer.state.global_step, "devices": world}
-    record = _record(ready, used, {"loss": _last_loss(trainer), **measured})
+    record = _record(prepared, used, {"loss": _last_loss(trainer), **measured})
     epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
-    seen = ready.train.stats.supervised * epochs
-    return _TrainingResult(ready, record, history, resumed, seconds, seen / max(seconds, 1e-9))
+    seen = prepared.train.stats.supervised * epochs
+    return _TrainingResult(prepared, record, history, resumed, seconds, seen / max(seconds, 1e-9))
 
 
 def _last_loss(trainer: AnswerTrainer) -> float:
@@ -278,27 +280,27 @@ def _last_loss(trainer: AnswerTrainer) -> float:
     return float(found[-1]) if found else trainer.mean_loss()
 
 
-def _record(ready: Prepared, used: dict[str, Any], metrics: dict[str, float]) -> RunRecord:
-    settings = ready.settings
+def _record(prepared: Prepared, used: dict[str, Any], metrics: dict[str, float]) -> RunRecord:
+    settings = prepared.settings
     return RunRecord(
         kit19_version=importlib.metadata.version("kit19"),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
-        base=ready.base.entry,
-        data=ready.data.entry,
+        base=prepared.base.entry,
+        data=prepared.data.entry,
         method=settings.method,
-        format=ready.form.model_dump(mode="json"),
-        answer_head=ready.prompts.head,
-        ends=ready.prompts.stops,
+        format=prepared.form.model_dump(mode="json"),
+        answer_head=prepared.prompts.head,
+        ends=prepared.prompts.stops,
         seed=settings.seed,
         settings={**settings.model_dump(mode="json"), **used},
-        rows=ready.counts,
-        metrics={**metrics, "tokens_per_syllable": ready.per_syllable},
-        notes=[*ready.notes],
+        rows=prepared.counts,
+        metrics={**metrics, "tokens_per_syllable": prepared.per_syllable},
+        notes=[*prepared.notes],
     )
 
 
 def _notes(done: _TrainingResult) -> list[str]:
-    notes = collect_notes(done.ready)
+    notes = collect_notes(done.prepared)
     if done.resumed:
         notes.insert(0, f"resumed from step {done.resumed}")
     return notes

@@ -118,45 +118,51 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
     from kit19.training.run.arguments import steps  # noqa: PLC0415
 
     with silence_libraries():
-        elsewhere = gpu_memory is not None
-        ready = prepare(Path(data), settings, options, on_progress, elsewhere=elsewhere)
-        trust = ready.base.trust
+        for_other_machine = gpu_memory is not None
+        prepared = prepare(
+            Path(data), settings, options, on_progress, for_other_machine=for_other_machine
+        )
+        trust = prepared.base.trust
         if Path(settings.model or "-").is_dir():
             check_complete(settings.model, trust_remote_code=trust)
         with convert_model_errors(
             settings.model or "tiny", "the model cannot be built from its config.json"
         ):
-            shape = model_shape(ready.base.config, trust=trust)
-        ready = _check_packing(ready)
-        settings = ready.settings
+            shape = model_shape(prepared.base.config, trust=trust)
+        prepared = _check_packing(prepared)
+        settings = prepared.settings
     available = gpu_memory or machine_memory()
-    bf16 = plans_in_bf16(settings, elsewhere=gpu_memory is not None)
+    bf16 = plans_in_bf16(settings, for_other_machine=gpu_memory is not None)
     fits = suggest_settings(shape, settings, available, gpus=gpus, bf16=bf16)
-    lengths = ready.train.lengths
+    lengths = prepared.train.lengths
     width = settings.sequence_length if settings.layout == "packed" else int(lengths.max())
     return TrainPlan(
         settings=settings,
-        rows=ready.counts,
-        supervised=ready.train.stats.supervised,
-        filled=filled(ready.sequences, lengths, width),
-        steps=steps(settings, len(ready.sequences), gpus),
-        per_syllable=ready.per_syllable,
+        rows=prepared.counts,
+        supervised=prepared.train.stats.supervised,
+        filled=filled(prepared.sequences, lengths, width),
+        steps=steps(settings, len(prepared.sequences), gpus),
+        per_syllable=prepared.per_syllable,
         parameters=shape.parameters,
         need=estimate_memory(shape, settings, gpus=gpus, bf16=bf16),
         available=available,
         gpus=gpus,
         changes=fits[0] if fits else None,
         then=fits[1] if fits else None,
-        notes=collect_notes(ready),
+        notes=collect_notes(prepared),
     )
 
 
-def _check_packing(ready: Prepared) -> Prepared:
+def _check_packing(prepared: Prepared) -> Prepared:
     """Turn packing off if packed rows see each other in the twin of the model."""
     from kit19.training.model.isolation import why_not_pack_by_config  # noqa: PLC0415
 
-    why = why_not_pack_by_config(ready.settings, ready.base, ready.train, ready.sequences)
+    why = why_not_pack_by_config(
+        prepared.settings, prepared.base, prepared.train, prepared.sequences
+    )
     if why is None:
         note = "no small model can be built from this configuration: whether rows may be packed "
-        return replace(ready, notes=(*ready.notes, note + "is tested when the model is loaded"))
-    return without_packing(ready, why) if why else ready
+        return replace(
+            prepared, notes=(*prepared.notes, note + "is tested when the model is loaded")
+        )
+    return without_packing(prepared, why) if why else prepared

@@ -76,7 +76,7 @@ def prepare(
     options: TrainOptions,
     on_progress: OnProgress,
     *,
-    elsewhere: bool = False,
+    for_other_machine: bool = False,
 ) -> Prepared:
     """Read and tokenize the rows, and run all checks that need no weights.
 
@@ -85,7 +85,7 @@ def prepare(
         settings: The given settings.
         options: Options of the run.
         on_progress: Called with progress.
-        elsewhere: Whether the run is only planned here, for another machine.
+        for_other_machine: Whether the run is only planned here, for another machine.
 
     Raises:
         Kit19Error: As ``train``.
@@ -120,7 +120,9 @@ def prepare(
         held_out = held_out if len(held_out) else None
     check_batches(Collate(base.tokenizer.pad_token_id), train, base.tokenizer)
     sets = [train, held_out] if held_out else [train]
-    checked = check_model(settings, base, sets, validated=held_out is not None, elsewhere=elsewhere)
+    checked = check_model(
+        settings, base, sets, validated=held_out is not None, for_other_machine=for_other_machine
+    )
     settings, sequences = checked.settings, arrange_rows(train, settings)
     counts = {
         "read": train.stats.read,
@@ -136,36 +138,36 @@ def prepare(
     )
 
 
-def without_packing(ready: Prepared, why: str) -> Prepared:
+def without_packing(prepared: Prepared, why: str) -> Prepared:
     """The same rows in the layout ``grouped``, for models in which packed rows see each other.
 
     Args:
-        ready: A preparation in the layout ``packed``.
+        prepared: A preparation in the layout ``packed``.
         why: Why rows must not be packed.
     """
     from kit19.training.rows.batches import arrange_rows  # noqa: PLC0415
 
-    settings = ready.settings.model_copy(update={"layout": "grouped"})
-    sequences = arrange_rows(ready.train, settings)
-    shared = len(ready.train) / max(len(ready.sequences), 1)
+    settings = prepared.settings.model_copy(update={"layout": "grouped"})
+    sequences = arrange_rows(prepared.train, settings)
+    shared = len(prepared.train) / max(len(prepared.sequences), 1)
     note = (
         f"{why}; so each row is trained as its own sequence (layout=grouped). A packed sequence held "
         f"{shared:.1f} rows: with the same per_device_train_batch_size and "
         "gradient_accumulation_steps, a step now has that many times fewer rows"
     )
     return replace(
-        ready,
+        prepared,
         settings=settings,
         sequences=sequences,
-        counts={**ready.counts, "lines": len(sequences)},
-        notes=(*ready.notes, note),
+        counts={**prepared.counts, "lines": len(sequences)},
+        notes=(*prepared.notes, note),
     )
 
 
-def collect_notes(ready: Prepared) -> list[str]:
+def collect_notes(prepared: Prepared) -> list[str]:
     """Notes on the rows and the model of a run, a sentence each."""
-    entry, stats = ready.data.entry, ready.train.stats
-    notes = [*ready.notes]
+    entry, stats = prepared.data.entry, prepared.train.stats
+    notes = [*prepared.notes]
     if entry.sample:
         notes.append("trained on kit19's own sample, not on the datasets")
     if entry.label != "clean":

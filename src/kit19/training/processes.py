@@ -38,7 +38,7 @@ def is_sharded() -> bool:
 def wait_for_all() -> None:
     """Wait until every process gets here."""
     if world_size() > 1:
-        _state().wait_for_everyone()
+        _partial_state().wait_for_everyone()
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def main_process_first() -> Iterator[None]:
     if world_size() == 1:
         yield
         return
-    with _state().local_main_process_first():
+    with _partial_state().local_main_process_first():
         yield
 
 
@@ -57,17 +57,17 @@ def broadcast(value: Any) -> Any:
         return value
     from accelerate.utils import broadcast_object_list  # noqa: PLC0415
 
-    _state()  # joins the process group
+    _partial_state()  # joins the process group
     return broadcast_object_list([value])[0]
 
 
 def shut_down() -> None:
     """Close the process group."""
     if world_size() > 1:
-        _state().destroy_process_group()
+        _partial_state().destroy_process_group()
 
 
-def _state() -> Any:
+def _partial_state() -> Any:
     import torch  # noqa: PLC0415  only where there are several processes
     from accelerate import PartialState  # noqa: PLC0415
 

@@ -58,6 +58,6 @@ def machine_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def plans_in_bf16(settings: Settings, *, elsewhere: bool) -> bool:
+def plans_in_bf16(settings: Settings, *, for_other_machine: bool) -> bool:
     """Whether a run would compute in bfloat16, here or on another machine's GPU."""
-    return settings.precision != "fp32" if elsewhere else in_bf16(settings)
+    return settings.precision != "fp32" if for_other_machine else in_bf16(settings)

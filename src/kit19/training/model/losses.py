@@ -127,8 +127,8 @@ def row_losses(
         width = batch["input_ids"].shape[1]
         for number, rows in enumerate(chosen):
             # The loss at a position is that of the next token, which belongs to the row.
-            of = row_of_each_token(tokens, rows, width)[1:]
-            known = of >= 0
-            by_row = np.bincount(of[known], losses[number][known], minlength=len(tokens))
+            owners = row_of_each_token(tokens, rows, width)[1:]
+            known = owners >= 0
+            by_row = np.bincount(owners[known], losses[number][known], minlength=len(tokens))
             sums[rows] = by_row[rows]
     return sums

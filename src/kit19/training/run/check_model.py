@@ -53,7 +53,7 @@ def check_model(
     sets: Sequence[Tokens],
     *,
     validated: bool,
-    elsewhere: bool = False,
+    for_other_machine: bool = False,
 ) -> ModelCheck:
     """Find faults that would end a run later: in its first step, at a checkpoint, or at its end.
 
@@ -62,54 +62,64 @@ def check_model(
         base: The model's configuration and tokenizer.
         sets: Training rows and held-out rows.
         validated: Whether there are held-out rows.
-        elsewhere: Whether the run is planned for another machine: then the packages and the device of
-            this machine are not checked.
+        for_other_machine: Whether the run is planned for another machine: then the packages and the
+            device of this machine are not checked.
 
     Raises:
         TrainError: Lists every fault.
     """
-    chosen, empty, note = _with_attention(settings, base, elsewhere=elsewhere)
-    problems = [*_ids(empty, base, sets), *_lengths(chosen, base, sets), *_weights(settings)]
+    chosen, meta_model, note = _with_attention(settings, base, for_other_machine=for_other_machine)
+    problems = [
+        *_id_problems(meta_model, base, sets),
+        *_length_problems(chosen, base, sets),
+        *_weight_problems(settings),
+    ]
     problems += trial.interval_problems(settings, validated=validated)
     problems += saved.savable_problems(base)
-    if settings.method == "qlora" and not elsewhere:
+    if settings.method == "qlora" and not for_other_machine:
         four_bit_config()
-    if not elsewhere and not problems:
+    if not for_other_machine and not problems:
         problems += trial.training_problems(chosen, validated=validated)
-    problems += _adapter(chosen, empty)
+    problems += _adapter_problems(chosen, meta_model)
     if problems:
         raise TrainError(problems)
-    notes = [note, _experts(base), *_long_rows(base, sets), *saved.savable_notes(base)]
+    notes = [note, _expert_note(base), *_long_row_notes(base, sets), *saved.savable_notes(base)]
     return ModelCheck(chosen, tuple(filter(None, notes)))
 
 
 def _with_attention(
-    settings: Settings, base: Base, *, elsewhere: bool
+    settings: Settings, base: Base, *, for_other_machine: bool
 ) -> tuple[Settings, Any, str]:
     """The settings with an attention implementation of the model, the meta model, and a note."""
     chosen = (
-        "sdpa" if elsewhere and "flash" in settings.attn_implementation else attention(settings)
+        "sdpa"
+        if for_other_machine and "flash" in settings.attn_implementation
+        else attention(settings)
     )
     try:
-        return settings.model_copy(update={"attn_implementation": chosen}), _empty(base, chosen), ""
+        return (
+            settings.model_copy(update={"attn_implementation": chosen}),
+            _build_meta_model(base, chosen),
+            "",
+        )
     except Exception as error:
         refused = error
     try:
-        empty = _empty(base, "eager")
+        meta_model = _build_meta_model(base, "eager")
     except Exception as error:
         what = f"no model can be built from its configuration: {one_line_reason(error)}"
         raise TrainError(Problem(what, base.entry.name, "see its config.json")) from None
     if settings.attn_implementation != "auto":
         what = f"cannot compute attention by {chosen}: {one_line_reason(refused)}"
         raise TrainError(
-            Problem(what, type(empty).__name__, "--set attn_implementation=auto, or eager")
+            Problem(what, type(meta_model).__name__, "--set attn_implementation=auto, or eager")
         )
-    name = type(empty).__name__
+    name = type(meta_model).__name__
     note = f"{name} does not support {chosen}: trained with attn_implementation=eager"
-    return settings.model_copy(update={"attn_implementation": "eager"}), empty, note
+    return settings.model_copy(update={"attn_implementation": "eager"}), meta_model, note
 
 
-def _empty(base: Base, attention: str) -> Any:
+def _build_meta_model(base: Base, attention: str) -> Any:
     config = copy.deepcopy(base.config)
     with torch.device("meta"):
         return AutoModelForCausalLM.from_config(
@@ -117,9 +127,9 @@ def _empty(base: Base, attention: str) -> Any:
         )
 
 
-def _ids(empty: Any, base: Base, sets: Sequence[Tokens]) -> list[Problem]:
+def _id_problems(meta_model: Any, base: Base, sets: Sequence[Tokens]) -> list[Problem]:
     """Token ids without an embedding: tokens were added, and the model was not resized."""
-    room = vocabulary_of(empty)
+    room = vocabulary_of(meta_model)
     name, tokenizer = base.entry.name, base.tokenizer
     fix = (
         f"add embeddings for them: model.resize_token_embeddings({len(tokenizer)}), and save "
@@ -150,7 +160,7 @@ def positions_of(config: Any) -> int:
     return next((int(getattr(text, name)) for name in _POSITIONS if getattr(text, name, None)), 0)
 
 
-def _longest(sets: Sequence[Tokens]) -> tuple[int, str]:
+def _longest_row(sets: Sequence[Tokens]) -> tuple[int, str]:
     """The length of the longest row, and its id."""
     found = [
         (int(s.lengths.max()), str(s.rows["id"][int(s.lengths.argmax())])) for s in sets if len(s)
@@ -158,22 +168,22 @@ def _longest(sets: Sequence[Tokens]) -> tuple[int, str]:
     return max(found, default=(0, ""))
 
 
-def _lengths(settings: Settings, base: Base, sets: Sequence[Tokens]) -> list[Problem]:
+def _length_problems(settings: Settings, base: Base, sets: Sequence[Tokens]) -> list[Problem]:
     """Rows longer than a table of positions. Rotary positions have no such limit."""
-    named, (longest, row) = positions_of(base.config), _longest(sets)
+    named, (longest, row) = positions_of(base.config), _longest_row(sets)
     if not named or longest <= named - _RESERVED:
         return []
     model = make_twin(base.config, settings.attn_implementation, trust=base.trust)
-    if model is None or _computes(model, longest):
+    if model is None or _can_compute(model, longest):
         return []
-    fits = next((n for n in range(min(named, longest), 0, -1) if _computes(model, n)), 0)
+    fits = next((n for n in range(min(named, longest), 0, -1) if _can_compute(model, n)), 0)
     what = (
         f"the longest row has {longest:,} tokens ({row}), and the model has positions for {fits:,}"
     )
     return [Problem(what, base.entry.name, f"leave longer rows out: --set max_length={fits}")]
 
 
-def _computes(model: Any, length: int) -> bool:
+def _can_compute(model: Any, length: int) -> bool:
     # The last token of the vocabulary, as RoBERTa has no position for its padding, one of the first.
     ids = torch.full((1, length), vocabulary_of(model) - 1)
     with torch.no_grad():
@@ -184,26 +194,26 @@ def _computes(model: Any, length: int) -> bool:
     return True
 
 
-def _long_rows(base: Base, sets: Sequence[Tokens]) -> list[str]:
-    named, (longest, row) = positions_of(base.config), _longest(sets)
+def _long_row_notes(base: Base, sets: Sequence[Tokens]) -> list[str]:
+    named, (longest, row) = positions_of(base.config), _longest_row(sets)
     if not named or longest <= named:
         return []
     return [f"the longest row has {longest:,} tokens ({row}); the model was trained for {named:,}"]
 
 
-def _experts(base: Base) -> str:
+def _expert_note(base: Base) -> str:
     if can_balance_experts(base.config):
         return ""
     return "its experts are trained without a load-balancing loss: TRL does not find their number"
 
 
-def _weights(settings: Settings) -> list[Problem]:
+def _weight_problems(settings: Settings) -> list[Problem]:
     if not settings.model or not Path(settings.model).is_dir() or weight_files(settings.model):
         return []
     return [Problem("holds no weights (*.safetensors)", settings.model, "copy its weights there")]
 
 
-def _adapter(settings: Settings, empty: Any) -> list[Problem]:
+def _adapter_problems(settings: Settings, meta_model: Any) -> list[Problem]:
     """Faults of the adapter, attached to the meta model."""
     config = lora_config(settings)
     if config is None:
@@ -212,7 +222,7 @@ def _adapter(settings: Settings, empty: Any) -> list[Problem]:
 
     where = "lora.targets"
     targets = settings.lora.targets
-    names = [name for name, _ in empty.named_modules()]
+    names = [name for name, _ in meta_model.named_modules()]
     if isinstance(targets, list):
         missing = [
             one for one in targets if not any(n == one or n.endswith(f".{one}") for n in names)
@@ -220,13 +230,13 @@ def _adapter(settings: Settings, empty: Any) -> list[Problem]:
         if missing:
             known = {
                 name.rsplit(".", 1)[-1]
-                for name, module in empty.named_modules()
+                for name, module in meta_model.named_modules()
                 if type(module).__name__ in _ADAPTABLE
             }
             what = f"the model has no module {missing[0]!r}"
             return [Problem(what, where, f"{suggest_names(missing[0], known)} Or all-linear")]
     try:
-        made = get_peft_model(copy.deepcopy(empty), config)
+        made = get_peft_model(copy.deepcopy(meta_model), config)
     except Exception as error:
         what = f"no adapter can be attached: {one_line_reason(error)}"
         fix = "name linear modules, or use all-linear"

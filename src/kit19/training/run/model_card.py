@@ -27,15 +27,22 @@ def model_card(run: RunRecord, name: str) -> str:
         run: The run.
         name: The title of the model.
     """
-    parts = [_front(run), f"# {name}", _about(run), _data(run), _training(run), _figures(run)]
+    parts = [
+        _front_matter(run),
+        f"# {name}",
+        _description(run),
+        _data(run),
+        _training(run),
+        _metrics(run),
+    ]
     parts += [
-        _use(run, name),
+        _usage(run, name),
         "Trained with kit19, the Korean Instruction Toolkit. `run.json` holds every detail.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _front(run: RunRecord) -> str:
+def _front_matter(run: RunRecord) -> str:
     tags = ["kit19", "sft", f"kit19-{run.data.label}"]
     head: dict[str, object] = {"language": ["ko"], "library_name": "transformers", "tags": tags}
     head["pipeline_tag"] = "text-generation"
@@ -49,7 +56,7 @@ def _front(run: RunRecord) -> str:
     return f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---"
 
 
-def _about(run: RunRecord) -> str:
+def _description(run: RunRecord) -> str:
     how = {
         "full": "all weights",
         "lora": "a LoRA adapter",
@@ -117,7 +124,7 @@ def _training(run: RunRecord) -> str:
     )
 
 
-def _figures(run: RunRecord) -> str:
+def _metrics(run: RunRecord) -> str:
     rows = [(name, f"{value:.4g}") for name, value in run.metrics.items()]
     note = "Losses are of held-out answers, in nats per token."
     return (
@@ -127,7 +134,7 @@ def _figures(run: RunRecord) -> str:
     )
 
 
-def _use(run: RunRecord, name: str) -> str:
+def _usage(run: RunRecord, name: str) -> str:
     prompt = str(run.format.get("prompt", ""))
     shown = f"```text\n{prompt}\n```" if prompt else "The tokenizer's own chat template."
     if run.answer_head:

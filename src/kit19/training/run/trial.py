@@ -49,13 +49,13 @@ def training_problems(settings: Settings, *, validated: bool) -> list[Problem]:
     except Exception as error:
         return [Problem(f"the trainer rejects these settings: {one_line_reason(error)}")]
     try:
-        optimizer = _optimizer(arguments)
+        optimizer = _try_optimizer(arguments)
     except Exception as error:
         fix = "install what it names, or --set optim=adamw_torch"
         what = f"optim: {settings.optim} cannot be used here: {one_line_reason(error)}"
         return [Problem(what, fix=fix)]
     try:
-        _schedule(arguments, optimizer)
+        _try_schedule(arguments, optimizer)
     except Exception as error:
         reason = one_line_reason(error)
         what = f"lr_scheduler_type: {settings.lr_scheduler_type} cannot be used: {reason}"
@@ -67,7 +67,7 @@ def training_problems(settings: Settings, *, validated: bool) -> list[Problem]:
     return []
 
 
-def _optimizer(arguments: SFTConfig) -> Any:
+def _try_optimizer(arguments: SFTConfig) -> Any:
     layer = torch.nn.Linear(16, 16, device=device())
     kind, options = SFTTrainer.get_optimizer_cls_and_kwargs(arguments, layer)
     parameters = options.pop("params", None) or options.pop("model", None) or layer.parameters()
@@ -77,7 +77,7 @@ def _optimizer(arguments: SFTConfig) -> Any:
     return optimizer
 
 
-def _schedule(arguments: SFTConfig, optimizer: Any) -> None:
+def _try_schedule(arguments: SFTConfig, optimizer: Any) -> None:
     schedule = get_scheduler(
         arguments.lr_scheduler_type,
         optimizer=optimizer,
