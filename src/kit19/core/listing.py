@@ -6,7 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 
 class Described(Protocol):
-    """What can be told as JSON."""
+    """A result with a JSON form."""
 
     def to_dict(self) -> dict[str, Any]:
         """The data as JSON has it."""
@@ -17,7 +17,7 @@ Item = TypeVar("Item", bound=Described)
 
 
 class Listing(tuple[Item, ...], Generic[Item]):
-    """A result that consists of several: a tuple that can be told as JSON."""
+    """A result of several items: a tuple with a JSON form."""
 
     __slots__ = ()
 

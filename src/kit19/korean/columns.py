@@ -1,8 +1,8 @@
-"""Particles for whole columns: the fast twin of ``sound.py`` and ``particles.py``.
+"""Particles for columns: the fast counterpart of ``sound.py`` and ``particles.py``.
 
 The last sound of nearly every text is settled inside the engine by its last character. The rest
-(numbers, Latin, parentheses, lone jamo, decomposed text) goes, each distinct text once and whole,
-to the reference: what stands far before a closing parenthesis may decide.
+(numbers, Latin, parentheses, lone jamo, decomposed text) goes to the reference, each distinct text
+once and in full: text far before a closing parenthesis may decide.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from kit19.korean.particles import Particle
 from kit19.korean.signs import LOOK_THROUGH, SIGNS
 from kit19.korean.sound import final_sound
 
-_NOTHING = "\U0010ffff"  # stands for the last character of a text that is nothing but marks
-_ASK = 255  # code of texts that only the reference can settle
+_NOTHING = "\U0010ffff"  # used as the last character of a text that consists of marks only
+_UNSETTLED = 255  # code of texts that need the reference
 # Jamo after a syllable, another jamo or a mark is laughter or tears: 좋아ㅋ, ㅠㅠ, 최고!!ㅎ. Only
 # marks after which the reference reads no letter by its name are listed.
 _JAMO_RUN = r"[가-힣ㄱ-ㅣ0-9a-zA-Z~!?.;…^:-][ㄱ-ㅣ]\z"
@@ -82,18 +82,18 @@ def _finals(words: pl.Series) -> pl.Series:
     last = "".join(spoken.str.tail(1).fill_null("").replace("", _NOTHING).to_list())
     codes = _codes()[np.frombuffer(last.encode("utf-32-le"), dtype="<u4")]
     codes[spoken.str.contains(_JAMO_RUN).fill_null(value=False).to_numpy()] = Final.UNDECIDABLE
-    unsettled = np.flatnonzero(codes == _ASK)
-    asked = words.gather(unsettled)
-    answers = {text: final_sound(text).value for text in asked.unique()}
-    codes[unsettled] = [answers[text] for text in asked]
+    unsettled = np.flatnonzero(codes == _UNSETTLED)
+    remaining = words.gather(unsettled)
+    answers = {text: final_sound(text).value for text in remaining.unique()}
+    codes[unsettled] = [answers[text] for text in remaining]
     found = pl.Series(words.name, codes)
     return found if not words.null_count() else found.scatter(words.is_null().arg_true(), None)
 
 
 @functools.cache
 def _codes() -> npt.NDArray[np.uint8]:
-    """The code of every character that settles the sound whatever stands before it."""
-    codes = np.full(sys.maxunicode + 1, _ASK, dtype=np.uint8)
+    """Return the code of every character that determines the sound by itself."""
+    codes = np.full(sys.maxunicode + 1, _UNSETTLED, dtype=np.uint8)
     settled = _settled()
     codes[list(map(ord, settled))] = list(settled.values())
     return codes

@@ -53,7 +53,7 @@ _ACCENTED_VOWELS = "aeiou"  # with a mark they are pronounced: café, Gaudí
 
 
 def final_of_latin(text: str) -> Final:
-    """Class a text that ends in a Latin letter; what stands before the word counts too."""
+    """Class a text that ends in a Latin letter; the text before the word counts too."""
     unit = _final_of_unit(text)
     if unit is not None:
         return unit

@@ -31,7 +31,7 @@ _LATIN_BEFORE = re.compile(r"[A-Za-z#№][ -]?\Z")
 
 
 def final_of_number(text: str) -> Final:
-    """Class a text that ends in an ASCII digit; what stands before the number counts too."""
+    """Class a text that ends in an ASCII digit; the text before the number counts too."""
     if _DATE.search(text):
         # 한글 맞춤법, 문장 부호 1 (2): stops stand for 년, 월, 일, and so 1919. 3. 1. ends in 일.
         return Final.RIEUL

@@ -69,7 +69,7 @@ def spoken_part(text: str) -> str:
     """Cut a composed text after its last pronounced character; empty where there is none.
 
     Marks at the end are looked through. A parenthesis at the end is skipped, since what it
-    explains decides (국립국어원 온라인가나다: 사과(귤)는), unless nothing stands before it; an
+    explains decides (국립국어원 온라인가나다: 사과(귤)는), unless nothing precedes it; an
     unmatched ``)`` is a mark. So is an asterisk that ends *emphasis*.
     """
     opened = _parentheses(text)

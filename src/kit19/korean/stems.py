@@ -1,12 +1,12 @@
 """What is left of a Korean word when its particle or ending changes: its first two letters.
 
 Korean changes words at their end (창문을, 창문은, 창문에서는), so the first two letters of a word
-mostly stay. Of a word of which a single letter stands before a particle or ending (귤을, 집에서는,
-갔다) only that letter stays. This is no morphology: 나이 is taken for 나 with a particle. It need not
+mostly stay. If a single letter precedes a particle or ending (귤을, 집에서는, 갔다), only
+that letter stays. This is not morphology: 나이 is taken for 나 with a particle. It need not
 be right, only the same for the same word; where it differs for two forms of one word, one word of a
 sentence is lost.
 
-A number does not change at its end: 20만원 and 2000원 have nothing in common. So its stem is the whole
+A number does not change at its end: 20만원 and 2000원 have nothing in common. So its stem is the full
 number (20만, 2000), also behind one letter (제20대).
 """
 

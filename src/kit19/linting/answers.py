@@ -49,14 +49,16 @@ def _is_derivable(view: View, field: str, given: set[str]) -> bool:
 
 def _check_options(view: View, template: ParsedTemplate, revealed: set[str]) -> Iterator[Violation]:
     """A question must name all possible answers or none of them."""
-    asked = "\n".join(
+    question_text = "\n".join(
         text for name in ("instruction", "input") for text in view.skeletons(template, name)
     )
     for piece in template.insertions("output"):
         if piece.form and piece.field not in revealed:
             words = view.templates.words[piece.field][piece.form]
             values = view.values(template, piece.field)
-            named = [words[value] for value in values if _contains_word(words[value], asked)]
+            named = [
+                words[value] for value in values if _contains_word(words[value], question_text)
+            ]
             if named and (len(named) < len(values) or len(values) == 1):
                 left = len(values) - len(named)
                 yield Violation(

@@ -107,8 +107,8 @@ def _to_examples(renders: pl.DataFrame) -> list[Shown]:
 
 
 def _one_line(instruction: str | None, given: str | None, output: str | None) -> str:
-    asked = " ⏎ ".join(text for text in (instruction, given) if text)
-    sides = [text.replace("\n", "⏎") for text in (asked, output or "")]
+    question_text = " ⏎ ".join(text for text in (instruction, given) if text)
+    sides = [text.replace("\n", "⏎") for text in (question_text, output or "")]
     return " → ".join(side if len(side) <= _SHOWN else f"{side[:_SHOWN]}…" for side in sides)
 
 

@@ -65,7 +65,7 @@ def show(  # noqa: PLR0913  one parameter an option of the command
 
     Args:
         subset: Its name; may be left out where ``from_file`` names it.
-        n: How many; of a template, where ``from_file`` brings several and none is picked.
+        n: How many; of a template, if ``from_file`` has several and none is selected.
         template: Only by this template; default: as a build would choose.
         style: Only by templates of this style.
         from_file: A templates file that somebody is writing, instead of the catalog's: every
@@ -78,12 +78,12 @@ def show(  # noqa: PLR0913  one parameter an option of the command
     Raises:
         Kit19Error: An unknown name, a templates file that is wrong, or files that cannot be used.
     """
-    whole = load_catalog(catalog)
-    templates = _templates(whole, subset, None if from_file is None else Path(from_file))
-    _, card = whole.subset(templates.subset)
+    loaded = load_catalog(catalog)
+    templates = _templates(loaded, subset, None if from_file is None else Path(from_file))
+    _, card = loaded.subset(templates.subset)
     cards = {one.id: one for one in templates.templates}
     wanted = _select_templates(templates, template, style)
-    records = _usable_records(whole, templates, resolve_data_dir(data_dir), seed)
+    records = _usable_records(loaded, templates, resolve_data_dir(data_dir), seed)
     if from_file:
         parts = [_choose_among(records, templates, [name], n, seed) for name in wanted]
         chosen = pl.concat(parts)
