@@ -100,7 +100,7 @@ def test_the_surest_hits_are_shown_and_the_others_counted() -> None:
     text = audit_page(result(hits), most=5)
     rows = [row[0] for row in Page(text).cells if len(row) == 6 and row[0] != "row"]
     assert rows == ["40", "50", "29", "28", "27"]
-    assert "27 more were left out" in text
+    assert "27 more are not shown here" in text
     assert "left out" not in audit_page(result(hits), most=32)
 
 

@@ -468,7 +468,7 @@ def test_more_text_than_items_can_have_is_refused(
 ) -> None:
     monkeypatch.setattr("kit19.auditing.items._MOST_TEXT", 100)
     data = write_jsonl(tmp_path / "data.jsonl", list(TEXTS))
-    with pytest.raises(ReadError, match=r"data.jsonl: holds more than .* of text"):
+    with pytest.raises(ReadError, match=r"data.jsonl: has more than .* of text"):
         audit(data, [str(data)])
 
 
