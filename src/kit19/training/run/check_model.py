@@ -236,11 +236,11 @@ def _adapter_problems(settings: Settings, meta_model: Any) -> list[Problem]:
             what = f"the model has no module {missing[0]!r}"
             return [Problem(what, where, f"{suggest_names(missing[0], known)} Or all-linear")]
     try:
-        made = get_peft_model(copy.deepcopy(meta_model), config)
+        adapted = get_peft_model(copy.deepcopy(meta_model), config)
     except Exception as error:
         what = f"no adapter can be attached: {one_line_reason(error)}"
         fix = "name linear modules, or use all-linear"
         return [Problem(what, where, "--set lora.dropout=0" if "lora_dropout" in what else fix)]
-    if not any(one.requires_grad for one in made.parameters()):
+    if not any(one.requires_grad for one in adapted.parameters()):
         return [Problem("matches no module of the model", where, "use all-linear")]
     return []
