@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DATA   ?= ../shared/data
+# Each process begins with a half of the tests in their order: what a module sets up is set up once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: help demo test lint bench docs lock clean
+.PHONY: help demo check test lint bench docs lock clean
 
 help:
 	@echo "make demo   build the sample, train a small model on it, evaluate and compare (offline)"
+	@echo "make check  lint, and the tests that are quick"
 	@echo "make test   the whole test suite"
 	@echo "make lint   ruff, mypy, import rules"
 	@echo "make bench  speed and memory next to the baselines; DATA=folder of upstream files"
@@ -19,7 +22,10 @@ demo: $(VENV)/.models
 	$(BIN)/kit19 demo
 
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+	$(PYTEST) --durations 25
+
+check: lint
+	$(PYTEST) -m "not slow"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

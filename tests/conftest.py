@@ -16,6 +16,7 @@ from kit19.building.pipeline import build
 from kit19.sample import SAMPLE
 from tests.support.hub_server import WRITE, HubServer
 from tests.support.network import only_this_machine, refuse
+from tests.support.slow import mark_slow
 
 REPOSITORY = Path(__file__).parent.parent
 REAL = REPOSITORY.parent / "shared" / "data"
@@ -24,6 +25,10 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("KIT19_TEST_EFFORT", "quick"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_slow(items)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -26,7 +26,7 @@ from tests.support.invoking import Outcome, commands, invoke
 
 SEED = 19
 PARTS = 8  # so that processes can share the work
-QUICK = 52  # command lines of a part
+QUICK = 26  # command lines of a part
 SLOWEST = 60  # seconds after which a command counts as hanging
 NOT_OURS = {"lm-eval"}  # the harness's own command line behind ours
 

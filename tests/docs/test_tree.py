@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import kit19
+from tests.support.slow import SLOW
 
 ROOT = Path(__file__).parents[2]
 HOUSE = ROOT / "src" / "kit19"
@@ -58,3 +59,18 @@ def test_no_module_is_too_long_to_be_read() -> None:
         if (lines := len(path.read_text("utf-8").splitlines())) > MOST_LINES
     }
     assert not long
+
+
+def test_the_tests_are_laid_out_like_the_code() -> None:
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/*.py")}
+    assert folders <= rooms() | {"docs", "support"}
+    support = (ROOT / "tests" / "support").glob("test_*.py")
+    assert not list(support)
+
+
+def test_every_slow_test_is_there() -> None:
+    for name in SLOW:
+        path, _, test = name.partition("::")
+        found = list((ROOT / "tests").glob(f"{path.rstrip('/')}*"))
+        assert found, name
+        assert not test or f"def {test}" in found[0].read_text("utf-8"), name
