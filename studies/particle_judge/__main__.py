@@ -11,11 +11,14 @@ It needs ``pip install kit19[judge]``, which is not part of the development depe
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from typing import Any
 
+from benchmarks.results import installed_versions
 from kit19.catalog import load_catalog
 from studies.particle_judge.judge import OTHER, Judge
-from studies.particle_judge.particles import RECORDS, judge_hard_words, judge_rows
+from studies.particle_judge.particles import judge_hard_words, judge_rows
 from studies.particle_judge.texts import judge_texts
 
 
@@ -23,19 +26,25 @@ def main() -> int:
     """Print the report; return 3 if there is an unexplained disagreement."""
     parser = argparse.ArgumentParser(description="Check our Korean with a morphological analyzer.")
     parser.add_argument("--data-dir", required=True, type=Path)
-    data_dir = parser.parse_args().data_dir.resolve()
+    parser.add_argument("--json", type=Path, help="file for the counts")
+    given = parser.parse_args()
     judge, catalog = Judge(), load_catalog()
-    rows, rows_tally = judge_rows(judge, catalog, data_dir)
-    words, words_tally = judge_hard_words(judge)
-    texts, text_tallies = judge_texts(judge, catalog)
-    for title, lines in (
-        (f"Particles in renders of the first {RECORDS:,} records in hash order", rows),
-        ("Particles after hard words", words),
-        ("The templates' own text", texts),
-    ):
-        print(f"## {title}\n", *lines, sep="\n", end="\n\n")
-    unexplained = sum(tally.counts[OTHER] for tally in (rows_tally, words_tally, *text_tallies))
+    parts = {
+        "rows": judge_rows(judge, catalog, given.data_dir.resolve()),
+        "hard_words": judge_hard_words(judge),
+        "texts": judge_texts(judge, catalog),
+    }
+    for part in parts.values():
+        print(f"## {part.title}\n", *part.lines, sep="\n", end="\n\n")
+    unexplained = sum(tally.counts[OTHER] for part in parts.values() for tally in part.tallies)
     print(f"Unexplained disagreements: {unexplained}.")
+    if given.json:
+        results: dict[str, Any] = {"versions": installed_versions(["kiwipiepy", "kiwipiepy_model"])}
+        for name, part in parts.items():
+            kinds = [tally.figures() for tally in part.tallies]
+            results[name] = {**part.figures, "disagreements": kinds}
+        text = json.dumps(results, ensure_ascii=False, indent=1)
+        given.json.write_text(text + "\n", encoding="utf-8")
     return 3 if unexplained else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,13 @@ class Tally:
         if len(shown) < (EXAMPLES if kind != OTHER else 1_000) and example not in shown:
             shown.append(example)
 
+    def figures(self) -> dict[str, dict[str, int]]:
+        """Return how often each kind occurs, and how many of its cases are distinct."""
+        return {
+            kind: {"times": count, "distinct": self.distinct[kind]}
+            for kind, count in self.counts.most_common()
+        }
+
     def table(self) -> list[str]:
         """Format as a Markdown table: kind, count, distinct count, examples."""
         lines = [
@@ -168,6 +176,23 @@ class Tally:
             what = KINDS.get(kind, "needs review")
             lines.append(f"| {kind} | {what} | {count:,} | {self.distinct[kind]:,} | {shown} |")
         return lines
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """One part of the report.
+
+    Attributes:
+        title: Its heading.
+        lines: The report, as Markdown.
+        figures: The same counts as data.
+        tallies: The disagreements.
+    """
+
+    title: str
+    lines: list[str]
+    figures: dict[str, Any]
+    tallies: list[Tally]
 
 
 def table_cell(text: str) -> str:

@@ -22,6 +22,7 @@ from studies.particle_judge.judge import (
     OTHER,
     UNREAD,
     Judge,
+    Judgment,
     Tally,
     in_hangul,
     load_records,
@@ -110,11 +111,12 @@ MARGIN = 2.0
 Key = tuple[str, str, str, str]
 
 
-def judge_rows(judge: Judge, catalog: Catalog, data_dir: Path) -> tuple[list[str], Tally]:
+def judge_rows(judge: Judge, catalog: Catalog, data_dir: Path) -> Judgment:
     """Check the particles in the renders of a sample of every subset."""
     head = "subset|records|particles|distinct|writes ours|differs|no reading|reads ours|reads other"
     lines = [f"| {head.replace('|', ' | ')} |", "|---" + "|--:" * head.count("|") + "|"]
     tally, total = Tally(), Counter[str]()
+    subsets: dict[str, dict[str, int]] = {}
     disliked: list[str] = []
     for name in sorted(catalog.owners):
         view, records = load_records(catalog, name, data_dir)
@@ -138,6 +140,7 @@ def judge_rows(judge: Judge, catalog: Catalog, data_dir: Path) -> tuple[list[str
             if preferred < -MARGIN:
                 disliked.append(f"{place.before}**{place.word}{place.form}**{place.after}")
         total.update(counts)
+        subsets[name] = {"records": min(records.height, RECORDS), **_counts(counts)}
         lines.append(_row(name, count, counts))
     lines += [_row("**all**", "", total), "", *tally.table()]
     if disliked:
@@ -145,7 +148,8 @@ def judge_rows(judge: Judge, catalog: Catalog, data_dir: Path) -> tuple[list[str
             "",
             "It prefers the other form in: " + "; ".join(map(table_cell, disliked[:9])),
         ]
-    return lines, tally
+    title = f"Particles in renders of the first {RECORDS:,} records in hash order"
+    return Judgment(title, lines, {"subsets": subsets, "all": _counts(total)}, [tally])
 
 
 def _collect_places(view: View, records: pl.DataFrame) -> tuple[dict[Key, Place], Counter[Key]]:
@@ -161,11 +165,13 @@ def _collect_places(view: View, records: pl.DataFrame) -> tuple[dict[Key, Place]
 
 
 def _row(name: str, records: str, counts: Mapping[str, int]) -> str:
-    figures = [
-        f"{counts.get(key, 0):,}"
-        for key in ("places", "distinct", "same", "differs", "unread", "ours", "other")
-    ]
-    return f"| {name} | {records} | {' | '.join(figures)} |"
+    cells = [f"{count:,}" for count in _counts(counts).values()]
+    return f"| {name} | {records} | {' | '.join(cells)} |"
+
+
+def _counts(counts: Mapping[str, int]) -> dict[str, int]:
+    columns = ("places", "distinct", "same", "differs", "unread", "ours", "other")
+    return {column: counts.get(column, 0) for column in columns}
 
 
 def readings(judge: Judge, found: list[Place]) -> list[float]:
@@ -185,7 +191,7 @@ def readings(judge: Judge, found: list[Place]) -> list[float]:
 PAIRS = ("은/는", "을/를", "이/가", "과/와", "으로/로", "이라는/라는")
 
 
-def judge_hard_words(judge: Judge) -> tuple[list[str], Tally]:
+def judge_hard_words(judge: Judge) -> Judgment:
     """Check the words of our tests, each with several particles."""
     tally, counts = Tally(), Counter[str]()
     for block in yaml.safe_load(HARD_WORDS.read_text(encoding="utf-8")):
@@ -213,4 +219,11 @@ def judge_hard_words(judge: Judge) -> tuple[list[str], Tally]:
         "",
         *tally.table(),
     ]
-    return lines, tally
+    figures = {
+        "words": counts["words"],
+        "undecidable": counts["undecidable"],
+        "choices": judged,
+        "readable": judged - unread,
+        "same": counts["same"],
+    }
+    return Judgment("Particles after hard words", lines, figures, [tally])

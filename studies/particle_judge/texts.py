@@ -18,7 +18,7 @@ from kit19.linting import View
 from kit19.rendering.choose import eligible
 from kit19.rendering.parse import Literal, Piece
 from kit19.rendering.templates import TEXTS
-from studies.particle_judge.judge import _CLOSING, OTHER, SEED, Judge, Tally, load_records
+from studies.particle_judge.judge import _CLOSING, OTHER, SEED, Judge, Judgment, Tally, load_records
 
 UNSPLIT_WORDS = {
     "dictionary word": """문제없 한마디 이다음 빈칸 머리글 앞말 물어봤 불러온 함께하 인공지능
@@ -196,7 +196,7 @@ def _spelling_kind(before: str, ours: str, theirs: str) -> str:
     )
 
 
-def judge_texts(judge: Judge, catalog: Catalog) -> tuple[list[str], list[Tally]]:
+def judge_texts(judge: Judge, catalog: Catalog) -> Judgment:
     """Check the spelling and spacing of all template text, particles included."""
     lines = own_lines(catalog)
     gaps = sum(
@@ -237,7 +237,17 @@ def judge_texts(judge: Judge, catalog: Catalog) -> tuple[list[str], list[Tally]]
             f"{len(caught)}. It misses {', '.join(missed) or 'none'}."
         ),
     ]
-    return report, tallies
+    figures = {
+        "lines": len(lines),
+        "places": gaps,
+        "same": gaps - differ,
+        "blanks": own,
+        "blanks_put_back": kept,
+        "planted": len(_slips()),
+        "noticed": len(caught),
+        "missed": missed,
+    }
+    return Judgment("The templates' own text", report, figures, tallies)
 
 
 def _control(judge: Judge, lines: list[Line]) -> tuple[int, int]:
