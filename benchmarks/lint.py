@@ -40,7 +40,8 @@ def kit19_way(data_dir: str, first: int | None) -> Work:
 
 
 def jinja_way(data_dir: str, first: int | None) -> Work:
-    from benchmarks.language import TEXTS, by_jinja
+    from benchmarks.language import by_jinja
+    from benchmarks.oracle import TEXTS
     from kit19.rendering.choose import eligible
 
     jobs = []
@@ -62,7 +63,8 @@ def jinja_way(data_dir: str, first: int | None) -> Work:
 
 def same_renders(data_dir: str, first: int) -> Work:
     """Compare kit19's renders with Jinja's, text by text."""
-    from benchmarks.language import TEXTS, by_jinja
+    from benchmarks.language import by_jinja
+    from benchmarks.oracle import TEXTS
     from kit19.rendering.choose import eligible
     from kit19.rendering.render import compile_template
 

@@ -135,7 +135,8 @@ def python_loop(records: str, out: str) -> Work:
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    from benchmarks.language import by_format, first_template
+    from benchmarks.language import by_format
+    from benchmarks.oracle import first_template
 
     file = _template_file()
 
@@ -156,7 +157,8 @@ def python_loop(records: str, out: str) -> Work:
 def datasets_batched(records: str, out: str, cache: str) -> Work:
     from datasets import Dataset
 
-    from benchmarks.language import by_format, first_template
+    from benchmarks.language import by_format
+    from benchmarks.oracle import first_template
 
     file = _template_file()
 
@@ -186,7 +188,8 @@ def datasets_batched(records: str, out: str, cache: str) -> Work:
 def datasets_jinja(records: str, out: str, cache: str) -> Work:
     from datasets import Dataset
 
-    from benchmarks.language import by_jinja, first_template
+    from benchmarks.language import by_jinja
+    from benchmarks.oracle import first_template
 
     file = _template_file()
 

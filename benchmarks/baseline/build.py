@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import chain
@@ -15,7 +14,8 @@ from benchmarks.baseline.engines import ENGINES, Engine
 from benchmarks.baseline.reading import read_subset
 from benchmarks.baseline.repeats import NearDuplicates
 from benchmarks.baseline.texts import identity_key, masked
-from benchmarks.language import Render, Row, by_jinja, stable_hash
+from benchmarks.language import Render, Row, by_jinja
+from benchmarks.oracle import TEXTS, first_template, inserted_fields, stable_hash
 from kit19.catalog import Catalog, Recipe, load_catalog
 from kit19.catalog.templates import Template
 
@@ -80,7 +80,9 @@ class SubsetBuild:
         listed = {*self.source.categories_of(self.card), "made_by"}
         fields = (self.source.fields_of(self.card, table) for table in self.card.tables)
         self.texts = set(chain.from_iterable(fields)) - listed
-        self.used = {template.id: _fields_of(template) for template in self.templates}
+        self.used = {
+            template.id: inserted_fields(_texts(template).values()) for template in self.templates
+        }
         self.contaminated = contaminated
         self.dirty: set[str] = set()
 
@@ -175,9 +177,8 @@ class SubsetBuild:
         return all(row[field] for field in self.used[template.id])
 
     def render(self, row: Row) -> Row:
-        start = f"{self.plan.seed}:template:{row['id']}|"
         fitting = [t.id for t in self.templates if self.fits(t, row)]
-        chosen = min(fitting, key=lambda name: stable_hash(start + name))
+        chosen = first_template(row["id"], fitting, self.plan.seed)
         shown = {name: masked(text) if name in self.texts else text for name, text in row.items()}
         instruction, given, output = self.renders[chosen](shown)
         return {
@@ -212,9 +213,4 @@ def _shares(available: dict[str, int], cap: int | None) -> dict[str, int]:
 
 
 def _texts(template: Template) -> dict[str, str]:
-    return {name: getattr(template, name) for name in ("instruction", "input", "output")}
-
-
-def _fields_of(template: Template) -> list[str]:
-    text = " ".join(_texts(template).values()).replace("{{", "").replace("}}", "")
-    return list(dict.fromkeys(re.findall(r"\{([a-z][a-z0-9_]*)(?:\.[a-z0-9_]+)?\}", text)))
+    return {name: getattr(template, name) for name in TEXTS}

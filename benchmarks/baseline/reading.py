@@ -12,7 +12,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.language import Row, stable_hash
+from benchmarks.language import Row
+from benchmarks.oracle import stable_hash, undo_csv_escaping
 from kit19.catalog import Source, Subset
 from kit19.catalog.source import Pairs
 from kit19.catalog.tables import Column, Delimited, Derived, File, Json, JsonLines, Read, Table
@@ -157,7 +158,7 @@ def _reader(name: str, column: Column) -> tuple[str, Callable[[dict[str, Any]], 
             return None
         text = (cell if isinstance(cell, str) else json.dumps(cell)).strip()
         for _ in range(decode):
-            text = _decoded(text)
+            text = undo_csv_escaping(text)
         text = text.strip()
         if text in column.missing:
             return None
@@ -173,14 +174,6 @@ def _reader(name: str, column: Column) -> tuple[str, Callable[[dict[str, Any]], 
             raise _UnknownValueError(name) from None
 
     return name, read
-
-
-def _decoded(text: str) -> str:
-    inner = text[1:-1]
-    quoted = len(text) >= 2 and text[0] == text[-1] == '"'
-    if quoted and '"' not in inner.replace('""', ""):
-        return inner.replace('""', '"')
-    return text
 
 
 def _deriver(spec: Derived) -> Callable[[Row], str | None]:

@@ -18,11 +18,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from benchmarks.oracle import TEXTS
 from kit19.building.pipeline import build
 from kit19.catalog import BUILT_IN, load_catalog
 from kit19.fetching import find_files
 from kit19.reading import read_subset
-from tests.support.rendered import TEXTS, Templates
+from tests.support.rendered import Templates
 from tests.support.upstream import READERS, Record, Records, quoted, unquoted
 
 pytestmark = pytest.mark.real

@@ -8,12 +8,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from benchmarks.oracle import TEXTS
 from kit19 import build
 from kit19.catalog import load_catalog
 from kit19.fetching import find_files
 from kit19.reading import read_subset
 from kit19.rendering import choose, find_unfit, load_templates, render
-from tests.support.reference import TEXTS, Record, Reference, load_reference
+from tests.support.reference import Record, Reference, load_reference
 
 CATALOG = load_catalog()
 SUBSETS = sorted(CATALOG.owners)

@@ -1,20 +1,15 @@
-"""Whether a row's text is its template with the record's own text in it, told by plain string work.
+"""Whether a row's text is its template with the record's own text in it, checked by string work.
 
-A second renderer, of the kind that cannot choose a particle: it accepts either form. Templates are
-read straight from their YAML; nothing of kit19 is used.
+A checking renderer that cannot choose a particle: it accepts either form. Templates come from their
+YAML; nothing of kit19 is used.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-TEXTS = ("instruction", "input", "output")
-TOKEN = re.compile(r"(\{\{|\}\}|\{[^{}]*\})")
+from benchmarks.oracle import TEXTS, Piece, inserted_fields, parse, read_templates
 
 
 class Templates:
@@ -26,15 +21,11 @@ class Templates:
     """
 
     def __init__(self, path: Path) -> None:
-        # BaseLoader keeps every scalar as it is typed: a value `true` or `1` is a word here.
-        file = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
-        self.by_id: dict[str, Any] = {template["id"]: template for template in file["templates"]}
-        self.words: dict[str, Any] = file.get("words") or {}
+        self.by_id, self.words = read_templates(path)
 
     def fields(self, template: str, text: str) -> set[str]:
         """The fields that one text of a template inserts, by form or as they are."""
-        tokens = TOKEN.findall(self.by_id[template].get(text, ""))
-        return {token[1:-1].split(".")[0] for token in tokens if is_insertion(token)}
+        return inserted_fields([self.by_id[template].get(text, "")])
 
     def wrong(self, template: str, record: Mapping[str, str], row: Mapping[str, str]) -> list[str]:
         """Which of a row's three texts are not the template with the record's text in it."""
@@ -43,33 +34,28 @@ class Templates:
 
     def _matches(self, text: str, template: str, record: Mapping[str, str]) -> bool:
         ends = {0}
-        for token in TOKEN.split(template):
-            choices = self._choices(token, record)
-            ends = {
-                end + len(choice)
-                for end in ends
-                for choice in choices
-                if text.startswith(choice, end)
-            }
+        for piece in parse(template):
+            for choices in self._choices(piece, record):
+                ends = {
+                    end + len(choice)
+                    for end in ends
+                    for choice in choices
+                    if text.startswith(choice, end)
+                }
         return len(text) in ends
 
-    def _choices(self, token: str, record: Mapping[str, str]) -> list[str]:
-        if token in ("{{", "}}"):
-            return [token[0]]
-        if not token.startswith("{"):
-            return [token]
-        inner = token[1:-1]
-        if "/" in inner:
-            return particles(*inner.split("/"))
-        field, _, form = inner.partition(".")
-        if not form:
-            return [record[field]]
-        words = self.words[field][form]
-        return [", ".join(words[value] for value in record[field].split(","))]
-
-
-def is_insertion(token: str) -> bool:
-    return token.startswith("{") and token not in ("{{", "}}") and "/" not in token
+    def _choices(self, piece: Piece, record: Mapping[str, str]) -> Iterator[list[str]]:
+        """What may stand in the text for a piece, part by part."""
+        if not piece.field:
+            yield [piece.text]
+            return
+        value = record[piece.field]
+        if piece.form:
+            words = self.words[piece.field][piece.form]
+            value = ", ".join(words[one] for one in value.split(","))
+        yield [value + piece.closing]
+        if piece.particle:
+            yield particles(*piece.particle.split("/"))
 
 
 def particles(one: str, other: str) -> list[str]:

