@@ -60,7 +60,7 @@ def test_the_figures_of_the_judge_are_those_of_its_results() -> None:
     kinds = {kind for part in (rows, words, texts) for one in part["disagreements"] for kind in one}
     assert OTHER not in kinds
     assert kinds == set(KINDS)
-    assert f"of kiwipiepy {found['versions']['kiwipiepy']}." in shown
+    assert f"kiwipiepy {found['versions']['kiwipiepy']}." in shown
 
 
 def percent(share: float) -> str:
