@@ -9,14 +9,7 @@ from pathlib import Path
 import pytest
 
 from kit19.catalog import BUILT_IN
-from kit19.cli import main
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr("sys.argv", ["kit19", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return int(stopped.value.code or 0)
+from tests.support.invoking import run_main
 
 
 @pytest.fixture
@@ -32,29 +25,25 @@ def own_catalog(tmp_path: Path) -> Path:
     return tmp_path / "catalog"
 
 
-def test_clean_templates_exit_with_0(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, "lint", "nsmc", "math", "--quiet") == 0
+def test_clean_templates_exit_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main("lint", "nsmc", "math", "--quiet") == 0
     shown = capsys.readouterr()
     assert shown.out.endswith("renders checked: clean\n")
     assert shown.err == ""
 
 
 def test_a_finding_exits_with_3_and_says_where(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_catalog: Path
+    capsys: pytest.CaptureFixture[str], own_catalog: Path
 ) -> None:
-    assert run(monkeypatch, "lint", "nsmc", "-q", "--catalog", str(own_catalog)) == 3
+    assert run_main("lint", "nsmc", "-q", "--catalog", str(own_catalog)) == 3
     shown = capsys.readouterr().out
     assert shown.startswith("nsmc.sort_order: double_blank: its input has two blanks in a row")
     assert "in 863 of 863 renders" in shown
     assert "1 findings" in shown
 
 
-def test_json_is_one_document(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_catalog: Path
-) -> None:
-    assert run(monkeypatch, "lint", "nsmc", "--json", "--catalog", str(own_catalog)) == 3
+def test_json_is_one_document(capsys: pytest.CaptureFixture[str], own_catalog: Path) -> None:
+    assert run_main("lint", "nsmc", "--json", "--catalog", str(own_catalog)) == 3
     document = json.loads(capsys.readouterr().out)
     assert document["renders"] == document["subsets"]["nsmc"]["renders"] == 12082
     (finding,) = document["findings"]
@@ -72,34 +61,29 @@ def test_json_is_one_document(
 def test_a_mistake_is_told_in_one_message(
     arguments: list[str],
     message: str,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(monkeypatch, "lint", "-q", *arguments) == 1
+    assert run_main("lint", "-q", *arguments) == 1
     assert capsys.readouterr().err == message
 
 
 def test_missing_files_stop_a_strict_run_and_are_named_in_a_partial_one(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert run(monkeypatch, "lint", "nsmc", "-q", "--data-dir", str(tmp_path)) == 1
+    assert run_main("lint", "nsmc", "-q", "--data-dir", str(tmp_path)) == 1
     assert "nsmc/ratings_train.txt" in capsys.readouterr().err
-    assert run(monkeypatch, "lint", "nsmc", "-q", "--partial", "--data-dir", str(tmp_path)) == 0
+    assert run_main("lint", "nsmc", "-q", "--partial", "--data-dir", str(tmp_path)) == 0
     shown = capsys.readouterr().out
     assert "only checks without records ran" in shown
 
 
-def test_show_can_keep_to_a_style(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, "show", "nsmc", "--style", "해체", "-n", "4", "--json") == 0
+def test_show_can_keep_to_a_style(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main("show", "nsmc", "--style", "해체", "-n", "4", "--json") == 0
     assert {one["style"] for one in json.loads(capsys.readouterr().out)} == {"해체"}
 
 
-def test_show_names_the_styles_that_there_are(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, "show", "nsmc", "--style", "해채") == 1
+def test_show_names_the_styles_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main("show", "nsmc", "--style", "해채") == 1
     assert "did you mean 해체" in capsys.readouterr().err
 
 
@@ -119,18 +103,18 @@ templates:
 
 
 def test_a_file_of_ones_own_is_shown_and_linted(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text(MINE, encoding="utf-8")
-    assert run(monkeypatch, "show", "--from-file", str(mine), "-n", "1") == 0
+    assert run_main("show", "--from-file", str(mine), "-n", "1") == 0
     shown = capsys.readouterr().out
     assert "· mine (해요체)" in shown
     assert "이 영화평은 긍정인가요, 부정인가요?" in shown
     assert shown.endswith("863 renders checked: clean\n")
 
     mine.write_text(MINE.replace("이에요.'", "예요.'"), encoding="utf-8")
-    assert run(monkeypatch, "show", "nsmc", "--from-file", str(mine), "--json") == 0
+    assert run_main("show", "nsmc", "--from-file", str(mine), "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert len(document["examples"]) == 3
     (finding,) = {finding["rule"] for finding in document["findings"]}
@@ -138,19 +122,17 @@ def test_a_file_of_ones_own_is_shown_and_linted(
 
 
 def test_a_mistake_in_a_file_of_ones_own_names_its_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text(MINE.replace("'{text}'", "'{txt}'"), encoding="utf-8")
-    assert run(monkeypatch, "show", "--from-file", str(mine)) == 1
+    assert run_main("show", "--from-file", str(mine)) == 1
     assert f"error: {mine}:10: template mine: {{txt}}: unknown field" in (capsys.readouterr().err)
     mine.write_text(MINE, encoding="utf-8")
-    assert run(monkeypatch, "show", "pawsx", "--from-file", str(mine)) == 1
+    assert run_main("show", "pawsx", "--from-file", str(mine)) == 1
     assert f"error: {mine}:1: subset: says 'nsmc'" in capsys.readouterr().err
 
 
-def test_show_without_a_subset_is_a_wrong_command_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, "show") == 2
+def test_show_without_a_subset_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main("show") == 2
     assert "Name a SUBSET" in capsys.readouterr().err
