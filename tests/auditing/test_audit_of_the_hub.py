@@ -101,7 +101,7 @@ def test_a_dataset_without_data_files_is_an_error(hub: HubServer, exam: str) -> 
 def test_an_unknown_name_is_neither_on_the_hub_nor_a_file(exam: str) -> None:
     with pytest.raises(FilesError) as raised:
         audit("data/trian", [exam])
-    assert "is not on the Hub" in str(raised.value) or "wants a token" in str(raised.value)
+    assert "is not on the Hub" in str(raised.value) or "requires a token" in str(raised.value)
     assert "there is no file or folder 'data/trian' here" in str(raised.value)
 
 
