@@ -42,6 +42,10 @@ DOCSTRING_WORDS = {
     "gone on with": "resumed",
     "goes on with": "continues, resumes",
     "whole": "complete",
+    "beside": "next to, compared with, in addition to",
+    "looked for": "searched",
+    "for nothing": "free",
+    "of one's own": "its own",
 }
 """Phrase in a docstring → better ones."""
 
