@@ -32,6 +32,7 @@ from kit19.evaluating.crosscheck import (
     probe_requests,
     requests_to_check,
 )
+from kit19.evaluating.failures import describe_error, errors_of_hflm, is_out_of_memory
 from kit19.evaluating.forward import Forward
 from kit19.evaluating.score_cache import ScoreCache, Scores
 from kit19.evaluating.tokens import encode_pairs
@@ -53,7 +54,6 @@ BATCH_TOKENS = {"cpu": 1536}
 BATCH_TOKENS_ON_GPU = 16_384
 Pairs = Sequence[tuple[str, str]]
 _MAX_LOGITS = 64_000_000  # logits in memory at once: a quarter of a gigabyte in float32
-_OUT_OF_MEMORY = "can't allocate memory"  # torch's message on a CPU, in a RuntimeError
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Kit19LM(CheckedHFLM):
         if left:
             left.sort()
             remaining = [requests[place] for place in left]
-            with _errors_of_hflm(remaining):
+            with errors_of_hflm(remaining):
                 by_hflm = super().loglikelihood(remaining, disable_tqdm=disable_tqdm)
             for place, score in zip(left, by_hflm, strict=True):
                 scores[place] = score
@@ -147,7 +147,7 @@ class Kit19LM(CheckedHFLM):
         self, requests: Sequence[Any], disable_tqdm: bool = False
     ) -> list[float]:
         """HFLM's log-likelihoods of complete texts, which have no choices to share a row."""
-        with _errors_of_hflm(requests):
+        with errors_of_hflm(requests):
             return super().loglikelihood_rolling(requests, disable_tqdm)
 
     def _score_task(self, task: str, requests: Sequence[Any]) -> Scores | str:
@@ -164,7 +164,7 @@ class Kit19LM(CheckedHFLM):
         except Kit19Error:
             raise
         except Exception as error:
-            found = f"the fast path fails ({_describe(error)})"
+            found = f"the fast path fails ({describe_error(error)})"
         if isinstance(found, str):
             _log.warning("%s is scored by HFLM, one row a choice: %s", task or "it", found)
         else:  # HFLM's truncations are recorded when it scores
@@ -222,7 +222,7 @@ class Kit19LM(CheckedHFLM):
         try:
             theirs = self._hflm_scores(checked)
         except RuntimeError as error:
-            if not _is_out_of_memory(error) or len(chosen) == 1:
+            if not is_out_of_memory(error) or len(chosen) == 1:
                 raise
             # HFLM keeps all logits of a prompt, so it may run out of memory where we do not.
             _log.warning("HFLM runs out of memory: the longest prompt is not cross-checked")
@@ -295,7 +295,7 @@ class Kit19LM(CheckedHFLM):
             ModelError: The batch that failed has a single row.
             RuntimeError: The error is not about memory.
         """
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise error
         if len(left[0]) == 1:
             what = f"out of memory on a single prompt of {left[0][0].length:,} tokens"
@@ -330,7 +330,7 @@ class Kit19LM(CheckedHFLM):
         except Kit19Error:
             raise
         except Exception as error:  # HFLM may be able to score what fails here
-            return f"it cannot be run on rows with branches ({_describe(error)})"
+            return f"it cannot be run on rows with branches ({describe_error(error)})"
 
     def _try_model(self) -> str:
         """How the fast path differs from HFLM on random requests; empty if rounding explains it.
@@ -382,30 +382,3 @@ def _temporary_settings(model: Any, settings: Mapping[str, Any]) -> Iterator[Non
     finally:
         for name, value in kept.items():
             setattr(model, name, value)
-
-
-@contextmanager
-def _errors_of_hflm(requests: Sequence[Any]) -> Iterator[None]:
-    """Turn errors of HFLM into a ``ModelError`` that names the tasks."""
-    try:
-        yield
-    except Kit19Error:
-        raise
-    except Exception as error:
-        tasks = ", ".join(sorted({request.task_name or "" for request in requests}))
-        if _is_out_of_memory(error):
-            what = "HFLM runs out of memory"
-            fix = "use a smaller dtype (--dtype bfloat16), a smaller model or a larger machine"
-        else:
-            what, fix = f"cannot be scored by HFLM: {_describe(error)}", ""
-        raise ModelError(Problem(what, tasks, fix)) from error
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or _OUT_OF_MEMORY in str(error)
-
-
-def _describe(error: Exception) -> str:
-    """An error's type and the first line of its message."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
