@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 SLOW = (
+    "api/test_wrong_arguments.py",
     "auditing/test_audit_command.py::test_memory_",
     "auditing/test_audit_in_a_browser.py",
     "auditing/test_audit_of_real_files.py",
