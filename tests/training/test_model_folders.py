@@ -54,7 +54,7 @@ GENERATION, WEIGHTS = "generation_config.json", "model.safetensors"
 BROKEN: dict[str, tuple[Change, str]] = {
     "no heads": (key(CONFIG, num_attention_heads=0), r"config.json: `num_attention_heads` is 0"),
     "no shared heads": (key(CONFIG, num_key_value_heads=0), "`num_key_value_heads` is 0"),
-    "a text for a number": (key(CONFIG, hidden_size="32"), "`hidden_size` is '32', and no whole"),
+    "a text for a number": (key(CONFIG, hidden_size="32"), "`hidden_size` is '32', not an integer"),
     "a billion layers": (key(CONFIG, num_hidden_layers=10**9), "must be from 1 to 2,000"),
     "fewer than no layers": (key(CONFIG, num_hidden_layers=-1), "`num_hidden_layers` is -1"),
     "a number of 5,000 digits": (content(CONFIG, b'{"a": ' + b"9" * 5000 + b"}"), "config.json"),
