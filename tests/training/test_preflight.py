@@ -60,7 +60,7 @@ def test_a_prompt_that_ends_in_a_space_stops(tokenizer: Any, tmp_path: Path) -> 
     assert found.not_prefix == 6
     with pytest.raises(TrainError) as stop:
         check_rows(found, "my rows", settings())
-    assert "6 rows whose prompt is cut into other tokens" in str(stop.value)
+    assert "6 rows whose prompt is tokenized differently" in str(stop.value)
     assert "first cafe/train/0: alone it ends in ' '" in str(stop.value)
     assert "a blank between them belongs to the answer" in str(stop.value)
 
@@ -91,7 +91,7 @@ def test_a_template_that_writes_the_prompt_differently_is_a_stop(
     thinking = with_template(tokenizer, "<|endoftext|>")
     thinking.chat_template += "{% if add_generation_prompt %}<think>{% endif %}"
     found = found_in(rows(6), prompts_of(thinking, "chat"), tmp_path)
-    with pytest.raises(TrainError, match="6 rows whose prompt is cut into other tokens"):
+    with pytest.raises(TrainError, match="6 rows whose prompt is tokenized differently"):
         check_rows(found, "my rows", settings())
 
 
@@ -103,7 +103,7 @@ def test_too_many_lost_answers_stop_unless_allowed(tokenizer: Any, tmp_path: Pat
     with pytest.raises(TrainError) as stop:
         check_rows(found, "my rows", settings())
     said = str(stop.value)
-    assert "1 row of 10 (10.0%) are longer than max_length (128), 1 without any" in said
+    assert "1 row of 10 (10.0%) are longer than max_length (128), 1 whose answer is cut" in said
     assert "first cafe/train/7" in said
     assert "--allow lost_answers" in said
     check_rows(found, "my rows", settings(allow=["lost_answers"]))

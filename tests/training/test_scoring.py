@@ -159,7 +159,7 @@ def test_a_card_names_contamination_and_licenses() -> None:
     assert front["library_name"] == "peft"
     assert "kit19-contaminated" in front["tags"]
     assert "**CONTAMINATED**" in card
-    assert "some forbid commercial use; some ask that what is made from them" in card
+    assert "some forbid commercial use; some require that derived work" in card
     assert "| eval_loss | 3.142 |" in card
     assert "### 명령어:" in card
     assert "read 6, train 5" in card

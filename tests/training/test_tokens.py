@@ -187,7 +187,7 @@ def test_two_layouts_in_a_row_must_agree(tmp_path: Path) -> None:
     [other] = row_files(path).batches()
     assert batch["output"].to_list() == other["output"].to_list() == [row["output"]]
     write_rows(path, [row | LAYOUTS["messages"](rows(2)[1])])
-    with pytest.raises(TrainError, match="two questions in two layouts"):
+    with pytest.raises(TrainError, match="two different questions in two layouts"):
         list(row_files(path).batches())
 
 
