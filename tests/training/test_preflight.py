@@ -62,7 +62,7 @@ def test_a_prompt_that_ends_in_a_space_stops(tokenizer: Any, tmp_path: Path) -> 
         check_rows(found, "my rows", settings())
     assert "6 rows whose prompt is tokenized differently" in str(stop.value)
     assert "first cafe/train/0: alone it ends in ' '" in str(stop.value)
-    assert "a blank between them belongs to the answer" in str(stop.value)
+    assert "move a blank between them to the answer" in str(stop.value)
 
 
 def test_an_answer_without_an_end_token_stops(tokenizer: Any, tmp_path: Path) -> None:
