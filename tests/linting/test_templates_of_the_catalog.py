@@ -22,7 +22,7 @@ ALL = sorted(load_catalog().owners)
 
 
 def test_lint_is_clean_on_the_sample() -> None:
-    report = lint()
+    report = lint(data_dir="sample")
     assert report.findings == []
     assert sorted(report.subsets) == ALL
     assert all(one.records and one.renders for one in report.subsets.values())
