@@ -176,7 +176,7 @@ def test_a_template_that_cuts_an_answer_stops(tmp_path: Path) -> None:
     found = trained(
         make_prompts(byte_level(template=cutting), form_of("chat")), made, tmp_path
     ).stats
-    with pytest.raises(TrainError, match=r"1 row of whose text the chat template leaves something"):
+    with pytest.raises(TrainError, match=r"1 row of whose text the chat template omits a part"):
         check_rows(found, "my rows", settings())
 
 
@@ -282,7 +282,7 @@ def test_a_tokenizer_that_cannot_encode_them_as_text_is_refused() -> None:
 
     prompts = make_prompts(Slow(tokenizer_of("mistral")), form_of("alpaca"))
     assert prompts.encode([prompts.ask("가나")])
-    with pytest.raises(TrainError, match="hold what it reads as control tokens"):
+    with pytest.raises(TrainError, match="contain text that it reads as control tokens"):
         prompts.encode([prompts.ask("가나</s>")])
 
 
