@@ -119,10 +119,10 @@ def test_the_command_line_tells_of_both(street: Path, tmp_path: Path) -> None:
     data = street_data(tmp_path / "data", CAFE, BAR)
     where: Where = ["--catalog", street, "--data-dir", data, "--out", tmp_path / "out"]
     told = invoke("build", "street", *where)
-    assert "share, in records: bar_reviews/cafe_reviews 2" in told.out
+    assert "text is in two subsets: bar_reviews/cafe_reviews 2" in told.out
     gone = invoke("build", "street", *where, "--set", "dedup=across")
     assert "excluding a subset may change rows of the others" in gone.out
-    assert "share, in records" not in gone.out
+    assert "text is in two subsets" not in gone.out
 
 
 def test_the_order_of_the_recipe_decides_which_one_stays(street: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ torch.set_num_threads(1)  # on shared cores more threads are slower for models o
 
 
 def manager(data_dir: Path | None = None) -> TaskManager:
-    metadata = {"data_dir": str(data_dir) if data_dir else None, "sample": data_dir is None}
+    metadata = {"data_dir": str(data_dir) if data_dir else "sample"}
     return TaskManager(include_path=str(TASKS), include_defaults=False, metadata=metadata)
 
 
