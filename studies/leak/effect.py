@@ -15,7 +15,7 @@ from statistics import mean, stdev
 
 import numpy as np
 
-from kit19.statistics.bootstrap import interval
+from kit19.statistics.intervals import interval
 from kit19.statistics.metrics import Floats
 
 MIN_SEEDS = 3

@@ -17,8 +17,8 @@ from kit19.core.errors import OutputError
 from kit19.fetching import Cache, FetchedFile, Http, fetch_files, wanted_files
 from kit19.fetching.connect import TransferError, credentials
 from kit19.fetching.origin import addresses, is_allowed
+from kit19.fetching.resumable_download import ExpectedFile, Transfer
 from kit19.fetching.sources import fetch_sources
-from kit19.fetching.transfer import ExpectedFile, Transfer
 from tests.support.origins_server import Fault, Origins, serving, soon
 from tests.support.proxy import proxying
 from tests.support.small_origins import (

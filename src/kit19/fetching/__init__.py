@@ -9,7 +9,7 @@ from kit19.fetching.download import (
     wanted_files,
 )
 from kit19.fetching.files import UpstreamFile, find_files, select_usable
-from kit19.fetching.transfer import Http
+from kit19.fetching.resumable_download import Http
 
 __all__ = [
     "Cache",

@@ -14,7 +14,7 @@ from kit19.fetching.files import UpstreamFile
 from kit19.fetching.origin import addresses
 from kit19.fetching.part import Part
 from kit19.fetching.progress import Progress, ProgressCounter
-from kit19.fetching.transfer import Http, Transfer, TransferError
+from kit19.fetching.resumable_download import Http, Transfer, TransferError
 from kit19.fetching.wanted import USABLE, WantedFile, wanted_files
 from kit19.fetching.workers import run_in_threads
 

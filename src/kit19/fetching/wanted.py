@@ -9,7 +9,7 @@ from pathlib import Path
 from kit19.catalog.source import Source
 from kit19.fetching.files import UpstreamFile, check_file, find_files, inspect_file
 from kit19.fetching.origin import identity
-from kit19.fetching.transfer import ExpectedFile
+from kit19.fetching.resumable_download import ExpectedFile
 
 USABLE = ("verified", "unchecked")
 """The statuses of a file that need not be fetched."""

@@ -1,15 +1,15 @@
 """Metrics, confidence intervals, paired tests and constant answers. Numbers in, numbers out."""
 
-from kit19.statistics.bootstrap import (
+from kit19.statistics.constant import AnswerSummary, explain_published, summarize_answers
+from kit19.statistics.intervals import (
     REPLICATES,
     Replicates,
     bootstrap_p_value,
     interval,
     paired_replicates,
     replicates,
+    wilson,
 )
-from kit19.statistics.constant import AnswerSummary, explain_published, summarize_answers
-from kit19.statistics.intervals import wilson
 from kit19.statistics.metrics import KEYS, confusion, constant_scores, metric
 from kit19.statistics.paired import detectable, detectable_shift, holm, mcnemar
 
