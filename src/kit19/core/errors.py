@@ -196,3 +196,8 @@ def _refuse_impossible(values: Iterable[object]) -> None:
                 impossible = True
             if impossible:
                 raise Kit19Error(Problem("no file can have this name", repr(str(value))))
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; the name of its type where the message is empty."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

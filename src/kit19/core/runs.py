@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from kit19.core.arguments import public
-from kit19.core.errors import Problem, VerifyError
+from kit19.core.errors import Problem, VerifyError, first_line
 from kit19.core.json_text import to_json as as_json
 from kit19.core.paths import read_small_file
 
@@ -138,5 +138,5 @@ def read_run(folder: str | Path) -> RunRecord | None:
     try:
         return RunRecord.model_validate_json(read_small_file(path).decode("utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        what = f"is not a run record of a supported version: {str(error).splitlines()[0]}"
+        what = f"is not a run record of a supported version: {first_line(error)}"
         raise VerifyError(Problem(what, str(path), "use the kit19 that trained it")) from None

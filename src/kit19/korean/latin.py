@@ -19,7 +19,6 @@ V, R, C, U = Final.VOWEL, Final.RIEUL, Final.CONSONANT, Final.UNDECIDABLE
 
 # Latin letters with marks are letters of a word too (café, Pokémon).
 LETTERS = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
-_RUN = re.compile(f"[{LETTERS}]+\\Z")
 _UNIT = re.compile(r"(?<![A-Za-z])[A-Za-zμµΩ%]+(?:/[A-Za-z]+)?\Z")
 _UNIT_WINDOW = 12  # longer than any symbol, short enough to search in
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # YouTube → You, Tube; ChatGPT → Chat, GPT

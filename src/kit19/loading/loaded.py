@@ -23,6 +23,7 @@ from kit19.core.errors import (
     Problem,
     UnknownNameError,
     VerifyError,
+    first_line,
     suggest_names,
 )
 from kit19.core.manifest import Manifest, read_manifest
@@ -122,7 +123,7 @@ class Loaded:
         try:
             return self._rows.collect()
         except (pl.exceptions.PolarsError, OSError) as error:
-            first = str(error).splitlines()[0]
+            first = first_line(error)
             fix = f"`kit19 verify` lists what is wrong with {self.name}"
             raise VerifyError(Problem(f"cannot be read: {first}", self.name, fix)) from None
 

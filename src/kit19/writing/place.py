@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from polars.exceptions import PolarsError
 
-from kit19.core.errors import OutputError, Problem
+from kit19.core.errors import OutputError, Problem, first_line
 
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 _AT_FDCWD = -100
@@ -134,4 +134,4 @@ def _explain(error: Exception, folder: Path) -> Problem:
         return Problem(
             f"cannot be written: {os.strerror(number)}", str(folder), "use another --out"
         )
-    return Problem(f"cannot be written: {str(error).splitlines()[0]}", str(folder))
+    return Problem(f"cannot be written: {first_line(error)}", str(folder))

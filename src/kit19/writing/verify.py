@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from kit19.core.arguments import public
-from kit19.core.errors import Problem, VerifyError
+from kit19.core.errors import Problem, VerifyError, first_line
 from kit19.core.ledger import REASONS
 from kit19.core.manifest import NAME, Manifest, read_manifest
 from kit19.core.parquet import UNREADABLE, read_parquet, scan_parquet
@@ -53,7 +53,7 @@ def read_rows(folder: Path, split: str) -> pl.DataFrame:
             require_regular_file(path)
         rows = pl.concat([read_parquet(path) for path in paths])
     except UNREADABLE as error:
-        first = str(error).splitlines()[0]
+        first = first_line(error)
         raise VerifyError(Problem(f"cannot be read: {first}", str(folder / "data"), _FIX)) from None
     if rows.schema != ROW_SCHEMA:
         what = f"has columns {', '.join(rows.columns)}, not {', '.join(ROW_SCHEMA)}"

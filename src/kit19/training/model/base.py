@@ -14,7 +14,7 @@ import torch
 from transformers import GenerationConfig
 
 from kit19.catalog import PromptFormat
-from kit19.core.errors import Problem, TrainError, UnknownNameError, suggest_names
+from kit19.core.errors import Problem, TrainError, UnknownNameError, first_line, suggest_names
 from kit19.core.runs import BaseModelEntry
 from kit19.training.model import tiny
 from kit19.training.model.adapters import CONFIG as _ADAPTER
@@ -207,7 +207,7 @@ def four_bit_config() -> Any:
 
         quantize_4bit(torch.ones(64, device=device()), quant_type="nf4")
     except Exception as error:  # kernels missing on a device raise various errors
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         what = f"QLoRA keeps weights in 4 bits by bitsandbytes, which does not work here: {reason}"
         fix = "pip install -U bitsandbytes (0.50 supports CPUs too), or --set method=lora"
         raise TrainError(Problem(what, fix=fix)) from None

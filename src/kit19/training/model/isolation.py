@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kit19.core.errors import Problem, TrainError
+from kit19.core.errors import Problem, TrainError, first_line
 from kit19.training import processes
 from kit19.training.model.base import Base
 from kit19.training.model.device import device, in_bf16
@@ -219,7 +219,7 @@ def _alone(model: Any, row: Ids, collate: Collate) -> Scores:
     try:
         scores: Scores = _scores(model, [[row]], collate)[0][0]
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         what = f"the model cannot compute a row of {len(row):,} tokens: {reason}"
         fix = "if the row is too long for the model: --set max_length=…"
         raise TrainError(Problem(what, type(model).__name__, fix)) from None

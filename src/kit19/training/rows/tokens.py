@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from kit19.core.errors import Problem, TrainError
+from kit19.core.errors import Problem, TrainError, first_line
 from kit19.core.parquet import read_parquet, scan_parquet
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.rows.files import RowFiles
@@ -185,7 +185,7 @@ def _build(rows: RowFiles, prompts: Prompts, limit: tuple[int, bool], folder: Pa
         finally:
             shutil.rmtree(place, ignore_errors=True)
     except (OSError, pl.exceptions.PolarsError) as error:
-        what = f"tokens cannot be cached: {str(error).splitlines()[0]}"
+        what = f"tokens cannot be cached: {first_line(error)}"
         fix = "free some space, or set KIT19_CACHE to another folder"
         raise TrainError(Problem(what, str(folder.parent), fix)) from None
 

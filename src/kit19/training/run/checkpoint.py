@@ -15,7 +15,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kit19.core.errors import Problem, TrainError
+from kit19.core.errors import Problem, TrainError, first_line
 
 FOLDER = "checkpoints"
 """In the run folder."""
@@ -97,7 +97,7 @@ def restore(model: Any, checkpoint: Path) -> None:
 
 def explain_write_error(error: BaseException, run: Path) -> TrainError:
     """The error for a failed write, with the last complete checkpoint."""
-    what = "the disk is full" if is_disk_full(error) else f"cannot be written: {_first_line(error)}"
+    what = "the disk is full" if is_disk_full(error) else f"cannot be written: {first_line(error)}"
     found = complete_checkpoints(run)
     state = f"{found[-1].name} is complete" if found else "there is no checkpoint yet"
     fix = f"{state}; free some space and run the same command again to resume"
@@ -110,7 +110,3 @@ def is_disk_full(error: BaseException) -> bool:
     match = re.search(r"\(os error (\d+)\)", str(error))
     number = getattr(error, "errno", None) or (int(match[1]) if match else None)
     return number in _FULL or any(text in str(error) for text in _TORCH_FULL)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
