@@ -1,4 +1,4 @@
-"""Rows of parquet and Arrow files. By default only columns that can hold text are read."""
+"""Tables of parquet and Arrow files, in batches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import polars as pl
 
@@ -27,36 +27,32 @@ def holds_text(dtype: pl.DataType) -> bool:
     return isinstance(dtype, _TEXT_TYPES)
 
 
-def parquet_rows(
-    source: Path | IO[bytes], where: str, *, all_columns: bool = False
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a parquet file, with the columns that can hold text.
+def parquet_frames(source: Path | IO[bytes], where: str, text_only: bool) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a parquet file as frames.
 
     Args:
         source: The file; a file inside an archive is read into memory.
         where: Its name, for messages.
-        all_columns: Include all other columns too, except dates and times.
+        text_only: Leave out columns that cannot hold text. Dates and times are always left out.
 
     Raises:
         ReadError: The file is not parquet, or is damaged.
     """
     with _translate_errors(where, "parquet"), any_time_zone():
         if isinstance(source, Path):
-            yield from _frame_rows(scan_parquet(source), all_columns)
+            yield from _frames(scan_parquet(source), text_only)
         else:
             frame = pl.read_parquet(io.BytesIO(_read_all(source, where)))
-            yield from _frame_rows(frame.lazy(), all_columns)
+            yield from _frames(frame.lazy(), text_only)
 
 
-def arrow_rows(
-    source: IO[bytes], where: str, *, all_columns: bool = False
-) -> Iterator[dict[str, Any]]:
+def arrow_frames(source: IO[bytes], where: str, text_only: bool) -> Iterator[pl.DataFrame]:
     """Yield the rows of an Arrow stream (as written by ``save_to_disk``) or file (Feather).
 
     Args:
         source: The file.
         where: Its name, for messages.
-        all_columns: Include columns without text too, except dates and times.
+        text_only: Leave out columns that cannot hold text. Dates and times are always left out.
 
     Raises:
         ReadError: The file is not Arrow, is damaged, or is too large to read into memory.
@@ -68,7 +64,7 @@ def arrow_rows(
             frame = pl.read_ipc(io.BytesIO(data))
         else:
             frame = pl.read_ipc_stream(io.BytesIO(data))
-        yield from _frame_rows(frame.lazy(), all_columns)
+        yield from _frames(frame.lazy(), text_only)
 
 
 @contextmanager
@@ -90,16 +86,31 @@ def _read_all(source: IO[bytes], where: str) -> bytes:
     return data
 
 
-def _frame_rows(rows: pl.LazyFrame, all_columns: bool) -> Iterator[dict[str, Any]]:
+def _frames(rows: pl.LazyFrame, text_only: bool) -> Iterator[pl.DataFrame]:
     schema = rows.collect_schema()
-    if all_columns:  # Python cannot create a time in a time zone that it does not know
-        names = [name for name, dtype in schema.items() if not dtype.is_temporal()]
-    else:
-        names = [name for name, dtype in schema.items() if holds_text(dtype)]
-    if not names:
-        for _ in range(rows.select(pl.len()).collect().item()):
-            yield {}
+    # Python cannot create a time in a time zone that it does not know.
+    chosen = [
+        pl.col(name).cast(plain) if (plain := _without_categories(dtype)) != dtype else pl.col(name)
+        for name, dtype in schema.items()
+        if (holds_text(dtype) if text_only else not dtype.is_temporal())
+    ]
+    if not chosen:
+        height = rows.select(pl.len()).collect().item()
+        for start in range(0, height, _BATCH):
+            yield pl.DataFrame(height=min(_BATCH, height - start))
         return
-    chosen = rows.select(names)
-    for batch in chosen.collect_batches(chunk_size=_BATCH, maintain_order=True):
-        yield from batch.iter_rows(named=True)
+    yield from rows.select(chosen).collect_batches(chunk_size=_BATCH, maintain_order=True)
+
+
+def _without_categories(dtype: pl.DataType) -> pl.DataType:
+    """Return the type with String in place of categories, at any depth."""
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        return pl.String()
+    if isinstance(dtype, pl.List):
+        return pl.List(_without_categories(dtype.inner))  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Array):
+        return pl.Array(_without_categories(dtype.inner), dtype.size)  # type: ignore[arg-type]
+    if isinstance(dtype, pl.Struct):
+        plain = {one.name: _without_categories(one.dtype) for one in dtype.fields}  # type: ignore[arg-type]
+        return pl.Struct(plain)
+    return dtype

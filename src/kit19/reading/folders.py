@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from glob import glob
 from pathlib import Path, PurePosixPath
 
 from kit19.core.errors import Problem, ReadError
-from kit19.core.paths import resolve_composition
+from kit19.core.paths import path_exists, resolve_composition
 from kit19.reading.opening import COMPRESSED, require_plain_file
 from kit19.reading.remarks import Remarks
 
@@ -44,7 +45,8 @@ def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
     Links are followed.
 
     Args:
-        path: A file or folder. The name may be in another Unicode normalization than that on disk.
+        path: A file or folder, or a pattern (``*``, ``?``, ``[…]``) if nothing has exactly this name.
+            The name may be in another Unicode normalization than that on disk.
         remarks: Receives every file that is left out.
 
     Raises:
@@ -57,6 +59,8 @@ def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
     except OSError:  # require_plain_file reports what is wrong with the path
         is_folder = False
     if not is_folder:
+        if not path_exists(path) and (matches := _matches(path)):
+            return [one for match in matches for one in dataset_files(match, remarks)]
         require_plain_file(path)
         return [path]
     below = _walk(path, remarks)
@@ -67,6 +71,15 @@ def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
             [Problem("has no dataset files", str(path), f"kit19 reads {READABLE}"), *left]
         )
     return [below[name] for name in found]
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """Return what a pattern matches, sorted; nothing for a name without ``*``, ``?`` and ``[``."""
+    text = str(pattern)
+    if not any(sign in text for sign in "*?["):
+        return []
+    # Unlike Path.glob, it leaves hidden files out, as shells do.
+    return sorted(map(Path, glob(text, recursive=True)))  # noqa: PTH207
 
 
 def data_names(names: Iterable[str], remarks: Remarks, *, inside: str = "") -> list[str]:

@@ -8,22 +8,17 @@ also inside lists and objects (``messages``). Whatever cannot be searched is rec
 from __future__ import annotations
 
 import unicodedata
-import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import polars as pl
 
 from kit19.core.errors import Problem, ReadError, UnknownNameError, suggest_names
 from kit19.reading.cells import texts_in
-from kit19.reading.columnar import arrow_rows, parquet_rows
-from kit19.reading.encoding import detect_encoding, has_undecodable_bytes
-from kit19.reading.folders import ARCHIVE, READABLE, data_names, dataset_files, format_suffix
-from kit19.reading.foreign_json import read_document
-from kit19.reading.foreign_text import read_lines
-from kit19.reading.json_lines import InvalidLine, holds_json_lines, json_lines
-from kit19.reading.opening import CannotUnpackError, open_file, open_member, translate_errors
+from kit19.reading.chunks import read_chunks
+from kit19.reading.encoding import has_undecodable_bytes
+from kit19.reading.json_lines import InvalidLine
 from kit19.reading.remarks import Remarks
 
 BATCH = 20_000
@@ -155,61 +150,8 @@ def _replace_surrogates(text: str) -> str:
 
 def _values_by_file(path: Path, header: bool | None, remarks: Remarks) -> Iterator[tuple[str, Any]]:
     """Yield each row with the name of its file."""
-    files = dataset_files(path, remarks)
-    remarks.base = f"{path if path.is_dir() else path.parent}/"
-    for file in files:
-        name = str(file)
-        try:
-            for value in _file_rows(file, header, remarks):
-                yield name, value
-        except CannotUnpackError as error:
-            if len(files) == 1:
-                raise
-            (problem,) = error.problems
-            remarks.skip(problem.where, problem.what)
-
-
-def _file_rows(path: Path, header: bool | None, remarks: Remarks) -> Iterator[Any]:
-    where, suffix = str(path), format_suffix(path.name)
-    if path.suffix.lower() == ARCHIVE:
-        yield from _archive_rows(path, header, remarks)
-    elif suffix == ".parquet" and path.suffix.lower() == ".parquet":
-        yield from parquet_rows(path, where)
-    else:
-        with open_file(path) as stream:
-            yield from _stream_rows(stream, suffix, header, where, remarks)
-
-
-def _stream_rows(
-    stream: IO[bytes], suffix: str, header: bool | None, where: str, remarks: Remarks
-) -> Iterator[Any]:
-    with translate_errors(where):
-        if suffix == ".parquet":
-            yield from parquet_rows(stream, where)
-            return
-        if suffix == ".arrow":
-            yield from arrow_rows(stream, where)
-            return
-        encoding = detect_encoding(stream, where)
-        if holds_json_lines(stream, encoding, suffix):
-            for number, value in json_lines(stream, encoding):
-                if isinstance(value, InvalidLine):
-                    raise ReadError(Problem(value.why, f"{where}:{number}"))
-                yield value
-        elif suffix in (".jsonl", ".ndjson", ".json"):
-            yield from read_document(stream, encoding, where)
-        else:
-            yield from read_lines(stream, encoding, suffix, header, where, remarks)
-
-
-def _archive_rows(path: Path, header: bool | None, remarks: Remarks) -> Iterator[Any]:
-    with translate_errors(str(path)), open_file(path) as stream, zipfile.ZipFile(stream) as archive:
-        members = {one.filename: one for one in archive.infolist() if not one.is_dir()}
-        found = data_names(members, remarks, inside=f"{path}/")
-        if not found:
-            what = "has no file that kit19 reads"
-            raise ReadError(Problem(what, str(path), f"kit19 reads {READABLE}"))
-        for name in found:
-            where = f"{path}/{name}"
-            with open_member(archive, members[name], where) as member:
-                yield from _stream_rows(member, format_suffix(name), header, where, remarks)
+    for chunk in read_chunks(path, text_only=True, header=header, remarks=remarks):
+        for row in chunk.rows():
+            if isinstance(row.value, InvalidLine):
+                raise ReadError(Problem(row.value.why, f"{chunk.file}:{row.line}"))
+            yield chunk.file, row.value

@@ -1,0 +1,194 @@
+"""The one reader of people's files: any format, in chunks, with one table of the regular rows of each.
+
+Formats are JSON lines, JSON, CSV, TSV or plain lines (with or without a header), parquet and Arrow,
+text formats also compressed, and all of them in a zip archive. A folder counts as one dataset.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import polars as pl
+
+from kit19.core.errors import Problem, ReadError
+from kit19.reading.columnar import arrow_frames, parquet_frames
+from kit19.reading.folders import ARCHIVE, READABLE, data_names, dataset_files, format_suffix
+from kit19.reading.foreign_json import read_document
+from kit19.reading.foreign_text import read_lines
+from kit19.reading.formats import Format, detect_format
+from kit19.reading.json_lines import json_lines
+from kit19.reading.opening import CannotUnpackError, open_file, open_member, translate_errors
+from kit19.reading.remarks import Remarks
+
+_ROWS = 1_000  # rows of a chunk that are Python values
+
+
+def _no_places() -> pl.Series:
+    return pl.Series([], dtype=pl.UInt32)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row as a Python value.
+
+    Attributes:
+        number: Its 0-based number in its file. Blank lines do not count, invalid ones do.
+        line: The 1-based line where it begins; 0 where the format has no lines.
+        value: A dict; anything else that the file has in place of a row; or an ``InvalidLine``.
+    """
+
+    number: int
+    line: int
+    value: Any
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive rows of one file. Each is either in ``table`` or among ``others``.
+
+    Null in the table means that the row has null there or does not have the key: parquet cannot tell
+    these apart, so nothing may depend on the difference.
+
+    Attributes:
+        file: The file, for messages: its path, and its name in an archive.
+        first: The 0-based number in the file of the chunk's first row.
+        height: How many rows it has, ``others`` included.
+        table: The regular rows, in order. Its columns are their keys, with exactly their values: text
+            is String (never a number that was made text), nothing is a category.
+        numbers: The number in the file of each row of ``table`` (UInt32).
+        lines: The line in the file of each row of ``table`` (UInt32), 0 where there are no lines.
+        others: All other rows, in order: those of formats without columns, and rows that a table
+            cannot hold exactly.
+    """
+
+    file: str
+    first: int
+    height: int
+    table: pl.DataFrame = field(default_factory=pl.DataFrame)
+    numbers: pl.Series = field(default_factory=_no_places)
+    lines: pl.Series = field(default_factory=_no_places)
+    others: list[Row] = field(default_factory=list)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield all rows as Python values, in order: the slow way."""
+        values = self.table.iter_rows(named=True) if self.table.width else itertools.repeat({})
+        regular = map(Row, self.numbers, self.lines, values)
+        waiting = iter(self.others)
+        other = next(waiting, None)
+        for row in regular:
+            while other is not None and other.number < row.number:
+                yield other
+                other = next(waiting, None)
+            yield row
+        if other is not None:
+            yield other
+            yield from waiting
+
+
+def read_chunks(
+    paths: Path | Sequence[Path],
+    *,
+    text_only: bool = False,
+    header: bool | None = None,
+    remarks: Remarks | None = None,
+) -> Iterator[Chunk]:
+    """Read the rows of a dataset in bounded memory.
+
+    Args:
+        paths: A file, a folder with files, a pattern of names, or several of these, read in order.
+        text_only: Leave out columns of parquet and Arrow files that cannot hold text. Dates and times
+            at the top level are always left out.
+        header: Whether delimited files have a header line; None to detect it from the first lines.
+        remarks: Receives every file that is left out, and lines that were read differently.
+
+    Yields:
+        Chunks, in the order of the files and of their rows. Lines that are not valid are rows too.
+
+    Raises:
+        ReadError: There is nothing to read, or a file cannot be read at all.
+    """
+    remarks = Remarks() if remarks is None else remarks
+    given = [paths] if isinstance(paths, Path) else list(paths)
+    files = [file for path in given for file in dataset_files(path, remarks)]
+    if len(given) == 1:
+        remarks.base = f"{given[0] if given[0].is_dir() else given[0].parent}/"
+    options = _Options(text_only, header, remarks)
+    for file in files:
+        try:
+            yield from _file_chunks(file, options)
+        except CannotUnpackError as error:
+            if len(files) == 1:
+                raise
+            (problem,) = error.problems
+            remarks.skip(problem.where, problem.what)
+
+
+@dataclass(frozen=True)
+class _Options:
+    text_only: bool
+    header: bool | None
+    remarks: Remarks
+
+
+def _file_chunks(path: Path, options: _Options) -> Iterator[Chunk]:
+    where, suffix = str(path), format_suffix(path.name)
+    if path.suffix.lower() == ARCHIVE:
+        yield from _archive_chunks(path, options)
+    elif suffix == ".parquet" and path.suffix.lower() == ".parquet":
+        yield from _table_chunks(parquet_frames(path, where, options.text_only), where)
+    else:
+        with open_file(path) as stream:
+            yield from _stream_chunks(stream, suffix, where, options)
+
+
+def _archive_chunks(path: Path, options: _Options) -> Iterator[Chunk]:
+    with translate_errors(str(path)), open_file(path) as stream, zipfile.ZipFile(stream) as archive:
+        members = {one.filename: one for one in archive.infolist() if not one.is_dir()}
+        found = data_names(members, options.remarks, inside=f"{path}/")
+        if not found:
+            what = "has no file that kit19 reads"
+            raise ReadError(Problem(what, str(path), f"kit19 reads {READABLE}"))
+        for name in found:
+            where = f"{path}/{name}"
+            with open_member(archive, members[name], where) as member:
+                yield from _stream_chunks(member, format_suffix(name), where, options)
+
+
+def _stream_chunks(
+    stream: IO[bytes], suffix: str, where: str, options: _Options
+) -> Iterator[Chunk]:
+    with translate_errors(where):
+        kind, encoding = detect_format(stream, suffix, where)
+        if kind is Format.PARQUET:
+            yield from _table_chunks(parquet_frames(stream, where, options.text_only), where)
+        elif kind is Format.ARROW:
+            yield from _table_chunks(arrow_frames(stream, where, options.text_only), where)
+        elif kind is Format.JSON_LINES:
+            yield from _value_chunks(json_lines(stream, encoding), where)
+        elif kind is Format.JSON:
+            document = read_document(stream, encoding, where)
+            yield from _value_chunks(((0, value) for value in document), where)
+        else:
+            lines = read_lines(stream, encoding, suffix, options.header, where, options.remarks)
+            yield from _value_chunks(((0, value) for value in lines), where)
+
+
+def _table_chunks(frames: Iterable[pl.DataFrame], where: str) -> Iterator[Chunk]:
+    first = 0
+    for frame in frames:
+        height = frame.height
+        numbers = pl.int_range(first, first + height, dtype=pl.UInt32, eager=True)
+        lines = pl.zeros(height, dtype=pl.UInt32, eager=True)
+        yield Chunk(where, first, height, frame, numbers, lines)
+        first += height
+
+
+def _value_chunks(values: Iterable[tuple[int, Any]], where: str) -> Iterator[Chunk]:
+    numbered = (Row(number, line, value) for number, (line, value) in enumerate(values))
+    while rows := list(itertools.islice(numbered, _ROWS)):
+        yield Chunk(where, rows[0].number, len(rows), others=rows)
