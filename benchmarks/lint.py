@@ -42,7 +42,7 @@ def kit19_way(data_dir: str, first: int | None) -> Work:
 def jinja_way(data_dir: str, first: int | None) -> Work:
     from benchmarks.language import by_jinja
     from benchmarks.oracle import TEXTS
-    from kit19.rendering.choose import eligible
+    from kit19.rendering.fit import eligible
 
     jobs = []
     for view, records in _prepared(data_dir, first):
@@ -65,7 +65,7 @@ def same_renders(data_dir: str, first: int) -> Work:
     """Compare kit19's renders with Jinja's, text by text."""
     from benchmarks.language import by_jinja
     from benchmarks.oracle import TEXTS
-    from kit19.rendering.choose import eligible
+    from kit19.rendering.fit import eligible
     from kit19.rendering.render import compile_template
 
     prepared = _prepared(data_dir, first)

@@ -104,7 +104,7 @@ def make_records(data_dir: str, out: str, count: int) -> Work:
 
 def kit19_way(records: str, out: str) -> Work:
     from kit19.rendering import choose, render
-    from kit19.rendering.templates import check_templates
+    from kit19.rendering.load import check_templates
 
     source, subset = load_catalog().subset("nsmc")
     subset = subset.model_copy(update={"short": ["text"]})

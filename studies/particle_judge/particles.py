@@ -15,7 +15,7 @@ from kit19.catalog import Catalog
 from kit19.korean import Final, Particle, choose, parse_particle
 from kit19.linting import View
 from kit19.rendering import ParsedTemplate
-from kit19.rendering.choose import eligible
+from kit19.rendering.fit import eligible
 from kit19.rendering.parse import Insertion, Literal, Piece
 from kit19.rendering.templates import TEXTS
 from studies.particle_judge.judge import (
@@ -78,9 +78,9 @@ def places(view: View, template: ParsedTemplate, records: pl.DataFrame) -> Itera
         pieces = template.texts[text]
         if not any(isinstance(piece, Insertion) and piece.particle for piece in pieces):
             continue
-        columns = [_column(view, piece).alias(str(n)) for n, piece in enumerate(pieces)]
+        columns = [_column(view, template, piece).alias(str(n)) for n, piece in enumerate(pieces)]
         bare = [
-            _column(view, replace(piece, particle=None, closing="")).alias(f"w{n}")
+            _column(view, template, replace(piece, particle=None, closing="")).alias(f"w{n}")
             for n, piece in enumerate(pieces)
             if isinstance(piece, Insertion) and piece.particle
         ]
@@ -102,8 +102,8 @@ def places(view: View, template: ParsedTemplate, records: pl.DataFrame) -> Itera
                     )
 
 
-def _column(view: View, piece: Piece) -> pl.Expr:
-    return pl.lit(piece.text) if isinstance(piece, Literal) else view.inserted(piece)
+def _column(view: View, template: ParsedTemplate, piece: Piece) -> pl.Expr:
+    return pl.lit(piece.text) if isinstance(piece, Literal) else view.inserted(piece, template)
 
 
 MARGIN = 2.0

@@ -15,8 +15,9 @@ from kit19.catalog import Catalog
 from kit19.core.order import hash_order
 from kit19.korean import PARTICLES, attach
 from kit19.linting import View
-from kit19.rendering.choose import eligible
-from kit19.rendering.parse import Literal, Piece
+from kit19.rendering import ParsedTemplate
+from kit19.rendering.fit import eligible
+from kit19.rendering.parse import Literal, OptionPart, Piece
 from kit19.rendering.templates import TEXTS
 from studies.particle_judge.judge import _CLOSING, OTHER, SEED, Judge, Judgment, Tally, load_records
 
@@ -79,7 +80,7 @@ def own_lines(catalog: Catalog) -> list[Line]:
                 for labels in view.label_combinations(template, text):
                     rendered, own = "", list[bool]()
                     for piece in template.texts[text]:
-                        for part, ours in _spans(view, piece, labels, row):
+                        for part, ours in _spans(view, template, piece, labels, row):
                             rendered += part
                             own += [ours] * len(part)
                     for line in _split(f"{name}: {template.id}", rendered, own):
@@ -88,10 +89,16 @@ def own_lines(catalog: Catalog) -> list[Line]:
 
 
 def _spans(
-    view: View, piece: Piece, labels: Mapping[str, str], row: Mapping[str, Any]
+    view: View,
+    template: ParsedTemplate,
+    piece: Piece,
+    labels: Mapping[str, str],
+    row: Mapping[str, Any],
 ) -> Iterator[tuple[str, bool]]:
     if isinstance(piece, Literal):
         yield piece.text, True
+    elif isinstance(piece, OptionPart):
+        yield pl.DataFrame([row]).select(view.inserted(piece, template)).item(), False
     elif piece.form:
         word = view.templates.words[piece.field][piece.form][labels[piece.field]] + piece.closing
         yield attach(word, piece.particle) if piece.particle else word, True

@@ -13,7 +13,7 @@ from kit19.catalog import load_catalog
 from kit19.linting import check, lint
 from kit19.linting.answers import answer_fields
 from kit19.rendering import choose
-from kit19.rendering.choose import eligible
+from kit19.rendering.fit import eligible
 from kit19.rendering.render import compile_template
 from tests.support.linting import records_of, view_of
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from kit19.catalog import Source, TemplateFile
 from kit19.rendering import TemplateSet
-from kit19.rendering.templates import check_templates
+from kit19.rendering.load import check_templates
 
 _CARD = {
     "id": "kiosk",

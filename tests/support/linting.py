@@ -14,7 +14,7 @@ from kit19.curating import find_empty
 from kit19.fetching import find_files
 from kit19.linting import View
 from kit19.reading import read_subset
-from kit19.rendering.templates import check_templates
+from kit19.rendering.load import check_templates
 from kit19.sample import SAMPLE
 
 Change = Callable[[dict[str, Any]], None]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kit19.catalog.card import Card, Digest, Name, RelativePath
 
@@ -113,11 +114,88 @@ class Threshold(Card):
     reached: str
 
 
+class Bands(Card):
+    """A number turned into the name of its band."""
+
+    of: str = Field(description="a field that holds a number")
+    at: list[float] = Field(
+        min_length=1, description="where bands begin, ascending; a number equal to one is in it"
+    )
+    names: list[Name] = Field(description="the bands' names from the lowest, one more than `at`")
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if len(set(self.names)) != len(self.at) + 1 or sorted(set(self.at)) != self.at:
+            raise ValueError("give ascending numbers in `at`, and one name more in `names`")
+        return self
+
+
+class Opening(Card):
+    """Whether a text opens with another: ``opens`` or ``differs``."""
+
+    text: str = Field(description="the field that may open with it")
+    head: str = Field(description="the field that it may open with")
+
+
+class Matching(Card):
+    """Whether a text has a match of a pattern: ``matches`` or ``lacks``."""
+
+    of: str = Field(description="the field that is searched")
+    pattern: str = Field(description="a regular expression (RE2 syntax)")
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        return pattern
+
+
+class AtMost(Card):
+    """Whether a text is short: ``short`` or ``long``."""
+
+    of: str
+    lines: int | None = Field(default=None, gt=0, description="maximum number of lines")
+    characters: int | None = Field(default=None, gt=0, description="maximum number of characters")
+
+    @model_validator(mode="after")
+    def _has_limit(self) -> Self:
+        if self.lines is None and self.characters is None:
+            raise ValueError("give `lines`, `characters` or both")
+        return self
+
+
+_VALUES = {
+    "sentence_form": ["statement", "question"],
+    "alike": ["alike", "differs"],
+    "opens_with": ["opens", "differs"],
+    "matches": ["matches", "lacks"],
+    "at_most": ["short", "long"],
+}
+"""Functions that classify a record, and the values they give."""
+
+
 class Derived(Card):
     """A field computed from others by exactly one function of ``reading/derive.py``."""
 
     pick: Pick | None = None
     threshold: Threshold | None = None
+    bands: Bands | None = None
+    sentence_form: str | None = Field(
+        default=None, description="whether a field's last sentence is a statement or a question"
+    )
+    alike: list[str] = Field(
+        default=[], max_length=2, description="two fields, compared by their letters and digits"
+    )
+    opens_with: Opening | None = None
+    matches: Matching | None = None
+    at_most: AtMost | None = None
+    strip_parentheses: str | None = Field(
+        default=None, description="a field without parentheses at its end: 다리 (건축) → 다리"
+    )
+    strip_final_stop: str | None = Field(default=None, description="a field without its final stop")
     flags: list[str] = Field(
         default=[], description="fields of 0 and 1; gives the names of those that are 1"
     )
@@ -142,9 +220,20 @@ class Derived(Card):
         """The fields that the function reads."""
         if self.pick:
             return [self.pick.by, *self.pick.among.values()]
+        if self.opens_with:
+            return [self.opens_with.text, self.opens_with.head]
+        if spec := self.threshold or self.bands or self.matches or self.at_most:
+            return [spec.of]
+        return list(self.flags or self.alike) or [str(getattr(self, self.function))]
+
+    @property
+    def values(self) -> list[str]:
+        """The values of a categorical field; empty for text."""
         if self.threshold:
-            return [self.threshold.of]
-        return list(self.flags) or [str(getattr(self, self.function))]
+            return [self.threshold.below, self.threshold.reached]
+        if self.bands:
+            return list(self.bands.names)
+        return list(self.flags) or _VALUES.get(self.function, [])
 
 
 class TwinFile(Card):
@@ -173,10 +262,8 @@ class Table(Card):
             if column.values
         }
         for name, derived in self.derive.items():
-            if derived.flags:
-                found[name] = list(derived.flags)
-            elif derived.threshold:
-                found[name] = [derived.threshold.below, derived.threshold.reached]
+            if derived.values:
+                found[name] = derived.values
         return found
 
     def many(self) -> set[str]:

@@ -30,6 +30,36 @@ class Retired(Card):
     use: str
 
 
+Marks = Literal[
+    "①", "1)", "1.", "(1)", "가.", "(가)", "㉠", "ㄱ.", "A.", "A)", "(A)", "a)", "-", ""
+]
+"""How options are marked, by the mark of the first."""
+
+
+class Options(Card):
+    """The options of a question, in an order that the record's hash decides.
+
+    They are the words of one form, or fields of the record. The value of ``by`` names the right one.
+    """
+
+    by: Name = Field(description="the categorical field whose value names the right option")
+    form: Name | None = Field(default=None, description="the options are its words of this form")
+    among: dict[str, Name] = Field(
+        default={}, description="or: value of `by` → the field that is the option"
+    )
+    values: list[str] = Field(
+        default=[], description="only these values of `by`, as in `when`; default: all"
+    )
+    marks: Marks = Field(default="①", description="the mark of the first option; empty for none")
+    between: str = Field(default="\n", description="what separates two options")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Options:
+        if bool(self.form) == bool(self.among):
+            raise ValueError("give either `form` or `among`")
+        return self
+
+
 class Template(Card):
     """One wording of an instruction, its input and its output."""
 
@@ -41,6 +71,9 @@ class Template(Card):
     output: str = Field(min_length=1)
     when: dict[Name, list[str]] = Field(
         default={}, description="categorical field → values: use only for records with one of them"
+    )
+    options: Options | None = Field(
+        default=None, description="what `{options}` lists; the order differs from record to record"
     )
     direction: Literal["forward", "inverse"] = "forward"
     retired: Retired | None = None

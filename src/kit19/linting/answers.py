@@ -22,8 +22,8 @@ def answer_in_instruction(view: View) -> Iterator[Violation]:
     for template in view.templates.templates:
         if template.card.direction == "inverse":
             continue
-        given = {piece.field for piece in template.insertions("instruction", "input")}
-        answer = {piece.field for piece in template.insertions("output")}
+        given = set(template.fields("instruction", "input"))
+        answer = set(template.fields("output"))
         revealed = {f for f in answer if f in given or _is_derivable(view, f, given)}
         if revealed == answer:
             yield Violation(
@@ -98,7 +98,7 @@ def _multi_value_words(view: View, template: ParsedTemplate) -> Iterator[str]:
 
 def answer_fields(template: ParsedTemplate) -> list[str]:
     """The categorical fields whose words occur in the output and not in the question."""
-    given = {piece.field for piece in template.insertions("instruction", "input")}
+    given = set(template.fields("instruction", "input"))
     answered = dict.fromkeys(p.field for p in template.insertions("output") if p.form)
     return [field for field in answered if field not in given]
 
@@ -122,7 +122,7 @@ def find_ambiguous_outputs(
     ambiguous = counted.filter(values > 1)
     if ambiguous.height:
         yield "one output means two values", ambiguous
-    others = {p.field for p in template.insertions("output")} - set(fields)
+    others = set(template.fields("output")) - set(fields)
     if not others:
         rows = counted.select(*fields, "output").unique().to_dicts()
         odd = [r["output"] for r in rows if view.skeleton(template, "output", r) != r["output"]]
@@ -136,12 +136,17 @@ def one_sided(view: View) -> Iterator[Violation]:
         outputs = {text for template in group for text in view.skeletons(template, "output")}
         if any(template.card.direction == "inverse" for template in group):
             continue
-        if not any(piece.form for template in group for piece in template.insertions("output")):
+        if not any(_answers_by_word(template) for template in group):
             continue
         if len(outputs) == 1 and FIELD not in next(iter(outputs)):
             yield Violation(group[0].id, f"its answer is always {next(iter(outputs))!r}")
         elif len(sides := {_polarity(text) for text in outputs}) == 1 and None not in sides:
             yield Violation(group[0].id, f"its answer is always {sides.pop()}")
+
+
+def _answers_by_word(template: ParsedTemplate) -> bool:
+    named = any(piece.form for piece in template.insertions("output"))
+    return named or bool(template.option_parts("output"))
 
 
 def _group_by_question(view: View) -> dict[object, list[ParsedTemplate]]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from kit19.linting import alike, answers, particles, style, syntax
+from kit19.linting import alike, answers, fit, particles, style, syntax
 from kit19.linting.finding import RULES, Finding, Shown
 from kit19.linting.renders import RENDER_RULES
 from kit19.linting.view import RenderViolation, View, Violation
 from kit19.rendering import ParsedTemplate
-from kit19.rendering.choose import eligible
+from kit19.rendering.fit import eligible
 from kit19.rendering.render import compile_template
 from kit19.rendering.templates import TEXTS
 
@@ -36,6 +36,10 @@ TEMPLATE_RULES: dict[str, Callable[[View], Iterator[Violation]]] = {
     "mixed_styles": style.mixed_styles,
     "near_duplicate": alike.near_duplicate,
     "one_sided": answers.one_sided,
+    "fixed_options": fit.fixed_options,
+    "misordered_labels": fit.misordered_labels,
+    "unused_word": fit.unused_word,
+    "either_or_yes": fit.either_or_yes,
 }
 """Rules that need no record, by name."""
 
@@ -82,7 +86,7 @@ def _lint_slice(
     view: View, template: ParsedTemplate, part: pl.DataFrame, seen: _RenderSummary
 ) -> None:
     """Render one template on a slice of records, and add violations to its summary."""
-    used = dict.fromkeys([*(p.field for p in template.insertions()), *template.card.when])
+    used = dict.fromkeys([*template.fields(), *template.card.when])
     fitting = part.lazy().filter(eligible(template, view.templates.many)).select("id", *used)
     renders = fitting.with_columns(compile_template(template, view.templates)).collect()
     if not renders.height:

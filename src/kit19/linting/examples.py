@@ -25,7 +25,7 @@ from kit19.fetching import find_files, select_usable
 from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.reading import read_subset
 from kit19.rendering import TemplateSet, choose, find_unfit, load_templates, render
-from kit19.rendering.templates import check_templates
+from kit19.rendering.load import check_templates
 
 
 @dataclass(frozen=True)

@@ -92,10 +92,10 @@ def particle_flags(
     """Compare the particles of ``columns.py`` with those of ``sound.py``, once per distinct word."""
     for piece in template.insertions():
         if piece.particle and (not piece.form or piece.field in view.templates.many):
-            yield from _inserted_flags(view, piece, renders)
+            yield from _inserted_flags(view, template, piece, renders)
     for piece, form, pair in _literal_particles(template):
         if not piece.form and not view.is_free_text(piece):
-            text = view.inserted(piece)
+            text = view.inserted(piece, template)
             words = renders.select(text).to_series().unique()
             odd = [word for word in words if _cached_choose(word, pair) != form]
             if odd:
@@ -104,12 +104,14 @@ def particle_flags(
 
 
 def _inserted_flags(
-    view: View, piece: Insertion, renders: pl.DataFrame
+    view: View, template: ParsedTemplate, piece: Insertion, renders: pl.DataFrame
 ) -> Iterator[RenderViolation]:
     assert piece.particle is not None  # noqa: S101  the caller checks it
     alone = Insertion(piece.field, piece.form)
-    bare = pl.concat_str(view.inserted(alone), pl.lit(piece.closing))
-    pairs = renders.select(bare.alias("word"), view.inserted(piece).alias("rendered")).unique()
+    bare = pl.concat_str(view.inserted(alone, template), pl.lit(piece.closing))
+    pairs = renders.select(
+        bare.alias("word"), view.inserted(piece, template).alias("rendered")
+    ).unique()
     wrong, both = [], []
     for word, rendered in pairs.sort("word").iter_rows():
         form = _cached_choose(word, piece.particle)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 
+from kit19.linting import fit
 from kit19.linting.particles import particle_flags
 from kit19.linting.view import RenderViolation, View, joints, literals
 from kit19.rendering import ParsedTemplate
@@ -35,6 +36,8 @@ def leftover_syntax(
     """A render contains more braces than its fields and literals."""
     for name in TEXTS:
         inserted = [p.field for p in template.insertions(name) if not p.form]
+        if template.option_parts(name):
+            inserted += template.declared_options.among.values()
         own = sum(text.count("{") for text in literals(template, name))
         braces = pl.sum_horizontal([_braces(field) for field in inserted] or [pl.lit(0)])
         yield RenderViolation(
@@ -63,7 +66,7 @@ def double_blank(
             else:
                 meeting = [] if other else _WHITE
             if meeting:
-                text = view.inserted(piece)
+                text = view.inserted(piece, template)
                 end = text.str.tail(1) if edge else text.str.head(1)
                 side = "the end" if edge else "the beginning"
                 what = f"its {joint.text} has two blanks at {side} of {piece.written}"
@@ -87,4 +90,8 @@ RENDER_RULES: list[Callable[[View, ParsedTemplate, pl.DataFrame], Iterator[Rende
     particle_flags,
     double_blank,
     over_long,
+    fit.wrong_frame,
+    fit.repeated_input,
+    fit.broken_quotation,
+    fit.invalid_json,
 ]

@@ -19,7 +19,7 @@ from kit19.linting.finding import Checked, Finding, LintReport
 from kit19.linting.view import View
 from kit19.reading import read_subset
 from kit19.rendering import load_templates
-from kit19.rendering.templates import check_templates
+from kit19.rendering.load import check_templates
 
 
 @public

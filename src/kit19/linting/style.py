@@ -9,7 +9,9 @@ from kit19.linting.view import FIELD, View, Violation
 
 _QUOTED = re.compile('“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|〈[^〉]*〉|<[^>]*>|"[^"]*"')
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
-_ITEM = re.compile(r"\s*(?:[-*•■○×①-⑳ⓐ-ⓩ㉠-㉿]|\d+[.)점번]|\([가-힣ㄱ-ㅎ\d]\)|[A-Za-z][:.)])")
+_ITEM = re.compile(
+    r"\s*(?:[-*•■○×①-⑳ⓐ-ⓩ㉠-㉿]|\d+[.)점번]|\([가-힣ㄱ-ㅎA-Z\d]\)|[A-Za-z가-하ㄱ-ㅎ][:.)])"
+)
 _SENTENCE = re.compile(r"[^.?!…\n]+(?:[.?!…]+|$)", re.MULTILINE)
 _LABEL = re.compile(r"^[^:.?!]{1,20}:\s*")
 

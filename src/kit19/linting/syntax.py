@@ -30,6 +30,8 @@ def leftover_syntax(view: View) -> Iterator[Violation]:
     words = view.templates.words
     for template in view.templates.templates:
         inserted = {(p.field, p.form) for p in template.insertions() if p.form}
+        if (options := template.card.options) and options.form:
+            inserted.add((options.by, options.form))
         words_used = [word for field, form in inserted for word in words[field][form].values()]
         for text in [*literals(template), *words_used]:
             if found := _leftover(text, view):

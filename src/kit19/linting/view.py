@@ -13,8 +13,9 @@ from kit19.catalog.tables import Derived
 from kit19.korean import attach
 from kit19.reading.derive import MANY
 from kit19.rendering import ParsedTemplate, TemplateSet
-from kit19.rendering.parse import Insertion, Literal, Piece
-from kit19.rendering.render import JOINER, compile_template
+from kit19.rendering.options import marks_of
+from kit19.rendering.parse import Insertion, Literal, OptionPart, Piece
+from kit19.rendering.render import JOINER, compile_template, option_texts
 from kit19.rendering.templates import TEXTS
 
 FIELD = "\ufffc"
@@ -70,13 +71,15 @@ class View:
     def label_combinations(self, template: ParsedTemplate, *texts: str) -> Iterator[dict[str, str]]:
         """Yield every combination of the label values that the given texts insert."""
         fields = dict.fromkeys(p.field for p in template.insertions(*texts) if p.form)
+        if any(part.part != "list" for part in template.option_parts(*texts)):
+            fields[template.declared_options.by] = None
         choices = [self.values(template, field) for field in fields]
         for chosen in itertools.product(*choices):
             yield dict(zip(fields, chosen, strict=True))
 
     def skeleton(self, template: ParsedTemplate, text: str, labels: LabelValues) -> str:
         """Render a text for one combination of labels, with ``FIELD`` in place of field text."""
-        return "".join(self._piece(piece, labels) for piece in template.texts[text])
+        return "".join(self._piece(piece, template, labels) for piece in template.texts[text])
 
     def skeletons(self, template: ParsedTemplate, text: str) -> list[str]:
         """Render a text for each combination of labels."""
@@ -86,15 +89,33 @@ class View:
         )
         return list(dict.fromkeys(rendered))
 
-    def _piece(self, piece: Piece, labels: LabelValues) -> str:
+    def _piece(self, piece: Piece, template: ParsedTemplate, labels: LabelValues) -> str:
         if isinstance(piece, Literal):
             return piece.text
-        if not piece.form:
+        if isinstance(piece, OptionPart):
+            word = self._options(piece, template, labels)
+        elif not piece.form:
             return FIELD + piece.closing
-        words = self.templates.words[piece.field][piece.form]
-        word = JOINER.join(words[value] for value in labels[piece.field].split(MANY))
+        else:
+            words = self.templates.words[piece.field][piece.form]
+            word = JOINER.join(words[value] for value in labels[piece.field].split(MANY))
         closed = word + piece.closing
         return attach(closed, piece.particle) if piece.particle else closed
+
+    def _options(self, piece: OptionPart, template: ParsedTemplate, labels: LabelValues) -> str:
+        """Render a part of the options in the card's order, with ``FIELD`` for fields."""
+        options = template.declared_options
+        texts = option_texts(options, self.templates)
+        shown = [text if isinstance(text, str) else FIELD for text in texts.values()]
+        marks = marks_of(options, len(texts))
+        if piece.part == "list":
+            return options.between.join(m.before + t for m, t in zip(marks, shown, strict=True))
+        place = list(texts).index(labels[options.by])
+        return {
+            "answer": marks[place].before + shown[place],
+            "mark": marks[place].name,
+            "text": shown[place],
+        }[piece.part]
 
     def derived(self) -> dict[str, Derived]:
         """The fields that the card derives from others."""
@@ -103,10 +124,9 @@ class View:
             {} if self.card.pairs else {k: v for table in tables for k, v in table.derive.items()}
         )
 
-    def inserted(self, piece: Insertion) -> pl.Expr:
-        """Return the expression of one insertion's text, as in a build."""
-        some = self.templates.templates[0]
-        alone = replace(some, texts={"instruction": [piece], "input": [], "output": []})
+    def inserted(self, piece: Piece, template: ParsedTemplate) -> pl.Expr:
+        """Return the expression of one piece's text in a template, as in a build."""
+        alone = replace(template, texts={"instruction": [piece], "input": [], "output": []})
         return compile_template(alone, self.templates)[0]
 
 

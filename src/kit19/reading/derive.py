@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from kit19.catalog.tables import Derived, Pick, Threshold
+from kit19.catalog.tables import AtMost, Bands, Derived, Matching, Opening, Pick, Threshold
 
 MANY = ","
 """The separator of several canonical values in one field; no canonical value contains it."""
@@ -14,6 +14,12 @@ MANY = ","
 # A Korean sentence ends in 다, 요, 까 … and a full stop, question or exclamation mark, possibly with a
 # closing quote between. A full stop alone is not enough: dates are written 1920. 3. 5.
 _FIRST_SENTENCE = r"(?s)^(.*?[다요까죠음함임됨][’”'\")\]]?[.?!])(?:\s|$)"
+
+# All but letters and digits of any script. Blanks and punctuation do not make a text new.
+_NO_WORD = r"[^\p{L}\p{N}]+"
+_AROUND_END = " \t\n.!”’\"')]"
+# Endings that only ask (표준국어대사전). 지요 and 요 are left out: they also state.
+_ASKS = "(?:[가-힣](?:니까|나요|가요|까요?|는가|은가|던가|인가|느냐|으냐|는지|은지|인지|을지))\\z"
 
 
 def pick(spec: Pick) -> pl.Expr:
@@ -29,6 +35,79 @@ def threshold(spec: Threshold) -> pl.Expr:
     number = pl.col(spec.of).cast(pl.Float64, strict=False)
     reached = pl.when(number >= spec.at).then(pl.lit(spec.reached)).otherwise(pl.lit(spec.below))
     return pl.when(number.is_finite()).then(reached)
+
+
+def bands(spec: Bands) -> pl.Expr:
+    """The name of the band that a number is in; null if not a number."""
+    number = pl.col(spec.of).cast(pl.Float64, strict=False)
+    band = pl.lit(spec.names[0])
+    for start, name in zip(spec.at, spec.names[1:], strict=True):
+        band = pl.when(number >= start).then(pl.lit(name)).otherwise(band)
+    return pl.when(number.is_finite()).then(band)
+
+
+def sentence_form(field: str) -> pl.Expr:
+    """``question`` if a text ends in a question mark or an ending that asks, else ``statement``."""
+    text = pl.col(field).str.strip_chars_end(_AROUND_END)
+    asks = text.str.ends_with("?") | text.str.contains(_ASKS)
+    return pl.when(pl.col(field) != "").then(
+        pl.when(asks).then(pl.lit("question")).otherwise(pl.lit("statement"))
+    )
+
+
+def letters_of(field: str) -> pl.Expr:
+    """The letters and digits of a text, in lower case: what is left when two texts are compared."""
+    return pl.col(field).str.replace_all(_NO_WORD, "").str.to_lowercase()
+
+
+def alike(fields: list[str]) -> pl.Expr:
+    """``alike`` if two texts have the same letters and digits in order, else ``differs``."""
+    one, other = (letters_of(field) for field in fields)
+    return pl.when(one.is_not_null() & other.is_not_null()).then(
+        pl.when(one == other).then(pl.lit("alike")).otherwise(pl.lit("differs"))
+    )
+
+
+def opens_with(spec: Opening) -> pl.Expr:
+    """``opens`` if a text begins with another, by letters and digits, else ``differs``."""
+    text, head = letters_of(spec.text), letters_of(spec.head)
+    opens = text.str.starts_with(head) & (head != "")
+    return pl.when(opens.is_not_null()).then(
+        pl.when(opens).then(pl.lit("opens")).otherwise(pl.lit("differs"))
+    )
+
+
+def matches(spec: Matching) -> pl.Expr:
+    """``matches`` if a text has a match of the pattern, else ``lacks``; null for no text."""
+    found = pl.col(spec.of).str.contains(spec.pattern)
+    return pl.when(found.is_not_null()).then(
+        pl.when(found).then(pl.lit("matches")).otherwise(pl.lit("lacks"))
+    )
+
+
+def at_most(spec: AtMost) -> pl.Expr:
+    """``short`` if a text has at most that many lines and characters, else ``long``."""
+    text = pl.col(spec.of)
+    fits = text.is_not_null()
+    if spec.lines is not None:
+        fits &= text.str.count_matches("\n", literal=True) < spec.lines
+    if spec.characters is not None:
+        fits &= text.str.len_chars() <= spec.characters
+    return pl.when(text.is_not_null()).then(
+        pl.when(fits).then(pl.lit("short")).otherwise(pl.lit("long"))
+    )
+
+
+def strip_parentheses(field: str) -> pl.Expr:
+    """The text without parentheses at its end, unless nothing would be left."""
+    bare = pl.col(field).str.replace(r"(?s)(.)\s*\([^()]*\)\s*\z", "${1}")
+    return bare.str.strip_chars()
+
+
+def strip_final_stop(field: str) -> pl.Expr:
+    """The text without the full stop at its end; an ellipsis stays."""
+    text = pl.col(field).str.strip_chars_end()
+    return text.str.replace(r"([^.])\.\z", "${1}")
 
 
 def flags(fields: list[str]) -> pl.Expr:
@@ -67,6 +146,14 @@ def rest_sentences(field: str) -> pl.Expr:
 FUNCTIONS: Mapping[str, Callable[..., pl.Expr]] = {
     "pick": pick,
     "threshold": threshold,
+    "bands": bands,
+    "sentence_form": sentence_form,
+    "alike": alike,
+    "opens_with": opens_with,
+    "matches": matches,
+    "at_most": at_most,
+    "strip_parentheses": strip_parentheses,
+    "strip_final_stop": strip_final_stop,
     "flags": flags,
     "strip_brackets": strip_brackets,
     "trim_number": trim_number,

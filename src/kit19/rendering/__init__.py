@@ -1,7 +1,8 @@
 """The template language: parse, check, choose, render."""
 
 from kit19.rendering.choose import choose, find_unfit
+from kit19.rendering.load import load_templates
 from kit19.rendering.render import render
-from kit19.rendering.templates import ParsedTemplate, TemplateSet, load_templates
+from kit19.rendering.templates import ParsedTemplate, TemplateSet
 
 __all__ = ["ParsedTemplate", "TemplateSet", "choose", "find_unfit", "load_templates", "render"]

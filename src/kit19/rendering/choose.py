@@ -9,23 +9,10 @@ from __future__ import annotations
 import polars as pl
 
 from kit19.core.order import hash_order
-from kit19.reading.derive import MANY
-from kit19.rendering.templates import ParsedTemplate, TemplateSet
+from kit19.rendering.fit import eligible
+from kit19.rendering.templates import TemplateSet
 
 TEMPLATE = "template"
-
-
-def eligible(template: ParsedTemplate, many: frozenset[str]) -> pl.Expr:
-    """Whether a template fits a record: its ``when`` matches, and its fields have text."""
-    fits = [
-        pl.col(field).str.split(MANY).list.eval(pl.element().is_in(values)).list.any()
-        if field in many
-        else pl.col(field).is_in(values)
-        for field, values in template.card.when.items()
-    ]
-    used = dict.fromkeys(piece.field for piece in template.insertions())
-    fits += [(pl.col(field) != "") for field in used]
-    return pl.all_horizontal(fits).fill_null(value=False)
 
 
 def find_unfit(records: pl.DataFrame, templates: TemplateSet) -> pl.DataFrame:

@@ -1,5 +1,8 @@
 """The template language: text with ``{field}``, ``{field.form}``, ``{은/는}``, ``{{`` and ``}}``.
 
+``{field:json}`` escapes the text for JSON, ``{field:cell}`` for a table; ``{options}`` and
+``{options.answer}`` are the options that the template declares, in the record's order.
+
 It has no logic. Parsing returns a list of pieces. Text of records is never parsed, so a review that
 contains ``{label}`` is not changed.
 """
@@ -8,6 +11,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Literal as OneOf
+from typing import cast, get_args
 
 from kit19.core.errors import Kit19Error
 from kit19.korean import Particle, parse_particle
@@ -15,7 +20,15 @@ from kit19.korean import Particle, parse_particle
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 # A particle looks through closing quotes and brackets to the word before them.
 _CLOSING = re.compile(r"[’”'\"」』》〉\]】]*")
-_REFERENCE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
+_REFERENCE = re.compile(
+    r"(?P<field>[a-z][a-z0-9_]*)(?:\.(?P<form>[a-z][a-z0-9_]*))?(?::(?P<escape>[a-z]+))?"
+)
+
+OPTIONS = "options"
+"""The name that stands for a template's options; no field may have it."""
+
+Escape = OneOf["", "json", "cell"]
+Part = OneOf["list", "answer", "mark", "text"]
 
 
 class TemplateSyntaxError(Kit19Error):
@@ -36,22 +49,48 @@ class Insertion:
     Attributes:
         field: The field.
         form: The form of its word; empty for the text of the field.
+        escape: ``json`` for a JSON string with its quotes (an array of strings for several values),
+            ``cell`` for one cell of a Markdown table; empty for the plain text.
         closing: Closing quotes or brackets between it and its particle: ‘{title}’{은/는}.
         particle: The particle that follows.
     """
 
     field: str
     form: str = ""
+    escape: Escape = ""
     closing: str = ""
     particle: Particle | None = None
 
     @property
     def written(self) -> str:
         """Its source text in the template, without the particle."""
-        return f"{{{self.field}.{self.form}}}" if self.form else f"{{{self.field}}}"
+        form = f".{self.form}" if self.form else ""
+        escape = f":{self.escape}" if self.escape else ""
+        return f"{{{self.field}{form}{escape}}}"
 
 
-Piece = Literal | Insertion
+@dataclass(frozen=True)
+class OptionPart:
+    """A part of the options that the template declares.
+
+    Attributes:
+        part: ``list`` for all options, ``answer`` for the right one with its mark, ``mark`` or
+            ``text`` for one half of it.
+        closing: Closing quotes or brackets between it and its particle.
+        particle: The particle that follows.
+    """
+
+    part: Part
+    closing: str = ""
+    particle: Particle | None = None
+
+    @property
+    def written(self) -> str:
+        """Its source text in the template, without the particle."""
+        return f"{{{OPTIONS}}}" if self.part == "list" else f"{{{OPTIONS}.{self.part}}}"
+
+
+Piece = Literal | Insertion | OptionPart
 
 
 def parse(text: str) -> list[Piece]:
@@ -78,12 +117,11 @@ def parse(text: str) -> list[Piece]:
         elif "/" in inner:
             _attach_particle(pieces, literal, inner)
             literal = ""
-        elif _REFERENCE.fullmatch(inner):
+        elif reference := _REFERENCE.fullmatch(inner):
             if literal:
                 pieces.append(Literal(literal))
                 literal = ""
-            field, _, form = inner.partition(".")
-            pieces.append(Insertion(field, form))
+            pieces.append(_parse_reference(reference, token))
         else:
             raise TemplateSyntaxError(
                 f"{token!r} is neither a field nor a particle; a literal brace is written {{{{ or }}}}"
@@ -94,8 +132,26 @@ def parse(text: str) -> list[Piece]:
     return pieces
 
 
+def _parse_reference(reference: re.Match[str], token: str) -> Insertion | OptionPart:
+    field, form, escape = reference["field"], reference["form"] or "", reference["escape"] or ""
+    if field == OPTIONS and not escape:
+        part = form or "list"
+        if part in get_args(Part) and form != "list":
+            return OptionPart(cast("Part", part))
+        raise TemplateSyntaxError(
+            f"{token!r}: options have the parts answer, mark and text; {{{OPTIONS}}} lists them"
+        )
+    if escape not in get_args(Escape):
+        raise TemplateSyntaxError(f"{token!r}: no such escape; write :json or :cell, or none")
+    return Insertion(field, form, cast("Escape", escape))
+
+
 def _attach_particle(pieces: list[Piece], literal: str, inner: str) -> None:
     last = pieces[-1] if pieces and _CLOSING.fullmatch(literal) else None
-    if not isinstance(last, Insertion) or last.particle:
+    if not isinstance(last, Insertion | OptionPart) or last.particle:
         raise TemplateSyntaxError(f"the particle {{{inner}}} does not follow an insertion")
+    if isinstance(last, Insertion) and last.escape:
+        raise TemplateSyntaxError(
+            f"the particle {{{inner}}} follows {last.written}, which is quoted"
+        )
     pieces[-1] = replace(last, closing=literal, particle=parse_particle(inner))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
+from kit19.catalog.templates import Options
 from kit19.korean import attach, choose_expr
 from kit19.reading.derive import MANY
 from kit19.rendering.choose import TEMPLATE
-from kit19.rendering.parse import Insertion, Piece
+from kit19.rendering.escape import escaped, escaped_word
+from kit19.rendering.options import option_exprs
+from kit19.rendering.parse import Insertion, OptionPart, Piece
 from kit19.rendering.templates import TEXTS, ParsedTemplate, TemplateSet
 
 JOINER = ", "
@@ -16,7 +21,7 @@ JOINER = ", "
 
 def compile_template(template: ParsedTemplate, templates: TemplateSet) -> list[pl.Expr]:
     """Compile a template to String expressions: instruction, input and output."""
-    return [_text_expr(template.texts[name], templates).alias(name) for name in TEXTS]
+    return [_text_expr(template.texts[name], template, templates).alias(name) for name in TEXTS]
 
 
 def render(records: pl.DataFrame, chosen: pl.DataFrame, templates: TemplateSet) -> pl.DataFrame:
@@ -51,27 +56,49 @@ def _join_records(records: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
     return chosen.join(records, on="id", maintain_order="left")
 
 
-def _text_expr(pieces: list[Piece], templates: TemplateSet) -> pl.Expr:
-    parts = [part for piece in pieces for part in _piece_exprs(piece, templates)]
+def _text_expr(pieces: list[Piece], template: ParsedTemplate, templates: TemplateSet) -> pl.Expr:
+    parts = [part for piece in pieces for part in _piece_exprs(piece, template, templates)]
     return pl.concat_str(parts) if parts else pl.lit("")
 
 
-def _piece_exprs(piece: Piece, templates: TemplateSet) -> list[pl.Expr]:
+def _piece_exprs(piece: Piece, template: ParsedTemplate, templates: TemplateSet) -> list[pl.Expr]:
     """Return the expressions of a piece. A particle is a separate one, so no text is copied twice."""
+    if isinstance(piece, OptionPart):
+        options = template.declared_options
+        return option_exprs(piece, options, option_texts(options, templates), template.id)
     if not isinstance(piece, Insertion):
         return [pl.lit(piece.text)]
     value = pl.col(piece.field)
     if not piece.form:
-        return _with_particle(value, piece)
+        return _with_particle(escaped(value, piece.escape), piece)
     words = templates.words[piece.field][piece.form]
     if piece.field in templates.many:
-        one = pl.element().replace_strict(dict(words), return_dtype=pl.String)
-        return _with_particle(value.str.split(MANY).list.eval(one).list.join(JOINER), piece)
+        return _with_particle(_many_words(value, words, piece), piece)
+    words = {name: escaped_word(word, piece.escape) for name, word in words.items()}
     if piece.particle:
         # The particle of a word is constant, so it is chosen once and not per row.
         pair = piece.particle.name
         words = {name: attach(word + piece.closing, pair) for name, word in words.items()}
-    return [value.replace_strict(dict(words), return_dtype=pl.String)]
+    return [value.replace_strict(words, return_dtype=pl.String)]
+
+
+def _many_words(value: pl.Expr, words: Mapping[str, str], piece: Insertion) -> pl.Expr:
+    """Join the words of several values; as JSON they are an array."""
+    escaped_words = {name: escaped_word(word, piece.escape) for name, word in words.items()}
+    one = pl.element().replace_strict(escaped_words, return_dtype=pl.String)
+    joined = value.str.split(MANY).list.eval(one).list.join(JOINER)
+    if piece.escape == "json":
+        return pl.concat_str(pl.lit("["), joined, pl.lit("]"))
+    return joined
+
+
+def option_texts(options: Options, templates: TemplateSet) -> dict[str, str | pl.Expr]:
+    """The options by the value of ``by`` that makes them right, in the card's order."""
+    if options.form is None:
+        fields = options.among
+        return {value: pl.col(fields[value]) for value in options.values or fields}
+    words = templates.words[options.by][options.form]
+    return {value: words[value] for value in options.values or words}
 
 
 def _with_particle(text: pl.Expr, piece: Insertion) -> list[pl.Expr]:

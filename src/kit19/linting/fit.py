@@ -1,0 +1,181 @@
+"""Rules on whether a question fits the record, and its answer the question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import polars as pl
+
+from kit19.linting.view import FIELD, RenderViolation, View, Violation, literals
+from kit19.reading.derive import letters_of, sentence_form
+from kit19.rendering import ParsedTemplate
+from kit19.rendering.fit import COPULA
+from kit19.rendering.options import MARKED
+from kit19.rendering.parse import Insertion, Literal
+from kit19.rendering.templates import TEXTS
+
+_ASKED = re.compile(r"(?:질문|물음|문의)\s*[:\])]?\s*[“‘\"'「]?$")
+_IS_ASKED = re.compile(r"^[”’\"'」]? ?(?:이?라는|이?란|하는)? ?(?:질문|물음)(?![가-힣]*지)")
+_TRUTH = re.compile(r"(?<![가-힣])(?:참|거짓)(?:이다|입니다|이에요|예요|이야|[.]|$)")
+# 그렇습니까, 그렇지 않습니까? · 맞아, 틀려? · 같은가요, 다른가요?
+_ASK = "(?:니까|나요|가요|까요|을까|ㄹ까|는가|은가|느냐|야|어|아|려|거야)"
+_EITHER = re.compile(rf"[가-힣]{_ASK}(?:, | 아니면 )[^,.?!\n]{{1,20}}{_ASK}\?")
+_YES = re.compile(r"(?:예|네|응|어)(?=[,.\s]|$)")
+_NESTED = {"“”": "“[^”]*“", "‘’": "‘[^’]*‘", "「」": "「[^」]*「", "『』": "『[^』]*『"}
+_STOP = re.compile(rf"[.!?。][”’」』]?{COPULA}")
+
+
+def wrong_frame(
+    view: View, template: ParsedTemplate, _renders: pl.DataFrame
+) -> Iterator[RenderViolation]:
+    """A statement is called a question, or a question is judged true or false."""
+    for name in ("instruction", "input"):
+        pieces = template.texts[name]
+        for at, piece in enumerate(pieces):
+            if not isinstance(piece, Insertion) or not view.is_free_text(piece):
+                continue
+            before, after = (
+                other.text
+                if 0 <= at + step < len(pieces) and isinstance(other := pieces[at + step], Literal)
+                else ""
+                for step in (-1, 1)
+            )
+            if _ASKED.search(before) or _IS_ASKED.match(piece.closing + after):
+                what = f"{piece.written} is called a question and is a statement"
+                yield RenderViolation(
+                    "wrong_frame", what, sentence_form(piece.field) == "statement"
+                )
+    for spec in view.derived().values():
+        judged = spec.sentence_form
+        if (
+            judged
+            and judged in template.fields("instruction", "input")
+            and _judges_truth(view, template)
+        ):
+            what = f"{{{judged}}} is judged true or false and is a question"
+            yield RenderViolation("wrong_frame", what, sentence_form(judged) == "question")
+
+
+def _judges_truth(view: View, template: ParsedTemplate) -> bool:
+    return any(_TRUTH.search(text) for text in view.skeletons(template, "output"))
+
+
+def repeated_input(
+    view: View, template: ParsedTemplate, _renders: pl.DataFrame
+) -> Iterator[RenderViolation]:
+    """The answer to a request for new text is already in the question."""
+    if template.card.direction == "forward":  # extraction takes its answer out of the text
+        return
+    answers = [p.field for p in template.insertions("output") if view.is_free_text(p)]
+    given = [p.field for p in template.insertions("instruction", "input") if view.is_free_text(p)]
+    for answer in answers:
+        new = letters_of(answer)
+        for field in given:
+            old = letters_of(field)
+            shown = old.str.contains(new, literal=True)
+            what = f"the answer {{{answer}}} is already in {{{field}}}"
+            yield RenderViolation("repeated_input", what, shown & (new != "") & (old != ""))
+
+
+def broken_quotation(
+    _view: View, template: ParsedTemplate, _renders: pl.DataFrame
+) -> Iterator[RenderViolation]:
+    """Quotation marks of one kind are nested, or a final stop precedes a copula."""
+    for name in TEXTS:
+        own = "".join(literals(template, name))
+        for pair, pattern in _NESTED.items():
+            if pair[0] in own:
+                what = f"its {name} has {pair} inside {pair}"
+                yield RenderViolation("broken_quotation", what, pl.col(name).str.contains(pattern))
+        if re.search(COPULA, own):
+            what = f"a final stop precedes a copula in its {name}"
+            yield RenderViolation(
+                "broken_quotation", what, pl.col(name).str.contains(_STOP.pattern)
+            )
+
+
+def fixed_options(view: View) -> Iterator[Violation]:
+    """The right answer is always at the same place among numbered options."""
+    for template in view.templates.templates:
+        for piece in template.insertions("output"):
+            if not piece.form:
+                continue
+            words = view.templates.words[piece.field][piece.form].values()
+            asked = "\n".join(literals(template, "instruction", "input"))
+            marks = [match.group() for word in words if (match := MARKED.match(word))]
+            if sum(_lists(asked, mark) for mark in marks) > 1:
+                yield Violation(template.id, f"{marks[0]!r} is always the same option")
+
+
+def _lists(asked: str, mark: str) -> bool:
+    """Whether a question has an option with this mark: at the beginning of a line or after a blank."""
+    return re.search(rf"(?:^|[\n /]){re.escape(mark)}[.)]?(?:\s|$)", asked) is not None
+
+
+def misordered_labels(view: View) -> Iterator[Violation]:
+    """Several labels are listed in one order and answered in another."""
+    for template in view.templates.templates:
+        for piece in template.insertions("output"):
+            if piece.field not in view.templates.many or not piece.form:
+                continue
+            words = view.templates.words[piece.field][piece.form]
+            order = view.source.categories_of(view.card)[piece.field]
+            text = "\n".join(literals(template, "instruction", "input"))
+            places = [text.find(words[value]) for value in order]
+            found = [place for place in places if place >= 0]
+            if len(found) > 1 and found != sorted(found):
+                yield Violation(
+                    template.id, f"it lists the labels of {piece.field} in another order"
+                )
+
+
+def unused_word(view: View) -> Iterator[Violation]:
+    """A label has a word that no template can answer: its class is never asked about."""
+    for field, forms in view.templates.words.items():
+        known = view.source.categories_of(view.card)[field]
+        for form, words in forms.items():
+            using = [
+                template for template in view.templates.templates if _uses(template, field, form)
+            ]
+            if not using:
+                yield Violation(
+                    view.templates.templates[0].id, f"no template uses words.{field}.{form}"
+                )
+                continue
+            asked = {value for template in using for value in _values(view, template, field)}
+            never = [words[value] for value in known if value in words and value not in asked]
+            if never:
+                what = f"its question presupposes the answer: {', '.join(never)} never occurs"
+                yield Violation(using[0].id, f"{what} (words.{field}.{form})")
+
+
+def _uses(template: ParsedTemplate, field: str, form: str) -> bool:
+    options = template.card.options
+    listed = options is not None and (options.by, options.form) == (field, form)
+    return listed or any((p.field, p.form) == (field, form) for p in template.insertions())
+
+
+def _values(view: View, template: ParsedTemplate, field: str) -> list[str]:
+    return view.values(template, field)
+
+
+def either_or_yes(view: View) -> Iterator[Violation]:
+    """A question that offers two answers is answered by yes."""
+    for template in view.templates.templates:
+        outputs = view.skeletons(template, "output")
+        if not any(_YES.match(text) for text in outputs):
+            continue
+        for text in (*view.skeletons(template, "instruction"), *view.skeletons(template, "input")):
+            if match := _EITHER.search(text.replace(FIELD, "…")):
+                yield Violation(template.id, f"{match.group()!r} is answered by yes")
+                break
+
+
+def invalid_json(
+    view: View, template: ParsedTemplate, _renders: pl.DataFrame
+) -> Iterator[RenderViolation]:
+    """An answer that begins as JSON is not valid JSON."""
+    if any(text.startswith(("{", "[{", '["')) for text in view.skeletons(template, "output")):
+        valid = pl.col("output").str.json_path_match("$").is_not_null()
+        yield RenderViolation("invalid_json", "its output is not valid JSON", ~valid)

@@ -1,0 +1,73 @@
+"""Whether a template fits a record: by its ``when``, by its fields, and by the seams around them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import polars as pl
+
+from kit19.reading.derive import MANY, letters_of
+from kit19.rendering.parse import Insertion, Literal, Piece
+from kit19.rendering.templates import TEXTS, ParsedTemplate
+
+# A quotation inside one of the same kind cannot be told apart: ““가자” 하고 나섰다.”
+_QUOTES = {"“": "[“”]", "‘": "[‘’]", "「": "[「」]", "『": "[『』]", "〈": "[〈〉]", '"': '"'}
+_CLOSING = {"”": "“", "’": "‘", "」": "「", "』": "『", "〉": "〈", '"': '"'}
+# A copula makes its text a noun, and a noun has no final stop: “…바랍니다.”입니다
+COPULA = "(?:입니다|입니까|이에요|예요|이다|이야|인가|인지)"
+_COPULA_AFTER = re.compile(rf"(?P<closing>[”’」』〉\"]?){COPULA}")
+STOPS = (".", "!", "?", "…", "。")
+
+
+def eligible(template: ParsedTemplate, many: frozenset[str]) -> pl.Expr:
+    """Whether a template fits a record.
+
+    Its ``when`` holds; every field that it uses has text; no text that it puts into quotation marks
+    has marks of the same kind; no text before a copula ends in a final stop; and the text that an
+    inverse template asks for is not already in its question.
+    """
+    fits = [
+        pl.col(field).str.split(MANY).list.eval(pl.element().is_in(values)).list.any()
+        if field in many
+        else pl.col(field).is_in(values)
+        for field, values in template.card.when.items()
+    ]
+    fits += [(pl.col(field) != "") for field in template.fields()]
+    fits += [*seams(template), *answers_anew(template)]
+    return pl.all_horizontal(fits).fill_null(value=False)
+
+
+def seams(template: ParsedTemplate) -> Iterator[pl.Expr]:
+    """Yield a condition for each free text that the template quotes or puts before a copula."""
+    for name in TEXTS:
+        pieces = template.texts[name]
+        for at, piece in enumerate(pieces):
+            if not isinstance(piece, Insertion) or piece.form or piece.escape:
+                continue
+            before, after = _text(pieces, at - 1), piece.closing + _text(pieces, at + 1)
+            if opening := _enclosing(before, after):
+                yield ~pl.col(piece.field).str.contains(_QUOTES[opening])
+            if _COPULA_AFTER.match(after):
+                yield ~pl.any_horizontal(pl.col(piece.field).str.ends_with(stop) for stop in STOPS)
+
+
+def answers_anew(template: ParsedTemplate) -> Iterator[pl.Expr]:
+    """Yield a condition for each answer of an inverse template: no text of the question has it."""
+    if template.card.direction == "inverse":
+        given = {p.field for p in template.insertions("instruction", "input") if not p.form}
+        for answer in template.insertions("output"):
+            if not answer.form and answer.field not in given:
+                new = letters_of(answer.field)
+                yield from (~letters_of(field).str.contains(new, literal=True) for field in given)
+
+
+def _text(pieces: list[Piece], at: int) -> str:
+    piece = pieces[at] if 0 <= at < len(pieces) else None
+    return piece.text if isinstance(piece, Literal) else ""
+
+
+def _enclosing(before: str, after: str) -> str:
+    """The opening quotation mark directly before a field that its partner directly follows."""
+    opening = before[-1:]
+    return opening if opening in _QUOTES and _CLOSING.get(after[:1]) == opening else ""
