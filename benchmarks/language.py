@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from benchmarks.oracle import TEXTS, Piece, Words, parse
+from benchmarks.oracle import TEXTS, Piece, Words, escaped, parse
 from kit19.korean import attach
 
 Row = dict[str, Any]
@@ -55,6 +55,10 @@ def _environment() -> Environment:
     # Nothing here is HTML; escaping would change the text.
     environment = Environment(autoescape=False, keep_trailing_newline=True)  # noqa: S701
     environment.filters["particle"] = attached
+    environment.filters["escaped"] = escaped
+    environment.filters["each_json"] = lambda value, called: "[{}]".format(
+        ", ".join(escaped(called[one], "json") for one in value.split(","))
+    )
     environment.filters["each"] = lambda value, called: ", ".join(
         called[one] for one in value.split(",")
     )
@@ -72,8 +76,12 @@ def _jinja_piece(piece: Piece, many: set[str]) -> str:
     value = piece.field
     if piece.form:
         called = f"words.{piece.field}.{piece.form}"
-        multi_valued = piece.field in many
-        value = f"{piece.field} | each({called})" if multi_valued else f"{called}[{piece.field}]"
+        if piece.field in many:
+            each = "each_json" if piece.escape == "json" else "each"
+            return "{{ " + f"{piece.field} | {each}({called})" + " }}"
+        value = f"{called}[{piece.field}]"
+    if piece.escape:
+        value += f" | escaped({piece.escape!r})"
     if piece.closing:
         value = f"({value} ~ {piece.closing!r})"
     if piece.particle:
@@ -91,10 +99,10 @@ def _format(text: str, words: Words) -> tuple[str, list[Callable[[Row], str]]]:
 def _getter(piece: Piece, words: Words) -> Callable[[Row], str]:
     field, closing, pair = piece.field, piece.closing, piece.particle
     if piece.form:
-        called = words[field][piece.form]
+        called = {n: escaped(word, piece.escape) for n, word in words[field][piece.form].items()}
         if pair:
             called = {name: attach(word + closing, pair) for name, word in called.items()}
         return lambda row: called[row[field]]
     if pair:
         return lambda row: attached(row[field] + closing, pair)
-    return lambda row: str(row[field])
+    return lambda row: escaped(str(row[field]), piece.escape)

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from benchmarks.oracle import first_template, fits, with_options
 from kit19.catalog import load_catalog
 from kit19.catalog.templates import TemplateFile
 
@@ -136,17 +137,16 @@ def python_loop(records: str, out: str) -> Work:
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     from benchmarks.language import by_format
-    from benchmarks.oracle import first_template
 
     file = _template_file()
 
     def work() -> int:
-        renders = {t.id: by_format(_texts(t), file.words) for t in file.templates}
-        names = list(renders)
+        cards = _cards(file)
+        renders = {name: by_format(card, file.words) for name, card in cards.items()}
         rows = []
         for row in pq.read_table(records).to_pylist():
-            name = first_template(row["id"], names)
-            rows.append((row["id"], *renders[name](row)))
+            name = _choose(cards, row)
+            rows.append((row["id"], *renders[name](with_options(cards[name], file.words, row))))
         columns = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
         _write(pa.table(columns), out)
         return len(rows)
@@ -158,23 +158,23 @@ def datasets_batched(records: str, out: str, cache: str) -> Work:
     from datasets import Dataset
 
     from benchmarks.language import by_format
-    from benchmarks.oracle import first_template
 
     file = _template_file()
 
     def work() -> int:
-        renders = {t.id: by_format(_texts(t), file.words) for t in file.templates}
-        names = list(renders)
+        cards = _cards(file)
+        renders = {name: by_format(card, file.words) for name, card in cards.items()}
 
         def batch(columns: dict[str, list[str]]) -> dict[str, list[str]]:
             made: dict[str, list[str]] = {name: [] for name in COLUMNS}
             for one, text, label in zip(
                 *(columns[c] for c in ("id", "text", "label")), strict=True
             ):
-                row = {"text": text, "label": label}
-                rendered = renders[first_template(one, names)](row)
-                for name, value in zip(COLUMNS, (one, *rendered), strict=True):
-                    made[name].append(value)
+                row = {"id": one, "text": text, "label": label}
+                name = _choose(cards, row)
+                rendered = renders[name](with_options(cards[name], file.words, row))
+                for column, value in zip(COLUMNS, (one, *rendered), strict=True):
+                    made[column].append(value)
             return made
 
         loaded = Dataset.from_parquet(records, cache_dir=cache)
@@ -189,16 +189,16 @@ def datasets_jinja(records: str, out: str, cache: str) -> Work:
     from datasets import Dataset
 
     from benchmarks.language import by_jinja
-    from benchmarks.oracle import first_template
 
     file = _template_file()
 
     def work() -> int:
-        renders = {t.id: by_jinja(_texts(t), file.words, set()) for t in file.templates}
-        names = list(renders)
+        cards = _cards(file)
+        renders = {name: by_jinja(card, file.words, set()) for name, card in cards.items()}
 
         def one(row: dict[str, str]) -> dict[str, str]:
-            rendered = renders[first_template(row["id"], names)](row)
+            name = _choose(cards, row)
+            rendered = renders[name](with_options(cards[name], file.words, row))
             return dict(zip(COLUMNS[1:], rendered, strict=True))
 
         loaded = Dataset.from_parquet(records, cache_dir=cache)
@@ -226,8 +226,12 @@ def _template_file() -> TemplateFile:
     return TemplateFile.model_validate(yaml.safe_load(TEMPLATES))
 
 
-def _texts(template: Any) -> dict[str, str]:
-    return {name: getattr(template, name) for name in COLUMNS[1:]}
+def _cards(file: Any) -> dict[str, dict[str, Any]]:
+    return {t.id: t.model_dump(exclude_none=True) for t in file.templates if not t.retired}
+
+
+def _choose(cards: dict[str, dict[str, Any]], row: dict[str, str]) -> str:
+    return first_template(row["id"], (name for name in cards if fits(cards[name], row, ())))
 
 
 def _write(table: Any, out: str) -> None:

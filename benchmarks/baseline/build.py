@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from benchmarks.baseline.reading import read_subset
 from benchmarks.baseline.repeats import NearDuplicates
 from benchmarks.baseline.texts import identity_key, masked
 from benchmarks.language import Render, Row, by_jinja
-from benchmarks.oracle import TEXTS, first_template, inserted_fields, stable_hash
+from benchmarks.oracle import first_template, fits, stable_hash, with_options
 from kit19.catalog import Catalog, Recipe, load_catalog
-from kit19.catalog.templates import Template
 
 
 def build(
@@ -72,17 +71,18 @@ class SubsetBuild:
         self.source, self.card = cards.subset(name)
         file, _ = cards.templates(name)
         self.many = self.source.multi_valued_fields(self.card)
-        self.templates = [template for template in file.templates if not template.retired]
+        self.words = file.words
+        self.templates = {
+            template.id: template.model_dump(exclude_none=True)
+            for template in file.templates
+            if not template.retired
+        }
         self.renders: dict[str, Render] = {
-            template.id: by_jinja(_texts(template), file.words, self.many)
-            for template in self.templates
+            name: by_jinja(card, file.words, self.many) for name, card in self.templates.items()
         }
         listed = {*self.source.categories_of(self.card), "made_by"}
         fields = (self.source.fields_of(self.card, table) for table in self.card.tables)
         self.texts = set(chain.from_iterable(fields)) - listed
-        self.used = {
-            template.id: inserted_fields(_texts(template).values()) for template in self.templates
-        }
         self.contaminated = contaminated
         self.dirty: set[str] = set()
 
@@ -90,7 +90,7 @@ class SubsetBuild:
         engine, card = self.engine, self.card
         table = engine.load(rows)
         table = engine.filter(table, lambda row: all(row[name] for name in card.require))
-        table = engine.filter(table, lambda row: any(self.fits(t, row) for t in self.templates))
+        table = engine.filter(table, lambda row: any(self.fitting(row)))
         table = engine.select(table, self.first_of_each(table))
         if card.pairs:
             self.find_dirty_groups(table)
@@ -169,17 +169,14 @@ class SubsetBuild:
             kept.append(place)
         return kept
 
-    def fits(self, template: Template, row: Row) -> bool:
-        for field, allowed in template.when.items():
-            held = (row[field] or "").split(",") if field in self.many else [row[field]]
-            if not any(value in allowed for value in held):
-                return False
-        return all(row[field] for field in self.used[template.id])
+    def fitting(self, row: Row) -> Iterator[str]:
+        """The templates that fit a record."""
+        return (name for name, card in self.templates.items() if fits(card, row, self.many))
 
     def render(self, row: Row) -> Row:
-        fitting = [t.id for t in self.templates if self.fits(t, row)]
-        chosen = first_template(row["id"], fitting, self.plan.seed)
+        chosen = first_template(row["id"], self.fitting(row), self.plan.seed)
         shown = {name: masked(text) if name in self.texts else text for name, text in row.items()}
+        shown = with_options(self.templates[chosen], self.words, shown)
         instruction, given, output = self.renders[chosen](shown)
         return {
             "id": row["id"],
@@ -210,7 +207,3 @@ def _shares(available: dict[str, int], cap: int | None) -> dict[str, int]:
             shares[name] += more
             left -= more
     return shares
-
-
-def _texts(template: Template) -> dict[str, str]:
-    return {name: getattr(template, name) for name in TEXTS}

@@ -141,3 +141,109 @@ def test_flags_give_the_names_of_those_that_are_one_in_the_cards_order() -> None
 )
 def test_brackets_go_and_what_they_mark_stays(marked: str, plain: str) -> None:
     assert derived({"strip_brackets": "marked"}, marked=marked) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("눈은 흰가?", "question"),
+        ("눈은 흰가", "question"),
+        ("눈은 희다.", "statement"),
+        ("눈이 희나요", "question"),
+        ("눈이 흽니까.", "question"),
+        ("눈이 희다는 것을 아느냐", "question"),
+        ("그는 “눈이 흰가요?”", "question"),
+        ("그는 “눈이 희다.”라고 했다.", "statement"),
+        ("눈이 희지요.", "statement"),
+        ("저기 가요", "question"),  # the spelling does not tell 가요 from …ㄴ가요
+        ("눈의 빛깔", "statement"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_form_of_a_sentence(text: str | None, form: str | None) -> None:
+    assert derived({"sentence_form": "text"}, text=text) == form
+
+
+@pytest.mark.parametrize(
+    ("number", "band"),
+    [
+        ("0", "low"),
+        ("1.99", "low"),
+        ("2", "middle"),
+        ("3.8", "middle"),
+        ("4.0", "high"),
+        ("x", None),
+        (None, None),
+    ],
+)
+def test_a_number_is_in_its_band(number: str | None, band: str | None) -> None:
+    spec = {"bands": {"of": "n", "at": [2, 4], "names": ["low", "middle", "high"]}}
+    assert derived(spec, n=number) == band
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        ("눈이 온다.", "눈이  온다", "alike"),
+        ("ABC 뉴스", "abc뉴스!", "alike"),
+        ("눈이 온다", "눈이 왔다", "differs"),
+        ("눈이 온다", None, None),
+    ],
+)
+def test_texts_are_compared_by_letters_and_digits(
+    one: str, other: str | None, found: str | None
+) -> None:
+    assert derived({"alike": ["a", "b"]}, a=one, b=other) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "head", "found"),
+    [
+        ("버스를 늘려 주세요. 아침마다 힘듭니다.", "버스를 늘려주세요", "opens"),
+        ("아침마다 힘듭니다. 버스를 늘려 주세요.", "버스를 늘려 주세요", "differs"),
+        ("버스", "…", "differs"),
+        (None, "버스", None),
+    ],
+)
+def test_a_text_opens_with_its_title(text: str | None, head: str, found: str | None) -> None:
+    spec = {"opens_with": {"text": "text", "head": "head"}}
+    assert derived(spec, text=text, head=head) == found
+
+
+@pytest.mark.parametrize(
+    ("spec", "text", "found"),
+    [
+        ({"matches": {"of": "x", "pattern": "eval\\("}}, "y = eval(s)", "matches"),
+        ({"matches": {"of": "x", "pattern": "eval\\("}}, "y = s", "lacks"),
+        ({"matches": {"of": "x", "pattern": "."}}, None, None),
+        ({"at_most": {"of": "x", "lines": 2}}, "a\nb", "short"),
+        ({"at_most": {"of": "x", "lines": 2}}, "a\nb\nc", "long"),
+        ({"at_most": {"of": "x", "characters": 3}}, "가나다", "short"),
+        ({"at_most": {"of": "x", "characters": 3, "lines": 1}}, "가\n다", "long"),
+        ({"strip_parentheses": "x"}, "다리 (건축)", "다리"),
+        ({"strip_parentheses": "x"}, "다리(건축) 공사", "다리(건축) 공사"),
+        ({"strip_parentheses": "x"}, "(건축)", "(건축)"),
+        ({"strip_final_stop": "x"}, "바랍니다.", "바랍니다"),
+        ({"strip_final_stop": "x"}, "글쎄...", "글쎄..."),
+        ({"strip_final_stop": "x"}, "정말요?", "정말요?"),
+    ],
+)
+def test_small_functions(spec: dict[str, object], text: str | None, found: str | None) -> None:
+    assert derived(spec, x=text) == found
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"bands": {"of": "n", "at": [4, 2], "names": ["a", "b", "c"]}}, "ascending numbers"),
+        ({"bands": {"of": "n", "at": [2], "names": ["a"]}}, "one name more"),
+        ({"matches": {"of": "x", "pattern": "("}}, "is no regular expression"),
+        ({"at_most": {"of": "x"}}, "give `lines`, `characters` or both"),
+    ],
+)
+def test_a_function_that_cannot_be_computed_is_refused(
+    spec: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Derived.model_validate(spec)

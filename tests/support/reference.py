@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.oracle import TEXTS, Piece, Words, inserted_fields, parse, read_templates
+from benchmarks.oracle import (
+    TEXTS,
+    Piece,
+    Words,
+    escaped,
+    fits,
+    parse,
+    read_templates,
+    with_options,
+)
 from kit19.korean import attach
 
 Record = Mapping[str, str | None]
@@ -34,16 +43,13 @@ class Reference:
 
     def fits(self, template: str, record: Record) -> bool:
         """Whether a template may show a record."""
-        card = self.templates[template]
-        for field, wanted in card.get("when", {}).items():
-            if not set(self._values(field, record)) & set(wanted):
-                return False
-        fields = inserted_fields(card.get(text, "") for text in TEXTS)
-        return all(record[field] not in (None, "") for field in fields)
+        return fits(self.templates[template], record, self.many)
 
     def render(self, template: str, record: Record) -> tuple[str, ...]:
         """Instruction, input and output."""
-        return tuple(self._text(self.templates[template].get(t, ""), record) for t in TEXTS)
+        card = self.templates[template]
+        shown = with_options(card, self.words, record)
+        return tuple(self._text(card.get(text, ""), shown) for text in TEXTS)
 
     def _text(self, text: str, record: Record) -> str:
         return "".join(self._piece(piece, record) for piece in parse(text))
@@ -56,9 +62,12 @@ class Reference:
 
     def _inserted(self, piece: Piece, record: Record) -> str:
         if not piece.form:
-            return str(record[piece.field])
+            return escaped(str(record[piece.field]), piece.escape)
         words = self.words[piece.field][piece.form]
-        return ", ".join(words[value] for value in self._values(piece.field, record))
+        called = [escaped(words[v], piece.escape) for v in self._values(piece.field, record)]
+        joined = ", ".join(called)
+        is_array = piece.escape == "json" and piece.field in self.many
+        return f"[{joined}]" if is_array else joined
 
     def _values(self, field: str, record: Record) -> list[str]:
         value = record[field]

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks.oracle import TEXTS, Piece, inserted_fields, parse, read_templates
+from benchmarks.oracle import (
+    TEXTS,
+    Piece,
+    escaped,
+    inserted_fields,
+    parse,
+    read_templates,
+    with_options,
+)
 
 
 class Templates:
@@ -30,9 +38,10 @@ class Templates:
     def wrong(self, template: str, record: Mapping[str, str], row: Mapping[str, str]) -> list[str]:
         """Which of a row's three texts are not the template with the record's text in it."""
         spec = self.by_id[template]
-        return [text for text in TEXTS if not self._matches(row[text], spec.get(text, ""), record)]
+        shown = with_options(spec, self.words, record)
+        return [text for text in TEXTS if not self._matches(row[text], spec.get(text, ""), shown)]
 
-    def _matches(self, text: str, template: str, record: Mapping[str, str]) -> bool:
+    def _matches(self, text: str, template: str, record: Mapping[str, str | None]) -> bool:
         ends = {0}
         for piece in parse(template):
             for choices in self._choices(piece, record):
@@ -44,15 +53,21 @@ class Templates:
                 }
         return len(text) in ends
 
-    def _choices(self, piece: Piece, record: Mapping[str, str]) -> Iterator[list[str]]:
+    def _choices(self, piece: Piece, record: Mapping[str, str | None]) -> Iterator[list[str]]:
         """What may stand in the text for a piece, part by part."""
         if not piece.field:
             yield [piece.text]
             return
-        value = record[piece.field]
+        value = record[piece.field] or ""
         if piece.form:
             words = self.words[piece.field][piece.form]
-            value = ", ".join(words[one] for one in value.split(","))
+            several = [escaped(words[one], piece.escape) for one in value.split(",")]
+            # A field with several values is an array in JSON; one with a single value is a text.
+            value = ", ".join(several)
+            if piece.escape == "json":
+                value = f"[{value}]" if len(several) > 1 else value
+        else:
+            value = escaped(value, piece.escape)
         yield [value + piece.closing]
         if piece.particle:
             yield particles(*piece.particle.split("/"))
