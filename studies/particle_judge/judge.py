@@ -134,7 +134,7 @@ def load_records(catalog: Catalog, name: str, data_dir: Path | None) -> tuple[Vi
     splits = source.splits_of(card)
     found = find_files(source, card.tables, splits, data_dir or SAMPLE, check=data_dir is not None)
     files, _ = select_usable(found, partial=True, unverified=False)
-    view = View(load_templates(catalog, name), source, card)
+    view = View(load_templates(catalog, name), source, card).by_record()
     if not files:
         return view, pl.DataFrame()
     records = read_subset(name, source, card, files).frame

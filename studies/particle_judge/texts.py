@@ -17,7 +17,7 @@ from kit19.korean import PARTICLES, attach
 from kit19.linting import View
 from kit19.rendering import ParsedTemplate
 from kit19.rendering.fit import eligible
-from kit19.rendering.parse import Literal, OptionPart, Piece
+from kit19.rendering.parse import Literal, OptionPart, Piece, Slot
 from kit19.rendering.templates import TEXTS
 from studies.particle_judge.judge import _CLOSING, OTHER, SEED, Judge, Judgment, Tally, load_records
 
@@ -97,7 +97,7 @@ def _spans(
 ) -> Iterator[tuple[str, bool]]:
     if isinstance(piece, Literal):
         yield piece.text, True
-    elif isinstance(piece, OptionPart):
+    elif isinstance(piece, OptionPart | Slot):
         yield pl.DataFrame([row]).select(view.inserted(piece, template)).item(), False
     elif piece.form:
         word = view.templates.words[piece.field][piece.form][labels[piece.field]] + piece.closing

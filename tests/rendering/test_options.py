@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import pytest
@@ -16,7 +16,7 @@ from kit19.rendering import choose, render
 from kit19.rendering.options import MOST, marks_of
 from tests.support.kiosk import frame, record, template, templates
 
-MARKS = list(Marks.__args__)
+MARKS = get_args(Marks)
 
 
 def asked(**changes: Any) -> dict[str, Any]:

@@ -60,6 +60,24 @@ class Options(Card):
         return self
 
 
+class Batch(Card):
+    """Several records in one prompt, with an item of each, and an answer of each in the output."""
+
+    size: int = Field(ge=2, le=10, description="the number of records")
+    item: str = Field(min_length=1, description="a record's part of `{batch.items}`")
+    answer: str = Field(min_length=1, description="a record's part of `{batch.answers}`")
+    between: str = Field(default="\n", description="what separates two items")
+    between_answers: str = Field(default="\n", description="what separates two answers")
+
+
+class Shots(Card):
+    """Other records of the subset, shown with their answers before the question."""
+
+    count: int = Field(ge=1, le=8, description="the number of examples")
+    example: str = Field(min_length=1, description="an example's part of `{shots}`")
+    between: str = Field(default="\n\n", description="what separates two examples")
+
+
 class Template(Card):
     """One wording of an instruction, its input and its output."""
 
@@ -75,6 +93,10 @@ class Template(Card):
     options: Options | None = Field(
         default=None, description="what `{options}` lists; the order differs from record to record"
     )
+    batch: Batch | None = Field(
+        default=None, description="several records in one row: `{batch.items}`, `{batch.answers}`"
+    )
+    shots: Shots | None = Field(default=None, description="solved examples: `{shots}`")
     direction: Literal["forward", "inverse"] = "forward"
     retired: Retired | None = None
 

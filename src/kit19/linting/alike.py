@@ -36,7 +36,12 @@ def _pieces(template: ParsedTemplate) -> set[str]:
 
 
 def _are_twins(one: ParsedTemplate, other: ParsedTemplate) -> bool:
-    """Whether two templates ask the same question under mutually exclusive conditions."""
+    """Whether two templates ask the same question under mutually exclusive conditions.
+
+    A template and its own solved example share their question, too.
+    """
+    if one.id.partition(".")[0] == other.id.partition(".")[0]:
+        return True
     shared = one.card.when.keys() & other.card.when.keys()
     apart = any(not set(one.card.when[f]) & set(other.card.when[f]) for f in shared)
     return apart and question(one) == question(other)

@@ -68,6 +68,7 @@ def check(view: View, records: pl.DataFrame) -> tuple[list[Finding], int]:
     Returns:
         Findings in the order of ``RULES``, and the number of renders checked.
     """
+    view = view.by_record()
     templates = view.templates.templates
     seen = {template.id: _RenderSummary() for template in templates}
     with ThreadPoolExecutor(max_workers=min(4, pl.thread_pool_size())) as pool:

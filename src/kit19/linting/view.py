@@ -14,7 +14,7 @@ from kit19.korean import attach
 from kit19.reading.derive import MANY
 from kit19.rendering import ParsedTemplate, TemplateSet
 from kit19.rendering.options import marks_of
-from kit19.rendering.parse import Insertion, Literal, OptionPart, Piece
+from kit19.rendering.parse import Insertion, Literal, OptionPart, Piece, Slot
 from kit19.rendering.render import JOINER, compile_template, option_texts
 from kit19.rendering.templates import TEXTS
 
@@ -59,6 +59,23 @@ class View:
     source: Source
     card: Subset
 
+    def by_record(self) -> View:
+        """The same with every template as of one record, and solved examples as templates.
+
+        The item and the answer of a batch take its place; an example becomes ``<id>.example``, whose
+        output is the example.
+        """
+        parsed: list[ParsedTemplate] = []
+        for template in self.templates.templates:
+            alone = template.alone
+            texts = {name: [_of_one(p) for p in pieces] for name, pieces in alone.texts.items()}
+            parsed.append(replace(alone, texts=texts, parts={}))
+            if example := alone.parts.get("example"):
+                card = template.card.model_copy(update={"direction": "inverse"})
+                shown = {"instruction": texts["instruction"], "input": [], "output": example}
+                parsed.append(ParsedTemplate(f"{template.id}.example", card, shown))
+        return replace(self, templates=replace(self.templates, templates=parsed))
+
     def is_free_text(self, piece: Insertion) -> bool:
         """Whether it inserts free text, whose last sound is unknown."""
         return not piece.form and piece.field not in self.card.short
@@ -90,8 +107,8 @@ class View:
         return list(dict.fromkeys(rendered))
 
     def _piece(self, piece: Piece, template: ParsedTemplate, labels: LabelValues) -> str:
-        if isinstance(piece, Literal):
-            return piece.text
+        if isinstance(piece, Literal | Slot):
+            return piece.text if isinstance(piece, Literal) else FIELD
         if isinstance(piece, OptionPart):
             word = self._options(piece, template, labels)
         elif not piece.form:
@@ -128,6 +145,13 @@ class View:
         """Return the expression of one piece's text in a template, as in a build."""
         alone = replace(template, texts={"instruction": [piece], "input": [], "output": []})
         return compile_template(alone, self.templates)[0]
+
+
+def _of_one(piece: Piece) -> Piece:
+    """A piece of a template of one record: number 1, and any text for the examples."""
+    if isinstance(piece, Slot):
+        return Literal("1" if piece.name == "batch.number" else FIELD)
+    return piece
 
 
 def literals(template: ParsedTemplate, *texts: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from kit19.catalog.templates import Options, Template
 from kit19.catalog.yaml_file import Lines
 from kit19.core.errors import Kit19Error, Problem, suggest_names
 from kit19.rendering.options import MOST
-from kit19.rendering.parse import OPTIONS, Insertion, Literal, OptionPart, Piece, parse
+from kit19.rendering.parse import OPTIONS, Insertion, Literal, OptionPart, Piece, Slot, parse
 from kit19.rendering.templates import TEXTS, ParsedTemplate, Words
 
 
@@ -69,30 +69,72 @@ class Checker:
 
     def _parse(self, index: int, card: Template) -> ParsedTemplate | None:
         before = len(self.problems)
-        texts: dict[str, list[Piece]] = {}
-        for name in TEXTS:
-            at = ("templates", index, name)
-            try:
-                texts[name] = parse(getattr(card, name))
-            except Kit19Error as error:
-                self._report(at, f"template {card.id}, {name}: {error}")
-                continue
-            for piece in texts[name]:
-                if isinstance(piece, Insertion):
-                    self._check_insertion(at, card.id, piece)
+        written = {name: getattr(card, name) for name in TEXTS}
+        texts = self._parse_texts(("templates", index), card, written)
+        written = {"item": card.batch.item, "answer": card.batch.answer} if card.batch else {}
+        if card.shots:
+            written["example"] = card.shots.example
+        parts = self._parse_texts(("templates", index), card, written)
+        self._check_slots(("templates", index), card, texts, parts)
         for field, values in card.when.items():
             self._check_when(("templates", index, "when"), card.id, field, values)
-        self._check_options(index, card, texts)
+        self._check_options(index, card, {**texts, **parts})
         if len(self.problems) > before:
             return None
-        parsed = ParsedTemplate(card.id, card, texts)
-        if not parsed.fields("output"):
+        parsed = ParsedTemplate(card.id, card, texts, parts)
+        if not parsed.alone.fields("output"):
             self._report(
                 ("templates", index, "output"),
                 f"template {card.id}: the output inserts nothing from the record",
                 "insert a field or a label word",
             )
         return parsed
+
+    def _parse_texts(
+        self, at: tuple[str | int, ...], card: Template, written: Mapping[str, str]
+    ) -> dict[str, list[Piece]]:
+        texts: dict[str, list[Piece]] = {}
+        for name, text in written.items():
+            try:
+                texts[name] = parse(text)
+            except Kit19Error as error:
+                self._report((*at, name), f"template {card.id}, {name}: {error}")
+                continue
+            for piece in texts[name]:
+                if isinstance(piece, Insertion):
+                    self._check_insertion((*at, name), card.id, piece)
+        return texts
+
+    def _check_slots(
+        self,
+        at: tuple[str | int, ...],
+        card: Template,
+        texts: Mapping[str, list[Piece]],
+        parts: Mapping[str, list[Piece]],
+    ) -> None:
+        """Check that what several records give is declared, and used where it belongs."""
+        head = f"template {card.id}"
+        allowed = {"batch.number": {"item", "answer"}} if card.batch else {}
+        if card.batch:
+            allowed |= {"batch.items": {"instruction", "input"}, "batch.answers": {"output"}}
+        if card.shots:
+            allowed["shots"] = {"instruction", "input"}
+        used: set[str] = set()
+        for name, pieces in {**texts, **parts}.items():
+            for piece in pieces:
+                if isinstance(piece, Slot):
+                    used.add(piece.name)
+                    if name not in allowed.get(piece.name, ()):
+                        where = " and ".join(sorted(allowed.get(piece.name, ())))
+                        fix = f"write it in {where}" if where else "declare `batch` or `shots`"
+                        self._report(at, f"{head}, {name}: {piece.written} has no place here", fix)
+                elif card.batch and name in TEXTS and not isinstance(piece, Literal):
+                    fix = "a batch has several records: insert fields in its item and answer"
+                    self._report(at, f"{head}, {name}: {piece.written} is of one record", fix)
+        for name in allowed.keys() - used - {"batch.number"}:
+            self._report(at, f"{head}: no text has {{{name}}}", f"write {{{name}}}")
+        if card.batch and card.shots:
+            self._report(at, f"{head}: `batch` and `shots` exclude each other")
 
     def _check_insertion(self, at: tuple[str | int, ...], name: str, piece: Insertion) -> None:
         head = f"template {name}: {piece.written}"
@@ -188,7 +230,7 @@ class Checker:
     def _check_duplicates(self, parsed: list[ParsedTemplate]) -> None:
         seen: dict[tuple[object, ...], str] = {}
         for template in parsed:
-            wording = tuple(_normalize(template.texts[name]) for name in TEXTS)
+            wording = tuple(_normalize(template.alone.texts[name]) for name in TEXTS)
             when = tuple(sorted((k, tuple(v)) for k, v in template.card.when.items()))
             first = seen.setdefault((*wording, when), template.id)
             if first != template.id:

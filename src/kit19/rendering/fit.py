@@ -9,7 +9,7 @@ import polars as pl
 
 from kit19.reading.derive import MANY, letters_of
 from kit19.rendering.parse import Insertion, Literal, Piece
-from kit19.rendering.templates import TEXTS, ParsedTemplate
+from kit19.rendering.templates import ParsedTemplate
 
 # A quotation inside one of the same kind cannot be told apart: ““가자” 하고 나섰다.”
 _QUOTES = {"“": "[“”]", "‘": "[‘’]", "「": "[「」]", "『": "[『』]", "〈": "[〈〉]", '"': '"'}
@@ -40,8 +40,7 @@ def eligible(template: ParsedTemplate, many: frozenset[str]) -> pl.Expr:
 
 def seams(template: ParsedTemplate) -> Iterator[pl.Expr]:
     """Yield a condition for each free text that the template quotes or puts before a copula."""
-    for name in TEXTS:
-        pieces = template.texts[name]
+    for pieces in (*template.texts.values(), *template.parts.values()):
         for at, piece in enumerate(pieces):
             if not isinstance(piece, Insertion) or piece.form or piece.escape:
                 continue
@@ -55,8 +54,9 @@ def seams(template: ParsedTemplate) -> Iterator[pl.Expr]:
 def answers_anew(template: ParsedTemplate) -> Iterator[pl.Expr]:
     """Yield a condition for each answer of an inverse template: no text of the question has it."""
     if template.card.direction == "inverse":
-        given = {p.field for p in template.insertions("instruction", "input") if not p.form}
-        for answer in template.insertions("output"):
+        alone = template.alone
+        given = {p.field for p in alone.insertions("instruction", "input") if not p.form}
+        for answer in alone.insertions("output"):
             if not answer.form and answer.field not in given:
                 new = letters_of(answer.field)
                 yield from (~letters_of(field).str.contains(new, literal=True) for field in given)

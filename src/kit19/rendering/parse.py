@@ -1,7 +1,8 @@
 """The template language: text with ``{field}``, ``{field.form}``, ``{은/는}``, ``{{`` and ``}}``.
 
 ``{field:json}`` escapes the text for JSON, ``{field:cell}`` for a table; ``{options}`` and
-``{options.answer}`` are the options that the template declares, in the record's order.
+``{options.answer}`` are the options that the template declares, in the record's order;
+``{batch.items}``, ``{batch.answers}`` and ``{shots}`` come from several records.
 
 It has no logic. Parsing returns a list of pieces. Text of records is never parsed, so a review that
 contains ``{label}`` is not changed.
@@ -25,7 +26,9 @@ _REFERENCE = re.compile(
 )
 
 OPTIONS = "options"
-"""The name that stands for a template's options; no field may have it."""
+SLOTS = ("batch.items", "batch.answers", "batch.number", "shots")
+RESERVED = (OPTIONS, "batch", "shots")
+"""Names that stand for something else than a field; no field may have them."""
 
 Escape = OneOf["", "json", "cell"]
 Part = OneOf["list", "answer", "mark", "text"]
@@ -90,7 +93,23 @@ class OptionPart:
         return f"{{{OPTIONS}}}" if self.part == "list" else f"{{{OPTIONS}.{self.part}}}"
 
 
-Piece = Literal | Insertion | OptionPart
+@dataclass(frozen=True)
+class Slot:
+    """What several records give: the items or answers of a batch, its numbers, or solved examples.
+
+    Attributes:
+        name: One of ``SLOTS``.
+    """
+
+    name: str
+
+    @property
+    def written(self) -> str:
+        """Its source text in the template."""
+        return f"{{{self.name}}}"
+
+
+Piece = Literal | Insertion | OptionPart | Slot
 
 
 def parse(text: str) -> list[Piece]:
@@ -132,7 +151,9 @@ def parse(text: str) -> list[Piece]:
     return pieces
 
 
-def _parse_reference(reference: re.Match[str], token: str) -> Insertion | OptionPart:
+def _parse_reference(reference: re.Match[str], token: str) -> Insertion | OptionPart | Slot:
+    if token[1:-1] in SLOTS:
+        return Slot(token[1:-1])
     field, form, escape = reference["field"], reference["form"] or "", reference["escape"] or ""
     if field == OPTIONS and not escape:
         part = form or "list"
@@ -141,6 +162,8 @@ def _parse_reference(reference: re.Match[str], token: str) -> Insertion | Option
         raise TemplateSyntaxError(
             f"{token!r}: options have the parts answer, mark and text; {{{OPTIONS}}} lists them"
         )
+    if field in RESERVED:
+        raise TemplateSyntaxError(f"{token!r} is none of {', '.join(map('{{{}}}'.format, SLOTS))}")
     if escape not in get_args(Escape):
         raise TemplateSyntaxError(f"{token!r}: no such escape; write :json or :cell, or none")
     return Insertion(field, form, cast("Escape", escape))

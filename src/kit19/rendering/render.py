@@ -12,7 +12,8 @@ from kit19.reading.derive import MANY
 from kit19.rendering.choose import TEMPLATE
 from kit19.rendering.escape import escaped, escaped_word
 from kit19.rendering.options import option_exprs
-from kit19.rendering.parse import Insertion, OptionPart, Piece
+from kit19.rendering.parse import Insertion, OptionPart, Piece, Slot
+from kit19.rendering.several import FURTHER, SLOT, in_batches, with_shots
 from kit19.rendering.templates import TEXTS, ParsedTemplate, TemplateSet
 
 JOINER = ", "
@@ -21,32 +22,59 @@ JOINER = ", "
 
 def compile_template(template: ParsedTemplate, templates: TemplateSet) -> list[pl.Expr]:
     """Compile a template to String expressions: instruction, input and output."""
-    return [_text_expr(template.texts[name], template, templates).alias(name) for name in TEXTS]
+    return [text_expr(template.texts[name], template, templates).alias(name) for name in TEXTS]
 
 
-def render(records: pl.DataFrame, chosen: pl.DataFrame, templates: TemplateSet) -> pl.DataFrame:
+def render(
+    records: pl.DataFrame,
+    chosen: pl.DataFrame,
+    templates: TemplateSet,
+    pool: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """Render records by the templates chosen for them.
 
     Args:
         records: Columns id and the subset's fields.
-        chosen: Columns id, template: any number of templates for a record.
+        chosen: Columns id, template, and optionally batch: any number of templates for a record.
         templates: The subset's templates.
+        pool: The records that may be shown as solved examples, with the same columns; default:
+            ``records``.
 
     Returns:
-        The columns of ``chosen`` and of ``records``, and instruction, input, output: one row for
-        each row of ``chosen``, grouped by template in file order.
+        The columns of ``chosen`` and of ``records``, instruction, input, output, and
+        ``further_records`` (List of String: the ids of a batch's other records, or of the examples):
+        one row for each row of ``chosen``, or for each batch, grouped by template in file order. A
+        batch has the columns of its first record.
     """
     joined = _join_records(records, chosen)
     parts = joined.partition_by(TEMPLATE, as_dict=True)
+    examples = records if pool is None else pool
     jobs = [
-        parts[(template.id,)].lazy().with_columns(compile_template(template, templates))
+        _render_template(parts[(template.id,)], template, templates, examples)
         for template in templates.templates
         if (template.id,) in parts
     ]
     if not jobs:
         empty = pl.lit(None, dtype=pl.String)
-        return joined.with_columns([empty.alias(name) for name in TEXTS])
+        none = pl.lit(None, dtype=pl.List(pl.String)).alias(FURTHER)
+        return joined.with_columns([*(empty.alias(name) for name in TEXTS), none])
     return pl.concat(pl.collect_all(jobs))
+
+
+def _render_template(
+    rows: pl.DataFrame, template: ParsedTemplate, templates: TemplateSet, pool: pl.DataFrame
+) -> pl.LazyFrame:
+    parts = {
+        name: text_expr(pieces, template, templates) for name, pieces in template.parts.items()
+    }
+    if template.card.batch:
+        rows = in_batches(rows, template.card.batch, parts)
+    elif template.card.shots:
+        rows = with_shots(rows, template, parts["example"], pool, templates.many)
+    else:
+        rows = rows.with_columns(pl.lit([], dtype=pl.List(pl.String)).alias(FURTHER))
+    texts = compile_template(template, templates)
+    return rows.lazy().with_columns(texts).drop(pl.selectors.starts_with(SLOT))
 
 
 def _join_records(records: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
@@ -56,7 +84,8 @@ def _join_records(records: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
     return chosen.join(records, on="id", maintain_order="left")
 
 
-def _text_expr(pieces: list[Piece], template: ParsedTemplate, templates: TemplateSet) -> pl.Expr:
+def text_expr(pieces: list[Piece], template: ParsedTemplate, templates: TemplateSet) -> pl.Expr:
+    """Compile the pieces of one text to a String expression."""
     parts = [part for piece in pieces for part in _piece_exprs(piece, template, templates)]
     return pl.concat_str(parts) if parts else pl.lit("")
 
@@ -66,6 +95,8 @@ def _piece_exprs(piece: Piece, template: ParsedTemplate, templates: TemplateSet)
     if isinstance(piece, OptionPart):
         options = template.declared_options
         return option_exprs(piece, options, option_texts(options, templates), template.id)
+    if isinstance(piece, Slot):
+        return [pl.col(SLOT + piece.name)]
     if not isinstance(piece, Insertion):
         return [pl.lit(piece.text)]
     value = pl.col(piece.field)
@@ -93,7 +124,7 @@ def _many_words(value: pl.Expr, words: Mapping[str, str], piece: Insertion) -> p
 
 
 def option_texts(options: Options, templates: TemplateSet) -> dict[str, str | pl.Expr]:
-    """The options by the value of ``by`` that makes them right, in the card's order."""
+    """Return the options by the value of ``by`` that makes them right, in the card's order."""
     if options.form is None:
         fields = options.among
         return {value: pl.col(fields[value]) for value in options.values or fields}

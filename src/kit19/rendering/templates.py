@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from kit19.catalog.templates import Options, Template
-from kit19.rendering.parse import Insertion, OptionPart, Piece
+from kit19.rendering.parse import Insertion, OptionPart, Piece, Slot
 
 TEXTS = ("instruction", "input", "output")
 
@@ -22,11 +22,38 @@ class ParsedTemplate:
         id: Its id.
         card: Its entry in the templates file.
         texts: Pieces of its instruction, input and output.
+        parts: Pieces of what each of several records gives: item and answer of a batch, example.
     """
 
     id: str
     card: Template
     texts: Mapping[str, list[Piece]]
+    parts: Mapping[str, list[Piece]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """The number of records that a row asks about."""
+        return self.card.batch.size if self.card.batch else 1
+
+    @property
+    def alone(self) -> ParsedTemplate:
+        """The same for a single record: its item and answer in place of the batch's."""
+        inline = {"batch.items": "item", "batch.answers": "answer"}
+        texts = {
+            name: [
+                part
+                for piece in pieces
+                for part in (
+                    self.parts[inline[piece.name]]
+                    if isinstance(piece, Slot) and piece.name in inline
+                    else [piece]
+                )
+            ]
+            for name, pieces in self.texts.items()
+        }
+        return replace(
+            self, texts=texts, parts={k: v for k, v in self.parts.items() if k == "example"}
+        )
 
     @property
     def declared_options(self) -> Options:
@@ -45,13 +72,18 @@ class ParsedTemplate:
 
     def option_parts(self, *texts: str) -> list[OptionPart]:
         """Every part of the options in the given texts (default: all), in order."""
-        pieces = [piece for text in texts or TEXTS for piece in self.texts[text]]
-        return [piece for piece in pieces if isinstance(piece, OptionPart)]
+        return [piece for piece in self._pieces(*texts) if isinstance(piece, OptionPart)]
 
     def insertions(self, *texts: str) -> Iterator[Insertion]:
         """Every insertion in the given texts (default: all), in order."""
-        for text in texts or TEXTS:
-            yield from (piece for piece in self.texts[text] if isinstance(piece, Insertion))
+        yield from (piece for piece in self._pieces(*texts) if isinstance(piece, Insertion))
+
+    def _pieces(self, *texts: str) -> Iterator[Piece]:
+        if texts:
+            yield from (piece for text in texts for piece in self.texts[text])
+        else:
+            for pieces in (*self.texts.values(), *self.parts.values()):
+                yield from pieces
 
 
 @dataclass(frozen=True)
