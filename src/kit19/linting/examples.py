@@ -13,7 +13,6 @@ from kit19.catalog.yaml_file import load_model
 from kit19.core.arguments import Count, Seed, public
 from kit19.core.errors import (
     CatalogError,
-    FilesError,
     Problem,
     UnknownNameError,
     suggest_names,
@@ -21,8 +20,8 @@ from kit19.core.errors import (
 from kit19.core.listing import Listing
 from kit19.core.order import hash_order
 from kit19.curating import find_empty, with_place
-from kit19.fetching import find_files, select_usable
-from kit19.fetching.data_dir import is_sample, resolve_data_dir
+from kit19.fetching import Leniency, select_files, subset_use
+from kit19.fetching.data_dir import resolve_data_dir
 from kit19.reading import read_subset
 from kit19.rendering import TemplateSet, choose, find_unfit, load_templates, render
 from kit19.rendering.templates import check_templates
@@ -147,11 +146,8 @@ def _usable_records(
     """A subset's records that are not empty and that a template fits, in the order of choice."""
     name = templates.subset
     source, card = catalog.subset(name)
-    found = find_files(source, card.tables, card.splits, folder, check=not is_sample(folder))
-    files, left = select_usable(found, partial=True, unverified=False)
-    if not files:
-        what = f"no usable file of {name}; first: {left[0].name}: {left[0].by or 'missing'}"
-        raise FilesError(Problem(what, str(folder), "leave out --data-dir to see the sample"))
+    (selected,) = select_files([subset_use(catalog, name)], folder, Leniency(partial=True))
+    files = selected.require_some(folder, "leave out --data-dir to see the sample")
     records = with_place(read_subset(name, source, card, files).frame, seed)
     for unusable in (find_empty(records, card), find_unfit(records, templates)):
         records = records.join(unusable, on="id", how="anti", maintain_order="left")
