@@ -89,7 +89,7 @@ def _prepared(data_dir: str, first: int | None) -> list[tuple[Any, pl.DataFrame]
     """Prepare every subset with files, with its first records; without ``first``, all records."""
     from kit19.catalog import load_catalog
     from kit19.curating import find_empty
-    from kit19.fetching import find_files, select_usable
+    from kit19.fetching import Leniency, select_files, subset_use
     from kit19.linting import View
     from kit19.reading import read_subset
     from kit19.rendering import load_templates
@@ -98,8 +98,8 @@ def _prepared(data_dir: str, first: int | None) -> list[tuple[Any, pl.DataFrame]
     prepared = []
     for name in catalog.owners:
         source, card = catalog.subset(name)
-        found = find_files(source, card.tables, source.splits_of(card), Path(data_dir))
-        files, _ = select_usable(found, partial=True, unverified=False)
+        use = subset_use(catalog, name, all_splits=True)
+        files = select_files([use], Path(data_dir), Leniency(partial=True))[0].used
         if not files:
             continue
         records = read_subset(name, source, card, files).frame

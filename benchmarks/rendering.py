@@ -89,13 +89,14 @@ Work = Callable[[], Any]
 
 def make_records(data_dir: str, out: str, count: int) -> Work:
     """Write NSMC's records (id, text, label), without the empty ones, as parquet."""
-    from kit19.fetching.files import find_files
+    from kit19.fetching import select_files, subset_use
     from kit19.reading import read_subset
 
     def work() -> int:
-        source, subset = load_catalog().subset("nsmc")
-        files = find_files(source, subset.tables, subset.splits, Path(data_dir))
-        frame = read_subset("nsmc", source, subset, files).frame.head(count)
+        catalog = load_catalog()
+        source, subset = catalog.subset("nsmc")
+        (selected,) = select_files([subset_use(catalog, "nsmc")], Path(data_dir))
+        frame = read_subset("nsmc", source, subset, selected.used).frame.head(count)
         frame = frame.filter(pl.col("text") != "").select("id", "text", "label")
         frame.write_parquet(out, compression="zstd", compression_level=LEVEL)
         return frame.height

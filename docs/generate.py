@@ -26,6 +26,7 @@ from kit19.catalog import (
     recipe,
     source,
     tables,
+    tasks,
     templates,
 )
 from kit19.catalog.card import Card
@@ -39,13 +40,24 @@ GENERATED = ("cli.md", "catalog.md", "training.md")
 WIDTH = 100  # of a terminal, so that the help does not follow the one that this runs in
 
 _BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)
-_MODULES = (card, tables, source, templates, benchmark, extra, recipe, prompt_format, settings)
+_MODULES = (
+    card,
+    tables,
+    tasks,
+    source,
+    templates,
+    benchmark,
+    extra,
+    recipe,
+    prompt_format,
+    settings,
+)
 _NAMED = {
     id(card.Name): "name",
     id(recipe.RecipeName): "name, hyphens allowed",
     id(card.RelativePath): "relative path",
     id(card.Digest): "hex digits",
-    id(card.Task): "[task](#tasks)",
+    id(tasks.TaskId): "[task](#tasks)",
     id(templates.Style): "[style](#styles)",
 }
 
@@ -103,7 +115,6 @@ NOTES = {
     "TwinFile.files": "split → files, one for each file of the table",
     "TwinFile.columns": "fields that come from the twin",
     "Pairs.negatives": "how `different` pairs are formed: by the authors' rule, or drawn by hash",
-    "Subset.task": "one of KIT-19's ten categories",
     "Subset.tables": "the tables of its records",
     "Subset.pairs": "derive pairs from the records",
     "Subset.note": "a free note; not used",
@@ -258,6 +269,14 @@ def reasons() -> str:
     )
 
 
+def task_list() -> str:
+    """The tasks that kit19 carries."""
+    lines = ["| task | what it is | on the Hub |", "|---|---|---|"]
+    for name, one in tasks.load_tasks([]).items():
+        lines.append(f"| `{name}` | {one.label} | `{one.hub}` |")
+    return "\n".join(lines)
+
+
 def presets() -> str:
     """The presets that kit19 carries."""
     lines = ["| preset | model | purpose |", "|---|---|---|"]
@@ -278,7 +297,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "functions": functions,
     "reasons": reasons,
     "presets": presets,
-    "tasks": _listed(card.Task),
+    "tasks": task_list,
     "styles": _listed(templates.Style),
 }
 

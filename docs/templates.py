@@ -15,7 +15,7 @@ import polars as pl
 from kit19.catalog import Catalog, load_catalog
 from kit19.core.order import hash_order
 from kit19.curating import find_empty
-from kit19.fetching import find_files
+from kit19.fetching import select_files, subset_use
 from kit19.reading import read_subset
 from kit19.rendering import ParsedTemplate, TemplateSet, choose, load_templates, render
 from kit19.sample import SAMPLE
@@ -59,9 +59,8 @@ def _subset(catalog: Catalog, templates: TemplateSet) -> str:
 
 def _records(catalog: Catalog, name: str) -> pl.DataFrame:
     source, card = catalog.subset(name)
-    found = find_files(source, card.tables, card.splits, SAMPLE, check=False)
-    used = [one for one in found if one.status != "missing"]
-    records = read_subset(name, source, card, used).frame
+    (selected,) = select_files([subset_use(catalog, name)], SAMPLE)
+    records = read_subset(name, source, card, selected.used).frame
     return records.join(find_empty(records, card), on="id", how="anti", maintain_order="left")
 
 

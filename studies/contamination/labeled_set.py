@@ -11,7 +11,7 @@ import polars as pl
 from kit19.catalog import Catalog, load_catalog
 from kit19.core.order import stable_hash
 from kit19.curating import bare
-from kit19.fetching import find_files, select_usable
+from kit19.fetching import Leniency, Use, select_files
 from kit19.reading import read_table
 from kit19.reading.table import read_rows
 from studies.contamination.perturbations import INSIDE, perturbations
@@ -23,9 +23,8 @@ HALVES = ("tune", "report")
 def _table(catalog: Catalog, data_dir: Path, source: str, table: str, *splits: str) -> pl.DataFrame:
     card = catalog.source(source)
     names = list(splits) or list(card.tables[table].files)
-    found = find_files(card, [table], names, data_dir)
-    good, _ = select_usable(found, partial=True, unverified=False)
-    return read_table(card, table, good)
+    use = Use("the study", card, [table], names)
+    return read_table(card, table, select_files([use], data_dir, Leniency(partial=True))[0].used)
 
 
 def assign_halves(texts: pl.Series) -> pl.Series:
@@ -167,7 +166,8 @@ def load_labeled_set(data_dir: Path, *, quick: bool) -> LabeledSet:
               table("unsmile", "comments")["text"], sts["sentence1"], sentences]  # fmt: skip
     parakqc = table("parakqc", "utterances")["sentence"]
     card = catalog.source("stylekqc")
-    files = find_files(card, ["utterances"], ["train", "dev", "test"], data_dir)
+    use = Use("the study", card, ["utterances"], ["train", "dev", "test"])
+    files = select_files([use], data_dir)[0].used
     # The topics are in a separate file that is not needed here.
     read = [read_rows(f, card.tables[f.table]).frame["sentence"] for f in files if not f.twin]
     styles = pl.concat(read)

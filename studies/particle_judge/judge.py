@@ -14,7 +14,7 @@ import polars as pl
 from kit19.catalog import Catalog
 from kit19.core.order import hash_order
 from kit19.curating import find_empty
-from kit19.fetching import find_files, select_usable
+from kit19.fetching import Leniency, select_files, subset_use
 from kit19.korean import Particle
 from kit19.linting import View
 from kit19.reading import read_subset
@@ -131,9 +131,8 @@ def _spell_integer(text: str) -> str:
 def load_records(catalog: Catalog, name: str, data_dir: Path | None) -> tuple[View, pl.DataFrame]:
     """Load a subset and its records in hash order; no records if the folder has no usable file."""
     source, card = catalog.subset(name)
-    splits = source.splits_of(card)
-    found = find_files(source, card.tables, splits, data_dir or SAMPLE, check=data_dir is not None)
-    files, _ = select_usable(found, partial=True, unverified=False)
+    use = subset_use(catalog, name, all_splits=True)
+    files = select_files([use], data_dir or SAMPLE, Leniency(partial=True))[0].used
     view = View(load_templates(catalog, name), source, card).by_record()
     if not files:
         return view, pl.DataFrame()

@@ -17,8 +17,8 @@ from tests.support.invoking import Outcome, command_line, invoke, run_process
 from tests.support.samples import files_of, sample_of
 from tests.support.shop import CARD, Shop, open_shop
 
-FIX_MISSING = "    put it there, or leave out what is missing with --partial"
-FIX_DIFFERS = "    replace it, or use it as it is with --unverified, or leave it out with --partial"
+FIX_MISSING = "    run `kit19 fetch cafe`, or leave it out with --partial"
+FIX_DIFFERS = FIX_MISSING.replace("or ", "or use it as it is with --unverified, or ", 1)
 NO_INTEGER = "input should be a valid integer, unable to parse string as an integer"
 
 
@@ -54,7 +54,7 @@ def test_a_missing_data_folder(shop: Shop) -> None:
     check_refused(
         done,
         f"error: {folder}: there is no such data folder",
-        "    give --data-dir or set KIT19_DATA_DIR, or run `kit19 fetch` first",
+        "    run `kit19 fetch`, name another data folder, or set KIT19_DATA_DIR",
     )
     check_nothing_left(shop)
 
@@ -64,10 +64,11 @@ def test_missing_files_are_all_listed(shop: Shop) -> None:
     shop.test.unlink()
     check_refused(
         run_process(*shop.arguments()),
-        f"error: {shop.train}: is missing",
+        f"error: {shop.train}: is missing (needed for cafe_reviews)",
         FIX_MISSING,
-        f"error: {shop.test}: is missing (benchmark cafe_test)",
-        "    needed to keep its text out; to build without it: --without-benchmark cafe_test",
+        f"error: {shop.test}: is missing (needed for benchmark cafe_test)",
+        "    run `kit19 fetch cafe`, or build without keeping its text out: "
+        "--without-benchmark cafe_test",
     )
     check_nothing_left(shop)
 
@@ -78,7 +79,7 @@ def test_without_any_file_there_is_nothing_to_build(shop: Shop) -> None:
     check_refused(
         done,
         f"error: {shop.root / 'data'}: no subset of the recipe has any usable file",
-        "error: cafe_reviews: is left out: cafe/train.tsv: missing",
+        "error: cafe_reviews: is left out: cafe/train.tsv: it is not there",
     )
 
 
@@ -114,7 +115,8 @@ def test_a_shortened_file_is_detected_by_its_size_and_may_be_skipped(shop: Shop)
     strict = shop.build()
     check_refused(
         strict,
-        f"error: {shop.data / 'more.tsv'}: differs from its card: 500 bytes expected, 21 found",
+        f"error: {shop.data / 'more.tsv'}: differs from its card: "
+        "500 bytes expected, 21 found (needed for cafe_reviews)",
         FIX_DIFFERS,
     )
     done = shop.build("--partial")
@@ -132,7 +134,11 @@ def test_a_subset_without_any_file_is_not_built_and_can_be_explained(shop: Shop)
         other.write_text(text, encoding="utf-8")
     shop.edit("recipes/cafe.yaml", "[cafe_reviews]", "[cafe_reviews, bakery_reviews]")
     missing = shop.root / "data" / "bakery" / "train.tsv"
-    check_refused(shop.build(), f"error: {missing}: is missing", FIX_MISSING)
+    check_refused(
+        shop.build(),
+        f"error: {missing}: is missing (needed for bakery_reviews)",
+        FIX_MISSING.replace("cafe", "bakery"),
+    )
     done = shop.build("--partial")
     assert done.code == 0
     told = "bakery_reviews is not built: bakery/train.tsv: it is not there"
@@ -220,7 +226,7 @@ def test_a_folder_where_a_file_should_be(shop: Shop) -> None:
     shop.train.mkdir()
     check_refused(
         shop.build(),
-        f"error: {shop.train}: differs from its card: it is not a plain file",
+        f"error: {shop.train}: differs from its card: it is not a plain file (needed for cafe_reviews)",
         FIX_DIFFERS,
     )
 

@@ -21,8 +21,8 @@ import pytest
 from benchmarks.oracle import TEXTS
 from kit19.building.pipeline import build
 from kit19.catalog import BUILT_IN, load_catalog
-from kit19.fetching import find_files
 from kit19.reading import read_subset
+from tests.support.reading import present_files
 from tests.support.rendered import Templates
 from tests.support.upstream import READERS, Record, Records, quoted, unquoted
 
@@ -114,8 +114,8 @@ def either(request: pytest.FixtureRequest) -> Build:
 @pytest.mark.parametrize("subset", READERS)
 def test_every_record_read_is_upstreams(subset: str, real_data: Path) -> None:
     source, card = load_catalog(BUILT_IN).subset(subset)
-    found = find_files(source, card.tables, source.splits_of(card), real_data, check=False)
-    records = read_subset(subset, source, card, [f for f in found if f.status != "missing"])
+    there = present_files(source, card.tables, source.splits_of(card), real_data)
+    records = read_subset(subset, source, card, there)
     expected = upstream(real_data, subset)
     fields = [name for name in next(iter(expected.values())) if name in records.frame.columns]
     wrong = [

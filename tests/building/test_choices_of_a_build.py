@@ -11,9 +11,9 @@ import pytest
 
 from kit19 import Manifest, load_catalog
 from kit19.core.manifest import read_manifest
-from kit19.fetching import find_files
 from kit19.reading import Records, read_subset
 from kit19.sample import SAMPLE
+from tests.support.reading import present_files
 from tests.support.samples import ALL, SMALL, dropped_of, rows_of, sample_of, told
 
 CATALOG = load_catalog()
@@ -23,8 +23,9 @@ RECIPES = CATALOG.recipe_names()
 def records_of(subset: str) -> Records:
     """Read the sample's records of the training splits."""
     source, card = CATALOG.subset(subset)
-    found = find_files(source, card.tables, card.splits, SAMPLE, check=False)
-    return read_subset(subset, source, card, [f for f in found if f.status != "missing"])
+    return read_subset(
+        subset, source, card, present_files(source, card.tables, card.splits, SAMPLE)
+    )
 
 
 def check_ledger(folder: Path, manifest: Manifest) -> None:

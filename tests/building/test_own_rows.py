@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit19 import Kit19Error, Manifest, build, explain, load_catalog
-from kit19.fetching import find_files
 from kit19.reading import read_table
 from kit19.sample import SAMPLE
 from tests.support.invoking import invoke
+from tests.support.reading import present_files
 from tests.support.samples import dropped_of, files_of, rows_of
 from tests.support.shop import GOOD
 
@@ -213,7 +213,7 @@ def test_keys_that_belong_to_a_question_are_never_dropped(tmp_path: Path) -> Non
 def a_benchmark_sentence() -> str:
     card = load_catalog().benchmarks["kobest_copa"]
     source = load_catalog().source(card.source)
-    rows = read_table(source, card.table, find_files(source, [card.table], card.splits, SAMPLE))
+    rows = read_table(source, card.table, present_files(source, [card.table], card.splits, SAMPLE))
     return str(max(rows["premise"], key=len))
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kit19.building import inputs
-from kit19.catalog import Source
-from kit19.fetching import UpstreamFile, find_files
+from kit19.fetching import SelectedFiles, select_files
 from tests.support.samples import dropped_of, files_of, sample_of
 
 FORMATS = "formats=[jsonl, alpaca, messages, sharegpt, prompt-completion]"
@@ -37,13 +37,14 @@ def test_files_read_in_another_order_give_the_same_bytes(
 ) -> None:
     straight, reversed_ = tmp_path / "straight", tmp_path / "reversed"
     sample_of(straight)
-    asked = []
+    asked: list[str] = []
 
-    def backwards(source: Source, *rest: Any, **options: Any) -> list[UpstreamFile]:
-        asked.append(source.id)
-        return find_files(source, *rest, **options)[::-1]
+    def backwards(*arguments: Any) -> list[SelectedFiles]:
+        selected = select_files(*arguments)
+        asked.extend(one.use.name for one in selected)
+        return [replace(one, used=one.used[::-1]) for one in selected]
 
-    monkeypatch.setattr(inputs, "find_files", backwards)
+    monkeypatch.setattr(inputs, "select_files", backwards)
     sample_of(reversed_)
     assert len(asked) > 20
     assert files_of(straight) == files_of(reversed_)

@@ -17,9 +17,9 @@ from kit19.comparing import check
 from kit19.comparing.reading import read_results
 from kit19.comparing.scores import published_scores
 from kit19.core.runs import DataEntry
-from kit19.fetching import find_files
 from kit19.reading import read_table
 from studies.leak.results import leak
+from tests.support.reading import present_files
 from tests.support.simulate import CLASSES, model, questions
 
 TASK = "kobest_copa"
@@ -223,7 +223,7 @@ def test_the_classes_behind_the_published_figures_are_those_of_the_files(real_da
         card = catalog.benchmarks[name]
         source = catalog.source(card.source)
         rows = read_table(
-            source, card.table, find_files(source, [card.table], [card.scored], real_data)
+            source, card.table, present_files(source, [card.table], [card.scored], real_data)
         )
         golds = [int((rows[card.label] == label).sum()) for label in CLASSES[name][0]]
         assert golds == one.golds, name

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from kit19.catalog import load_catalog
 from kit19.curating.personal import KINDS, mask
-from kit19.fetching import find_files, select_usable
 from kit19.reading import read_table
+from tests.support.reading import present_files
 
 PHONE, MAIL, BIRTH, ACCOUNT = "전화번호", "이메일", "주민등록번호", "계좌번호"
 
@@ -261,8 +261,7 @@ def test_masking_does_not_depend_on_neighboring_texts(texts: list[str]) -> None:
 def test_the_petitions_hold_as_many_as_were_read_by_eye(real_data: Path) -> None:
     """We read all 42. One is wrong: the number of a registered letter (11204-0470-7556)."""
     source = load_catalog().source("petitions")
-    files = find_files(source, ["petitions"], ["train"], real_data)
-    here, _ = select_usable(files, partial=True, unverified=False)
+    here = present_files(source, ["petitions"], ["train"], real_data, check=True)
     before = read_table(source, "petitions", here)["content"].fill_null("")
     after, counts = mask(before)
 

@@ -14,7 +14,7 @@ import pytest
 
 from kit19.catalog import Catalog
 from kit19.core.errors import OutputError
-from kit19.fetching import Cache, FetchedFile, Http, fetch_files, wanted_files
+from kit19.fetching import Cache, FetchedFile, Http, Use, fetch_files, wanted_files
 from kit19.fetching.connect import TransferError, credentials
 from kit19.fetching.origin import addresses, is_allowed
 from kit19.fetching.resumable_download import ExpectedFile, Transfer
@@ -263,7 +263,7 @@ def test_many_failures_in_a_row_leave_connections_for_what_follows(
     http = Http(timeout=1, attempts=20, backoff=0.001, max_wait=0.01, per_host=1)
     address = ADDRESSES["release"]
     origins.script[address].extend([Fault("429"), Fault("503"), Fault("416"), Fault("500")] * 4)
-    wants = wanted_files([(source, ["rows"], ["train"])], tmp_path / "data")
+    wants = wanted_files([Use("rows", source, ["rows"], ["train"])], tmp_path / "data")
     results: list[FetchedFile] = []
     cache = Cache()
     thread = threading.Thread(

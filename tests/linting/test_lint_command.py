@@ -11,6 +11,8 @@ import pytest
 from kit19.catalog import BUILT_IN
 from tests.support.invoking import run_main
 
+NO_FOLDER = "run `kit19 fetch`, name another data folder, or set KIT19_DATA_DIR"
+
 
 @pytest.fixture
 def own_catalog(tmp_path: Path) -> Path:
@@ -55,7 +57,10 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str], own_catalog: P
     ("arguments", "message"),
     [
         (["nmsc"], "error: there is no subset 'nmsc'\n    did you mean nsmc?\n"),
-        (["nsmc", "--data-dir", "nowhere"], "error: nowhere: there is no such data folder\n"),
+        (
+            ["nsmc", "--data-dir", "nowhere"],
+            f"error: nowhere: there is no such data folder\n    {NO_FOLDER}\n",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_message(

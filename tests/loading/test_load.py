@@ -13,8 +13,8 @@ from polars.testing import assert_frame_equal
 import kit19
 from kit19.catalog import load_catalog
 from kit19.core.errors import FilesError, Kit19Error, ReadError, UnknownNameError, VerifyError
-from kit19.fetching import find_files
 from kit19.reading import read_subset
+from tests.support.reading import present_files
 
 CATALOG = load_catalog()
 SPLITS = [
@@ -47,8 +47,7 @@ def test_every_split_of_every_subset_has_the_columns_that_it_promised(
 @pytest.mark.parametrize("name", ["nsmc", "hatescore", "parakqc", "kobest_copa"])
 def test_records_are_what_a_build_reads(name: str, sample_dir: Path) -> None:
     source, card = CATALOG.subset(name)
-    found = find_files(source, card.tables, ["train"], sample_dir, check=False)
-    there = [one for one in found if one.status != "missing"]
+    there = present_files(source, card.tables, ["train"], sample_dir)
     read = read_subset(name, source, card, there).frame
     frame = rows(kit19.load(name, data_dir="sample"))
     plain = frame.with_columns(

@@ -15,10 +15,8 @@ import pytest
 
 from kit19.auditing import audit
 from kit19.catalog.extra import Extra
-from kit19.catalog.tables import JsonLines
 from kit19.core.errors import Kit19Error
-from kit19.fetching import UpstreamFile
-from kit19.fetching.files import inspect_file
+from kit19.fetching import Use, select_files
 from kit19.reading import read_own_rows
 from kit19.training.rows.files import load_file_rows
 
@@ -149,12 +147,9 @@ def tried(function: Callable[[], object]) -> bool:
 def read_as_own(path: Path) -> object:
     extra = Extra.model_validate({"name": "mine", "path": str(path), "license": "MIT"})
     source = extra.source()
-    ((name, one),) = source.tables.items()
-    ((split, (spec,)),) = one.files.items()
-    found = UpstreamFile(source.id, name, split, spec, path)
-    return read_own_rows(
-        "mine", source, inspect_file(found, JsonLines(format="jsonl"), path.parent, check=False)
-    )
+    use = Use("mine", source, list(source.tables), ["extra"], own_file=path)
+    (selected,) = select_files([use], path.parent)
+    return read_own_rows("mine", source, *selected.used)
 
 
 @pytest.mark.parametrize("name", KINDS)

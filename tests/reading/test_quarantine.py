@@ -9,7 +9,7 @@ import pytest
 
 from kit19.catalog import load_catalog
 from kit19.core.errors import ReadError
-from kit19.fetching import find_files, select_usable
+from kit19.fetching import Leniency, Use, select_files
 from tests.support.reading import complaints, put, read, text, texts
 
 NSMC = "nsmc/ratings_train.txt"
@@ -206,9 +206,18 @@ def test_a_twin_file_that_is_cut_costs_the_rows_that_it_lacks(tmp_path: Path) ->
 def test_a_file_without_its_twin_is_left_out_with_it(there: str, tmp_path: Path) -> None:
     put(tmp_path, f"stylekqc/{there}/train.tsv", f"{there}\tsentence\n0\t가\n")
     source, card = load_catalog().subset("stylekqc")
-    found = find_files(source, card.tables, ["train"], tmp_path, check=False)
-    good, _ = select_usable(found, partial=True, unverified=False)
-    assert good == []
+    use = Use("stylekqc", source, card.tables, ["train"])
+    (selected,) = select_files([use], tmp_path, Leniency(partial=True, check=False))
+    assert selected.used == []
+    other = "topic" if there == "act" else "act"
+    assert {(one.name, one.status, one.why) for one in selected.skipped} == {
+        (f"stylekqc/{other}/train.tsv", "missing", "it is not there"),
+        (
+            f"stylekqc/{there}/train.tsv",
+            "unchecked",
+            f"its rows are joined with those of stylekqc/{other}/train.tsv, which is left out",
+        ),
+    }
 
 
 def test_a_file_of_which_no_row_can_be_read_is_refused(tmp_path: Path) -> None:

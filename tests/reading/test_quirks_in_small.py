@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from kit19.catalog import load_catalog
-from kit19.fetching import find_files
 from kit19.reading import read_table
-from tests.support.reading import put, read, text, texts
+from tests.support.reading import present_files, put, read, text, texts
 
 
 def tsv(*rows: str, end: str = "\n", last: bool = True) -> str:
@@ -73,7 +72,7 @@ def test_a_column_order_of_its_own_in_each_split(tmp_path: Path) -> None:
     head = "ID|Label_origin|Text_origin|Label|Text|Category_neg"
     put(tmp_path, f"{folder}/test.tsv", tsv(head, "1|0|싫다|1|싫지 않다|2"))
     card = load_catalog().source("kobest")
-    found = find_files(card, ["sentineg"], ["train", "dev", "test"], tmp_path, check=False)
+    found = present_files(card, ["sentineg"], ["train", "dev", "test"], tmp_path)
     frame = read_table(card, "sentineg", found)
     assert frame.select("split", "text", "label").rows() == [
         ("train", "싫다", "negative"),

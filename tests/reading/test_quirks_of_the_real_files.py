@@ -13,10 +13,9 @@ import pytest
 
 from kit19.catalog import load_catalog
 from kit19.catalog.tables import Delimited
-from kit19.fetching import find_files
 from kit19.reading import Records, read_table
 from kit19.reading.delimited import read_delimited
-from tests.support.reading import put, read, text, texts
+from tests.support.reading import present_files, put, read, text, texts
 
 pytestmark = pytest.mark.real
 
@@ -29,8 +28,7 @@ def real(subset: str, data: Path) -> Records:
 def table(source: str, name: str, data: Path) -> pl.DataFrame:
     """A table that is read for no subset: benchmark items."""
     card = load_catalog().source(source)
-    found = find_files(card, [name], list(card.tables[name].files), data, check=False)
-    return read_table(card, name, [f for f in found if f.status != "missing"])
+    return read_table(card, name, present_files(card, [name], list(card.tables[name].files), data))
 
 
 def labels(records: Records, split: str) -> Counter[str]:

@@ -11,9 +11,9 @@ import pytest
 from benchmarks.oracle import TEXTS
 from kit19 import build
 from kit19.catalog import load_catalog
-from kit19.fetching import find_files
 from kit19.reading import read_subset
 from kit19.rendering import choose, find_unfit, load_templates, render
+from tests.support.reading import present_files
 from tests.support.reference import Record, Reference, load_reference
 
 CATALOG = load_catalog()
@@ -23,8 +23,8 @@ SUBSETS = sorted(CATALOG.owners)
 def records_of(subset: str, data: Path, splits: list[str] | None = None) -> pl.DataFrame:
     """All records of a subset that the files under ``data`` hold (default: of every split)."""
     source, card = CATALOG.subset(subset)
-    found = find_files(source, card.tables, splits or source.splits_of(card), data, check=False)
-    return read_subset(subset, source, card, [f for f in found if f.status != "missing"]).frame
+    there = present_files(source, card.tables, splits or source.splits_of(card), data)
+    return read_subset(subset, source, card, there).frame
 
 
 def reference_of(subset: str) -> Reference:

@@ -11,11 +11,11 @@ import polars as pl
 from kit19.catalog import TemplateFile, load_catalog
 from kit19.catalog.yaml_file import read_yaml
 from kit19.curating import find_empty
-from kit19.fetching import find_files
 from kit19.linting import View
 from kit19.reading import read_subset
 from kit19.rendering.load import check_templates
 from kit19.sample import SAMPLE
+from tests.support.reading import present_files
 
 Change = Callable[[dict[str, Any]], None]
 """Changes a templates file, as it stands in YAML, in place."""
@@ -40,6 +40,6 @@ def template_in(data: dict[str, Any], name: str) -> dict[str, Any]:
 def records_of(subset: str) -> pl.DataFrame:
     """The sample's records, all splits."""
     source, card = load_catalog().subset(subset)
-    found = find_files(source, card.tables, source.splits_of(card), SAMPLE, check=False)
-    frame = read_subset(subset, source, card, [f for f in found if f.status != "missing"]).frame
+    there = present_files(source, card.tables, source.splits_of(card), SAMPLE)
+    frame = read_subset(subset, source, card, there).frame
     return frame.join(find_empty(frame, card), on="id", how="anti", maintain_order="left")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kit19.catalog import load_catalog
-from kit19.fetching import find_files
+from kit19.catalog import Source, load_catalog
+from kit19.fetching import Leniency, UpstreamFile, Use, select_files
 from kit19.reading import Records, read_subset
 
 
@@ -13,8 +13,15 @@ def read(subset: str, data: Path, *splits: str) -> Records:
     """All records of a subset that the files under ``data`` hold (default: of every split)."""
     source, card = load_catalog().subset(subset)
     wanted = list(splits) or source.splits_of(card)
-    found = find_files(source, card.tables, wanted, data, check=False)
-    return read_subset(subset, source, card, [f for f in found if f.status != "missing"])
+    return read_subset(subset, source, card, present_files(source, card.tables, wanted, data))
+
+
+def present_files(
+    source: Source, tables: list[str], splits: list[str], data: Path, *, check: bool = False
+) -> list[UpstreamFile]:
+    """The files under ``data`` of some tables and splits, whatever bytes they have."""
+    use = Use("a test", source, tables, splits)
+    return select_files([use], data, Leniency(partial=True, check=check))[0].used
 
 
 def texts(records: Records, *fields: str) -> dict[str, tuple[str | None, ...]]:

@@ -14,9 +14,9 @@ from sklearn.metrics import accuracy_score, f1_score
 from kit19 import load_catalog
 from kit19.core.results import EvalRecord, Sample, ScoredModel, TaskEntry, sample_line, samples_path
 from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
-from kit19.fetching import find_files
 from kit19.reading import read_table
 from kit19.sample import SAMPLE
+from tests.support.reading import present_files
 
 CLASSES = {
     "klue_sts": (["different", "similar"], [" 아니오", " 예"]),
@@ -40,7 +40,7 @@ def questions(task: str) -> list[dict[str, Any]]:
     card = load_catalog().benchmarks[task]
     source = load_catalog().source(card.source)
     rows = read_table(
-        source, card.table, find_files(source, [card.table], [card.scored], SAMPLE, check=False)
+        source, card.table, present_files(source, [card.table], [card.scored], SAMPLE)
     )
     labels, words = CLASSES[task]
     found = []

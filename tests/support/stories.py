@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kit19.catalog import Catalog
-from kit19.fetching import Cache, FetchedFile, Progress, fetch_files, wanted_files
+from kit19.fetching import Cache, FetchedFile, Progress, Use, fetch_files, wanted_files
 from kit19.fetching.part import Part
 from tests.support.origins_server import (
     ASSETS,
@@ -91,7 +91,9 @@ def play(seed: int, origins: Origins, catalog: Catalog, folder: Path) -> Story:
 
     def fetch(reports: list[Progress] | None = None) -> FetchedFile:
         card = catalog.source(source)
-        wants = wanted_files([(card, ["rows"], list(card.tables["rows"].files))], folder / "data")
+        wants = wanted_files(
+            [Use("rows", card, ["rows"], list(card.tables["rows"].files))], folder / "data"
+        )
         listen = reports.append if reports is not None else lambda _progress: None
         (result,) = fetch_files(wants, cache, QUICK, jobs=1, on_progress=listen)
         return result

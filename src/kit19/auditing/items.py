@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
 from kit19.catalog import Benchmark, Catalog
-from kit19.core.errors import FilesError, Problem, ReadError, UnknownNameError, suggest_names
+from kit19.core.errors import Problem, ReadError, UnknownNameError, suggest_names
 from kit19.core.paths import path_exists, resolve_composition
 from kit19.curating import bare
 from kit19.curating.contamination import MIN_NEAR
-from kit19.fetching import find_files, select_usable
+from kit19.fetching import benchmark_use, select_files
 from kit19.reading import Remarks, read_table, read_texts
 
 _OWN_SPLIT = "items"
@@ -53,26 +53,19 @@ def find_benchmark_items(
         ReadError: A file of items cannot be read.
     """
     remarks = Remarks() if remarks is None else remarks
+    names = list(dict.fromkeys(against or catalog.benchmarks))
+    cards = {name: catalog.benchmarks[name] for name in names if name in catalog.benchmarks}
+    instead = "give --data-dir, or name other benchmarks with --against"
+    uses = [replace(benchmark_use(catalog, card), instead=instead) for card in cards.values()]
+    files = dict(zip(cards, select_files(uses, data_dir), strict=True))
     benchmarks: dict[str, BenchmarkItems] = {}
-    problems: list[Problem] = []
-    for name in dict.fromkeys(against or catalog.benchmarks):
-        if name not in catalog.benchmarks:
-            benchmarks[_unused_name(Path(name), {*benchmarks, *catalog.benchmarks})] = (
-                _read_own_items(name, catalog, remarks)
-            )
-            continue
-        card = catalog.benchmarks[name]
-        source = catalog.source(card.source)
-        files = find_files(source, [card.table], card.splits, data_dir)
-        try:
-            good, _ = select_usable(files, partial=False, unverified=False)
-        except FilesError as error:
-            problems += error.problems
-            continue
-        benchmarks[name] = BenchmarkItems(card, read_table(source, card.table, good))
-    if problems:
-        fix = "run `kit19 fetch`, give --data-dir, or name other benchmarks with --against"
-        raise FilesError([Problem(p.what, p.where, fix) for p in problems])
+    for name in names:
+        if name in cards:
+            rows = read_table(files[name].use.source, cards[name].table, files[name].used)
+            benchmarks[name] = BenchmarkItems(cards[name], rows)
+        else:
+            own = _unused_name(Path(name), {*benchmarks, *catalog.benchmarks})
+            benchmarks[own] = _read_own_items(name, catalog, remarks)
     return benchmarks
 
 

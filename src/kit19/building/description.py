@@ -28,7 +28,7 @@ def describe(
             **part.entry,
             shared=counts.get(name, 0),
             files=(len(files.used[name]), len(files.used[name]) + len(files.skipped[name])),
-            incomplete=[_skipped_file(found) for found in files.skipped[name]],
+            incomplete=files.skipped[name],
             unverified=[found.name for found in files.used[name] if found.status == "differs"],
         )
         for name, part in built.items()
@@ -55,7 +55,7 @@ def describe(
 def _skipped_files(files: BuildFiles, name: str) -> list[SkippedFile]:
     if name in files.refused:
         return [SkippedFile(name=name, status="license", why=files.refused[name])]
-    return [_skipped_file(found) for found in files.skipped[name]]
+    return files.skipped[name]
 
 
 def _input_file(catalog: Catalog, found: UpstreamFile) -> InputFile:
@@ -68,10 +68,6 @@ def _input_file(catalog: Catalog, found: UpstreamFile) -> InputFile:
         by=found.by,
         revision=catalog.source(found.source).origins[0].revision,
     )
-
-
-def _skipped_file(found: UpstreamFile) -> SkippedFile:
-    return SkippedFile(name=found.name, status=found.status, why=found.by or "it is not there")
 
 
 def _digest(path: Path) -> str:

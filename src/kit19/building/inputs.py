@@ -6,12 +6,21 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kit19.catalog import Catalog, Recipe, Source
+from kit19.catalog import Catalog, Recipe
 from kit19.core.errors import FilesError, Problem, UnknownNameError, suggest_names
+from kit19.core.manifest import SkippedFile
 from kit19.core.paths import resolve_composition
-from kit19.fetching import UpstreamFile, find_files, select_usable
-from kit19.fetching.files import inspect_file
+from kit19.fetching import (
+    Leniency,
+    UpstreamFile,
+    Use,
+    benchmark_use,
+    select_files,
+    subset_use,
+)
 from kit19.sample import SAMPLE
+
+_AS_IT_IS = "use it as it is with --unverified"
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class BuildFiles:
     Attributes:
         data_dir: The folder that contains them.
         used: The files that each subset uses.
-        skipped: The files that each subset leaves out.
+        skipped: The files that each subset leaves out, with the reasons.
         benchmarks: The files of each benchmark to decontaminate against.
         unused_benchmarks: Benchmarks not to decontaminate against.
         refused: Subsets that the license policy excludes, with the reason.
@@ -48,7 +57,7 @@ class BuildFiles:
 
     data_dir: Path
     used: dict[str, list[UpstreamFile]]
-    skipped: dict[str, list[UpstreamFile]]
+    skipped: dict[str, list[SkippedFile]]
     benchmarks: dict[str, list[UpstreamFile]]
     unused_benchmarks: list[str]
     refused: dict[str, str]
@@ -56,43 +65,59 @@ class BuildFiles:
 
 def find_inputs(catalog: Catalog, plan: Recipe, options: BuildOptions) -> BuildFiles:
     """Find and check every file that the recipe needs. All problems are reported at once."""
-    is_sample = plan.data == "sample"
-    data_dir = SAMPLE if is_sample else options.data_dir
-    if not data_dir.is_dir():
-        fix = "give --data-dir or set KIT19_DATA_DIR, or run `kit19 fetch` first"
-        raise FilesError(Problem("there is no such data folder", str(data_dir), fix))
-    files = BuildFiles(data_dir, {}, {}, {}, [], {})
-    problems: list[Problem] = []
-    own = {extra.name: resolve_composition(Path(extra.path)) for extra in plan.extra}
-    for name in plan.subsets:
-        source, subset = catalog.subset(name)
-        if why := source.license.forbids(plan.license):
-            files.refused[name] = why
-            continue
-        if name in own:
-            files.used[name] = [_find_extra_file(source, own[name], problems)]
-            files.skipped[name] = []
-            continue
-        splits = subset.splits if plan.splits == "train" else source.splits_of(subset)
-        found = find_files(source, subset.tables, splits, data_dir, check=not is_sample)
-        if is_sample:  # the sample has only some files of each source
-            found = [one for one in found if one.status != "missing"]
-        try:
-            good, skipped = select_usable(
-                found, partial=options.partial, unverified=options.unverified
-            )
-        except FilesError as error:
-            problems += error.problems
-            continue
-        files.skipped[name] = skipped
-        if good:
-            files.used[name] = good
-    _find_benchmarks(catalog, plan, options, files, problems)
-    if problems:
-        raise FilesError(list(dict.fromkeys(problems)))
+    data_dir = SAMPLE if plan.data == "sample" else options.data_dir
+    refused = {
+        name: why
+        for name in plan.subsets
+        if (why := catalog.subset(name)[0].license.forbids(plan.license))
+    }
+    subsets = {
+        name: _subset_use(catalog, plan, name) for name in plan.subsets if name not in refused
+    }
+    benchmarks = {
+        name: _benchmark_use(catalog, name) for name in _chosen_benchmarks(catalog, plan, options)
+    }
+    leniency = Leniency(options.partial, options.unverified)
+    selected = iter(select_files([*subsets.values(), *benchmarks.values()], data_dir, leniency))
+    of_subsets = {name: next(selected) for name in subsets}
+    of_benchmarks = {name: next(selected) for name in benchmarks}
+    files = BuildFiles(
+        data_dir=data_dir,
+        used={name: one.used for name, one in of_subsets.items() if one.used},
+        skipped={name: one.skipped for name, one in of_subsets.items()},
+        benchmarks={name: one.used for name, one in of_benchmarks.items()},
+        unused_benchmarks=[name for name in catalog.benchmarks if name not in benchmarks],
+        refused=refused,
+    )
     if not files.used:
         raise FilesError(_explain_empty_build(plan, files))
     return files
+
+
+def _subset_use(catalog: Catalog, plan: Recipe, name: str) -> Use:
+    use = subset_use(catalog, name, all_splits=plan.splits == "all")
+    own = {extra.name: resolve_composition(Path(extra.path)) for extra in plan.extra}
+    if name in own:
+        instead = f"correct `extra`, or exclude it: --exclude {use.source.id}"
+        return replace(use, own_file=own[name], instead=instead)
+    return replace(use, instead="leave it out with --partial", as_it_is=_AS_IT_IS)
+
+
+def _benchmark_use(catalog: Catalog, name: str) -> Use:
+    instead = f"build without keeping its text out: --without-benchmark {name}"
+    use = benchmark_use(catalog, catalog.benchmarks[name])
+    return replace(use, instead=instead, as_it_is=_AS_IT_IS)
+
+
+def _chosen_benchmarks(catalog: Catalog, plan: Recipe, options: BuildOptions) -> list[str]:
+    """List the benchmarks whose text is kept out of the rows."""
+    without = set(options.without_benchmarks)
+    for name in sorted(without - set(catalog.benchmarks)):
+        fix = suggest_names(name, catalog.benchmarks)
+        raise UnknownNameError(Problem(f"there is no benchmark {name!r}", fix=fix))
+    if not plan.decontaminate:
+        return []
+    return [name for name in catalog.benchmarks if name not in without]
 
 
 def _explain_empty_build(plan: Recipe, files: BuildFiles) -> list[Problem]:
@@ -103,50 +128,7 @@ def _explain_empty_build(plan: Recipe, files: BuildFiles) -> list[Problem]:
             fix = "allow more with --license, or choose other subsets"
             problems.append(Problem(f"is excluded by the license policy: {why}", name, fix))
         else:
-            whys = [f"{one.name}: {one.by or one.status}" for one in files.skipped.get(name, [])]
+            whys = [f"{one.name}: {one.why}" for one in files.skipped[name]]
             what = "; ".join(whys[:3]) or "none of its files exists"
             problems.append(Problem(f"is left out: {what}", name))
     return problems
-
-
-def _find_extra_file(source: Source, path: Path, problems: list[Problem]) -> UpstreamFile:
-    """Find the file of extra rows and compute its digest. There is nothing to check it against."""
-    ((name, table),) = source.tables.items()
-    ((split, (spec,)),) = table.files.items()
-    found = inspect_file(
-        UpstreamFile(source.id, name, split, spec, path), table.read, path.parent, check=False
-    )
-    if found.status != "unchecked":
-        what = "is missing" if found.status == "missing" else found.by
-        fix = f"correct `extra`, or exclude it: --exclude {source.id}"
-        problems.append(Problem(what, str(path), fix))
-    return replace(found, by="nothing: it is the builder's own")
-
-
-def _find_benchmarks(
-    catalog: Catalog,
-    plan: Recipe,
-    options: BuildOptions,
-    files: BuildFiles,
-    problems: list[Problem],
-) -> None:
-    unused_benchmarks = set(options.without_benchmarks)
-    for name in sorted(unused_benchmarks - set(catalog.benchmarks)):
-        fix = suggest_names(name, catalog.benchmarks)
-        raise UnknownNameError(Problem(f"there is no benchmark {name!r}", fix=fix))
-    for name, card in catalog.benchmarks.items():
-        if not plan.decontaminate or name in unused_benchmarks:
-            files.unused_benchmarks.append(name)
-            continue
-        source = catalog.source(card.source)
-        check = plan.data == "upstream"
-        found = find_files(source, [card.table], card.splits, files.data_dir, check=check)
-        try:
-            files.benchmarks[name], _ = select_usable(
-                found, partial=False, unverified=options.unverified
-            )
-        except FilesError as error:
-            fix = f"needed to keep its text out; to build without it: --without-benchmark {name}"
-            problems += [
-                replace(p, what=f"{p.what} (benchmark {name})", fix=fix) for p in error.problems
-            ]

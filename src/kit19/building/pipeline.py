@@ -22,7 +22,7 @@ from kit19.core.arguments import OnProgress, one_or_more, public, silent
 from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.core.manifest import Manifest
 from kit19.curating import ItemIndex, load_index
-from kit19.fetching.data_dir import resolve_data_dir
+from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.reading import read_own_rows, read_subset, read_table
 from kit19.rendering import TemplateSet, load_templates
 from kit19.writing import Tables, write_build
@@ -64,7 +64,7 @@ def build(  # noqa: PLR0913  one parameter an option of the command
     """
     skipped = one_or_more(without_benchmarks, "without_benchmarks")
     options = BuildOptions(resolve_data_dir(data_dir), partial, unverified, skipped)
-    if data_dir == "sample":  # recorded in the manifest
+    if is_sample(options.data_dir):  # recorded in the manifest
         changes = {**(changes or {}), "data": "sample"}
     cards = load_catalog(catalog)
     plan = cards.recipe(recipe, changes)

@@ -29,21 +29,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 RelativePath = Annotated[str, AfterValidator(_relative)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
 """A sha256 in hex; shorter if only its beginning was published."""
-Task = Literal[
-    "hate_speech_detection",
-    "boolean_qa",
-    "nli",
-    "text_generation",
-    "sts",
-    "sentiment_analysis",
-    "intent_argument_extraction",
-    "math",
-    "closed_book_qa",
-    "summarization",
-]
-"""The ten task categories of KIT-19."""
-AnyTask = Task | Literal["instruction"]
-"""A category, or ``instruction`` for a user's rows, which may mix categories."""
 Allowed = Literal["yes", "no", "unclear"]
 LicensePolicy = Literal["any", "research", "commercial", "redistributable"]
 """The use that a build is for. ``any`` and ``research`` allow every source."""

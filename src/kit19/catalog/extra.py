@@ -8,10 +8,11 @@ from typing import Self
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
-from kit19.catalog.card import AnyTask, Card, License, Name, Origin
+from kit19.catalog.card import Card, License, Name, Origin
 from kit19.catalog.license_ids import spdx_id
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.tables import Column, File, JsonLines, Table
+from kit19.catalog.tasks import TaskId
 
 SPLIT = "extra"
 TEXTS = ("instruction", "input", "output")
@@ -34,8 +35,8 @@ class Extra(Card):
         description="what its terms allow. An SPDX id is enough for Creative Commons licenses, MIT, "
         "Apache-2.0 and similar ones; with any other id alone, every use is `unclear`",
     )
-    task: AnyTask = Field(
-        default="instruction", description="one of the ten categories, if it is one"
+    task: TaskId = Field(
+        default="instruction", description="the kind of task, from `tasks.yaml`, if it is one"
     )
     label: Name | None = Field(
         default=None, description="the key of a row's label; rows without it are `empty`"

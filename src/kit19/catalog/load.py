@@ -14,6 +14,7 @@ from kit19.catalog.prompt_format import PromptFormat
 from kit19.catalog.published import Published
 from kit19.catalog.recipe import Recipe
 from kit19.catalog.source import Source, Subset
+from kit19.catalog.tasks import Task, load_tasks, task_context
 from kit19.catalog.templates import TemplateFile
 from kit19.catalog.yaml_file import Lines, fit_model, load_model, read_yaml
 from kit19.core.arguments import public
@@ -37,12 +38,14 @@ class Catalog:
         sources: Source cards by id, in alphabetical order.
         benchmarks: Benchmark cards by id.
         owners: For each subset, the id of the source that it belongs to.
+        tasks: The kinds of tasks by id.
     """
 
     root: Path
     sources: Mapping[str, Source]
     benchmarks: Mapping[str, Benchmark]
     owners: Mapping[str, str]
+    tasks: Mapping[str, Task]
 
     def source(self, name: str) -> Source:
         """The source card with this id.
@@ -104,7 +107,8 @@ class Catalog:
             raise CatalogError(Problem(what, "--set extends", "write your own recipe"))
         for key, value in (changes or {}).items():
             data[key] = value
-        recipe = fit_model(data, lines, where, Recipe, changed=changes or ())
+        context = task_context(self.tasks)
+        recipe = fit_model(data, lines, where, Recipe, changed=changes or (), context=context)
         self._refuse_name_clashes(recipe.extra, lines, where)
         extended = self.with_extra(recipe.extra)
         for subset in [*recipe.subsets, *recipe.exclude, *recipe.weights]:
@@ -216,9 +220,10 @@ def _load(root: Path) -> Catalog:
     problems: list[Problem] = []
     sources: dict[str, Source] = {}
     benchmarks: dict[str, Benchmark] = {}
+    tasks = load_tasks([root])
     for path in sorted((root / "sources").glob("*.yaml")):
         try:
-            source, _ = load_model(path, Source)
+            source, _ = load_model(path, Source, task_context(tasks))
             sources[_require_file_name(source.id, path)] = source
         except Kit19Error as error:
             problems += error.problems
@@ -236,7 +241,7 @@ def _load(root: Path) -> Catalog:
     _check_benchmarks(sources, benchmarks, root, problems)
     if problems:
         raise CatalogError(problems)
-    return Catalog(root, sources, benchmarks, owners)
+    return Catalog(root, sources, benchmarks, owners, tasks)
 
 
 def _resolve_extra_paths(data: dict[str, Any], folder: Path) -> None:

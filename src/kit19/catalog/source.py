@@ -11,8 +11,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from kit19.catalog.card import AnyTask, Card, License, Name, Origin
+from kit19.catalog.card import Card, License, Name, Origin
 from kit19.catalog.tables import Table
+from kit19.catalog.tasks import TaskId
 
 
 class Pairs(Card):
@@ -37,7 +38,7 @@ PAIR_FIELDS = ("sentence1", "sentence2", "label", "similarity", "made_by")
 class Subset(Card):
     """One use of a source in KIT-19."""
 
-    task: AnyTask
+    task: TaskId = Field(description="the kind of task, from `tasks.yaml`")
     tables: list[Name] = Field(min_length=1)
     splits: list[Name] = Field(description="only these may become training rows")
     pairs: Pairs | None = None

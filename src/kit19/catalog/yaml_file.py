@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -86,19 +86,31 @@ def parse_yaml(text: str, path: str) -> tuple[Any, Lines]:
     return _plain(root, (), lines, path), lines
 
 
-def load_model(path: Path, model: type[Model]) -> tuple[Model, Lines]:
+def load_model(
+    path: Path, model: type[Model], context: Mapping[str, Any] | None = None
+) -> tuple[Model, Lines]:
     """Read a YAML file into a pydantic model.
+
+    Args:
+        path: The file.
+        model: The model to validate against.
+        context: What the model's validators need of the catalog.
 
     Raises:
         CatalogError: As :func:`read_yaml`, or the data does not match the model. Every mistake is
             reported with file, line and key.
     """
     data, lines = read_yaml(path)
-    return fit_model(data, lines, str(path), model), lines
+    return fit_model(data, lines, str(path), model, context=context), lines
 
 
 def fit_model(
-    data: Any, lines: Lines, name: str, model: type[Model], changed: Collection[str] = ()
+    data: Any,
+    lines: Lines,
+    name: str,
+    model: type[Model],
+    changed: Collection[str] = (),
+    context: Mapping[str, Any] | None = None,
 ) -> Model:
     """Validate plain data and convert pydantic's errors to :class:`CatalogError`.
 
@@ -108,11 +120,12 @@ def fit_model(
         name: The file's name.
         model: The model to validate against.
         changed: Top-level keys whose value came from ``--set``; messages then name that.
+        context: What the model's validators need of the catalog.
     """
     from pydantic import ValidationError  # noqa: PLC0415  reading YAML alone needs no pydantic
 
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=context)
     except ValidationError as error:
         problems = [_problem(item, lines, name, changed) for item in error.errors()]
         raise CatalogError(problems) from None
@@ -205,6 +218,7 @@ def _problem(item: Any, lines: Lines, name: str, changed: Collection[str]) -> Pr
         shown = repr(item.get("input"))
         what = f"{key}: {text[0].lower() + text[1:]}"
         fix = f"the value is {shown}" if len(shown) < 80 and kind != "value_error" else ""
+        fix = item.get("ctx", {}).get("fix", fix)
     line = lines.get(known)
     if at and at[0] in changed:
         return Problem(what, f"--set {at[0]}", fix)

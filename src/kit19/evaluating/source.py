@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,9 +18,8 @@ from datasets import Dataset, DatasetDict
 from lm_eval.api.samplers import ContextSampler
 
 from kit19.catalog import Benchmark, load_catalog
-from kit19.core.errors import FilesError, Problem
-from kit19.fetching import UpstreamFile, find_files, select_usable
-from kit19.fetching.data_dir import is_sample, resolve_data_dir
+from kit19.fetching import UpstreamFile, benchmark_use, select_files
+from kit19.fetching.data_dir import resolve_data_dir
 from kit19.reading import read_table
 
 SHOTS_SPLIT = "train"
@@ -69,24 +68,17 @@ def find_benchmark(name: str, data_dir: Path | None = None) -> BenchmarkFiles:
     catalog = load_catalog()
     card = catalog.benchmarks[name]
     folder = resolve_data_dir(data_dir)
-    found = find_files(
-        catalog.source(card.source),
-        [card.table],
-        [SHOTS_SPLIT, card.scored],
-        folder,
-        check=not is_sample(folder),
+    use = replace(
+        benchmark_use(catalog, card),
+        splits=[SHOTS_SPLIT, card.scored],
+        optional=[SHOTS_SPLIT],  # few evaluations need examples
+        instead="give --data-dir or set KIT19_DATA_DIR",
     )
-    # Few evaluations need examples: a missing train file is not an error, an altered one is.
-    required = [file for file in found if file.split == card.scored or file.status != "missing"]
-    try:
-        good, _ = select_usable(required, partial=False, unverified=False)
-    except FilesError as error:
-        fix = f"run `kit19 fetch {card.source}`, or give --data-dir (or set KIT19_DATA_DIR)"
-        raise FilesError([Problem(p.what, p.where, fix) for p in error.problems]) from None
+    (selected,) = select_files([use], folder)
     return BenchmarkFiles(
         card,
-        [file for file in good if file.split == card.scored],
-        [file for file in good if file.split == SHOTS_SPLIT],
+        [file for file in selected.used if file.split == card.scored],
+        [file for file in selected.used if file.split == SHOTS_SPLIT],
     )
 
 

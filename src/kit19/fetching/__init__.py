@@ -8,18 +8,30 @@ from kit19.fetching.download import (
     refuse_failures,
     wanted_files,
 )
-from kit19.fetching.files import UpstreamFile, find_files, select_usable
+from kit19.fetching.files import UpstreamFile
 from kit19.fetching.resumable_download import Http
+from kit19.fetching.selection import (
+    Leniency,
+    SelectedFiles,
+    Use,
+    benchmark_use,
+    select_files,
+    subset_use,
+)
 
 __all__ = [
     "Cache",
     "FetchedFile",
     "Http",
+    "Leniency",
     "Progress",
+    "SelectedFiles",
     "UpstreamFile",
+    "Use",
+    "benchmark_use",
     "fetch_files",
-    "find_files",
     "refuse_failures",
-    "select_usable",
+    "select_files",
+    "subset_use",
     "wanted_files",
 ]

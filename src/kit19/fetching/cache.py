@@ -22,8 +22,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kit19.core.paths import cache_dir
+from kit19.fetching.digest import digest_file
 
-_CHUNK = 1 << 20
 _DAY = 86_400
 
 
@@ -148,13 +148,9 @@ class Cache:
         return len(removed), sum(removed)
 
     def _verified_blob(self, blob: Path) -> Blob | None:
-        digest, size = hashlib.sha256(), 0
-        with blob.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-        if digest.hexdigest() == blob.name:
-            return Blob(blob, size, blob.name)
+        digest = digest_file(blob)
+        if digest.sha256 == blob.name:
+            return Blob(blob, digest.size, blob.name)
         blob.unlink(missing_ok=True)
         return None
 

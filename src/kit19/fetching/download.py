@@ -15,7 +15,7 @@ from kit19.fetching.origin import addresses
 from kit19.fetching.part import Part
 from kit19.fetching.progress import Progress, ProgressCounter
 from kit19.fetching.resumable_download import Http, Transfer, TransferError
-from kit19.fetching.wanted import USABLE, WantedFile, wanted_files
+from kit19.fetching.wanted import WantedFile, wanted_files
 from kit19.fetching.workers import run_in_threads
 
 __all__ = [
@@ -138,7 +138,7 @@ def _obtain(
         what = f"{found.path} is read instead of the archive, and differs ({found.by}): remove it"
         return FetchedFile(file.name, "failed", 0, what)
     blob = cache.find(file.sha256, file.identity)
-    if blob and (checked := file.check(blob.path, blob.size, blob.sha256)).status in USABLE:
+    if blob and (checked := file.check(blob.path, blob.size, blob.sha256)).is_usable:
         cache.link(blob.path, file.data_dir / file.name)
         return FetchedFile(file.name, "cached", blob.size, checked.by)
     if file.source.access:
@@ -172,7 +172,7 @@ def _download_checked(
     for last in (False, True):
         arrived = transfer.download(url, part.path, file.expected, report)
         checked = file.check(part.path, part.path.stat().st_size, arrived.sha256)
-        if checked.status in USABLE:
+        if checked.is_usable:
             return checked
         part.drop()
         report(0, file.size)

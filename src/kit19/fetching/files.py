@@ -1,4 +1,4 @@
-"""Finds upstream files in a data folder and checks them before anything is read.
+"""Finds upstream files on disk and checks them before anything is read.
 
 A file is verified by the strongest property that its card states: sha256, git blob id of the pinned
 commit, size, or number of rows. A file without any of them is used, with the status `unchecked`. A file
@@ -7,9 +7,8 @@ may be unpacked, or inside the archive that upstream ships.
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,13 +17,12 @@ from typing import IO, Literal
 
 from pydantic_core import from_json
 
-from kit19.catalog.source import Source
-from kit19.catalog.tables import Delimited, File, Json, Read, Table, Wikitext
-from kit19.core.errors import FilesError, Problem, ReadError
+from kit19.catalog.tables import Delimited, File, Json, Read, Wikitext
+from kit19.core.errors import Problem, ReadError
 from kit19.fetching.archive import open_member
+from kit19.fetching.digest import FileDigest, digest_file
 
 Status = Literal["verified", "unchecked", "differs", "missing"]
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class UpstreamFile:
         size: Bytes on disk.
         sha256: The digest of the bytes on disk (of the archive, if packed).
         twin: Whether it is a twin file that joins another by row number.
+        own: Whether it is a user's own file. There is nothing to check it against.
     """
 
     source: str
@@ -56,6 +55,7 @@ class UpstreamFile:
     size: int = 0
     sha256: str = ""
     twin: bool = False
+    own: bool = False
 
     @property
     def name(self) -> str:
@@ -66,6 +66,16 @@ class UpstreamFile:
     def stem(self) -> str:
         """The file's name without its last suffix."""
         return PurePosixPath(self.spec.path).stem
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is there and nothing speaks against it."""
+        return self.status in ("verified", "unchecked")
+
+    @property
+    def why(self) -> str:
+        """What verified it, or why it cannot be used."""
+        return self.by or "it is not there"
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -87,117 +97,86 @@ class UpstreamFile:
             ) from None
 
 
-def find_files(
-    source: Source, tables: list[str], splits: list[str], data_dir: Path, *, check: bool = True
+def inspect_files(
+    wanted: Sequence[tuple[UpstreamFile, Read]], data_dir: Path, *, check: bool = True
 ) -> list[UpstreamFile]:
-    """Find and check the files of some tables and splits of a source.
+    """Find files, unpacked or in their archives, and check them against their cards.
+
+    Each path is read once, however many entries name it (members of one archive, tables of two uses).
+    A correct unpacked file is used. A wrong one must not hide the archive next to it.
 
     Args:
-        source: The source card.
-        tables: Names of its tables.
-        splits: The requested splits; a table may lack some of them.
+        wanted: Files with their expected paths, and their formats.
         data_dir: The folder that holds ``<source id>/<path>``.
         check: Compare files with the card; otherwise every present file is `unchecked`.
 
     Returns:
-        One entry per file, in the card's order, including missing and differing files.
+        The files with their status, in the order of ``wanted``.
     """
-    wanted: list[tuple[UpstreamFile, Table]] = []
-    for name in tables:
-        table = source.tables[name]
-        twins = table.beside.files if table.beside else {}
-        for twin, groups in ((False, table.files), (True, twins)):
-            for split in groups:
-                if split not in splits:
-                    continue
-                for spec in groups[split]:
-                    path = data_dir / source.id / spec.path
-                    found = UpstreamFile(source.id, name, split, spec, path, twin=twin)
-                    wanted.append((found, table))
+    results = _inspect_paths(wanted, check=check)
+    packed: dict[int, tuple[UpstreamFile, Read]] = {}
+    for place, (found, read) in enumerate(wanted):
+        archive = found.spec.archive
+        if archive and not results[place].is_usable:
+            path = data_dir / found.source / archive.path
+            if path.exists():
+                packed[place] = (replace(found, path=path, packed=True), read)
+    for place, found in zip(
+        packed, _inspect_paths(list(packed.values()), check=check), strict=True
+    ):
+        results[place] = found
+    return results
+
+
+def _inspect_paths(
+    wanted: Sequence[tuple[UpstreamFile, Read]], *, check: bool
+) -> list[UpstreamFile]:
+    """Inspect each entry at its own path."""
+    blobs = {found.path for found, _ in wanted if _needs_git_blob(found)}
+    paths = list(dict.fromkeys(found.path for found, _ in wanted if found.path.is_file()))
+
+    def digest(path: Path) -> FileDigest | OSError:
+        try:
+            return digest_file(path, git_blob=path in blobs)
+        except OSError as error:
+            return error
+
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return list(
-            pool.map(
-                lambda item: inspect_file(item[0], item[1].read, data_dir, check=check), wanted
-            )
-        )
+        digests = dict(zip(paths, pool.map(digest, paths), strict=True))
+
+        def inspect(entry: tuple[UpstreamFile, Read]) -> UpstreamFile:
+            found, read = entry
+            return _inspect(found, read, digests.get(found.path), check=check)
+
+        return list(pool.map(inspect, wanted))
 
 
-def select_usable(
-    files: list[UpstreamFile], *, partial: bool, unverified: bool
-) -> tuple[list[UpstreamFile], list[UpstreamFile]]:
-    """Split files into those to use and those to leave out.
-
-    Args:
-        files: The result of :func:`find_files`.
-        partial: Leave out missing and differing files instead of failing.
-        unverified: Use differing files.
-
-    Returns:
-        The files to use, and the files to leave out.
-
-    Raises:
-        FilesError: Files are missing or differ, and ``partial`` is not set; all are listed.
-    """
-    good: list[UpstreamFile] = []
-    left: list[UpstreamFile] = []
-    problems: list[Problem] = []
-    for found in files:
-        if found.status in ("verified", "unchecked") or (found.status == "differs" and unverified):
-            good.append(found)
-        elif partial:
-            left.append(found)
-        elif found.status == "missing":
-            fix = "put it there, or leave out what is missing with --partial"
-            problems.append(Problem("is missing", str(found.path), fix))
-        else:
-            fix = "replace it, or use it as it is with --unverified, or leave it out with --partial"
-            problems.append(Problem(f"differs from its card: {found.by}", str(found.path), fix))
-    if problems:
-        raise FilesError(problems)
-    # A file whose twin is left out cannot be read as the card describes, so both are left out.
-    halves = {(one.table, one.split, one.twin) for one in left}
-    complete = [one for one in good if (one.table, one.split, not one.twin) not in halves]
-    return complete, left
-
-
-def inspect_file(found: UpstreamFile, read: Read, data_dir: Path, *, check: bool) -> UpstreamFile:
-    """Find a file, unpacked or in its archive, and check it against its card.
-
-    A correct unpacked file is used. A wrong one must not hide the archive next to it.
-    """
-    plain = _inspect_path(found, read, check=check)
-    archive = found.spec.archive
-    if plain.status in ("verified", "unchecked") or archive is None:
-        return plain
-    packed = replace(found, path=data_dir / found.source / archive.path, packed=True)
-    return _inspect_path(packed, read, check=check) if packed.path.exists() else plain
-
-
-def _inspect_path(found: UpstreamFile, read: Read, *, check: bool) -> UpstreamFile:
-    if not found.path.exists():
-        return found
-    if not found.path.is_file():
+def _inspect(
+    found: UpstreamFile, read: Read, digest: FileDigest | OSError | None, *, check: bool
+) -> UpstreamFile:
+    if digest is None:
+        if not found.path.exists():
+            return found
         return replace(found, status="differs", by="it is not a plain file")
-    try:
-        found = _digest(found)
-    except OSError as error:
-        return replace(found, status="differs", by=f"it cannot be read ({error.strerror})")
-    if not check:
-        return replace(found, status="unchecked", by="nothing: it is sample data")
-    return check_file(found, read)
+    if isinstance(digest, OSError):
+        return replace(found, status="differs", by=f"it cannot be read ({digest.strerror})")
+    if found.own or not check:
+        by = "nothing: it is the builder's own" if found.own else "nothing: it is sample data"
+        found = replace(found, size=digest.size, sha256=digest.sha256)
+        return replace(found, status="unchecked", by=by)
+    return check_file(found, read, digest)
 
 
-def _digest(found: UpstreamFile) -> UpstreamFile:
-    digest, size = hashlib.sha256(), 0
-    with found.path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return replace(found, size=size, sha256=digest.hexdigest())
+def _needs_git_blob(found: UpstreamFile) -> bool:
+    return bool(found.spec.git_blob) and not found.packed and not found.spec.sha256
 
 
-def check_file(found: UpstreamFile, read: Read) -> UpstreamFile:
-    """Check a file with known size and sha256 against the strongest property in its card."""
+def check_file(found: UpstreamFile, read: Read, digest: FileDigest) -> UpstreamFile:
+    """Check a file with a known digest against the strongest property in its card.
+
+    Properties that the digest lacks (a download knows only size and sha256) are read from the file.
+    """
+    found = replace(found, size=digest.size, sha256=digest.sha256)
     known = found.spec.archive if found.packed and found.spec.archive else found.spec
     blob = "" if found.packed else found.spec.git_blob
     accepted = [one.why for one in found.spec.accept if found.sha256.startswith(one.sha256)]
@@ -207,18 +186,20 @@ def check_file(found: UpstreamFile, read: Read) -> UpstreamFile:
         return _differs(found, f"{known.bytes:,} bytes", f"{found.size:,}")
     if known.sha256 and not found.sha256.startswith(known.sha256):
         return _differs(found, f"sha256 {known.sha256[:12]}…", found.sha256[:12] + "…")
-    if blob and not known.sha256 and not (actual := _git_blob(found)).startswith(blob):
-        return _differs(found, f"git blob {blob[:12]}", actual[:12])
+    if blob and not known.sha256:
+        actual = digest.git_blob or digest_file(found.path, git_blob=True).git_blob
+        if not actual.startswith(blob):
+            return _differs(found, f"git blob {blob[:12]}", actual[:12])
     strongest = "sha256" if known.sha256 else "git blob" if blob else "bytes"
     if known.sha256 or blob or known.bytes is not None:
         return replace(found, status="verified", by=strongest)
-    return _compare_rows(found, read)
+    return _compare_rows(found, read, digest)
 
 
-def _compare_rows(found: UpstreamFile, read: Read) -> UpstreamFile:
+def _compare_rows(found: UpstreamFile, read: Read, digest: FileDigest) -> UpstreamFile:
     if found.spec.rows is None or found.packed or isinstance(read, Wikitext):
         return replace(found, status="unchecked", by="nothing: upstream published no digest")
-    rows = _count_rows(found.path, read)
+    rows = _count_rows(found.path, read, digest)
     if rows != found.spec.rows:
         return _differs(found, f"{found.spec.rows:,} rows", f"{rows:,}")
     return replace(found, status="verified", by="rows")
@@ -228,21 +209,11 @@ def _differs(found: UpstreamFile, expected: str, actual: str) -> UpstreamFile:
     return replace(found, status="differs", by=f"{expected} expected, {actual} found")
 
 
-def _git_blob(found: UpstreamFile) -> str:
-    # A git blob id is the SHA-1 of "blob <size>\0" and the bytes.
-    digest = hashlib.sha1(f"blob {found.size}\0".encode(), usedforsecurity=False)
-    with found.path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _count_rows(path: Path, read: Read) -> int:
-    data = path.read_bytes()
+def _count_rows(path: Path, read: Read, digest: FileDigest) -> int:
     if isinstance(read, Json):
         try:
-            return len(from_json(data))
+            return len(from_json(path.read_bytes()))
         except (ValueError, TypeError):
             return 0
-    lines = data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
-    return lines - (isinstance(read, Delimited) and read.header)
+    lines = digest_file(path).lines if digest.lines is None else digest.lines
+    return (lines or 0) - (isinstance(read, Delimited) and read.header)

@@ -19,15 +19,12 @@ from kit19.fetching import (
     Progress,
     UpstreamFile,
     fetch_files,
-    find_files,
     refuse_failures,
     wanted_files,
 )
 from kit19.fetching.data_dir import resolve_data_dir
 from kit19.fetching.origin import identity
-
-Use = tuple[Source, list[str], list[str]]
-"""A source with the requested tables and splits."""
+from kit19.fetching.selection import Use, benchmark_use, find_files, subset_use
 
 
 class Fetched(Listing[FetchedFile]):
@@ -125,8 +122,8 @@ def list_files(
     """List the files that ``fetch_sources`` would fetch, and check the present ones."""
     folder = _folder(data_dir)
     found: dict[str, UpstreamFile] = {}
-    for source, tables, splits in _select_uses(names, recipe, catalog):
-        for one in find_files(source, tables, splits, folder):
+    for files in find_files(_select_uses(names, recipe, catalog), folder):
+        for one in files:
             found.setdefault(one.name, one)
     return list(found.values())
 
@@ -178,17 +175,12 @@ def _select_uses(
 
 def _complete_source(source: Source) -> Use:
     splits = [split for table in source.tables.values() for split in table.files]
-    return source, list(source.tables), list(dict.fromkeys(splits))
+    return Use(source.id, source, list(source.tables), splits)
 
 
 def _needed_by(catalog: Catalog, recipe: str | Path) -> list[Use]:
     plan = catalog.recipe(recipe)
-    uses: list[Use] = []
-    for name in (name for name in plan.subsets if name not in plan.extra_subsets):
-        source, subset = catalog.subset(name)
-        splits = subset.splits if plan.splits == "train" else source.splits_of(subset)
-        uses.append((source, subset.tables, splits))
-    if plan.decontaminate:
-        for card in catalog.benchmarks.values():
-            uses.append((catalog.source(card.source), [card.table], card.splits))
-    return uses
+    names = [name for name in plan.subsets if name not in plan.extra_subsets]
+    uses = [subset_use(catalog, name, all_splits=plan.splits == "all") for name in names]
+    benchmarks = catalog.benchmarks.values() if plan.decontaminate else ()
+    return [*uses, *(benchmark_use(catalog, card) for card in benchmarks)]

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit19.catalog.source import Source
-from kit19.fetching.files import UpstreamFile, check_file, find_files, inspect_file
+from kit19.fetching.digest import FileDigest
+from kit19.fetching.files import UpstreamFile, check_file, inspect_files
 from kit19.fetching.origin import identity
 from kit19.fetching.resumable_download import ExpectedFile
-
-USABLE = ("verified", "unchecked")
-"""The statuses of a file that need not be fetched."""
+from kit19.fetching.selection import Use, find_files
 
 
 @dataclass(frozen=True)
@@ -58,34 +57,35 @@ class WantedFile:
     @property
     def is_present(self) -> bool:
         """Whether it need not be fetched."""
-        return self.found.status in USABLE
+        return self.found.is_usable
 
     def refreshed(self) -> WantedFile:
         """Return a copy with the current state on disk."""
         fresh = replace(self.found, path=self.data_dir / self.found.name, packed=False)
         read = self.source.tables[fresh.table].read
-        return replace(self, found=inspect_file(fresh, read, self.data_dir, check=True))
+        (found,) = inspect_files([(fresh, read)], self.data_dir)
+        return replace(self, found=found)
 
     def check(self, path: Path, size: int, sha256: str) -> UpstreamFile:
         """Check a candidate for this file against the card."""
         packed = self.found.spec.archive is not None
-        candidate = replace(self.found, path=path, packed=packed, size=size, sha256=sha256)
-        return check_file(candidate, self.source.tables[candidate.table].read)
+        candidate = replace(self.found, path=path, packed=packed)
+        read = self.source.tables[candidate.table].read
+        return check_file(candidate, read, FileDigest(size, sha256))
 
 
-def wanted_files(
-    uses: Iterable[tuple[Source, list[str], list[str]]], data_dir: Path
-) -> list[WantedFile]:
-    """List every file of some tables and splits once (one archive for all its members).
+def wanted_files(uses: Iterable[Use], data_dir: Path) -> list[WantedFile]:
+    """List every file of some uses once (one archive for all its members).
 
     Args:
-        uses: Sources with the requested tables and splits.
+        uses: Who needs which files.
         data_dir: The folder that holds ``<source>/<path>``.
     """
+    uses = list(uses)
     wanted: dict[str, WantedFile] = {}
-    for source, tables, splits in uses:
-        for found in find_files(source, tables, splits, data_dir):
-            file = WantedFile(source, found, data_dir)
+    for use, files in zip(uses, find_files(uses, data_dir), strict=True):
+        for found in files:
+            file = WantedFile(use.source, found, data_dir)
             # One missing member is enough to fetch its archive.
             if file.name not in wanted or wanted[file.name].is_present:
                 wanted[file.name] = file

@@ -13,7 +13,6 @@ from kit19.catalog.yaml_file import load_model
 from kit19.core.arguments import Count, Seed, public
 from kit19.core.errors import (
     CatalogError,
-    FilesError,
     Problem,
     UnknownNameError,
     suggest_names,
@@ -21,11 +20,12 @@ from kit19.core.errors import (
 from kit19.core.listing import Listing
 from kit19.core.order import hash_order
 from kit19.curating import find_empty, with_place
-from kit19.fetching import find_files, select_usable
-from kit19.fetching.data_dir import is_sample, resolve_data_dir
+from kit19.fetching import Leniency, select_files, subset_use
+from kit19.fetching.data_dir import resolve_data_dir
 from kit19.reading import read_subset
 from kit19.rendering import TemplateSet, choose, find_unfit, load_templates, render
 from kit19.rendering.load import check_templates
+from kit19.rendering.several import BATCH
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def show(  # noqa: PLR0913  one parameter an option of the command
         parts = [_choose_among(records, templates, [name], n, seed) for name in wanted]
         chosen = pl.concat(parts)
     elif len(wanted) == len(cards):
-        chosen = choose(records.head(n), templates, 1, seed)
+        chosen = choose(records.head(n), templates, 1, seed, records)
     else:
         chosen = _choose_among(records, templates, wanted, n, seed)
     rows = render(records, chosen, templates)
@@ -147,11 +147,8 @@ def _usable_records(
     """A subset's records that are not empty and that a template fits, in the order of choice."""
     name = templates.subset
     source, card = catalog.subset(name)
-    found = find_files(source, card.tables, card.splits, folder, check=not is_sample(folder))
-    files, left = select_usable(found, partial=True, unverified=False)
-    if not files:
-        what = f"no usable file of {name}; first: {left[0].name}: {left[0].by or 'missing'}"
-        raise FilesError(Problem(what, str(folder), "leave out --data-dir to see the sample"))
+    (selected,) = select_files([subset_use(catalog, name)], folder, Leniency(partial=True))
+    files = selected.require_some(folder, "leave out --data-dir to see the sample")
     records = with_place(read_subset(name, source, card, files).frame, seed)
     for unusable in (find_empty(records, card), find_unfit(records, templates)):
         records = records.join(unusable, on="id", how="anti", maintain_order="left")
@@ -161,8 +158,11 @@ def _usable_records(
 def _choose_among(
     records: pl.DataFrame, templates: TemplateSet, wanted: list[str], n: int, seed: int
 ) -> pl.DataFrame:
-    """The first records that one of the wanted templates fits: columns id, template."""
+    """The first rows by one of the wanted templates: columns id, template, batch."""
     some = [one for one in templates.templates if one.id in wanted]
     first = choose(records, replace(templates, templates=some), 1, seed)
-    chosen = records.select("id").join(first, on="id", maintain_order="left").head(n)
-    return chosen.select("id", "template")
+    chosen = records.select("id").join(first, on="id", maintain_order="left")
+    row = pl.coalesce(pl.format("{}|{}", "template", BATCH), "id").alias("#row")
+    wanted_rows = chosen.select(row).unique(maintain_order=True).head(n)
+    shown = chosen.with_columns(row).join(wanted_rows, on="#row", how="semi", maintain_order="left")
+    return shown.select("id", "template", BATCH)

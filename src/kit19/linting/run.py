@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -10,10 +11,10 @@ import polars as pl
 from kit19.catalog import Catalog, TemplateFile, load_catalog
 from kit19.catalog.yaml_file import load_model
 from kit19.core.arguments import OnProgress, one_or_more, public, silent
-from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
+from kit19.core.errors import CatalogError, Kit19Error, Problem
 from kit19.curating import find_empty
-from kit19.fetching import UpstreamFile, find_files, select_usable
-from kit19.fetching.data_dir import is_sample, resolve_data_dir
+from kit19.fetching import Leniency, SelectedFiles, select_files, subset_use
+from kit19.fetching.data_dir import resolve_data_dir
 from kit19.linting.check import check
 from kit19.linting.finding import Checked, Finding, LintReport
 from kit19.linting.view import View
@@ -50,11 +51,11 @@ def lint(
     cards = load_catalog(catalog)
     names = list(dict.fromkeys(one_or_more(subsets, "subsets"))) or list(cards.owners)
     views = _load_views(cards, names)
-    files = _find_files(cards, views, resolve_data_dir(data_dir), partial=partial)
+    files = _select_files(cards, views, resolve_data_dir(data_dir), partial=partial)
     report = LintReport()
     for done, (name, view) in enumerate(views.items()):
         on_progress(name, done, len(views))
-        _lint_subset(report, view, *files[name])
+        _lint_subset(report, view, files[name])
     on_progress("done", len(views), len(views))
     return report
 
@@ -75,9 +76,9 @@ def lint_file(
     file, lines = load_model(Path(path), TemplateFile)
     source, card = cards.subset(file.subset)
     view = View(check_templates(file, lines, str(path), source, card), source, card)
-    files = _find_files(cards, {file.subset: view}, resolve_data_dir(data_dir), partial=True)
+    files = _select_files(cards, {file.subset: view}, resolve_data_dir(data_dir), partial=True)
     report = LintReport()
-    _lint_subset(report, view, *files[file.subset])
+    _lint_subset(report, view, files[file.subset])
     return report
 
 
@@ -96,40 +97,26 @@ def _load_views(catalog: Catalog, names: list[str]) -> dict[str, View]:
     return views
 
 
-def _find_files(
-    catalog: Catalog, views: dict[str, View], folder: Path, *, partial: bool
-) -> dict[str, tuple[list[UpstreamFile], list[UpstreamFile]]]:
-    """For each subset the files that are used, and those left out."""
-    if not folder.is_dir():
-        raise FilesError(Problem("there is no such data folder", str(folder)))
-    files: dict[str, tuple[list[UpstreamFile], list[UpstreamFile]]] = {}
-    problems: list[Problem] = []
-    for name in views:
-        source, card = catalog.subset(name)
-        splits = source.splits_of(card)
-        found = find_files(source, card.tables, splits, folder, check=not is_sample(folder))
-        if is_sample(folder):  # it holds a few files of each source
-            found = [one for one in found if one.status != "missing"]
-        try:
-            files[name] = select_usable(found, partial=partial, unverified=False)
-        except FilesError as error:
-            problems += error.problems
-    if problems:
-        raise FilesError(list(dict.fromkeys(problems)))
-    return files
+def _select_files(
+    catalog: Catalog, views: Collection[str], folder: Path, *, partial: bool
+) -> dict[str, SelectedFiles]:
+    """Find the files of each subset, of every split."""
+    uses = [
+        replace(subset_use(catalog, name, all_splits=True), instead="leave it out with --partial")
+        for name in views
+    ]
+    return dict(zip(views, select_files(uses, folder, Leniency(partial=partial)), strict=True))
 
 
-def _lint_subset(
-    report: LintReport, view: View, used: list[UpstreamFile], left: list[UpstreamFile]
-) -> None:
+def _lint_subset(report: LintReport, view: View, files: SelectedFiles) -> None:
     name = view.templates.subset
     records = pl.DataFrame()
-    if used:
-        records = read_subset(name, view.source, view.card, used).frame
+    if files.used:
+        records = read_subset(name, view.source, view.card, files.used).frame
         empty = find_empty(records, view.card)
         records = records.join(empty, on="id", how="anti", maintain_order="left")
     found: list[Finding]
     found, renders = check(view, records)
     report.findings.extend(found)
-    left_out = tuple(f"{one.name}: {one.by or 'it is not there'}" for one in left)
+    left_out = tuple(f"{one.name}: {one.why}" for one in files.skipped)
     report.subsets[name] = Checked(len(view.templates.templates), records.height, renders, left_out)

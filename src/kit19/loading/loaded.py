@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +18,6 @@ import polars as pl
 from kit19.catalog import Catalog, Source, Subset, load_catalog
 from kit19.core.arguments import public
 from kit19.core.errors import (
-    FilesError,
     Kit19Error,
     Problem,
     UnknownNameError,
@@ -28,8 +27,8 @@ from kit19.core.errors import (
 )
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.core.parquet import scan_parquet
-from kit19.fetching import UpstreamFile, find_files, select_usable
-from kit19.fetching.data_dir import is_sample, resolve_data_dir
+from kit19.fetching import Leniency, UpstreamFile, Use, select_files
+from kit19.fetching.data_dir import resolve_data_dir
 from kit19.fetching.snapshot import download_build
 from kit19.reading import read_subset
 from kit19.reading.derive import MANY
@@ -195,7 +194,10 @@ def _records(
         raise UnknownNameError(
             Problem(f"{name} has no split {split!r}", fix=suggest_names(split, splits))
         )
-    files = _files(source, card, split, folder, partial=partial, unverified=unverified)
+    instead = 'load with partial=True, unverified=True, or data_dir="sample"'
+    use = Use(name, source, card.tables, [split], instead=instead)
+    (selected,) = select_files([use], folder, Leniency(partial, unverified))
+    files = selected.require_some(folder)
     schema = _schema(source, card, files)
 
     def read() -> pl.DataFrame:
@@ -203,27 +205,6 @@ def _records(
         return frame.select(_cast(column, dtype) for column, dtype in schema.items())
 
     return Loaded(name, split, "records", _rows=pl.defer(read, schema=schema))
-
-
-def _files(
-    source: Source, card: Subset, split: str, folder: Path, *, partial: bool, unverified: bool
-) -> list[UpstreamFile]:
-    found = find_files(source, card.tables, [split], folder, check=not is_sample(folder))
-    if is_sample(folder):  # it has only a few files of each source
-        found = [one for one in found if one.status != "missing"]
-    try:
-        good, left = select_usable(found, partial=partial, unverified=unverified)
-    except FilesError as error:
-        fix = f"run `kit19 fetch {source.id}`; or load with partial=True, unverified=True"
-        fix += ', or data_dir="sample"'
-        raise FilesError([replace(problem, fix=fix) for problem in error.problems]) from None
-    if not good:
-        why = f"; first: {left[0].name}: {left[0].by or 'missing'}" if left else ""
-        fix = f"run `kit19 fetch {source.id}`"
-        raise FilesError(
-            Problem(f"has no usable file of {source.id}, {split}{why}", str(folder), fix)
-        )
-    return good
 
 
 def _schema(source: Source, card: Subset, files: list[UpstreamFile]) -> pl.Schema:

@@ -12,14 +12,6 @@ from kit19.core.ledger import REASON_DESCRIPTIONS, REASONS
 from kit19.core.manifest import Manifest
 from kit19.writing.tables import Tables
 
-# The Hub's name for each task category.
-_HUB_TASKS = {
-    "text_generation": "text-generation",
-    "closed_book_qa": "question-answering",
-    "boolean_qa": "question-answering",
-    "summarization": "summarization",
-    "instruction": "text-generation",
-}
 _SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
 
 
@@ -29,15 +21,15 @@ def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
     Args:
         manifest: The build's manifest, without its outputs.
         tables: The rows, for counts and one example.
-        catalog: The source cards.
+        catalog: The source cards and the tasks.
     """
     parts = [
-        f"---\n{_front_matter(manifest, tables)}---\n",
+        f"---\n{_front_matter(manifest, tables, catalog)}---\n",
         f"# {manifest.recipe['title']}\n\n{manifest.recipe['about']}\n",
         *_warnings(manifest),
         _use(manifest),
         _example(tables),
-        _subset_table(manifest),
+        _subset_table(manifest, catalog),
         _ledger_table(manifest),
         _shared(manifest),
         _licenses(manifest, catalog),
@@ -49,7 +41,7 @@ def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
     return "\n".join(parts)
 
 
-def _front_matter(manifest: Manifest, tables: Tables) -> str:
+def _front_matter(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
     spdx = sorted({entry.license for entry in manifest.subsets.values()})
     rows = tables.train.height + tables.validation.height
     size = next((name for limit, name in _SIZES if rows < limit), "1M<n<10M")
@@ -57,9 +49,7 @@ def _front_matter(manifest: Manifest, tables: Tables) -> str:
     files = [
         {"split": split, "path": f"data/{split}-*.parquet"} for split, part in splits if part.height
     ]
-    tasks = {
-        _HUB_TASKS.get(entry.task, "text-classification") for entry in manifest.subsets.values()
-    }
+    tasks = {catalog.tasks[entry.task].hub for entry in manifest.subsets.values()}
     data: dict[str, Any] = {
         "pretty_name": manifest.recipe["title"],
         "language": ["ko"],
@@ -141,7 +131,7 @@ def _short(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else text[:limit] + " …"
 
 
-def _subset_table(manifest: Manifest) -> str:
+def _subset_table(manifest: Manifest, catalog: Catalog) -> str:
     lines = [
         "## Subsets",
         "",
@@ -156,6 +146,8 @@ def _subset_table(manifest: Manifest) -> str:
             f"| {entry.ledger.train:,} | {entry.ledger.validation:,} | {len(entry.templates)} "
             f"| {labels}{more} |"
         )
+    tasks = sorted({entry.task for entry in manifest.subsets.values()})
+    lines += ["", *(f"- `{task}`: {catalog.tasks[task].label}" for task in tasks)]
     return "\n".join(lines) + "\n"
 
 
