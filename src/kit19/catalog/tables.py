@@ -156,7 +156,7 @@ class Matching(Card):
 class AtMost(Card):
     """Whether a text is short: ``short`` or ``long``."""
 
-    of: str
+    of: str = Field(description="the field")
     lines: int | None = Field(default=None, gt=0, description="maximum number of lines")
     characters: int | None = Field(default=None, gt=0, description="maximum number of characters")
 
@@ -182,16 +182,18 @@ class Derived(Card):
 
     pick: Pick | None = None
     threshold: Threshold | None = None
-    bands: Bands | None = None
+    bands: Bands | None = Field(default=None, description="a number as the name of its band")
     sentence_form: str | None = Field(
         default=None, description="whether a field's last sentence is a statement or a question"
     )
     alike: list[str] = Field(
         default=[], max_length=2, description="two fields, compared by their letters and digits"
     )
-    opens_with: Opening | None = None
-    matches: Matching | None = None
-    at_most: AtMost | None = None
+    opens_with: Opening | None = Field(
+        default=None, description="whether a text opens with another, as a petition with its title"
+    )
+    matches: Matching | None = Field(default=None, description="whether a text has a pattern")
+    at_most: AtMost | None = Field(default=None, description="whether a text is short")
     strip_parentheses: str | None = Field(
         default=None, description="a field without parentheses at its end: 다리 (건축) → 다리"
     )
