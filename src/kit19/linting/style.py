@@ -21,8 +21,8 @@ def _syllables_with_final(first: str) -> str:
     return "".join(map(chr, range(ord(first), ord("힣") + 1, 28)))
 
 
-# Sentence ending → style; the first match decides. A weak ending counts only before a punctuation mark:
-# without one it is more likely the end of a noun (유지, 조사, 답지, 단가).
+# Sentence ending → style; the first match wins. A weak ending decides only before a punctuation mark:
+# without one it may be the end of a noun (유지, 조사, 답지, 단가).
 _ENDINGS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
     (re.compile(f"(?:{pattern})$"), style, weak)
     for pattern, style, weak in (
@@ -136,7 +136,7 @@ def styles_of(sentence: str) -> frozenset[str]:
         return frozenset(_QUESTION_STYLES)
     for pattern, style, weak in _ENDINGS:
         if pattern.search(ending):
-            return frozenset(["명사형" if weak and ending == sentence else style])
+            return frozenset(["명사형", style] if weak and ending == sentence else [style])
     return frozenset(["명사형"])
 
 

@@ -13,6 +13,7 @@ from kit19.catalog.tables import Derived
 from kit19.korean import attach
 from kit19.reading.derive import MANY
 from kit19.rendering import ParsedTemplate, TemplateSet
+from kit19.rendering.escape import escaped_word
 from kit19.rendering.options import marks_of
 from kit19.rendering.parse import Insertion, Literal, OptionPart, Piece, Slot
 from kit19.rendering.render import JOINER, compile_template, option_texts
@@ -115,7 +116,10 @@ class View:
             return FIELD + piece.closing
         else:
             words = self.templates.words[piece.field][piece.form]
-            word = JOINER.join(words[value] for value in labels[piece.field].split(MANY))
+            values = labels[piece.field].split(MANY)
+            word = JOINER.join(escaped_word(words[value], piece.escape) for value in values)
+            if piece.escape == "json" and piece.field in self.templates.many:
+                word = f"[{word}]"
         closed = word + piece.closing
         return attach(closed, piece.particle) if piece.particle else closed
 
