@@ -1,7 +1,15 @@
 """The template language: parse, check, choose, render."""
 
-from kit19.rendering.choose import choose, find_unfit
+from kit19.rendering.choose import choose, count_choices, find_unfit
 from kit19.rendering.render import render
 from kit19.rendering.templates import ParsedTemplate, TemplateSet, load_templates
 
-__all__ = ["ParsedTemplate", "TemplateSet", "choose", "find_unfit", "load_templates", "render"]
+__all__ = [
+    "ParsedTemplate",
+    "TemplateSet",
+    "choose",
+    "count_choices",
+    "find_unfit",
+    "load_templates",
+    "render",
+]

@@ -64,6 +64,13 @@ def choose(records: pl.DataFrame, templates: TemplateSet, views: int, seed: int)
     return ranked.filter(pl.col("view") < views).select("id", TEMPLATE, "view")
 
 
+def count_choices(records: pl.DataFrame, templates: TemplateSet, views: int) -> int:
+    """Count the rows that ``choose`` would return, without choosing."""
+    fits = [eligible(template, templates.many) for template in templates.templates]
+    count = pl.sum_horizontal(fits).clip(upper_bound=views).sum()
+    return int(records.select(count).item())
+
+
 def _first_choice(records: pl.DataFrame, hashes: list[pl.Expr], names: list[str]) -> pl.DataFrame:
     """Each record's first choice, in the records' order."""
     # Two passes over columns; collecting the hashes into lists first takes ten times as long.
