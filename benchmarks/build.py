@@ -179,6 +179,37 @@ def complete(setup: Setup) -> None:
     )
 
 
+def mixture(setup: Setup) -> None:
+    """What caps that depend on all subsets cost: ``weights`` and ``per_task_cap``."""
+    changes: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "weights": {"weights": {"nsmc": 2, "kobest_copa": 0.5}},
+        "per_task_cap": {"per_task_cap": 6000},
+    }
+    ways = {
+        key: Way(
+            f"`kit19` with `{key}`" if given else "`kit19`",
+            "complete:kit19_way",
+            {"data_dir": setup.data_dir, "out": setup.scratch / f"out-{key}", "changes": given},
+        )
+        for key, given in changes.items()
+    }
+    found = measure(ways, setup.scale.rounds)
+    setup.recorder.add(
+        "E. Mixtures: the caps depend on the sizes of all subsets",
+        ["recipe", "seconds (fastest–slowest)", "× `kit19`", "peak MiB"],
+        [
+            [way.name, *_row(way.name, found[key], found["plain"])[1:3], f"{one['peak_mib']:,.0f}"]
+            for (key, way), one in zip(ways.items(), found.values(), strict=True)
+        ],
+        rounds=setup.scale.rounds,
+        targets=[
+            at_most(f"`{key}`, × the build without", _times(found, key, "plain"), 1.15)
+            for key in ("weights", "per_task_cap")
+        ],
+    )
+
+
 def curve(setup: Setup) -> None:
     """Time by part as one source grows, at a fixed cap."""
     folder = setup.scratch / "curve"
@@ -270,6 +301,7 @@ def _startup(setup: Setup) -> None:
 SECTIONS: dict[str, Callable[[Setup], None]] = {
     "rendering": rendering,
     "complete": complete,
+    "mixture": mixture,
     "curve": curve,
     "memory": memory,
 }

@@ -20,6 +20,7 @@ def kit19_way(
     catalog: str | None = None,
     recipe: str = "kit19",
     examine: str = "prefix",
+    changes: dict[str, Any] | None = None,
 ) -> Work:
     """Build a recipe, partial.
 
@@ -29,6 +30,7 @@ def kit19_way(
         catalog: Another folder of cards.
         recipe: The recipe.
         examine: ``prefix`` as shipped; ``all`` looks for benchmark text in every record.
+        changes: Recipe values to replace.
     """
     from kit19.building.pipeline import build
 
@@ -36,29 +38,29 @@ def kit19_way(
         _examine_all()
 
     def work() -> dict[str, int]:
-        manifest = build(recipe, out, data_dir=data_dir, partial=True, catalog=catalog or None)
+        manifest = build(
+            recipe, out, data_dir=data_dir, partial=True, catalog=catalog or None, changes=changes
+        )
         return {name: entry.ledger.examples for name, entry in manifest.subsets.items()}
 
     return work
 
 
 def _examine_all() -> None:
-    """Examine every live record before any is taken; what is then kept and dropped is the same."""
-    assemble: Any = importlib.import_module("kit19.building.assembly")
-    usual = assemble.examiner
+    """Search every live record for benchmark text first; what is then kept and dropped is the same."""
+    from kit19.curating.grams import spaced
 
-    def examiner(live: pl.DataFrame, card: Any, items: Any, *, near: bool, **rest: Any) -> Any:
-        everything = usual(live, card, items, near=False, **rest)(live, live.clear())
-        nearly = usual(live, card, None, near=near, **rest)
+    # Private: no public function separates the search for benchmark text from the other reasons.
+    examine: Any = importlib.import_module("kit19.curating.examine")
+    usual = examine._contamination_finder
 
-        def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> Any:
-            found = everything.join(batch.select("id"), on="id", how="semi")
-            clean = batch.join(found, on="id", how="anti", maintain_order="left")
-            return pl.concat([found, nearly(clean, kept)])
+    def finder(live: pl.DataFrame, card: Any, items: Any) -> Any:
+        find = usual(live, card, items)
+        words = live.select("id", *(spaced(live[name].fill_null("")) for name in card.exposed))
+        everything = find(live, words)
+        return lambda batch, _words: everything.join(batch.select("id"), on="id", how="semi")
 
-        return examine
-
-    assemble.examiner = examiner
+    examine._contamination_finder = finder
 
 
 def same_rows(ours: str, others: list[str]) -> Work:

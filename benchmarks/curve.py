@@ -52,15 +52,15 @@ def make_world(data_dir: str, folder: str, sizes: list[int]) -> Work:
 def measure(folder: str, size: int) -> Work:
     """Build the source at one size and return the seconds of each step."""
     # Modules by name: in the package, `build` is the function.
-    building, assembling = map(
-        importlib.import_module, ("kit19.building.pipeline", "kit19.building.assembly")
+    building, choosing = map(
+        importlib.import_module, ("kit19.building.pipeline", "kit19.building.candidates")
     )
     spent: dict[str, float] = {}
     # Private names: no public function separates reading, hashing and the steps after the cap.
     _time(building, "find_inputs", "reading", spent)
     _time(building, "read_subset", "reading", spent)
-    _time(building, "_benchmark_items", "benchmarks", spent)
-    _time(assembling, "_cheap_reasons", "hashing", spent)
+    _time(building, "_load_benchmark_items", "benchmarks", spent)
+    _time(choosing, "_drop_cheaply", "hashing", spent)
     place = Path(folder)
     data = place / "data" / str(size)
 

@@ -158,7 +158,7 @@ class SubsetBuild:
         near = None
         if self.plan.dedup == "near" and not self.card.pairs:
             first = [table[place] for place in places[: wanted + wanted // 50 + 16]]
-            near = NearDuplicates(self.card.identity, first)
+            near = NearDuplicates(self.card.identity, self.card.answers, first)
         kept: list[int] = []
         for place in places:
             if len(kept) == wanted:

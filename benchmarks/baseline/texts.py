@@ -7,18 +7,25 @@ import re
 import unicodedata
 
 from kit19.curating.personal import PATTERNS
-from kit19.korean.stems import TAILS
+from kit19.korean.stems import MULTIPLIERS, TAILS
 
 GRAM = 3
 
 _NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
 _NO_LETTER_OR_BLANK = re.compile(r"[^\w\s]|_")
 _BLANKS = re.compile(r"\s+")
+# A number, also behind one letter (제20대), is one stem.
+_NUMBER = re.compile(rf"[^0-9]?[0-9][0-9{MULTIPLIERS}]{{0,14}}")
 
 
 def bare(text: str | None) -> str:
     plain = unicodedata.normalize("NFKC", text or "").lower()
     return _NO_LETTER_OR_DIGIT.sub("", plain)
+
+
+def letters_and_digits(text: str | None) -> str:
+    """An answer in bare form, but with its case."""
+    return _NO_LETTER_OR_DIGIT.sub("", unicodedata.normalize("NFKC", text or ""))
 
 
 def split_words(text: str | None) -> list[str]:
@@ -30,7 +37,9 @@ def find_stems(words: list[str]) -> list[tuple[int, str]]:
     """Each word's stem behind the letters before it."""
     found, at = [], 0
     for word in words:
-        found.append((at, word[0] if word[1:] in TAILS else word[:2]))
+        number = _NUMBER.match(word)
+        stem = number.group() if number else word[0] if word[1:] in TAILS else word[:2]
+        found.append((at, stem))
         at += len(word)
     return found
 

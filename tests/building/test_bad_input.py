@@ -7,9 +7,8 @@ import os
 import resource
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import polars as pl
 import pytest
 
 from kit19 import OutputError, verify
@@ -286,18 +285,19 @@ def test_a_disk_that_takes_no_more(limit: int, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} <= {"out", ".out.kit19-lock"}
 
 
-@pytest.mark.parametrize("writer", ["write_parquet", "write_ndjson"])
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".md"])
 def test_a_full_disk_is_called_by_its_name(
-    writer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no device here is always full")
-    real = getattr(pl.DataFrame, writer)
+    real = Path.open
 
-    def into_the_full(frame: pl.DataFrame, _path: Path, **options: Any) -> None:
-        real(frame, "/dev/full", **options)  # what the real writer raises when nothing fits
+    def into_the_full(path: Path, mode: str = "r", **options: Any) -> IO[Any]:
+        full = "w" in mode and path.suffix == suffix
+        return real(Path("/dev/full") if full else path, mode, **options)
 
-    monkeypatch.setattr(pl.DataFrame, writer, into_the_full)
+    monkeypatch.setattr(Path, "open", into_the_full)
     with pytest.raises(OutputError, match="the disk is full") as caught:
         sample_of(tmp_path / "out", "nsmc", formats=["jsonl"])
     assert caught.value.problems[0].where == str(tmp_path / "out")

@@ -8,8 +8,8 @@ import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.building.take import Examine
 from kit19.building.validation import HoldOutResult, hold_out
+from kit19.curating import Examine
 
 Row = tuple[int, int, str, bool]
 """Group, second group (of a pair), label, whether the examination drops it."""
@@ -53,7 +53,7 @@ def groups_of(records: pl.DataFrame) -> set[str]:
 
 
 def parts_of(held: HoldOutResult) -> list[str]:
-    lists = [held.taken.kept, held.taken.dropped, held.overlap, held.rest]
+    lists = [held.kept, held.dropped, held.overlap, held.rest]
     return [name for part in lists for name in part["id"]]
 
 
@@ -78,7 +78,7 @@ def test_no_group_is_in_both_splits(
     pairs: bool, label: str | None, some: list[Row], count: int, seed: int
 ) -> None:
     _, held = hold(some, count, seed, pairs=pairs, label=label)
-    assert not groups_of(held.taken.kept) & groups_of(held.rest)
+    assert not groups_of(held.kept) & groups_of(held.rest)
 
 
 @given(some=rows, count=wanted_counts, seed=seeds, **kinds)
@@ -88,7 +88,7 @@ def test_the_requested_number_is_held_out_if_available(
 ) -> None:
     _, held = hold(some, count, seed, pairs=pairs, label=label)
     usable = sum(not hit for *_, hit in some)
-    assert held.taken.kept.height == min(count, usable)
+    assert held.kept.height == min(count, usable)
 
 
 @given(some=clean, count=wanted_counts, seed=seeds, **kinds)
@@ -99,7 +99,7 @@ def test_only_what_shares_a_group_with_a_held_out_record_is_lost(
 ) -> None:
     records, held = hold(some, count, seed, pairs=pairs, label=label)
     overlapping = records.join(held.overlap, on="id", how="semi")
-    held_groups = groups_of(held.taken.kept)
+    held_groups = groups_of(held.kept)
     for row in overlapping.iter_rows(named=True):
         assert {row["group"], row.get("partner")} & held_groups
 
@@ -111,7 +111,7 @@ def test_both_classes_are_held_out_alike(some: list[Row], seed: int) -> None:
     if not count:
         return
     _, held = hold(some, count, seed, pairs=False, label="label")
-    assert sorted(held.taken.kept["label"]) == ["a"] * (count // 2) + ["b"] * (count // 2)
+    assert sorted(held.kept["label"]) == ["a"] * (count // 2) + ["b"] * (count // 2)
 
 
 @given(some=rows, count=wanted_counts, seed=seeds)
@@ -119,12 +119,12 @@ def test_the_order_of_records_does_not_matter(some: list[Row], count: int, seed:
     records = frame(some, pairs=True)
     one = hold_out(records, count, seed, examiner(some), None)
     other = hold_out(records.reverse(), count, seed, examiner(some), None)
-    assert one.taken.kept["id"].to_list() == other.taken.kept["id"].to_list()
+    assert one.kept["id"].to_list() == other.kept["id"].to_list()
     assert sorted(one.rest["id"]) == sorted(other.rest["id"])
     assert sorted(one.overlap["id"]) == sorted(other.overlap["id"])
 
 
 def test_another_seed_holds_out_other_groups() -> None:
     some: list[Row] = [(n, n, "a", False) for n in range(100)]
-    kept = [set(hold(some, 10, s, pairs=False, label=None)[1].taken.kept["id"]) for s in (1, 2)]
+    kept = [set(hold(some, 10, s, pairs=False, label=None)[1].kept["id"]) for s in (1, 2)]
     assert len(kept[0] & kept[1]) < 8

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit19.building.quota import quotas
-from kit19.building.take import Examine, TakeResult, take, take_balanced
+from kit19.building.take import Queue, Taken, take, take_balanced
+from kit19.curating import Examine
 
 Candidate = tuple[str, int, bool]
 """Label, what it says (a later one that says the same is too near), whether it is contaminated."""
@@ -76,7 +78,7 @@ def by_examining_everything(
     return kept, [drop for drop in drops if drop[0] in before_end], len(ids) - end
 
 
-def told(taken: TakeResult) -> tuple[list[str], list[tuple[str, ...]], int]:
+def told(taken: Taken) -> tuple[list[str], list[tuple[str, ...]], int]:
     return taken.kept["id"].to_list(), taken.dropped.rows(), taken.surplus
 
 
@@ -100,6 +102,33 @@ def test_only_a_prefix_is_examined_and_nothing_twice(count: int, factor: int) ->
     watching, shown = watched()
     take(frame([("a", n, False) for n in range(count * factor + 500)]), count, watching)
     assert len(shown) == len(set(shown)) <= count + count // 50 + 16
+
+
+@given(st.one_of(all_apart, candidates), st.lists(st.integers(0, 220), min_size=1, max_size=4))
+@example([("a", n, n < 30) for n in range(60)], [5, 0, 40])
+def test_a_queue_goes_on_where_it_was(some: list[Candidate], counts: list[int]) -> None:
+    watching, shown = watched()
+    rows = frame(some)
+    queue = Queue(rows, watching)
+    for count in counts:
+        assert told(queue.take(count)) == by_examining_everything(rows, count)
+    assert len(shown) == len(set(shown))
+
+
+@given(st.one_of(all_apart, candidates), caps, caps)
+@example([("a", n, n >= 5) for n in range(10)], None, 5)
+def test_truncating_is_taking_fewer(
+    some: list[Candidate], one: int | None, other: int | None
+) -> None:
+    rows = frame(some)
+    large, small = sorted(rows.height if cap is None else cap for cap in (one, other))[::-1]
+    assert told(take(rows, large, examine).truncate(small)) == told(take(rows, small, examine))
+
+
+def test_nothing_can_be_added_by_truncating() -> None:
+    taken = take(frame([("a", n, False) for n in range(9)]), 5, examine)
+    with pytest.raises(ValueError, match="5 candidates were taken"):
+        taken.truncate(6)
 
 
 @given(candidates, candidates, st.integers(0, 60))
@@ -132,8 +161,25 @@ def test_classes_are_taken_as_equally_as_clean_records_allow(
     expected = {label: by_examining_everything(p, shares[label]) for label, p in parts.items()}
     kept, dropped, surplus = told(take_balanced(rows, "label", count, examine))
     assert kept == [name for part in expected.values() for name in part[0]]
+    assert dropped == [drop for part in expected.values() for drop in part[1]]
     assert len(kept) + len(dropped) + surplus == len(some)
-    # A class that is examined to its end counts all of its drops, so it may report more.
-    everything = {d[0] for p in parts.values() for d in by_examining_everything(p, None)[1]}
-    assert {d[0] for part in expected.values() for d in part[1]} <= {d[0] for d in dropped}
-    assert {d[0] for d in dropped} <= everything
+
+
+@given(st.one_of(all_apart, candidates), caps)
+@example([("a", n, True) for n in range(40)] + [("b", n, False) for n in range(40, 80)], 40)
+@example([("abc"[n % 3], n, n % 3 == 1) for n in range(60)], None)
+def test_no_class_is_examined_twice(some: list[Candidate], count: int | None) -> None:
+    watching, shown = watched()
+    take_balanced(frame(some), "label", count, watching)
+    assert len(shown) == len(set(shown))
+
+
+@given(st.one_of(all_apart, candidates), st.integers(0, 220), st.integers(0, 220))
+@example([("abc"[n % 3], n, n % 3 == 1) for n in range(60)], 41, 17)
+def test_truncating_classes_is_taking_fewer_of_each(
+    some: list[Candidate], one: int, other: int
+) -> None:
+    rows = frame(some)
+    large, small = max(one, other), min(one, other)
+    cut = take_balanced(rows, "label", large, examine).truncate(small)
+    assert told(cut) == told(take_balanced(rows, "label", small, examine))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit19 import build
-from kit19.curating.near import find_near
+from tests.support.near import find_near
 from tests.support.samples import dropped_of, rows_of
 
 RECIPE = """\

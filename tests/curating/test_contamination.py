@@ -15,9 +15,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.curating import ItemIndex, find_contaminated
+from kit19.curating import ItemIndex
 from kit19.korean.stems import TAILS
-from tests.support.small_items import items, records
+from tests.support.small_items import find_leaks, items, records
 
 ITEM = "겨울이 오기 전에 창문 틈을 막아 두어야 난방비를 아낄 수 있다고 한다."
 CHANGED = "겨울은 오기 전까지 창문도 틈만 막고 두어도 난방비가 아낄 수는 있대요 했다."
@@ -46,7 +46,7 @@ RANK = {"equal": 0, "contained": 1, "near": 2}
 
 
 def evidence(text: str | None, known: ItemIndex) -> str | None:
-    found = find_contaminated(records([text]), ["text"], known)
+    found = find_leaks(records([text]), ["text"], known)
     assert found.height <= 1
     return found["evidence"][0] if found.height else None
 
@@ -145,7 +145,7 @@ def test_hits_equal_those_of_plain_sets(
     for item in benchmark:  # leaks of all lengths, in the middle of other text
         start, end = sorted((chance.randint(0, len(item)), chance.randint(0, len(item))))
         mixed.append(f"{chance.choice(texts)} {item[start:end]} {chance.choice(texts)}")
-    found = find_contaminated(records(mixed), ["text"], items(*benchmark))
+    found = find_leaks(records(mixed), ["text"], items(*benchmark))
     naive = Naive(benchmark)
     expected = [(f"s/train/{n}", naive.evidence(text)) for n, text in enumerate(mixed)]
     assert sorted(found.rows()) == sorted((name, why) for name, why in expected if why)
@@ -335,7 +335,7 @@ def test_nothing_is_nothing() -> None:
     known = items(ITEM, "", "!!!", "\u200b")
     for text in ("", None, "…", "\u200b\ufeff", "ㅤ"):
         assert evidence(text, known) is None
-    assert find_contaminated(records([]), ["text"], known).is_empty()
+    assert find_leaks(records([]), ["text"], known).is_empty()
     assert evidence(ITEM, items()) is None
 
 
@@ -348,5 +348,5 @@ def test_every_named_field_is_looked_at_and_no_other() -> None:
             "x": [ITEM] * 3,
         }
     )
-    found = find_contaminated(rows, ["one", "two"], items(ITEM))
+    found = find_leaks(rows, ["one", "two"], items(ITEM))
     assert found.rows() == [("a", "equal exam/test/0"), ("b", "equal exam/test/0")]

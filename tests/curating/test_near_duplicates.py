@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.curating.near import find_near
+from tests.support.near import find_near
 
 WORDS = [
     "어제는",

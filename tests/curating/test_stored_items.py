@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from kit19.curating import ItemIndex, find_contaminated, load_index
+from kit19.curating import ItemIndex, load_index
 from kit19.curating import stored as kept
 from kit19.curating.contamination import build_index
-from tests.support.small_items import benchmark, records
+from tests.support.small_items import benchmark, find_leaks, records
 
 TEXTS = [
     "겨울이 오기 전에 창문 틈을 막아 두어야 난방비를 아낄 수 있다고 한다.",
@@ -73,7 +73,7 @@ def test_a_damaged_cache_is_rebuilt(cache: Path, damage: str) -> None:
         flipped = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]
         told = {"cut": whole[:-1], "bit": flipped, "empty": b"", "other": b"ARROW1" * 100}
         path.write_bytes(told[damage])
-    found = find_contaminated(records(TEXTS), ["text"], load_index(given))
+    found = find_leaks(records(TEXTS), ["text"], load_index(given))
     assert found["evidence"].to_list() == [f"equal exam/test/{n}" for n in range(3)]
     if damage != "folder":
         again = path.stat().st_ino

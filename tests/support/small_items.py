@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from kit19.catalog import Benchmark, Subset
-from kit19.curating import ItemIndex
+from kit19.curating import ItemIndex, find_contaminated
 from kit19.curating.contamination import build_index
+from kit19.curating.grams import spaced
 
 
 def subset(**values: object) -> Subset:
@@ -58,3 +59,9 @@ def benchmark(*texts: str, name: str = "exam") -> dict[str, tuple[Benchmark, pl.
 def records(texts: Sequence[str | None]) -> pl.DataFrame:
     ids = [f"s/train/{n}" for n in range(len(texts))]
     return pl.DataFrame({"id": ids, "text": texts}, schema={"id": pl.String, "text": pl.String})
+
+
+def find_leaks(some: pl.DataFrame, fields: list[str], known: ItemIndex) -> pl.DataFrame:
+    """Find records that contain benchmark text in one of the fields: columns id, evidence."""
+    words = [spaced(some[name].fill_null("")) for name in fields]
+    return find_contaminated(some.with_columns(words), fields, known)

@@ -25,7 +25,15 @@ def describe(
     shared, counts = find_shared({name: part.texts for name, part in built.items()})
     subsets = {
         name: SubsetEntry(
-            **part.entry,
+            source=part.facts.source,
+            task=part.facts.task,
+            license=part.facts.license,
+            splits=part.facts.splits,
+            ledger=part.facts.ledger,
+            templates=part.facts.templates,
+            labels=part.facts.labels,
+            cut=part.facts.cut,
+            short=part.facts.short,
             shared=counts.get(name, 0),
             files=(len(files.used[name]), len(files.used[name]) + len(files.skipped[name])),
             incomplete=files.skipped[name],

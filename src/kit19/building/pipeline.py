@@ -1,7 +1,7 @@
 """Build a recipe: read upstream files and write a folder of instruction rows.
 
 ``build`` is the complete flow, with one call for each step: load the catalog → find files → read →
-curate, mix and render (``assemble``, one subset at a time) → write.
+curate and choose (``select_records``) → render (``assemble``, one subset at a time) → write.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import Any
 
 import polars as pl
 
-from kit19.building.assembly import AssembledSubset, PlannedSubset, assemble
+from kit19.building.assembly import assemble
 from kit19.building.description import describe
 from kit19.building.inputs import BuildFiles, BuildOptions, find_inputs
-from kit19.building.shares import cap_tasks, weigh
+from kit19.building.mixture import select_records
+from kit19.building.selection import PlannedSubset
 from kit19.building.shuffle import in_card_order, shuffled
 from kit19.catalog import Catalog, Recipe, load_catalog
 from kit19.core.arguments import OnProgress, one_or_more, public, silent
@@ -23,7 +24,7 @@ from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.core.manifest import Manifest
 from kit19.curating import ItemIndex, load_index
 from kit19.fetching.data_dir import is_sample, resolve_data_dir
-from kit19.reading import read_own_rows, read_subset, read_table
+from kit19.reading import Records, read_own_rows, read_subset, read_table
 from kit19.rendering import TemplateSet, load_templates
 from kit19.writing import Tables, write_build
 
@@ -81,11 +82,11 @@ def _build(
     subsets = {
         name: PlannedSubset(name, *catalog.subset(name), templates.get(name)) for name in files.used
     }
-    built = _assemble_all(subsets, plan, files, items, on_progress)
-    if plan.weights or plan.per_task_cap:
-        # The caps depend on the number of usable records of every subset, which is known only now.
-        plans = _cap_subsets(subsets, plan, built)
-        built = _assemble_all(subsets, plan, files, items, on_progress, plans)
+    selections = select_records(
+        subsets, plan, items, lambda subset: _read_records(subset, files), on_progress
+    )
+    # A selection is let go once its rows are rendered: both at once would take twice the memory.
+    built = {name: assemble(selections.pop(name), plan) for name in subsets}
     on_progress("writing", len(files.used), len(files.used) + 1)
     tables = Tables(
         _order_rows([part.train for part in built.values()], plan),
@@ -101,41 +102,11 @@ def _build(
     return manifest
 
 
-def _assemble_all(
-    subsets: Mapping[str, PlannedSubset],
-    plan: Recipe,
-    files: BuildFiles,
-    items: ItemIndex | None,
-    on_progress: OnProgress,
-    plans: Mapping[str, Recipe] | None = None,
-) -> dict[str, AssembledSubset]:
-    """Assemble every subset by the recipe, or by its entry in ``plans``."""
-    built: dict[str, AssembledSubset] = {}
-    for done, (name, subset) in enumerate(subsets.items()):
-        on_progress(name, done, len(subsets) + 1)
-        used = files.used[name]
-        if subset.templates:
-            records = read_subset(name, subset.source, subset.card, used)
-        else:
-            records = read_own_rows(name, subset.source, used[0])
-        earlier = [part.texts for part in built.values()]
-        built[name] = assemble(subset, records, (plans or {}).get(name, plan), items, earlier)
-    return built
-
-
-def _cap_subsets(
-    subsets: Mapping[str, PlannedSubset], plan: Recipe, built: Mapping[str, AssembledSubset]
-) -> dict[str, Recipe]:
-    """Apply caps of tasks and weights: return the recipe with a cap for each subset."""
-    counts = {name: part.entry["ledger"].train for name, part in built.items()}
-    if plan.fill:  # count rows, not records
-        counts = {name: part.train.height for name, part in built.items()}
-    if plan.per_task_cap:
-        tasks = {name: subset.card.task for name, subset in subsets.items()}
-        counts = cap_tasks(counts, tasks, plan.per_task_cap)
-    if plan.weights:
-        counts = weigh(counts, plan.weights)
-    return {name: plan.model_copy(update={"cap": count}) for name, count in counts.items()}
+def _read_records(subset: PlannedSubset, files: BuildFiles) -> Records:
+    used = files.used[subset.name]
+    if subset.templates:
+        return read_subset(subset.name, subset.source, subset.card, used)
+    return read_own_rows(subset.name, subset.source, used[0])
 
 
 def _load_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:

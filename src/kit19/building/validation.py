@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from kit19.building.take import Examine, TakeResult, take, take_balanced
+from kit19.building.take import no_drops, take, take_balanced
 from kit19.core.order import hash_order
+from kit19.curating import Examine
 
 _RANK = "#rank"
 _LAST = "#last_rank"
@@ -18,14 +19,22 @@ class HoldOutResult:
     """The validation records of a subset, and the records left for training.
 
     Attributes:
-        taken: Records held out, and records that the examination dropped.
+        kept: Records held out.
+        dropped: Columns id, reason, evidence: records that the examination dropped before the last one
+            kept.
         overlap: Columns id, evidence: records that share a group with a held-out record.
         rest: Records of groups that were not held out.
     """
 
-    taken: TakeResult
+    kept: pl.DataFrame
+    dropped: pl.DataFrame
     overlap: pl.DataFrame
     rest: pl.DataFrame
+
+
+def hold_out_nothing(records: pl.DataFrame) -> HoldOutResult:
+    """Leave all records for training."""
+    return HoldOutResult(records.clear(), no_drops(), no_drops().select("id", "evidence"), records)
 
 
 def hold_out(
@@ -34,7 +43,9 @@ def hold_out(
     """Hold out ``count`` records from the first groups in validation order.
 
     No group is split: every other record of a held-out group (for a pair, of either of its two
-    groups) is dropped as overlap.
+    groups) is dropped as overlap. If the examination leaves too few records, further groups are added.
+    The order of choice mixes their records with the first ones, so all are taken again; an ``Examiner``
+    examines only the new ones.
 
     Args:
         records: Records with columns id, group and, for pairs, partner.
@@ -63,7 +74,7 @@ def hold_out(
     touching = [remaining.join(held, left_on=name, right_on="group", how="semi") for name in sides]
     overlap = pl.concat([part.select("id", evidence="group") for part in touching]).unique("id")
     rest = remaining.join(overlap, on="id", how="anti", maintain_order="left")
-    return HoldOutResult(TakeResult(taken.kept, taken.dropped, 0), overlap.sort("id"), rest)
+    return HoldOutResult(taken.kept, taken.dropped, overlap.sort("id"), rest)
 
 
 def _rank_groups(records: pl.DataFrame, seed: int) -> pl.DataFrame:

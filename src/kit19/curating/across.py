@@ -16,12 +16,10 @@ import polars as pl
 
 from kit19.core.manifest import SharedText
 from kit19.core.order import stable_hash
-from kit19.curating.grams import bare
 from kit19.curating.signs import extract_signs
 
 _SEPARATOR = "\x1f"
 _EXAMPLES = 3
-_RECORDS_PER_SLICE = 50_000
 
 
 @dataclass(frozen=True)
@@ -39,44 +37,36 @@ class SubsetTexts:
     labels: frozenset[str]
 
 
-def hash_texts(records: pl.DataFrame, fields: list[str], label: str | None) -> pl.DataFrame:
-    """Hash the texts of each record: columns id, label, text_hash."""
-    # In slices, because the bare texts take as much memory as the texts themselves.
-    slices = range(0, max(records.height, 1), _RECORDS_PER_SLICE)
-    return pl.concat(
-        [_hash_slice(records.slice(start, _RECORDS_PER_SLICE), fields, label) for start in slices]
-    )
+def hash_texts(records: pl.DataFrame, plain: Mapping[str, pl.Series]) -> pl.Series:
+    """Hash the texts of each record (UInt64); null for a record without any letter or digit.
 
-
-def _hash_slice(records: pl.DataFrame, fields: list[str], label: str | None) -> pl.DataFrame:
-    plain = {name: bare(records[name].fill_null("")) for name in fields}
-    signs = {f"#{name}": extract_signs(records[name].fill_null("")) for name in fields}
+    Args:
+        records: The records.
+        plain: The fields with their text, in bare form.
+    """
+    signs = {f"#{name}": extract_signs(records[name].fill_null("")) for name in plain}
     letters, complete = (
         pl.DataFrame(parts).select(text=pl.concat_str(pl.all(), separator=_SEPARATOR)).to_series()
-        for parts in (plain, plain | signs)
+        for parts in ({**plain}, {**plain, **signs})
     )
-    named = pl.col(label).cast(pl.String) if label else pl.lit(None, dtype=pl.String)
-    texts = records.select("id", label=named).with_columns(complete)
-    texts = texts.filter(letters.str.strip_chars(_SEPARATOR) != "")
-    return texts.select("id", "label", text_hash=stable_hash(pl.col("text")))
+    has_text = letters.str.strip_chars(_SEPARATOR) != ""
+    text = pl.when(has_text).then(stable_hash(pl.col("text")))
+    return complete.to_frame("text").select(text).to_series()
 
 
-def find_across(records: pl.DataFrame, fields: list[str], earlier: pl.DataFrame) -> pl.DataFrame:
+def find_across(hashed: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
     """Find records whose text an earlier subset already keeps.
 
     Args:
-        records: Candidates.
-        fields: The fields with their text.
+        hashed: Columns id, text_hash: candidates.
         earlier: Columns id, text_hash: kept records of earlier subsets.
 
     Returns:
         Columns id, evidence (the id of the kept record).
     """
     first = earlier.unique("text_hash", keep="first", maintain_order=True)
-    found = hash_texts(records, fields, None).join(
-        first.select("text_hash", evidence="id"), on="text_hash"
-    )
-    return found.select("id", "evidence")
+    kept = first.select("text_hash", evidence="id")
+    return hashed.join(kept, on="text_hash").select("id", "evidence")
 
 
 def find_shared(subsets: Mapping[str, SubsetTexts]) -> tuple[list[SharedText], dict[str, int]]:

@@ -23,7 +23,7 @@ Weights are integers, so sums do not depend on the order in which threads add th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ import polars as pl
 
 from kit19.catalog.benchmark import Benchmark
 from kit19.core.order import stable_hash
-from kit19.curating.grams import slices_by_length, spaced
+from kit19.curating.grams import slices_by_length, spaced, without_blanks
 from kit19.curating.lookup import (
     GramIndex,
     index_stems,
@@ -45,6 +45,7 @@ COVERAGE = 0.5
 STEM_COVERAGE = 0.7
 RULES = ("equal", "contained", "near")
 _CHARACTERS = 2_000_000  # searched at a time; their matches with items must fit into memory
+Form = Callable[[pl.Series], pl.Series]
 _RANK = pl.col("rule").replace_strict({name: rank for rank, name in enumerate(RULES)})
 
 
@@ -91,8 +92,8 @@ def build_index(
         for name, (card, rows) in benchmarks.items()
         for field in card.texts
     ]
-    joined = pl.col("words").str.replace_all(" ", "", literal=True)
-    every = pl.concat(parts).with_columns(bare=joined)
+    every = pl.concat(parts)
+    every = every.with_columns(bare=without_blanks(every["words"]))
     named = every.filter(pl.col("bare") != "").unique(maintain_order=True)
     long = named.filter(pl.col("bare").str.len_chars() >= shortest)
     texts = long.unique("bare", keep="first", maintain_order=True).with_row_index("text")
@@ -122,10 +123,13 @@ def find_items(texts: pl.Series, items: ItemIndex) -> pl.DataFrame:
         If several rules find an item, only the first of ``RULES`` is returned, with the larger
         overlap of trigrams and stems.
     """
-    every = texts.fill_null("")
+    return _best_matches(texts.fill_null(""), items, spaced)
+
+
+def _best_matches(texts: pl.Series, items: ItemIndex, words: Form) -> pl.DataFrame:
     found = pl.concat(
-        _match(every[start:end], items).with_columns(pl.col("place") + start)
-        for start, end in slices_by_length(every, _CHARACTERS)
+        _match(words(texts[start:end]), items).with_columns(pl.col("place") + start)
+        for start, end in slices_by_length(texts, _CHARACTERS)
     )
     ordered = found.sort("place", "item", "field", _RANK, -pl.col("overlap"), "at")
     return ordered.unique(["place", "item", "field"], keep="first", maintain_order=True)
@@ -135,7 +139,7 @@ def find_contaminated(records: pl.DataFrame, fields: list[str], items: ItemIndex
     """Find records that contain benchmark text in one of the given fields.
 
     Args:
-        records: Column id and the fields.
+        records: Column id, and the fields in the form that ``spaced`` gives (none null).
         fields: The fields to search, each by itself.
         items: The index of benchmark items.
 
@@ -144,17 +148,17 @@ def find_contaminated(records: pl.DataFrame, fields: list[str], items: ItemIndex
         match by the strictest rule, then with the largest overlap, then the first item by name.
     """
     # All fields are searched together: joining with the items costs more than the texts do.
-    hits = find_items(pl.concat([records[name].rename("text") for name in fields]), items)
+    texts = pl.concat([records[name].rename("text") for name in fields])
+    hits = _best_matches(texts, items, lambda words: words)
     found = hits.with_columns(id=records["id"].gather(hits["place"] % max(1, records.height)))
     ordered = found.sort("id", _RANK, -pl.col("overlap"), "item")
     first = ordered.unique("id", keep="first", maintain_order=True)
     return first.select("id", evidence=pl.concat_str("rule", pl.lit(" "), "item"))
 
 
-def _match(texts: pl.Series, items: ItemIndex) -> pl.DataFrame:
-    """Find the matches of each rule: columns as in ``find_items``."""
-    words = spaced(texts)
-    plain = words.str.replace_all(" ", "", literal=True)
+def _match(words: pl.Series, items: ItemIndex) -> pl.DataFrame:
+    """Find the matches of each rule in texts as ``spaced`` gives them: columns as in ``find_items``."""
+    plain = without_blanks(words)
     keys = pl.DataFrame({"bare": plain}).select(key=stable_hash(pl.col("bare")))
     equal = keys.with_row_index("place").join(items.equal, on="key")
     start = pl.lit(0, dtype=pl.UInt32)

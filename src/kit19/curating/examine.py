@@ -2,80 +2,140 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
 from kit19.catalog.source import Subset
 from kit19.core.ledger import Reason
-from kit19.curating.across import find_across
+from kit19.curating.across import find_across, hash_texts
 from kit19.curating.contamination import ItemIndex, find_contaminated
-from kit19.curating.near import find_near
+from kit19.curating.grams import spaced, without_blanks
+from kit19.curating.near import NearSearch
 from kit19.curating.personal import find_personal
 
-Finder = Callable[[pl.DataFrame], pl.DataFrame]
+Examine = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
+"""Takes candidates (in order) and the records kept before them; returns columns id, reason, evidence of
+the candidates to drop. Each has one reason: the first that applies, in the order of ``REASONS``."""
+
+_Finder = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
+# The words of a record take as much memory as its texts; only their bare form is kept.
+_RECORDS_PER_SLICE = 20_000
 
 
-def examiner(
-    live: pl.DataFrame,
-    card: Subset,
-    items: ItemIndex | None,
-    *,
-    near: bool,
-    personal: list[str] | None = None,
-    earlier: pl.DataFrame | None = None,
-) -> Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]:
-    """Return a function that examines a batch of candidates of one subset.
+class Examiner:
+    """Examines the records of one subset, each at most once, and remembers the evidence.
 
-    Args:
-        live: All records that the cheap reasons kept.
-        card: The subset's card.
-        items: Benchmark items to keep out; None for no decontamination.
-        near: Whether to drop near duplicates. Derived pairs combine the same texts again and again
-            by design, so they are never near duplicates.
-        personal: Fields in which personal data drops a record; None to check none.
-        earlier: Columns id, text_hash: kept records of earlier subsets, whose texts are dropped;
-            None to allow them.
-
-    Returns:
-        A function that takes candidates (in order) and the records kept before them. It returns
-        columns id, reason, evidence of the candidates to drop. Each has one reason: the first that
-        applies, in the order of ``REASONS``.
+    Whether a record is contaminated or contains personal data depends on nothing else. Whether it is a
+    duplicate depends on what is kept before it, so this is decided anew for each choice, from the
+    hashes and pairs that were found once.
     """
-    find_contaminated_in = _contamination_finder(live, card, items)
 
-    def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-        hits = [with_reason("contaminated", find_contaminated_in(batch))]
-        if personal:
-            clean = batch.join(hits[0], on="id", how="anti", maintain_order="left")
-            hits.append(with_reason("pii", find_personal(clean, personal)))
-        if earlier is not None:
-            clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
-            hits.append(with_reason("duplicate_across", find_across(clean, card.exposed, earlier)))
-        if near and not card.pairs:
-            clean = batch.join(pl.concat(hits), on="id", how="anti", maintain_order="left")
-            near_ones = find_near(clean, kept, card.identity, card.answers)
-            hits.append(with_reason("near_duplicate", near_ones))
-        return pl.concat(hits)
+    def __init__(
+        self,
+        live: pl.DataFrame,
+        card: Subset,
+        items: ItemIndex | None,
+        *,
+        near: bool,
+        personal: list[str] | None = None,
+    ) -> None:
+        """Prepare to examine the records of a subset.
 
-    return examine
+        Args:
+            live: All records that the cheap reasons kept.
+            card: The subset's card.
+            items: Benchmark items to keep out; None for no decontamination.
+            near: Whether to drop near duplicates. Derived pairs combine the same texts again and again
+                by design, so they are never near duplicates.
+            personal: Fields in which personal data drops a record; None to check none.
+        """
+        self._card, self._personal = card, personal
+        self._find_contaminated = _contamination_finder(live, card, items)
+        self._near = NearSearch(card.identity, card.answers) if near and not card.pairs else None
+        schema = {"id": pl.String, "reason": pl.String, "evidence": pl.String}
+        self._examined = pl.DataFrame(schema={**schema, "text_hash": pl.UInt64})
+
+    def against(self, earlier: pl.DataFrame | None) -> Examine:
+        """Return the examination of one choice of records.
+
+        Args:
+            earlier: Columns id, text_hash: kept records of earlier subsets, whose texts are dropped;
+                None to allow them.
+        """
+
+        def examine(batch: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+            known = self._look_up(batch)
+            hits = [known.drop_nulls("reason").select("id", "reason", "evidence")]
+            clean = known.filter(pl.col("reason").is_null())
+            if earlier is not None:
+                found = find_across(clean.select("id", "text_hash"), earlier)
+                hits.append(with_reason("duplicate_across", found))
+                clean = clean.join(hits[-1], on="id", how="anti", maintain_order="left")
+            if self._near:
+                near_ones = self._near.find(clean["id"], kept["id"])
+                hits.append(with_reason("near_duplicate", near_ones))
+            return pl.concat(hits)
+
+        return examine
+
+    def text_hashes(self, ids: pl.Series) -> pl.DataFrame:
+        """Return columns id, text_hash of those examined records that have any text."""
+        hashed = self._examined.select("id", "text_hash").drop_nulls()
+        return hashed.join(ids.to_frame("id"), on="id", how="semi")
+
+    def _look_up(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """Return id, reason, evidence (null for a clean record) and hash of each record, in order."""
+        new = batch.join(self._examined, on="id", how="anti", maintain_order="left")
+        if new.height:
+            self._examine(new)
+        return batch.select("id").join(self._examined, on="id", how="left", maintain_order="left")
+
+    def _examine(self, new: pl.DataFrame) -> None:
+        starts = range(0, new.height, _RECORDS_PER_SLICE)
+        slices = [self._examine_slice(new.slice(start, _RECORDS_PER_SLICE)) for start in starts]
+        found = pl.concat([found for found, _ in slices])
+        self._examined = pl.concat([self._examined, found])
+        if self._near:
+            is_clean = found["reason"].is_null()
+            plain = pl.concat([plain for _, plain in slices]).filter(is_clean)
+            self._near.add(new.filter(is_clean), plain.to_dict())
+
+    def _examine_slice(self, part: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return the evidence of some records, and the fields of their identity in bare form."""
+        exposed, identity = self._card.exposed, self._card.identity if self._near else []
+        fields = list(dict.fromkeys([*exposed, *identity]))
+        words = part.select("id", *(spaced(part[name].fill_null("")) for name in fields))
+        hits = [with_reason("contaminated", self._find_contaminated(part, words))]
+        if self._personal:
+            clean = part.join(hits[0], on="id", how="anti", maintain_order="left")
+            hits.append(with_reason("pii", find_personal(clean, self._personal)))
+        plain: Mapping[str, pl.Series] = {name: without_blanks(words[name]) for name in fields}
+        hashes = hash_texts(part, {name: plain[name] for name in exposed})
+        found = part.select("id").join(pl.concat(hits), on="id", how="left", maintain_order="left")
+        return found.with_columns(hashes.alias("text_hash")), pl.DataFrame(
+            {name: plain[name] for name in identity}
+        )
 
 
-def _contamination_finder(live: pl.DataFrame, card: Subset, items: ItemIndex | None) -> Finder:
+def _contamination_finder(live: pl.DataFrame, card: Subset, items: ItemIndex | None) -> _Finder:
+    """Return what finds contaminated records (id, evidence), given records and their words."""
     if items is None:
-        return lambda batch: batch.select("id", evidence="id").clear()
+        return lambda batch, _words: batch.select("id", evidence="id").clear()
     if not card.pairs:
-        return lambda batch: find_contaminated(batch, card.exposed, items)
+        return lambda _batch, words: find_contaminated(words, card.exposed, items)
     return _group_finder(live, items)
 
 
-def _group_finder(live: pl.DataFrame, items: ItemIndex) -> Finder:
+def _group_finder(live: pl.DataFrame, items: ItemIndex) -> _Finder:
     """For derived pairs: search each text once. A match drops every pair of its group."""
     sides = [("group", "sentence1"), ("partner", "sentence2")]
-    texts = pl.concat([live.select(id=group, text=text) for group, text in sides]).unique()
-    found = find_contaminated(texts.sort("id", "text"), ["text"], items)
+    every = pl.concat([live.select(id=group, text=text) for group, text in sides])
+    texts = every.unique().sort("id", "text")
+    words = texts.with_columns(spaced(texts["text"].fill_null("")))
+    found = find_contaminated(words, ["text"], items)
 
-    def find(batch: pl.DataFrame) -> pl.DataFrame:
+    def find(batch: pl.DataFrame, _words: pl.DataFrame) -> pl.DataFrame:
         hits = [
             batch.select("id", group=name).join(found, left_on="group", right_on="id")
             for name, _ in sides

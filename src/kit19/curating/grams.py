@@ -41,6 +41,11 @@ def spaced(texts: pl.Series) -> pl.Series:
     return kept.str.replace_all(r"\s+", " ")
 
 
+def without_blanks(words: pl.Series) -> pl.Series:
+    """Convert texts from the form that ``spaced`` gives to bare form."""
+    return words.str.replace_all(" ", "", literal=True)
+
+
 def composed(texts: pl.Series) -> pl.Series:
     """Normalize texts to NFKC and remove invisible characters.
 

@@ -15,12 +15,12 @@ only these grams are joined.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
 from kit19.curating.contamination import MIN_NEAR
-from kit19.curating.grams import GRAM, bare, composed, extract_trigrams
+from kit19.curating.grams import GRAM, composed, extract_trigrams
 from kit19.curating.signs import extract_signs
 
 MIN_SIMILARITY = 0.8
@@ -33,46 +33,89 @@ _SAMPLED_THRESHOLD = 0.5  # looser: an estimate from some 80 trigrams is inexact
 _SEPARATOR = "\x1f"
 
 
-def find_near(
-    batch: pl.DataFrame, kept: pl.DataFrame, fields: list[str], answers: list[str] | None = None
-) -> pl.DataFrame:
-    """Find records of a batch that are near a kept record or an earlier record of the batch.
+class NearSearch:
+    """Searches the records of one subset for near duplicates.
 
-    Args:
-        batch: Candidates in the order of choice: id and the fields.
-        kept: Records kept before, with the same columns.
-        fields: The fields of the identity.
-        answers: Fields in which near records must agree. They may be part of the identity.
-
-    Returns:
-        Columns id, evidence (the id of the kept record).
+    Each pair of near records is found once, when the later of them is added. Which record of a pair is
+    dropped depends on those kept before it, so ``find`` can be asked again for another order.
     """
-    answers = answers or []
-    columns = list(dict.fromkeys(["id", *fields, *answers]))
-    both = pl.concat([kept.select(columns), batch.select(columns)])
-    plain = {name: _bare_or_original(both[name].fill_null("")) for name in fields}
-    joined = pl.DataFrame(plain).select(pl.concat_str(fields, separator=_SEPARATOR)).to_series()
-    pairs = _candidate_pairs(joined, first_new=kept.height)
-    for name in fields:
-        pairs = _filter_near(pairs, plain[name])
-    for name in columns[1:]:
-        pairs = _filter_equal(pairs, both[name].fill_null(""), extract_signs)
-    for name in answers:
-        pairs = _filter_equal(pairs, both[name].fill_null(""), _letters_and_digits)
-    found: dict[int, int] = {}
-    # In order of the later record: it is then decided whether the earlier one is kept.
-    for earlier, later in pairs.sort("later", "earlier").iter_rows():
-        if later not in found and earlier not in found:
-            found[later] = earlier
-    ids = both["id"]
-    schema = {"id": pl.String, "evidence": pl.String}
-    rows = [(ids[later], ids[earlier]) for later, earlier in found.items()]
-    return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def __init__(self, fields: list[str], answers: list[str] | None = None) -> None:
+        """Search for near duplicates.
+
+        Args:
+            fields: The fields of the identity.
+            answers: Fields in which near records must agree. They may be part of the identity.
+        """
+        self._fields, self._answers = fields, answers or []
+        self._texts = list(dict.fromkeys([*fields, *self._answers]))
+        self._records: pl.DataFrame | None = None
+        self._pairs = pl.DataFrame(schema={"earlier": pl.UInt32, "later": pl.UInt32})
+
+    def add(self, records: pl.DataFrame, plain: Mapping[str, pl.Series]) -> None:
+        """Add records, and find the pairs that they form with each other and with those before.
+
+        Args:
+            records: Columns id, the fields and the answers. None of them was added before.
+            plain: The fields in bare form, in the same order (see ``bare``).
+        """
+        new = records.select(
+            "id",
+            *(records[name].fill_null("") for name in self._texts),
+            *(
+                _bare_or_original(plain[name], records[name].fill_null("")).alias(f"#{name}")
+                for name in self._fields
+            ),
+        )
+        before = self._records if self._records is not None else new.clear()
+        self._records = every = pl.concat([before, new])
+        joined = every.select(
+            pl.concat_str([f"#{name}" for name in self._fields], separator=_SEPARATOR)
+        ).to_series()
+        pairs = _candidate_pairs(joined, first_new=before.height)
+        for name in self._fields:
+            pairs = _filter_near(pairs, every[f"#{name}"])
+        for name in self._texts:
+            pairs = _filter_equal(pairs, every[name], extract_signs)
+        for name in self._answers:
+            pairs = _filter_equal(pairs, every[name], _letters_and_digits)
+        self._pairs = pl.concat([self._pairs, pairs])
+
+    def find(self, batch: pl.Series, kept: pl.Series) -> pl.DataFrame:
+        """Find records of a batch that are near a kept record or an earlier record of the batch.
+
+        Args:
+            batch: Ids of candidates in the order of choice. All were added.
+            kept: Ids of records kept before, in order. All were added.
+
+        Returns:
+            Columns id, evidence (the id of the kept record).
+        """
+        found: dict[int, int] = {}
+        ids = pl.concat([kept, batch])
+        if self._records is not None and self._pairs.height:
+            number = self._records.select("id").with_row_index("number")
+            places = pl.DataFrame({"id": ids}).with_row_index("place").join(number, on="id")
+            pairs = self._pairs
+            for side in ("earlier", "later"):
+                renamed = places.select(
+                    pl.col("number").alias(side), pl.col("place").alias(f"#{side}")
+                )
+                pairs = pairs.join(renamed, on=side)
+            ordered = pairs.select(
+                earlier=pl.min_horizontal("#earlier", "#later"),
+                later=pl.max_horizontal("#earlier", "#later"),
+            ).filter(pl.col("later") >= len(kept))
+            # In order of the later record: it is then decided whether the earlier one is kept.
+            for earlier, later in ordered.sort("later", "earlier").iter_rows():
+                if later not in found and earlier not in found:
+                    found[later] = earlier
+        evidence = ids.gather(list(found.values()))
+        return pl.DataFrame({"id": ids.gather(list(found)), "evidence": evidence})
 
 
-def _bare_or_original(texts: pl.Series) -> pl.Series:
-    """Convert texts to bare form, except texts that would become empty: these stay as they are."""
-    plain = bare(texts)
+def _bare_or_original(plain: pl.Series, texts: pl.Series) -> pl.Series:
+    """Return the bare form of texts, but texts without any letter or digit as they are."""
     empty = ((plain == "") & (texts != "")).arg_true()
     return plain.scatter(empty, texts.gather(empty))
 

@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import polars as pl
 
 from kit19.core.errors import Problem, ReadError
+from kit19.reading import json_lines
 from kit19.reading.columnar import arrow_frames, parquet_frames
 from kit19.reading.folders import ARCHIVE, READABLE, data_names, dataset_files, format_suffix
 from kit19.reading.foreign_json import read_document
 from kit19.reading.foreign_text import read_lines
 from kit19.reading.formats import Format, detect_format
-from kit19.reading.json_lines import json_lines
+from kit19.reading.line_tables import find_ends, make_table, read_blocks
 from kit19.reading.opening import CannotUnpackError, open_file, open_member, translate_errors
+from kit19.reading.outlines import Places
 from kit19.reading.remarks import Remarks
 
 _ROWS = 1_000  # rows of a chunk that are Python values
@@ -169,7 +172,10 @@ def _stream_chunks(
         elif kind is Format.ARROW:
             yield from _table_chunks(arrow_frames(stream, where, options.text_only), where)
         elif kind is Format.JSON_LINES:
-            yield from _value_chunks(json_lines(stream, encoding), where)
+            if encoding.startswith("utf-8"):
+                yield from chunks_of_lines(stream, where)
+            else:
+                yield from _value_chunks(json_lines.json_lines(stream, encoding), where)
         elif kind is Format.JSON:
             document = read_document(stream, encoding, where)
             yield from _value_chunks(((0, value) for value in document), where)
@@ -186,6 +192,37 @@ def _table_chunks(frames: Iterable[pl.DataFrame], where: str) -> Iterator[Chunk]
         lines = pl.zeros(height, dtype=pl.UInt32, eager=True)
         yield Chunk(where, first, height, frame, numbers, lines)
         first += height
+
+
+def chunks_of_lines(stream: IO[bytes], where: str) -> Iterator[Chunk]:
+    """Yield chunks of JSON lines in UTF-8."""
+    number, line = 0, 1
+    for block in read_blocks(stream, json_lines.LONGEST):
+        ends = find_ends(block)
+        too_long = np.flatnonzero(np.diff(ends, prepend=-1) > json_lines.LONGEST)
+        ends = ends[: too_long[0]] if too_long.size else ends
+        if ends.size:
+            chunk = _line_chunk(block[: ends[-1] + 1], ends, where, number, line)
+            number, line = number + chunk.height, line + ends.size
+            yield chunk
+        if too_long.size:
+            others = [Row(number, line, json_lines.too_long_line())]
+            yield Chunk(where, number, 1, others=others)
+            return
+
+
+def _line_chunk(block: bytes, ends: Places, where: str, number: int, line: int) -> Chunk:
+    """Return the rows of whole lines, of which the first row and line have these numbers."""
+    table = make_table(block, ends)
+    numbers = table.is_row.cum_sum().cast(pl.UInt32) + number - 1
+    lines = pl.int_range(line, line + ends.size, dtype=pl.UInt32, eager=True)
+    others = []
+    for at in (table.is_row & ~table.is_regular).arg_true():
+        text = block[ends[at - 1] + 1 if at else 0 : ends[at]]
+        others.append(Row(numbers[at], lines[at], json_lines.read_line(text)))
+    regular = table.is_regular
+    places = numbers.filter(regular), lines.filter(regular)
+    return Chunk(where, number, table.is_row.sum(), table.rows, *places, others)
 
 
 def _value_chunks(values: Iterable[tuple[int, Any]], where: str) -> Iterator[Chunk]:

@@ -14,7 +14,9 @@ from kit19.reading.cells import DECODER
 from kit19.reading.encoding import MARK, decode_mixed, has_undecodable_bytes
 from kit19.reading.opening import LONGEST
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+BLANKS = b" \t\r\n\x0b\x0c"
+"""What ``bytes.strip`` removes."""
 _KEY_ENDS = re.compile(rb'"\s*:')
 _FIRST_LINE = 1 << 24
 
@@ -44,25 +46,28 @@ def json_lines(stream: IO[bytes], encoding: str) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(lines, 1):
         if isinstance(line, InvalidLine):
             yield number, line
-            continue
-        text = line.removeprefix(_BOM).strip()
-        if not text:
-            continue
-        try:
-            yield number, parse_line(text)
-        except ValueError as error:
-            yield number, InvalidLine(f"is not valid JSON: {error}")
+        elif line.removeprefix(BOM).strip():
+            yield number, read_line(line)
+
+
+def read_line(line: bytes) -> Any:
+    """Return the value of one line as it is in a file; an ``InvalidLine`` if it is not valid."""
+    try:
+        return parse_line(line.removeprefix(BOM).strip())
+    except ValueError as error:
+        return InvalidLine(f"is not valid JSON: {error}")
 
 
 def _byte_lines(stream: IO[bytes]) -> Iterator[bytes | InvalidLine]:
     while line := stream.readline(LONGEST + 1):
         if len(line) > LONGEST:
-            yield _too_long_line()
+            yield too_long_line()
             return
         yield line
 
 
-def _too_long_line() -> InvalidLine:
+def too_long_line() -> InvalidLine:
+    """What stands for a line that is too long, and for all after it."""
     return InvalidLine(f"is longer than {LONGEST >> 20} MiB")
 
 
@@ -70,7 +75,7 @@ def _recoded_lines(stream: IO[bytes], encoding: str) -> Iterator[bytes | Invalid
     with io.TextIOWrapper(stream, encoding, errors=MARK, newline="\n") as text:
         while line := text.readline(LONGEST + 1):
             if len(line) > LONGEST:
-                yield _too_long_line()
+                yield too_long_line()
                 return
             decoded = decode_mixed(line, encoding) if has_undecodable_bytes(line) else line
             if decoded is None:
@@ -172,7 +177,7 @@ def _first_line(stream: IO[bytes], encoding: str) -> tuple[bytes, bool, bool]:
     first, line = b"", b"?"
     while not first and line:
         line = stream.readline(_FIRST_LINE)
-        first = line.removeprefix(_BOM).strip()
+        first = line.removeprefix(BOM).strip()
     more = bool(stream.read(1))
     stream.seek(0)
     return first, len(line) == _FIRST_LINE, more

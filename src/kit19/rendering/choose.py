@@ -68,6 +68,13 @@ def choose(
     return pl.concat([kept.select(columns), others])
 
 
+def count_choices(records: pl.DataFrame, templates: TemplateSet, views: int) -> int:
+    """Count the rows that ``choose`` would return, without choosing."""
+    fits = [eligible(template, templates.many) for template in templates.templates]
+    count = pl.sum_horizontal(fits).clip(upper_bound=views).sum()
+    return int(records.select(count).item())
+
+
 def _hashes(among: list[ParsedTemplate], templates: TemplateSet, seed: int) -> list[pl.Expr]:
     """The hash of each template with a record; null where it does not fit."""
     return [

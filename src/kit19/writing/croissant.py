@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from kit19.catalog import Catalog
-from kit19.core.manifest import Manifest
+from kit19.core.manifest import Manifest, OutputFile
 from kit19.core.rows import ROW_SCHEMA
 
 _CONTEXT: dict[str, Any] = {
@@ -47,21 +46,20 @@ _CONTEXT: dict[str, Any] = {
 }
 
 
-def croissant(
-    manifest: Manifest, written: list[tuple[Path, int | None]], place: Path, catalog: Catalog
-) -> str:
+def croissant(manifest: Manifest, written: Sequence[OutputFile], catalog: Catalog) -> str:
     """Render croissant.json for the parquet files of a build.
 
     Args:
         manifest: The build's manifest, without its outputs.
-        written: The files and their numbers of rows.
-        place: The folder of the files.
+        written: The files written so far.
         catalog: The source cards.
     """
-    files = [path for path, _ in written if path.parent.name == "data"]
-    sets = {
-        split: [p for p in files if p.name.startswith(split)] for split in ("train", "validation")
-    }
+    files = [file for file in written if file.path.startswith("data/")]
+    splits = [
+        split
+        for split in ("train", "validation")
+        if any(file.path.startswith(f"data/{split}") for file in files)
+    ]
     names = sorted({entry.source for entry in manifest.subsets.values()})
     document = {
         "@context": _CONTEXT,
@@ -73,22 +71,21 @@ def croissant(
         "version": manifest.kit19_version,
         "license": sorted({catalog.source(name).license.spdx for name in names}),
         "citeAs": "\n\n".join(catalog.source(name).citation.strip() for name in names),
-        "distribution": [_file_object(path, place) for path in files]
-        + [_file_set(split) for split, paths in sets.items() if paths],
-        "recordSet": [_record_set(split) for split, paths in sets.items() if paths],
+        "distribution": [_file_object(file) for file in files]
+        + [_file_set(split) for split in splits],
+        "recordSet": [_record_set(split) for split in splits],
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def _file_object(path: Path, place: Path) -> dict[str, Any]:
-    name = path.relative_to(place).as_posix()
+def _file_object(file: OutputFile) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
-        "@id": name,
-        "name": name,
-        "contentUrl": name,
+        "@id": file.path,
+        "name": file.path,
+        "contentUrl": file.path,
         "encodingFormat": "application/x-parquet",
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": file.sha256,
     }
 
 

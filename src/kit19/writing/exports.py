@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import polars as pl
 
 from kit19.catalog.recipe import Format
+from kit19.writing.outputs import Outputs
 
 
 def _prompt() -> pl.Expr:
@@ -63,9 +63,7 @@ EXPORTS: Mapping[Format, Callable[[pl.DataFrame], pl.DataFrame]] = {
 }
 
 
-def write_export(rows: pl.DataFrame, folder: Path, kind: Format, split: str) -> tuple[Path, int]:
+def write_export(rows: pl.DataFrame, outputs: Outputs, kind: Format, split: str) -> None:
     """Write one split in one layout, as ``exports/<format>-<split>.jsonl``."""
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{kind}-{split}.jsonl"
-    EXPORTS[kind](rows).write_ndjson(path)
-    return path, rows.height
+    with outputs.open(f"exports/{kind}-{split}.jsonl", rows.height) as stream:
+        EXPORTS[kind](rows).write_ndjson(stream)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,6 @@ from kit19.core.manifest import (
     NAME,
     InputFile,
     Manifest,
-    OutputFile,
     SharedText,
     SkippedFile,
     SubsetEntry,
@@ -22,6 +20,7 @@ from kit19.writing.card import dataset_card
 from kit19.writing.croissant import croissant
 from kit19.writing.exports import write_export
 from kit19.writing.notice import notice
+from kit19.writing.outputs import Outputs
 from kit19.writing.parquet import content_digest, write_parquet
 from kit19.writing.place import replacing
 from kit19.writing.tables import Tables
@@ -57,7 +56,8 @@ def write_build(folder: Path, tables: Tables, about: Description, catalog: Catal
         OutputError: The folder contains other files, is locked or is not writable, or the disk is full.
     """
     with replacing(folder, is_ours=lambda path: (path / NAME).is_file()) as place:
-        written = _write_rows(place, tables, about.recipe["formats"])
+        outputs = Outputs(place)
+        _write_rows(outputs, tables, about.recipe["formats"])
         manifest = Manifest(
             kit19_version=version("kit19"),
             versions={name: version(name) for name in _WRITERS},
@@ -68,37 +68,21 @@ def write_build(folder: Path, tables: Tables, about: Description, catalog: Catal
         for name, text in (
             ("README.md", dataset_card(manifest, tables, catalog)),
             ("NOTICE", notice(manifest, catalog)),
-            ("croissant.json", croissant(manifest, written, place, catalog)),
+            ("croissant.json", croissant(manifest, outputs.files, catalog)),
         ):
-            path = place / name
-            path.write_text(text, encoding="utf-8", newline="\n")
-            written.append((path, None))
-        outputs = [_describe_output(place, path, rows) for path, rows in written]
-        manifest = manifest.model_copy(
-            update={"outputs": sorted(outputs, key=lambda output: output.path)}
-        )
+            outputs.write_text(name, text)
+        files = sorted(outputs.files, key=lambda output: output.path)
+        manifest = manifest.model_copy(update={"outputs": files})
         (place / NAME).write_text(manifest.to_json(), encoding="utf-8", newline="\n")
     return manifest
 
 
-def _write_rows(place: Path, tables: Tables, formats: list[Any]) -> list[tuple[Path, int | None]]:
-    written: list[tuple[Path, int | None]] = []
+def _write_rows(outputs: Outputs, tables: Tables, formats: list[Any]) -> None:
     for split, rows in (("train", tables.train), ("validation", tables.validation)):
         if split == "validation" and not rows.height:
             continue
-        written += write_parquet(rows, place / "data", split)
-        written += [write_export(rows, place / "exports", kind, split) for kind in formats]
-    path = place / "dropped.parquet"
-    tables.dropped.write_parquet(path, compression="zstd", row_group_size=50_000)
-    written.append((path, tables.dropped.height))
-    return written
-
-
-def _describe_output(place: Path, path: Path, rows: int | None) -> OutputFile:
-    data = path.read_bytes()
-    return OutputFile(
-        path=path.relative_to(place).as_posix(),
-        rows=rows,
-        bytes=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-    )
+        write_parquet(rows, outputs, split)
+        for kind in formats:
+            write_export(rows, outputs, kind, split)
+    with outputs.open("dropped.parquet", tables.dropped.height) as stream:
+        tables.dropped.write_parquet(stream, compression="zstd", row_group_size=50_000)

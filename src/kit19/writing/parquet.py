@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import polars as pl
 
 from kit19.core.order import stable_hash
 from kit19.core.rows import ROW_SCHEMA
+from kit19.writing.outputs import Outputs
 
 _ROWS_PER_FILE = 500_000
 _ROWS_PER_GROUP = 50_000  # fixed: the writer's default may depend on the number of threads
 
 
-def write_parquet(rows: pl.DataFrame, folder: Path, split: str) -> list[tuple[Path, int]]:
-    """Write rows as ``<split>-00000-of-0000N.parquet``, zstd, in their order.
-
-    Returns:
-        Each file and its number of rows.
-    """
-    folder.mkdir(exist_ok=True)
+def write_parquet(rows: pl.DataFrame, outputs: Outputs, split: str) -> None:
+    """Write rows as ``data/<split>-00000-of-0000N.parquet``, zstd, in their order."""
     count = max(1, -(-rows.height // _ROWS_PER_FILE))
-    written = []
     for index in range(count):
         part = rows.slice(index * _ROWS_PER_FILE, _ROWS_PER_FILE)
-        path = folder / f"{split}-{index:05}-of-{count:05}.parquet"
-        part.write_parquet(
-            path, compression="zstd", compression_level=3, row_group_size=_ROWS_PER_GROUP
-        )
-        written.append((path, part.height))
-    return written
+        name = f"data/{split}-{index:05}-of-{count:05}.parquet"
+        with outputs.open(name, part.height) as stream:
+            part.write_parquet(
+                stream, compression="zstd", compression_level=3, row_group_size=_ROWS_PER_GROUP
+            )
 
 
 def content_digest(*parts: pl.DataFrame) -> str:

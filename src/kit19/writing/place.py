@@ -125,9 +125,9 @@ def _sync(folder: Path) -> None:
 
 
 def _explain(error: Exception, folder: Path) -> Problem:
-    # polars gives the system's error number only in its message.
-    match = re.search(r"\(os error (\d+)\)", str(error))
-    number = getattr(error, "errno", None) or (int(match[1]) if match else None)
+    # polars gives the system's error number only in its message, in Rust's words or in Python's.
+    match = re.search(r"\(os error (\d+)\)|\[Errno (\d+)\]", str(error))
+    number = getattr(error, "errno", None) or (int(match[1] or match[2]) if match else None)
     if number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return Problem("the disk is full", str(folder), "free some space, or use another --out")
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):

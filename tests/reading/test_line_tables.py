@@ -1,0 +1,181 @@
+"""JSON lines read as tables have exactly the values that the parser of single lines finds in them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from kit19.reading import line_tables
+from kit19.reading.chunks import Chunk, chunks_of_lines
+from kit19.reading.json_lines import InvalidLine, json_lines
+
+TEXTS = st.one_of(
+    st.sampled_from(
+        [
+            "",
+            "가",
+            "한국어 문장",
+            'a "b" c',
+            "\\",
+            '\\"',
+            '{"a": 1}',
+            '["x", 2]',
+            ": 5",
+            ", 7",
+            "\ufeff",
+        ]
+    ),
+    st.text(max_size=6),
+    st.text('\\"{}[]:,u0dDeE8\ud83d\ude00\x00\t \n', max_size=8),
+)
+NUMBERS = st.one_of(
+    st.integers(-3, 3),
+    st.integers(-(10**22), 10**22),
+    st.floats(),
+    st.sampled_from([10**17, 10**18, 1e22, 1e-7, 5e-324, 1e308, -0.0, 0.5]),
+)
+SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+TURNS = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["user", "assistant"]), "content": TEXTS},
+        optional={"name": st.none() | TEXTS},
+    ),
+    max_size=3,
+)
+ROWS = st.one_of(
+    st.fixed_dictionaries({"instruction": TEXTS, "output": TEXTS}, optional={"input": TEXTS}),
+    st.fixed_dictionaries({"messages": TURNS}, optional={"id": NUMBERS | TEXTS}),
+    st.fixed_dictionaries({"text": TEXTS, "n": st.integers(0, 9)}, optional={"f": st.floats()}),
+    st.dictionaries(st.sampled_from(["a", "b", "c d", "가 나", "", "a: 1", "a\\"]), VALUES),
+    VALUES,
+)
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> bytes:
+    """One line: a row, written in one of the usual ways, and sometimes damaged."""
+    spaces = draw(st.sampled_from([(", ", ": "), (",", ":"), (" ,", " : "), (",\t", ":  ")]))
+    text = json.dumps(draw(ROWS), ensure_ascii=draw(st.booleans()), separators=spaces)
+    line = text.encode("utf-8", "surrogatepass")
+    kind = draw(st.integers(0, 9))
+    if kind == 0:
+        at = draw(st.integers(0, len(line)))
+        cut = draw(st.integers(0, 2))
+        put = draw(
+            st.sampled_from([b"", b'"', b"\\", b"\xb0\xa1", b"\x00", b"7", b",", b"{", b" "])
+        )
+        line = line[:at] + put + line[at + cut :]
+    elif kind == 1:
+        line = draw(st.sampled_from([b"\xef\xbb\xbf", b" ", b"\x0b", b"\xc2\xa0"])) + line
+    elif kind == 2:
+        line += draw(st.sampled_from([b"\r", b" ", b"{}", line, b"\x0c"]))
+    elif kind == 3:
+        repeated = b'"output": "x", "output": '
+        line = line.replace(b'"output":', repeated).replace(b'"role":', b'"role": null, "role":')
+    return line.replace(b"\n", b" ")
+
+
+ODD = [
+    rb'{"a": "\ud83d"}',
+    rb'{"a": "\udbff\uFFFF"}',
+    rb'{"a": "\\ud83d\ude00"}',
+    rb'{"a": "\ud83d\\ude00"}',
+    rb'{"a": "\uD83D\uDE00"}',
+    rb'{"a": "x", "\u0061": "y"}',
+    b'{"a": "x", "a": "y"}',
+    b'{"a": "x" "b": "y"}',
+    b'{"a": 0123}',
+    b'{"a": 1.}',
+    b'{"a": 1e400}',
+    b'{"a": -0}',
+    b'{"a": NaN}',
+    b'{"a": "x",}',
+    b'{"a": \\"x\\"}',
+    b'{"a": "x}',
+    b'"}',
+    b'{"a": "\t"}',
+    b'{"a, 5": 1}',
+    b"{}",
+    b'{"a": {}}',
+    b'{"a": [{}]}',
+    b"[1, 2]",
+    b"null",
+    b'{"a": ' + b"[" * 300 + b"]" * 300 + b"}",
+    b'{"a": ' + b"9" * 5_000 + b"}",
+    b'{"a": "\xb0\xa1\xb3\xaa\xb4\xd9"}',
+    b'{"a": "\xff"}',
+    b"\xef\xbb\xbf",
+    b"",
+    b" \r",
+]
+
+
+def read(data: bytes, block: int) -> list[Chunk]:
+    with patch.object(line_tables, "BLOCK", block):
+        return list(chunks_of_lines(io.BytesIO(data), "rows.jsonl"))
+
+
+def comparable(value: Any) -> Any:
+    """A value with its types and the order of its keys; null keys count as absent."""
+    if isinstance(value, dict):
+        return [(key, comparable(one)) for key, one in value.items() if one is not None]
+    if isinstance(value, list):
+        return type(value).__name__, [comparable(one) for one in value]
+    return type(value).__name__, value.why if isinstance(value, InvalidLine) else repr(value)
+
+
+def assert_same(data: bytes, block: int) -> None:
+    expected = list(json_lines(io.BytesIO(data), "utf-8"))
+    found = [row for chunk in read(data, block) for row in chunk.rows()]
+    assert [row.number for row in found] == list(range(len(expected)))
+    assert [(row.line, comparable(row.value)) for row in found] == [
+        (line, comparable(value)) for line, value in expected
+    ]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(lines(), max_size=12), st.sampled_from([16, 100, 1 << 20]), st.booleans())
+@example(ODD, 1 << 20, True)
+@example(ODD, 16, False)
+def test_tables_have_the_values_of_the_parser(
+    some: Sequence[bytes], block: int, ended: bool
+) -> None:
+    assert_same(b"\n".join(some) + b"\n" * ended, block)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_odd_line_leaves_the_others_regular(odd: bytes) -> None:
+    regular = [json.dumps({"a": f"문장 {number}"}).encode() for number in range(100)]
+    data = b"\n".join([*regular[:50], odd, *regular[50:]])
+    assert_same(data, 1 << 20)
+    assert sum(chunk.table.height for chunk in read(data, 1 << 20)) >= 84
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"instruction": "무엇?", "input": None, "output": '답 "하나"\n둘 \U0001f600'},
+        {"messages": [{"role": "user", "content": "가"}, {"role": "assistant", "content": "\\"}]},
+        {"id": 12345678901, "score": -1.5e-3, "label": True, "tags": ["a", "b"], "meta": {"n": 1}},
+    ],
+)
+@pytest.mark.parametrize("escaped", [True, False])
+def test_usual_rows_need_no_object(row: dict[str, Any], escaped: bool) -> None:
+    data = b"".join(json.dumps(row, ensure_ascii=escaped).encode() + b"\n" for _ in range(200))
+    chunks = read(data, 1_000)
+    assert sum(chunk.table.height for chunk in chunks) == 200
+    assert not any(chunk.others for chunk in chunks)
