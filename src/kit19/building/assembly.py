@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -12,6 +12,7 @@ from kit19.core.ledger import Ledger
 from kit19.core.rows import ROW_SCHEMA
 from kit19.curating import PLACE, SubsetTexts, mask_records
 from kit19.rendering import TemplateSet, choose, count_choices, render
+from kit19.rendering.several import BATCH, FURTHER
 
 AS_IS = "as_is"
 """The template name of extra rows, which are not rendered."""
@@ -56,8 +57,8 @@ def assemble(selection: Selection, plan: Recipe) -> AssembledSubset:
     """Render the selected records of one subset by the resolved recipe."""
     subset = selection.subset
     cap = selection.cap if plan.fill else None
-    train = _render_rows(selection.train, subset, plan, cap)
-    validation = _render_rows(selection.held, subset, plan, cap=None)
+    train = _render_rows(selection.train, subset, plan, cap, selection.train)
+    validation = _render_rows(selection.held, subset, plan, None, selection.train)
     ledger = Ledger(
         upstream_rows=selection.read.upstream_rows,
         read=selection.read.records,
@@ -87,26 +88,34 @@ def count_train_rows(selection: Selection, plan: Recipe) -> int:
     if templates is None:
         return records.height
     cap = selection.cap if plan.fill else None
+    templates = _usable(templates, plan)
     count = count_choices(records, templates, _views(records, templates, plan, cap))
     return min(count, cap) if cap else count
 
 
 def _render_rows(
-    records: pl.DataFrame, subset: PlannedSubset, plan: Recipe, cap: int | None
+    records: pl.DataFrame,
+    subset: PlannedSubset,
+    plan: Recipe,
+    cap: int | None,
+    pool: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Render records. With a cap, fill up to it with further templates of the same records."""
-    chosen = _choose_templates(records, subset.templates, plan, cap) if subset.templates else None
-    masked = pl.zeros(records.height, dtype=pl.UInt32, eager=True)
-    if plan.pii == "mask":
-        records, masked = mask_records(
-            records, [n for n in subset.text_fields if n in records.columns]
-        )
-    counted = records.with_columns(masked.alias(_MASKED))
-    if subset.templates and chosen is not None:
-        rendered = render(counted, chosen, subset.templates)
+    """Render records. With a cap, fill up to it with further templates of the same records.
+
+    ``pool`` has the training records, which alone may be shown as solved examples.
+    """
+    shown = _mask(records, subset, plan)
+    if subset.templates:
+        templates = _usable(subset.templates, plan)
+        chosen = _choose_templates(records, templates, plan, cap, pool)
+        examples = shown if pool is records else _mask(pool, subset, plan)
+        rendered = _total_masked(render(shown, chosen, templates, examples), shown, examples)
     else:
-        rendered = counted.with_columns(template=pl.lit(AS_IS))
+        none = pl.lit([], dtype=pl.List(pl.String)).alias(FURTHER)
+        rendered = shown.with_columns(none, template=pl.lit(AS_IS), **{BATCH: pl.lit(None)})
     label = pl.col(subset.card.label) if subset.card.label else pl.lit(None)
+    # The records of a batch may have different labels.
+    label = pl.when(pl.col(BATCH).is_null()).then(label)
     return rendered.select(
         "id",
         "template",
@@ -120,14 +129,49 @@ def _render_rows(
         label=label.cast(pl.String),
         license=pl.lit(subset.source.license.spdx),
         masked=pl.col(_MASKED),
+        further_records=FURTHER,
     ).select(ROW_SCHEMA.names())
 
 
+def _mask(records: pl.DataFrame, subset: PlannedSubset, plan: Recipe) -> pl.DataFrame:
+    """Mask personal data if the recipe says so, and count what is masked in each record."""
+    masked = pl.zeros(records.height, dtype=pl.UInt32, eager=True)
+    if plan.pii == "mask":
+        fields = [name for name in subset.text_fields if name in records.columns]
+        records, masked = mask_records(records, fields)
+    return records.with_columns(masked.alias(_MASKED))
+
+
+def _total_masked(rows: pl.DataFrame, records: pl.DataFrame, pool: pl.DataFrame) -> pl.DataFrame:
+    """Add what is masked in the further records of each row."""
+    several = rows.filter(pl.col(FURTHER).list.len() > 0)
+    if not several.height:
+        return rows
+    counts = pl.concat([part.select("id", _MASKED) for part in (records, pool)]).unique("id")
+    others = several.select("id", "template", pl.col(FURTHER).alias("#other")).explode("#other")
+    added = others.join(counts, left_on="#other", right_on="id", how="left")
+    sums = added.group_by("id", "template").agg(pl.col(_MASKED).sum().alias("#added"))
+    both = rows.join(sums, on=["id", "template"], how="left", maintain_order="left")
+    return both.with_columns(pl.col(_MASKED) + pl.col("#added").fill_null(0)).drop("#added")
+
+
+def _usable(templates: TemplateSet, plan: Recipe) -> TemplateSet:
+    """The templates that the recipe may use: a batch has fewer rows than records, so none with fill."""
+    if not plan.fill:
+        return templates
+    singles = [template for template in templates.templates if template.size == 1]
+    return replace(templates, templates=singles)
+
+
 def _choose_templates(
-    records: pl.DataFrame, templates: TemplateSet, plan: Recipe, cap: int | None
+    records: pl.DataFrame,
+    templates: TemplateSet,
+    plan: Recipe,
+    cap: int | None,
+    pool: pl.DataFrame,
 ) -> pl.DataFrame:
     """Choose the templates that render each record."""
-    chosen = choose(records, templates, _views(records, templates, plan, cap), plan.seed)
+    chosen = choose(records, templates, _views(records, templates, plan, cap), plan.seed, pool)
     if cap:
         place = records.select("id", PLACE)
         chosen = chosen.join(place, on="id").sort("view", PLACE, "id").head(cap).drop(PLACE)

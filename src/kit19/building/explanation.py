@@ -30,7 +30,7 @@ class Explanation:
         status: `train`, `validation`, `dropped`, `surplus`, `not taken` or `not built`.
         why: The reason, in one sentence.
         evidence: Another id, a benchmark item, or a file and line that supports the reason.
-        rows: The rows of the record, if any.
+        rows: The rows that the record is part of, if any; those that begin with it first.
     """
 
     id: str
@@ -66,18 +66,25 @@ def explain(folder: str | Path, record: str, *, catalog: str | Path | None = Non
     if split not in splits or not key:
         what = f"{record!r} is not a record id: the form is <subset>/<upstream split>/<key>"
         raise UnknownNameError(Problem(what, fix=f"splits of {name}: {', '.join(splits)}"))
-    for part in ("train", "validation"):
-        rows = read_rows(folder, part).filter(pl.col("id") == record)
-        if rows.height:
-            columns = rows.select("template", "instruction", "input", "output", "label")
-            why = "kept for training" if part == "train" else "held out for validation"
-            return Explanation(record, part, why, rows=columns.to_dicts())
+    # A record is asked about in rows of its own part; rows of the other show it as an example at most.
+    parts = {part: _rows_with(folder, part, record) for part in ("train", "validation")}
+    if part := next((part for part, rows in parts.items() if rows.height), None):
+        why = "kept for training" if part == "train" else "held out for validation"
+        return Explanation(record, part, why, rows=pl.concat(parts.values()).to_dicts())
     dropped = read_parquet(folder / "dropped.parquet").filter(pl.col("id") == record)
     if dropped.height:
         row = dropped.row(0, named=True)
         why = f"{row['reason']}: {REASON_DESCRIPTIONS[row['reason']]}"
         return Explanation(record, "dropped", why, row["evidence"])
     return _explain_absence(manifest, record, name, split, cards)
+
+
+def _rows_with(folder: Path, part: str, record: str) -> pl.DataFrame:
+    """The rows made of a record, alone or with others: in a batch, or as a solved example."""
+    own, further = pl.col("id") == record, pl.col("further_records")
+    rows = read_rows(folder, part).filter(own | further.list.contains(record))
+    shown = ("template", "instruction", "input", "output", "label", "id", "further_records")
+    return rows.sort(~own, "id", "template").select(shown)
 
 
 def _explain_absence(

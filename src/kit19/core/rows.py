@@ -18,6 +18,10 @@ ROW_SCHEMA = pl.Schema(
         "label": pl.String,
         "license": pl.String,
         "masked": pl.UInt32,
+        "further_records": pl.List(pl.String),
     }
 )
-"""The twelve columns of a row, in order."""
+"""The thirteen columns of a row, in order.
+
+``further_records`` lists the ids of the other records in a row: of its batch, or its solved examples.
+"""

@@ -19,6 +19,7 @@ _AFTER_SHORT = "(?:이|인|입|은|는|을|를|과|와|나|라|으|로|도|만)"
 
 def answer_in_instruction(view: View) -> Iterator[Violation]:
     """The question already contains the answer. Inverse templates are skipped."""
+    twins = _group_by_question(view)  # their answers are those of different records
     for template in view.templates.templates:
         if template.card.direction == "inverse":
             continue
@@ -29,7 +30,8 @@ def answer_in_instruction(view: View) -> Iterator[Violation]:
             yield Violation(
                 template.id, f"its answer, {', '.join(sorted(revealed))}, is part of the question"
             )
-        if not _is_yes_no_question(view, template):
+        has_twin = len(twins[question(template)]) > 1
+        if not has_twin and not _is_yes_no_question(view, template):
             yield from _check_options(view, template, revealed)
 
 

@@ -121,9 +121,10 @@ def misordered_labels(view: View) -> Iterator[Violation]:
                 continue
             words = view.templates.words[piece.field][piece.form]
             order = view.source.categories_of(view.card)[piece.field]
-            text = "\n".join(literals(template, "instruction", "input"))
-            places = [text.find(words[value]) for value in order]
-            found = [place for place in places if place >= 0]
+            lines = "\n".join(literals(template, "instruction", "input")).split("\n")
+            # The list is the line with most of the labels; a sentence may explain some of them apart.
+            listed = max(lines, key=lambda line: sum(words[value] in line for value in order))
+            found = [place for value in order if (place := listed.find(words[value])) >= 0]
             if len(found) > 1 and found != sorted(found):
                 yield Violation(
                     template.id, f"it lists the labels of {piece.field} in another order"

@@ -184,8 +184,13 @@ def _field(column: Column, *, trim: bool) -> pl.Expr:
     if not column.many:
         return cells.replace_strict(values, default=None, return_dtype=pl.String)
     parts = cells.str.split(column.many)
-    canonical = pl.element().replace_strict(values, default=None, return_dtype=pl.String)
-    return pl.when(cells != "").then(parts.list.eval(canonical).list.join(MANY))
+    # In the card's order: templates list the values in it, and upstream's order means nothing.
+    order = list(dict.fromkeys(values.values()))
+    places = {cell: order.index(value) for cell, value in values.items()}
+    place = pl.element().replace_strict(places, default=None, return_dtype=pl.UInt32)
+    named = pl.element().replace_strict(dict(enumerate(order)), return_dtype=pl.String)
+    sorted_places = parts.list.eval(place.unique().sort())
+    return pl.when(cells != "").then(sorted_places.list.eval(named).list.join(MANY))
 
 
 def _value_map(column: Column, text: pl.Expr) -> tuple[dict[str, str], pl.Expr]:

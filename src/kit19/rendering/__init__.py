@@ -1,11 +1,7 @@
 """The template language: parse, check, choose, render."""
 
-<<<<<<< HEAD
-from kit19.rendering.choose import choose, find_unfit
-from kit19.rendering.load import load_templates
-=======
 from kit19.rendering.choose import choose, count_choices, find_unfit
->>>>>>> main
+from kit19.rendering.load import load_templates
 from kit19.rendering.render import render
 from kit19.rendering.templates import ParsedTemplate, TemplateSet
 

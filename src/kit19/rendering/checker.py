@@ -58,10 +58,7 @@ class Checker:
             for form, words in forms.items():
                 at = ("words", field, form)
                 values = self.categories[field]
-                missing = [value for value in values if value not in words]
                 extra = [value for value in words if value not in values]
-                if missing:
-                    self._report(at, f"words.{field}.{form}: no word for {', '.join(missing)}")
                 if extra:
                     self._report(at, f"words.{field}.{form}: no such value: {', '.join(extra)}")
                 if len(set(words.values())) < len(words):
@@ -102,7 +99,7 @@ class Checker:
                 continue
             for piece in texts[name]:
                 if isinstance(piece, Insertion):
-                    self._check_insertion((*at, name), card.id, piece)
+                    self._check_insertion((*at, name), card, piece)
         return texts
 
     def _check_slots(
@@ -136,8 +133,8 @@ class Checker:
         if card.batch and card.shots:
             self._report(at, f"{head}: `batch` and `shots` exclude each other")
 
-    def _check_insertion(self, at: tuple[str | int, ...], name: str, piece: Insertion) -> None:
-        head = f"template {name}: {piece.written}"
+    def _check_insertion(self, at: tuple[str | int, ...], card: Template, piece: Insertion) -> None:
+        head = f"template {card.id}: {piece.written}"
         if piece.field not in self.fields:
             self._report(at, f"{head}: unknown field", suggest_names(piece.field, self.fields))
         elif piece.form and piece.form not in self.words.get(piece.field, {}):
@@ -150,6 +147,19 @@ class Checker:
         elif piece.particle and not piece.form and piece.field not in self.short:
             fix = "quote it with a noun that carries the particle, or put it on its own line"
             self._report(at, f"{head}: a particle may not follow free text", fix)
+        elif piece.form:
+            known = self.categories[piece.field]
+            # A record with one of several values may have any other one, too.
+            values = known if piece.field in self.many else card.when.get(piece.field, known)
+            self._check_coverage(at, head, piece.field, piece.form, values)
+
+    def _check_coverage(
+        self, at: tuple[str | int, ...], head: str, field: str, form: str, values: list[str]
+    ) -> None:
+        missing = [value for value in values if value not in self.words[field][form]]
+        if missing:
+            fix = f"give it in words.{field}.{form}, or exclude it with `when`"
+            self._report(at, f"{head}: no word for {', '.join(missing)}", fix)
 
     def _check_when(
         self, at: tuple[str | int, ...], name: str, field: str, values: list[str]
@@ -209,6 +219,8 @@ class Checker:
         if options.form and options.form not in self.words.get(options.by, {}):
             fix = suggest_names(options.form, self.words.get(options.by, {}))
             self._report(at, f"{head}: form: unknown form {options.form!r}", fix)
+        elif options.form:
+            self._check_coverage(at, head, options.by, options.form, listed)
         if options.among and (missing := [v for v in listed if v not in options.among]):
             self._report(at, f"{head}: among: no field for {', '.join(missing)}")
         for field in options.among.values():
