@@ -148,9 +148,9 @@ class Checker:
             fix = "quote it with a noun that carries the particle, or put it on its own line"
             self._report(at, f"{head}: a particle may not follow free text", fix)
         elif piece.form:
-            known = self.categories[piece.field]
+            every = self.categories[piece.field]
             # A record with one of several values may have any other one, too.
-            values = known if piece.field in self.many else card.when.get(piece.field, known)
+            values = every if piece.field in self.many else card.when.get(piece.field, every)
             self._check_coverage(at, head, piece.field, piece.form, values)
 
     def _check_coverage(
