@@ -109,7 +109,7 @@ def chat(
     """Load a model for a conversation.
 
     Args:
-        model: A run's folder, any causal model's folder, or a Hub id.
+        model: A run's folder, any causal model's folder, or a Hub id (also ``owner/name@revision``).
         format: Prompt format; default: the run's format, else the model's chat template, else
             ``alpaca``.
         max_new_tokens: The most tokens of an answer.

@@ -85,7 +85,7 @@ def compare(
         kit19_version=version("kit19"),
         seed=seed,
         draws=replicates,
-        models=[_describe_model(model) for model in models],
+        models=[_describe_model(model, models) for model in models],
         unfair=unfair,
         **vars(figures) | {"notes": [*_notes(models, found), *figures.notes]},
         published=published_scores(cards, [task.name for task in figures.tasks]),
@@ -222,8 +222,8 @@ def _require_common_task(models: Sequence[ModelResults]) -> None:
         raise ResultsError([Problem("the results have no task in common"), *tasks])
 
 
-def _describe_model(model: ModelResults) -> ComparedModel:
-    run = model.record.model.run if model.record else None
+def _describe_model(model: ModelResults, models: Sequence[ModelResults]) -> ComparedModel:
+    run, start = model.run, model.base_digest
     return ComparedModel(
         name=model.name,
         writer=model.writer,
@@ -232,7 +232,22 @@ def _describe_model(model: ModelResults) -> ComparedModel:
         data=run.data.label if run else "",
         recipe=run.data.recipe if run else "",
         sample=run.data.sample if run else False,
+        digest=model.digest,
+        trained_from=next((m.name for m in models if start and m.digest == start), ""),
     )
+
+
+def _other_base_note(base: ModelResults, model: ModelResults) -> Iterator[Note]:
+    """A note if a model was trained from another model than the comparison's base."""
+    if model is base or not model.run or not model.base_digest or not base.digest:
+        return
+    if model.base_digest == base.digest:
+        return
+    what = (
+        f"trained from {model.run.base.name}, whose files are not those of {base.name} (their digests "
+        "differ), so the differences are not of this training alone"
+    )
+    yield Note(model=model.name, task="", what=what)
 
 
 def _notes(models: Sequence[ModelResults], audits: Audits) -> Iterator[Note]:
@@ -241,10 +256,11 @@ def _notes(models: Sequence[ModelResults], audits: Audits) -> Iterator[Note]:
             yield Note(model=model.name, task=task, what=f"skipped: {why}")
         if not model.record:
             continue
+        yield from _other_base_note(models[0], model)
         for caution in model.record.cautions:
             if caution.code not in _MARKED:
                 yield Note(model=model.name, task=caution.task, what=caution.what)
-        run = model.record.model.run
+        run = model.run
         if run and run.data.label != "clean" and model.name not in audits:
             why = f": {run.data.why}" if run.data.why else ""
             what = f"trained on {run.data.label} data{why}; an audit of the data would show which items"

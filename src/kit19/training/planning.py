@@ -123,8 +123,9 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
             Path(data), settings, options, on_progress, for_other_machine=for_other_machine
         )
         trust = prepared.base.trust
-        if Path(settings.model or "-").is_dir():
-            check_complete(settings.model, trust_remote_code=trust)
+        ref = prepared.base.ref
+        if ref and not ref.revision:  # weights of a Hub model are not downloaded for a plan
+            check_complete(ref.source, trust_remote_code=trust)
         with convert_model_errors(
             settings.model or "tiny", "the model cannot be built from its config.json"
         ):
