@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kit19 import Kit19Error, ModelError, TrainError, chat, merge, train
+from kit19 import Kit19Error, ModelError, Settings, TrainError, chat, merge, train
 from kit19.core.runs import PLAN, BaseModelEntry, read_run
 from kit19.evaluating.pipeline import evaluate
 from kit19.training.model.digest import OTHER_FILES
@@ -262,19 +262,39 @@ class StopError(Exception):
     pass
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_checkpoint_is_a_model_and_an_unfinished_run_names_it(
-    method: str, data: Path, good: Path, tokenizer: Any, tmp_path: Path
-) -> None:
+def interrupted(data: Path, run: Path, how: Settings) -> None:
+    """A run that stops at its third step, after the checkpoint of the second."""
+
     def stop(what: str, done: int, _total: int) -> None:
         if what.startswith("training") and done == 3:
             raise StopError
 
-    base = copied(good, tmp_path / "base")
-    how = settings(base, **LORA | {"method": method, "max_steps": 4})
-    run = tmp_path / "run"
     with pytest.raises(StopError):
         train(data, run, how, on_progress=stop)
+
+
+def test_a_run_resumes_on_the_same_files_only(data: Path, good: Path, tmp_path: Path) -> None:
+    base, run = copied(good, tmp_path / "base"), tmp_path / "run"
+    how = settings(base, **LORA | {"max_steps": 4})
+    interrupted(data, run, how)
+    before = (base / "generation_config.json").read_text()
+    (base / "generation_config.json").write_text(before + "\n")
+    with pytest.raises(TrainError, match="other configuration or tokenizer files than when this"):
+        train(data, run, how)
+    (base / "generation_config.json").write_text(before)
+    # The plan of an older version has the digest of the weights only.
+    plan = json.loads((run / PLAN).read_text())
+    plan["base"]["digest"] = plan["base"].pop("weights")
+    (run / PLAN).write_text(json.dumps(plan))
+    assert train(data, run, how).resumed == 2
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_checkpoint_is_a_model_and_an_unfinished_run_names_it(
+    method: str, data: Path, good: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    base, run = copied(good, tmp_path / "base"), tmp_path / "run"
+    interrupted(data, run, settings(base, **LORA | {"method": method, "max_steps": 4}))
     assert (run / PLAN).is_file()
     checkpoint = run / "checkpoints" / "checkpoint-2"
     with pytest.raises(TrainError, match=f"(?s)is an unfinished run.*{checkpoint}"):
