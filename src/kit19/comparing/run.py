@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kit19.catalog import Catalog, load_catalog
+from kit19.catalog import Catalog, CatalogLike, load_catalog
 from kit19.comparing.exposure import Audits, contamination_effects, exposure_of, read_audits
 from kit19.comparing.fairness import find_mismatches
 from kit19.comparing.items import changed_items
@@ -53,7 +53,7 @@ def compare(
     audits: str | Path | Collection[str | Path] = (),
     seed: Seed = 0,
     replicates: Annotated[int, Field(ge=100, le=1_000_000)] = REPLICATES,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
     on_progress: OnProgress = silent,
 ) -> Comparison:
     """Compare models with the first of them.
@@ -65,7 +65,7 @@ def compare(
             ``NAME=PATH`` of one.
         seed: Seed of the bootstrap.
         replicates: Number of bootstrap replicates.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
         on_progress: Called with the benchmark, benchmarks done, and total benchmarks.
 
     Raises:
@@ -164,7 +164,7 @@ def _compare_with_base(
 
 @public
 def check(
-    results: str | Path | Collection[str | Path], *, catalog: str | Path | None = None
+    results: str | Path | Collection[str | Path], *, catalog: CatalogLike = None
 ) -> list[Mismatch]:
     """Find settings that differ between results and make a comparison unfair; the first is the base.
 

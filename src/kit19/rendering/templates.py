@@ -69,7 +69,16 @@ def load_templates(catalog: Catalog, subset: str) -> TemplateSet:
     source, spec = catalog.subset(subset)
     file, lines = catalog.templates(subset)
     where = str(catalog.template_path(subset))
-    return check_templates(file, lines, where, source, spec)
+    try:
+        return check_templates(file, lines, where, source, spec)
+    except CatalogError as error:
+        card = catalog.layers.origin("sources", source.id)
+        if not card.replaces or catalog.layers.origin("templates", subset).catalog == card.catalog:
+            raise
+        # The mistake is not in kit19's templates, but in the card under them.
+        what = f"kit19's templates of {subset} do not fit: {error.problems[0].what}"
+        fix = f"it replaces kit19's card: keep what they need, or write templates/{subset}.yaml too"
+        raise CatalogError(Problem(what, card.file, fix)) from None
 
 
 def check_templates(

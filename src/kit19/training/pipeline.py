@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit19.catalog import CatalogLike
 from kit19.core.arguments import OnProgress, public, silent
 from kit19.core.runs import NAME as RUN
 from kit19.core.runs import RunRecord
@@ -79,7 +80,7 @@ def train(  # noqa: PLR0913  one parameter an option of the command
     restart: bool = False,
     merge: bool = False,
     cache: str | Path | None = None,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
     trust_remote_code: bool = False,
     on_progress: OnProgress = silent,
 ) -> Trained:
@@ -94,7 +95,7 @@ def train(  # noqa: PLR0913  one parameter an option of the command
         restart: Remove an earlier run from the folder, and start again.
         merge: Merge the adapter into the base model's weights at the end.
         cache: The folder of tokens; default: ``tokens`` in kit19's cache.
-        catalog: A folder of cards, for prompt formats; default: kit19's own.
+        catalog: A folder of cards, for prompt formats, or a loaded catalog.
         trust_remote_code: Run code from the model's repository.
         on_progress: Called with the current step, steps done, and total steps.
 
