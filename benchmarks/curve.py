@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,12 +23,10 @@ def make_world(data_dir: str, folder: str, sizes: list[int]) -> Work:
     """Write a catalog and, for each size, a data folder with one source more."""
 
     def work() -> None:
-        from kit19.catalog import BUILT_IN, load_catalog
+        from kit19.catalog import load_catalog
 
         place = Path(folder)
         catalog = place / "catalog"
-        for part in ("sources", "templates", "benchmarks", "recipes"):
-            shutil.copytree(BUILT_IN / part, catalog / part)
         _write_cards(catalog)
         needed = {card.source for card in load_catalog().benchmarks.values()}
         upstream = Path(data_dir).resolve()
@@ -92,13 +89,16 @@ def _time(module: Any, name: str, part: str, spent: dict[str, float]) -> None:
 
 
 def _write_cards(catalog: Path) -> None:
-    card, _ = read_yaml(catalog / "sources" / "nsmc.yaml")
+    from kit19.catalog import BUILT_IN
+
+    card, _ = read_yaml(BUILT_IN / "sources" / "nsmc.yaml")
     card["tables"]["reviews"]["files"] = {"train": [{"path": "train.txt"}]}
     card |= {"id": ID, "subsets": {ID: card["subsets"].pop("nsmc")}}
-    templates, _ = read_yaml(catalog / "templates" / "nsmc.yaml")
+    templates, _ = read_yaml(BUILT_IN / "templates" / "nsmc.yaml")
     templates["subset"] = ID
     recipe = {"id": ID, "extends": "kit19", "title": "The curve", "subsets": [ID]}
     for part, content in (("sources", card), ("templates", templates), ("recipes", recipe)):
         # JSON is YAML, and quotes every text.
         text = json.dumps(content, ensure_ascii=False, indent=1)
+        (catalog / part).mkdir(parents=True)
         (catalog / part / f"{ID}.yaml").write_text(text, encoding="utf-8")

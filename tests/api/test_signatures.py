@@ -65,7 +65,7 @@ BY_PLACE = {
 # What a name means, it means in every function.
 VOCABULARY = {
     "data_dir": "str | Path | None",
-    "catalog": "str | Path | None",
+    "catalog": "CatalogLike",
     "out": "str | Path",
     "folder": "str | Path",
     "changes": "Mapping[str, Any] | None",

@@ -34,7 +34,7 @@ def shown(
     *arguments: str,
     code: int = 0,
 ) -> tuple[str, str]:
-    assert run_main("audit", "--catalog", "cards", *arguments) == code
+    assert run_main("audit", "--catalog-only", "cards", *arguments) == code
     out, err = capsys.readouterr()
     return out, err
 

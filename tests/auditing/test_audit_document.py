@@ -36,7 +36,7 @@ def test_the_snippet_takes_out_the_rows_that_were_found(
     small_catalog(tmp_path / "cards")
     rows: list[object] = [INNOCENT[0], SENTENCES[5], {"text": SENTENCES[0]}, INNOCENT[1]]
     write_jsonl(tmp_path / "my.jsonl", rows)
-    options = ["--catalog", "cards", "--data-dir", "cards/data", "--out", "audit", "-q"]
+    options = ["--catalog-only", "cards", "--data-dir", "cards/data", "--out", "audit", "-q"]
     assert run_main("audit", "my.jsonl", *options) == 0
     found = re.search(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     assert found

@@ -49,7 +49,9 @@ def test_the_shop_builds_as_it_is(shop: Shop) -> None:
 
 def test_a_missing_data_folder(shop: Shop) -> None:
     folder = shop.root / "nowhere"
-    done = invoke("build", "cafe", "--catalog", shop.root, "--data-dir", folder, "--out", shop.out)
+    done = invoke(
+        "build", "cafe", "--catalog-only", shop.root, "--data-dir", folder, "--out", shop.out
+    )
     check_refused(
         done,
         f"error: {folder}: there is no such data folder",
@@ -143,7 +145,7 @@ def test_a_subset_without_any_file_is_not_built_and_can_be_explained(shop: Shop)
     told = "bakery_reviews is not built: bakery/train.tsv: it is not there"
     assert f"! {told}" in done.out
     record = "bakery_reviews/train/1"
-    explained = invoke("explain", shop.out, record, "--catalog", shop.root, "--json")
+    explained = invoke("explain", shop.out, record, "--catalog-only", shop.root, "--json")
     found = json.loads(explained.out)
     assert (found["status"], found["why"]) == ("not built", "bakery_reviews had no usable file")
     assert found["evidence"] == "bakery/train.tsv: it is not there"
@@ -165,7 +167,7 @@ def test_a_row_that_is_not_utf8_is_quarantined_and_reported(shop: Shop) -> None:
     ledger = json.loads(done.out)["subsets"]["cafe_reviews"]["ledger"]
     assert (ledger["read"], ledger["train"]) == (3, 2)
     assert ledger["dropped"] == {"malformed": 1}
-    told = invoke("explain", shop.out, "cafe_reviews/train/train:2", "--catalog", shop.root)
+    told = invoke("explain", shop.out, "cafe_reviews/train/train:2", "--catalog-only", shop.root)
     assert "evidence: cafe/train.tsv:4: is not UTF-8" in told.out
 
 
@@ -338,7 +340,7 @@ def test_a_wrong_command_line_is_misuse(arguments: list[str], message: str) -> N
         ),
         (
             ["sample", "--exclude", "nsmcc"],
-            ["error: there is no subset 'nsmcc'", "    did you mean nsmc, unsmile?"],
+            ["error: --exclude: there is no subset 'nsmcc'", "    did you mean nsmc, unsmile?"],
         ),
         (
             ["sample", "--set", "capp=3"],

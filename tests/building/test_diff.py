@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from kit19 import VerifyError, build, diff, load_catalog
+from kit19 import VerifyError, build, diff
 from kit19.building.differences import SubsetDiff
+from kit19.catalog import BUILT_IN
 from tests.support.samples import rows_of, sample_of, told
 
 SUBSETS = ["nsmc", "kobest_copa", "math"]
@@ -71,9 +71,9 @@ def test_a_subset_left_out_is_the_only_difference(left: Path, tmp_path: Path) ->
 
 def test_a_changed_card_is_the_cause_of_changed_rows(left: Path, tmp_path: Path) -> None:
     catalog = tmp_path / "catalog"
-    shutil.copytree(load_catalog().root, catalog, ignore=shutil.ignore_patterns("*.py", "__*"))
     templates = catalog / "templates" / "nsmc.yaml"
-    text = templates.read_text(encoding="utf-8")
+    templates.parent.mkdir(parents=True)
+    text = (BUILT_IN / "templates" / "nsmc.yaml").read_text(encoding="utf-8")
     assert "이 영화평은 긍정적입니까, 부정적입니까?" in text
     templates.write_text(text.replace("이 영화평은", "다음 영화평은", 1), encoding="utf-8")
     changes = {"subsets": SUBSETS, "cap": 40}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19 import Manifest, build, explain, stats
+from kit19 import Manifest, build, explain, load_catalog, stats
 from tests.support.invoking import invoke
 from tests.support.samples import dropped_of, rows_of
 from tests.support.shop import GOOD
@@ -73,7 +73,13 @@ def built(
     street: Path, root: Path, cafe: list[Review], bar: list[Review], **changes: object
 ) -> Manifest:
     data = street_data(root / "data", cafe, bar)
-    return build("street", root / "out", data_dir=data, catalog=street, changes=changes)
+    return build(
+        "street",
+        root / "out",
+        data_dir=data,
+        catalog=load_catalog(street, only=True),
+        changes=changes,
+    )
 
 
 CAFE = [("커피가 맛있어요", "1"), ("자리가 좁아요", "0")]
@@ -110,14 +116,14 @@ def test_on_request_the_later_subset_gives_it_up(street: Path, tmp_path: Path) -
     }
     assert manifest.subsets["bar_reviews"].ledger.dropped == {"duplicate_across": 2}
     assert (manifest.shared, manifest.entangled_by) == ([], ["dedup"])
-    found = explain(out, "bar_reviews/train/0", catalog=street)
+    found = explain(out, "bar_reviews/train/0", catalog=load_catalog(street, only=True))
     assert (found.status, found.evidence) == ("dropped", "cafe_reviews/train/0")
     assert "removing one may change the rest" in (out / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_command_line_tells_of_both(street: Path, tmp_path: Path) -> None:
     data = street_data(tmp_path / "data", CAFE, BAR)
-    where: Where = ["--catalog", street, "--data-dir", data, "--out", tmp_path / "out"]
+    where: Where = ["--catalog-only", street, "--data-dir", data, "--out", tmp_path / "out"]
     told = invoke("build", "street", *where)
     assert "text is in two subsets: bar_reviews/cafe_reviews 2" in told.out
     gone = invoke("build", "street", *where, "--set", "dedup=across")

@@ -11,6 +11,7 @@ from kit19 import Kit19Error, Manifest, UnknownNameError, build, explain, load_c
 from kit19.core.ledger import REASON_DESCRIPTIONS, REASONS
 from kit19.core.manifest import read_manifest
 from kit19.core.order import hash_order
+from kit19.sample import SAMPLE
 from tests.support.samples import dropped_of, rows_of, sample_of
 
 
@@ -50,9 +51,11 @@ def test_a_malformed_row_is_explained_with_its_file_and_line(tmp_path: Path) -> 
     # As many rows as the card states; the last has an unknown score.
     (data / "train.tsv").write_text(text[:-2] + "7\n", encoding="utf-8")
     data = tmp_path / "data"
-    manifest = build("cafe", tmp_path / "out", data_dir=data, catalog=good)
+    manifest = build("cafe", tmp_path / "out", data_dir=data, catalog=load_catalog(good, only=True))
     assert manifest.subsets["cafe_reviews"].ledger.dropped == {"malformed": 1}
-    found = explain(tmp_path / "out", "cafe_reviews/train/train:2", catalog=good)
+    found = explain(
+        tmp_path / "out", "cafe_reviews/train/train:2", catalog=load_catalog(good, only=True)
+    )
     assert found.status == "dropped"
     assert found.why == f"malformed: {REASON_DESCRIPTIONS['malformed']}"
     assert found.evidence == "cafe/train.tsv:4: label: unknown value '7'"
@@ -60,7 +63,7 @@ def test_a_malformed_row_is_explained_with_its_file_and_line(tmp_path: Path) -> 
 
 def test_surplus_is_explained_with_the_last_place_taken(sample_build: Path) -> None:
     source = load_catalog().source("nsmc")
-    path = Path(load_catalog().root.parent) / "sample" / "nsmc" / "ratings_train.txt"
+    path = SAMPLE / "nsmc" / "ratings_train.txt"
     lines = path.read_text(encoding="utf-8").splitlines()[1:]
     known = {f"nsmc/train/{line.split(chr(9))[0]}" for line in lines}
     gone = set(rows_of(sample_build)["id"]) | set(dropped_of(sample_build)["id"])

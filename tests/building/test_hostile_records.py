@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kit19 import build, explain, verify
+from kit19 import build, explain, load_catalog, verify
 from tests.support.samples import rows_of
 
 GOOD = Path(__file__).parents[1] / "catalog" / "bad_cards" / "good"
@@ -40,7 +40,13 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (catalog / "data" / "cafe" / "train.tsv").write_text(table, encoding="utf-8", newline="")
     changes = {"formats": ["alpaca", "messages"], "views": 2}
     data = catalog / "data"
-    build("cafe", folder / "out", data_dir=data, catalog=catalog, changes=changes)
+    build(
+        "cafe",
+        folder / "out",
+        data_dir=data,
+        catalog=load_catalog(catalog, only=True),
+        changes=changes,
+    )
     return folder / "out"
 
 
@@ -73,5 +79,5 @@ def test_the_card_is_still_a_card_and_the_build_is_complete(out: Path) -> None:
 
 def test_it_can_be_explained(out: Path) -> None:
     for name, text in HOSTILE.items():
-        found = explain(out, f"cafe_reviews/train/{name}", catalog=GOOD)
+        found = explain(out, f"cafe_reviews/train/{name}", catalog=load_catalog(GOOD, only=True))
         assert {row["input"] for row in found.rows} == {text}

@@ -463,7 +463,8 @@ def test_every_line_of_the_file_is_accounted_for(
     text = RECIPE.replace("data: sample\n", "").replace("sae4k", "cafe_reviews")
     path = recipe(place, [ROWS[0], *rows], text)
     catalog = place / "catalog"
-    manifest = build(path, place / "out", data_dir=catalog / "data", catalog=catalog)
+    cards = load_catalog(catalog, only=True)
+    manifest = build(path, place / "out", data_dir=catalog / "data", catalog=cards)
     ledger = manifest.subsets["mydata"].ledger
     assert ledger.read == len(rows) + 1
     assert ledger.kept == ledger.examples == mine(place).height

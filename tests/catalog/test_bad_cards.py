@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kit19 import Kit19Error, build
+from kit19 import Kit19Error, build, load_catalog
 
 HERE = Path(__file__).parent / "bad_cards"
 GOOD = HERE / "good"
@@ -30,7 +30,8 @@ def try_to_build(catalog: Path, out: Path, command: dict[str, Any]) -> None:
         (catalog / name).unlink()
     recipe = command.get("recipe", "cafe").replace("<PATH>", str(catalog))
     data = catalog / "data"
-    build(recipe, out, data_dir=data, catalog=catalog, changes=command.get("set"))
+    cards = load_catalog(catalog, only=True)
+    build(recipe, out, data_dir=data, catalog=cards, changes=command.get("set"))
 
 
 def test_the_good_cards_build(tmp_path: Path) -> None:

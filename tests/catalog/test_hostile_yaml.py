@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from kit19 import Kit19Error, build, load_catalog, load_preset, show
 from kit19.catalog.index import summarize_sources
+from kit19.catalog.layers import layers_of
 from kit19.catalog.yaml_file import parse_yaml
 from tests.support.invoking import invoke
 
@@ -69,12 +70,17 @@ def broken(root: Path, folder: str) -> Callable[[str], Path]:
 
 
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
-    "a source": ("sources", lambda path: load_catalog(path.parent.parent)),
-    "a list": ("sources", lambda path: summarize_sources(path.parent.parent)),
+    "a source": ("sources", lambda path: load_catalog(path.parent.parent, only=True)),
+    "a list": ("sources", lambda path: summarize_sources(layers_of(path.parent.parent, only=True))),
     "a benchmark": ("benchmarks", lambda path: load_catalog(path.parent.parent)),
     "templates": (
         "templates",
-        lambda path: show("cafe_reviews", n=1, data_dir=GOOD / "data", catalog=path.parent.parent),
+        lambda path: show(
+            "cafe_reviews",
+            n=1,
+            data_dir=GOOD / "data",
+            catalog=load_catalog(path.parent.parent, only=True),
+        ),
     ),
     "own templates": ("templates", lambda path: show(from_file=path)),
     "a recipe": ("recipes", lambda path: build(str(path), path.parent / "out")),

@@ -130,7 +130,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def where(root: Path) -> list[str]:
-    return ["--catalog", str(root), "--data-dir", str(root / "data")]
+    return ["--catalog-only", str(root), "--data-dir", str(root / "data")]
 
 
 def build_shop(root: Path) -> Outcome:
@@ -139,7 +139,7 @@ def build_shop(root: Path) -> Outcome:
 
 def printing(root: Path) -> Iterator[list[str | Path]]:
     """Every command that prints what data, cards, names and documents hold."""
-    cards, out = ["--catalog", str(root)], root / "out"
+    cards, out = ["--catalog-only", str(root)], root / "out"
     templates = root / "templates" / "cafe_reviews.yaml"
     rows = root / f"rows{NAME}.jsonl"
     row = {f"text{EVIL}": f"손님이 오래 머물다 간 조용한 카페라고 모두 말했다 {EVIL}"}
@@ -266,7 +266,7 @@ def test_on_a_terminal_only_our_own_sequences_act(shop: Path) -> None:
     near, far = pty.openpty()
     with os.fdopen(far, "w", encoding="utf-8") as terminal:
         with redirect_stdout(terminal), redirect_stderr(terminal):
-            assert run_main("sources", "cafe", "--catalog", shop) == 0
+            assert run_main("sources", "cafe", "--catalog-only", shop) == 0
             assert run_main("lint", *where(shop)) in (0, 3)
         terminal.flush()
         result = os.read(near, 1 << 20).decode()

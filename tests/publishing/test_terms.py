@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from kit19.building.pipeline import build
 from kit19.catalog import BUILT_IN, Catalog, load_catalog
+from kit19.catalog.layers import Layers
 from kit19.cli import cli
 from kit19.core.errors import OutputError
 from kit19.core.manifest import Manifest, read_manifest
@@ -178,7 +179,7 @@ def test_a_recipe_of_ones_own_is_named_by_its_file(built: Path) -> None:
 
 
 def test_another_catalog_is_in_the_command(built: Path, tmp_path: Path) -> None:
-    other = replace(load_catalog(), root=tmp_path)
+    other = replace(load_catalog(), layers=Layers((BUILT_IN, tmp_path)))
     words = shlex.split(rebuild_command(read_manifest(built), Path("out"), other, ["nsmc"]))
     assert words[words.index("--catalog") + 1] == str(tmp_path)
     assert str(BUILT_IN) not in words

@@ -59,7 +59,7 @@ class Shop:
         return archive
 
     def arguments(self, *more: str | Path) -> list[str | Path]:
-        where: list[str | Path] = ["--catalog", self.root, "--data-dir", self.root / "data"]
+        where: list[str | Path] = ["--catalog-only", self.root, "--data-dir", self.root / "data"]
         return ["build", "cafe", *where, "--out", self.out, *more]
 
     def build(self, *more: str | Path) -> Outcome:

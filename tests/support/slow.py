@@ -14,6 +14,7 @@ SLOW = (
     "building/test_choices_of_a_build.py",
     "building/test_duplicates_across.py",
     "building/test_interrupted_builds.py",
+    "building/test_layered_catalog.py",
     "building/test_mutated_cards.py",
     "building/test_own_rows.py",
     "building/test_same_bytes.py",

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.hub_server import HubServer
+
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
@@ -31,3 +33,18 @@ def tokenizer(data: Path) -> Any:
     from tests.support.small_models import make_small_tokenizer
 
     return make_small_tokenizer(data)
+
+
+@pytest.fixture
+def model_hub(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
+    """The same Hub for transformers, which reads where it is once, when it is loaded."""
+    import transformers.utils.hub
+    from huggingface_hub import constants, hf_api
+
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hf_api.api, "endpoint", hub.url)
+    monkeypatch.setattr(transformers.utils.hub, "_hf_api", None, raising=False)
+    return hub

@@ -19,28 +19,14 @@ from kit19 import (
     push,
     train,
 )
-from kit19.evaluating.resolve import resolve_model
+from kit19.evaluating.resolve import find_scored_model
 from kit19.training.model.adapters import ignore_peft_warnings
-from kit19.training.model.weights import weight_files, weights_digest
+from kit19.training.model.finding import find_model
+from kit19.training.model.reference import ModelRef
 from tests.support.hub_server import Blob, HubServer, Repo
 from tests.support.small_models import SAVE, equal, settings, weights
 
 LORA: dict[str, Any] = {"method": "lora", "max_steps": 2, "validation": 0, "learning_rate": 0.1}
-
-
-@pytest.fixture
-def model_hub(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
-    """The same Hub for transformers, which reads where it is once, when it is loaded."""
-    import transformers.utils.hub
-    from huggingface_hub import constants, hf_api
-
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hf_api.api, "endpoint", hub.url)
-    monkeypatch.setattr(transformers.utils.hub, "_hf_api", None, raising=False)
-    return hub
 
 
 def logits(model: Any) -> Any:
@@ -64,7 +50,7 @@ def whole(folder: Path) -> Any:
 
 
 def digest(folder: Path) -> str:
-    return weights_digest(weight_files(str(folder)))
+    return find_model(str(folder)).weights_digest()
 
 
 def files(folder: Path) -> dict[str, Blob]:
@@ -82,21 +68,22 @@ def test_an_adapter_keeps_the_commit_of_its_base_on_the_hub(
     repo.commit(files(new), "second")
     run = train(data, tmp_path / "run", settings(revision="v1", **LORA | {"model": "me/base"}))
     assert run.record.base.revision == commit
-    assert run.record.base.digest == digest(old) != digest(new)
+    assert run.record.base.weights == digest(old) != digest(new)
+    assert run.record.base.digest == find_model(str(old)).digest()
     config = json.loads((run.folder / "adapter_config.json").read_text())
     assert (config["base_model_name_or_path"], config["revision"]) == ("me/base", commit)
     repo.commit(files(new), "third", branch="v1")  # the branch moves on
     expected = adapted(run.folder)
     merge(run.folder, tmp_path / "merged")
     assert torch.allclose(whole(tmp_path / "merged"), expected, atol=1e-4)
-    assert resolve_model(str(run.folder)).revision == commit
+    assert find_scored_model(str(run.folder)).complete.revision == commit
     assert list(chat(run.folder, max_new_tokens=2).send("네?"))
     # The adapter on the Hub is bound to its base in the same way.
     adapter = model_hub.repos["me/adapter"] = Repo(private=False)
     adapter.commit(files(run.folder), "first")
     assert chat("me/adapter", max_new_tokens=2).run == run.record
     record = run.record.model_copy(
-        update={"base": run.record.base.model_copy(update={"digest": digest(new)})}
+        update={"base": run.record.base.model_copy(update={"weights": digest(new)})}
     )
     (run.folder / "run.json").write_text(record.to_json())
     adapter.commit(files(run.folder), "second")
@@ -112,7 +99,7 @@ def test_a_run_without_a_revision_keeps_the_commit_of_main(
     commit = model_hub.repos.setdefault("me/base", Repo(private=False)).commit(files(base), "first")
     how = settings(**LORA | {"model": "me/base", "method": method, "max_steps": 1})
     record = train(data, tmp_path / "run", how).record
-    assert (record.base.revision, record.base.digest) == (commit, digest(base))
+    assert (record.base.revision, record.base.weights) == (commit, digest(base))
 
 
 def test_the_digest_of_sharded_weights_ignores_other_files(
@@ -124,22 +111,26 @@ def test_the_digest_of_sharded_weights_ignores_other_files(
     base = SAVE["llama"](tokenizer, tmp_path / "base")
     parts = tmp_path / "parts"
     AutoModelForCausalLM.from_pretrained(base).save_pretrained(parts, max_shard_size="50KB")
-    found = weight_files(str(parts))
+    found = ModelRef("parts", parts).weight_files()
     assert len(found) > 1
-    (parts / "consolidated.safetensors").write_bytes(b"another layout")
-    (parts / "pytorch_model.bin").write_bytes(b"the same, pickled")
-    assert weight_files(str(parts)) == found
     model_hub.repos["me/parts"] = Repo(private=False)
-    commit = model_hub.repos["me/parts"].commit(files(parts), "first")
-    assert weights_digest(weight_files("me/parts", commit)) == digest(parts)
+    more = {
+        "consolidated.safetensors": Blob(b"another layout"),
+        "pytorch_model.bin": Blob(b"the same, pickled"),
+    }
+    commit = model_hub.repos["me/parts"].commit(files(parts) | more, "first")
+    on_hub = find_model("me/parts", commit)
+    assert on_hub.weights_digest() == digest(parts)
+    assert on_hub.digest() == find_model(str(parts)).digest()
     assert not model_hub.requests("consolidated|pytorch_model")
     # Without a network, the cache is enough.
     tokenizer.save_pretrained(parts)
     commit = model_hub.repos["me/parts"].commit(files(parts), "second")
     assert list(chat("me/parts", max_new_tokens=2).send("네?"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert weights_digest(weight_files("me/parts", commit)) == digest(parts)
-    assert weights_digest(weight_files("me/parts")) == digest(parts)
+    for name in ("me/parts", f"me/parts@{commit}"):
+        assert find_model(name).weights_digest() == digest(parts)
+        assert find_model(name).digest() == find_model(str(parts)).digest()
     assert list(chat("me/parts", max_new_tokens=2).send("네?"))
 
 
@@ -153,8 +144,8 @@ def test_a_base_whose_weights_were_replaced_is_refused_everywhere(
     meetings: list[Callable[[], Any]] = [
         lambda: merge(run, tmp_path / "merged"),
         lambda: chat(run),
-        lambda: resolve_model(str(run)),
-        lambda: resolve_model(str(base), adapter=str(run)),
+        lambda: find_scored_model(str(run)),
+        lambda: find_scored_model(str(base), adapter=str(run)),
     ]
     for meet in meetings:
         with pytest.raises((TrainError, ModelError)) as stop:
@@ -213,7 +204,7 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
     for name in ("../models/base", "models/base"):
         said = json.dumps(config | {"base_model_name_or_path": name})
         (foreign / "adapter_config.json").write_text(said)
-        assert resolve_model(str(foreign)).folder.resolve() == work / "models" / "base"
+        assert find_model(str(foreign)).complete.folder.resolve() == work / "models" / "base"
     # If both are moved together, the base is found by its digest.
     moved = Path(shutil.move(work, tmp_path / "moved"))
     shutil.move(moved / "models" / "base", moved / "base")
@@ -223,7 +214,7 @@ def test_an_adapter_finds_a_base_that_was_named_by_a_relative_path(
     for meet in (
         merge,
         lambda run, _out: chat(run),
-        lambda run, _out: resolve_model(str(run)),
+        lambda run, _out: find_scored_model(str(run)),
     ):
         with pytest.raises((TrainError, ModelError), match="its base model is missing: /"):
             meet(moved / "run", tmp_path / "again")

@@ -252,7 +252,7 @@ def test_an_unsavable_generation_config_is_refused(llama: Path, tmp_path: Path) 
 def test_a_folder_without_weights_is_refused(llama: Path, tmp_path: Path) -> None:
     model = shutil.copytree(llama, tmp_path / "base")
     (model / "model.safetensors").unlink()
-    refused(tmp_path, model, "holds no weights")
+    refused(tmp_path, model, "has no weights")
 
 
 # -- steps, schedules, optimizers -----------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 
 from kit19 import Kit19Error, TrainError, chat, load_preset, plan_training, train
 from kit19.evaluating.pipeline import evaluate
-from kit19.evaluating.resolve import resolve_model
+from kit19.evaluating.resolve import find_scored_model
 from kit19.training.rows.chat_template import render
 from tests.support.small_models import SAVE, settings
 
@@ -139,7 +139,10 @@ def test_missing_weights_are_reported(good: Path, data: Path, tmp_path: Path) ->
         lambda: train(data, tmp_path / "run", settings(folder)),
         lambda: chat(folder),
     ):
-        with pytest.raises(TrainError, match=r"no file named model\.safetensors|holds no weights"):
+        with pytest.raises(
+            TrainError,
+            match=r"has no weights \(model\.safetensors\)|no file named model\.safetensors",
+        ):
             load()
     (folder / "model.safetensors.index.json").write_text(
         '{"weight_map": {"a": "gone.safetensors"}}'
@@ -147,7 +150,7 @@ def test_missing_weights_are_reported(good: Path, data: Path, tmp_path: Path) ->
     with pytest.raises(TrainError, match="gone"):
         train(data, tmp_path / "run", settings(folder))
     with pytest.raises(Kit19Error):
-        resolve_model(str(folder))
+        find_scored_model(str(folder))
 
 
 @pytest.mark.parametrize(

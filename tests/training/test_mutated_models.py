@@ -19,7 +19,7 @@ import pytest
 from kit19 import Kit19Error, chat, merge, plan_training
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import load_scorer
-from kit19.evaluating.resolve import resolve_model
+from kit19.evaluating.resolve import find_scored_model
 from tests.support.small_models import SAVE, rows, settings, write_rows
 
 COUNT = 1500 if os.environ.get("KIT19_TEST_EFFORT") == "thorough" else 150
@@ -114,12 +114,12 @@ def uses(
     return {
         "plan": lambda: plan_training(data, given),
         "chat": lambda: list(chat(base, format=form, max_new_tokens=2).send("네?")),
-        "eval": lambda: load_scorer(resolve_model(str(base)), EvalOptions(device="cpu")),
+        "eval": lambda: load_scorer(find_scored_model(str(base)), EvalOptions(device="cpu")),
         "merge": lambda: merge(run, out / "merged"),
         "chat with an adapter": lambda: list(
             chat(run, format="koalpaca", max_new_tokens=2).send("네?")
         ),
-        "eval of an adapter": lambda: resolve_model(str(run)),
+        "eval of an adapter": lambda: find_scored_model(str(run)),
     }
 
 

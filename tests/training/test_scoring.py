@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kit19.chatting.answering import until_stop
 from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
-from kit19.demo.scoring import scorable_rows, score, wilson
+from kit19.demo.scoring import Score, scorable_rows, score
 from kit19.training.rows.files import RowFiles
 from kit19.training.run.curves import curves_of, draw
 from kit19.training.run.model_card import model_card
@@ -79,15 +79,15 @@ def test_form_and_correct_answers_are_counted() -> None:
 
 def test_wilson_intervals_equal_published_ones() -> None:
     # Newcombe 1998, table I: 81 of 263.
-    low, high = wilson(81, 263)
+    low, high = Score("nli", 263, 263, 81, 0).interval
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    assert wilson(0, 0) == (0, 1)
+    assert Score("nli", 0, 0, 0, 0).interval == (0, 1)
 
 
 @given(st.integers(1, 500), st.data())
 def test_an_interval_holds_its_share(count: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, count))
-    low, high = wilson(hits, count)
+    low, high = Score("nli", count, count, hits, 0).interval
     assert 0 <= low <= hits / count + 1e-12
     assert hits / count - 1e-12 <= high <= 1
 

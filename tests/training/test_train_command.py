@@ -78,7 +78,7 @@ def test_a_wrong_command_line_is_reported(words: list[str], told: str, data: Pat
     [
         (["--model", "tinny"], "there is no preset 'tinny'\n    did you mean tiny?"),
         (["--model", "x", "--preset", "tinny"], "did you mean tiny?"),
-        (["--model", "./gone"], "./gone: there is no such folder"),
+        (["--model", "./gone"], "./gone: there is no such folder, and it is not a Hub id"),
         (["--set", "learnig_rate=1"], "no setting 'learnig_rate'\n    did you mean learning_rate"),
         (["--set", "tiny.layer=1"], "did you mean tiny.layers"),
         (
@@ -160,7 +160,9 @@ def test_a_conversation_has_commands_and_longer_texts(
 
 
 def test_a_model_that_does_not_exist_is_reported(tmp_path: Path) -> None:
-    assert "the model cannot be loaded" in refused("chat", tmp_path, "--prompt", "안녕하세요")
+    assert "is not a model: it has no config.json" in refused(
+        "chat", tmp_path, "--prompt", "안녕하세요"
+    )
     assert "gone: there is no such folder" in refused(
         "chat", tmp_path / "gone", "--prompt", "안녕하세요"
     )

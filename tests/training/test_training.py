@@ -229,7 +229,7 @@ def test_a_merged_adapter_is_the_model_with_its_adapter(
     assert not torch.allclose(base, whole, atol=1e-2)
     with pytest.raises(TrainError, match="has no adapter"):
         merge(tmp_path / "merged", tmp_path / "again")
-    with pytest.raises(TrainError, match="is an adapter: kit19 does not train an adapter"):
+    with pytest.raises(TrainError, match="is an adapter, but a complete model is needed here"):
         train(data, tmp_path / "two", settings(run))
     after = train(data, tmp_path / "after", how.model_copy(update={"seed": 20}), merge=True)
     assert (after.folder / "model.safetensors").exists()

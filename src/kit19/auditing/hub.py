@@ -9,7 +9,7 @@ from pathlib import Path
 from kit19.core.errors import FilesError, Problem, ReadError
 from kit19.core.paths import path_exists
 from kit19.fetching.download import is_offline
-from kit19.fetching.hub import REPO_TYPE, Hub, HubContext, open_hub, translate_hub_errors
+from kit19.fetching.hub import Hub, HubContext, open_hub, translate_hub_errors
 from kit19.fetching.snapshot import download_files
 from kit19.reading import Remarks
 from kit19.reading.folders import ARCHIVE, READABLE, SUFFIXES, data_names, format_suffix
@@ -45,7 +45,7 @@ def download_dataset(name: str, remarks: Remarks) -> Path:
     try:
         files = None if is_offline() else _data_files(hub, repo, revision, remarks)
         patterns = None if files is None else [glob.escape(name) for name in files]
-        return download_files(hub, repo, revision, patterns, verb="audit")
+        return download_files(hub, repo, revision, patterns)
     except FilesError as error:
         # The name may be a mistyped path, so the message mentions both.
         here = f"and there is no file or folder {name!r} here"
@@ -56,7 +56,7 @@ def download_dataset(name: str, remarks: Remarks) -> Path:
 
 def _data_files(hub: Hub, repo: str, revision: str | None, remarks: Remarks) -> list[str]:
     with translate_hub_errors(hub, repo):
-        files = hub.api.list_repo_files(repo, repo_type=REPO_TYPE, revision=revision)
+        files = hub.api.list_repo_files(repo, repo_type=hub.context.kind, revision=revision)
     found = data_names(files, remarks)
     if not found:
         what = f"has no file that kit19 reads ({READABLE})"

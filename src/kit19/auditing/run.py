@@ -11,7 +11,7 @@ import polars as pl
 from kit19.auditing.hub import download_dataset, is_on_hub
 from kit19.auditing.items import BenchmarkItems, find_benchmark_items
 from kit19.auditing.result import Audit, Compromised, Hit, Remark
-from kit19.catalog import Benchmark, load_catalog
+from kit19.catalog import Benchmark, CatalogLike, load_catalog
 from kit19.core.arguments import OnProgress, one_or_more, public, silent
 from kit19.core.errors import Problem, ReadError
 from kit19.curating import ItemIndex, bare, find_items, load_index
@@ -32,7 +32,7 @@ def audit(
     data_dir: str | Path | None = None,
     columns: str | Collection[str] = (),
     header: bool | None = None,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
     on_progress: OnProgress = silent,
 ) -> Audit:
     """Search a dataset for benchmark items.
@@ -46,7 +46,7 @@ def audit(
             default: where ``kit19 fetch`` puts them.
         columns: Search only these columns.
         header: Whether delimited files have a header line; None to detect it.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
         on_progress: Called with ``READING_BENCHMARKS``, then with ``READING_ROWS`` and the number of
             rows read so far. The total is unknown (0).
 

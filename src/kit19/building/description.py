@@ -9,7 +9,8 @@ from pathlib import Path
 from kit19.building.assembly import AssembledSubset
 from kit19.building.inputs import BuildFiles
 from kit19.catalog import Catalog, Recipe
-from kit19.core.manifest import InputFile, SkippedFile, SubsetEntry
+from kit19.catalog.layers import Layers
+from kit19.core.manifest import InputFile, SkippedFile, SubsetEntry, UserCatalog
 from kit19.curating import find_shared
 from kit19.fetching import UpstreamFile
 from kit19.writing import Description
@@ -43,13 +44,18 @@ def describe(
     }
     carded = [name for name in built if name not in plan.extra_subsets]
     sources = {catalog.owners[name] for name in carded}
-    cards = {name: _digest(catalog.root / "sources" / f"{name}.yaml") for name in sorted(sources)}
+    sources |= {catalog.benchmarks[name].source for name in files.benchmarks}
+    paths = catalog.layers.cards("sources")
+    cards = {name: _digest(paths[name]) for name in sorted(sources)}
     cards |= {f"templates/{name}": _digest(catalog.template_path(name)) for name in carded}
+    paths = catalog.layers.cards("benchmarks")
+    cards |= {f"benchmarks/{name}": _digest(paths[name]) for name in sorted(files.benchmarks)}
     return Description(
         recipe=plan.model_dump(mode="json"),
         sample=plan.data == "sample",
         contaminated=plan.splits == "all",
         cards=cards,
+        catalog=_user_catalog(catalog.layers),
         inputs=[inputs[name] for name in sorted(inputs)],
         decontaminated_against=sorted(files.benchmarks),
         not_decontaminated_against=sorted(files.unused_benchmarks),
@@ -57,6 +63,19 @@ def describe(
         shared=shared,
         entangled_by=plan.entangled_by,
         not_built={name: _skipped_files(files, name) for name in plan.subsets if name not in built},
+    )
+
+
+def _user_catalog(layers: Layers) -> UserCatalog | None:
+    if layers.own is None:
+        return None
+    replaced = layers.replaced_cards()
+    return UserCatalog(
+        only=layers.only,
+        added={
+            name: _digest(path) for name, path in layers.own_cards().items() if name not in replaced
+        },
+        replaced={name: _digest(path) for name, path in replaced.items()},
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from kit19.catalog import Catalog, load_catalog
+from kit19.catalog import Catalog, CatalogLike, load_catalog
 from kit19.core.arguments import public
 from kit19.core.errors import (
     Problem,
@@ -45,20 +45,20 @@ class Explanation:
 
 
 @public
-def explain(folder: str | Path, record: str, *, catalog: str | Path | None = None) -> Explanation:
+def explain(folder: str | Path, record: str, *, catalog: CatalogLike = None) -> Explanation:
     """Explain why a record is or is not in a build.
 
     Args:
         folder: A build.
         record: ``<subset>/<upstream split>/<key>``.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
 
     Raises:
         Kit19Error: The folder is not a build, or it cannot contain such a record.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    cards = load_catalog(catalog).for_build(manifest.recipe)
+    cards = load_catalog(catalog).for_build(manifest)
     name, _, rest = record.partition("/")
     split, _, key = rest.partition("/")
     source, subset = cards.subset(name)

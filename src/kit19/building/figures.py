@@ -71,7 +71,9 @@ def stats(folder: str | Path) -> Stats:
         task=pl.col("task").first(),
         license=pl.col("license").first(),
         rows=pl.len(),
-        records=pl.col("id").n_unique(),
+        records=pl.concat([pl.col("id"), pl.col("further_records").explode()])
+        .drop_nulls()
+        .n_unique(),
         templates=pl.col("template").n_unique(),
         labels=pl.col("label").drop_nulls().n_unique(),
         prompt_median=prompt.median().cast(pl.UInt32),

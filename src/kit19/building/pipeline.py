@@ -18,7 +18,7 @@ from kit19.building.inputs import BuildFiles, BuildOptions, find_inputs
 from kit19.building.mixture import select_records
 from kit19.building.selection import PlannedSubset
 from kit19.building.shuffle import in_card_order, shuffled
-from kit19.catalog import Catalog, Recipe, load_catalog
+from kit19.catalog import Catalog, CatalogLike, Recipe, load_catalog
 from kit19.core.arguments import OnProgress, one_or_more, public, silent
 from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.core.manifest import Manifest
@@ -39,7 +39,7 @@ def build(  # noqa: PLR0913  one parameter an option of the command
     unverified: bool = False,
     without_benchmarks: str | Collection[str] = (),
     changes: Mapping[str, Any] | None = None,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
     on_progress: OnProgress = silent,
 ) -> Manifest:
     """Build a recipe into a folder.
@@ -54,7 +54,7 @@ def build(  # noqa: PLR0913  one parameter an option of the command
         unverified: Use files that differ from the card, and report them.
         without_benchmarks: Benchmarks not to decontaminate against; they are reported.
         changes: Recipe values to replace, as ``--set key=value`` does.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
         on_progress: Called with the current step, steps done, and total steps.
 
     Returns:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kit19.catalog.benchmark import Benchmark
-    from kit19.catalog.load import BUILT_IN, Catalog, load_catalog
+    from kit19.catalog.layers import BUILT_IN
+    from kit19.catalog.load import Catalog, CatalogLike, load_catalog
     from kit19.catalog.prompt_format import PromptFormat
     from kit19.catalog.published import Published
     from kit19.catalog.recipe import Format, Recipe
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "benchmark": ["Benchmark"],
-    "load": ["BUILT_IN", "Catalog", "load_catalog"],
+    "layers": ["BUILT_IN"],
+    "load": ["Catalog", "CatalogLike", "load_catalog"],
     "prompt_format": ["PromptFormat"],
     "published": ["Published"],
     "recipe": ["Format", "Recipe"],
@@ -33,6 +35,7 @@ __all__ = [
     "BUILT_IN",
     "Benchmark",
     "Catalog",
+    "CatalogLike",
     "Format",
     "PromptFormat",
     "Published",

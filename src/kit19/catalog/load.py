@@ -1,51 +1,60 @@
-"""Load the catalog: kit19's own cards, or another folder with the same layout."""
+"""Load the catalog: kit19's own cards, with a user's on top or in their place."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+from pydantic import InstanceOf
 
 from kit19.catalog.benchmark import Benchmark
 from kit19.catalog.extra import Extra
+from kit19.catalog.layers import BUILT_IN, Kind, Layers, layers_of
 from kit19.catalog.prompt_format import PromptFormat
 from kit19.catalog.published import Published
 from kit19.catalog.recipe import Recipe
+from kit19.catalog.resolution import resolve_recipe
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.tasks import Task, load_tasks, task_context
 from kit19.catalog.templates import TemplateFile
-from kit19.catalog.yaml_file import Lines, fit_model, load_model, read_yaml
+from kit19.catalog.yaml_file import Lines, load_model
 from kit19.core.arguments import public
 from kit19.core.errors import (
+    ArgumentError,
     CatalogError,
     Kit19Error,
     Problem,
     UnknownNameError,
     suggest_names,
 )
+from kit19.core.manifest import Manifest
 
-BUILT_IN = Path(__file__).parent
+CardModel = TypeVar("CardModel", Source, Benchmark)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """All cards of one catalog folder (``sources/``, ``templates/``, ``benchmarks/``, ``recipes/``).
+    """All cards of a catalog (``sources/``, ``templates/``, ``benchmarks/``, ``recipes/``).
 
     Attributes:
-        root: The folder.
+        layers: The folders that they come from.
         sources: Source cards by id, in alphabetical order.
         benchmarks: Benchmark cards by id.
         owners: For each subset, the id of the source that it belongs to.
         tasks: The kinds of tasks by id.
+        gone: Subsets of kit19's that a replaced source card had and no card has now, with the file
+            that replaced it.
     """
 
-    root: Path
+    layers: Layers
     sources: Mapping[str, Source]
     benchmarks: Mapping[str, Benchmark]
     owners: Mapping[str, str]
     tasks: Mapping[str, Task]
+    gone: Mapping[str, Path] = field(default_factory=dict)
 
     def source(self, name: str) -> Source:
         """The source card with this id.
@@ -66,15 +75,21 @@ class Catalog:
             UnknownNameError: There is none.
         """
         if name not in self.owners:
-            raise UnknownNameError(
-                Problem(f"there is no subset {name!r}", fix=suggest_names(name, self.owners))
-            )
+            fix = self.suggest_subset(name, self.owners)
+            raise UnknownNameError(Problem(f"there is no subset {name!r}", fix=fix))
         source = self.sources[self.owners[name]]
         return source, source.subsets[name]
 
+    def suggest_subset(self, name: str, known: Collection[str]) -> str:
+        """What to do about a subset that does not exist."""
+        if name in self.gone:
+            return f"{self.gone[name]} replaces the card of kit19 that has it: add the subset there"
+        return suggest_names(name, known)
+
     def template_path(self, subset: str) -> Path:
-        """The file that holds a subset's templates."""
-        return self.root / "templates" / f"{subset}.yaml"
+        """The file that holds a subset's templates, or the one to write if there is none."""
+        found = self.layers.find("templates", subset)
+        return found or self.layers.folders[-1] / "templates" / f"{subset}.yaml"
 
     def templates(self, subset: str) -> tuple[TemplateFile, Lines]:
         """A subset's templates and the line numbers of their keys.
@@ -85,9 +100,8 @@ class Catalog:
         path = self.template_path(subset)
         file, lines = load_model(path, TemplateFile)
         if file.subset != subset:
-            raise CatalogError(
-                Problem(f"subset: says {file.subset!r}", f"{path}:1", f"write {subset!r}")
-            )
+            where = f"{path}:{lines['subset',]}"
+            raise CatalogError(Problem(f"subset: says {file.subset!r}", where, f"write {subset!r}"))
         return file, lines
 
     def recipe(self, name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
@@ -101,41 +115,11 @@ class Catalog:
             UnknownNameError: The recipe, or a subset that it names, does not exist.
             CatalogError: It is not valid.
         """
-        data, lines, where = self._recipe_data(str(name), ())
-        if "extends" in (changes or {}):
-            what = "extends cannot be changed here"
-            raise CatalogError(Problem(what, "--set extends", "write your own recipe"))
-        for key, value in (changes or {}).items():
-            data[key] = value
-        context = task_context(self.tasks)
-        recipe = fit_model(data, lines, where, Recipe, changed=changes or (), context=context)
-        self._refuse_name_clashes(recipe.extra, lines, where)
-        extended = self.with_extra(recipe.extra)
-        for subset in [*recipe.subsets, *recipe.exclude, *recipe.weights]:
-            extended.subset(subset)
-        extra_subsets = recipe.extra_subsets
-        unknown = [name for name in recipe.weights if name not in {*recipe.subsets, *extra_subsets}]
-        if unknown:
-            what = f"weights: names {unknown[0]}, which is not among the subsets"
-            raise CatalogError(Problem(what, where, "add it to `subsets`, or remove its weight"))
-        left = [
-            subset for subset in [*recipe.subsets, *extra_subsets] if subset not in recipe.exclude
-        ]
-        if not left:
-            raise CatalogError(Problem("no subset is left", where, "exclude fewer"))
-        if len(set(left)) != len(left):
-            raise CatalogError(Problem("a subset is named twice", where))
-        extra = [one for one in recipe.extra if one.name in left]
-        resolved = {"subsets": left, "exclude": [], "extends": None, "extra": extra}
-        return recipe.model_copy(update=resolved)
+        return resolve_recipe(self, str(name), changes)
 
-    def _refuse_name_clashes(self, extra: Sequence[Extra], lines: Lines, where: str) -> None:
-        for place, name in enumerate(one.name for one in extra):
-            if name in self.owners or name in self.sources:
-                line = lines.get(("extra", place, "name"))
-                what = f"extra: the catalog already has {name!r}"
-                at = f"{where}:{line}" if line else where
-                raise CatalogError(Problem(what, at, "give it another name"))
+    def recipe_names(self) -> list[str]:
+        """Ids of all recipes."""
+        return list(self.layers.cards("recipes"))
 
     def with_extra(self, extra: Sequence[Extra]) -> Catalog:
         """Return the catalog with the sources of a recipe's ``extra`` files."""
@@ -143,38 +127,26 @@ class Catalog:
         owners = {name: name for name in sources}
         return replace(self, sources={**self.sources, **sources}, owners={**self.owners, **owners})
 
-    def for_build(self, recipe: Mapping[str, Any]) -> Catalog:
-        """Return the catalog that a build used, from the recipe in its manifest."""
-        return self.with_extra([Extra.model_validate(one) for one in recipe.get("extra", [])])
+    def for_build(self, manifest: Manifest) -> Catalog:
+        """Return the catalog that a build used.
 
-    def _recipe_data(self, name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], Lines, str]:
-        if name.endswith((".yaml", ".yml")):
-            path = Path(name)
-        else:
-            known = self.recipe_names()
-            if name not in known:
-                hint = suggest_names(name, known)
-                period = "" if hint.endswith("?") else "."
-                fix = f"{hint}{period} A file of yours must end in .yaml"
-                raise UnknownNameError(Problem(f"there is no recipe {name!r}", fix=fix))
-            path = self.root / "recipes" / f"{name}.yaml"
-        if name in seen:
-            raise CatalogError(
-                Problem(f"recipes extend each other in a circle: {' → '.join(seen)}", str(path))
-            )
-        data, lines = read_yaml(path)
-        if not isinstance(data, dict):
-            raise CatalogError(Problem("a recipe is a mapping of keys to values", str(path)))
-        _resolve_extra_paths(data, path.parent)
-        parent = data.get("extends")
-        if isinstance(parent, str):
-            base, _, _ = self._recipe_data(parent, (*seen, name))
-            data = {**base, **data}
-        return data, lines, str(path)
-
-    def recipe_names(self) -> list[str]:
-        """Ids of all recipes."""
-        return sorted(path.stem for path in (self.root / "recipes").glob("*.yaml"))
+        Raises:
+            UnknownNameError: The build used source cards of a user's catalog, and this is without.
+        """
+        found = self.with_extra(
+            [Extra.model_validate(one) for one in manifest.recipe.get("extra", [])]
+        )
+        theirs = manifest.catalog
+        if theirs is None:
+            return found
+        used = {f"sources/{entry.source}" for entry in manifest.subsets.values()}
+        missing = sorted(used & set(theirs.cards) - set(self.layers.own_cards()))
+        missing = missing or [one for one in manifest.recipe["subsets"] if one not in found.owners]
+        if missing:
+            what = f"the build is made with a user's catalog that has {', '.join(missing)}"
+            option = "--catalog-only" if theirs.only else "--catalog"
+            raise UnknownNameError(Problem(what, fix=f"give the folder of that catalog: {option}"))
+        return found
 
     def prompt_format(self, name: str) -> PromptFormat:
         """A prompt format by name, or from a YAML file of the user's.
@@ -185,11 +157,11 @@ class Catalog:
         """
         path = Path(name)
         if path.suffix not in {".yaml", ".yml"}:
-            known = sorted(found.stem for found in (self.root / "formats").glob("*.yaml"))
+            known = self.layers.cards("formats")
             if name not in known:
                 what = f"there is no prompt format {name!r}"
                 raise UnknownNameError(Problem(what, fix=suggest_names(name, known)))
-            path = self.root / "formats" / f"{name}.yaml"
+            path = known[name]
         return load_model(path, PromptFormat)[0]
 
     def published(self) -> list[Published]:
@@ -198,99 +170,176 @@ class Catalog:
         Raises:
             CatalogError: One is not valid.
         """
-        paths = sorted((self.root / "published").glob("*.yaml"))
+        paths = self.layers.cards("published").values()
         return [load_model(path, Published)[0] for path in paths]
 
 
+CatalogLike = str | Path | InstanceOf[Catalog] | None
+"""A folder of cards to add to kit19's own, a loaded catalog, or None for kit19's own alone."""
+
+
 @public
-def load_catalog(catalog: str | Path | None = None) -> Catalog:
+def load_catalog(catalog: CatalogLike = None, *, only: bool = False) -> Catalog:
     """Read and check every source and benchmark card.
 
     Args:
-        catalog: A folder of cards, laid out like kit19's own; default: kit19's own.
+        catalog: A folder of cards, laid out like kit19's own and added to it: a card with the id of
+            one of kit19's replaces it. Default: kit19's own alone. A loaded catalog is returned.
+        only: Use the folder in place of kit19's own.
 
     Raises:
         CatalogError: All mistakes of all cards, each with file, line and key.
     """
-    return _load(BUILT_IN if catalog is None else Path(catalog))
+    if isinstance(catalog, Catalog):
+        if only:
+            what = "has no meaning for a catalog that is loaded already"
+            raise ArgumentError(Problem(what, "only", "give it where the folder is given"))
+        return catalog
+    layers = layers_of(catalog, only=only)
+    return _load_built_in() if layers.own is None else _load(layers)
 
 
 @functools.cache
-def _load(root: Path) -> Catalog:
+def _load_built_in() -> Catalog:
+    return _load(Layers())
+
+
+@dataclass(frozen=True)
+class _ReadCard(Generic[CardModel]):
+    """A card and where its keys stand."""
+
+    card: CardModel
+    path: Path
+    lines: Lines
+
+    @property
+    def is_built_in(self) -> bool:
+        return self.path.is_relative_to(BUILT_IN)
+
+    def at(self, *key: str | int) -> str:
+        line = self.lines.get(key) or self.lines.get(key[:1])
+        return f"{self.path}:{line}" if line else str(self.path)
+
+
+def _load(layers: Layers) -> Catalog:
     problems: list[Problem] = []
-    sources: dict[str, Source] = {}
-    benchmarks: dict[str, Benchmark] = {}
-    tasks = load_tasks([root])
-    for path in sorted((root / "sources").glob("*.yaml")):
-        try:
-            source, _ = load_model(path, Source, task_context(tasks))
-            sources[_require_file_name(source.id, path)] = source
-        except Kit19Error as error:
-            problems += error.problems
-    for path in sorted((root / "benchmarks").glob("*.yaml")):
-        try:
-            benchmark, _ = load_model(path, Benchmark)
-            benchmarks[_require_file_name(benchmark.id, path)] = benchmark
-        except Kit19Error as error:
-            problems += error.problems
+    tasks = load_tasks(layers.folders)
+    sources = _read_cards(layers, "sources", Source, tasks, problems)
+    benchmarks = _read_cards(layers, "benchmarks", Benchmark, tasks, problems)
     if problems:
         raise CatalogError(problems)
     if not sources:
-        raise CatalogError(Problem("contains no source card", str(root / "sources")))
-    owners = _collect_owners(sources, root, problems)
-    _check_benchmarks(sources, benchmarks, root, problems)
+        raise CatalogError(Problem("contains no source card", str(layers.folders[-1] / "sources")))
+    owners = _collect_owners(sources, problems)
+    _check_benchmarks(sources, benchmarks, problems)
+    _check_templates(layers, owners, problems)
     if problems:
         raise CatalogError(problems)
-    return Catalog(root, sources, benchmarks, owners, tasks)
+    return Catalog(
+        layers,
+        {name: one.card for name, one in sources.items()},
+        {name: one.card for name, one in benchmarks.items()},
+        owners,
+        tasks,
+        _find_gone(layers, sources, owners),
+    )
 
 
-def _resolve_extra_paths(data: dict[str, Any], folder: Path) -> None:
-    """Resolve paths under ``extra`` relative to the recipe; the model rejects anything else."""
-    extra = data.get("extra")
-    for one in extra if isinstance(extra, list) else []:
-        if isinstance(one, dict) and isinstance(path := one.get("path"), str) and path:
-            one["path"] = str(folder / path)
-
-
-def _require_file_name(name: str, path: Path) -> str:
-    if name != path.stem:
-        raise CatalogError(Problem(f"id: says {name!r}", f"{path}:1", f"write {path.stem!r}"))
-    return name
+def _read_cards(
+    layers: Layers,
+    kind: Kind,
+    model: type[CardModel],
+    tasks: Mapping[str, Task],
+    problems: list[Problem],
+) -> dict[str, _ReadCard[CardModel]]:
+    found: dict[str, _ReadCard[CardModel]] = {}
+    for name, path in layers.cards(kind).items():
+        try:
+            card, lines = load_model(path, model, task_context(tasks))
+        except Kit19Error as error:
+            problems += error.problems
+            continue
+        found[name] = _ReadCard(card, path, lines)
+        if card.id != name:
+            at = found[name].at("id")
+            problems.append(Problem(f"id: says {card.id!r}", at, f"write {name!r}"))
+    return found
 
 
 def _collect_owners(
-    sources: dict[str, Source], root: Path, problems: list[Problem]
+    sources: Mapping[str, _ReadCard[Source]], problems: list[Problem]
 ) -> dict[str, str]:
     owners: dict[str, str] = {}
-    for source in sources.values():
-        for name in source.subsets:
+    # kit19's own first, so that a clash is reported at the user's card.
+    for source in sorted(sources.values(), key=lambda one: not one.is_built_in):
+        for name in source.card.subsets:
             if name in owners:
-                where = str(root / "sources" / f"{source.id}.yaml")
-                problems.append(Problem(f"the subset {name!r} is also in {owners[name]}", where))
-            owners[name] = source.id
+                what = f"the subset {name!r} is also in {owners[name]}"
+                fix = "give it another name"
+                problems.append(Problem(what, source.at("subsets", name), fix))
+            owners.setdefault(name, source.card.id)
     return owners
 
 
 def _check_benchmarks(
-    sources: dict[str, Source],
-    benchmarks: dict[str, Benchmark],
-    root: Path,
+    sources: Mapping[str, _ReadCard[Source]],
+    benchmarks: Mapping[str, _ReadCard[Benchmark]],
     problems: list[Problem],
 ) -> None:
-    for benchmark in benchmarks.values():
-        where = str(root / "benchmarks" / f"{benchmark.id}.yaml")
-        source = sources.get(benchmark.source)
-        table = source.tables.get(benchmark.table) if source else None
-        if source is None or table is None:
-            what = f"there is no table {benchmark.table!r} in a source {benchmark.source!r}"
-            problems.append(Problem(what, where))
-            continue
-        unknown = [f for f in [*benchmark.texts, benchmark.label] if f not in table.fields()]
-        unknown += [s for s in [*benchmark.splits, benchmark.scored] if s not in table.files]
+    for read in benchmarks.values():
+        benchmark, source = read.card, sources.get(read.card.source)
+        found = list(_benchmark_problems(read, source.card if source else None))
+        if source and read.is_built_in and not source.is_built_in:
+            # The mistake is not in kit19's benchmark, but in the card under it.
+            fix = f"it replaces kit19's card: keep what {benchmark.id} needs, or replace that too"
+            found = [
+                Problem(f"the benchmark {benchmark.id}: {one.what}", str(source.path), fix)
+                for one in found
+            ]
+        problems += found
+
+
+def _benchmark_problems(read: _ReadCard[Benchmark], source: Source | None) -> Iterator[Problem]:
+    benchmark = read.card
+    table = source.tables.get(benchmark.table) if source else None
+    if source is None or table is None:
+        what = f"there is no table {benchmark.table!r} in a source {benchmark.source!r}"
+        yield Problem(what, read.at("table" if source else "source"))
+        return
+    for key, names, known in (
+        ("texts", benchmark.texts, table.fields()),
+        ("label", [benchmark.label], table.fields()),
+        ("splits", benchmark.splits, table.files),
+        ("scored", [benchmark.scored], table.files),
+    ):
+        unknown = [name for name in names if name not in known]
         if unknown:
-            problems.append(Problem(f"the table has no {', '.join(unknown)}", where))
-        for name, subset in source.subsets.items():
-            leaked = sorted(set(subset.splits) & set(benchmark.splits))
-            if benchmark.table in subset.tables and leaked:
-                what = f"subset {name} trains on {', '.join(leaked)}, which contain its items"
-                problems.append(Problem(what, where, "remove them from the subset's `splits`"))
+            yield Problem(f"the table has no {', '.join(unknown)}", read.at(key))
+    for name, subset in source.subsets.items():
+        leaked = sorted(set(subset.splits) & set(benchmark.splits))
+        if benchmark.table in subset.tables and leaked:
+            what = f"subset {name} trains on {', '.join(leaked)}, which contain its items"
+            fix = "remove them from the subset's `splits`"
+            yield Problem(what, read.at("splits"), fix)
+
+
+def _check_templates(layers: Layers, owners: Mapping[str, str], problems: list[Problem]) -> None:
+    """Report templates of the user's that no subset has: they would never be used."""
+    for name, path in layers.own_cards().items():
+        kind, _, subset = name.partition("/")
+        if kind == "templates" and subset not in owners:
+            what = f"there is no subset {subset!r}, so its templates are never used"
+            problems.append(Problem(what, str(path), suggest_names(subset, owners)))
+
+
+def _find_gone(
+    layers: Layers, sources: Mapping[str, _ReadCard[Source]], owners: Mapping[str, str]
+) -> dict[str, Path]:
+    if layers.own is None or layers.only:
+        return {}
+    had = _load_built_in().owners
+    return {
+        name: sources[source].path
+        for name, source in had.items()
+        if name not in owners and source in sources
+    }

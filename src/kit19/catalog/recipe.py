@@ -26,8 +26,11 @@ class Recipe(Card):
     extends: RecipeName | None = Field(
         default=None, description="the recipe that this one inherits from"
     )
-    subsets: list[Name] = Field(default=[], min_length=1, description="subsets to build")
-    exclude: list[Name] = Field(default=[], description="subsets to leave out")
+    subsets: list[Name] = Field(
+        default=[], description="subsets to build, instead of those that it inherits"
+    )
+    add: list[Name] = Field(default=[], description="subsets to build in addition to those")
+    exclude: list[Name] = Field(default=[], description="subsets to leave out, of all of these")
     data: Literal["upstream", "sample"] = Field(
         default="upstream", description="the real files, or the small sample included in kit19"
     )

@@ -10,11 +10,9 @@ from pydantic import AfterValidator, Field, RootModel, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from kit19.catalog.card import Card, Name
+from kit19.catalog.layers import BUILT_IN, TASKS
 from kit19.catalog.yaml_file import load_model
 from kit19.core.errors import suggest_names
-
-TASKS = "tasks.yaml"
-_BUILT_IN = Path(__file__).parent
 
 
 class Task(Card):
@@ -41,7 +39,7 @@ def load_tasks(roots: Iterable[Path]) -> dict[str, Task]:
         CatalogError: A file is not valid.
     """
     tasks: dict[str, Task] = {}
-    for root in dict.fromkeys([_BUILT_IN, *roots]):
+    for root in dict.fromkeys([BUILT_IN, *roots]):
         if (root / TASKS).exists():
             tasks |= load_model(root / TASKS, _TaskFile)[0].root
     return tasks

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,11 +15,11 @@ from transformers import (
 )
 
 from kit19.catalog import PromptFormat
-from kit19.core.runs import RunRecord, read_run
-from kit19.training.model.adapters import CONFIG, download_adapter, load_with_adapter
-from kit19.training.model.base import reading_model
+from kit19.core.runs import RunRecord
+from kit19.training.model.adapters import load_with_adapter
 from kit19.training.model.device import device
-from kit19.training.model.loading import read_tokenizer, read_weights
+from kit19.training.model.finding import GIVE_A_MODEL, find_model
+from kit19.training.model.loading import CANNOT, read_tokenizer, read_weights
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.rows.prompts import Prompts, answer_head_of, end_ids_of, make_prompts
 
@@ -173,7 +172,7 @@ def load_chat_model(
     """Load a model for generating answers.
 
     Args:
-        name: A run's folder, a model's folder, or a Hub id.
+        name: The model, as for ``find_model``.
         form: A prompt format to use instead of the run's.
         default: Returns the format of a model that is not a run, given whether it has a chat template.
         trust: Whether to run code from the model's repository.
@@ -182,18 +181,17 @@ def load_chat_model(
         TrainError: The model cannot be loaded.
         VerifyError: The record of the run cannot be read.
     """
-    with reading_model(name):
-        folder = download_adapter(name) or Path(name)
-    run = read_run(folder) if folder.is_dir() else None
-    with reading_model(name):
-        tokenizer = read_tokenizer(str(folder) if folder.is_dir() else name, trust=trust)
-        on_gpu = device() == "cuda"
-        given: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
-        given["trust_remote_code"] = trust
-        if (folder / CONFIG).is_file():
-            model = load_with_adapter(folder, **given)
+    ref = find_model(name)
+    run = ref.run
+    on_gpu = device() == "cuda"
+    given: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
+    given["trust_remote_code"] = trust
+    with convert_model_errors(name, CANNOT, GIVE_A_MODEL):
+        tokenizer = read_tokenizer(ref.source, ref.revision or None, trust=trust)
+        if ref.base:
+            model = load_with_adapter(ref, **given)
         else:
-            model = read_weights(name, **given)
+            model = read_weights(ref.source, revision=ref.revision or None, **given)
         if form is None and run is not None:
             form = PromptFormat.model_validate(run.format)
         if form is None:

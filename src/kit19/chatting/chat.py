@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from kit19.catalog import Catalog, PromptFormat, load_catalog
+from kit19.catalog import Catalog, CatalogLike, PromptFormat, load_catalog
 from kit19.core.arguments import Count, public
 from kit19.core.errors import Problem, TrainError
 from kit19.training.requirements import require_model
@@ -103,18 +103,18 @@ def chat(
     format: str | Path = "",  # noqa: A002  as the command and the settings call it
     max_new_tokens: Count = 512,
     temperature: Annotated[float, Field(ge=0)] = 0.0,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
     trust_remote_code: bool = False,
 ) -> Chat:
     """Load a model for a conversation.
 
     Args:
-        model: A run's folder, any causal model's folder, or a Hub id.
+        model: A run's folder, any causal model's folder, or a Hub id (also ``owner/name@revision``).
         format: Prompt format; default: the run's format, else the model's chat template, else
             ``alpaca``.
         max_new_tokens: The most tokens of an answer.
         temperature: 0 for greedy decoding; higher values sample.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
         trust_remote_code: Run code from the model's repository.
 
     Raises:

@@ -15,6 +15,7 @@ from kit19.cli.streams import is_terminal
 
 if TYPE_CHECKING:
     from kit19.auditing.result import Audit, Hit, Remark
+    from kit19.catalog import CatalogLike
     from kit19.core.arguments import OnProgress
 
 FOUND = 3
@@ -76,7 +77,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
     out: Path | None,
     fail_on_hit: bool,
     data_dir: Path | None,
-    catalog_dir: Path,
+    catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -97,7 +98,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
             data_dir=data_dir,
             columns=columns,
             header=header,
-            catalog=catalog_dir,
+            catalog=catalog,
             on_progress=_in_two_steps(on_progress),
         )
         on_progress(f"{result.rows_read:,} rows", 2, 2)

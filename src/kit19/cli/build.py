@@ -19,6 +19,7 @@ from kit19.cli.options import (
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
+    from kit19.catalog import CatalogLike
     from kit19.core.manifest import Manifest
 
 
@@ -80,7 +81,7 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
     formats: tuple[str, ...],
     seed: int | None,
     settings: dict[str, Any],
-    catalog_dir: Path,
+    catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -104,7 +105,7 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
             unverified=unverified,
             without_benchmarks=without,
             changes=changes,
-            catalog=catalog_dir,
+            catalog=catalog,
             on_progress=on_progress,
         )
     if as_json:

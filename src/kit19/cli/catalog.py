@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from kit19.catalog.index import summarize_sources
+from kit19.catalog.layers import layers_of
 from kit19.cli.options import catalog_option, json_option
 from kit19.cli.output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from kit19.catalog import Source
+    from kit19.catalog import CatalogLike
+    from kit19.catalog.listing import SourceEntry
 
 
 @click.command(
@@ -26,19 +27,20 @@ Examples:
 @click.argument("name", required=False)
 @json_option
 @catalog_option
-def sources(name: str | None, as_json: bool, catalog_dir: Path) -> None:
+def sources(name: str | None, as_json: bool, catalog: CatalogLike) -> None:
     """List the sources, with their licenses, files, origins and subsets."""
     if name or as_json:
         from kit19.catalog.listing import sources as run  # noqa: PLC0415  a plain list need not wait
 
-        found = run(name or (), catalog=catalog_dir)
+        found = run(name or (), catalog=catalog)
         if as_json:
             print_json(found[0].to_dict() if name else found.to_dict())
         else:
-            _print_one(found[0].card)
+            _print_one(found[0])
         return
+    layers = layers_of(catalog)
     rows = [
-        (
+        [
             source.id,
             source.title,
             source.license,
@@ -46,17 +48,25 @@ def sources(name: str | None, as_json: bool, catalog_dir: Path) -> None:
             source.derivatives,
             ", ".join(source.subsets) or "–",
             ", ".join(source.benchmarks) or "–",
-        )
-        for source in summarize_sources(catalog_dir)
+            _in_catalog(source.origin.catalog, replaces=source.origin.replaces),
+        ]
+        for source in summarize_sources(layers)
     ]
-    columns = ("source", "title", "license", "commercial", "derivatives", "subsets", "benchmarks")
-    print_table("", columns, rows)
+    columns = ["source", "title", "license", "commercial", "derivatives", "subsets", "benchmarks"]
+    if layers.own:
+        columns.append("catalog")
+    print_table("", columns, [row[: len(columns)] for row in rows])
     print_text("\nOne source in full: kit19 sources NAME")
 
 
-def _print_one(source: Source) -> None:
-    card = source.license
+def _in_catalog(catalog: str, *, replaces: bool) -> str:
+    return f"{catalog}, in place of kit19's" if replaces else catalog
+
+
+def _print_one(entry: SourceEntry) -> None:
+    source, card = entry.card, entry.card.license
     print_text(f"{source.title} ({source.id})\n{source.about.strip()}\n")
+    print_text(f"Catalog: {_in_catalog(entry.catalog, replaces=entry.replaces)}")
     print_text(f"License: {card.spdx}, stated in {card.stated_in}")
     print_text(
         f"  commercial use: {card.commercial} · redistribution: {card.redistribution} · "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ from kit19.cli.streams import is_terminal
 from kit19.core.errors import Kit19Error
 
 if TYPE_CHECKING:
+    from kit19.catalog import CatalogLike
     from kit19.chatting.chat import Chat
 
 _HELP = """\
@@ -56,7 +56,7 @@ def chat(  # noqa: PLR0913  one parameter an option
     max_tokens: int,
     temperature: float,
     trust_remote_code: bool,
-    catalog_dir: Path,
+    catalog: CatalogLike,
     as_json: bool,
 ) -> None:
     """Chat with RUN (a run's folder) or any causal MODEL, in the prompt format of its training."""
@@ -73,7 +73,7 @@ def chat(  # noqa: PLR0913  one parameter an option
         format=form,
         max_new_tokens=max_tokens,
         temperature=temperature,
-        catalog=catalog_dir,
+        catalog=catalog,
         trust_remote_code=trust_remote_code,
     )
     if prompt is None:

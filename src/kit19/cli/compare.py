@@ -11,6 +11,7 @@ from kit19.cli.options import SEED, catalog_option, json_option, quiet_option
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
+    from kit19.catalog import CatalogLike
     from kit19.comparing.result import Comparison
     from kit19.core.arguments import OnProgress
 
@@ -69,13 +70,13 @@ def compare(  # noqa: PLR0913  one parameter an option
     only_check: bool,
     seed: int,
     replicates: int,
-    catalog_dir: Path,
+    catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Compare models with the first one: intervals, paired tests, and warnings."""
     if only_check:
-        _check(results, catalog_dir, as_json=as_json)
+        _check(results, catalog, as_json=as_json)
         return
     from kit19.comparing import compare as run  # noqa: PLC0415  polars loads only when it works
 
@@ -85,7 +86,7 @@ def compare(  # noqa: PLR0913  one parameter an option
             audits=audits,
             seed=seed,
             replicates=replicates,
-            catalog=catalog_dir,
+            catalog=catalog,
             on_progress=_before_drawing(on_progress),
         )
         steps = len(found.tasks) + 1
@@ -109,10 +110,10 @@ def _before_drawing(on_progress: OnProgress) -> OnProgress:
     return report
 
 
-def _check(results: tuple[str, ...], catalog_dir: Path, *, as_json: bool) -> None:
+def _check(results: tuple[str, ...], catalog: CatalogLike, *, as_json: bool) -> None:
     from kit19.comparing import check  # noqa: PLC0415
 
-    found = check(results, catalog=catalog_dir)
+    found = check(results, catalog=catalog)
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
     elif not found:

@@ -120,7 +120,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Score MODEL (a folder or Hub id) on Korean benchmarks, zero- or few-shot."""
+    """Score MODEL (a folder, or owner/name[@revision] on the Hub) on Korean benchmarks."""
     calm()
     from kit19.evaluating.pipeline import evaluate as run  # noqa: PLC0415  slow to load
 

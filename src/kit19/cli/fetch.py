@@ -12,6 +12,7 @@ from kit19.cli.options import catalog_option, data_dir_option, json_option, quie
 from kit19.cli.output import byte_progress, print_json, print_table, print_text
 
 if TYPE_CHECKING:
+    from kit19.catalog import CatalogLike
     from kit19.fetching import UpstreamFile
     from kit19.fetching.sources import Fetched
 
@@ -48,7 +49,7 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
     prune: bool,
     jobs: int,
     data_dir: Path | None,
-    catalog_dir: Path,
+    catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -59,14 +60,14 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
     if sum((listing, check, prune)) > 1:
         raise click.UsageError("--list, --check and --prune exclude each other")
     if prune:
-        count, freed = prune_cache(catalog=catalog_dir)
+        count, freed = prune_cache(catalog=catalog)
         if as_json:
             print_json({"files": count, "bytes": freed})
         else:
             print_text(f"{count} files removed from the cache, {freed:,} bytes freed")
         return
     if listing:
-        files = list_files(names, recipe=recipe, data_dir=data_dir, catalog=catalog_dir)
+        files = list_files(names, recipe=recipe, data_dir=data_dir, catalog=catalog)
         _print_files(files, as_json=as_json)
         return
     damaged = repair_cache() if check else []
@@ -78,7 +79,7 @@ def fetch(  # noqa: PLR0913, PLR0917  one parameter an option
             recipe=recipe,
             data_dir=data_dir,
             jobs=jobs,
-            catalog=catalog_dir,
+            catalog=catalog,
             on_progress=on_progress,
         )
     if as_json:

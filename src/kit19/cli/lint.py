@@ -11,6 +11,7 @@ from kit19.cli.options import catalog_option, json_option, quiet_option
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
+    from kit19.catalog import CatalogLike
     from kit19.linting import Finding, LintReport
 
 or_sample_option = click.option(
@@ -44,7 +45,7 @@ def lint(
     subsets: tuple[str, ...],
     data_dir: Path | None,
     partial: bool,
-    catalog_dir: Path,
+    catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -59,7 +60,7 @@ def lint(
             subsets,
             data_dir=data_dir or "sample",
             partial=partial,
-            catalog=catalog_dir,
+            catalog=catalog,
             on_progress=on_progress,
         )
     if as_json:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import astuple, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from kit19.catalog.layers import OURS
 from kit19.cli.lint import or_sample_option, print_findings
 from kit19.cli.options import COUNT, SEED, catalog_option, folder_argument, json_option
 from kit19.cli.output import print_example, print_json, print_table, print_text
+
+if TYPE_CHECKING:
+    from kit19.catalog import CatalogLike
 
 
 @click.command(
@@ -47,7 +52,7 @@ def show(  # noqa: PLR0913  one parameter an option
     from_file: Path | None,
     seed: int,
     data_dir: Path | None,
-    catalog_dir: Path,
+    catalog: CatalogLike,
     as_json: bool,
 ) -> None:
     """Show rendered examples of SUBSET; without --data-dir, from the sample."""
@@ -64,13 +69,13 @@ def show(  # noqa: PLR0913  one parameter an option
         from_file=from_file,
         seed=seed,
         data_dir=place,
-        catalog=catalog_dir,
+        catalog=catalog,
     )
     report = None
     if from_file:
         from kit19.linting import lint_file  # noqa: PLC0415
 
-        report = lint_file(from_file, data_dir=place, catalog=catalog_dir)
+        report = lint_file(from_file, data_dir=place, catalog=catalog)
     if as_json:
         rows = examples.to_dict()
         found = report.to_dict()["findings"] if report else []
@@ -78,6 +83,8 @@ def show(  # noqa: PLR0913  one parameter an option
         return
     for index, example in enumerate(examples, 1):
         print_example(index, example)
+    if any(one.card.catalog != OURS or one.templates.catalog != OURS for one in examples[:1]):
+        print_text(f"card: {examples[0].card}\ntemplates: {examples[0].templates}")
     if report:
         print_findings(report.findings)
         outcome = f"{len(report.findings):,} findings" if report.findings else "clean"
@@ -95,11 +102,11 @@ Examples:
 @click.argument("record")
 @catalog_option
 @json_option
-def explain(folder: Path, record: str, catalog_dir: Path, as_json: bool) -> None:
+def explain(folder: Path, record: str, catalog: CatalogLike, as_json: bool) -> None:
     """Explain why RECORD (<subset>/<upstream split>/<key>) is in the build in FOLDER, or is not."""
     from kit19.building.explanation import explain as run  # noqa: PLC0415
 
-    found = run(folder, record, catalog=catalog_dir)
+    found = run(folder, record, catalog=catalog)
     if as_json:
         print_json(found.to_dict())
         return

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from kit19.core.errors import CatalogError
+
+if TYPE_CHECKING:
+    from kit19.catalog import CatalogLike
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _MOST = 2**63 - 1  # the largest integer of columns and clocks
@@ -26,13 +30,6 @@ data_dir_option = click.option(
     type=_FOLDER,
     help="Upstream files, as <source>/<path>. Default: KIT19_DATA_DIR, else the user's cache.",
 )
-catalog_option = click.option(
-    "--catalog",
-    "catalog_dir",
-    type=_FOLDER,
-    default=Path(__file__).parent.parent / "catalog",
-    help="Another folder of cards, laid out like kit19's own.",
-)
 folder_argument = click.argument("folder", type=click.Path(path_type=Path))
 
 
@@ -47,6 +44,37 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
         return number
+
+
+def catalog_option(command: Command) -> Command:
+    """Add ``--catalog`` and ``--catalog-only``; the command gets the result as ``catalog``."""
+
+    @click.option(
+        "--catalog",
+        "layer",
+        type=_FOLDER,
+        metavar="DIR",
+        help="A folder of cards to add to kit19's own; a card with the same id replaces kit19's.",
+    )
+    @click.option(
+        "--catalog-only",
+        "only",
+        type=_FOLDER,
+        metavar="DIR",
+        help="A folder of cards to use in place of kit19's own.",
+    )
+    @functools.wraps(command)
+    def with_catalog(*args: Any, layer: Path | None, only: Path | None, **options: Any) -> Any:
+        if layer and only:
+            raise click.UsageError("--catalog and --catalog-only exclude each other")
+        catalog: CatalogLike = layer
+        if only:
+            from kit19.catalog import load_catalog  # noqa: PLC0415  models load only when used
+
+            catalog = load_catalog(only, only=True)
+        return command(*args, catalog=catalog, **options)
+
+    return cast("Command", with_catalog)
 
 
 def parse_settings(

@@ -12,6 +12,7 @@ from kit19.cli.options import catalog_option, folder_argument, json_option, quie
 from kit19.cli.output import print_json, print_text
 
 if TYPE_CHECKING:
+    from kit19.catalog import CatalogLike
     from kit19.publishing.pushing import Pushed
 
 
@@ -54,7 +55,7 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
     accept_unclear: bool,
     accept_contaminated: bool,
     accept_sample: bool,
-    catalog_dir: Path,
+    catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -81,7 +82,7 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
         revision=revision,
         message=message,
         accept=[kind for kind, accepted in flags if accepted],
-        catalog=catalog_dir,
+        catalog=catalog,
     )
     if as_json:
         print_json(pushed.to_dict())

@@ -20,6 +20,7 @@ from kit19.cli.options import (
 from kit19.cli.output import print_json, print_table, print_text, progress
 
 if TYPE_CHECKING:
+    from kit19.catalog import CatalogLike
     from kit19.training import Settings
     from kit19.training.pipeline import Trained
     from kit19.training.planning import TrainPlan
@@ -106,7 +107,7 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     dry_run: bool,
     gpus: int,
     gpu_memory: float | None,
-    catalog_dir: Path,
+    catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -128,7 +129,7 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
                 chosen,
                 gpus=gpus,
                 gpu_memory=max(1, int(gpu_memory * _GIB)) if gpu_memory else None,
-                catalog=catalog_dir,
+                catalog=catalog,
                 trust_remote_code=trust_remote_code,
                 on_progress=on_progress,
             )
@@ -139,7 +140,7 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
                 chosen,
                 restart=restart,
                 merge=merge_after,
-                catalog=catalog_dir,
+                catalog=catalog,
                 trust_remote_code=trust_remote_code,
                 on_progress=on_progress,
             )

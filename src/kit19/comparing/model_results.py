@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from kit19.core.results import EvalRecord
+from kit19.core.runs import RunRecord
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "doc_id": pl.UInt32,
@@ -87,6 +88,21 @@ class ModelResults:
     prompting: str
     tasks: dict[str, TaskResults]
     skipped: dict[str, str]
+
+    @property
+    def run(self) -> RunRecord | None:
+        """The record of the model's training; None if it is not a kit19 run."""
+        return self.record.model.run if self.record else None
+
+    @property
+    def digest(self) -> str:
+        """The digest of the model's files; empty if not recorded."""
+        return self.record.model.digest if self.record else ""
+
+    @property
+    def base_digest(self) -> str:
+        """The digest of the model that its training started from; empty if not recorded."""
+        return self.run.base.digest if self.run else ""
 
     def renamed(self, name: str) -> ModelResults:
         """A copy under another name."""

@@ -108,9 +108,17 @@ def _list(kind: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _models(result: Comparison) -> Iterator[str]:
-    columns = ["model", "scored by", "dtype", "asked", "training data", "recipe"]
+    columns = ["model", "scored by", "dtype", "asked", "trained from", "training data", "recipe"]
     rows = [
-        [one.name, one.writer, one.dtype or "–", one.asked, one.data or "not recorded", one.recipe]
+        [
+            one.name,
+            one.writer,
+            one.dtype or "–",
+            one.asked,
+            one.trained_from or "–",
+            one.data or "not recorded",
+            one.recipe,
+        ]
         for one in result.models
     ]
     yield from _table(Table("Models", columns, rows, [], names=len(columns)))

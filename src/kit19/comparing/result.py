@@ -35,6 +35,9 @@ class ComparedModel(_Part):
             recorded.
         recipe: Recipe of its training data; empty if not recorded.
         sample: Whether it was trained on kit19's sample rather than the datasets.
+        digest: The digest of its files; empty if not recorded.
+        trained_from: The compared model that its training started from: the digest of the run's base
+            model is that model's digest. Empty if none is, or if no digest is recorded.
     """
 
     name: str
@@ -44,6 +47,8 @@ class ComparedModel(_Part):
     data: str = ""
     recipe: str = ""
     sample: bool = False
+    digest: str = ""
+    trained_from: str = ""
 
 
 class ComparedTask(_Part):

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kit19.catalog import Catalog, load_catalog
+from kit19.catalog import Catalog, CatalogLike, load_catalog
 from kit19.comparing.exposure import Audits, contamination_effects, exposure_of, read_audits
 from kit19.comparing.fairness import find_mismatches
 from kit19.comparing.items import changed_items
@@ -53,7 +53,7 @@ def compare(
     audits: str | Path | Collection[str | Path] = (),
     seed: Seed = 0,
     replicates: Annotated[int, Field(ge=100, le=1_000_000)] = REPLICATES,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
     on_progress: OnProgress = silent,
 ) -> Comparison:
     """Compare models with the first of them.
@@ -65,7 +65,7 @@ def compare(
             ``NAME=PATH`` of one.
         seed: Seed of the bootstrap.
         replicates: Number of bootstrap replicates.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
         on_progress: Called with the benchmark, benchmarks done, and total benchmarks.
 
     Raises:
@@ -85,7 +85,7 @@ def compare(
         kit19_version=version("kit19"),
         seed=seed,
         draws=replicates,
-        models=[_describe_model(model) for model in models],
+        models=[_describe_model(model, models) for model in models],
         unfair=unfair,
         **vars(figures) | {"notes": [*_notes(models, found), *figures.notes]},
         published=published_scores(cards, [task.name for task in figures.tasks]),
@@ -164,7 +164,7 @@ def _compare_with_base(
 
 @public
 def check(
-    results: str | Path | Collection[str | Path], *, catalog: str | Path | None = None
+    results: str | Path | Collection[str | Path], *, catalog: CatalogLike = None
 ) -> list[Mismatch]:
     """Find settings that differ between results and make a comparison unfair; the first is the base.
 
@@ -222,8 +222,8 @@ def _require_common_task(models: Sequence[ModelResults]) -> None:
         raise ResultsError([Problem("the results have no task in common"), *tasks])
 
 
-def _describe_model(model: ModelResults) -> ComparedModel:
-    run = model.record.model.run if model.record else None
+def _describe_model(model: ModelResults, models: Sequence[ModelResults]) -> ComparedModel:
+    run, start = model.run, model.base_digest
     return ComparedModel(
         name=model.name,
         writer=model.writer,
@@ -232,7 +232,22 @@ def _describe_model(model: ModelResults) -> ComparedModel:
         data=run.data.label if run else "",
         recipe=run.data.recipe if run else "",
         sample=run.data.sample if run else False,
+        digest=model.digest,
+        trained_from=next((m.name for m in models if start and m.digest == start), ""),
     )
+
+
+def _other_base_note(base: ModelResults, model: ModelResults) -> Iterator[Note]:
+    """A note if a model was trained from another model than the comparison's base."""
+    if model is base or not model.run or not model.base_digest or not base.digest:
+        return
+    if model.base_digest == base.digest:
+        return
+    what = (
+        f"trained from {model.run.base.name}, whose files are not those of {base.name} (their digests "
+        "differ), so the differences are not of this training alone"
+    )
+    yield Note(model=model.name, task="", what=what)
 
 
 def _notes(models: Sequence[ModelResults], audits: Audits) -> Iterator[Note]:
@@ -241,10 +256,11 @@ def _notes(models: Sequence[ModelResults], audits: Audits) -> Iterator[Note]:
             yield Note(model=model.name, task=task, what=f"skipped: {why}")
         if not model.record:
             continue
+        yield from _other_base_note(models[0], model)
         for caution in model.record.cautions:
             if caution.code not in _MARKED:
                 yield Note(model=model.name, task=caution.task, what=caution.what)
-        run = model.record.model.run
+        run = model.run
         if run and run.data.label != "clean" and model.name not in audits:
             why = f": {run.data.why}" if run.data.why else ""
             what = f"trained on {run.data.label} data{why}; an audit of the data would show which items"

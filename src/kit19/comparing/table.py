@@ -71,9 +71,16 @@ def difference_table(result: Comparison) -> Table:
                 rows.append([f"{task.title}", METRICS[metric], model.name, *_difference(one)])
     columns = ["benchmark", "metric", "model", "difference", "95%", "p", "p Holm", "won", "lost"]
     title = f"Differences to {result.models[0].name}, points, paired"
+    base = result.models[0].name
+    tuned = [one.name for one in result.models[1:] if one.trained_from == base]
+    joined = (
+        [f"trained from {base}, by the digest of its files: {', '.join(tuned)}"] if tuned else []
+    )
     tests = "p: exact McNemar for accuracies, paired bootstrap for F1"
     could = "detectable: the smallest difference that a test would detect in 80% of cases"
-    return Table(title, [*columns, "detectable"], rows, [*_legend(used), tests, could], names=3)
+    return Table(
+        title, [*columns, "detectable"], rows, [*_legend(used), *joined, tests, could], names=3
+    )
 
 
 def contamination_table(result: Comparison) -> Table | None:

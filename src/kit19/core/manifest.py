@@ -117,6 +117,26 @@ class OutputFile(_Part):
     sha256: str
 
 
+class UserCatalog(_Part):
+    """The user's catalog that a build used.
+
+    Attributes:
+        only: Whether it took the place of kit19's own, instead of adding to it.
+        added: Cards with an id that kit19's own catalog does not have: ``<kind>/<id>`` → sha256 of
+            the file.
+        replaced: The same for cards that took the place of one of kit19's.
+    """
+
+    only: bool
+    added: dict[str, str]
+    replaced: dict[str, str]
+
+    @property
+    def cards(self) -> dict[str, str]:
+        """All of its cards."""
+        return self.added | self.replaced
+
+
 class Manifest(_Part):
     """The complete description of a build.
 
@@ -127,7 +147,9 @@ class Manifest(_Part):
         recipe: The resolved recipe.
         sample: Whether the rows are kit19's own sample rather than the datasets.
         contaminated: Whether benchmark rows were included on purpose.
-        cards: sha256 of each source card used; ``templates/<subset>`` for template files.
+        cards: sha256 of each source card used, of subsets and of benchmarks; ``templates/<subset>``
+            and ``benchmarks/<id>`` for the others.
+        catalog: The user's catalog, if there was one.
         inputs: Upstream files used, including benchmark files.
         decontaminated_against: Benchmarks whose text was removed.
         not_decontaminated_against: Benchmarks that were not checked.
@@ -147,6 +169,7 @@ class Manifest(_Part):
     sample: bool
     contaminated: bool
     cards: dict[str, str]
+    catalog: UserCatalog | None = None
     inputs: list[InputFile]
     decontaminated_against: list[str]
     not_decontaminated_against: list[str]

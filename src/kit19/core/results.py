@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
 from kit19.core.errors import Problem, VerifyError
 from kit19.core.json_text import to_json
@@ -30,13 +30,19 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _versioned_digest(digest: Any) -> Any:
+    """Empty for a digest of an older version, which has no version before a colon."""
+    return digest if not isinstance(digest, str) or ":" in digest else ""
+
+
 class ScoredModel(_Part):
     """The model that was scored.
 
     Attributes:
-        name: Hub id, or the last part of a folder's path.
+        name: Hub id, or the last part of a folder's path; with an adapter, of its base model.
         revision: Commit on the Hub; empty for a folder.
-        digest: sha256 of weights, configuration and tokenizer, including the adapter's.
+        digest: The model's digest (``kit19.training.model.digest``), including the adapter's; empty in
+            results of older versions, whose digest is not that of runs.
         adapter: Name of the adapter; empty without one.
         architecture: The class name in its config.
         parameters: Number of weights.
@@ -47,7 +53,7 @@ class ScoredModel(_Part):
 
     name: str
     revision: str
-    digest: str
+    digest: Annotated[str, BeforeValidator(_versioned_digest)]
     adapter: str
     architecture: str
     parameters: int

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from kit19.core.arguments import public
 from kit19.core.errors import Problem, VerifyError, first_line
@@ -19,6 +19,10 @@ from kit19.core.json_text import to_json as as_json
 from kit19.core.paths import read_small_file
 
 NAME = "run.json"
+PLAN = "plan.json"
+"""Of an unfinished run, instead of ``run.json``."""
+CHECKPOINTS = "checkpoints"
+"""The folder of an unfinished run's checkpoints."""
 SCHEMA_VERSION = 1
 
 Figure = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
@@ -39,14 +43,26 @@ class BaseModelEntry(_Part):
     Attributes:
         name: Hub id, or the last part of a folder's path.
         revision: Commit on the Hub; empty for a folder or a new model.
-        digest: sha256 of its weight files; empty for a new model with random weights.
+        digest: The model's digest (``kit19.training.model.digest``), equal to the one in evaluations of
+            this model; empty for a new model with random weights, and in older records.
+        weights: sha256 of its weight files only; empty for a new model.
         architecture: The class name in its config, such as ``GPTNeoXForCausalLM``.
     """
 
     name: str
     revision: str = ""
     digest: str = ""
+    weights: str = ""
     architecture: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older(cls, entry: Any) -> Any:
+        """In older records, ``digest`` is that of the weights. It has no version before a colon."""
+        digest = entry.get("digest") if isinstance(entry, dict) else None
+        if not isinstance(digest, str) or not digest or ":" in digest:
+            return entry
+        return {**entry, "digest": "", "weights": digest}
 
 
 class DataEntry(_Part):

@@ -7,7 +7,6 @@ form and the correct answer need no judge. This illustrates training and is not 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +14,10 @@ from typing import Any
 import polars as pl
 
 from kit19.chatting.answering import ChatModel
+from kit19.statistics import wilson
 from kit19.training.rows.files import RowFiles
 
 _MAX_CHOICES = 6  # a template with more possible answers is not scored
-_Z = 1.959964  # 95% quantile of the normal distribution, two-sided
 _KEYS = ("subset", "template")
 
 
@@ -42,8 +41,8 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95% Wilson interval of the share of correct answers."""
-        return wilson(self.right, self.rows)
+        """The 95% Wilson interval of the share of correct answers; (0, 1) without rows."""
+        return wilson(self.right, self.rows) if self.rows else (0.0, 1.0)
 
     @property
     def beats_majority(self) -> bool:
@@ -60,17 +59,6 @@ class Score:
             "interval": [round(low, 4), round(high, 4)],
             "majority": self.majority,
         }
-
-
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """The 95% Wilson interval of a share; (0, 1) without rows."""
-    if not count:
-        return 0.0, 1.0
-    share, z2 = hits / count, _Z * _Z
-    middle = share + z2 / (2 * count)
-    wide = _Z * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
-    below = 1 + z2 / count
-    return max(0.0, (middle - wide) / below), min(1.0, (middle + wide) / below)
 
 
 def scorable_rows(train: RowFiles, validation: RowFiles, limit: int) -> pl.DataFrame:

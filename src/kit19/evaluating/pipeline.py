@@ -29,10 +29,10 @@ from kit19.fetching.data_dir import resolve_data_dir
 from kit19.writing.place import replacing
 
 if TYPE_CHECKING:
-    from kit19.evaluating.resolve import ResolvedModel
     from kit19.evaluating.scorer import Kit19LM
     from kit19.evaluating.source import BenchmarkFiles
     from kit19.evaluating.task_files import LoadedTasks
+    from kit19.training.model.reference import ModelRef
 
 _LAYER = ("torch", "transformers", "lm_eval", "accelerate", "peft")
 
@@ -80,7 +80,7 @@ def evaluate(  # noqa: PLR0913  one parameter an option of the command
 
     Args:
         model: A folder (a training run of kit19's, any model or adapter of transformers), or an id on
-            the Hub.
+            the Hub (also ``owner/name@revision``).
         out: The results folder: ``results.json`` and ``samples_<task>.jsonl``. An earlier one is
             replaced when the new one is complete.
         tasks: Names of kit19's tasks or of the harness's, or task files' paths; default: the seven.
@@ -139,17 +139,18 @@ def _evaluate(model: str, out: Path, options: EvalOptions, on_progress: OnProgre
     on_progress("checking files", 0, 0)
     files = _find_all(options)
     tasks = _load_tasks(options)
-    from kit19.evaluating.resolve import resolve_model  # noqa: PLC0415  loads the Hub's client
+    from kit19.evaluating.resolve import find_scored_model  # noqa: PLC0415
 
     on_progress("finding the model", 0, 0)
-    resolved = resolve_model(
+    ref = find_scored_model(
         model, options.revision, options.adapter, allow_pickle=options.allow_pickle
     )
-    prompt_format = _prompt_format(options, resolved)
+    ref.digest(on_progress)  # remembered by the reference
+    prompt_format = _prompt_format(options, ref)
     on_progress("loading the model", 0, 0)
-    scorer = load_scorer(resolved, options)
-    _set_format(scorer, options, resolved, prompt_format)
-    request = EvalRequest(scorer, resolved, options, prompt_format)
+    scorer = load_scorer(ref, options)
+    _set_format(scorer, options, ref, prompt_format)
+    request = EvalRequest(scorer, ref, options, prompt_format)
     scorer.on_progress = lambda done, total: on_progress("scoring", done, total)
     results = _run_harness(request, tasks)
     if scorer.rank != 0:  # one process of several writes
@@ -202,25 +203,25 @@ def _load_tasks(options: EvalOptions) -> LoadedTasks:
         return load_tasks(_task_names(options), options.include_paths)
 
 
-def _prompt_format(options: EvalOptions, resolved: ResolvedModel) -> PromptFormat | None:
+def _prompt_format(options: EvalOptions, ref: ModelRef) -> PromptFormat | None:
     """The prompt format of an ``instruction`` evaluation; None for other formats."""
     if options.format != "instruction":
         return None
     if options.prompt_format:
         chosen = load_catalog().prompt_format(options.prompt_format)
-    elif resolved.run is not None:
-        chosen = PromptFormat.model_validate(resolved.run.format)
+    elif ref.record is not None:
+        chosen = PromptFormat.model_validate(ref.record.format)
     else:
         what = "is not a kit19 training run, so its prompt format is unknown"
         fix = "name one: --prompt-format alpaca, koalpaca, kullm, or your own YAML file"
-        raise ModelError(Problem(what, resolved.name, fix))
+        raise ModelError(Problem(what, ref.name, fix))
     if chosen.chat:
         fix = "use --format chat"
-        raise ModelError(Problem("was trained with the chat template", resolved.name, fix))
+        raise ModelError(Problem("was trained with the chat template", ref.name, fix))
     return chosen
 
 
-def load_scorer(resolved: ResolvedModel, options: EvalOptions) -> Kit19LM:
+def load_scorer(ref: ModelRef, options: EvalOptions) -> Kit19LM:
     """Load a model for the harness.
 
     Raises:
@@ -229,26 +230,27 @@ def load_scorer(resolved: ResolvedModel, options: EvalOptions) -> Kit19LM:
     import lm_eval.models  # noqa: F401, PLC0415  registers the harness's model types before ours
 
     from kit19.evaluating.scorer import Kit19LM  # noqa: PLC0415
+    from kit19.training.model.device import device  # noqa: PLC0415
     from kit19.training.model.loading import check_complete  # noqa: PLC0415
     from kit19.training.model_errors import convert_model_errors  # noqa: PLC0415
 
     fix = ""
-    if not options.trust_remote_code and "auto_map" in _config(resolved.folder):
+    if not options.trust_remote_code and "auto_map" in _config(ref.complete.folder):
         fix = "a model with its own code needs --trust-remote-code"
     check_complete(
-        str(resolved.folder), ModelError, trust_remote_code=bool(options.trust_remote_code)
+        str(ref.complete.folder), ModelError, trust_remote_code=bool(options.trust_remote_code)
     )
-    with convert_model_errors(resolved.name, "cannot be loaded", fix, ModelError):
+    with convert_model_errors(ref.name, "cannot be loaded", fix, ModelError):
         return Kit19LM(
-            pretrained=str(resolved.folder),
-            peft=str(resolved.adapter) if resolved.adapter else None,
-            tokenizer=str(resolved.tokenizer),
+            pretrained=str(ref.complete.folder),
+            peft=str(ref.folder) if ref.base else None,
+            tokenizer=str(ref.tokenizer),
             batch_tokens=options.batch_tokens,
             batch_size=options.batch_size or 1,
-            device=options.device or _device(),
+            device=options.device or device(),
             dtype=options.dtype,
             trust_remote_code=options.trust_remote_code,
-            use_safetensors=not options.allow_pickle,
+            use_safetensors=None if options.allow_pickle else True,
         )
 
 
@@ -256,25 +258,17 @@ def _config(folder: Path) -> str:
     return (folder / "config.json").read_text(encoding="utf-8")
 
 
-def _device() -> str:
-    import torch  # noqa: PLC0415
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def _set_format(
     scorer: Kit19LM,
     options: EvalOptions,
-    resolved: ResolvedModel,
+    ref: ModelRef,
     prompt_format: PromptFormat | None,
 ) -> None:
     """Use the prompts of training for a prompt format, and for runs trained with a chat template."""
     from kit19.evaluating.formats import use_training_prompts  # noqa: PLC0415
     from kit19.training.rows.prompts import answer_head_of, end_ids_of, make_prompts  # noqa: PLC0415
 
-    chosen, run = prompt_format, resolved.run
+    chosen, run = prompt_format, ref.record
     if options.format == "chat" and run is not None and run.format.get("chat"):
         chosen = PromptFormat.model_validate(run.format)
     if chosen is not None:
@@ -297,10 +291,10 @@ def _run_harness(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
         require_chat_template(scorer)
     if options.system and options.format != "raw":
         require_system_turn(scorer, options.system)
-    may_change = options.trust_remote_code and request.resolved.has_code_elsewhere
+    may_change = options.trust_remote_code and request.ref.has_code_elsewhere
     if options.use_cache and not scorer.fallback and not may_change:
         scorer.score_cache = ScoreCache(
-            cache_dir() / "scores", scoring_identity(scorer, request.resolved)
+            cache_dir() / "scores", scoring_identity(scorer, request.ref)
         )
     try:
         with _no_machine_info():
@@ -320,7 +314,7 @@ def _run_harness(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
     except Exception as error:  # tasks and models run their own code, and may raise anything
         lines = str(error).strip().splitlines() or ["no reason given"]
         what = f"cannot be scored: {type(error).__name__}: {lines[0][:500]}"
-        raise ModelError(Problem(what, request.resolved.name)) from error
+        raise ModelError(Problem(what, request.ref.name)) from error
     finally:
         if scorer.score_cache:
             scorer.score_cache.close()

@@ -15,9 +15,9 @@ from kit19.evaluating import cautions
 from kit19.evaluating.options import EvalOptions
 
 if TYPE_CHECKING:
-    from kit19.evaluating.resolve import ResolvedModel
     from kit19.evaluating.scorer import Kit19LM
     from kit19.evaluating.source import BenchmarkFiles
+    from kit19.training.model.reference import ModelRef
 
 _VERSIONS = ("kit19", "lm_eval", "peft", "torch", "transformers")
 
@@ -30,15 +30,15 @@ class EvalRequest:
     """
 
     scorer: Kit19LM
-    resolved: ResolvedModel
+    ref: ModelRef
     options: EvalOptions
     prompt_format: PromptFormat | None
 
 
-def scoring_identity(scorer: Kit19LM, resolved: ResolvedModel) -> dict[str, Any]:
+def scoring_identity(scorer: Kit19LM, ref: ModelRef) -> dict[str, Any]:
     """Everything that affects a score besides the tokens."""
     return {
-        "model": resolved.digest,
+        "model": ref.digest(),
         "dtype": str(scorer.model.dtype),
         "device": _hardware(scorer),
         "versions": {name: version(name) for name in _VERSIONS},
@@ -95,21 +95,21 @@ def eval_record(
         samples: Scored items by task: ``Sample``, or as the harness logs them.
         not_finite: (task, metric) of figures that are NaN or infinite.
     """
-    scorer, resolved, options = request.scorer, request.resolved, request.options
+    scorer, ref, options = request.scorer, request.ref, request.options
     model = scorer.model
     return EvalRecord(
         kit19_version=version("kit19"),
         versions={name: version(name) for name in _VERSIONS},
         model=ScoredModel(
-            name=resolved.name,
-            revision=resolved.revision,
-            digest=resolved.digest,
-            adapter=resolved.adapter_name,
+            name=ref.complete.name,
+            revision=ref.complete.revision,
+            digest=ref.digest(),
+            adapter=ref.name if ref.base else "",
             architecture=(model.config.architectures or [type(model).__name__])[0],
             parameters=sum(weights.numel() for weights in model.parameters()),
             dtype=str(model.dtype).removeprefix("torch."),
             context=scorer.max_length,
-            run=resolved.run,
+            run=ref.record,
         ),
         format=options.format,
         format_id=request.prompt_format.id if request.prompt_format else "",
@@ -134,7 +134,7 @@ def _cautions(
 ) -> list[Caution]:
     texts = [one.prompt for logged in samples.values() for one in logged if isinstance(one, Sample)]
     found = cautions.model_cautions(
-        request.resolved.run,
+        request.ref.record,
         has_chat_template=bool(getattr(request.scorer.tokenizer, "chat_template", None)),
         raw=request.options.format == "raw",
         fallback=request.scorer.fallback,

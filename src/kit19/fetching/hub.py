@@ -19,7 +19,6 @@ from kit19.fetching.origin import is_allowed
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-REPO_TYPE = "dataset"
 _HUB = "https://huggingface.co"
 
 

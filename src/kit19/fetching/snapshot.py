@@ -9,7 +9,7 @@ from pathlib import Path
 from kit19.core.errors import FilesError, Problem, VerifyError
 from kit19.core.manifest import NAME, Manifest, read_manifest
 from kit19.fetching.download import is_offline
-from kit19.fetching.hub import REPO_TYPE, Hub, HubContext, open_hub, translate_hub_errors
+from kit19.fetching.hub import Hub, HubContext, open_hub, translate_hub_errors
 
 _CONTEXT = HubContext(FilesError, "load")
 
@@ -36,22 +36,20 @@ def download_files(
     repo: str,
     revision: str | None,
     patterns: list[str] | None,
-    *,
-    verb: str,
-    repo_type: str = REPO_TYPE,
 ) -> Path:
     """Download files of a dataset or model on the Hub into the Hub's own cache.
 
     Args:
-        hub: The Hub's client.
+        hub: The Hub's client, for repositories of its context's kind.
         repo: ``owner/name``.
         revision: Commit, tag or branch.
         patterns: Names of the files; None for all files in the cache.
-        verb: The user's action, for the hint to repeat it online.
-        repo_type: ``dataset`` or ``model``.
+
+    Returns:
+        The folder of the commit, which has the commit's name.
 
     Raises:
-        FilesError: The files cannot be downloaded.
+        Kit19Error: As ``hub.context.error``: the files cannot be downloaded.
     """
     from huggingface_hub import snapshot_download  # noqa: PLC0415  an extra, and slow to load
     from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
@@ -60,7 +58,7 @@ def download_files(
         try:
             folder = snapshot_download(
                 repo,
-                repo_type=repo_type,
+                repo_type=hub.context.kind,
                 revision=revision,
                 allow_patterns=patterns,
                 endpoint=hub.endpoint,
@@ -74,8 +72,8 @@ def download_files(
             folder = None
     if folder is None:
         what = f"is not in the cache ({revision or 'main'}), and this is offline mode"
-        fix = f"{verb} it once with HF_HUB_OFFLINE and KIT19_OFFLINE unset"
-        raise FilesError(Problem(what, repo, fix))
+        fix = f"{hub.context.verb} it once with HF_HUB_OFFLINE and KIT19_OFFLINE unset"
+        raise hub.context.error(Problem(what, repo, fix))
     return Path(folder)
 
 
@@ -94,7 +92,7 @@ def download_build(repo_id: str, split: str, revision: str | None = None) -> Sna
     """
     hub = open_hub(_CONTEXT)
     patterns = [NAME, f"data/{split}-*.parquet"]
-    folder = download_files(hub, repo_id, revision, patterns, verb="load")
+    folder = download_files(hub, repo_id, revision, patterns)
     if not (folder / NAME).is_file():
         what = "is not a build of kit19: it has no manifest.json"
         raise VerifyError(Problem(what, repo_id, "load it with datasets.load_dataset"))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kit19.catalog import Catalog, Source, load_catalog
+from kit19.catalog import Catalog, CatalogLike, Source, load_catalog
 from kit19.core.arguments import OnProgress, one_or_more, public, silent
 from kit19.core.errors import ArgumentError, Problem
 from kit19.core.listing import Listing
@@ -46,7 +46,7 @@ def fetch(
     recipe: str | Path = "kit19",
     data_dir: str | Path | None = None,
     jobs: Annotated[int, Field(ge=1, le=32)] = 8,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
     on_progress: OnProgress = silent,
 ) -> Fetched:
     """Fetch upstream files into a data folder and check them.
@@ -57,7 +57,7 @@ def fetch(
         recipe: A recipe's name or file.
         data_dir: The data folder, with files as ``<source>/<path>``; default: where builds look.
         jobs: The number of files at a time.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
         on_progress: Called with the number of finished files, the bytes downloaded, and the bytes in
             total; from several threads, one call at a time.
 
@@ -87,7 +87,7 @@ def fetch_sources(
     http: Http | None = None,
     jobs: int = 8,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
 ) -> list[FetchedFile]:
     """Like :func:`fetch`, with HTTP settings and a detailed progress.
 
@@ -99,7 +99,7 @@ def fetch_sources(
         http: Settings of HTTP transfers.
         jobs: The number of files at a time.
         on_progress: Called with the progress.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
 
     Returns:
         The outcome of each file. A failed file does not raise; ``refuse_failures`` does.
@@ -117,7 +117,7 @@ def list_files(
     *,
     recipe: str | Path = "kit19",
     data_dir: str | Path | None = None,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
 ) -> list[UpstreamFile]:
     """List the files that ``fetch_sources`` would fetch, and check the present ones."""
     folder = _folder(data_dir)
@@ -139,7 +139,7 @@ def repair_cache() -> list[str]:
 
 
 @public
-def prune_cache(*, catalog: str | Path | None = None) -> tuple[int, int]:
+def prune_cache(*, catalog: CatalogLike = None) -> tuple[int, int]:
     """Remove files from the cache that no data folder links to and no card names.
 
     Returns:
@@ -165,7 +165,7 @@ def _folder(data_dir: str | Path | None) -> Path:
 
 
 def _select_uses(
-    names: str | Collection[str], recipe: str | Path, catalog: str | Path | None
+    names: str | Collection[str], recipe: str | Path, catalog: CatalogLike
 ) -> list[Use]:
     cards = load_catalog(catalog)
     if names:

@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from kit19.catalog import Catalog, TemplateFile, load_catalog
+from kit19.catalog import Catalog, CatalogLike, TemplateFile, load_catalog
+from kit19.catalog.layers import CardOrigin
 from kit19.catalog.yaml_file import load_model
 from kit19.core.arguments import Count, Seed, public
 from kit19.core.errors import (
@@ -30,7 +31,19 @@ from kit19.rendering.several import BATCH
 
 @dataclass(frozen=True)
 class Example:
-    """One rendered example: where it comes from, how it was asked, the three texts."""
+    """One rendered example.
+
+    Attributes:
+        id: Its record.
+        template: Its template.
+        style: The register of the template.
+        instruction: The instruction.
+        input: The text that the instruction is about; may be empty.
+        output: The answer.
+        label: The canonical label of the record, if its subset has one.
+        card: Where the card of its source comes from.
+        templates: Where its template comes from.
+    """
 
     id: str
     template: str
@@ -39,6 +52,8 @@ class Example:
     input: str
     output: str
     label: str | None
+    card: CardOrigin
+    templates: CardOrigin
 
     def to_dict(self) -> dict[str, Any]:
         """The example as JSON has it."""
@@ -59,7 +74,7 @@ def show(  # noqa: PLR0913  one parameter an option of the command
     from_file: str | Path | None = None,
     seed: Seed = 19,
     data_dir: str | Path | None = None,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
 ) -> Examples:
     """Render examples of a subset.
 
@@ -73,7 +88,7 @@ def show(  # noqa: PLR0913  one parameter an option of the command
         seed: Decides which records.
         data_dir: The folder of upstream files; ``"sample"`` for the small sample that kit19 carries;
             default: where ``kit19 fetch`` puts them.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
 
     Raises:
         Kit19Error: An unknown name, a templates file that is wrong, or files that cannot be used.
@@ -94,6 +109,7 @@ def show(  # noqa: PLR0913  one parameter an option of the command
     rows = render(records, chosen, templates)
     if not from_file:
         rows = rows.sort(hash_order(pl.col("id"), "sample", seed), "id")
+    card_from, templates_from = _origins(loaded, templates.subset, from_file)
     return Examples(
         Example(
             id=row["id"],
@@ -103,9 +119,21 @@ def show(  # noqa: PLR0913  one parameter an option of the command
             input=row["input"],
             output=row["output"],
             label=row[card.label] if card.label else None,
+            card=card_from,
+            templates=templates_from,
         )
         for row in rows.iter_rows(named=True)
     )
+
+
+def _origins(
+    catalog: Catalog, subset: str, from_file: str | Path | None
+) -> tuple[CardOrigin, CardOrigin]:
+    """Where the card and the templates of a subset come from."""
+    card = catalog.layers.origin("sources", catalog.owners[subset])
+    if from_file:
+        return card, CardOrigin(str(Path(from_file).parent), str(from_file), replaces=False)
+    return card, catalog.layers.origin("templates", subset)
 
 
 def _templates(catalog: Catalog, subset: str | None, from_file: Path | None) -> TemplateSet:

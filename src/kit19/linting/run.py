@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from kit19.catalog import Catalog, TemplateFile, load_catalog
+from kit19.catalog import Catalog, CatalogLike, TemplateFile, load_catalog
 from kit19.catalog.yaml_file import load_model
 from kit19.core.arguments import OnProgress, one_or_more, public, silent
 from kit19.core.errors import CatalogError, Kit19Error, Problem
@@ -29,7 +29,7 @@ def lint(
     *,
     data_dir: str | Path | None = None,
     partial: bool = False,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
     on_progress: OnProgress = silent,
 ) -> LintReport:
     """Check templates on every record.
@@ -42,7 +42,7 @@ def lint(
             default: where ``kit19 fetch`` puts them.
         partial: Leave out missing and differing files. Of a subset without any usable file only
             what needs no record is checked.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
         on_progress: Called with the subset, subsets done, and subsets in all.
 
     Raises:
@@ -65,7 +65,7 @@ def lint_file(
     path: str | Path,
     *,
     data_dir: str | Path | None = None,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
 ) -> LintReport:
     """Check a templates file that somebody is writing, on what is there of its subset's files.
 

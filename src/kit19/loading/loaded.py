@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from kit19.catalog import Catalog, Source, Subset, load_catalog
+from kit19.catalog import Catalog, CatalogLike, Source, Subset, load_catalog
 from kit19.core.arguments import public
 from kit19.core.errors import (
     Kit19Error,
@@ -136,7 +136,7 @@ def load(
     revision: str | None = None,
     partial: bool = False,
     unverified: bool = False,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
 ) -> Loaded:
     """Load records of a subset, a build, or a published build.
 
@@ -150,7 +150,7 @@ def load(
         revision: For a build on the Hub: commit, tag or branch; default: the main branch.
         partial: For a subset: leave out missing and differing files.
         unverified: For a subset: use differing files.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
 
     Returns:
         The split, ready to be read as polars, Arrow, pandas or ``datasets``. Records have the

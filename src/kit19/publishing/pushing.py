@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from kit19.catalog import Catalog, load_catalog
+from kit19.catalog import Catalog, CatalogLike, load_catalog
 from kit19.core.arguments import one_or_more, public
 from kit19.core.errors import OutputError, Problem, UnknownNameError, suggest_names
 from kit19.core.manifest import NAME, Manifest
@@ -105,7 +105,7 @@ def push(  # noqa: PLR0913  one parameter an option of the command
     revision: str = "main",
     message: str = "",
     accept: Accepted | Collection[Accepted] = (),
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
 ) -> Pushed:
     """Publish a build as a dataset, or a training run as a model, on the Hub.
 
@@ -121,7 +121,7 @@ def push(  # noqa: PLR0913  one parameter an option of the command
         message: The commit message; default: recipe, rows and digest.
         accept: Properties to accept: ``unclear`` licenses, a ``contaminated`` build, a build of the
             ``sample``.
-        catalog: A folder of cards; default: kit19's own.
+        catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
 
     Raises:
         VerifyError: The folder is neither an intact build nor a finished run.
@@ -186,7 +186,7 @@ def _check_name(repo_id: str) -> None:
 
 def _build(folder: Path, options: _Options, catalog: Catalog) -> _Upload:
     manifest = verify(folder)
-    notes = check_terms(manifest, folder, catalog.for_build(manifest.recipe), options.accept)
+    notes = check_terms(manifest, folder, catalog.for_build(manifest), options.accept)
     check_card(folder / "README.md")
     files = local_files(folder, manifest)
     return _Upload(_DATASET, NAME, files, _message(manifest), notes)

@@ -9,7 +9,9 @@ from kit19.catalog import Catalog
 from kit19.core.errors import OutputError, Problem
 from kit19.core.runs import NAME, RunRecord
 from kit19.publishing.terms import Accepted
-from kit19.training.model.adapters import CONFIG, read_config
+from kit19.training.model.digest import ADAPTER_CONFIG, BASE_NAME
+from kit19.training.model.finding import locate_base
+from kit19.training.model.reference import is_adapter
 
 _EXCLUDED = {"plan.json", "training_args.bin"}  # of an unfinished run; the second has a local path
 
@@ -20,15 +22,13 @@ def run_files(folder: Path) -> list[str]:
     Raises:
         OutputError: The run is an adapter whose base model is a local folder.
     """
-    if (folder / CONFIG).is_file():
-        base = str(read_config(folder, OutputError).get("base_model_name_or_path") or "")
-        if base.startswith((".", "/", "~")):
-            what = "is an adapter for a local folder, which nobody else can load"
-            fix = (
-                f"push a merged model (kit19 merge {folder} --out DIR), or write the base model's Hub "
-                f"id as `base_model_name_or_path` in {CONFIG}"
-            )
-            raise OutputError(Problem(what, str(folder), fix))
+    if is_adapter(folder) and locate_base(folder, OutputError).is_path:
+        what = "is an adapter for a local folder, which nobody else can load"
+        fix = (
+            f"push a merged model (kit19 merge {folder} --out DIR), or write the base model's Hub "
+            f"id as `{BASE_NAME}` in {ADAPTER_CONFIG}"
+        )
+        raise OutputError(Problem(what, str(folder), fix))
     found = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
     kept = [name for name in found if not name.startswith(".") and name not in _EXCLUDED]
     return [*(name for name in kept if name != NAME), NAME]

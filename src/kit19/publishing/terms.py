@@ -10,7 +10,7 @@ from typing import Literal
 
 import yaml
 
-from kit19.catalog import BUILT_IN, Catalog
+from kit19.catalog import Catalog
 from kit19.catalog.license_ids import HUB_IDS
 from kit19.core.errors import OutputError, Problem
 from kit19.core.manifest import Manifest
@@ -19,7 +19,7 @@ Accepted = Literal["unclear", "contaminated", "sample"]
 """Properties that a user may accept; a license that forbids publishing is not among them."""
 
 # Keys of a recipe that do not decide its rows, or that have their own command line options.
-_NOT_SETTINGS = ("id", "title", "about", "extends", "subsets", "exclude")
+_NOT_SETTINGS = ("id", "title", "about", "extends", "subsets", "add", "exclude")
 
 
 def check_terms(
@@ -93,8 +93,8 @@ def rebuild_command(
         if key not in _NOT_SETTINGS and value != base.get(key):
             words += ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]
     words += _permissive_options(manifest)
-    if catalog.root != BUILT_IN:
-        words += ["--catalog", str(catalog.root)]
+    if own := catalog.layers.own:
+        words += ["--catalog-only" if catalog.layers.only else "--catalog", str(own)]
     return shlex.join([*words, "--out", str(folder)])
 
 

@@ -6,7 +6,7 @@ from kit19.catalog.load import Catalog
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.templates import TemplateFile
 from kit19.catalog.yaml_file import Lines
-from kit19.core.errors import CatalogError
+from kit19.core.errors import CatalogError, Problem
 from kit19.rendering.checker import Checker
 from kit19.rendering.templates import TemplateSet
 
@@ -20,7 +20,16 @@ def load_templates(catalog: Catalog, subset: str) -> TemplateSet:
     source, spec = catalog.subset(subset)
     file, lines = catalog.templates(subset)
     where = str(catalog.template_path(subset))
-    return check_templates(file, lines, where, source, spec)
+    try:
+        return check_templates(file, lines, where, source, spec)
+    except CatalogError as error:
+        card = catalog.layers.origin("sources", source.id)
+        if not card.replaces or catalog.layers.origin("templates", subset).catalog == card.catalog:
+            raise
+        # The mistake is not in kit19's templates, but in the card under them.
+        what = f"kit19's templates of {subset} do not fit: {error.problems[0].what}"
+        fix = f"it replaces kit19's card: keep what they need, or write templates/{subset}.yaml too"
+        raise CatalogError(Problem(what, card.file, fix)) from None
 
 
 def check_templates(

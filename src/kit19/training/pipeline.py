@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit19.catalog import CatalogLike
 from kit19.core.arguments import OnProgress, public, silent
 from kit19.core.runs import NAME as RUN
-from kit19.core.runs import RunRecord, read_run
+from kit19.core.runs import RunRecord
 from kit19.training import processes
 from kit19.training.preparation import (
     Prepared,
@@ -79,7 +80,7 @@ def train(  # noqa: PLR0913  one parameter an option of the command
     restart: bool = False,
     merge: bool = False,
     cache: str | Path | None = None,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
     trust_remote_code: bool = False,
     on_progress: OnProgress = silent,
 ) -> Trained:
@@ -94,7 +95,7 @@ def train(  # noqa: PLR0913  one parameter an option of the command
         restart: Remove an earlier run from the folder, and start again.
         merge: Merge the adapter into the base model's weights at the end.
         cache: The folder of tokens; default: ``tokens`` in kit19's cache.
-        catalog: A folder of cards, for prompt formats; default: kit19's own.
+        catalog: A folder of cards, for prompt formats, or a loaded catalog.
         trust_remote_code: Run code from the model's repository.
         on_progress: Called with the current step, steps done, and total steps.
 
@@ -111,7 +112,7 @@ def train(  # noqa: PLR0913  one parameter an option of the command
     with silence_libraries():
         with processes.main_process_first():
             prepared = prepare(Path(data), settings, options, on_progress)
-            prepared = _with_digest(prepared, settings)
+            prepared = _with_digests(prepared, on_progress)
         plan = _plan_of_run(settings, prepared)
         with open_run(run, plan, restart=restart) as checkpoint:
             trained = _train(prepared, run, checkpoint, on_progress)
@@ -145,7 +146,7 @@ def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) 
     """Merge the adapter of a run into its base model, and write the complete model.
 
     Args:
-        run: The run folder.
+        run: The run folder, or any adapter: a folder or a Hub id.
         out: The folder to write; it must be new or empty.
         trust_remote_code: Run code from the model's repository.
 
@@ -158,19 +159,19 @@ def merge(run: str | Path, out: str | Path, *, trust_remote_code: bool = False) 
         OutputError: The folder is not empty, or cannot be written.
     """
     require_training()
-    run, out = Path(run), Path(out)
-    record = read_run(run)
+    out = Path(out)
     with silence_libraries():
-        from kit19.training.run.merging import require_adapter, write_merged  # noqa: PLC0415
+        from kit19.training.run.merging import find_adapter, write_merged  # noqa: PLC0415
 
-        require_adapter(run)  # before the lock of `out` is written
+        adapter = find_adapter(str(run))  # before the lock of `out` is written
+        record = adapter.run
         with replacing(out, lambda _folder: False) as new:
-            write_merged(run, new, trust=trust_remote_code)
+            write_merged(adapter, new, trust=trust_remote_code)
             if record:
                 (new / RUN).write_text(record.to_json(), encoding="utf-8")
                 (new / CARD).write_text(model_card(record, out.name), encoding="utf-8")
                 for name in CURVES:
-                    shutil.copy(run / name, new / name)
+                    shutil.copy(adapter.folder / name, new / name)
     return record
 
 
@@ -184,12 +185,11 @@ def _plan_of_run(settings: Settings, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _with_digest(prepared: Prepared, settings: Settings) -> Prepared:
-    """Add the digest of the base model's weights, which must be the same when a run resumes."""
-    from kit19.training.model.base import base_digest  # noqa: PLC0415
+def _with_digests(prepared: Prepared, on_progress: OnProgress) -> Prepared:
+    """Add the digests of the base model, which must be the same when a run resumes."""
+    from kit19.training.model.base import describe_base  # noqa: PLC0415
 
-    entry = prepared.base.entry.model_copy(update={"digest": base_digest(settings, prepared.base)})
-    return replace(prepared, base=replace(prepared.base, entry=entry))
+    return replace(prepared, base=describe_base(prepared.base, on_progress))
 
 
 @dataclass(frozen=True)
@@ -252,8 +252,8 @@ def _train(
             adapter=lora_config(settings),
             on_progress=on_progress,
         )
-        if settings.method != "full":
-            record_base(trainer.model, prepared.base, settings.model)
+        if settings.method != "full" and prepared.base.ref:
+            record_base(trainer.model, prepared.base.ref)
         start = time.perf_counter()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.perf_counter() - start

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit19.catalog import CatalogLike
 from kit19.core.arguments import Count, OnProgress, public, silent
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.preparation import (
@@ -88,7 +89,7 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
     gpus: Count = 1,
     gpu_memory: Count | None = None,
     cache: str | Path | None = None,
-    catalog: str | Path | None = None,
+    catalog: CatalogLike = None,
     trust_remote_code: bool = False,
     on_progress: OnProgress = silent,
 ) -> TrainPlan:
@@ -123,8 +124,9 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
             Path(data), settings, options, on_progress, for_other_machine=for_other_machine
         )
         trust = prepared.base.trust
-        if Path(settings.model or "-").is_dir():
-            check_complete(settings.model, trust_remote_code=trust)
+        ref = prepared.base.ref
+        if ref and not ref.revision:  # weights of a Hub model are not downloaded for a plan
+            check_complete(ref.source, trust_remote_code=trust)
         with convert_model_errors(
             settings.model or "tiny", "the model cannot be built from its config.json"
         ):

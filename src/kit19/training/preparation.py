@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit19.catalog import PromptFormat, load_catalog
+from kit19.catalog import CatalogLike, PromptFormat, load_catalog
 from kit19.core.arguments import OnProgress
 from kit19.core.paths import cache_dir
 from kit19.training.model_errors import convert_model_errors
@@ -32,12 +32,12 @@ class TrainOptions:
 
     Attributes:
         cache: The folder of cached tokens; default: ``tokens`` in kit19's cache.
-        catalog: A folder of cards, for prompt formats; default: kit19's own.
+        catalog: A folder of cards, for prompt formats, or a loaded catalog.
         trust_remote_code: Run code from the model's repository.
     """
 
     cache: str | Path | None = None
-    catalog: str | Path | None = None
+    catalog: CatalogLike = None
     trust_remote_code: bool = False
 
 

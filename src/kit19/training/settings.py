@@ -79,7 +79,10 @@ class Settings(Card):
     id: _PresetName = Field(default="own", description="name of the preset")
     title: str = Field(default="", description="title, for display")
     about: str = Field(default="", description="purpose, and what is untested")
-    model: str = Field(default="", description="base model: Hub id or folder; empty for `tiny`")
+    model: str = Field(
+        default="",
+        description="base model: Hub id (or owner/name@revision) or folder; empty for `tiny`",
+    )
     revision: str = Field(default="", description="commit, tag or branch on the Hub")
     tiny: Tiny | None = Field(default=None, description="train a new small model instead")
     stated: dict[str, str] = Field(

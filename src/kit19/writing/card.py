@@ -289,7 +289,23 @@ def _sources(manifest: Manifest, catalog: Catalog) -> str:
     lines += [catalog.source(name).citation.strip() + "\n" for name in names]
     lines[-1] = lines[-1].strip()
     lines += ["```", "", "The selection of sources follows KIT-19 (arXiv 2403.16444).", ""]
+    lines += _user_catalog(manifest)
     lines += [
         f"Built by kit19 {manifest.kit19_version}; content digest `{manifest.content_digest}`."
     ]
     return "\n".join(lines) + "\n"
+
+
+def _user_catalog(manifest: Manifest) -> list[str]:
+    if manifest.catalog is None:
+        return []
+    parts = {
+        "Cards of the builder's own": manifest.catalog.added,
+        "Cards of the builder's in place of kit19's": manifest.catalog.replaced,
+    }
+    lines = [
+        f"{what}: {', '.join(f'`{name}`' for name in cards)}."
+        for what, cards in parts.items()
+        if cards
+    ]
+    return [*lines, ""]

@@ -15,6 +15,7 @@ from kit19.core.manifest import (
     SharedText,
     SkippedFile,
     SubsetEntry,
+    UserCatalog,
 )
 from kit19.writing.card import dataset_card
 from kit19.writing.croissant import croissant
@@ -37,6 +38,7 @@ class Description:
     sample: bool
     contaminated: bool
     cards: dict[str, str]
+    catalog: UserCatalog | None
     inputs: list[InputFile]
     decontaminated_against: list[str]
     not_decontaminated_against: list[str]

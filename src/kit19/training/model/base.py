@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from transformers import GenerationConfig
 
 from kit19.catalog import PromptFormat
-from kit19.core.errors import Problem, TrainError, UnknownNameError, first_line, suggest_names
+from kit19.core.arguments import OnProgress, silent
+from kit19.core.errors import Problem, TrainError, first_line
 from kit19.core.runs import BaseModelEntry
 from kit19.training.model import tiny
-from kit19.training.model.adapters import CONFIG as _ADAPTER
 from kit19.training.model.device import attention, device, in_bf16
-from kit19.training.model.files import check_folder
-from kit19.training.model.loading import read_config, read_tokenizer, read_weights
-from kit19.training.model.weights import hub_commit, weight_files, weights_digest
+from kit19.training.model.finding import GIVE_A_MODEL, find_complete_model
+from kit19.training.model.loading import CANNOT, read_config, read_tokenizer, read_weights
+from kit19.training.model.reference import ModelRef
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.rows.files import Data
 from kit19.training.rows.prompts import end_ids_of
-from kit19.training.settings import Settings, preset_names
-
-_HUB_ID = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
+from kit19.training.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -41,6 +34,7 @@ class Base:
         entry: Its description for ``run.json``, without a digest while the weights are not read.
         generation: Its GenerationConfig; None if it has no such file.
         trust: Whether to run code from the model's repository.
+        ref: Its files; None for a new model.
     """
 
     tokenizer: Any
@@ -49,6 +43,7 @@ class Base:
     entry: BaseModelEntry
     generation: Any = None
     trust: bool = False
+    ref: ModelRef | None = None
 
 
 def find_base(settings: Settings, data: Data, form: PromptFormat, *, trust: bool = False) -> Base:
@@ -68,23 +63,14 @@ def find_base(settings: Settings, data: Data, form: PromptFormat, *, trust: bool
         config = tiny.make_config(tokenizer, settings.tiny)
         entry = BaseModelEntry(name=tiny.NAME, architecture=config.architectures[0])
         return Base(tokenizer, config, frozenset(), entry)
-    name = settings.model
-    if not name:
+    if not settings.model:
         what = "no model is named"
         raise TrainError(Problem(what, fix="give --model: a Hub id, a folder, or tiny"))
-    if (Path(name) / _ADAPTER).is_file():
-        what = "is an adapter: kit19 does not train an adapter on top of another"
-        fix = f"merge it first: kit19 merge {name} --out DIR"
-        raise TrainError(Problem(what, name, fix))
-    with reading_model(name):
-        commit = hub_commit(name, settings.revision)
-        revision = commit or None  # all files come from one commit, even if the branch moves
-        config = read_config(name, revision, trust=trust)
-        tokenizer = read_tokenizer(name, revision, trust=trust)
-        try:
-            generation = GenerationConfig.from_pretrained(name, revision=revision)
-        except OSError:  # many models have no such file: then only the end token ends answers
-            generation = None
+    ref = find_complete_model(settings.model, settings.revision)
+    revision = ref.revision or None  # all files come from one commit, even if the branch moves
+    config = read_config(ref.source, revision, trust=trust)
+    tokenizer = read_tokenizer(ref.source, revision, trust=trust)
+    generation = _read_generation_config(ref)
     if tokenizer.pad_token_id is None:
         # No embedding is added. Padding is masked by length, so the end of an answer is not masked.
         tokenizer.pad_token = tokenizer.eos_token
@@ -92,11 +78,19 @@ def find_base(settings: Settings, data: Data, form: PromptFormat, *, trust: bool
         end_ids_of(config.get_text_config())
     )
     entry = BaseModelEntry(
-        name=name.rstrip("/").rsplit("/", 1)[-1] if Path(name).is_dir() else name,
-        revision=commit,
+        name=ref.name,
+        revision=ref.revision,
         architecture=str((config.architectures or [""])[0]),
     )
-    return Base(tokenizer, config, stops, entry, generation, trust)
+    return Base(tokenizer, config, stops, entry, generation, trust, ref)
+
+
+def _read_generation_config(ref: ModelRef) -> Any:
+    with convert_model_errors(ref.source, CANNOT, GIVE_A_MODEL):
+        try:
+            return GenerationConfig.from_pretrained(ref.source, revision=ref.revision or None)
+        except OSError:  # many models have no such file: then only the end token ends answers
+            return None
 
 
 def load_weights(settings: Settings, base: Base) -> Any:
@@ -105,20 +99,19 @@ def load_weights(settings: Settings, base: Base) -> Any:
     Raises:
         TrainError: The weights cannot be loaded, or 4-bit weights do not work here.
     """
-    if settings.tiny:
+    if base.ref is None:
         return tiny.make_model(base.config, settings.seed)
     is_full = settings.method == "full"
     low = in_bf16(settings) and (not is_full or settings.weights_dtype == "bf16")
     given: dict[str, Any] = {
-        "revision": base.entry.revision or None,
+        "revision": base.ref.revision or None,
         "attn_implementation": attention(settings),
         "dtype": torch.bfloat16 if low else torch.float32,
         "trust_remote_code": base.trust,
     }
     if settings.method == "qlora":
         given["quantization_config"] = four_bit_config()
-    with reading_model(settings.model):
-        model = read_weights(settings.model, **given)
+    model = read_weights(base.ref.source, **given)
     for module in model.modules():
         # On such a CPU, bitsandbytes 0.50 repacks weights when a model is evaluated, and gradients
         # do not pass through repacked weights: training after an evaluation would have no effect.
@@ -149,51 +142,19 @@ def set_end_ids(model: Any, ends: list[int]) -> None:
     model.config.get_text_config().eos_token_id = ends[0]
 
 
-def base_digest(settings: Settings, base: Base) -> str:
-    """sha256 over the weight files of the base model; empty for a new model.
+def describe_base(base: Base, on_progress: OnProgress = silent) -> Base:
+    """Add the digests of the base model to its description; a new model has none.
 
     Raises:
-        TrainError: The files cannot be read.
+        TrainError: Its files cannot be read.
     """
-    if settings.tiny:
-        return ""
-    with reading_model(settings.model):
-        return weights_digest(weight_files(settings.model, base.entry.revision))
-
-
-def check_model_name(name: str) -> None:
-    """Check that a name can be a model's, before a slow request to the Hub.
-
-    Raises:
-        TrainError: It looks like a folder that does not exist.
-        UnknownNameError: It is similar to the name of a preset.
-    """
-    if Path(name).exists():
-        return
-    if not _HUB_ID.fullmatch(name):
-        raise TrainError(Problem("there is no such folder", name))
-    if name in preset_names():
-        fix = f"train one from it first: kit19 train --data OUT --model {name} --out RUN"
-        raise TrainError(Problem("is a preset, not a model", name, fix))
-    if difflib.get_close_matches(name, preset_names(), cutoff=0.8):
-        fix = f"{suggest_names(name, preset_names())} A model of the Hub has an owner: owner/{name}"
-        raise UnknownNameError(Problem(f"there is no preset {name!r}", fix=fix))
-
-
-@contextmanager
-def reading_model(name: str) -> Iterator[None]:
-    """Check a model's name and its files, and convert errors of other libraries.
-
-    Raises:
-        TrainError: The model cannot be read.
-        UnknownNameError: See ``check_model_name``.
-    """
-    check_model_name(name)
-    fix = "give a Hub id (owner/name; offline it must be in the cache), or a model's folder"
-    with convert_model_errors(name, fix=fix):
-        if Path(name).is_dir():
-            check_folder(Path(name))
-        yield
+    if base.ref is None:
+        return base
+    digests = {
+        "digest": base.ref.digest(on_progress),
+        "weights": base.ref.weights_digest(on_progress),
+    }
+    return replace(base, entry=base.entry.model_copy(update=digests))
 
 
 def four_bit_config() -> Any:

@@ -8,12 +8,12 @@ from typing import Any
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from kit19.core.errors import Kit19Error, Problem, TrainError
+from kit19.training.model.finding import GIVE_A_MODEL
 from kit19.training.model_errors import convert_model_errors
 
 CANNOT = "the model cannot be loaded"
 
 _SHOWN = 3
-_FIX = "give a Hub id (owner/name; offline it must be in the cache), or a model's folder"
 
 
 def read_config(name: str, revision: str | None = None, *, trust: bool = False) -> Any:
@@ -22,7 +22,7 @@ def read_config(name: str, revision: str | None = None, *, trust: bool = False) 
     Raises:
         TrainError: It cannot be read.
     """
-    with convert_model_errors(_file(name, "config.json"), CANNOT, _FIX):
+    with convert_model_errors(_file(name, "config.json"), CANNOT, GIVE_A_MODEL):
         return AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=trust)
 
 
@@ -32,7 +32,7 @@ def read_tokenizer(name: str, revision: str | None = None, *, trust: bool = Fals
     Raises:
         TrainError: It cannot be read.
     """
-    with convert_model_errors(name, f"{CANNOT}: its tokenizer", _FIX):
+    with convert_model_errors(name, f"{CANNOT}: its tokenizer", GIVE_A_MODEL):
         return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=trust)
 
 
@@ -50,7 +50,7 @@ def read_weights(name: str, **options: Any) -> Any:
     check_complete(
         name, revision=options.get("revision"), trust_remote_code=options["trust_remote_code"]
     )
-    with convert_model_errors(name, f"{CANNOT}: its weights", _FIX):
+    with convert_model_errors(name, f"{CANNOT}: its weights", GIVE_A_MODEL):
         return AutoModelForCausalLM.from_pretrained(name, **options)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from kit19.training.model import generation_config as saved
 from kit19.training.model.base import Base, four_bit_config, lora_config
 from kit19.training.model.device import attention
 from kit19.training.model.twin import make_twin, vocabulary_of
-from kit19.training.model.weights import weight_files
 from kit19.training.model_errors import one_line_reason
 from kit19.training.rows.tokens import Tokens
 from kit19.training.run import trial
@@ -72,7 +70,7 @@ def check_model(
     problems = [
         *_id_problems(meta_model, base, sets),
         *_length_problems(chosen, base, sets),
-        *_weight_problems(settings),
+        *_weight_problems(base),
     ]
     problems += trial.interval_problems(settings, validated=validated)
     problems += saved.savable_problems(base)
@@ -207,10 +205,14 @@ def _expert_note(base: Base) -> str:
     return "its experts are trained without a load-balancing loss: TRL does not find their number"
 
 
-def _weight_problems(settings: Settings) -> list[Problem]:
-    if not settings.model or not Path(settings.model).is_dir() or weight_files(settings.model):
+def _weight_problems(base: Base) -> list[Problem]:
+    if base.ref is None or base.ref.revision:  # a plan does not download weights
         return []
-    return [Problem("holds no weights (*.safetensors)", settings.model, "copy its weights there")]
+    try:
+        base.ref.weight_files()
+    except TrainError as error:
+        return [*error.problems]
+    return []
 
 
 def _adapter_problems(settings: Settings, meta_model: Any) -> list[Problem]:

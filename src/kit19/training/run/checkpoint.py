@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from kit19.core.errors import Problem, TrainError, first_line
+from kit19.core.runs import CHECKPOINTS
 
-FOLDER = "checkpoints"
-"""In the run folder."""
 UNFINISHED = ".unfinished"
-"""In ``FOLDER``: the checkpoint that is being written."""
+"""In ``CHECKPOINTS``: the checkpoint that is being written."""
 LOSSES = "losses.json"
 """In a checkpoint: training losses that are not logged yet."""
 
@@ -31,7 +30,7 @@ _TORCH_FULL = ("file write failed", "inline_container", "PytorchStreamWriter fai
 
 def complete_checkpoints(run: Path) -> list[Path]:
     """The checkpoints of a run, oldest first. They are complete: each gets its name at the end."""
-    folder = run / FOLDER
+    folder = run / CHECKPOINTS
     found = [path for path in folder.glob("checkpoint-*") if _NAME.fullmatch(path.name)]
     return sorted(found, key=step_of)
 
@@ -44,12 +43,12 @@ def step_of(checkpoint: Path) -> int:
 
 def checkpoint_at(run: Path, step: int) -> Path:
     """The path of the checkpoint of a step."""
-    return run / FOLDER / f"checkpoint-{step}"
+    return run / CHECKPOINTS / f"checkpoint-{step}"
 
 
 def unfinished(run: Path, step: int) -> Path:
     """The temporary path of the checkpoint of a step."""
-    return run / FOLDER / UNFINISHED / f"checkpoint-{step}"
+    return run / CHECKPOINTS / UNFINISHED / f"checkpoint-{step}"
 
 
 def finish_checkpoint(run: Path, step: int) -> Path:
@@ -68,7 +67,7 @@ def finish_checkpoint(run: Path, step: int) -> Path:
 
 def remove_unfinished(run: Path) -> None:
     """Remove the checkpoint that an interrupted run was writing."""
-    shutil.rmtree(run / FOLDER / UNFINISHED, ignore_errors=True)
+    shutil.rmtree(run / CHECKPOINTS / UNFINISHED, ignore_errors=True)
 
 
 def remove_old(run: Path, keep: int, best: int | None) -> None:

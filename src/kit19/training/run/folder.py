@@ -18,11 +18,10 @@ from filelock import FileLock, Timeout
 
 from kit19.core.errors import OutputError, Problem, TrainError
 from kit19.core.paths import read_json
-from kit19.core.runs import NAME, RunRecord
+from kit19.core.runs import CHECKPOINTS, NAME, PLAN, BaseModelEntry, RunRecord
 from kit19.training import processes
 from kit19.training.run import checkpoint, curves, model_card
 
-PLAN = "plan.json"
 _DECISIONS = "chosen"  # in the plan: decisions on the loaded model
 
 
@@ -108,23 +107,36 @@ def _prepare_folder(run: Path, plan: dict[str, Any], *, restart: bool) -> None:
 
 def _check_same_plan(run: Path, plan: dict[str, Any]) -> None:
     started = _read_plan(run)
-    base, old_base = plan.get("base", {}), started.get("base", {})
-    if {**base, "digest": ""} == {**old_base, "digest": ""} and base != old_base:
-        what = (
-            "the base model has other weights than when this run started: sha256 was "
-            f"{old_base.get('digest') or 'not recorded'}, is {base['digest']}"
-        )
-        fix = "restore these weights to resume, or start again on the new ones: --restart"
-        raise TrainError(Problem(what, str(run), fix))
-    differ = [
-        name for name in _flatten(plan) if _flatten(plan)[name] != _flatten(started).get(name)
-    ]
+    _check_same_base(run, plan["base"], started.get("base", {}))
+    now_flat, was_flat = ({**_flatten(one), "base": None} for one in (plan, started))
+    differ = [name for name in now_flat if now_flat[name] != was_flat.get(name)]
     if differ:
-        was, now = _flatten(started).get(differ[0]), _flatten(plan)[differ[0]]
+        was, now = was_flat.get(differ[0]), now_flat[differ[0]]
         what = f"there is an unfinished run with another plan: {differ[0]} was {was}, is {now}"
         more = f" (and {len(differ) - 1} more)" if len(differ) > 1 else ""
         fix = "use another --out, the same settings to resume, or --restart to start again"
         raise TrainError(Problem(what + more, str(run), fix))
+
+
+def _check_same_base(run: Path, base: dict[str, Any], started: dict[str, Any]) -> None:
+    """Check that the base model is the one that an unfinished run started with."""
+    now = BaseModelEntry.model_validate(base)
+    was = BaseModelEntry.model_validate(started or {"name": "not recorded"})
+    if not was.digest:  # the plan of an older kit19
+        now = now.model_copy(update={"digest": ""})
+    if now == was:
+        return
+    if (now.name, now.revision) != (was.name, was.revision):
+        names = [f"{one.name} {one.revision}".strip() for one in (was, now)]
+        what = f"there is an unfinished run on another base model: it was {names[0]}, is {names[1]}"
+        fix = "use another --out, or --restart to start again"
+        raise TrainError(Problem(what, str(run), fix))
+    part, old, new = "weights", was.weights, now.weights
+    if old == new:
+        part, old, new = "configuration or tokenizer files", was.digest, now.digest
+    what = f"the base model has other {part} than when this run started: sha256 was {old}, is {new}"
+    fix = "restore these files to resume, or start again on the new ones: --restart"
+    raise TrainError(Problem(what, str(run), fix))
 
 
 def _flatten(plan: dict[str, Any]) -> dict[str, Any]:
@@ -167,7 +179,7 @@ def finish_run(run: Path, record: RunRecord, history: list[dict[str, Any]]) -> N
     (run / "training_args.bin").unlink(missing_ok=True)
     _write(run / NAME, record.to_json())
     (run / PLAN).unlink()
-    shutil.rmtree(run / checkpoint.FOLDER, ignore_errors=True)
+    shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
 
 
 def _write(path: Path, text: str) -> None:

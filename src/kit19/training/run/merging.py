@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ import torch
 from transformers import GenerationConfig
 
 from kit19.core.errors import Problem, TrainError
-from kit19.training.model.adapters import CONFIG, WEIGHTS, load_with_adapter
-from kit19.training.model.base import reading_model, set_end_ids
+from kit19.training.model.adapters import load_with_adapter
+from kit19.training.model.base import set_end_ids
+from kit19.training.model.digest import ADAPTER_CONFIG
+from kit19.training.model.finding import GIVE_A_MODEL, find_adapter_base, find_model
 from kit19.training.model.generation_config import make_savable
 from kit19.training.model.loading import read_tokenizer
-from kit19.training.model_errors import one_line_reason
+from kit19.training.model.reference import ADAPTER_WEIGHTS, ModelRef
+from kit19.training.model_errors import convert_model_errors, one_line_reason
 from kit19.training.rows.prompts import end_ids_of
 from kit19.training.run.checkpoint import is_disk_full
 
@@ -27,34 +31,33 @@ _TOLERANCE = 1e-3
 _GENERATION = "generation_config.json"
 
 
-def require_adapter(run: Path) -> None:
-    """Refuse a folder without an adapter.
+def find_adapter(name: str) -> ModelRef:
+    """Find an adapter and its base model.
 
     Raises:
-        TrainError: There is no such folder, or it has no adapter.
+        TrainError: There is no such model, it has no adapter, or its base model is missing or has other
+            weights.
     """
-    if not run.is_dir():
-        raise TrainError(Problem("there is no such folder", str(run)))
-    if not (run / CONFIG).is_file():
+    found = find_model(name)
+    if found.base is None:
         what = "has no adapter: its weights are complete already"
-        raise TrainError(Problem(what, str(run)))
+        raise TrainError(Problem(what, name))
+    return found
 
 
-def merge_adapter(run: Path, *, trust: bool = False) -> tuple[Any, Any]:
-    """Merge a run's adapter into its base model; return the model and its tokenizer.
+def merge_adapter(adapter: ModelRef, *, trust: bool = False) -> tuple[Any, Any]:
+    """Merge an adapter into its base model; return the model and its tokenizer.
 
     Args:
-        run: The run folder.
+        adapter: The adapter, with its base model.
         trust: Whether to run code from the model's repository.
 
     Raises:
-        TrainError: The run has no adapter, its base model is missing or has other weights, or the
-        merged
-            model gives other logits than the adapter.
+        TrainError: The merged model gives other logits than the adapter.
     """
-    require_adapter(run)
-    with reading_model(str(run)):
-        adapted = load_with_adapter(run, dtype="auto", trust_remote_code=trust).eval()
+    run = adapter.folder
+    with convert_model_errors(str(run), fix=GIVE_A_MODEL):
+        adapted = load_with_adapter(adapter, dtype="auto", trust_remote_code=trust).eval()
         published = adapted.dtype
         # In fp32: an adapter is small compared with its base, and rounding to 16 bits may lose it.
         model = _merge(adapted.float(), run)
@@ -129,14 +132,14 @@ def _set_tied(model: Any, tied: bool) -> None:
     model.config.get_text_config().tie_word_embeddings = tied
 
 
-def write_merged(run: Path, folder: Path, *, trust: bool = False) -> None:
+def write_merged(adapter: ModelRef, folder: Path, *, trust: bool = False) -> None:
     """Write the merged weights and the tokenizer, in the dtype that the base model was published in.
 
     Raises:
         TrainError: As ``merge_adapter``, or the configuration or the tokenizer cannot be saved.
         OSError: It cannot be written.
     """
-    model, tokenizer = merge_adapter(run, trust=trust)
+    model, tokenizer = merge_adapter(adapter, trust=trust)
     model.to(getattr(model.config, "dtype", None) or torch.float32)
     make_savable(model.config, model.generation_config)
     try:
@@ -148,11 +151,15 @@ def write_merged(run: Path, folder: Path, *, trust: bool = False) -> None:
         if is_disk_full(error):  # safetensors raises its own error
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from None
         what = f"the merged model cannot be saved: {one_line_reason(error)}"
-        raise TrainError(Problem(what, str(run))) from error
+        raise TrainError(Problem(what, str(adapter.folder))) from error
 
 
 def merge_in_place(run: Path, *, trust: bool = False) -> None:
-    """Replace the adapter in a run folder by the merged weights."""
-    write_merged(run, run, trust=trust)
-    for name in (CONFIG, WEIGHTS):
+    """Replace the adapter in a run folder by the merged weights.
+
+    After an interruption the folder may have both, which ``find_model`` refuses as ambiguous.
+    """
+    adapter = ModelRef(run.name, run)
+    write_merged(replace(adapter, base=find_adapter_base(adapter)), run, trust=trust)
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
         (run / name).unlink()

@@ -64,7 +64,7 @@ def _description(run: RunRecord) -> str:
     }
     base = run.base.name + (f" @ {run.base.revision[:12]}" if run.base.revision else "")
     text = f"{base} ({run.base.architecture}), tuned on Korean instructions: {how[run.method]}."
-    if not run.base.digest:
+    if not run.base.weights:
         text = (
             f"A small {run.base.architecture}, trained from scratch on the rows below to show that "
             "training works. It has seen no other Korean and has no other use."

@@ -16,6 +16,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import SFTConfig, SFTTrainer
 
 from kit19.core.arguments import OnProgress
+from kit19.core.runs import CHECKPOINTS
 from kit19.training.model.loss_method import LossMethod
 from kit19.training.model.losses import add_answer_losses, row_losses, token_losses
 from kit19.training.rows.batches import Collate, Sequences, arrange_rows, as_dataset
@@ -175,7 +176,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
     # -- checkpoints --------------------------------------------------------------------------------
 
     def _get_output_dir(self, trial: Any) -> str:  # noqa: ARG002  transformers' signature
-        return str(self.run / checkpoints.FOLDER / checkpoints.UNFINISHED)
+        return str(self.run / CHECKPOINTS / checkpoints.UNFINISHED)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         step, best = self.state.global_step, self.state.best_global_step
