@@ -10,7 +10,7 @@ import functools
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ _ROWS = [
     list("ABCDEFGHIJKLMN"),
     list("abcdefghijklmn"),
 ]
+SLOTS = ("batch.items", "batch.answers", "batch.number", "shots")
 _TOKEN = re.compile(r"(\{\{|\}\}|\{[^{}]*\})")
 
 Words = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -73,6 +74,9 @@ def parse(text: str) -> tuple[Piece, ...]:
             closing = "" if pieces[-1].field else pieces.pop().text
             pieces.append(replace(pieces.pop(), closing=closing, particle=inside))
         else:
+            if inside in SLOTS:  # several records: what stands here is not of this one
+                pieces.append(Piece(field=f"slot_{inside}"))
+                continue
             name, _, escape = inside.partition(":")
             field, _, form = name.partition(".")
             if field == "options":  # a part of the options is a field of what with_options returns
@@ -83,12 +87,13 @@ def parse(text: str) -> tuple[Piece, ...]:
 
 def inserted_fields(texts: Iterable[str]) -> set[str]:
     """The fields that texts of a template insert, by form or as they are."""
-    return {piece.field for text in texts for piece in parse(text) if piece.field}
+    pieces = (piece for text in texts for piece in parse(text))
+    return {one.field for one in pieces if one.field and not one.field.startswith("slot_")}
 
 
 def used_fields(card: Mapping[str, Any]) -> set[str]:
     """The fields of a record that a template uses, those of its options included."""
-    fields = inserted_fields(card.get(text) or "" for text in TEXTS)
+    fields = inserted_fields(_all_texts(card))
     options = card.get("options") or {}
     shown = {name for name in fields if name.startswith("options_")}
     if shown - {"options_list"}:
@@ -98,8 +103,16 @@ def used_fields(card: Mapping[str, Any]) -> set[str]:
     return fields - shown
 
 
-def fits(card: Mapping[str, Any], record: Mapping[str, str | None], many: Collection[str]) -> bool:
-    """Whether a template fits a record: ``when``, text in every field, and the seams around it."""
+def fits(
+    card: Mapping[str, Any],
+    record: Mapping[str, str | None],
+    many: Collection[str],
+    attach: Callable[[str, str], str],
+) -> bool:
+    """Whether a template fits a record: ``when``, text in every field, and the seams around it.
+
+    ``attach`` writes a particle after a word, both forms with a parenthesis if its sound is unknown.
+    """
     for field, wanted in (card.get("when") or {}).items():
         value = record[field] or ""
         values = value.split(",") if field in many else [value]
@@ -107,21 +120,36 @@ def fits(card: Mapping[str, Any], record: Mapping[str, str | None], many: Collec
             return False
     if not all(record[field] for field in used_fields(card)):
         return False
-    if not all(_seams_close(parse(card.get(text) or ""), record) for text in TEXTS):
+    if not all(_seams_close(parse(text), record, attach) for text in _all_texts(card)):
         return False
     return card.get("direction") != "inverse" or _asks_for_new(card, record)
 
 
-def _seams_close(pieces: tuple[Piece, ...], record: Mapping[str, str | None]) -> bool:
-    """No quotation inside one of its kind, no final stop before 이다."""
+def _all_texts(card: Mapping[str, Any]) -> list[str]:
+    """Its three texts, and those of a batch or an example."""
+    batch, shots = card.get("batch") or {}, card.get("shots") or {}
+    parts = [batch.get("item"), batch.get("answer"), shots.get("example")]
+    return [text for text in (*(card.get(name) for name in TEXTS), *parts) if text]
+
+
+def _seams_close(
+    pieces: tuple[Piece, ...],
+    record: Mapping[str, str | None],
+    attach: Callable[[str, str], str],
+) -> bool:
+    """No quotation inside one of its kind, no final stop before 이다, no unknown sound."""
     for at, piece in enumerate(pieces):
-        if not piece.field or piece.form or piece.escape or piece.field.startswith("options_"):
+        own = not piece.field.startswith(("options_", "slot_"))
+        if not piece.field or piece.form or piece.escape or not own:
             continue
         text = record[piece.field] or ""
         before = pieces[at - 1].text if at else ""
         after = piece.closing + (pieces[at + 1].text if at + 1 < len(pieces) else "")
         quotes = before[-1:] + after[:1]
         if quotes in _QUOTES and set(quotes) & set(text):
+            return False
+        closed = text + piece.closing
+        if piece.particle and "(" in attach(closed, piece.particle).removeprefix(closed):
             return False
         if _COPULA.match(after) and text.endswith((".", "!", "?", "…", "。")):
             return False
@@ -130,9 +158,12 @@ def _seams_close(pieces: tuple[Piece, ...], record: Mapping[str, str | None]) ->
 
 def _asks_for_new(card: Mapping[str, Any], record: Mapping[str, str | None]) -> bool:
     """An inverse template's answer is not already in its question."""
-    asked = [p for text in TEXTS[:2] for p in parse(card.get(text) or "") if p.field]
+    batch = card.get("batch") or {}
+    questions = [card.get("instruction"), card.get("input"), batch.get("item")]
+    asked = [p for text in questions if text for p in parse(text) if p.field]
     given = {piece.field for piece in asked if not piece.form} - {"options_list"}
-    answers = [p.field for p in parse(card["output"]) if p.field and not p.form]
+    output = card["output"] + batch.get("answer", "")
+    answers = [p.field for p in parse(output) if p.field and not p.form]
     return not any(
         letters(record[answer]) in letters(record[field])
         for answer in answers

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from benchmarks.language import attached
 from benchmarks.oracle import first_template, fits, with_options
 from kit19.catalog import load_catalog
 from kit19.catalog.templates import TemplateFile
@@ -232,7 +233,9 @@ def _cards(file: Any) -> dict[str, dict[str, Any]]:
 
 
 def _choose(cards: dict[str, dict[str, Any]], row: dict[str, str]) -> str:
-    return first_template(row["id"], (name for name in cards if fits(cards[name], row, ())))
+    return first_template(
+        row["id"], (name for name in cards if fits(cards[name], row, (), attached))
+    )
 
 
 def _write(table: Any, out: str) -> None:

@@ -14,7 +14,7 @@ from benchmarks.baseline.engines import ENGINES, Engine
 from benchmarks.baseline.reading import read_subset
 from benchmarks.baseline.repeats import NearDuplicates
 from benchmarks.baseline.texts import identity_key, masked
-from benchmarks.language import Render, Row, by_jinja
+from benchmarks.language import Render, Row, attached, by_jinja
 from benchmarks.oracle import first_template, fits, stable_hash, with_options
 from kit19.catalog import Catalog, Recipe, load_catalog
 
@@ -171,7 +171,9 @@ class SubsetBuild:
 
     def fitting(self, row: Row) -> Iterator[str]:
         """The templates that fit a record."""
-        return (name for name, card in self.templates.items() if fits(card, row, self.many))
+        return (
+            name for name, card in self.templates.items() if fits(card, row, self.many, attached)
+        )
 
     def render(self, row: Row) -> Row:
         chosen = first_template(row["id"], self.fitting(row), self.plan.seed)

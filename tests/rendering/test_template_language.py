@@ -142,7 +142,11 @@ def test_a_template_that_makes_no_sense_is_refused(card: dict[str, Any], message
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"bad": "부정"}, "words.label.ko: no word for good"),
+        (
+            {"bad": "부정"},
+            "template plain: {label.ko}: no word for good\n"
+            "    give it in words.label.ko, or exclude it with `when`",
+        ),
         ({"bad": "좋음", "good": "좋음"}, "words.label.ko: one word is used for two values"),
         (
             {"bad": "부정", "good": "긍정", "so_so": "보통"},

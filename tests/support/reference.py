@@ -7,7 +7,7 @@ which form a word takes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,39 @@ class Reference:
 
     def fits(self, template: str, record: Record) -> bool:
         """Whether a template may show a record."""
-        return fits(self.templates[template], record, self.many)
+        return fits(self.templates[template], record, self.many, attach)
 
-    def render(self, template: str, record: Record) -> tuple[str, ...]:
-        """Instruction, input and output."""
+    def render(
+        self, template: str, record: Record, further: Sequence[Record] = ()
+    ) -> tuple[str, ...]:
+        """Instruction, input and output; ``further`` are a batch's other records, or the examples."""
         card = self.templates[template]
-        shown = with_options(card, self.words, record)
+        shown = with_options(card, self.words, record) | self._slots(card, record, further)
         return tuple(self._text(card.get(text, ""), shown) for text in TEXTS)
+
+    def is_single(self, template: str) -> bool:
+        """Whether a row of the template asks about one record, without examples."""
+        return not self.templates[template].keys() & {"batch", "shots"}
+
+    def _slots(
+        self, card: Mapping[str, Any], record: Record, further: Sequence[Record]
+    ) -> dict[str, str]:
+        if batch := card.get("batch"):
+            items, answers = [], []
+            for number, one in enumerate([record, *further], 1):
+                numbered = {**one, "slot_batch.number": str(number)}
+                items.append(self._text(batch["item"], numbered))
+                answers.append(self._text(batch["answer"], numbered))
+            return {
+                "slot_batch.items": batch.get("between", "\n").join(items),
+                "slot_batch.answers": batch.get("between_answers", "\n").join(answers),
+            }
+        if shots := card.get("shots"):
+            texts = [
+                self._text(shots["example"], with_options(card, self.words, one)) for one in further
+            ]
+            return {"slot_shots": shots.get("between", "\n\n").join(texts)}
+        return {}
 
     def _text(self, text: str, record: Record) -> str:
         return "".join(self._piece(piece, record) for piece in parse(text))

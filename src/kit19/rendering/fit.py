@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from kit19.korean import choose_expr
 from kit19.reading.derive import MANY, letters_of
 from kit19.rendering.parse import Insertion, Literal, Piece
 from kit19.rendering.templates import ParsedTemplate
@@ -24,8 +25,9 @@ def eligible(template: ParsedTemplate, many: frozenset[str]) -> pl.Expr:
     """Whether a template fits a record.
 
     Its ``when`` holds; every field that it uses has text; no text that it puts into quotation marks
-    has marks of the same kind; no text before a copula ends in a final stop; and the text that an
-    inverse template asks for is not already in its question.
+    has marks of the same kind; no text before a copula ends in a final stop; the last sound of a text
+    before a particle is known; and the text that an inverse template asks for is not already in its
+    question.
     """
     fits = [
         pl.col(field).str.split(MANY).list.eval(pl.element().is_in(values)).list.any()
@@ -47,6 +49,11 @@ def seams(template: ParsedTemplate) -> Iterator[pl.Expr]:
             before, after = _text(pieces, at - 1), piece.closing + _text(pieces, at + 1)
             if opening := _enclosing(before, after):
                 yield ~pl.col(piece.field).str.contains(_QUOTES[opening])
+            if piece.particle:
+                form = choose_expr(
+                    pl.concat_str(piece.field, pl.lit(piece.closing)), piece.particle
+                )
+                yield form != piece.particle.both
             if _COPULA_AFTER.match(after):
                 yield ~pl.any_horizontal(pl.col(piece.field).str.ends_with(stop) for stop in STOPS)
 
