@@ -9,9 +9,10 @@ from typing import Self
 from pydantic import Field, field_serializer, field_validator, model_validator
 
 from kit19.catalog.card import Card, License, Name, Origin
+from kit19.catalog.file_formats import JsonLines
 from kit19.catalog.license_ids import spdx_id
 from kit19.catalog.source import Source, Subset
-from kit19.catalog.tables import Column, File, JsonLines, Table
+from kit19.catalog.tables import Column, File, Table
 from kit19.catalog.tasks import TaskId
 
 SPLIT = "extra"

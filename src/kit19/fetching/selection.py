@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from kit19.catalog import Benchmark, Catalog, Source
-from kit19.catalog.tables import Read
+from kit19.catalog.file_formats import Read
 from kit19.core.errors import FilesError, Problem
 from kit19.core.manifest import SkippedFile
 from kit19.fetching.data_dir import is_sample

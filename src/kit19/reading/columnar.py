@@ -38,11 +38,11 @@ def parquet_frames(source: Path | IO[bytes], where: str, text_only: bool) -> Ite
     Raises:
         ReadError: The file is not parquet, or is damaged.
     """
-    with _translate_errors(where, "parquet"), any_time_zone():
+    with translate_polars_errors(where, "parquet"), any_time_zone():
         if isinstance(source, Path):
             yield from _frames(scan_parquet(source), text_only)
         else:
-            frame = pl.read_parquet(io.BytesIO(_read_all(source, where)))
+            frame = pl.read_parquet(io.BytesIO(read_into_memory(source, where)))
             yield from _frames(frame.lazy(), text_only)
 
 
@@ -57,8 +57,8 @@ def arrow_frames(source: IO[bytes], where: str, text_only: bool) -> Iterator[pl.
     Raises:
         ReadError: The file is not Arrow, is damaged, or is too large to read into memory.
     """
-    with _translate_errors(where, "Arrow"), any_time_zone():
-        data = _read_all(source, where)
+    with translate_polars_errors(where, "Arrow"), any_time_zone():
+        data = read_into_memory(source, where)
         # A file begins with this mark, a stream with its first message.
         if data.startswith(b"ARROW1"):
             frame = pl.read_ipc(io.BytesIO(data))
@@ -68,8 +68,12 @@ def arrow_frames(source: IO[bytes], where: str, text_only: bool) -> Iterator[pl.
 
 
 @contextmanager
-def _translate_errors(where: str, kind: str) -> Iterator[None]:
-    """Turn polars' errors for a damaged file into a ``ReadError`` that names the file."""
+def translate_polars_errors(where: str, kind: str) -> Iterator[None]:
+    """Turn polars' errors for a damaged file into a ``ReadError`` that names the file.
+
+    Raises:
+        ReadError: In place of them.
+    """
     try:
         yield
     except UNREADABLE as error:
@@ -78,7 +82,12 @@ def _translate_errors(where: str, kind: str) -> Iterator[None]:
         ) from None
 
 
-def _read_all(source: IO[bytes], where: str) -> bytes:
+def read_into_memory(source: IO[bytes], where: str) -> bytes:
+    """Read a file that cannot be read in parts.
+
+    Raises:
+        ReadError: It is larger than 1 GiB.
+    """
     data = source.read(_MAX_IN_MEMORY + 1)
     if len(data) > _MAX_IN_MEMORY:
         what = f"is larger than {_MAX_IN_MEMORY >> 30} GiB and would have to be read into memory"
