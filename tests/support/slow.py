@@ -51,6 +51,7 @@ SLOW = (
     "training/test_interrupted.py",
     "training/test_isolation.py",
     "training/test_model_folders.py",
+    "training/test_model_reference.py",
     "training/test_mutated_models.py",
     "training/test_processes.py",
     "training/test_resumed.py",
