@@ -36,6 +36,7 @@ SLOW = (
     "evaluating/test_same_numbers.py",
     "evaluating/test_smollm2.py",
     "evaluating/test_tasks_of_others.py",
+    "evaluating/test_two_evaluations.py",
     "fetching/test_hostile_origins.py",
     "fetching/test_resume_and_share.py",
     "linting/test_renders.py",
