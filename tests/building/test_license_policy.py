@@ -133,7 +133,7 @@ def test_a_source_is_kept_or_refused_with_its_reason(
             told = explain(out, f"{subset}/train/0")
             assert told.why == f"{subset} is excluded by the license policy {policy}"
             assert told.evidence.startswith(why)
-        assert (f"`{subset}` is not in this build ({subset}: {why}" in card_of(out)) == bool(why)
+        assert (f"**`{subset}` is not built: {why}" in card_of(out)) == bool(why)
 
 
 def card_of(out: Path) -> str:

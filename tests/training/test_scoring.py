@@ -168,5 +168,5 @@ def test_a_card_names_contamination_and_licenses() -> None:
 def test_the_sample_is_never_taken_for_the_datasets() -> None:
     data = DataEntry(recipe="sample", sample=True, label="clean")
     card = model_card(record(data=data, base=BaseModelEntry(name="tiny")), "mine")
-    assert "**not the datasets**" in card
+    assert "**kit19's own sample, not the datasets**" in card
     assert "trained from scratch" in card

@@ -94,6 +94,13 @@ class DataEntry(_Part):
     label: Label
     why: str = ""
 
+    @property
+    def caution(self) -> str:
+        """What readers of a score must know about the data; empty if it is clean."""
+        if self.label == "clean":
+            return ""
+        return f"its training data is {self.label}" + (f": {self.why}" if self.why else "")
+
 
 class RunRecord(_Part):
     """The complete description of a training run.

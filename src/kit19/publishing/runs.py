@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kit19.catalog import Catalog
 from kit19.core.errors import OutputError, Problem
+from kit19.core.notes import SAMPLE
 from kit19.core.runs import NAME, RunRecord
 from kit19.publishing.terms import Accepted
 from kit19.training.model.digest import ADAPTER_CONFIG, BASE_NAME
@@ -66,7 +67,7 @@ def check_run(run: RunRecord, catalog: Catalog, accepted: Collection[Accepted]) 
     if refused:
         raise OutputError(refused)
     if run.data.label == "unverified":
-        notes.append(f"its training data is unverified: {run.data.why}")
+        notes.append(run.data.caution)
     return notes
 
 
@@ -77,7 +78,7 @@ def _kinds(run: RunRecord) -> list[tuple[Accepted, Problem]]:
         fix = "publish it on purpose with --accept-contaminated; its card says so"
         found.append(("contaminated", Problem(what, fix=fix)))
     if run.data.sample:
-        what = "it was trained on kit19's own sample, not the datasets"
+        what = f"its training data is {SAMPLE}"
         fix = "train on the datasets, or publish it anyway with --accept-sample"
         found.append(("sample", Problem(what, fix=fix)))
     return found

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kit19.catalog import CatalogLike, PromptFormat, load_catalog
 from kit19.core.arguments import OnProgress
+from kit19.core.notes import SAMPLE
 from kit19.core.paths import cache_dir
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.rows.files import Data, is_build, load_build_rows, load_file_rows
@@ -169,9 +170,9 @@ def collect_notes(prepared: Prepared) -> list[str]:
     entry, stats = prepared.data.entry, prepared.train.stats
     notes = [*prepared.notes]
     if entry.sample:
-        notes.append("trained on kit19's own sample, not on the datasets")
-    if entry.label != "clean":
-        notes.append(f"its training data is {entry.label}: {entry.why}")
+        notes.append(f"its training data is {SAMPLE}")
+    if entry.caution:
+        notes.append(entry.caution)
     if stats.too_long:
         cut = stats.too_long - stats.dropped
         notes.append(

@@ -18,16 +18,24 @@ import polars as pl
 from kit19.core.errors import Problem, ReadError, TrainError
 from kit19.core.manifest import NAME as MANIFEST
 from kit19.core.manifest import Manifest
+from kit19.core.notes import NoteKind
 from kit19.core.order import hash_order
 from kit19.core.parquet import UNREADABLE, any_time_zone, describe_error, scan_parquet
 from kit19.core.paths import path_exists, resolve_composition
-from kit19.core.runs import DataEntry
+from kit19.core.runs import DataEntry, Label
 from kit19.reading.layouts import CONTEXT, TURNS, LayoutError, texts_of
 from kit19.reading.opening import require_plain_file
 from kit19.reading.values import InvalidLine, is_valid_unicode, read_values
 
 COLUMNS = ("id", "task", "subset", "template", "instruction", "input", "output", "label")
 """All are String. A user's file fills instruction, input and output; ``id`` is the row number."""
+
+_LABELS: dict[NoteKind, Label] = {
+    "contaminated": "contaminated",
+    "not_decontaminated": "unverified",
+    "unverified": "unverified",
+}
+"""Kinds of notes on a build that decide the label of its rows; the first note decides."""
 
 _AT_ONCE = 10_000  # rows in memory at a time: at 2 kB a row some 20 MB
 _QUESTION_KEYS = {"instruction", "prompt", *TURNS}  # every layout has one of these keys
@@ -149,16 +157,7 @@ def _hold_out(
 
 
 def _entry(folder: Path, manifest: Manifest) -> DataEntry:
-    unverified = sorted(name for name, one in manifest.subsets.items() if one.unverified)
-    skipped = manifest.not_decontaminated_against
-    label, why = "clean", ""
-    if manifest.contaminated:
-        label, why = "contaminated", "benchmark splits were included on purpose"
-    elif unverified:
-        label, why = "unverified", f"files with other checksums were used: {', '.join(unverified)}"
-    elif skipped or not manifest.decontaminated_against:
-        names = ", ".join(skipped) or "any benchmark"
-        label, why = "unverified", f"not decontaminated against {names}"
+    notes = [note for note in manifest.notes() if note.kind in _LABELS]
     return DataEntry.model_validate(
         {
             "recipe": manifest.recipe["id"],
@@ -168,10 +167,10 @@ def _entry(folder: Path, manifest: Manifest) -> DataEntry:
             "splits": {name: one.splits for name, one in manifest.subsets.items()},
             "licenses": sorted({one.license for one in manifest.subsets.values()}),
             "decontaminated_against": manifest.decontaminated_against,
-            "not_decontaminated_against": skipped,
+            "not_decontaminated_against": manifest.not_decontaminated_against,
             "sample": manifest.sample,
-            "label": label,
-            "why": why,
+            "label": _LABELS[notes[0].kind] if notes else "clean",
+            "why": "; ".join(note.what for note in notes),
         }
     )
 
