@@ -27,7 +27,7 @@ TASKS = ["klue_sts", "kobest_copa"]
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Two folders with the sample's items to score, and different examples."""
     # As with the sample itself, the digests of the files are not compared with those of the cards.
-    monkeypatch.setattr("kit19.evaluating.source.is_sample", lambda _folder: True)
+    monkeypatch.setattr("kit19.fetching.selection.is_sample", lambda _folder: True)
     found = []
     for number in range(2):
         folder = tmp_path / f"data{number}"
