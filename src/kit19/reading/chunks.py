@@ -24,7 +24,13 @@ from kit19.reading.foreign_json import read_document
 from kit19.reading.foreign_text import read_lines
 from kit19.reading.formats import Format, detect_format
 from kit19.reading.line_tables import find_ends, make_table, read_blocks
-from kit19.reading.opening import CannotUnpackError, open_file, open_member, translate_errors
+from kit19.reading.opening import (
+    LONGEST,
+    CannotUnpackError,
+    open_file,
+    open_member,
+    translate_errors,
+)
 from kit19.reading.outlines import Places
 from kit19.reading.remarks import Remarks
 
@@ -197,9 +203,9 @@ def _table_chunks(frames: Iterable[pl.DataFrame], where: str) -> Iterator[Chunk]
 def chunks_of_lines(stream: IO[bytes], where: str) -> Iterator[Chunk]:
     """Yield chunks of JSON lines in UTF-8."""
     number, line = 0, 1
-    for block in read_blocks(stream, json_lines.LONGEST):
+    for block in read_blocks(stream, LONGEST):
         ends = find_ends(block)
-        too_long = np.flatnonzero(np.diff(ends, prepend=-1) > json_lines.LONGEST)
+        too_long = np.flatnonzero(np.diff(ends, prepend=-1) > LONGEST)
         ends = ends[: too_long[0]] if too_long.size else ends
         if ends.size:
             chunk = _line_chunk(block[: ends[-1] + 1], ends, where, number, line)
@@ -222,7 +228,7 @@ def _line_chunk(block: bytes, ends: Places, where: str, number: int, line: int) 
         others.append(Row(numbers[at], lines[at], json_lines.read_line(text)))
     regular = table.is_regular
     places = numbers.filter(regular), lines.filter(regular)
-    return Chunk(where, number, table.is_row.sum(), table.rows, *places, others)
+    return Chunk(where, number, int(table.is_row.sum()), table.rows, *places, others)
 
 
 def _value_chunks(values: Iterable[tuple[int, Any]], where: str) -> Iterator[Chunk]:
