@@ -41,6 +41,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.eval --data-dir $(DATA) --limit 200
 	$(BIN)/python -m benchmarks.train --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.lint --data-dir $(DATA)
+	$(BIN)/python -m benchmarks.read
 	$(BIN)/python -m benchmarks.fetch
 	$(BIN)/python -m benchmarks.page
 
