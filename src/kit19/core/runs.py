@@ -78,6 +78,7 @@ class DataEntry(_Part):
         decontaminated_against: Benchmarks whose text was removed.
         not_decontaminated_against: Benchmarks that were not checked.
         sample: Whether the rows are kit19's own sample rather than the datasets.
+        malformed: Rows of users' files that could not be used, by their fault.
         label: See ``Label``.
         why: Why the label is not ``clean``; empty otherwise.
     """
@@ -91,6 +92,7 @@ class DataEntry(_Part):
     decontaminated_against: list[str] = []
     not_decontaminated_against: list[str] = []
     sample: bool = False
+    malformed: dict[str, int] = {}
     label: Label
     why: str = ""
 

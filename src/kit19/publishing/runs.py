@@ -14,7 +14,8 @@ from kit19.training.model.digest import ADAPTER_CONFIG, BASE_NAME
 from kit19.training.model.finding import locate_base
 from kit19.training.model.reference import is_adapter
 
-_EXCLUDED = {"plan.json", "training_args.bin"}  # of an unfinished run; the second has a local path
+# Of an unfinished run; with a local path; about the user's own files.
+_EXCLUDED = {"plan.json", "training_args.bin", "quarantined.jsonl"}
 
 
 def run_files(folder: Path) -> list[str]:
