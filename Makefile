@@ -50,7 +50,7 @@ docs: $(VENV)/.dev
 	$(BIN)/python docs/templates.py
 
 # Tests that write into one document run in one process.
-renew: docs
+renew: $(VENV)/.dev
 	KIT19_RENEW=1 $(PYTEST) --dist loadfile -m golden
 
 lock: $(VENV)/.dev

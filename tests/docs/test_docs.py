@@ -263,6 +263,16 @@ def test_the_dataset_of_contributing_works_as_it_says(tmp_path: Path, golden: Go
         golden.check(ROOT / "CONTRIBUTING.md", text.replace(claimed, real.strip() + "\n"))
 
 
+def test_contributing_names_every_test_whose_files_are_renewed() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    tests = (ROOT / "tests").rglob("test_*.py")
+    renewed_by = {by_name(path) for path in tests if "golden: Golden" in path.read_text("utf-8")}
+    assert set(re.findall(r"\| `(tests/\S+\.py)` \|$", text, re.MULTILINE)) == renewed_by
+    assert "KIT19_RENEW=1 $(PYTEST) --dist loadfile -m golden\n" in (ROOT / "Makefile").read_text(
+        "utf-8"
+    )
+
+
 def test_the_mistake_of_contributing_is_told_as_it_says(tmp_path: Path) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     card = dict(_FILE.findall(text))["my/sources/cafe.yaml"]
