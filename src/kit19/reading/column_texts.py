@@ -7,9 +7,9 @@ import polars as pl
 
 from kit19.reading.cells import MIN_MEAN_LENGTH, is_text_key
 
-# What may be JSON, or escaped, is left to `cells`: it begins and ends like a value, or has a \u.
-_MAY_BE_JSON = r"(?s)^[\s\x{feff}\x1c-\x1f]*[{\[\"]"
+# What may be JSON is left to `cells`: it begins and ends like an object, a list or a string.
 _MAY_END_JSON = r"[}\]\"][\s\x{feff}\x1c-\x1f]*$"
+_MAY_BEGIN_JSON = r"^[\s\x{feff}\x1c-\x1f]*[{\[\"]"
 _SCHEMA = {"row": pl.UInt32, "column": pl.String, "text": pl.String, "is_plain": pl.Boolean}
 
 
@@ -43,9 +43,12 @@ def find_texts(table: pl.DataFrame) -> pl.DataFrame:
         whether it is no JSON and has no escapes. Ordered as the texts in the rows.
     """
     found = _in_columns(table, "")
-    is_json = pl.col("text").str.contains(_MAY_BE_JSON) & pl.col("text").str.contains(_MAY_END_JSON)
-    is_escaped = pl.col("text").str.contains(r"\u", literal=True)
-    return found.with_columns(pl.col("is_plain") | ~(is_json | is_escaped))
+    texts = found["text"]
+    is_json = texts.str.contains(_MAY_BEGIN_JSON)
+    at = is_json.arg_true()  # few begin so, and the end of a text is searched in all of it
+    is_json = is_json.scatter(at, texts.gather(at).str.contains(_MAY_END_JSON))
+    is_escaped = texts.str.contains(r"\u", literal=True)
+    return found.with_columns(found["is_plain"] | ~(is_json | is_escaped))
 
 
 def _in_columns(table: pl.DataFrame, name: str) -> pl.DataFrame:

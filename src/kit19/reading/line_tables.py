@@ -32,7 +32,7 @@ from kit19.reading.outlines import (
 
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
 
-BLOCK = 1 << 22
+BLOCK = 1 << 21
 """Bytes that are read at once. With more, the memory of each step is new and has to be mapped."""
 
 _LINE_FEED, _BLANK, _U, _D = b"\n ud"
@@ -106,15 +106,22 @@ def make_table(block: bytes, ends: Places) -> Table:
     assert text is not None and outlines is not None  # noqa: S101, PT018  the rest was blanked
     lines = pl.select(
         line=pl.lit(text).str.split("\n").explode(),
-        outline=without_numbers(pl.lit(outlines).str.split("\n").explode()),
+        outline=pl.lit(outlines).str.split("\n").explode(),
     )
-    counts = lines["outline"].value_counts(name="count").sort("count", "outline", descending=True)
-    distinct = counts["outline"].to_list()
-    blank = [one for one in distinct if not one.removeprefix(_BOM).strip(_BLANKS)]
-    chosen, row = choose_regular(distinct)
+    counts = (
+        lines["outline"]
+        .value_counts(name="count")
+        .select("outline", "count", kind=without_numbers(pl.col("outline")))
+    )
+    distinct = (
+        counts.group_by("kind").agg(pl.col("count").sum()).sort("count", "kind", descending=True)
+    )
+    chosen, row = choose_regular(distinct["kind"])
+    blank = [one for one in counts["outline"] if not one.removeprefix(_BOM).strip(_BLANKS)]
     is_regular = np.ones(ends.size, np.bool_)
-    if len(chosen) < len(distinct):
-        is_regular = lines["outline"].is_in(chosen).to_numpy()
+    if len(chosen) < distinct.height:
+        regular_outlines = counts.filter(pl.col("kind").is_in(chosen))["outline"]
+        is_regular = lines["outline"].is_in(regular_outlines.implode()).to_numpy()
     if _may_have_surrogates(data, backslashes):
         is_regular = is_regular & _has_whole_pairs(lines["line"])
     regular = lines["line"] if is_regular.all() else lines["line"].filter(pl.Series(is_regular))
