@@ -46,6 +46,11 @@ class BadRow:
     kind: str
     why: str
 
+    @property
+    def where(self) -> str:
+        """``<file>:<line>``, or the file alone where the format has no lines."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
 
 @dataclass(frozen=True)
 class Records:
