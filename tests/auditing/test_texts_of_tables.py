@@ -119,3 +119,20 @@ def test_text_is_found_however_it_is_stored(stored: str, suffix: str, tmp_path: 
     path = tmp_path / f"rows.{suffix}"
     frame.write_parquet(path) if suffix == "parquet" else frame.write_ipc(path)
     assert found(path) == row_by_row(frame.iter_rows(named=True))
+
+
+def test_content_decides_over_the_name(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"text": ["가", "나"]})
+    frame.write_parquet(tmp_path / "rows.jsonl")
+    frame.write_ipc(tmp_path / "rows.json")
+    expected = [(0, "text", "가"), (1, "text", "나")]
+    assert found(tmp_path / "rows.jsonl") == found(tmp_path / "rows.json") == expected
+
+
+def test_a_pattern_is_read_only_where_no_file_has_this_name(tmp_path: Path) -> None:
+    for name, text in (("1", "가"), ("2", "나"), ("other", "다")):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"text": text}), "utf-8")
+    pattern = tmp_path / "[12].jsonl"
+    assert found(pattern) == [(0, "text", "가"), (1, "text", "나")]
+    pattern.write_text(json.dumps({"text": "라"}), "utf-8")
+    assert found(pattern) == [(0, "text", "라")]

@@ -10,8 +10,8 @@ from typing import IO
 
 import polars as pl
 
-from kit19.core.errors import Problem, ReadError
-from kit19.core.parquet import UNREADABLE, any_time_zone, describe_error, scan_parquet
+from kit19.core.errors import Problem, ReadError, first_line
+from kit19.core.parquet import UNREADABLE, any_time_zone, scan_parquet
 
 _BATCH = 20_000
 _MAX_IN_MEMORY = 1 << 30  # bytes of a file that has to be read into memory
@@ -78,7 +78,7 @@ def translate_polars_errors(where: str, kind: str) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         raise ReadError(
-            Problem(f"is not a readable {kind} file: {describe_error(error)}", where)
+            Problem(f"is not a readable {kind} file: {first_line(error)}", where)
         ) from None
 
 

@@ -15,12 +15,12 @@ from typing import Protocol
 
 import polars as pl
 
-from kit19.core.errors import Problem, ReadError, TrainError
+from kit19.core.errors import Problem, ReadError, TrainError, first_line
 from kit19.core.manifest import NAME as MANIFEST
 from kit19.core.manifest import Manifest
 from kit19.core.notes import NoteKind
 from kit19.core.order import hash_order
-from kit19.core.parquet import UNREADABLE, describe_error, scan_parquet
+from kit19.core.parquet import UNREADABLE, scan_parquet
 from kit19.core.paths import path_exists
 from kit19.core.runs import DataEntry, Label
 from kit19.reading import InstructionFiles, InstructionRows, Remarks, find_instruction_files
@@ -313,7 +313,7 @@ def _translate_errors(where: str) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         raise TrainError(
-            Problem(f"cannot be read: {describe_error(error)}", where, _EXPECTED)
+            Problem(f"cannot be read: {first_line(error)}", where, _EXPECTED)
         ) from None
     except ReadError as error:
         raise TrainError(
