@@ -6,7 +6,7 @@ DATA   ?= ../shared/data
 # Each process begins with a half of the tests in their order: what a module sets up is set up once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: help demo check test lint bench docs lock clean
+.PHONY: help demo check test lint bench docs renew lock clean
 
 help:
 	@echo "make demo   build the sample, train a small model on it, evaluate and compare (offline)"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint   ruff, mypy, import rules"
 	@echo "make bench  speed and memory next to the baselines; DATA=folder of upstream files"
 	@echo "make docs   write the generated documents again"
+	@echo "make renew  write every file again that the tests compare with what kit19 gives"
 	@echo "make lock   write locks/ again from what is installed"
 	@echo "make clean  remove what the targets above made"
 
@@ -40,12 +41,17 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.eval --data-dir $(DATA) --limit 200
 	$(BIN)/python -m benchmarks.train --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.lint --data-dir $(DATA)
+	$(BIN)/python -m benchmarks.read
 	$(BIN)/python -m benchmarks.fetch
 	$(BIN)/python -m benchmarks.page
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/templates.py
+
+# Tests that write into one document run in one process.
+renew: $(VENV)/.dev
+	KIT19_RENEW=1 $(PYTEST) --dist loadfile -m golden
 
 lock: $(VENV)/.dev
 	$(BIN)/python locks/write.py

@@ -20,6 +20,7 @@ TITLES = {
     "eval": "Evaluation",
     "compare": "Comparing",
     "lint": "Linting",
+    "read": "Reading people's files",
 }
 HEAD = """\
 # Figures of the benchmarks

@@ -301,7 +301,7 @@ def losses(place: str, rows: int) -> Work:
     from kit19 import load_catalog
     from kit19.training.model.losses import add_answer_losses, row_losses
     from kit19.training.rows.batches import Collate
-    from kit19.training.rows.files import RowFiles
+    from kit19.training.rows.files import load_file_rows
     from kit19.training.rows.packing import one_row_per_sequence, pack
     from kit19.training.rows.prompts import make_prompts
     from kit19.training.rows.tokens import tokenize
@@ -312,7 +312,9 @@ def losses(place: str, rows: int) -> Work:
     model = AutoModelForCausalLM.from_pretrained(f"{place}/model").eval()
     add_answer_losses(model)
     prompts = make_prompts(tokenizer, load_catalog().prompt_format("koalpaca"))
-    tokens = tokenize(RowFiles((data,)), "first", prompts, (LENGTH, False), data.parent / "tokens")
+    tokens = tokenize(
+        load_file_rows(data, 0, 19).train, "first", prompts, (LENGTH, False), data.parent / "tokens"
+    )
 
     def work() -> dict[str, Any]:
         sequences = pack(tokens.lengths, LENGTH)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -20,13 +21,14 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def run(job: str, **given: Any) -> dict[str, Any]:
+def run(job: str, checkout: Path | None = None, **given: Any) -> dict[str, Any]:
     """Run a job in a fresh process.
 
     The caller must be small itself: on Linux a child's ``ru_maxrss`` begins with its parent's.
 
     Args:
         job: ``module:function`` below this package.
+        checkout: The root of another checkout, whose ``kit19`` the job imports; default: this one's.
         given: Its arguments (JSON; a Path is passed as its text).
 
     Returns:
@@ -37,7 +39,10 @@ def run(job: str, **given: Any) -> dict[str, Any]:
         RuntimeError: The job failed; what it wrote is in the message.
     """
     command = [sys.executable, "-m", "benchmarks.worker", job, json.dumps(given, default=str)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    env = {**os.environ, "PYTHONPATH": str((checkout or REPOSITORY).resolve() / "src")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=REPOSITORY, env=env, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"{job} failed:\n{done.stdout}{done.stderr}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -21,6 +21,7 @@ from kit19.catalog import (
     benchmark,
     card,
     extra,
+    file_formats,
     load_catalog,
     prompt_format,
     recipe,
@@ -42,6 +43,7 @@ WIDTH = 100  # of a terminal, so that the help does not follow the one that this
 _BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)
 _MODULES = (
     card,
+    file_formats,
     tables,
     tasks,
     source,
@@ -78,7 +80,7 @@ NOTES = {
     "License.share_alike": "whether derived data must carry the same license",
     "Origin.kind": "the kind of origin",
     "Origin.note": "a free note; not used",
-    "Table.read": "how the bytes are read: one of the four formats below, named by `format`",
+    "Table.read": "how the bytes are read: one of the formats below, named by `format`",
     "Table.files": "split → its files",
     "Table.beside": "a second file with further columns of the same records",
     "Table.columns": "field → upstream column; a text is short for `{from: text}`",

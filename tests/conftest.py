@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from kit19.building.pipeline import build
 from kit19.sample import SAMPLE
+from tests.support.golden import Golden
 from tests.support.hub_server import WRITE, HubServer
 from tests.support.network import only_this_machine, refuse
 from tests.support.slow import mark_slow
@@ -22,6 +23,9 @@ REPOSITORY = Path(__file__).parent.parent
 REAL = REPOSITORY.parent / "shared" / "data"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
+# Read at import: the fixture clean_environ takes KIT19_* away from every test.
+RENEWING = bool(os.environ.get("KIT19_RENEW"))
+
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("KIT19_TEST_EFFORT", "quick"))
@@ -29,6 +33,15 @@ settings.load_profile(os.environ.get("KIT19_TEST_EFFORT", "quick"))
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     mark_slow(items)
+    for item in items:
+        if "golden" in getattr(item, "fixturenames", ()):
+            item.add_marker("golden")
+
+
+@pytest.fixture
+def golden() -> Golden:
+    """Compares files of the tree with what they should hold; ``make renew`` writes them."""
+    return Golden(RENEWING)
 
 
 @pytest.fixture(autouse=True, scope="session")

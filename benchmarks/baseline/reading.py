@@ -15,8 +15,9 @@ from typing import Any
 from benchmarks.language import Row
 from benchmarks.oracle import stable_hash, undo_csv_escaping
 from kit19.catalog import Source, Subset
+from kit19.catalog.file_formats import Delimited, Json, JsonLines, Read
 from kit19.catalog.source import Pairs
-from kit19.catalog.tables import Column, Delimited, Derived, File, Json, JsonLines, Read, Table
+from kit19.catalog.tables import Column, Derived, File, Table
 
 
 def read_subset(name: str, source: Source, subset: Subset, data_dir: Path) -> Iterator[Row]:

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from kit19.auditing import audit
 from kit19.core.errors import ReadError, UnknownNameError
 from kit19.reading import dataset_files
-from kit19.reading.foreign import BATCH, read_texts
 from kit19.reading.foreign_text import is_header
+from kit19.reading.texts import read_texts
 from tests.support.exams import INNOCENT, SENTENCES, write_jsonl
 
 TEXTS = [INNOCENT[0], SENTENCES[0], INNOCENT[1], SENTENCES[3], SENTENCES[5], INNOCENT[2]]
@@ -281,12 +281,16 @@ def test_an_item_is_not_cut_where_a_long_text_is(place: int, tmp_path: Path, exa
     assert hit.overlap == 1.0
 
 
-def test_rows_are_counted_over_batches_and_files(tmp_path: Path, exam: Path) -> None:
-    rows: list[object] = [{"text": ""} for _ in range(BATCH)]
+def test_rows_are_counted_over_chunks_and_files(
+    tmp_path: Path, exam: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit19.reading.line_tables.BLOCK", 1_000)
+    count = 2_000
+    rows: list[object] = [{"text": ""} for _ in range(count)]
     write_jsonl(tmp_path / "d" / "1.jsonl", [*rows[1:], {"text": SENTENCES[0]}])
     write_jsonl(tmp_path / "d" / "2.jsonl", [{"text": SENTENCES[1]}, *rows, {"n": 1}])
     result = audit(tmp_path / "d", [str(exam)])
-    assert (result.rows_read, result.rows) == (2 * BATCH + 2, [BATCH - 1, BATCH])
+    assert (result.rows_read, result.rows) == (2 * count + 2, [count - 1, count])
 
 
 values = st.recursive(

@@ -476,7 +476,7 @@ def test_more_text_than_items_can_have_is_refused(
 def test_a_row_without_end_is_refused_with_its_line(
     name: str, tmp_path: Path, exam: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("json_lines", "foreign_json", "foreign_text"):
+    for module in ("chunks", "json_lines", "foreign_json", "foreign_text"):
         monkeypatch.setattr(f"kit19.reading.{module}.LONGEST", 100_000)
     monkeypatch.setattr("kit19.reading.foreign_json._CHUNK", 1_000)
     rows = [json.dumps({"text": text}) for text in (INNOCENT[0], "x" * 300_000)]

@@ -107,7 +107,7 @@ def test_a_file_that_differs_from_its_card(shop: Shop) -> None:
     assert "! cafe_reviews has rows of unverified files: cafe/train.tsv" in done.out
     assert verify(shop.out).subsets["cafe_reviews"].unverified == ["cafe/train.tsv"]
     card = (shop.out / "README.md").read_text(encoding="utf-8")
-    assert "`cafe_reviews` contains rows of unverified files: cafe/train.tsv." in card
+    assert "**`cafe_reviews` has rows of unverified files: cafe/train.tsv.**" in card
 
 
 def test_a_shortened_file_is_detected_by_its_size_and_may_be_skipped(shop: Shop) -> None:

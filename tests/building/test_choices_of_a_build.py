@@ -188,7 +188,8 @@ def test_the_recipe_paper_says_that_it_is_contaminated(tmp_path: Path) -> None:
     assert manifest.contaminated
     assert manifest.decontaminated_against == []
     assert set(rows_of(out)["upstream_split"]) == {"train", "dev", "test"}
-    assert "**CONTAMINATED on purpose.**" in (out / "README.md").read_text(encoding="utf-8")
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert "**CONTAMINATED: benchmark splits are included on purpose.**" in card
 
 
 def test_paper_and_paper_clean_differ_by_the_leak_and_not_by_size(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ extra:
     path: rows/my.jsonl
     license: CC-BY-4.0
 """
-LAYOUTS = "instruction and output, prompt and completion, messages, or conversations"
+LAYOUTS = (
+    "instruction and output, prompt and completion, question and answer, messages, or conversations"
+)
 OWN_TERMS = (
     "{spdx: LicenseRef-mine, commercial: yes, redistribution: no, derivatives: yes, "
     "stated_in: a letter}"
@@ -97,6 +99,23 @@ def test_parquet_gives_the_same_rows_as_json_lines(tmp_path: Path) -> None:
     assert mine(place).equals(mine(tmp_path / "one"))
 
 
+@pytest.mark.parametrize("path", ["rows", "'rows/*.jsonl'", "[rows/a.jsonl, rows/b.jsonl]"])
+def test_several_files_are_one_subset(path: str, tmp_path: Path) -> None:
+    recipe_ = recipe(tmp_path, "", RECIPE.replace("rows/my.jsonl", path))
+    (tmp_path / "rows" / "my.jsonl").unlink()
+    for name, rows in (("b", ROWS[1:]), ("a", [*ROWS[:1], {"body": "x"}])):
+        (tmp_path / "rows" / f"{name}.jsonl").write_text(lines(rows), "utf-8")
+    manifest = build(recipe_, tmp_path / "out")
+    keys = ["a.jsonl:0", *(f"b.jsonl:{number}" for number in range(4))]
+    assert mine(tmp_path)["id"].to_list() == [f"mydata/extra/{key}" for key in keys]
+    inputs = [one.name for one in manifest.inputs if one.name.startswith("mydata/")]
+    assert inputs == ["mydata/a.jsonl", "mydata/b.jsonl"]
+    gone = dropped_of(tmp_path / "out").filter(reason="malformed")
+    assert gone["id"].to_list() == ["mydata/extra/a.jsonl:1"]
+    assert gone["evidence"].to_list()[0].startswith("mydata/a.jsonl:2: has none of the layouts")
+    assert str(tmp_path) not in (tmp_path / "out" / "manifest.json").read_text("utf-8")
+
+
 def test_own_ids_are_kept_where_they_are_ids(tmp_path: Path) -> None:
     named = [{**row, "id": f"q-{n}"} for n, row in enumerate(ROWS)]
     made(tmp_path / "named", named)
@@ -145,8 +164,8 @@ def test_a_row_of_nothing_that_shows_is_empty(tmp_path: Path, nothing: str) -> N
 def test_an_unreadable_row_is_reported_with_its_line(tmp_path: Path) -> None:
     bad: list[Any] = [
         ["a list"],
-        {"text": "neither"},
-        {"instruction": "몇?", "output": 3},
+        {"body": "neither"},
+        {"instruction": "몇?", "output": 0.5},
         {"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]},
         {"instruction": "a", "output": "b", "license": "CC-BY-NC-4.0"},
     ]
@@ -400,7 +419,6 @@ def test_it_can_be_left_out(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("rows/my", "rows/no", "{place}/rows/no.jsonl: is missing"),
-        ("rows/my.jsonl", "rows", "{place}/rows: it is not a plain file"),
         (
             "name: mydata",
             "name: nsmc",
@@ -435,7 +453,7 @@ def test_mistakes_are_reported(old: str, new: str, message: str, tmp_path: Path)
     [
         ("", "my.jsonl: is empty"),
         ("no json\n", "my.jsonl: none of its 1 rows can be read; the first: is not valid JSON"),
-        (lines([{"text": "x"}] * 3), "none of its 3 rows can be read; the first: has none of"),
+        (lines([{"body": "x"}] * 3), "none of its 3 rows can be read; the first: has none of"),
     ],
 )
 def test_a_file_without_rows_is_refused(content: str, message: str, tmp_path: Path) -> None:

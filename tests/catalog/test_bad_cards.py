@@ -7,7 +7,6 @@ Each folder of ``bad_cards/`` is a case: files that take the place of those in `
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,11 @@ from typing import Any
 import pytest
 
 from kit19 import Kit19Error, build, load_catalog
+from tests.support.golden import Golden
 
 HERE = Path(__file__).parent / "bad_cards"
 GOOD = HERE / "good"
 CASES = sorted(p for p in HERE.iterdir() if p.is_dir() and p.name != "good")
-RENEW = "KIT19_RENEW=1 python -m pytest tests/catalog/test_bad_cards.py"
-# Read at import: the fixture clean_environ takes KIT19_* away from every test.
-RENEWING = bool(os.environ.get("KIT19_RENEW"))
 NOT_CARDS = shutil.ignore_patterns("expected.txt", "command.json")
 
 
@@ -41,7 +38,7 @@ def test_the_good_cards_build(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_broken_card_gets_its_exact_message(case: Path, tmp_path: Path) -> None:
+def test_a_broken_card_gets_its_exact_message(case: Path, tmp_path: Path, golden: Golden) -> None:
     catalog = tmp_path / "catalog"
     shutil.copytree(GOOD, catalog)
     shutil.copytree(case, catalog, dirs_exist_ok=True, ignore=NOT_CARDS)
@@ -50,11 +47,7 @@ def test_a_broken_card_gets_its_exact_message(case: Path, tmp_path: Path) -> Non
     with pytest.raises(Kit19Error) as caught:
         try_to_build(catalog, tmp_path / "out", command)
     message = str(caught.value).replace(str(catalog), "<PATH>") + "\n"
-    expected = case / "expected.txt"
-    if RENEWING:
-        expected.write_text(message, encoding="utf-8")
-    right = expected.read_text(encoding="utf-8") if expected.exists() else ""
-    assert message == right, f"if the new message is better, renew it: {RENEW}"
+    golden.check(case / "expected.txt", message)
     assert not (tmp_path / "out").exists()
 
 

@@ -120,7 +120,7 @@ def test_a_table_is_not_cut_where_nobody_looks_at_a_terminal(built: Path) -> Non
 def test_the_demo_ends_with_a_table_and_three_examples(tmp_path: Path) -> None:
     result = invoke("demo", "--no-train", "--out", tmp_path / "out")
     assert result.code == 0
-    assert "sample data, written by the authors of kit19" in result.out
+    assert "kit19's own sample, not the datasets" in result.out
     assert [int(n) for n in re.findall(r"^── (\d+) · ", result.out, re.MULTILINE)] == [1, 2, 3]
     for part in ("[instruction]", "[output]"):
         assert result.out.count(part) == 3

@@ -24,6 +24,7 @@ from kit19 import Chat, load_catalog
 from kit19.cli.output import print_error, print_json, print_piece, print_table, print_text, progress
 from kit19.cli.visible import visible, visible_json, visible_line
 from kit19.core.errors import Problem
+from kit19.drawing.safe_text import printable
 from tests.support.invoking import Outcome, invoke, run_main
 
 GOOD = Path(__file__).parents[1] / "catalog" / "bad_cards" / "good"
@@ -47,6 +48,14 @@ hostile = st.text(
         st.sampled_from("\x1b\x07\r\b\x00\x7f\x85\x9b\u2028\u202e\u2066\u200f\ud800\t\n한🙂[]:\\"),
     )
 )
+
+
+@given(hostile)
+def test_no_text_of_a_page_acts_there_and_pages_replace_what_terminals_escape(text: str) -> None:
+    replaced = printable(text)
+    assert not any(map(acts, replaced))
+    for character, one in zip(text, replaced, strict=True):
+        assert one == (character if visible(character) == character else "\ufffd")
 
 
 @given(hostile)

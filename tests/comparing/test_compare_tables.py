@@ -95,7 +95,7 @@ def test_the_command_prints_tables_and_remarks(simulated: SimpleNamespace) -> No
     assert (result.code, result.err) == (0, "")
     assert "Differences to 기준, points, paired" in result.out
     assert "C: the same answer every time" in result.out
-    assert "tuned: trained on contaminated data: benchmark splits were let in" in result.out
+    assert "tuned: its training data is contaminated: benchmark splits were let in" in result.out
     assert "published, not re-run" in result.out
 
 

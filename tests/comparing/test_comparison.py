@@ -183,7 +183,9 @@ def test_other_answers_stop_it(tmp_path: Path) -> None:
 
 def test_training_data_that_is_not_clean_is_noted(simulated: SimpleNamespace) -> None:
     result = compare([simulated.base, simulated.tuned], replicates=200)
-    assert any("trained on contaminated data: benchmark splits" in n.what for n in result.notes)
+    assert any(
+        "its training data is contaminated: benchmark splits" in n.what for n in result.notes
+    )
 
 
 def test_an_audit_cannot_be_applied_to_results_without_ids(simulated: SimpleNamespace) -> None:

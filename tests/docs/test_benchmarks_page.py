@@ -17,14 +17,13 @@ from benchmarks.results import (
     read_results,
     write_results,
 )
+from tests.support.golden import Golden
 
 FILES = sorted(RESULTS.glob("*.json"))
 
 
-def test_the_page_of_figures_is_fresh() -> None:
-    assert (RESULTS / "README.md").read_text("utf-8") == make_page(RESULTS), (
-        "run python -m benchmarks.page"
-    )
+def test_the_page_of_figures_is_fresh(golden: Golden) -> None:
+    golden.check(RESULTS / "README.md", make_page(RESULTS))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

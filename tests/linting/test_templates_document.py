@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from kit19.catalog import load_catalog
+from tests.support.golden import Golden
 from tests.support.linting import view_of
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -24,9 +25,8 @@ def generator() -> ModuleType:
     return module
 
 
-def test_the_document_is_fresh(generator: ModuleType) -> None:
-    written = (DOCS / "templates.md").read_text("utf-8")
-    assert written == generator.document(), "stale: run `make docs`"
+def test_the_document_is_fresh(generator: ModuleType, golden: Golden) -> None:
+    golden.check(DOCS / "templates.md", generator.document())
 
 
 def test_every_template_stands_in_the_document_once() -> None:

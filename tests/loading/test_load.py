@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_a_subsets_name_goes_before_a_folders_and_a_path_is_always_a_folder(
         (
             "/no/such/folder",
             "train",
-            "is neither a subset, nor a folder, nor of the form owner/name",
+            "is neither a subset, nor a file or folder, nor of the form owner/name",
         ),
     ],
 )
@@ -179,9 +180,32 @@ def test_the_data_folder_of_the_environment_is_the_default(
         kit19.load("nsmc")
 
 
-def test_a_folder_that_is_not_a_build_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(VerifyError, match=r"no manifest\.json"):
+def test_a_folder_without_rows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="has no dataset files"):
         kit19.load(tmp_path)
+
+
+def test_rows_of_ones_own_are_loaded_and_those_that_cannot_be_used_are_listed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "my.jsonl"
+    lines = ['{"prompt": "물음", "completion": "답", "label": 1}', '{"text": "글"}', "{cut"]
+    path.write_text("\n".join(lines), "utf-8")
+    loaded = kit19.load(path)
+    assert (loaded.kind, loaded.manifest) == ("rows", None)
+    (row,) = loaded.polars().collect().to_dicts()
+    nothing = dict.fromkeys(("task", "subset", "template", "license"))
+    texts = {"id": "0", "instruction": "물음", "input": "", "output": "답", "label": "1"}
+    assert row == {**nothing, **texts}
+    assert loaded.malformed is not None
+    assert loaded.malformed.select("row", "line", "fault").rows() == [
+        (1, 2, "plain text"),
+        (2, 3, "unreadable"),
+    ]
+    assert json.loads(json.dumps(loaded.to_dict()))["malformed"][0]["file"] == str(path)
+    for arguments in ({"data_dir": "sample"}, {"revision": "main"}, {"split": "validation"}):
+        with pytest.raises(Kit19Error, match=r"has no meaning for it|have no split"):
+            kit19.load(path, **arguments)
 
 
 def test_a_file_cut_short_is_noticed_before_it_is_read(sample_build: Path, tmp_path: Path) -> None:

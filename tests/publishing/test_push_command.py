@@ -28,7 +28,7 @@ def test_it_prints_where_the_build_is_and_how_to_load_it(
     commit = hub.repos["me/rows"].branches["main"]
     assert f"{hub.url}/datasets/me/rows (main) is published: 9 files" in out
     assert f"kit19.load('me/rows', revision='{commit}')" in out
-    assert "! it is kit19's own sample" in out
+    assert "! kit19's own sample" in out
     assert err == ""
     assert run(monkeypatch, str(built), "me/rows", "--accept-sample") == 0
     assert "is up to date" in capsys.readouterr().out

@@ -109,12 +109,12 @@ def test_a_sample_is_not_published_by_accident(hub: HubServer, built: Path) -> N
 def test_a_contaminated_build_is_not_published_by_accident(hub: HubServer, tmp_path: Path) -> None:
     out = tmp_path / "out"
     build("paper", out, changes={"data": "sample", "subsets": ["kobest_copa"], "cap": 50})
-    with pytest.raises(OutputError, match="it contains benchmark rows on purpose") as caught:
+    with pytest.raises(OutputError, match="benchmark splits are included on purpose") as caught:
         push(out, "me/rows", accept=["sample", "unclear"])
     assert "--accept-contaminated" in str(caught.value)
     assert hub.calls == []
     pushed = push(out, "me/rows", accept=["sample", "contaminated"])
-    assert any("benchmark rows" in note for note in pushed.notes)
+    assert any("benchmark splits" in note for note in pushed.notes)
 
 
 def test_a_forbidding_license_is_reported_once(manifest: Manifest) -> None:

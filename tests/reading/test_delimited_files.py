@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.catalog.tables import Delimited
+from kit19.catalog.file_formats import Delimited
 from kit19.core.errors import ReadError
 from kit19.reading.delimited import read_delimited
 from kit19.reading.rows import ROW

@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.catalog.tables import Json
+from kit19.catalog.file_formats import Json, JsonLines
 from kit19.core.errors import ReadError
 from kit19.reading.json_rows import read_json, read_jsonl
 from kit19.reading.rows import ROW, Rows
 
 ARRAY = Json(format="json")
+LINES = JsonLines(format="jsonl")
 KEYED = Json(format="json", keyed=True)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def lines(*texts: str) -> Rows:
-    return read_jsonl("\n".join(texts).encode("utf-8"), ["a", "b.c"], "file")
+    return read_jsonl("\n".join(texts).encode("utf-8"), LINES, ["a", "b.c"], "file")
 
 
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1), st.booleans())
@@ -48,7 +49,7 @@ def test_numbers_and_truth_values_become_text_and_null_stays_nothing() -> None:
 
 def test_carriage_returns_and_a_bom_change_nothing() -> None:
     data = '\ufeff{"a": "가", "b": {"c": "나"}}\r\n{"a": "다", "b": {"c": "라"}}\r\n'
-    rows = read_jsonl(data.encode("utf-8"), ["a", "b.c"], "file")
+    rows = read_jsonl(data.encode("utf-8"), LINES, ["a", "b.c"], "file")
     assert rows.frame.drop("#line").rows() == [(0, "가", "나"), (1, "다", "라")]
 
 
@@ -62,7 +63,10 @@ def test_carriage_returns_and_a_bom_change_nothing() -> None:
         ("7", "is not an object"),
         ('{"a": "가"}', "has no key 'b.c'"),
         ('{"a": "가", "b": "나"}', "has no key 'b.c'"),
-        ('{"a": ["가"], "b": {"c": ""}}', "'a' is neither text nor a number"),
+        (
+            '{"a": ["가"], "b": {"c": ""}}',
+            "'a' is a list: take one element with [0], or each with []",
+        ),
     ],
 )
 def test_a_bad_line_is_quarantined_with_its_number_and_reason(line: str, why: str) -> None:
@@ -82,7 +86,9 @@ def test_rows_know_their_lines_where_the_format_has_lines() -> None:
 
 def test_a_line_that_is_not_utf8_is_quarantined() -> None:
     good = '{"a": "가", "b": {"c": "나"}}\n'.encode()
-    rows = read_jsonl(good + good.replace("가".encode(), b"\xb0\xa1") + good, ["a", "b.c"], "file")
+    rows = read_jsonl(
+        good + good.replace("가".encode(), b"\xb0\xa1") + good, LINES, ["a", "b.c"], "file"
+    )
     assert rows.frame[ROW].to_list() == [0, 2]
     assert [(bad.row, bad.line) for bad in rows.quarantined] == [(1, 2)]
 
@@ -116,4 +122,4 @@ def test_a_document_that_is_cut_or_of_another_kind_is_refused(
 
 def test_an_empty_file_of_lines_is_refused() -> None:
     with pytest.raises(ReadError, match=r"^file: is empty"):
-        read_jsonl(b"", ["a"], "file")
+        read_jsonl(b"", LINES, ["a"], "file")

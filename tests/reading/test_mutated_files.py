@@ -147,9 +147,9 @@ def tried(function: Callable[[], object]) -> bool:
 def read_as_own(path: Path) -> object:
     extra = Extra.model_validate({"name": "mine", "path": str(path), "license": "MIT"})
     source = extra.source()
-    use = Use("mine", source, list(source.tables), ["extra"], own_file=path)
+    use = Use("mine", source, list(source.tables), ["extra"], own_files={path.name: path})
     (selected,) = select_files([use], path.parent)
-    return read_own_rows("mine", source, *selected.used)
+    return read_own_rows("mine", source, selected.used)
 
 
 @pytest.mark.parametrize("name", KINDS)

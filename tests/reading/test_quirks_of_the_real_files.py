@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from kit19.catalog import load_catalog
-from kit19.catalog.tables import Delimited
+from kit19.catalog.file_formats import Delimited
 from kit19.reading import Records, read_table
 from kit19.reading.delimited import read_delimited
 from tests.support.reading import present_files, put, read, text, texts

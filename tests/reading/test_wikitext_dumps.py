@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.catalog.tables import Wikitext
+from kit19.catalog.file_formats import Wikitext
 from kit19.core.errors import ReadError
 from kit19.reading.rows import Rows
 from kit19.reading.wikitext import read_wikitext

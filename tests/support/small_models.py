@@ -12,7 +12,7 @@ pytest.importorskip("trl", reason="kit19[train] is not installed")
 
 from kit19 import Settings, load_catalog, load_preset
 from kit19.training.model.tiny import make_config, make_model, make_tokenizer
-from kit19.training.rows.files import RowFiles, load_file_rows
+from kit19.training.rows.files import RowSource, load_file_rows
 from kit19.training.rows.prompts import Prompts, make_prompts
 from kit19.training.settings import Tiny
 
@@ -41,6 +41,7 @@ def rows(count: int = 64) -> list[dict[str, str]]:
 
 def write_rows(path: Path, made: list[dict[str, Any]]) -> Path:
     lines = [json.dumps(row, ensure_ascii=False) for row in made]
+    path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -106,8 +107,8 @@ def prompts_of(tokenizer: Any, form: str = "koalpaca") -> Prompts:
     return make_prompts(tokenizer, load_catalog().prompt_format(form))
 
 
-def row_files(path: Path) -> RowFiles:
-    return RowFiles((path,))
+def row_files(path: Path) -> RowSource:
+    return load_file_rows(path, 0, 19).train
 
 
 def weights(folder: Path) -> dict[str, Any]:

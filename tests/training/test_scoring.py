@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from kit19.chatting.answering import until_stop
 from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
 from kit19.demo.scoring import Score, scorable_rows, score
-from kit19.training.rows.files import RowFiles
 from kit19.training.run.curves import curves_of, draw
 from kit19.training.run.model_card import model_card
-from tests.support.small_models import write_rows
+from tests.support.small_models import row_files, write_rows
 
 
 def labelled(number: int, output: str, template: str = "ask") -> dict[str, str]:
@@ -40,8 +39,8 @@ def test_rows_of_templates_with_few_answers_are_scored(tmp_path: Path) -> None:
     held_out = [labelled(20, "예"), labelled(20, "아니요"), labelled(21, "글", "write")]
     held_out += [labelled(22, "모름"), labelled(23, "아니요")]
     found = scorable_rows(
-        RowFiles((write_rows(tmp_path / "train.jsonl", train),)),
-        RowFiles((write_rows(tmp_path / "held_out.jsonl", held_out),)),
+        row_files(write_rows(tmp_path / "train.jsonl", train)),
+        row_files(write_rows(tmp_path / "held_out.jsonl", held_out)),
         10,
     )
     # One row per record, and only rows whose correct answer occurs in training.
@@ -168,5 +167,5 @@ def test_a_card_names_contamination_and_licenses() -> None:
 def test_the_sample_is_never_taken_for_the_datasets() -> None:
     data = DataEntry(recipe="sample", sample=True, label="clean")
     card = model_card(record(data=data, base=BaseModelEntry(name="tiny")), "mine")
-    assert "**not the datasets**" in card
+    assert "**kit19's own sample, not the datasets**" in card
     assert "trained from scratch" in card

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from kit19 import TrainError
 from kit19.core.manifest import read_manifest
+from kit19.core.order import hash_order
 from kit19.training.rows.files import load_build_rows, load_file_rows
 from kit19.training.rows.tokens import tokenize
 from tests.support.small_models import prompts_of, row_files, rows, write_rows
@@ -132,12 +134,19 @@ def test_every_layout_gives_the_same_rows(layout: str, kind: str, tmp_path: Path
     assert found["id"].to_list() == [str(number) for number in range(12)]
 
 
-def test_a_conversation_of_several_turns_is_refused_with_its_row(tmp_path: Path) -> None:
+def only_malformed_row(path: Path) -> str:
+    """The place of the only row that is not used, and why; all others are."""
+    data = load_file_rows(path, 0, 19)
+    assert data.malformed.total == 1
+    assert data.entry.malformed == data.malformed.counts
+    return data.malformed.summary()
+
+
+def test_a_conversation_of_several_turns_is_not_used(tmp_path: Path) -> None:
     turn = {"role": "user", "content": "안녕하세요"}
     made = [LAYOUTS["messages"](rows(1)[0]), {"messages": [turn, turn]}]
     path = write_rows(tmp_path / "rows.jsonl", made)
-    with pytest.raises(TrainError, match=r"rows\.jsonl, row 1: .*user, user"):
-        list(row_files(path).batches())
+    assert re.search(r"rows\.jsonl:2: .*user, user", only_malformed_row(path))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -159,8 +168,9 @@ def test_keys_that_belong_to_a_question_are_never_dropped(
     assert sum(batch.height for batch in row_files(path).batches()) == 3  # no key is lost there
     made[1][key] = [["너는 누구니?", "나무요."]] if key == "history" else "너는 늙은 소나무다"
     write()
-    with pytest.raises(TrainError, match=rf"{path.name}, row 1: {key}: .* would be lost"):
-        list(row_files(path).batches())
+    place = "rows.jsonl:2" if kind == "jsonl" else "rows.parquet, row 1"
+    assert re.search(rf"{place}: {key}: .* would be lost", only_malformed_row(path))
+    assert sum(batch.height for batch in row_files(path).batches()) == 2
 
 
 @pytest.mark.parametrize("key", ["reasoning_content", "tool_calls", "weight"])
@@ -173,8 +183,9 @@ def test_further_keys_of_a_turn_are_never_dropped(layout: str, key: str, tmp_pat
     assert sum(batch.height for batch in row_files(path).batches()) == 2
     made[1][name][1][key] = 0
     write_rows(path, made)
-    with pytest.raises(TrainError, match=rf"row 1: {name}\[1\]\.{key}: .* would be lost"):
-        list(row_files(path).batches())
+    assert f":2: {name}[1].{key}: belongs to its turn, and would be lost" in only_malformed_row(
+        path
+    )
 
 
 def test_two_layouts_in_a_row_must_agree(tmp_path: Path) -> None:
@@ -188,7 +199,7 @@ def test_two_layouts_in_a_row_must_agree(tmp_path: Path) -> None:
     assert batch["output"].to_list() == other["output"].to_list() == [row["output"]]
     write_rows(path, [row | LAYOUTS["messages"](rows(2)[1])])
     with pytest.raises(TrainError, match="two different questions in two layouts"):
-        list(row_files(path).batches())
+        row_files(path)
 
 
 def test_lists_of_turns_as_prompt_and_completion_are_read(tmp_path: Path) -> None:
@@ -198,24 +209,23 @@ def test_lists_of_turns_as_prompt_and_completion_are_read(tmp_path: Path) -> Non
     assert batch["instruction"].to_list() == [rows(1)[0]["instruction"]]
     assert batch["output"].to_list() == [rows(1)[0]["output"]]
     write_rows(path, [{"prompt": [said, user], "completion": [said]}])
-    with pytest.raises(TrainError, match="row 0: prompt and completion: not one question"):
-        list(row_files(path).batches())
+    with pytest.raises(TrainError, match="prompt and completion: not one question"):
+        row_files(path)
 
 
-@pytest.mark.parametrize("value", [["가", "나"], {"text": "가"}, True])
+@pytest.mark.parametrize("value", [["가", "나"], {"text": "가"}, True, 0.5])
 def test_a_value_that_is_not_text_is_not_converted_to_text(value: Any, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "rows.jsonl", [*rows(1), rows(1)[0] | {"output": value}])
-    with pytest.raises(TrainError, match="row 1: output: is not text"):
-        list(row_files(path).batches())
+    assert "rows.jsonl:2: output: is not text" in only_malformed_row(path)
 
 
 def test_a_file_of_another_layout_is_refused(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "rows.jsonl", [{"text": "안녕"}])
-    with pytest.raises(TrainError, match="not a known layout"):
-        list(row_files(path).batches())
+    with pytest.raises(TrainError, match=r"rows\.jsonl:1: none of its 1 rows can be used; .* text"):
+        row_files(path)
     path.write_text("{not json\n")
-    with pytest.raises(TrainError, match="cannot be read"):
-        list(row_files(path).batches())
+    with pytest.raises(TrainError, match="can be used; the first: is not valid JSON"):
+        row_files(path)
     with pytest.raises(TrainError, match="no such file"):
         load_file_rows(tmp_path / "none", 0, 19)
 
@@ -229,6 +239,20 @@ def test_held_out_rows_are_not_trained_on(data: Path) -> None:
     assert not train & held_out
     assert len(train | held_out) == 64
     assert found.entry.label == "unverified"
+
+
+@pytest.mark.parametrize("hold_out", [0, 7, 100, 5000])
+def test_the_first_in_hash_order_are_held_out_with_all_their_views(
+    hold_out: int, tmp_path: Path
+) -> None:
+    made = [{"id": f"r{n % 900}", "instruction": f"{n}", "output": "답"} for n in range(3000)]
+    found = load_file_rows(write_rows(tmp_path / "rows.jsonl", made), hold_out, 3)
+    ordered = pl.DataFrame(made).with_columns(h=hash_order(pl.col("id"), "validation", 3))
+    limit = ordered["h"].sort()[min(hold_out, 600)]
+    train = pl.concat(list(found.train.batches()))
+    assert train["instruction"].equals(ordered.filter(pl.col("h") >= limit)["instruction"])
+    held_out = pl.concat(list(found.validation.batches())) if found.validation else train.clear()
+    assert held_out["instruction"].equals(ordered.filter(pl.col("h") < limit)["instruction"])
 
 
 def test_the_label_of_a_build_is_recorded(sample_build: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from kit19 import train
 from kit19.cli import cli
 from tests.support.invoking import invoke
-from tests.support.small_models import SAVE, settings
+from tests.support.small_models import SAVE, rows, settings, write_rows
 
 
 def call(*words: Any, text: str | None = None) -> str:
@@ -47,6 +47,48 @@ def test_train_writes_a_run_and_reports_it(data: Path, tokenizer: Any, tmp_path:
     assert (tmp_path / "run" / "model.safetensors").is_file()
     found = json.loads((tmp_path / "run" / "run.json").read_text())
     assert found["settings"]["lora"]["rank"] == 4
+
+
+def test_rows_that_cannot_be_used_are_reported_and_listed(tmp_path: Path) -> None:
+    turn = {"role": "user", "content": "안녕하세요"}
+    write_rows(tmp_path / "rows" / "a.jsonl", [*rows(40), {"messages": [turn, turn]}])
+    write_rows(tmp_path / "rows" / "b.jsonl", [{"text": "글"}, *rows(40)])
+    words = ["train", "--data", tmp_path / "rows", "--model", "tiny", "--quiet"]
+    note = "2 rows are malformed and not used (1 several turns, 1 plain text); first "
+    place = f"{tmp_path / 'rows' / 'a.jsonl'}:41: messages: not one question"
+    planned = call(*words, "--dry-run", "--gpu-memory", 8)
+    assert f"! {note}{place}" in planned
+    assert "malformed 2" in planned
+    files = [tmp_path / "rows" / name for name in ("a.jsonl", "b.jsonl")]
+    words = ["train", "--data", files[0], "--data", files[1], "--model", "tiny", "--quiet"]
+    words += ["--set", "max_steps=1", "--set", "validation=0", "--out", tmp_path / "run"]
+    assert note in call(*words)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["data"]["malformed"] == {"several turns": 1, "plain text": 1}
+    assert (record["rows"]["read"], record["rows"]["malformed"]) == (80, 2)
+    listed = (tmp_path / "run" / "quarantined.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in listed] == [
+        {
+            "file": "a.jsonl",
+            "line": 41,
+            "row": 40,
+            "fault": "several turns",
+            "why": "messages: not one question and one answer: user, user",
+        },
+        {
+            "file": "b.jsonl",
+            "line": 1,
+            "row": 0,
+            "fault": "plain text",
+            "why": "text: is text without a question and an answer",
+        },
+    ]
+
+
+def test_a_build_is_trained_on_alone(sample_build: Path, tmp_path: Path) -> None:
+    more = write_rows(tmp_path / "a.jsonl", rows(4))
+    words = ["train", "--data", sample_build, "--data", more, "--model", "tiny", "--dry-run"]
+    assert "is a build, and other rows are given too" in refused(*words)
 
 
 def test_a_dry_run_shows_settings_and_memory(data: Path, tmp_path: Path) -> None:

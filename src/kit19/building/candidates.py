@@ -99,7 +99,7 @@ def _drop_cheaply(
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Apply the cheap reasons to all records; return the remaining and the dropped records."""
     live = with_place(records.frame, plan.seed)
-    bad = [(row.id, row.kind, f"{row.file}:{row.line}: {row.why}") for row in records.bad]
+    bad = [(row.id, row.kind, f"{row.where}: {row.why}") for row in records.bad]
     schema = {"id": pl.String, "reason": pl.String, "evidence": pl.String}
     drops = [pl.DataFrame(bad, schema=schema, orient="row")]
 

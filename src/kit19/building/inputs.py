@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from kit19.fetching import (
     select_files,
     subset_use,
 )
+from kit19.reading import find_instruction_files, is_pattern
 from kit19.sample import SAMPLE
 
 _AS_IT_IS = "use it as it is with --unverified"
@@ -96,11 +97,26 @@ def find_inputs(catalog: Catalog, plan: Recipe, options: BuildOptions) -> BuildF
 
 def _subset_use(catalog: Catalog, plan: Recipe, name: str) -> Use:
     use = subset_use(catalog, name, all_splits=plan.splits == "all")
-    own = {extra.name: resolve_composition(Path(extra.path)) for extra in plan.extra}
-    if name in own:
-        instead = f"correct `extra`, or exclude it: --exclude {use.source.id}"
-        return replace(use, own_file=own[name], instead=instead)
+    for extra in plan.extra:
+        if extra.name == name:
+            instead = f"correct `extra`, or exclude it: --exclude {name}"
+            return replace(use, own_files=_own_files(extra.paths), complete=True, instead=instead)
     return replace(use, instead="leave it out with --partial", as_it_is=_AS_IT_IS)
+
+
+def _own_files(paths: Sequence[str]) -> dict[str, Path]:
+    """The user's own files by the names that documents and ids contain."""
+    given = [resolve_composition(Path(path)) for path in paths]
+    if len(given) == 1 and not given[0].is_dir() and not is_pattern(given[0]):
+        named = {given[0].name: given[0]}  # that it is missing is reported with all other problems
+    else:
+        files = find_instruction_files(given)
+        named = {files.names.get(path, path.name): path for path in files.paths}
+    for name, path in named.items():
+        if any(sign in name for sign in "\\:*"):
+            what = "has a backslash, a colon or a star, which not every system allows in file names"
+            raise FilesError(Problem(what, str(path), "rename the file"))
+    return named
 
 
 def _benchmark_use(catalog: Catalog, name: str) -> Use:

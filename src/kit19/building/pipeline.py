@@ -106,7 +106,7 @@ def _read_records(subset: PlannedSubset, files: BuildFiles) -> Records:
     used = files.used[subset.name]
     if subset.templates:
         return read_subset(subset.name, subset.source, subset.card, used)
-    return read_own_rows(subset.name, subset.source, used[0])
+    return read_own_rows(subset.name, subset.source, used)
 
 
 def _load_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:

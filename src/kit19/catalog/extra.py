@@ -1,19 +1,21 @@
-"""A user's own rows in a recipe (``extra``): a file, its name and its license."""
+"""A user's own rows in a recipe (``extra``): files, their name and their license."""
 
 from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
 from kit19.catalog.card import Card, License, Name, Origin
+from kit19.catalog.file_formats import JsonLines
 from kit19.catalog.license_ids import spdx_id
 from kit19.catalog.source import Source, Subset
-from kit19.catalog.tables import Column, File, JsonLines, Table
+from kit19.catalog.tables import Column, File, Table
 from kit19.catalog.tasks import TaskId
 
+_Path = Annotated[str, Field(min_length=1)]
 SPLIT = "extra"
 TEXTS = ("instruction", "input", "output")
 _TABLE = "rows"
@@ -23,12 +25,13 @@ _STATED_IN = "the recipe"
 
 
 class Extra(Card):
-    """A user's file. Its rows are not rendered, but filtered and counted like all others."""
+    """A user's files. Their rows are not rendered, but filtered and counted like all others."""
 
     name: Name = Field(description="the subset that its rows become")
-    path: str = Field(
+    path: _Path | list[_Path] = Field(
         min_length=1,
-        description="JSON lines, JSON, parquet or Arrow, from the recipe file's folder",
+        description="a file (JSON lines, JSON, CSV, TSV, parquet, Arrow), a folder, a pattern such as "
+        "`rows/*.jsonl`, or a list of these, from the recipe file's folder",
     )
     title: str = Field(default="", description="its title; default: `name`")
     license: License = Field(
@@ -53,15 +56,16 @@ class Extra(Card):
 
     @field_validator("path")
     @classmethod
-    def _check_path(cls, path: str) -> str:
-        name = PurePath(path).name
-        if "\\" in name or ":" in name:
-            raise ValueError(
-                f"{name!r} has a backslash or a colon, which not every system allows in file names: "
-                "separate folders with /, and rename the file"
-            )
-        if name in ("", ".."):
-            raise ValueError(f"{path!r} is a folder")
+    def _check_path(cls, path: str | list[str]) -> str | list[str]:
+        for one in [path] if isinstance(path, str) else path:
+            name = PurePath(one).name
+            if "\\" in name or ":" in name:
+                raise ValueError(
+                    f"{name!r} has a backslash or a colon, which not every system allows in file "
+                    "names: separate folders with /, and rename the file"
+                )
+            if name in ("", ".."):
+                raise ValueError(f"{one!r} names no file: give its name, or that of its folder")
         return path
 
     @model_validator(mode="after")
@@ -71,18 +75,25 @@ class Extra(Card):
         return self
 
     @field_serializer("path")
-    def _file_name(self, path: str) -> str:
+    def _file_name(self, path: str | list[str]) -> str | list[str]:
         # Build documents contain the file name, never the folder on the user's disk.
-        return PurePath(path).name
+        return PurePath(path).name if isinstance(path, str) else [PurePath(p).name for p in path]
+
+    @property
+    def paths(self) -> list[str]:
+        """The given files, folders and patterns."""
+        return [self.path] if isinstance(self.path, str) else self.path
 
     def source(self) -> Source:
         """Create a source card for these rows, so that all packages treat them like a source's."""
         title = self.title or self.name
         columns = [*TEXTS, self.label] if self.label else TEXTS
-        file = self._file_name(self.path)
+        given = [PurePath(path).name for path in self.paths]
+        # What a pattern matches is found later; until then its files have the subset's name.
+        names = list(dict.fromkeys(self.name if "*" in name else name for name in given))
         table = Table(
             read=JsonLines(format="jsonl"),
-            files={SPLIT: [File(path=file)]},
+            files={SPLIT: [File(path=name) for name in names]},
             columns={name: Column.model_validate(name) for name in columns},
         )
         required = ["instruction", "output", *([self.label] if self.label else [])]
@@ -103,7 +114,7 @@ class Extra(Card):
             license=self.license,
             citation=self.citation,
             notice=self.notice or f"{title}: rows that the builder of this dataset added.",
-            origins=[Origin(kind="local", repo=file)],
+            origins=[Origin(kind="local", repo=", ".join(given))],
             tables={_TABLE: table},
             subsets={self.name: subset},
         )

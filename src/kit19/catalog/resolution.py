@@ -107,8 +107,11 @@ def _resolve_extra_paths(data: dict[str, Any], folder: Path) -> None:
     """Resolve paths under ``extra`` relative to the recipe; the model rejects anything else."""
     extra = data.get("extra")
     for one in extra if isinstance(extra, list) else []:
-        if isinstance(one, dict) and isinstance(path := one.get("path"), str) and path:
+        path = one.get("path") if isinstance(one, dict) else None
+        if isinstance(path, str) and path:
             one["path"] = str(folder / path)
+        elif isinstance(path, list):
+            one["path"] = [str(folder / p) if isinstance(p, str) and p else p for p in path]
 
 
 def _extend(catalog: Catalog, base: Recipe | None, layer: _Layer) -> Recipe:

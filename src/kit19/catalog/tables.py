@@ -1,13 +1,17 @@
-"""The model of a source's tables: archives, formats, columns, derived fields."""
+"""The model of a source's tables: files, archives, columns, derived fields."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from kit19.catalog.card import Card, Digest, Name, RelativePath
+from kit19.catalog.file_formats import Nested, Read
+from kit19.core.json_path import locate
+
+_SHARDS = re.compile(r"\*-of-(?P<count>[0-9]{5})")
 
 
 class Archive(Card):
@@ -39,54 +43,50 @@ class File(Card):
     accept: list[Accepted] = Field(default=[])
     note: str = ""
 
-
-class Delimited(Card):
-    """Delimited text. ``quoting: none`` splits at the delimiter only."""
-
-    format: Literal["delimited"]
-    delimiter: Literal["tab", "comma"]
-    quoting: Literal["none", "csv"]
-    header: bool = True
-    names: list[str] = Field(default=[], description="column names of a file without a header")
-
-    @model_validator(mode="after")
-    def _check_names(self) -> Self:
-        if self.header == bool(self.names):
-            raise ValueError("give `names` exactly when `header` is false")
-        return self
+    @field_validator("path")
+    @classmethod
+    def _names_one_file(cls, path: str) -> str:
+        if "*" in path:
+            raise ValueError(
+                "names one file. Only a file of shards may be short: train-*-of-00012.parquet"
+            )
+        return path
 
 
-class Json(Card):
-    """One JSON document: an array of objects, or (``keyed``) an object of objects."""
-
-    format: Literal["json"]
-    keyed: bool = Field(default=False, description="each record's key becomes the column `#key`")
-
-
-class JsonLines(Card):
-    """One JSON object per line."""
-
-    format: Literal["jsonl"]
-
-
-class Wikitext(Card):
-    """``= title =`` articles with ``= = section = =`` lines; columns title, lead, body."""
-
-    format: Literal["wikitext"]
-    namespaces: list[str] = Field(default=[], description="pages to leave out: 분류 for 분류:…")
+def _expand_shards(files: Any) -> Any:
+    """Replace each ``train-*-of-00012.parquet`` by its twelve files, as the Hub names them."""
+    if not isinstance(files, list):
+        return files
+    expanded: list[Any] = []
+    for file in files:
+        path = str(file.get("path")) if isinstance(file, dict) else ""
+        match = _SHARDS.search(path)
+        if match is None:
+            expanded.append(file)
+            continue
+        if more := sorted(file.keys() - {"path", "note"}):
+            raise ValueError(f"`{more[0]}` belongs to one file: list the shards one by one")
+        names = [path.replace("*", f"{n:05}", 1) for n in range(int(match["count"]))]
+        expanded += [{**file, "path": name} for name in names]
+    return expanded
 
 
-Read = Annotated[Delimited | Json | JsonLines | Wikitext, Field(discriminator="format")]
+Files = Annotated[list[File], BeforeValidator(_expand_shards)]
 
 
 class Column(Card):
     """The mapping of an upstream column to a field."""
 
-    source: str = Field(alias="from", description="upstream column; dots reach into objects")
+    source: str = Field(
+        alias="from", description="upstream column; in JSON and parquet a [path](#paths)"
+    )
     decode: Literal["csv_once", "csv_twice"] | None = None
     values: dict[str, str] = Field(default={}, description="upstream value → canonical value")
     fold_case: bool = Field(default=False, description="compare `values` case-insensitively")
     many: str = Field(default="", description="separator of cells with several values")
+    join: str = Field(
+        default="", description="the text between the texts of a list, which becomes one text"
+    )
     missing: list[str] = Field(default=[], description="texts that mean a missing value")
     splits: list[str] = Field(
         default=[], description="splits whose files have the column; default: all"
@@ -242,7 +242,7 @@ class TwinFile(Card):
     """A second file with the same records in the same order. Its columns are joined by row number."""
 
     same: str = Field(description="upstream column that must be equal in both")
-    files: dict[Name, list[File]]
+    files: dict[Name, Files]
     columns: dict[Name, Column]
 
 
@@ -250,7 +250,7 @@ class Table(Card):
     """Files with the same layout: their splits, format and fields."""
 
     read: Read
-    files: dict[Name, list[File]]
+    files: dict[Name, Files]
     beside: TwinFile | None = None
     columns: dict[Name, Column]
     derive: dict[Name, Derived] = Field(default={})
@@ -270,7 +270,11 @@ class Table(Card):
 
     def many(self) -> set[str]:
         """Categorical fields that may have several values at once."""
-        cells = {name for name, column in self.all_columns().items() if column.many}
+        cells = {
+            name
+            for name, column in self.all_columns().items()
+            if column.many or (column.values and self.is_list(column.source))
+        }
         return cells | {name for name, derived in self.derive.items() if derived.flags}
 
     def fields(self) -> list[str]:
@@ -280,6 +284,27 @@ class Table(Card):
     def all_columns(self) -> dict[str, Column]:
         """Columns of the table and of its twin file."""
         return {**self.columns, **(self.beside.columns if self.beside else {})}
+
+    def is_list(self, source: str) -> bool:
+        """Whether an upstream column has a list of values (a path with ``[]``)."""
+        return isinstance(self.read, Nested) and locate(source, self.read.row_path).is_list
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Self:
+        for name, column in self.all_columns().items():
+            if not self.is_list(column.source):
+                if column.join:
+                    raise ValueError(f"`columns.{name}.join` is for a list: end its path in []")
+            elif bool(column.join) == bool(column.values):
+                raise ValueError(
+                    f"`columns.{name}` is a list: give `join` for one text, or `values` for labels"
+                )
+            elif column.many or column.decode:
+                raise ValueError(f"`columns.{name}` is a list: `many` and `decode` are for a text")
+        for use, source in (("key", self.key), ("same", self.beside and self.beside.same)):
+            if source and self.is_list(source):
+                raise ValueError(f"`{use}` names a list: take one element, with [0]")
+        return self
 
     @model_validator(mode="after")
     def _check_derived_inputs(self) -> Self:

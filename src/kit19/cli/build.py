@@ -151,49 +151,10 @@ def print_summary(manifest: Manifest, out: Path) -> None:
         rows.append([name, *counts, entry.license])
     print_table("", columns, rows, numbers=columns[1:-1])
     print_text(f"\n{manifest.rows:,} rows, {_many(len(manifest.subsets), 'subset')}, in {out}")
-    for note in _notes(manifest):
-        print_text(f"  ! {note}")
+    for note in manifest.notes():
+        print_text(f"  ! {note.headline}")
     print_text(f"  content digest {manifest.content_digest}")
 
 
 def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def _notes(manifest: Manifest) -> list[str]:
-    notes = []
-    if manifest.sample:
-        notes.append("sample data, written by the authors of kit19: not the datasets")
-    if manifest.contaminated:
-        notes.append("CONTAMINATED on purpose: benchmark splits are allowed in")
-    elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
-        names = ", ".join(manifest.not_decontaminated_against) or "any benchmark"
-        notes.append(f"not decontaminated against {names}")
-    if manifest.shared:
-        pairs = ", ".join(f"{s.subset}/{s.earlier} {s.records:,}" for s in manifest.shared)
-        notes.append(
-            f"records whose text is in two subsets: {pairs} (--set dedup=across drops them)"
-        )
-    if manifest.entangled_by:
-        keys = ", ".join(manifest.entangled_by)
-        notes.append(f"excluding a subset may change rows of the others: {keys}")
-    if manifest.short:
-        notes.append(
-            f"fewer than {manifest.recipe['cap']:,} rows with all templates: {manifest.short}"
-        )
-    return notes + _file_notes(manifest)
-
-
-def _file_notes(manifest: Manifest) -> list[str]:
-    notes = []
-    for name, entry in manifest.subsets.items():
-        used, expected = entry.files
-        if used < expected:
-            notes.append(f"{name} is incomplete: {used} of {expected} files")
-        if entry.unverified:
-            notes.append(f"{name} has rows of unverified files: {', '.join(entry.unverified)}")
-    for name, files in manifest.not_built.items():
-        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        what = files[0].why if files[0].status == "license" else f"{files[0].name}: {files[0].why}"
-        notes.append(f"{name} is not built: {what}{more}")
-    return notes

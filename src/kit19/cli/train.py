@@ -35,6 +35,7 @@ Examples:
   kit19 train --data out/kit19 --model polyglot-ko-1.3b --out runs/kit-1.3b
   kit19 train --data out/kit19 --model owner/name --set method=lora --format chat --out runs/mine
   kit19 train --data my.jsonl --model polyglot-ko-5.8b-lora --set num_train_epochs=3 --out runs/mine
+  kit19 train --data 'rows/*.jsonl' --data more.parquet --model tiny --out runs/mine
   kit19 train --data out/kit19 --model polyglot-ko-5.8b --dry-run --gpus 4 --gpu-memory 80
   accelerate launch --config_file fsdp.yaml -m kit19 train …          docs/training.md
 
@@ -48,8 +49,9 @@ Running the same command again resumes from the last checkpoint.
     "--data",
     type=click.Path(path_type=Path),
     required=True,
+    multiple=True,
     metavar="PATH",
-    help="A build, or a JSON lines or parquet file.",
+    help="A build, or a file, a folder or a pattern ('rows/*.jsonl') of your own. May be repeated.",
 )
 @click.option("--model", required=True, help="A preset, a Hub id or a folder.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.")
@@ -93,7 +95,7 @@ Running the same command again resumes from the last checkpoint.
 @json_option
 @quiet_option
 def train(  # noqa: PLR0913, PLR0917  one parameter an option
-    data: Path,
+    data: tuple[Path, ...],
     model: str,
     out: Path | None,
     preset: str,

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import re
 
-# All of Cc except tab and line feed; directional marks (Bidi_Control and the deprecated ones); line and
-# paragraph separators; interlinear annotations; and lone surrogates, which no encoding supports.
-# Joiners stay: emoji and several scripts need them.
-_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufff9-\ufffb\ud800-\udfff"
-_DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
-_HIDDEN = re.compile(f"[{_CONTROLS}{_DIRECTIONS}]")
-_HIDDEN_OR_BREAK = re.compile(f"[{_CONTROLS}{_DIRECTIONS}\t\n]")
+from kit19.core.hidden_characters import HIDDEN
+
+_HIDDEN = re.compile(f"[{HIDDEN}]")
+_HIDDEN_OR_BREAK = re.compile(f"[{HIDDEN}\t\n]")
 
 
 def visible(text: str) -> str:

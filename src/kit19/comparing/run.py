@@ -44,6 +44,8 @@ from kit19.statistics import REPLICATES, holm
 
 _MARKED = ("constant", "near_constant", "below_majority")
 """Codes of cautions that are computed again here, and shown as marks of scores."""
+_TRAINING = ("contaminated_training", "unverified_training")
+"""Codes of cautions that are stated from the record of the run."""
 
 
 @public
@@ -258,12 +260,12 @@ def _notes(models: Sequence[ModelResults], audits: Audits) -> Iterator[Note]:
             continue
         yield from _other_base_note(models[0], model)
         for caution in model.record.cautions:
-            if caution.code not in _MARKED:
+            if caution.code not in (*_MARKED, *_TRAINING):
                 yield Note(model=model.name, task=caution.task, what=caution.what)
         run = model.run
-        if run and run.data.label != "clean" and model.name not in audits:
-            why = f": {run.data.why}" if run.data.why else ""
-            what = f"trained on {run.data.label} data{why}; an audit of the data would show which items"
+        if run and run.data.caution:
+            audit = "" if model.name in audits else "; an audit of the data would show which items"
+            what = f"{run.data.caution}{audit}"
             yield Note(model=model.name, task="", what=what)
 
 

@@ -199,5 +199,10 @@ def _refuse_impossible(values: Iterable[object]) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message; the name of its type where the message is empty."""
+    """The first line of an error's message; the name of its type where the message is empty.
+
+    Of an error of the operating system, only the reason: the number and the file are left out.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

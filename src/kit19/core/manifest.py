@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit19.core.errors import Problem, VerifyError
 from kit19.core.ledger import Ledger
+from kit19.core.notes import BuildNote, build_notes
 from kit19.core.paths import read_small_file
 
 NAME = "manifest.json"
@@ -192,6 +193,10 @@ class Manifest(_Part):
     def rows(self) -> int:
         """Rendered rows of all subsets."""
         return sum(entry.ledger.examples for entry in self.subsets.values())
+
+    def notes(self) -> list[BuildNote]:
+        """What is missing, unverified or not decontaminated, and more that readers must know."""
+        return list(build_notes(self))
 
     @property
     def short(self) -> str:

@@ -46,11 +46,3 @@ def any_time_zone() -> Iterator[None]:
             os.environ.pop(name, None)
         else:
             os.environ[name] = before
-
-
-def describe_error(error: BaseException) -> str:
-    """Describe an error of polars or of the operating system in one line."""
-    lines = str(error).splitlines() or [type(error).__name__]
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return lines[0]

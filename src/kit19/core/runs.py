@@ -78,6 +78,7 @@ class DataEntry(_Part):
         decontaminated_against: Benchmarks whose text was removed.
         not_decontaminated_against: Benchmarks that were not checked.
         sample: Whether the rows are kit19's own sample rather than the datasets.
+        malformed: Rows of users' files that could not be used, by their fault.
         label: See ``Label``.
         why: Why the label is not ``clean``; empty otherwise.
     """
@@ -91,8 +92,16 @@ class DataEntry(_Part):
     decontaminated_against: list[str] = []
     not_decontaminated_against: list[str] = []
     sample: bool = False
+    malformed: dict[str, int] = {}
     label: Label
     why: str = ""
+
+    @property
+    def caution(self) -> str:
+        """What readers of a score must know about the data; empty if it is clean."""
+        if self.label == "clean":
+            return ""
+        return f"its training data is {self.label}" + (f": {self.why}" if self.why else "")
 
 
 class RunRecord(_Part):

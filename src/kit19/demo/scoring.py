@@ -15,7 +15,7 @@ import polars as pl
 
 from kit19.chatting.answering import ChatModel
 from kit19.statistics import wilson
-from kit19.training.rows.files import RowFiles
+from kit19.training.rows.files import RowSource
 
 _MAX_CHOICES = 6  # a template with more possible answers is not scored
 _KEYS = ("subset", "template")
@@ -61,7 +61,7 @@ class Score:
         }
 
 
-def scorable_rows(train: RowFiles, validation: RowFiles, limit: int) -> pl.DataFrame:
+def scorable_rows(train: RowSource, validation: RowSource, limit: int) -> pl.DataFrame:
     """Held-out rows that can be scored, one per record.
 
     ``choices`` are the answers of the row's template in training, ``commonest`` the most frequent of

@@ -6,12 +6,10 @@ import html
 import re
 from typing import Any
 
+from kit19.core.hidden_characters import HIDDEN
 from kit19.core.json_text import to_json
 
-# Controls (except tab and line feed), direction marks, surrogates, and noncharacters.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
+_UNPRINTABLE = re.compile(f"[{HIDDEN}]")
 
 
 def printable(text: str) -> str:

@@ -103,9 +103,9 @@ def model_cautions(
     elif raw and has_chat_template:
         what = "a chat model evaluated without its chat template (--format chat)"
         found.append(Caution(code="chat_without_template", task="", what=what))
-    if run is not None and run.data.label != "clean":
-        what = f"its training data is {run.data.label}: {run.data.why}"
-        found.append(Caution(code=f"{run.data.label}_training", task="", what=what))
+    if run is not None and run.data.caution:
+        code = f"{run.data.label}_training"
+        found.append(Caution(code=code, task="", what=run.data.caution))
     if fallback:
         found.append(Caution(code="scored_by_hflm", task="", what=f"scored by HFLM: {fallback}"))
     return found

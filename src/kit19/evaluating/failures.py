@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from kit19.core.errors import Kit19Error, ModelError, Problem
+from kit19.core.errors import Kit19Error, ModelError, Problem, first_line
 
 _OUT_OF_MEMORY = "can't allocate memory"  # torch's message on a CPU, in a RuntimeError
 
@@ -26,7 +26,7 @@ def errors_of_hflm(requests: Sequence[Any]) -> Iterator[None]:
             what = "HFLM runs out of memory"
             fix = "use a smaller dtype (--dtype bfloat16), a smaller model or a larger machine"
         else:
-            what, fix = f"cannot be scored by HFLM: {describe_error(error)}", ""
+            what, fix = f"cannot be scored by HFLM: {type_and_message(error)}", ""
         raise ModelError(Problem(what, tasks, fix)) from error
 
 
@@ -35,7 +35,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or _OUT_OF_MEMORY in str(error)
 
 
-def describe_error(error: Exception) -> str:
+def type_and_message(error: Exception) -> str:
     """An error's type and the first line of its message."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    name, message = type(error).__name__, first_line(error)
+    return message if message == name else f"{name}: {message}"

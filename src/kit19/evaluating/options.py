@@ -17,28 +17,7 @@ SEED = 1234
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """How to evaluate.
-
-    Attributes:
-        tasks: Names of kit19's tasks or of the harness's, or task files' paths; default: the seven.
-        include_paths: Folders of the user's own task files.
-        shots: Examples before each question; default: each task's own number.
-        format: ``raw`` prompts, the training prompt (``instruction``), or the chat template.
-        prompt_format: For ``instruction``: a format's name or file; default: the run's own.
-        system: A system instruction before every prompt.
-        data_dir: The folder of benchmark files; default: ``KIT19_DATA_DIR``, or kit19's cache.
-        limit: Most items of each task.
-        batch_tokens: Tokens in a batch; default by device.
-        batch_size: Rows in a batch of HFLM, which generates, and scores what the fast path cannot.
-        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; default: the best available.
-        dtype: ``auto`` (the model's own), ``float32``, ``bfloat16``, ``float16``.
-        revision: Commit, tag or branch of a model on the Hub.
-        adapter: A PEFT adapter to load on the model.
-        trust_remote_code: Run code from the model's repository.
-        allow_pickle: Load weights in torch's pickle format too.
-        seed: The seed for drawing examples.
-        use_cache: Read scores from the cache, and write new ones to it.
-    """
+    """How to evaluate: the keyword arguments of ``evaluate``, which describes them, as one value."""
 
     tasks: tuple[str, ...] = ()
     include_paths: tuple[Path, ...] = ()

@@ -8,10 +8,10 @@ Loading a model takes long, so everything that can be checked is checked first.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from kit19.evaluating.task_files import LoadedTasks
     from kit19.training.model.reference import ModelRef
 
+# transformers replaces torch's default dtype and initializers while it loads a model.
+_LOADING = Lock()
 _LAYER = ("torch", "transformers", "lm_eval", "accelerate", "peft")
 
 
@@ -152,7 +154,7 @@ def _evaluate(model: str, out: Path, options: EvalOptions, on_progress: OnProgre
     _set_format(scorer, options, ref, prompt_format)
     request = EvalRequest(scorer, ref, options, prompt_format)
     scorer.on_progress = lambda done, total: on_progress("scoring", done, total)
-    results = _run_harness(request, tasks)
+    results = _score(request, tasks)
     if scorer.rank != 0:  # one process of several writes
         return Evaluation({}, eval_record(request, {}, {}))
     return _write(out, request, files, results, tasks.tasks)
@@ -240,7 +242,7 @@ def load_scorer(ref: ModelRef, options: EvalOptions) -> Kit19LM:
     check_complete(
         str(ref.complete.folder), ModelError, trust_remote_code=bool(options.trust_remote_code)
     )
-    with convert_model_errors(ref.name, "cannot be loaded", fix, ModelError):
+    with _LOADING, convert_model_errors(ref.name, "cannot be loaded", fix, ModelError):
         return Kit19LM(
             pretrained=str(ref.complete.folder),
             peft=str(ref.folder) if ref.base else None,
@@ -279,11 +281,10 @@ def _set_format(
         use_training_prompts(scorer, prompts)
 
 
-def _run_harness(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
-    """The harness's results; it gets no setting that the user did not choose."""
-    from lm_eval import simple_evaluate  # noqa: PLC0415
-
+def _score(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
+    """The harness's results."""
     from kit19.evaluating.formats import require_chat_template, require_system_turn  # noqa: PLC0415
+    from kit19.evaluating.harness import run_harness  # noqa: PLC0415
     from kit19.evaluating.score_cache import ScoreCache  # noqa: PLC0415
 
     scorer, options = request.scorer, request.options
@@ -297,18 +298,7 @@ def _run_harness(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
             cache_dir() / "scores", scoring_identity(scorer, request.ref)
         )
     try:
-        with _no_machine_info():
-            results = simple_evaluate(
-                model=scorer,
-                tasks=tasks.runs,
-                num_fewshot=options.shots,
-                task_manager=tasks.manager,
-                limit=options.limit,
-                apply_chat_template=options.format != "raw",
-                fewshot_as_multiturn=options.format == "chat",
-                fewshot_random_seed=options.seed,
-                system_instruction=options.system,
-            )
+        return run_harness(scorer, tasks, options)
     except Kit19Error:
         raise
     except Exception as error:  # tasks and models run their own code, and may raise anything
@@ -318,26 +308,6 @@ def _run_harness(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
     finally:
         if scorer.score_cache:
             scorer.score_cache.close()
-    return results or {}
-
-
-@contextmanager
-def _no_machine_info() -> Iterator[None]:
-    """Keep the harness from querying git and the system.
-
-    The queries take seconds, git complains outside of a repository, and results include neither.
-    """
-    from lm_eval import evaluator  # noqa: PLC0415
-
-    queries = ("get_git_commit_hash", "add_env_info")
-    kept = {name: getattr(evaluator, name) for name in queries}
-    try:
-        for name in queries:
-            setattr(evaluator, name, lambda *_: None)
-        yield
-    finally:
-        for name, function in kept.items():
-            setattr(evaluator, name, function)
 
 
 def _write(

@@ -32,7 +32,7 @@ from kit19.evaluating.crosscheck import (
     probe_requests,
     requests_to_check,
 )
-from kit19.evaluating.failures import describe_error, errors_of_hflm, is_out_of_memory
+from kit19.evaluating.failures import errors_of_hflm, is_out_of_memory, type_and_message
 from kit19.evaluating.forward import Forward
 from kit19.evaluating.score_cache import ScoreCache, Scores
 from kit19.evaluating.tokens import encode_pairs
@@ -164,7 +164,7 @@ class Kit19LM(CheckedHFLM):
         except Kit19Error:
             raise
         except Exception as error:
-            found = f"the fast path fails ({describe_error(error)})"
+            found = f"the fast path fails ({type_and_message(error)})"
         if isinstance(found, str):
             _log.warning("%s is scored by HFLM, one row a choice: %s", task or "it", found)
         else:  # HFLM's truncations are recorded when it scores
@@ -330,7 +330,7 @@ class Kit19LM(CheckedHFLM):
         except Kit19Error:
             raise
         except Exception as error:  # HFLM may be able to score what fails here
-            return f"it cannot be run on rows with branches ({describe_error(error)})"
+            return f"it cannot be run on rows with branches ({type_and_message(error)})"
 
     def _try_model(self) -> str:
         """How the fast path differs from HFLM on random requests; empty if rounding explains it.

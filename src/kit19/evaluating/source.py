@@ -7,15 +7,15 @@ task metadata: the harness passes metadata to every task, and a user's task may 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from datasets import Dataset, DatasetDict
-from lm_eval.api.samplers import ContextSampler
+from lm_eval.api.task import ConfigurableTask
 
 from kit19.catalog import Benchmark, load_catalog
 from kit19.fetching import UpstreamFile, benchmark_use, select_files
@@ -23,7 +23,6 @@ from kit19.fetching.data_dir import resolve_data_dir
 from kit19.reading import read_table
 
 SHOTS_SPLIT = "train"
-_BENCHMARK = "benchmark"
 
 Rows = list[dict[str, Any]]
 
@@ -97,8 +96,8 @@ def load(benchmark: str, data_dir: str | None = None, **_metadata: Any) -> Datas
 
     Returns:
         Splits ``train`` (empty without a train file) and the scored split. A document has the card's
-        fields as text, ``label`` as the index of its class in the card's order, ``item``
-        (``<split>/<id>``) and ``benchmark``. Its index in the split is its row in the file.
+        fields as text, ``label`` as the index of its class in the card's order, and ``item``
+        (``<split>/<id>``). Its index in the split is its row in the file.
 
     Raises:
         FilesError: As in ``find_benchmark``.
@@ -107,7 +106,6 @@ def load(benchmark: str, data_dir: str | None = None, **_metadata: Any) -> Datas
     files = find_benchmark(benchmark, folder)
     scored = _documents(files, files.scored)
     train = _documents(files, files.shots) if files.shots else []
-    Shots.pools[benchmark] = train
     empty: dict[str, list[Any]] = {name: [] for name in scored[0]}
     return DatasetDict(
         {
@@ -128,32 +126,23 @@ def _documents(files: BenchmarkFiles, found: list[UpstreamFile]) -> Rows:
         | {
             card.label: classes.index(row[card.label]),
             "item": f"{row['split']}/{row['#id']}",
-            _BENCHMARK: card.id,
         }
         for row in rows.iter_rows(named=True)
     ]
 
 
-class Shots(ContextSampler):  # type: ignore[misc]
-    """Draws examples from the train split if its file exists, otherwise from the scored split.
+class TaskWithShots(ConfigurableTask):  # type: ignore[misc]
+    """A task whose examples are from the train split if its file exists, otherwise from the scored one.
 
-    KLUE's test files were never released, so dev is scored. The scored item must not be among the
-    examples; the harness passes it only to a sampler whose split has the name of the scored one.
+    KLUE's test files were never released, so dev is scored. The scored item must not be among its own
+    examples: the harness leaves it out if the split of the examples is the scored one.
     """
 
-    pools: ClassVar[dict[str, Rows]] = {}
-    """Train documents by loaded benchmark."""
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config={key: value for key, value in config.items() if key != "class"})
 
-    def sample(
-        self,
-        n: int,
-        eval_doc: dict[str, Any] | None = None,
-        df: Sequence[dict[str, Any]] | None = None,
-        **kwargs: Any,
-    ) -> Sequence[dict[str, Any]]:
-        """Draw ``n`` documents as the harness draws them from a split of that name."""
-        pool = self.pools.get(eval_doc[_BENCHMARK], []) if eval_doc else []
-        drawn: Sequence[dict[str, Any]] = (
-            self.rnd.sample(pool, n) if pool else super().sample(n, eval_doc, df, **kwargs)
-        )
-        return drawn
+    def download(self, dataset_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Load the documents, and choose the split of the examples; called by the harness."""
+        super().download(dataset_kwargs, **kwargs)
+        has_train = len(self.dataset[SHOTS_SPLIT]) > 0
+        self.fewshot_cfg.split = SHOTS_SPLIT if has_train else self.config.test_split

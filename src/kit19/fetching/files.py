@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
-from pydantic_core import from_json
-
-from kit19.catalog.tables import Delimited, File, Json, Read, Wikitext
+from kit19.catalog.file_formats import Delimited, Json, JsonLines, Parquet, Read, Wikitext
+from kit19.catalog.tables import File
 from kit19.core.errors import Problem, ReadError
 from kit19.fetching.archive import open_member
 from kit19.fetching.digest import FileDigest, digest_file
+from kit19.fetching.row_count import count_rows
 
 Status = Literal["verified", "unchecked", "differs", "missing"]
 
@@ -210,10 +210,7 @@ def _differs(found: UpstreamFile, expected: str, actual: str) -> UpstreamFile:
 
 
 def _count_rows(path: Path, read: Read, digest: FileDigest) -> int:
-    if isinstance(read, Json):
-        try:
-            return len(from_json(path.read_bytes()))
-        except (ValueError, TypeError):
-            return 0
+    if isinstance(read, Json | Parquet) or (isinstance(read, JsonLines) and read.path):
+        return count_rows(path, read)
     lines = digest_file(path).lines if digest.lines is None else digest.lines
     return (lines or 0) - (isinstance(read, Delimited) and read.header)

@@ -6,13 +6,14 @@ decided together: each file is read once, and all problems are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from kit19.catalog import Benchmark, Catalog, Source
-from kit19.catalog.tables import Read
+from kit19.catalog.file_formats import Read
+from kit19.catalog.tables import File
 from kit19.core.errors import FilesError, Problem
 from kit19.core.manifest import SkippedFile
 from kit19.fetching.data_dir import is_sample
@@ -31,7 +32,7 @@ class Use:
         complete: Nothing may be left out, whatever the leniency: an item that is not read would not
             be found.
         optional: Splits whose files may be absent. They must still match their card.
-        own_file: Where the file is, if it is a user's own: there is nothing to check it against.
+        own_files: Where a user's own files are, by name: there is nothing to check them against.
         instead: How the user can do without a file: "leave it out with --partial".
         as_it_is: How the user can use a file that differs: "use it as it is with --unverified".
     """
@@ -42,7 +43,7 @@ class Use:
     splits: Collection[str]
     complete: bool = False
     optional: Collection[str] = ()
-    own_file: Path | None = None
+    own_files: Mapping[str, Path] = field(default_factory=dict)
     instead: str = ""
     as_it_is: str = ""
 
@@ -127,7 +128,7 @@ def select_files(
         FilesError: The folder does not exist, or files cannot be used; all of them are listed.
     """
     uses = list(uses)
-    if any(use.own_file is None for use in uses) and not data_dir.is_dir():
+    if any(not use.own_files for use in uses) and not data_dir.is_dir():
         fix = "run `kit19 fetch`, name another data folder, or set KIT19_DATA_DIR"
         raise FilesError(Problem("there is no such data folder", str(data_dir), fix))
     refused: list[tuple[UpstreamFile, Use]] = []
@@ -135,7 +136,7 @@ def select_files(
     for use, found in zip(uses, find_files(uses, data_dir, check=leniency.check), strict=True):
         needed = [one for one in found if not _may_be_absent(one, use, data_dir)]
         left = [one for one in needed if not _may_be_used(one, leniency)]
-        if left and not (leniency.partial and not use.complete and use.own_file is None):
+        if left and not (leniency.partial and not use.complete and not use.own_files):
             refused += [(one, use) for one in left]
         selected.append(_select(use, needed, left))
     if refused:
@@ -191,7 +192,7 @@ def _describe_problems(refused: Iterable[tuple[UpstreamFile, Use]]) -> list[Prob
 
 
 def _fetch(use: Use) -> str:
-    return "" if use.own_file else f"run `kit19 fetch {use.source.id}`"
+    return "" if use.own_files else f"run `kit19 fetch {use.source.id}`"
 
 
 def _join_fixes(parts: Iterable[str]) -> str:
@@ -214,6 +215,8 @@ def find_files(
 
 def _expected_files(use: Use, data_dir: Path) -> list[tuple[UpstreamFile, Read]]:
     """List the files that a use needs, where they should be."""
+    if use.own_files:
+        return _own_files(use)
     expected = []
     for name in use.tables:
         table = use.source.tables[name]
@@ -221,9 +224,16 @@ def _expected_files(use: Use, data_dir: Path) -> list[tuple[UpstreamFile, Read]]
         for is_twin, groups in ((False, table.files), (True, twins)):
             for split, specs in groups.items():
                 for spec in specs if split in use.splits else ():
-                    path = use.own_file or data_dir / use.source.id / spec.path
-                    found = UpstreamFile(
-                        use.source.id, name, split, spec, path, twin=is_twin, own=bool(use.own_file)
-                    )
+                    path = data_dir / use.source.id / spec.path
+                    found = UpstreamFile(use.source.id, name, split, spec, path, twin=is_twin)
                     expected.append((found, table.read))
     return expected
+
+
+def _own_files(use: Use) -> list[tuple[UpstreamFile, Read]]:
+    ((name, table),) = use.source.tables.items()
+    (split,) = use.splits
+    return [
+        (UpstreamFile(use.source.id, name, split, File(path=file), path, own=True), table.read)
+        for file, path in use.own_files.items()
+    ]

@@ -1,4 +1,4 @@
-"""``kit19.load``: upstream records and builds as polars, Arrow, pandas or ``datasets`` objects.
+"""``kit19.load``: records, builds and users' files as polars, Arrow, pandas or ``datasets`` objects.
 
 Loading has two steps: ``load`` finds and checks the files, a method of ``Loaded`` reads them. Each
 method has one return type, which an ``as_=`` argument could not have.
@@ -7,7 +7,7 @@ method has one return type, which an ``as_=`` argument could not have.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from kit19.catalog import Catalog, CatalogLike, Source, Subset, load_catalog
-from kit19.core.arguments import public
+from kit19.core.arguments import one_or_more, public
 from kit19.core.errors import (
     Kit19Error,
     Problem,
@@ -25,12 +25,15 @@ from kit19.core.errors import (
     first_line,
     suggest_names,
 )
+from kit19.core.manifest import NAME as MANIFEST
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.core.parquet import scan_parquet
+from kit19.core.paths import path_exists
 from kit19.fetching import Leniency, UpstreamFile, Use, select_files
 from kit19.fetching.data_dir import resolve_data_dir
 from kit19.fetching.snapshot import download_build
-from kit19.reading import read_subset
+from kit19.loading.own_files import read_own_files
+from kit19.reading import is_pattern, read_subset
 from kit19.reading.derive import MANY
 
 if TYPE_CHECKING:
@@ -44,23 +47,30 @@ _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 @dataclass(frozen=True)
 class Loaded:
-    """One split of a subset or build, found and checked but not yet read.
+    """One split of a subset or build, found and checked but not yet read; or a user's own rows.
 
-    Rows are not cached: each call of a method reads them again.
+    Rows of subsets and builds are not cached: each call of a method reads them again. A user's own rows
+    are read at once, since only that shows which of them cannot be used.
 
     Attributes:
         name: The requested name.
         split: The requested split.
-        kind: `records` (upstream rows with the card's field names), or `build` (rendered rows).
+        kind: `records` (upstream rows with the card's field names), `build` (rendered rows), or `rows`
+            (a user's own).
         revision: The commit of a build from the Hub; pass it to ``load`` to get the same rows again.
-        manifest: The build's manifest; None for records.
+        manifest: The build's manifest; None for records and rows.
+        malformed: Rows of a user's files that cannot be used: columns file, row (0-based number in the
+            file), line (0 where the format has none), fault, why. None for records and builds.
+        notes: What was read differently from the rest of a user's files.
     """
 
     name: str
     split: str
-    kind: Literal["records", "build"]
+    kind: Literal["records", "build", "rows"]
     revision: str = ""
     manifest: Manifest | None = field(default=None, repr=False)
+    malformed: pl.DataFrame | None = field(default=None, repr=False, compare=False)
+    notes: list[str] = field(default_factory=list)
     _rows: pl.LazyFrame = field(default_factory=pl.LazyFrame, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,6 +81,8 @@ class Loaded:
             "kind": self.kind,
             "revision": self.revision,
             "manifest": self.manifest.to_dict() if self.manifest else None,
+            "malformed": None if self.malformed is None else self.malformed.to_dicts(),
+            "notes": self.notes,
         }
 
     def polars(self) -> pl.LazyFrame:
@@ -129,7 +141,7 @@ class Loaded:
 
 @public
 def load(
-    name: str | Path,
+    name: str | Path | Collection[str | Path],
     split: str = "train",
     *,
     data_dir: str | Path | None = None,
@@ -138,13 +150,15 @@ def load(
     unverified: bool = False,
     catalog: CatalogLike = None,
 ) -> Loaded:
-    """Load records of a subset, a build, or a published build.
+    """Load records of a subset, a build, a published build, or rows of your own.
 
     Args:
-        name: A subset (``nsmc``), the folder of a build, or a build on the Hub (``owner/name``).
-            A subset takes precedence over a folder; ``./nsmc`` or a Path is always a folder.
+        name: A subset (``nsmc``), the folder of a build, a build on the Hub (``owner/name``), or
+            your own rows: a file, a folder of files, a pattern of names (``rows/*.jsonl``), or
+            several of these. A subset takes precedence over a folder; ``./nsmc`` or a Path is always
+            a folder.
         split: For a subset, any upstream split, including benchmark splits, which are not for
-            training. For a build, ``train`` or ``validation``.
+            training. For a build, ``train`` or ``validation``. Your own rows have no splits.
         data_dir: For a subset: the folder of upstream files, or ``sample`` for kit19's small sample;
             default: the folder of `kit19 fetch`.
         revision: For a build on the Hub: commit, tag or branch; default: the main branch.
@@ -155,27 +169,46 @@ def load(
     Returns:
         The split, ready to be read as polars, Arrow, pandas or ``datasets``. Records have the
         columns id, split, group, and the fields of the subset's card. Categorical fields are Enum
-        (or lists of names, where several values are possible), all others String.
+        (or lists of names, where several values are possible), all others String. Your own rows have
+        id, instruction, input, output, task, subset, template, label and license; those that cannot be
+        used are in ``malformed``.
 
     Raises:
         UnknownNameError: There is no such subset, folder or split.
         FilesError: Files are missing, differ from their card, or cannot be downloaded from the Hub.
-        VerifyError: A folder is not a build, or does not match its manifest.
+        VerifyError: A build does not match its manifest.
+        ReadError: A file of yours cannot be read, or none of its rows can be used.
     """
+    if not isinstance(name, str | Path):
+        return _own_rows(one_or_more(name, "name"), split, revision=revision, data_dir=data_dir)
     path = Path(name)
     cards = load_catalog(catalog)
     if isinstance(name, str) and name in cards.owners:
         _reject_arguments(name, "a subset", revision=revision)
         folder = resolve_data_dir(data_dir)
         return _records(cards, name, split, folder, partial=partial, unverified=unverified)
-    if path.is_dir():
+    if (path / MANIFEST).is_file():
         _reject_arguments(name, "a folder", revision=revision, data_dir=data_dir)
         return _build(path, split)
+    if path_exists(path) or is_pattern(path):
+        return _own_rows([str(name)], split, revision=revision, data_dir=data_dir)
     if isinstance(name, str) and _HUB_NAME.fullmatch(name):
         _reject_arguments(name, "a build on the Hub", data_dir=data_dir)
         return _hub_build(name, split, revision)
-    what = f"{str(name)!r} is neither a subset, nor a folder, nor of the form owner/name"
+    what = f"{str(name)!r} is neither a subset, nor a file or folder, nor of the form owner/name"
     raise UnknownNameError(Problem(what, fix=suggest_names(str(name), cards.owners)))
+
+
+def _own_rows(paths: Sequence[str], split: str, **useless: object) -> Loaded:
+    if not paths:
+        raise UnknownNameError(Problem("names no file", "name", "give a subset, a build or files"))
+    name = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    _reject_arguments(name, "your own", **useless)
+    if split != "train":
+        raise UnknownNameError(Problem(f"your own rows have no split {split!r}", name))
+    found = read_own_files([Path(path) for path in paths])
+    rows = found.rows.lazy()
+    return Loaded(name, split, "rows", malformed=found.malformed, notes=found.notes, _rows=rows)
 
 
 def _reject_arguments(name: object, kind: str, **given: object) -> None:
@@ -238,7 +271,7 @@ def _build(folder: Path, split: str) -> Loaded:
             fix = f"`kit19 verify {folder}` lists everything that is wrong"
             raise VerifyError(Problem(what, str(path), fix))
     rows = scan_parquet([folder / name for name in paths])
-    return Loaded(str(folder), split, "build", "", manifest, rows)
+    return Loaded(str(folder), split, "build", "", manifest, _rows=rows)
 
 
 def _hub_build(name: str, split: str, revision: str | None) -> Loaded:
@@ -247,7 +280,7 @@ def _hub_build(name: str, split: str, revision: str | None) -> Loaded:
     snapshot = download_build(name, split, revision)
     _require_split(name, split, snapshot.manifest, snapshot.files)
     rows = scan_parquet(snapshot.files)
-    return Loaded(name, split, "build", snapshot.commit, snapshot.manifest, rows)
+    return Loaded(name, split, "build", snapshot.commit, snapshot.manifest, _rows=rows)
 
 
 def _require_split(name: str, split: str, manifest: Manifest | None, found: list[Any]) -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from kit19.catalog import Catalog
 from kit19.core.errors import OutputError, Problem
+from kit19.core.notes import SAMPLE
 from kit19.core.runs import NAME, RunRecord
 from kit19.publishing.terms import Accepted
 from kit19.training.model.digest import ADAPTER_CONFIG, BASE_NAME
 from kit19.training.model.finding import locate_base
 from kit19.training.model.reference import is_adapter
 
-_EXCLUDED = {"plan.json", "training_args.bin"}  # of an unfinished run; the second has a local path
+# Of an unfinished run; with a local path; about the user's own files.
+_EXCLUDED = {"plan.json", "training_args.bin", "quarantined.jsonl"}
 
 
 def run_files(folder: Path) -> list[str]:
@@ -66,7 +68,7 @@ def check_run(run: RunRecord, catalog: Catalog, accepted: Collection[Accepted]) 
     if refused:
         raise OutputError(refused)
     if run.data.label == "unverified":
-        notes.append(f"its training data is unverified: {run.data.why}")
+        notes.append(run.data.caution)
     return notes
 
 
@@ -77,7 +79,7 @@ def _kinds(run: RunRecord) -> list[tuple[Accepted, Problem]]:
         fix = "publish it on purpose with --accept-contaminated; its card says so"
         found.append(("contaminated", Problem(what, fix=fix)))
     if run.data.sample:
-        what = "it was trained on kit19's own sample, not the datasets"
+        what = f"its training data is {SAMPLE}"
         fix = "train on the datasets, or publish it anyway with --accept-sample"
         found.append(("sample", Problem(what, fix=fix)))
     return found

@@ -18,6 +18,15 @@ from kit19.core.manifest import Manifest
 Accepted = Literal["unclear", "contaminated", "sample"]
 """Properties that a user may accept; a license that forbids publishing is not among them."""
 
+_FIXES: dict[Accepted, str] = {
+    "contaminated": "publish another recipe, or this one on purpose with --accept-contaminated",
+    "sample": "build from the datasets (`kit19 fetch`), or publish it anyway with --accept-sample",
+}
+"""Kinds of notes on a build that prevent publishing, with what to do."""
+
+# Kinds of notes that are published as warnings.
+_WARNINGS = ("not_decontaminated", "incomplete", "unverified", "not_built")
+
 # Keys of a recipe that do not decide its rows, or that have their own command line options.
 _NOT_SETTINGS = ("id", "title", "about", "extends", "subsets", "add", "exclude")
 
@@ -145,28 +154,17 @@ def _unclear(manifest: Manifest, catalog: Catalog) -> list[tuple[Accepted, Probl
 
 
 def _kinds(manifest: Manifest) -> list[tuple[Accepted, Problem]]:
-    found: list[tuple[Accepted, Problem]] = []
-    if manifest.contaminated:
-        what = "it contains benchmark rows on purpose: models trained on it cannot be evaluated"
-        fix = "publish another recipe, or this one on purpose with --accept-contaminated"
-        found.append(("contaminated", Problem(what, fix=fix)))
-    if manifest.sample:
-        what = "it is kit19's own sample, not the datasets"
-        fix = "build from the datasets (`kit19 fetch`), or publish it anyway with --accept-sample"
-        found.append(("sample", Problem(what, fix=fix)))
-    return found
+    return [
+        (kind, Problem(note.what, fix=fix))
+        for note in manifest.notes()
+        for kind, fix in _FIXES.items()
+        if note.kind == kind
+    ]
 
 
 def _warnings(manifest: Manifest, catalog: Catalog) -> list[str]:
-    notes = []
-    if manifest.not_decontaminated_against and not manifest.contaminated:
-        notes.append(f"not decontaminated against {', '.join(manifest.not_decontaminated_against)}")
+    notes = [note.what for note in manifest.notes() if note.kind in _WARNINGS]
     for name, entry in manifest.subsets.items():
-        used, expected = entry.files
-        if used < expected:
-            notes.append(f"{name} is incomplete: {used} of {expected} files")
-        if entry.unverified:
-            notes.append(f"{name} has rows of unverified files: {', '.join(entry.unverified)}")
         now = catalog.source(entry.source).license.spdx
         if now != entry.license:
             notes.append(f"{name} was built as {entry.license}, its card now says {now}")

@@ -12,7 +12,7 @@ from typing import Any
 from kit19.reading.encoding import BOMS, looks_like_cp949
 
 _MIN_TEXT_LENGTH = 15  # characters; shorter benchmark items count only when equal
-_MIN_MEAN_LENGTH = 10  # characters; the least mean length of the parts of a running text
+MIN_MEAN_LENGTH = 10  # characters; the least mean length of the parts of a running text
 _ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 _CLOSING = {"{": "}", "[": "]", '"': '"'}
 _SKIPPED = ("\ufeff", " ", "\t", "\r", "\n")
@@ -21,18 +21,21 @@ KEY = "#key"
 """The column name of a record's key, where the key is text."""
 
 
-def texts_in(value: Any, on_bytes: Callable[[str], None]) -> Iterator[tuple[str, str]]:
+def texts_in(
+    value: Any, on_bytes: Callable[[str], None], column: str = ""
+) -> Iterator[tuple[str, str]]:
     """Yield every text of a value with the name of its column (keys joined by dots), in order.
 
     A string that holds JSON yields the texts inside it. A key yields its text if it can be text
     rather than a name. A list of sentences or lines yields each of them, then all of them joined.
 
     Args:
-        value: A row, as read.
+        value: A row, or the value of one of its columns, as read.
         on_bytes: Called with the column of bytes that cannot be decoded.
+        column: The column of the value; "" for a row.
     """
     # A stack, not recursion: JSON can be nested deeper than Python's recursion limit.
-    stack: list[tuple[str, Any]] = [("", value)]
+    stack: list[tuple[str, Any]] = [(column, value)]
     while stack:
         name, value = stack.pop()
         if isinstance(value, str):
@@ -78,7 +81,7 @@ def _running_text(value: list[Any] | tuple[Any, ...]) -> list[_PlainText]:
         or not all(isinstance(one, str) for one in value)
     ):
         return []
-    if sum(map(len, value)) < _MIN_MEAN_LENGTH * len(value):
+    if sum(map(len, value)) < MIN_MEAN_LENGTH * len(value):
         return []
     return [_PlainText(" ".join(value))]
 

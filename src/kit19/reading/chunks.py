@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import zipfile
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -23,11 +25,18 @@ from kit19.reading.folders import ARCHIVE, READABLE, data_names, dataset_files, 
 from kit19.reading.foreign_json import read_document
 from kit19.reading.foreign_text import read_lines
 from kit19.reading.formats import Format, detect_format
-from kit19.reading.line_tables import find_ends, make_table, read_blocks
-from kit19.reading.opening import CannotUnpackError, open_file, open_member, translate_errors
+from kit19.reading.line_tables import Table, find_ends, make_table, read_blocks
+from kit19.reading.opening import (
+    LONGEST,
+    CannotUnpackError,
+    open_file,
+    open_member,
+    translate_errors,
+)
 from kit19.reading.outlines import Places
 from kit19.reading.remarks import Remarks
 
+_AT_A_TIME = 2  # blocks of JSON lines that are parsed at once: more would need more memory
 _ROWS = 1_000  # rows of a chunk that are Python values
 
 
@@ -195,34 +204,54 @@ def _table_chunks(frames: Iterable[pl.DataFrame], where: str) -> Iterator[Chunk]
 
 
 def chunks_of_lines(stream: IO[bytes], where: str) -> Iterator[Chunk]:
-    """Yield chunks of JSON lines in UTF-8."""
+    """Yield chunks of JSON lines in UTF-8. Several are parsed at a time, since polars and numpy can."""
     number, line = 0, 1
-    for block in read_blocks(stream, json_lines.LONGEST):
+    blocks = _blocks_with_ends(stream)
+    waiting: deque[tuple[bytes, Places, Future[Table]]] = deque()
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        while True:
+            for block, ends in itertools.islice(blocks, _AT_A_TIME + 1 - len(waiting)):
+                waiting.append((block, ends, pool.submit(make_table, block, ends)))
+            if not waiting:
+                return
+            block, ends, table = waiting.popleft()
+            if ends.size:
+                chunk = _line_chunk(block, ends, table.result(), where, number, line)
+                yield chunk
+                number, line = number + chunk.height, line + ends.size
+            else:
+                others = [Row(number, line, json_lines.too_long_line())]
+                yield Chunk(where, number, 1, others=others)
+
+
+def _blocks_with_ends(stream: IO[bytes]) -> Iterator[tuple[bytes, Places]]:
+    """Yield blocks and where their lines end; a last one without lines where a line is too long."""
+    for block in read_blocks(stream, LONGEST):
         ends = find_ends(block)
-        too_long = np.flatnonzero(np.diff(ends, prepend=-1) > json_lines.LONGEST)
-        ends = ends[: too_long[0]] if too_long.size else ends
-        if ends.size:
-            chunk = _line_chunk(block[: ends[-1] + 1], ends, where, number, line)
-            number, line = number + chunk.height, line + ends.size
-            yield chunk
+        too_long = np.flatnonzero(np.diff(ends, prepend=-1) > LONGEST)
         if too_long.size:
-            others = [Row(number, line, json_lines.too_long_line())]
-            yield Chunk(where, number, 1, others=others)
+            whole = ends[: too_long[0]]
+            if whole.size:
+                yield block[: whole[-1] + 1], whole
+            yield b"", whole[:0]
             return
+        yield block, ends
 
 
-def _line_chunk(block: bytes, ends: Places, where: str, number: int, line: int) -> Chunk:
+def _line_chunk(
+    block: bytes, ends: Places, table: Table, where: str, number: int, line: int
+) -> Chunk:
     """Return the rows of whole lines, of which the first row and line have these numbers."""
-    table = make_table(block, ends)
-    numbers = table.is_row.cum_sum().cast(pl.UInt32) + number - 1
-    lines = pl.int_range(line, line + ends.size, dtype=pl.UInt32, eager=True)
+    numbers = number - 1 + np.cumsum(table.is_row)
     others = []
-    for at in (table.is_row & ~table.is_regular).arg_true():
+    for at in np.flatnonzero(table.is_row & ~table.is_regular).tolist():
         text = block[ends[at - 1] + 1 if at else 0 : ends[at]]
-        others.append(Row(numbers[at], lines[at], json_lines.read_line(text)))
-    regular = table.is_regular
-    places = numbers.filter(regular), lines.filter(regular)
-    return Chunk(where, number, table.is_row.sum(), table.rows, *places, others)
+        others.append(Row(int(numbers[at]), line + at, json_lines.read_line(text)))
+    regular = np.flatnonzero(table.is_regular)
+    row_numbers = pl.Series(numbers[regular], dtype=pl.UInt32)
+    row_lines = pl.Series(regular + line, dtype=pl.UInt32)
+    height = int(table.is_row.sum())
+    return Chunk(where, number, height, table.rows, row_numbers, row_lines, others)
 
 
 def _value_chunks(values: Iterable[tuple[int, Any]], where: str) -> Iterator[Chunk]:

@@ -10,8 +10,8 @@ from typing import IO
 
 import polars as pl
 
-from kit19.core.errors import Problem, ReadError
-from kit19.core.parquet import UNREADABLE, any_time_zone, describe_error, scan_parquet
+from kit19.core.errors import Problem, ReadError, first_line
+from kit19.core.parquet import UNREADABLE, any_time_zone, scan_parquet
 
 _BATCH = 20_000
 _MAX_IN_MEMORY = 1 << 30  # bytes of a file that has to be read into memory
@@ -38,11 +38,11 @@ def parquet_frames(source: Path | IO[bytes], where: str, text_only: bool) -> Ite
     Raises:
         ReadError: The file is not parquet, or is damaged.
     """
-    with _translate_errors(where, "parquet"), any_time_zone():
+    with translate_polars_errors(where, "parquet"), any_time_zone():
         if isinstance(source, Path):
             yield from _frames(scan_parquet(source), text_only)
         else:
-            frame = pl.read_parquet(io.BytesIO(_read_all(source, where)))
+            frame = pl.read_parquet(io.BytesIO(read_into_memory(source, where)))
             yield from _frames(frame.lazy(), text_only)
 
 
@@ -57,8 +57,8 @@ def arrow_frames(source: IO[bytes], where: str, text_only: bool) -> Iterator[pl.
     Raises:
         ReadError: The file is not Arrow, is damaged, or is too large to read into memory.
     """
-    with _translate_errors(where, "Arrow"), any_time_zone():
-        data = _read_all(source, where)
+    with translate_polars_errors(where, "Arrow"), any_time_zone():
+        data = read_into_memory(source, where)
         # A file begins with this mark, a stream with its first message.
         if data.startswith(b"ARROW1"):
             frame = pl.read_ipc(io.BytesIO(data))
@@ -68,17 +68,26 @@ def arrow_frames(source: IO[bytes], where: str, text_only: bool) -> Iterator[pl.
 
 
 @contextmanager
-def _translate_errors(where: str, kind: str) -> Iterator[None]:
-    """Turn polars' errors for a damaged file into a ``ReadError`` that names the file."""
+def translate_polars_errors(where: str, kind: str) -> Iterator[None]:
+    """Turn polars' errors for a damaged file into a ``ReadError`` that names the file.
+
+    Raises:
+        ReadError: In place of them.
+    """
     try:
         yield
     except UNREADABLE as error:
         raise ReadError(
-            Problem(f"is not a readable {kind} file: {describe_error(error)}", where)
+            Problem(f"is not a readable {kind} file: {first_line(error)}", where)
         ) from None
 
 
-def _read_all(source: IO[bytes], where: str) -> bytes:
+def read_into_memory(source: IO[bytes], where: str) -> bytes:
+    """Read a file that cannot be read in parts.
+
+    Raises:
+        ReadError: It is larger than 1 GiB.
+    """
     data = source.read(_MAX_IN_MEMORY + 1)
     if len(data) > _MAX_IN_MEMORY:
         what = f"is larger than {_MAX_IN_MEMORY >> 30} GiB and would have to be read into memory"

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from kit19.catalog.tables import Delimited
+from kit19.catalog.file_formats import Delimited
 from kit19.core.errors import Problem, ReadError
 from kit19.reading.rows import LINE, ROW, Quarantined, Rows, require_columns
 

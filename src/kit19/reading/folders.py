@@ -59,7 +59,7 @@ def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
     except OSError:  # require_plain_file reports what is wrong with the path
         is_folder = False
     if not is_folder:
-        if not path_exists(path) and (matches := _matches(path)):
+        if is_pattern(path) and (matches := _matches(path)):
             return [one for match in matches for one in dataset_files(match, remarks)]
         require_plain_file(path)
         return [path]
@@ -73,13 +73,14 @@ def dataset_files(path: Path, remarks: Remarks | None = None) -> list[Path]:
     return [below[name] for name in found]
 
 
+def is_pattern(path: Path) -> bool:
+    """Whether a path is a pattern of names: it has ``*``, ``?`` or ``[``, and nothing has this name."""
+    return any(sign in str(path) for sign in "*?[") and not path_exists(path)
+
+
 def _matches(pattern: Path) -> list[Path]:
-    """Return what a pattern matches, sorted; nothing for a name without ``*``, ``?`` and ``[``."""
-    text = str(pattern)
-    if not any(sign in text for sign in "*?["):
-        return []
     # Unlike Path.glob, it leaves hidden files out, as shells do.
-    return sorted(map(Path, glob(text, recursive=True)))  # noqa: PTH207
+    return sorted(map(Path, glob(str(pattern), recursive=True)))  # noqa: PTH207
 
 
 def data_names(names: Iterable[str], remarks: Remarks, *, inside: str = "") -> list[str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -26,15 +26,18 @@ from kit19.reading.outlines import (
     choose_regular,
     find_backslashes,
     find_quotes,
-    make_outlines,
-    split_lines,
+    outline,
+    without_numbers,
 )
 
-BLOCK = 1 << 22
+Marks = np.ndarray[Any, np.dtype[np.bool_]]
+
+BLOCK = 1 << 21
 """Bytes that are read at once. With more, the memory of each step is new and has to be mapped."""
 
 _LINE_FEED, _BLANK, _U, _D = b"\n ud"
 _LOWER = 0x20  # the bit that tells lower case from upper case
+_BOM, _BLANKS = BOM.decode(), BLANKS.decode()
 _SURROGATE = r"\\u[dD][89a-fA-F]"
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _FEW_LINES = 16  # left to the parser if one of them is invalid
@@ -77,8 +80,8 @@ class Table:
     """
 
     rows: pl.DataFrame
-    is_regular: pl.Series
-    is_row: pl.Series
+    is_regular: Marks
+    is_row: Marks
 
 
 def make_table(block: bytes, ends: Places) -> Table:
@@ -88,66 +91,88 @@ def make_table(block: bytes, ends: Places) -> Table:
         block: Whole lines.
         ends: Where they end.
     """
+    if not ends.size:
+        return Table(pl.DataFrame(), np.empty(0, np.bool_), np.empty(0, np.bool_))
     data = np.frombuffer(block if block.endswith(b"\n") else block + b"\n", np.uint8)
-    quotes = find_quotes(data)
-    is_readable = _has_even_quotes(quotes, ends)
-    text = _as_text(data)
+    backslashes = find_backslashes(data)
+    quotes = find_quotes(data, backslashes)
+    is_readable = np.diff(np.searchsorted(quotes, ends), prepend=0) % 2 == 0
+    text = _as_text(data[:-1].tobytes())
     if text is None or not is_readable.all():
-        data, is_readable = _without_unreadable(data, ends, is_readable)
-        quotes, text = find_quotes(data), _as_text(data)
-    assert text is not None  # noqa: S101  what is not UTF-8 was blanked
-    outlines, lines = make_outlines(data, quotes), split_lines(text)
-    is_blank = outlines.str.strip_prefix(BOM.decode()).str.strip_chars(BLANKS.decode()) == ""
-    chosen, row = choose_regular(outlines)
-    is_regular = outlines.is_in(chosen) & _has_whole_pairs(lines, data)
-    rows, is_valid = _decode(lines.filter(is_regular), row)
-    is_regular = is_regular.scatter(is_regular.arg_true(), is_valid)
-    return Table(rows, is_regular, ~(is_blank & is_readable))
+        data = _without_unreadable(data, ends, is_readable)
+        backslashes = find_backslashes(data)
+        quotes, text = find_quotes(data, backslashes), _as_text(data[:-1].tobytes())
+    outlines = _as_text(outline(data, quotes))
+    assert text is not None and outlines is not None  # noqa: S101, PT018  the rest was blanked
+    lines = pl.select(
+        line=pl.lit(text).str.split("\n").explode(),
+        outline=pl.lit(outlines).str.split("\n").explode(),
+    )
+    counts = (
+        lines["outline"]
+        .value_counts(name="count")
+        .select("outline", "count", kind=without_numbers(pl.col("outline")))
+    )
+    distinct = (
+        counts.group_by("kind").agg(pl.col("count").sum()).sort("count", "kind", descending=True)
+    )
+    chosen, row = choose_regular(distinct["kind"])
+    blank = [one for one in counts["outline"] if not one.removeprefix(_BOM).strip(_BLANKS)]
+    is_regular = np.ones(ends.size, np.bool_)
+    if len(chosen) < distinct.height:
+        regular_outlines = counts.filter(pl.col("kind").is_in(chosen))["outline"]
+        is_regular = lines["outline"].is_in(regular_outlines.implode()).to_numpy()
+    if _may_have_surrogates(data, backslashes):
+        is_regular = is_regular & _has_whole_pairs(lines["line"])
+    regular = lines["line"] if is_regular.all() else lines["line"].filter(pl.Series(is_regular))
+    rows, is_valid = _decode(regular, row)
+    if not is_valid.all():
+        is_regular = is_regular.copy()
+        is_regular[is_regular] = is_valid
+    is_row = ~lines["outline"].is_in(blank).to_numpy() | ~is_readable
+    return Table(rows, is_regular, is_row)
 
 
-def _as_text(data: Bytes) -> pl.Series | None:
-    """Return whole lines as one text, without the last line feed; None if they are not UTF-8."""
+def _as_text(data: bytes) -> pl.Series | None:
+    """Return bytes as one text; None if they are not UTF-8."""
     try:
-        return pl.Series([data[:-1].tobytes()], dtype=pl.Binary).cast(pl.String)
+        return pl.Series([data], dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.PolarsError:
         return None
 
 
-def _has_even_quotes(quotes: Places, ends: Places) -> pl.Series:
-    return pl.Series(np.diff(np.searchsorted(quotes, ends), prepend=0) % 2 == 0)
-
-
-def _without_unreadable(
-    data: Bytes, ends: Places, is_readable: pl.Series
-) -> tuple[Bytes, pl.Series]:
-    """Blank the lines in which a string does not end, and those that are not UTF-8."""
+def _without_unreadable(data: Bytes, ends: Places, is_readable: Marks) -> Bytes:
+    """Blank the lines that are not readable, and mark and blank those that are not UTF-8."""
     data = data.copy()
-    readable = is_readable.to_list()
     begin = 0
     for number, end in enumerate(ends):
-        readable[number] = readable[number] and _as_text(data[begin : end + 1]) is not None
-        if not readable[number]:
+        is_readable[number] &= _as_text(data[begin:end].tobytes()) is not None
+        if not is_readable[number]:
             data[begin:end] = _BLANK
         begin = end + 1
-    return data, pl.Series(readable, dtype=pl.Boolean)
+    return data
 
 
-def _has_whole_pairs(lines: pl.Series, data: Bytes) -> pl.Series:
+def _may_have_surrogates(data: Bytes, backslashes: Places) -> bool:
+    at = backslashes[backslashes < data.size - 2]
+    return bool(((data[at + 1] == _U) & ((data[at + 2] | _LOWER) == _D)).any())
+
+
+def _has_whole_pairs(lines: pl.Series) -> Marks:
     """Whether the escaped surrogates of each line are all in pairs."""
-    at = find_backslashes(data[:-2])
-    if not ((data[at + 1] == _U) & ((data[at + 2] | _LOWER) == _D)).any():
-        return pl.repeat(True, lines.len(), eager=True)
-    return lines.str.count_matches(_SURROGATE) == 2 * lines.str.count_matches(_PAIR)
+    pairs = lines.str.count_matches(_PAIR)
+    return (lines.str.count_matches(_SURROGATE) == 2 * pairs).to_numpy()
 
 
-def _decode(lines: pl.Series, row: pl.Struct) -> tuple[pl.DataFrame, pl.Series]:
+def _decode(lines: pl.Series, row: pl.Struct) -> tuple[pl.DataFrame, Marks]:
     """Parse lines. Returns the rows of those that are valid, and which these are."""
     try:
-        found = lines.str.json_decode(row).struct.unnest()
+        rows = lines.str.json_decode(row).struct.unnest()
     except UNREADABLE:
         if lines.len() <= _FEW_LINES:
-            return pl.DataFrame(schema=row.to_schema()), pl.repeat(False, lines.len(), eager=True)
+            return pl.DataFrame(schema=row.to_schema()), np.zeros(lines.len(), np.bool_)
         half = lines.len() // 2
         parts = [_decode(part, row) for part in (lines[:half], lines[half:])]
-        return pl.concat([one for one, _ in parts]), pl.concat([valid for _, valid in parts])
-    return found, pl.repeat(True, lines.len(), eager=True)
+        rows = pl.concat([one for one, _ in parts])
+        return rows, np.concatenate([valid for _, valid in parts])
+    return rows, np.ones(lines.len(), np.bool_)

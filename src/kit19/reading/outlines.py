@@ -7,6 +7,7 @@ handful of outlines, so whatever follows from the outline is found out once for 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +21,7 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Places = np.ndarray[Any, np.dtype[np.int64]]
 
 _QUOTE, _BACKSLASH, _COLON, _BLANK = b'"\\: '
-# Numbers that a column holds exactly. In an outline, 0 and 0.5 stand for all of them.
+# Numbers that a column holds exactly.
 _BEFORE = r"([:,\[]\s*)-?(?:0|[1-9][0-9]{0,17})"
 _FLOAT = _BEFORE + r"(?:\.[0-9]+(?:[eE][+-]?[0-9]{1,2})?|[eE][+-]?[0-9]{1,2})"
 _INTEGER = _BEFORE + r"\b"
@@ -31,10 +32,19 @@ _MAX_DEPTH = 20
 _MAX_FIELDS = 300  # of a table, at all depths; more of them are keys that are data
 
 
-def find_quotes(data: Bytes) -> Places:
-    """Return the places of the quotes that begin or end a string."""
+def find_backslashes(data: Bytes) -> Places:
+    """Return the places of all backslashes."""
+    return np.flatnonzero(data == _BACKSLASH)
+
+
+def find_quotes(data: Bytes, backslashes: Places) -> Places:
+    """Return the places of the quotes that begin or end a string.
+
+    Args:
+        data: Whole lines.
+        backslashes: The places of their backslashes.
+    """
     quotes = np.flatnonzero(data == _QUOTE)
-    backslashes = find_backslashes(data)
     if not backslashes.size:
         return quotes
     # Of consecutive backslashes, the first escapes the second, the third the fourth …
@@ -45,13 +55,8 @@ def find_quotes(data: Bytes) -> Places:
     return quotes[~is_escaped[quotes]]
 
 
-def find_backslashes(data: Bytes) -> Places:
-    """Return the places of all backslashes."""
-    return np.flatnonzero(data == _BACKSLASH)
-
-
-def make_outlines(data: Bytes, quotes: Places) -> pl.Series:
-    """Return the outline of each line.
+def outline(data: Bytes, quotes: Places) -> bytes:
+    """Return lines without the contents of the strings that are values.
 
     Args:
         data: Whole lines of UTF-8, each with an even number of quotes, and its line feed.
@@ -65,33 +70,31 @@ def make_outlines(data: Bytes, quotes: Places) -> pl.Series:
     begins = np.concatenate([[0], closing[~is_key]])
     sizes = np.concatenate([opening[~is_key] + 1, [last]]) - begins
     places = np.repeat(begins - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
-    outlines = split_lines(pl.Series([data[places].tobytes()], dtype=pl.Binary).cast(pl.String))
+    return bytes(data[places])
+
+
+def without_numbers(outlines: pl.Expr) -> pl.Expr:
+    """Replace the numbers that a column holds exactly: 0 stands for integers, 0.5 for others."""
     return outlines.str.replace_all(_FLOAT, "${1}0.5").str.replace_all(_INTEGER, "${1}0")
-
-
-def split_lines(text: pl.Series) -> pl.Series:
-    """Return the lines of one text, which ends without a line feed."""
-    return text.str.split("\n").explode()
 
 
 class _IrregularError(Exception):
     """A line whose values a table would not hold exactly, or not together with those of others."""
 
 
-def choose_regular(outlines: pl.Series) -> tuple[list[str], pl.Struct]:
-    """Choose outlines of lines that one table holds exactly: the most frequent, and all that agree.
+def choose_regular(outlines: Iterable[str]) -> tuple[list[str], pl.Struct]:
+    """Choose outlines of lines that one table holds exactly: the first, and all that agree with it.
 
     Args:
-        outlines: The outline of each line.
+        outlines: Distinct outlines of lines, without numbers, the most frequent first.
 
     Returns:
         The chosen outlines, and the type of the table's rows.
     """
     chosen: list[str] = []
     row: Any = {}
-    counts = outlines.value_counts(name="count").sort(["count", outlines.name], descending=True)
-    for outline in counts[outlines.name]:
-        kind = _row_type(outline)
+    for one in outlines:
+        kind = _row_type(one)
         if kind is None:
             continue
         try:
@@ -99,16 +102,16 @@ def choose_regular(outlines: pl.Series) -> tuple[list[str], pl.Struct]:
         except _IrregularError:
             continue
         if _count_fields(merged) <= _MAX_FIELDS:
-            chosen.append(outline)
+            chosen.append(one)
             row = merged
     return chosen, pl.Struct({name: _as_polars(kind) for name, kind in row.items()})
 
 
 @lru_cache(maxsize=10_000)
-def _row_type(outline: str) -> dict[str, Any] | None:
+def _row_type(text: str) -> dict[str, Any] | None:
     """Return the type of the row that has an outline; None if its values need a parser."""
     try:
-        value = parse_line(outline.encode())
+        value = parse_line(text.encode())
         kind = _type_of(value, 0) if isinstance(value, dict) else None
     except (ValueError, _IrregularError):
         return None

@@ -16,11 +16,11 @@ from kit19.catalog.source import Source, Subset
 from kit19.catalog.tables import Column, Table
 from kit19.core.errors import Problem, ReadError
 from kit19.fetching.files import UpstreamFile
-from kit19.korean import nothing_if_invisible
 from kit19.reading.decode import DECODERS
-from kit19.reading.derive import MANY, derive
+from kit19.reading.derive import derive
+from kit19.reading.fields import field_of, unknown_value
 from kit19.reading.pairs import derive_pairs
-from kit19.reading.rows import LINE, ROW, Quarantined, Rows, require_rows
+from kit19.reading.rows import LINE, PLACE, ROW, Quarantined, Rows, require_rows
 from kit19.reading.table import read_file, read_rows
 
 _KEY = "#id"
@@ -45,6 +45,11 @@ class BadRow:
     line: int
     kind: str
     why: str
+
+    @property
+    def where(self) -> str:
+        """``<file>:<line>``, or the file alone where the format has no lines."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,8 @@ def read_table(
         frame, wrong = _parse_rows(rows, spec, found, trim=trim)
         for row in [*rows.quarantined, *wrong]:
             # Decontamination would miss the items that cannot be read.
-            raise ReadError(Problem(row.why, f"{found.path}:{row.line}", "replace the file"))
+            where = f"{found.path}:{row.line}" if row.line else f"{found.path}, row {row.row}"
+            raise ReadError(Problem(row.why, where, "replace the file"))
         frames.append(frame.with_columns(split=pl.lit(found.split)))
     return pl.concat(frames)
 
@@ -135,23 +141,35 @@ def _parse_rows(
 ) -> tuple[pl.DataFrame, list[Quarantined]]:
     columns = table.all_columns()
     rows = _apply_decoders(rows, list(columns.values()))
-    fields = [_field(column, trim=trim).alias(name) for name, column in columns.items()]
-    unknown = [_unknown_value(column, name) for name, column in columns.items() if column.values]
+    fields = [
+        field_of(column, is_list=table.is_list(column.source), trim=trim).alias(name)
+        for name, column in columns.items()
+    ]
+    unknown = [
+        unknown_value(column, name, is_list=table.is_list(column.source))
+        for name, column in columns.items()
+        if column.values
+    ]
     if table.key:
         empty = pl.col(table.key).str.strip_chars().fill_null("") == ""
         unknown.append(pl.when(empty).then(pl.lit(f"{table.key}: no key")))
     why = _join_reasons(unknown).alias(_WHY)
-    frame = rows.frame.select(ROW, LINE, _key(table, found), *fields, why)
+    place = pl.col(PLACE) if PLACE in rows.frame.columns else pl.lit("").alias(PLACE)
+    frame = rows.frame.select(ROW, LINE, place, _key(table, found), *fields, why)
     for name, spec in table.derive.items():
         frame = frame.with_columns(derive(spec).alias(name))
     odd = [_flag_error(flag) for spec in table.derive.values() for flag in spec.flags]
     odd += [_number_error(s.threshold.of) for s in table.derive.values() if s.threshold]
     frame = frame.with_columns(_join_reasons([pl.col(_WHY), *odd]).alias(_WHY))
-    bad = [
-        Quarantined(*row)
-        for row in frame.filter(pl.col(_WHY) != "").select(ROW, LINE, _WHY).iter_rows()
-    ]
+    wrong = frame.filter(pl.col(_WHY) != "").select(ROW, LINE, _at_place(_WHY))
+    bad = [Quarantined(*row) for row in wrong.iter_rows()]
     return frame.filter(pl.col(_WHY) == "").drop(_WHY), bad
+
+
+def _at_place(why: str) -> pl.Expr:
+    """Return a reason with the place of its row in front, if the format has places."""
+    here = pl.concat_str(PLACE, pl.lit(": "), why)
+    return pl.when(pl.col(PLACE) != "").then(here).otherwise(pl.col(why)).alias(why)
 
 
 def _apply_decoders(rows: Rows, columns: list[Column]) -> Rows:
@@ -170,46 +188,6 @@ def _key(table: Table, found: UpstreamFile) -> pl.Expr:
     if len(table.files[found.split]) > 1:
         number = pl.concat_str(pl.lit(f"{found.stem}:"), number)
     return number.alias(_KEY)
-
-
-def _field(column: Column, *, trim: bool) -> pl.Expr:
-    text = pl.col(column.source)
-    if trim or column.values:
-        text = text.str.strip_chars()
-    if column.missing:
-        text = pl.when(~text.is_in(column.missing)).then(text)
-    if not column.values:
-        return nothing_if_invisible(text) if trim else text
-    values, cells = _value_map(column, text)
-    if not column.many:
-        return cells.replace_strict(values, default=None, return_dtype=pl.String)
-    parts = cells.str.split(column.many)
-    # In the card's order: templates list the values in it, and upstream's order means nothing.
-    order = list(dict.fromkeys(values.values()))
-    places = {cell: order.index(value) for cell, value in values.items()}
-    place = pl.element().replace_strict(places, default=None, return_dtype=pl.UInt32)
-    named = pl.element().replace_strict(dict(enumerate(order)), return_dtype=pl.String)
-    sorted_places = parts.list.eval(place.unique().sort())
-    return pl.when(cells != "").then(sorted_places.list.eval(named).list.join(MANY))
-
-
-def _value_map(column: Column, text: pl.Expr) -> tuple[dict[str, str], pl.Expr]:
-    if column.fold_case:
-        return {key.lower(): value for key, value in column.values.items()}, text.str.to_lowercase()
-    return column.values, text
-
-
-def _unknown_value(column: Column, name: str) -> pl.Expr:
-    """Return why a categorical cell is malformed: its value is not in the card."""
-    values, cells = _value_map(column, pl.col(column.source).str.strip_chars())
-    known = list(values)
-    if column.many:
-        parts = cells.str.split(column.many)
-        bad = (parts.list.eval(~pl.element().is_in(known)).list.any()) & (cells != "")
-    else:
-        bad = ~cells.is_in([*known, *column.missing, ""])
-    message = pl.concat_str(pl.lit(f"{name}: unknown value '"), cells, pl.lit("'"))
-    return pl.when(bad).then(message)
 
 
 def _flag_error(name: str) -> pl.Expr:
@@ -239,7 +217,8 @@ def _with_twin(rows: Rows, found: UpstreamFile, table: Table, files: list[Upstre
     place = [f.spec.path for f in sibling_files(files, found, twin=False)].index(found.spec.path)
     twin = sibling_files(files, found, twin=True)[place]
     wanted = [column.source for column in table.beside.columns.values()]
-    other = read_file(twin, table.read, [table.beside.same, *wanted]).frame.drop(LINE)
+    other = read_file(twin, table.read, [table.beside.same, *wanted]).frame
+    other = other.drop(LINE, PLACE, strict=False)
     same = pl.col(table.beside.same)
     both = rows.frame.join(other, on=ROW, how="left", suffix="#twin", maintain_order="left")
     matches = same.eq_missing(pl.col(f"{table.beside.same}#twin"))
@@ -277,16 +256,13 @@ def _quarantine_duplicate_ids(frame: pl.DataFrame, name: str) -> tuple[pl.DataFr
     """Keep the first of the rows that share an id; the others are malformed."""
     if _FILE not in frame.columns:
         return frame, []  # ids of pairs consist of record numbers, which are unique
-    places = [_FILE, ROW, LINE]
-    repeated = frame.filter(~pl.col("id").is_first_distinct()).select("id", "split", *places)
+    places = [_FILE, ROW, LINE, PLACE]
+    why = pl.concat_str(pl.lit("has the key of an earlier row: "), "id").alias(_WHY)
+    repeated = frame.filter(~pl.col("id").is_first_distinct()).with_columns(why)
     duplicates = [
-        BadRow(
-            f"{name}/{split}/{PurePosixPath(file).stem}:{row}",
-            file,
-            line,
-            "malformed",
-            f"has the key of an earlier row: {record}",
-        )
-        for record, split, file, row, line in repeated.iter_rows()
+        BadRow(f"{name}/{split}/{PurePosixPath(file).stem}:{row}", file, line, "malformed", reason)
+        for split, file, row, line, reason in repeated.select(
+            "split", _FILE, ROW, LINE, _at_place(_WHY)
+        ).iter_rows()
     ]
     return frame.filter(pl.col("id").is_first_distinct()).drop(places), duplicates

@@ -72,6 +72,11 @@ class Remarks:
             counts[key] = _Count(place)
 
     @property
+    def skipped(self) -> list[Remark]:
+        """The files and folders that were not searched."""
+        return [*self._skipped]
+
+    @property
     def not_searched(self) -> list[Remark]:
         """Everything that was not searched."""
         cells = [_with_count(one, "cell", "row", count) for one, count in self._cells.items()]

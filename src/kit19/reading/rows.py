@@ -10,6 +10,7 @@ from kit19.core.errors import Problem, ReadError
 
 ROW = "#row"
 LINE = "#line"
+PLACE = "#place"
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,10 @@ class Rows:
     """Rows of one file.
 
     Attributes:
-        frame: The requested upstream columns as String, ``#row`` (UInt32, 0-based record number) and
-            ``#line`` (UInt32, 1-based line where it begins; 0 where the format has none).
+        frame: The requested upstream columns as String (a path with ``[]`` as list of String),
+            ``#row`` (UInt32, 0-based record number), ``#line`` (UInt32, 1-based line where it begins;
+            0 where the format has none) and, for a format with paths to its rows, ``#place``
+            (String: ``data[3].qas[7]``).
         quarantined: Rows that are not in the frame.
     """
 

@@ -12,7 +12,7 @@ from typing import IO
 
 import polars as pl
 
-from kit19.catalog.tables import Wikitext
+from kit19.catalog.file_formats import Wikitext
 from kit19.reading.rows import LINE, ROW, Quarantined, Rows, require_columns
 
 COLUMNS = ["title", "lead"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +71,7 @@ class Trained:
 
 @public
 def train(  # noqa: PLR0913  one parameter an option of the command
-    data: str | Path,
+    data: str | Path | Collection[str | Path],
     out: str | Path,
     settings: Settings | None = None,
     *,
@@ -87,7 +87,9 @@ def train(  # noqa: PLR0913  one parameter an option of the command
     """Train a model on instruction rows.
 
     Args:
-        data: The folder of a build, or a JSON lines or parquet file.
+        data: The folder of a build, or rows of your own: a file (JSON lines, JSON, CSV, TSV, parquet,
+            Arrow), a folder of files, a pattern of names, or several of these. Rows that cannot be
+            used are counted in ``record.data.malformed`` and listed in ``quarantined.jsonl``.
         out: The run folder. An unfinished run with the same plan is resumed.
         settings: All settings, as ``load_preset`` returns them, instead of ``preset`` and ``changes``.
         preset: A preset's id, or the path of a YAML file; default: the defaults of ``Settings``.
@@ -111,7 +113,7 @@ def train(  # noqa: PLR0913  one parameter an option of the command
     run = Path(out)
     with silence_libraries():
         with processes.main_process_first():
-            prepared = prepare(Path(data), settings, options, on_progress)
+            prepared = prepare(data, settings, options, on_progress)
             prepared = _with_digests(prepared, on_progress)
         plan = _plan_of_run(settings, prepared)
         with open_run(run, plan, restart=restart) as checkpoint:
@@ -136,6 +138,7 @@ def _write_run(
             from kit19.training.run.merging import merge_in_place  # noqa: PLC0415
 
             merge_in_place(run, trust=trained.prepared.base.trust)
+        trained.prepared.data.malformed.write(run)
         finish_run(run, trained.record, trained.history)
     except WRITE_ERRORS as error:
         raise explain_write_error(error, run) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,7 @@ class TrainPlan:
 
 @public
 def plan_training(  # noqa: PLR0913  one parameter an option of the command
-    data: str | Path,
+    data: str | Path | Collection[str | Path],
     settings: Settings | None = None,
     *,
     preset: str | Path = "",
@@ -121,7 +121,7 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
     with silence_libraries():
         for_other_machine = gpu_memory is not None
         prepared = prepare(
-            Path(data), settings, options, on_progress, for_other_machine=for_other_machine
+            data, settings, options, on_progress, for_other_machine=for_other_machine
         )
         trust = prepared.base.trust
         ref = prepared.base.ref

@@ -5,14 +5,16 @@ Every fault is found here, before weights are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit19.catalog import CatalogLike, PromptFormat, load_catalog
-from kit19.core.arguments import OnProgress
+from kit19.core.arguments import OnProgress, one_or_more
+from kit19.core.errors import Problem, TrainError
+from kit19.core.notes import SAMPLE
 from kit19.core.paths import cache_dir
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.rows.files import Data, is_build, load_build_rows, load_file_rows
@@ -63,15 +65,23 @@ class Prepared:
     notes: tuple[str, ...] = ()
 
 
-def read_data(path: Path, settings: Settings) -> Data:
-    """Read the rows of a build, after verifying it, or of a user's file."""
-    if is_build(path) or path.is_dir():
-        return load_build_rows(path, verify(path), settings.validation, settings.seed)
-    return load_file_rows(path, settings.validation, settings.seed)
+def read_data(data: str | Path | Collection[str | Path], settings: Settings) -> Data:
+    """Read the rows of a build, after verifying it, or of users' files."""
+    paths = [Path(path) for path in one_or_more(data, "data")]
+    if not paths:
+        raise TrainError(Problem("names no file", "data", "give a build or files of rows"))
+    builds = [path for path in paths if is_build(path)]
+    if not builds:
+        return load_file_rows(paths, settings.validation, settings.seed)
+    if len(paths) > 1:
+        fix = "train on it alone, or add the files to it: `extra` in its recipe"
+        raise TrainError(Problem("is a build, and other rows are given too", str(builds[0]), fix))
+    (path,) = builds
+    return load_build_rows(path, verify(path), settings.validation, settings.seed)
 
 
 def prepare(
-    path: Path,
+    data: str | Path | Collection[str | Path],
     settings: Settings,
     options: TrainOptions,
     on_progress: OnProgress,
@@ -81,7 +91,7 @@ def prepare(
     """Read and tokenize the rows, and run all checks that need no weights.
 
     Args:
-        path: The rows.
+        data: The folder of a build, or files of rows (see ``train``).
         settings: The given settings.
         options: Options of the run.
         on_progress: Called with progress.
@@ -98,25 +108,25 @@ def prepare(
     check_names(settings)
     form = load_catalog(options.catalog).prompt_format(settings.format)
     on_progress("checking the rows", 0, 4)
-    data = read_data(path, settings)
+    rows = read_data(data, settings)
     on_progress("reading the tokenizer", 1, 4)
-    base = find_base(settings, data, form, trust=options.trust_remote_code)
+    base = find_base(settings, rows, form, trust=options.trust_remote_code)
     with convert_model_errors(settings.model or "tiny", "its tokenizer fails"):
         prompts = make_prompts(base.tokenizer, form, base.stops, end=settings.end)
         set_end_token(prompts)
-        rate = check_syllables(data, prompts, settings.allow)
+        rate = check_syllables(rows, prompts, settings.allow)
     on_progress("tokens", 2, 4)
     limit = (settings.max_length, settings.long_rows == "cut")
     cache = Path(options.cache or cache_dir() / "tokens")
-    train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
+    train = tokenize(rows.train, f"{rows.key} train", prompts, limit, cache)
     if 0 < train.stats.other_head == train.stats.read:  # every answer contains its own reasoning
         prompts = replace(prompts, head="")
-        train = tokenize(data.train, f"{data.key} train", prompts, limit, cache)
-    check_rows(train.stats, data.name, settings)
+        train = tokenize(rows.train, f"{rows.key} train", prompts, limit, cache)
+    check_rows(train.stats, rows.name, settings)
     held_out = None
-    if data.validation:
-        held_out = tokenize(data.validation, f"{data.key} validation", prompts, limit, cache)
-        check_head(held_out.stats, data.name)
+    if rows.validation:
+        held_out = tokenize(rows.validation, f"{rows.key} validation", prompts, limit, cache)
+        check_head(held_out.stats, rows.name)
         held_out = held_out if len(held_out) else None
     check_batches(Collate(base.tokenizer.pad_token_id), train, base.tokenizer)
     sets = [train, held_out] if held_out else [train]
@@ -126,6 +136,7 @@ def prepare(
     settings, sequences = checked.settings, arrange_rows(train, settings)
     counts = {
         "read": train.stats.read,
+        "malformed": rows.malformed.total,
         "too_long": train.stats.too_long,
         "answers_lost": train.stats.answers_lost,
         "dropped": train.stats.dropped,
@@ -134,7 +145,7 @@ def prepare(
         "validation": len(held_out) if held_out else 0,
     }
     return Prepared(
-        settings, data, form, base, prompts, train, held_out, rate, counts, sequences, checked.notes
+        settings, rows, form, base, prompts, train, held_out, rate, counts, sequences, checked.notes
     )
 
 
@@ -169,9 +180,12 @@ def collect_notes(prepared: Prepared) -> list[str]:
     entry, stats = prepared.data.entry, prepared.train.stats
     notes = [*prepared.notes]
     if entry.sample:
-        notes.append("trained on kit19's own sample, not on the datasets")
-    if entry.label != "clean":
-        notes.append(f"its training data is {entry.label}: {entry.why}")
+        notes.append(f"its training data is {SAMPLE}")
+    if entry.caution:
+        notes.append(entry.caution)
+    if malformed := prepared.data.malformed.summary():
+        notes.append(malformed)
+    notes += prepared.data.notes
     if stats.too_long:
         cut = stats.too_long - stats.dropped
         notes.append(

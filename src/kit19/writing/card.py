@@ -10,6 +10,7 @@ from kit19.catalog import Catalog
 from kit19.catalog.license_ids import hub_license
 from kit19.core.ledger import REASON_DESCRIPTIONS, REASONS
 from kit19.core.manifest import Manifest
+from kit19.core.notes import BuildNote
 from kit19.writing.tables import Tables
 
 _SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
@@ -63,44 +64,21 @@ def _front_matter(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
 
 
 def _warnings(manifest: Manifest) -> list[str]:
-    notes = []
-    if manifest.sample:
-        notes.append(
-            "**This is a sample.** Its rows were written by the authors of kit19 in the file layouts "
-            "of the sources. They are not the datasets, and numbers computed from them do not apply to "
-            "the datasets."
-        )
-    if manifest.contaminated:
-        notes.append(
-            "**CONTAMINATED on purpose.** Benchmark dev and test rows may be among the training rows. "
-            "Do not report KoBEST or KLUE scores of a model trained on it, except to measure leakage."
-        )
-    elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
-        names = ", ".join(manifest.not_decontaminated_against) or "any benchmark"
-        notes.append(f"**Not decontaminated against {names}.**")
-    if manifest.entangled_by:
-        keys = ", ".join(f"`{key}`" for key in manifest.entangled_by)
-        notes.append(
-            f"A subset's rows depend on which others are built with it ({keys}): removing one may "
-            "change the rest."
-        )
-    if manifest.short:
-        notes.append(
-            f"Fewer rows than the cap of {manifest.recipe['cap']:,}, although every record is rendered "
-            f"with every template that fits it: {manifest.short}."
-        )
-    for name, entry in manifest.subsets.items():
-        used, expected = entry.files
-        if used < expected:
-            notes.append(f"`{name}` is incomplete: {used} of {expected} upstream files.")
-        if entry.unverified:
-            notes.append(
-                f"`{name}` contains rows of unverified files: {', '.join(entry.unverified)}."
-            )
-    for name, files in manifest.not_built.items():
-        why = "; ".join(f"{file.name}: {file.why}" for file in files[:3])
-        notes.append(f"`{name}` is not in this build ({why}).")
+    # Texts in two subsets have a section of their own.
+    notes = [_warning(note) for note in manifest.notes() if note.kind != "shared"]
     return ["\n".join(f"> {note}\n>" for note in notes).removesuffix("\n>") + "\n"] if notes else []
+
+
+def _warning(note: BuildNote) -> str:
+    what = note.headline
+    if note.subset:
+        what = what.replace(note.subset, f"`{note.subset}`", 1)
+    more = f" {_capitalize(note.meaning)}." if note.meaning else ""
+    return f"**{_capitalize(what)}.**{more}"
+
+
+def _capitalize(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _use(manifest: Manifest) -> str:

@@ -1,46 +1,67 @@
-"""Read training rows, from a build or from a user's file, in batches.
+"""Read training rows, from a build or from users' files, in batches.
 
-A user's file (JSON lines or parquet) has one of these layouts: ``instruction, input, output`` (Alpaca),
-``prompt, completion``, or ``messages`` or ``conversations`` with one question and one answer.
+Users' files are read by the mechanism of ``reading.instructions``: any format and layout, decided for
+each row; rows that cannot be used are counted and listed.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import polars as pl
 
-from kit19.core.errors import Problem, ReadError, TrainError
+from kit19.core.errors import Problem, ReadError, TrainError, first_line
 from kit19.core.manifest import NAME as MANIFEST
 from kit19.core.manifest import Manifest
+from kit19.core.notes import NoteKind
 from kit19.core.order import hash_order
-from kit19.core.parquet import UNREADABLE, any_time_zone, describe_error, scan_parquet
-from kit19.core.paths import path_exists, resolve_composition
-from kit19.core.runs import DataEntry
-from kit19.reading.layouts import CONTEXT, TURNS, LayoutError, texts_of
-from kit19.reading.opening import require_plain_file
-from kit19.reading.values import InvalidLine, is_valid_unicode, read_values
+from kit19.core.parquet import UNREADABLE, scan_parquet
+from kit19.core.paths import path_exists
+from kit19.core.runs import DataEntry, Label
+from kit19.reading import InstructionFiles, InstructionRows, Remarks, find_instruction_files
+from kit19.reading.layouts import LAYOUTS
+from kit19.reading.rows import ROW
+from kit19.training.rows.malformed import MalformedRows
 
 COLUMNS = ("id", "task", "subset", "template", "instruction", "input", "output", "label")
-"""All are String. A user's file fills instruction, input and output; ``id`` is the row number."""
+"""All are String, "" where absent. In users' files, ``id`` is the row's own, or else its number in its
+file, after the file's name if there are several files."""
 
-_AT_ONCE = 10_000  # rows in memory at a time: at 2 kB a row some 20 MB
-_QUESTION_KEYS = {"instruction", "prompt", *TURNS}  # every layout has one of these keys
-_EXPECTED = "give a build, or JSON lines or parquet with instruction, input and output"
-_LAYOUTS = "known layouts: instruction+input+output, prompt+completion, messages, conversations"
+_LABELS: dict[NoteKind, Label] = {
+    "contaminated": "contaminated",
+    "not_decontaminated": "unverified",
+    "unverified": "unverified",
+}
+"""Kinds of notes on a build that decide the label of its rows; the first note decides."""
+
+_KEYS = ("id", "task", "subset", "template", "label")
+_AT_ONCE = 10_000  # rows of a batch: at 2 kB a row some 20 MB
+_EXPECTED = f"give a build, or files whose rows have {LAYOUTS}"
+
+
+class RowSource(Protocol):
+    """The rows of one split, in order."""
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """Yield data frames of ``COLUMNS`` with at most 10,000 rows each.
+
+        Raises:
+            TrainError: A file cannot be read.
+        """
+        ...
 
 
 @dataclass(frozen=True)
-class RowFiles:
-    """The rows of one split, in order.
+class BuildRows:
+    """Rows of a build.
 
     Attributes:
-        paths: Parquet files, or one file of JSON lines.
+        paths: Its parquet files.
         below: Keep rows whose validation hash is below this; None keeps all.
         from_: Keep rows whose validation hash is at least this; None keeps all.
         seed: The seed of that hash.
@@ -52,21 +73,77 @@ class RowFiles:
     seed: int = 0
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """Yield data frames of ``COLUMNS`` with at most 10,000 rows each.
-
-        Raises:
-            TrainError: A file cannot be read, or has none of the layouts.
-        """
+        """As ``RowSource.batches``."""
         for path in self.paths:
-            for batch in _read(path):
-                rows = batch
-                place = hash_order(pl.col("id"), "validation", self.seed)
-                if self.below is not None:
-                    rows = rows.filter(place < self.below)
-                if self.from_ is not None:
-                    rows = rows.filter(place >= self.from_)
-                if rows.height:
-                    yield rows
+            with _translate_errors(str(path)):
+                rows = scan_parquet(path).select(pl.col(COLUMNS).fill_null(""))
+                for batch in rows.collect_batches(chunk_size=_AT_ONCE, maintain_order=True):
+                    yield from _slices(_held(batch, self.below, self.from_, self.seed))
+
+    def hashes(self) -> pl.Series:
+        """The validation hash of each row."""
+        parts = [pl.Series([], dtype=pl.UInt64)]
+        for path in self.paths:
+            with _translate_errors(str(path)):
+                ids = scan_parquet(path).select("id").collect()
+                parts.append(
+                    ids.select(hash_order(pl.col("id"), "validation", self.seed)).to_series()
+                )
+        return pl.concat(parts)
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """Rows of users' files.
+
+    Attributes:
+        files: The files.
+        from_: As for ``BuildRows``.
+        seed: As for ``BuildRows``.
+    """
+
+    files: InstructionFiles
+    from_: int | None = None
+    seed: int = 0
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """As ``RowSource.batches``."""
+        for rows, _ in self.read():
+            yield from _slices(_held(rows, None, self.from_, self.seed))
+
+    def read(
+        self, remarks: Remarks | None = None
+    ) -> Iterator[tuple[pl.DataFrame, InstructionRows]]:
+        """Yield all rows as ``COLUMNS``, with the result of the reader that they come from.
+
+        Args:
+            remarks: As for ``InstructionFiles.read``.
+        """
+        with _translate_errors(str(self.files.paths[0])):
+            for part in self.files.read(_KEYS, remarks=remarks):
+                yield self._as_columns(part), part
+
+    def _as_columns(self, part: InstructionRows) -> pl.DataFrame:
+        number = pl.concat_str(pl.lit(self.files.row_prefix(part.file)), pl.col(ROW))
+        named = pl.col("id").str.strip_chars() != ""
+        return part.frame.with_columns(id=pl.when(named).then("id").otherwise(number)).select(
+            pl.col(COLUMNS).fill_null("")
+        )
+
+
+@dataclass(frozen=True)
+class HeldOutRows:
+    """Few rows, in memory.
+
+    Attributes:
+        frame: The rows (``COLUMNS``).
+    """
+
+    frame: pl.DataFrame
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """As ``RowSource.batches``."""
+        yield from _slices(self.frame)
 
 
 @dataclass(frozen=True)
@@ -79,13 +156,17 @@ class Data:
         validation: Held-out rows; None if there are none.
         entry: Their description for ``run.json``.
         key: A sha256 that changes with any row.
+        malformed: Rows that cannot be used.
+        notes: What was read differently from the rest of a file.
     """
 
     name: str
-    train: RowFiles
-    validation: RowFiles | None
+    train: RowSource
+    validation: RowSource | None
     entry: DataEntry
     key: str
+    malformed: MalformedRows = field(default_factory=MalformedRows)
+    notes: tuple[str, ...] = ()
 
 
 def load_build_rows(folder: Path, manifest: Manifest, hold_out: int, seed: int) -> Data:
@@ -96,33 +177,57 @@ def load_build_rows(folder: Path, manifest: Manifest, hold_out: int, seed: int) 
         for split in ("train", "validation")
     }
     key = _digest(*[named[n] for n in named if n.startswith("data/")])
-    train, validation = RowFiles(files["train"]), RowFiles(files["validation"])
-    if not files["validation"]:
-        return _hold_out(str(folder), train, _entry(folder, manifest), key, hold_out, seed)
-    return Data(str(folder), train, validation, _entry(folder, manifest), key)
+    name, entry = str(folder), _entry(folder, manifest)
+    train, validation = BuildRows(files["train"], seed=seed), BuildRows(files["validation"])
+    if files["validation"]:
+        return Data(name, train, validation, entry, key)
+    hashes = train.hashes() if hold_out else pl.Series([], dtype=pl.UInt64)
+    limit = _limit(hashes.bottom_k(hold_out + 1), hashes.len(), hold_out)
+    if limit is None:
+        return Data(name, train, None, entry, key)
+    validation = replace(train, below=limit)
+    key = _digest(key, str(limit), str(seed))
+    return Data(name, replace(train, from_=limit), validation, entry, key)
 
 
-def load_file_rows(path: Path, hold_out: int, seed: int) -> Data:
-    """The rows of a user's file. kit19 has not checked them, so their label is `unverified`.
+def load_file_rows(paths: Path | Sequence[Path], hold_out: int, seed: int) -> Data:
+    """The rows of users' files. kit19 has not checked them, so their label is `unverified`.
+
+    Args:
+        paths: A file, a folder of files, a pattern of names, or several of these.
+        hold_out: How many rows to hold out for validation, by hash.
+        seed: The seed of that hash.
 
     Raises:
-        TrainError: There is no such file, or it has none of the layouts.
+        TrainError: There is no such file, a file cannot be read, or none of the rows can be used.
     """
-    path = resolve_composition(path)
-    try:
-        if not path_exists(path) or path.is_dir():
-            what = "there is no such file, and it is not a build folder (it has no manifest.json)"
-            raise TrainError(Problem(what, str(path), "build one: `kit19 build … --out DIR`"))
-        require_plain_file(path)
-        with path.open("rb") as stream:
-            key = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise TrainError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
-    except ReadError as error:
-        raise TrainError(error.problems) from None
+    given = [paths] if isinstance(paths, Path) else list(paths)
+    name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
+    files, key = _find(given)
+    rows = FileRows(files, seed=seed)
+    malformed, remarks = MalformedRows(), Remarks()
+    count, lowest = 0, pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
+    lowest = lowest.with_columns(_hash(seed))
+    for batch, part in rows.read(remarks):
+        malformed.add(part.malformed, files.name_of(part.file))
+        count += batch.height
+        if hold_out and batch.height:
+            # The rows with the lowest hashes so far, in their order; one more gives the limit.
+            merged = pl.concat([lowest, batch.with_columns(_hash(seed))])
+            limit = merged[_HASH].bottom_k(hold_out + 1).max()
+            lowest = merged.filter(pl.col(_HASH) <= limit)
+    if malformed.first and not count:
+        what = f"none of its {malformed.total:,} rows can be used; the first: {malformed.first.why}"
+        raise TrainError(Problem(what, malformed.first.place, _EXPECTED))
+    notes = tuple(f"{one.where}: {one.what}" for one in remarks.notes)
     why = "not a kit19 build: it was not searched for benchmark text"
-    entry = DataEntry(label="unverified", why=why)
-    return _hold_out(str(path), RowFiles((path,)), entry, key, hold_out, seed)
+    entry = DataEntry(label="unverified", why=why, malformed=dict(malformed.counts))
+    limit = _limit(lowest[_HASH].bottom_k(hold_out + 1), count, hold_out)
+    if limit is None:
+        return Data(name, rows, None, entry, key, malformed, notes)
+    held_out = HeldOutRows(lowest.filter(pl.col(_HASH) < limit).drop(_HASH))
+    key = _digest(key, str(limit), str(seed))
+    return Data(name, replace(rows, from_=limit), held_out, entry, key, malformed, notes)
 
 
 def is_build(path: Path) -> bool:
@@ -130,35 +235,61 @@ def is_build(path: Path) -> bool:
     return (path / MANIFEST).is_file()
 
 
-def _hold_out(
-    name: str, rows: RowFiles, entry: DataEntry, key: str, hold_out: int, seed: int
-) -> Data:
-    """Hold out the rows that come first in hash order. All views of a record stay together."""
-    if not hold_out:
-        return Data(name, rows, None, entry, key)
+_HASH = "#hash"
+
+
+def _hash(seed: int) -> pl.Expr:
+    return hash_order(pl.col("id"), "validation", seed).alias(_HASH)
+
+
+def _limit(lowest: pl.Series, rows: int, hold_out: int) -> int | None:
+    """The hash below which rows are held out, all views of a record together; None for no rows.
+
+    Args:
+        lowest: The lowest hashes, at least one more than ``hold_out`` if there are as many rows.
+        rows: The number of rows.
+        hold_out: The most rows to hold out; at most a fifth of all are.
+    """
+    count = min(hold_out, rows // 5)
+    return int(lowest.sort()[count]) if count else None
+
+
+def _held(rows: pl.DataFrame, below: int | None, from_: int | None, seed: int) -> pl.DataFrame:
     place = hash_order(pl.col("id"), "validation", seed)
-    found = [batch.select(place.alias("h")) for batch in rows.batches()]
-    hashes = pl.concat(found)["h"] if found else pl.Series([], dtype=pl.UInt64)
-    count = min(hold_out, hashes.len() // 5)
-    if not count:
-        return Data(name, rows, None, entry, key)
-    limit = hashes.sort()[count]
-    train = RowFiles(rows.paths, from_=limit, seed=seed)
-    validation = RowFiles(rows.paths, below=limit, seed=seed)
-    return Data(name, train, validation, entry, _digest(key, str(limit), str(seed)))
+    if below is not None:
+        rows = rows.filter(place < below)
+    if from_ is not None:
+        rows = rows.filter(place >= from_)
+    return rows
+
+
+def _slices(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    return (part for part in rows.iter_slices(_AT_ONCE) if part.height)
+
+
+def _find(given: Sequence[Path]) -> tuple[InstructionFiles, str]:
+    """Find the files, and a digest of their bytes and names."""
+    try:
+        with _translate_errors(str(given[0])):
+            files = find_instruction_files(given)
+    except TrainError:
+        if len(given) == 1 and not path_exists(given[0]):
+            what = "there is no such file, and it is not a build folder (it has no manifest.json)"
+            fix = "build one: `kit19 build … --out DIR`"
+            raise TrainError(Problem(what, str(given[0]), fix)) from None
+        raise
+    digests = []
+    for path in files.paths:
+        with _translate_errors(str(path)), path.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    if len(digests) == 1:
+        return files, digests[0]
+    names = [files.names.get(path, path.name) for path in files.paths]
+    return files, _digest(*names, *digests)
 
 
 def _entry(folder: Path, manifest: Manifest) -> DataEntry:
-    unverified = sorted(name for name, one in manifest.subsets.items() if one.unverified)
-    skipped = manifest.not_decontaminated_against
-    label, why = "clean", ""
-    if manifest.contaminated:
-        label, why = "contaminated", "benchmark splits were included on purpose"
-    elif unverified:
-        label, why = "unverified", f"files with other checksums were used: {', '.join(unverified)}"
-    elif skipped or not manifest.decontaminated_against:
-        names = ", ".join(skipped) or "any benchmark"
-        label, why = "unverified", f"not decontaminated against {names}"
+    notes = [note for note in manifest.notes() if note.kind in _LABELS]
     return DataEntry.model_validate(
         {
             "recipe": manifest.recipe["id"],
@@ -168,128 +299,26 @@ def _entry(folder: Path, manifest: Manifest) -> DataEntry:
             "splits": {name: one.splits for name, one in manifest.subsets.items()},
             "licenses": sorted({one.license for one in manifest.subsets.values()}),
             "decontaminated_against": manifest.decontaminated_against,
-            "not_decontaminated_against": skipped,
+            "not_decontaminated_against": manifest.not_decontaminated_against,
             "sample": manifest.sample,
-            "label": label,
-            "why": why,
+            "label": _LABELS[notes[0].kind] if notes else "clean",
+            "why": "; ".join(note.what for note in notes),
         }
     )
 
 
-def _read(path: Path) -> Iterator[pl.DataFrame]:
+@contextmanager
+def _translate_errors(where: str) -> Iterator[None]:
     try:
-        yield from _parquet(path) if path.suffix == ".parquet" else _values(path)
+        yield
     except UNREADABLE as error:
         raise TrainError(
-            Problem(f"cannot be read: {describe_error(error)}", str(path), _EXPECTED)
+            Problem(f"cannot be read: {first_line(error)}", where, _EXPECTED)
         ) from None
     except ReadError as error:
         raise TrainError(
             [replace(one, fix=one.fix or _EXPECTED) for one in error.problems]
         ) from None
-
-
-def _parquet(path: Path) -> Iterator[pl.DataFrame]:
-    with any_time_zone():
-        # Python cannot represent times in unknown time zones, and no text column holds times.
-        rows = scan_parquet(path).select(pl.selectors.all() - pl.selectors.temporal())
-        yield from _of_table(rows, path)
-
-
-def _of_table(rows: pl.LazyFrame, path: Path) -> Iterator[pl.DataFrame]:
-    height = rows.select(pl.len()).collect().item()
-    for start in range(0, height, _AT_ONCE):
-        frame = rows.slice(start, _AT_ONCE).collect()
-        if _is_plain(frame.schema):
-            yield _as_columns(frame, start)
-        else:
-            yield _from_objects(frame.iter_rows(named=True), path, start)
-
-
-def _values(path: Path) -> Iterator[pl.DataFrame]:
-    """Read row by row: columns inferred over all rows would turn mixed values into text."""
-    done = 0
-    values = read_values(path)
-    while some := list(islice(values, _AT_ONCE)):
-        yield _from_objects([_valid(value, path, line) for line, value in some], path, done)
-        done += len(some)
-
-
-def _valid(value: Any, path: Path, line: int) -> Any:
-    if isinstance(value, InvalidLine):
-        what = f"cannot be read: {value.why}"
-        raise TrainError(Problem(what, f"{path}, line {line}", _EXPECTED))
-    return value
-
-
-def _is_plain(schema: pl.Schema) -> bool:
-    """Whether a table has instruction and output as text, and no column that needs a check per row."""
-    texts = [schema[name] for name in ("instruction", "input", "output") if name in schema]
-    others = {"prompt", "completion", *TURNS, *CONTEXT}
-    return (
-        schema.keys() >= {"instruction", "output"}
-        and all(kind == pl.String for kind in texts)
-        and not schema.keys() & others
-    )
-
-
-def _as_columns(frame: pl.DataFrame, done: int) -> pl.DataFrame:
-    row = pl.int_range(done, done + frame.height, dtype=pl.Int64).cast(pl.String)
-    named = frame.with_columns(
-        id=pl.col("id").cast(pl.String) if "id" in frame.columns else row,
-    )
-    missing = [pl.lit("").alias(name) for name in COLUMNS if name not in named.columns]
-    return named.with_columns(missing).select(
-        pl.col(name).cast(pl.String).fill_null("") for name in COLUMNS
-    )
-
-
-def _from_objects(rows: Iterable[Any], path: Path, done: int) -> pl.DataFrame:
-    """Convert rows of any layout to ``COLUMNS``.
-
-    Raises:
-        TrainError: Names the first row that cannot be used completely.
-    """
-    found = []
-    for number, row in enumerate(rows, done):
-        try:
-            found.append(_from_object(row, number))
-        except LayoutError as error:
-            raise TrainError(
-                Problem(str(error), f"{path}, row {number}", _layout_fix(error))
-            ) from None
-    return pl.DataFrame(found, schema=dict.fromkeys(COLUMNS, pl.String), orient="row")
-
-
-def _from_object(row: Any, number: int) -> list[str]:
-    if not isinstance(row, dict):
-        raise LayoutError("is not an object")
-    if not row.keys() & _QUESTION_KEYS:
-        raise LayoutError(f"has the columns {', '.join(row)}: not a known layout")
-    names = ("instruction", "input", "output")
-    texts = dict(zip(names, texts_of(row), strict=True))
-    named = {"id": number, **{key: row[key] for key in row.keys() & set(COLUMNS)}, **texts}
-    if named["id"] is None:
-        named["id"] = number
-    return [_text(name, named.get(name)) for name in COLUMNS]
-
-
-def _text(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        if is_valid_unicode(text := str(value)):
-            return text
-        raise LayoutError(f"{name}: has characters that are not text")
-    raise LayoutError(f"{name}: is not text")
-
-
-def _layout_fix(error: LayoutError) -> str:
-    if "would be lost" in str(error):
-        return "move it into the text of the question, or remove the key"
-    if "not one question" in str(error):
-        return "kit19 trains on single turns only; remove the others"
-    return _LAYOUTS
 
 
 def _digest(*parts: str) -> str:

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from kit19.core.errors import Problem, TrainError, first_line
 from kit19.core.parquet import read_parquet, scan_parquet
 from kit19.training.model_errors import convert_model_errors
-from kit19.training.rows.files import RowFiles
+from kit19.training.rows.files import RowSource
 from kit19.training.rows.prompts import Ids, Prompts, common_prefix_length
 
-_VERSION = 4  # of the cache layout and of the rules below; increase it when either changes
+_VERSION = 5  # of the cache layout and of the rules below; increase it when either changes
 _SCHEMA = pl.Schema(
     {
         "id": pl.String,
@@ -120,7 +120,7 @@ class Tokens:
 
 
 def tokenize(
-    rows: RowFiles, rows_key: str, prompts: Prompts, limit: tuple[int, bool], cache: Path
+    rows: RowSource, rows_key: str, prompts: Prompts, limit: tuple[int, bool], cache: Path
 ) -> Tokens:
     """Tokenize all rows, or read their tokens from the cache.
 
@@ -172,7 +172,7 @@ def _without_paths(path: Path) -> bytes:
     return json.dumps(config, sort_keys=True).encode()
 
 
-def _build(rows: RowFiles, prompts: Prompts, limit: tuple[int, bool], folder: Path) -> None:
+def _build(rows: RowSource, prompts: Prompts, limit: tuple[int, bool], folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
@@ -190,7 +190,7 @@ def _build(rows: RowFiles, prompts: Prompts, limit: tuple[int, bool], folder: Pa
         raise TrainError(Problem(what, str(folder.parent), fix)) from None
 
 
-def _write(rows: RowFiles, prompts: Prompts, limit: tuple[int, bool], place: Path) -> None:
+def _write(rows: RowSource, prompts: Prompts, limit: tuple[int, bool], place: Path) -> None:
     stats = TokenStats()
     tables = []
     with (place / "tokens.bin").open("wb") as stream:

@@ -2,7 +2,7 @@
 
 During training it holds ``plan.json`` (everything that determines the run) and ``checkpoints/``.
 Afterwards it holds a model that transformers loads, ``curves.json``, ``curves.svg``, ``README.md``,
-and ``run.json``, which is written last.
+``quarantined.jsonl`` if rows of users' files were malformed, and ``run.json``, which is written last.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import yaml
 
+from kit19.core.notes import SAMPLE
 from kit19.core.runs import RunRecord
 
 NAME = "README.md"
@@ -78,7 +79,7 @@ def _data(run: RunRecord) -> str:
     data = run.data
     lines = ["## Data"]
     if data.sample:
-        lines.append("kit19's own sample, **not the datasets**: no figure below describes them.")
+        lines.append(f"**{SAMPLE}**: no figure below describes them.")
     if data.recipe:
         lines.append(
             f"A build of the recipe `{data.recipe}` (content digest `{data.content_digest[:16]}…`), "
