@@ -144,8 +144,10 @@ def test_a_template_that_makes_no_sense_is_refused(card: dict[str, Any], message
     [
         (
             {"bad": "부정"},
-            "template plain: {label.ko}: no word for good\n"
-            "    give it in words.label.ko, or exclude it with `when`",
+            (
+                "template plain: {label.ko}: no word for good\n"
+                "    give it in words.label.ko, or exclude it with `when`"
+            ),
         ),
         ({"bad": "좋음", "good": "좋음"}, "words.label.ko: one word is used for two values"),
         (
