@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import polars as pl
 
-ROW_SCHEMA = pl.Schema(
-    {
-        "id": pl.String,
-        "task": pl.String,
-        "source": pl.String,
-        "subset": pl.String,
-        "upstream_split": pl.String,
-        "template": pl.String,
-        "instruction": pl.String,
-        "input": pl.String,
-        "output": pl.String,
-        "label": pl.String,
-        "license": pl.String,
-        "masked": pl.UInt32,
-        "further_records": pl.List(pl.String),
-    }
-)
+_COLUMNS: dict[str, pl.DataType] = {
+    "id": pl.String(),
+    "task": pl.String(),
+    "source": pl.String(),
+    "subset": pl.String(),
+    "upstream_split": pl.String(),
+    "template": pl.String(),
+    "instruction": pl.String(),
+    "input": pl.String(),
+    "output": pl.String(),
+    "label": pl.String(),
+    "license": pl.String(),
+    "masked": pl.UInt32(),
+    "further_records": pl.List(pl.String),
+}
+ROW_SCHEMA = pl.Schema(_COLUMNS)
 """The thirteen columns of a row, in order.
 
 ``further_records`` lists the ids of the other records in a row: of its batch, or its solved examples.
