@@ -8,6 +8,7 @@ import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from kit19.curating.signs import extract_signs
 from tests.support.near import find_near
 
 WORDS = [
@@ -100,3 +101,8 @@ def test_a_text_too_short_for_a_trigram_is_near_to_its_equal() -> None:
     batch = [("s/train/0", "좋아", ""), ("s/train/1", "좋아!", ""), ("s/train/2", "싫어", "")]
     found = find_near(frame(batch), frame([]), ["text"])
     assert found.rows() == [("s/train/1", "s/train/0")]
+
+
+def test_a_symbol_before_punctuation_is_a_sign() -> None:
+    signs = extract_signs(pl.Series(["이 표 ♥!", "이 표 ★!", "이 표 ★"]))
+    assert signs[0] != signs[1] == signs[2]

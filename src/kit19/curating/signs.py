@@ -30,7 +30,7 @@ _STEPS = (
     # Twice: of two adjacent groups of thousands, each pass joins one.
     *[(r"([0-9]),([0-9]{3})", "$1$2")] * 2,
     (r"[.,:]+([^0-9]|$)", f"{_REST}$1"),
-    (r"(^|[^0-9])[.,:!~]+", f"$1{_REST}"),
+    (r"(^|[^0-9])[.,:!~]+", f"${{1}}{_REST}"),
     (rf"[^0-9.,:A-Za-z\s{_SIGNS}]+", _REST),
     # Blanks around signs do not matter, but 20 30 is not 2030.
     (rf"\s*([{_SIGNS}])\s*", "$1"),
