@@ -24,6 +24,7 @@ _EITHER = re.compile(rf"[가-힣]{_ASK}(?:, | 아니면 )[^,.?!\n]{{1,20}}{_ASK}
 _YES = re.compile(r"(?:예|네|응|어)(?=[,.\s]|$)")
 _NESTED = {"“”": "“[^”]*“", "‘’": "‘[^’]*‘", "「」": "「[^」]*「", "『』": "『[^』]*『"}
 _STOP = re.compile(rf"[.!?。][”’」』]?{COPULA}")
+_OPENS_WITH_COPULA = re.compile(rf"[”’」』]?{COPULA}.{{0,8}}")
 
 
 def wrong_frame(
@@ -88,11 +89,16 @@ def broken_quotation(
             if pair[0] in own:
                 what = f"its {name} has {pair} inside {pair}"
                 yield RenderViolation("broken_quotation", what, pl.col(name).str.contains(pattern))
-        if re.search(COPULA, own):
+        # Only at the template's own words: a record may have one after an abbreviation (C.B.이다).
+        own_copulas = [
+            rf"[.!?。]{re.escape(match.group())}"
+            for text in literals(template, name)
+            if (match := _OPENS_WITH_COPULA.match(text))
+        ]
+        if own_copulas or _STOP.search(own):
             what = f"a final stop precedes a copula in its {name}"
-            yield RenderViolation(
-                "broken_quotation", what, pl.col(name).str.contains(_STOP.pattern)
-            )
+            pattern = "|".join(own_copulas) if own_copulas else _STOP.pattern
+            yield RenderViolation("broken_quotation", what, pl.col(name).str.contains(pattern))
 
 
 def fixed_options(view: View) -> Iterator[Violation]:
