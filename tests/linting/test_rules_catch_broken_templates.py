@@ -176,6 +176,11 @@ BROKEN = [
     ),
     Broken("mixed_styles", "nsmc.casual_liked_it", {"output": "아니오, {label.ko}"}),
     Broken(
+        "broken_quotation",
+        "korsts.score_sentence",
+        {"output": "두 문장의 의미 유사도는 “{points}점.”입니다."},
+    ),
+    Broken(
         "near_duplicate",
         "nsmc.collect_reactions",
         {
@@ -216,6 +221,12 @@ def test_the_unbroken_templates_are_clean(subset: str) -> None:
     findings, renders = check(view_of(subset), records_of(subset))
     assert findings == []
     assert renders > 0
+
+
+def test_a_stop_before_a_copula_may_stand_in_a_record() -> None:
+    abbreviated = with_text("hypothesis", "건설 대대의 약어는 C.B.이다.")
+    findings, _ = check(view_of("kornli"), abbreviated(records_of("kornli")))
+    assert "broken_quotation" not in {finding.rule for finding in findings}
 
 
 def test_every_rule_has_a_template_that_it_catches() -> None:
