@@ -1,4 +1,4 @@
-"""Write docs/templates.md, one rendered example of every template, or with --check say if it is stale.
+"""Write docs/templates.md: shape and example of every template; with --check, say if it is stale.
 
 The examples come from the sample that kit19 carries, so they are the same everywhere; which record
 shows a template is decided by hash, like everything else.
@@ -16,6 +16,9 @@ from kit19.catalog import Catalog, load_catalog
 from kit19.core.order import hash_order
 from kit19.curating import find_empty
 from kit19.fetching import select_files, subset_use
+from kit19.linting import View
+from kit19.linting.alike import MAX_ALIKE, nearest_across
+from kit19.linting.shapes import Shape, shapes
 from kit19.reading import read_subset
 from kit19.rendering import ParsedTemplate, TemplateSet, choose, load_templates, render
 from kit19.sample import SAMPLE
@@ -34,24 +37,97 @@ again. To see more of one: `kit19 show SUBSET --template ID`; to try one that yo
 
 The instruction stands first, the input below it, the answer behind →. “inverse” templates ask for the
 text, given its label.
+
+## Shapes
+
+The shape of a template is computed from its text (`src/kit19/linting/shapes.py`), never declared:
+
+- **opener**: how the instruction begins. *text first*: the record's text precedes the question; *note*:
+  a noun phrase; *form*: a form whose last line is blank; *chat*: typed without the last punctuation;
+  *situation*: a statement precedes the question.
+- **answer**: *label*: a word for the label; *word*: a short field; *phrase*: several words, no
+  sentence; *option*: an option's text; *mark*: only its mark; *text*: free text of the record;
+  *fields*: labeled lines; *list*: one answer for each record of a batch.
+- **options**: *named* where the prompt names the possible answers; *numbered*, *lettered*, *bulleted*
+  where it lists them in an order that differs from record to record.
+- **layout**: where the record's fields are: alone (*plain*), behind names (*labeled*) or marks
+  (*marked*), *quoted* or set *in the instruction*, in a *batch*, after *examples*.
+- **register**: the style of the instruction.
+
+{shapes} different shapes are in use. {short}
+
+{summary}
+
+The templates of two subsets have at most {alike:.0%} of their character trigrams in common, without the
+fields and words that they insert (the limit is {limit:.0%}). The nearest:
+
+{nearest}
 """
+
+GOAL = 20
+"""Templates that each subset should have."""
+
+SHOWN_PAIRS = 5
 
 
 def document() -> str:
     """The whole document."""
     catalog = load_catalog()
     sets = {name: load_templates(catalog, name) for name in sorted(catalog.owners)}
-    counts = {name: len(templates.templates) for name, templates in sets.items()}
-    head = HEAD.format(templates=sum(counts.values()), subsets=len(counts))
-    listed = " · ".join(f"[{name}](#{name}) {count}" for name, count in counts.items())
-    parts = [_subset(catalog, templates) for templates in sets.values()]
-    return "\n".join([head, listed, "", *parts])
+    found = {
+        name: shapes(View(templates, *catalog.subset(name))) for name, templates in sets.items()
+    }
+    parts = [_subset(catalog, templates, found[name]) for name, templates in sets.items()]
+    return "\n".join([_head(list(sets.values()), found), *parts])
 
 
-def _subset(catalog: Catalog, templates: TemplateSet) -> str:
+def _head(sets: list[TemplateSet], found: dict[str, dict[str, Shape]]) -> str:
+    below = [name for name, of_subset in found.items() if len(of_subset) < GOAL]
+    rows = [
+        f"| [{name}](#{name}) | {len(of_subset)} | {len(set(of_subset.values()))} | "
+        + " | ".join(
+            str(len(set(part)))
+            for part in zip(*(s.cells() for s in of_subset.values()), strict=True)
+        )
+        + " |"
+        for name, of_subset in found.items()
+    ]
+    pairs = nearest_across(sets)
+    return HEAD.format(
+        templates=sum(map(len, found.values())),
+        subsets=len(found),
+        shapes=len({shape for of_subset in found.values() for shape in of_subset.values()}),
+        short=f"Fewer than {GOAL} templates: {', '.join(below)}."
+        if below
+        else f"Every subset has at least {GOAL} templates.",
+        summary="\n".join(
+            [
+                "| subset | templates | shapes | openers | answers | options | layouts | registers |",
+                "|---|--:|--:|--:|--:|--:|--:|--:|",
+                *rows,
+            ]
+        ),
+        alike=pairs[0].share,
+        limit=MAX_ALIKE,
+        nearest="\n".join(
+            f"- {pair.share:.0%}: `{pair.one}` and `{pair.other}`" for pair in pairs[:SHOWN_PAIRS]
+        ),
+    )
+
+
+def _subset(catalog: Catalog, templates: TemplateSet, found: dict[str, Shape]) -> str:
     source, card = catalog.subset(templates.subset)
     records = _records(catalog, templates.subset)
-    lines = [f"## {templates.subset}", "", f"{source.title}; {card.task.replace('_', ' ')}.", ""]
+    lines = [
+        f"## {templates.subset}",
+        "",
+        f"{source.title}; {card.task.replace('_', ' ')}.",
+        "",
+        "| template | opener | answer | options | layout | register |",
+        "|---|---|---|---|---|---|",
+        *(f"| {name} | {' | '.join(shape.cells())} |" for name, shape in found.items()),
+        "",
+    ]
     for template in templates.templates:
         lines += _example(template, records, templates)
     return "\n".join(lines)
@@ -66,10 +142,12 @@ def _records(catalog: Catalog, name: str) -> pl.DataFrame:
 
 def _example(template: ParsedTemplate, records: pl.DataFrame, templates: TemplateSet) -> list[str]:
     alone = replace(templates, templates=[template])
-    fitting = choose(records, alone, 1, SEED).select("id", "template")
     # Otherwise the record that comes first would show most templates of its subset.
     place = hash_order(pl.concat_str("id", pl.lit(f"|{template.id}")), "template", SEED)
-    row = render(records, fitting.sort(place).head(1), alone).row(0, named=True)
+    chosen = choose(records, alone, 1, SEED).select("id", "template", "batch").sort(place)
+    of_first = pl.col("batch").eq_missing(pl.col("batch").first())
+    shown = chosen.filter(of_first) if template.card.batch else chosen.head(1)
+    row = render(records, shown, alone).row(0, named=True)
     asked = [row["instruction"], row["input"]]
     marks: list[str] = [template.card.style]
     if template.card.direction == "inverse":

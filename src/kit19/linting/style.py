@@ -27,6 +27,7 @@ _ENDINGS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
     (re.compile(f"(?:{pattern})$"), style, weak)
     for pattern, style, weak in (
         (r"십시오", "합쇼체", False),
+        (r"것은", "시험체", True),  # 옳은 것은?
         (r"시오", "시험체", False),
         (r"니다|(?<!으)니까", "합쇼체", False),
         (r"(?:필|수|개|주|소|중)요", "명사형", False),
