@@ -200,16 +200,18 @@ def judge_hard_words(judge: Judge) -> Judgment:
                 counts["words"] += 1
                 if final is Final.UNDECIDABLE:
                     counts["undecidable"] += 1
-                    continue
                 for pair in map(parse_particle, PAIRS):
                     place = Place("", "", word, pair, choose(word, pair))
+                    if place.form == pair.both:
+                        continue  # its readings differ for this pair
+                    counts["choices"] += 1
                     kind = place.kind(judge)
                     counts[kind or "same"] += 1
                     if kind:
                         written = judge.writes(in_hangul(word), pair)
                         tally.add(kind, f"{word!r} {place.form} → {written}")
     unread = sum(counts[kind] for kind in UNREAD)
-    judged = (counts["words"] - counts["undecidable"]) * len(PAIRS)
+    judged = counts["choices"]
     lines = [
         (
             f"{counts['words']:,} words; {counts['undecidable']:,} are undecidable for kit19. "

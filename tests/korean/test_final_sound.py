@@ -1,12 +1,15 @@
+import re
 import unicodedata
+from importlib import resources
 from pathlib import Path
 
 import pytest
 import yaml
 
 from kit19.korean import Final, final_sound
+from kit19.korean.emoji import EMOJI
 from kit19.korean.signs import LOOK_THROUGH
-from kit19.korean.words import UPPER_WORDS, WORDS
+from kit19.korean.words import listed_words
 
 BLOCKS = yaml.safe_load(Path(__file__).with_name("final_sound.yaml").read_text(encoding="utf-8"))
 CASES = [
@@ -47,10 +50,27 @@ def test_a_letter_is_read_by_its_name_in_either_case(letter: str) -> None:
 
 
 def test_listed_words_are_found_as_they_are_written() -> None:
-    for word, final in WORDS.items():
+    for word, final in listed_words().items():
         assert final_sound(word) is final, word
-    for word, final in UPPER_WORDS.items():
-        assert final_sound(word) is final, word
+
+
+def test_every_listed_word_has_a_source_and_readings_in_hangul() -> None:
+    path = resources.files("kit19.korean") / "words.yaml"
+    groups = yaml.safe_load(path.read_text(encoding="utf-8"))
+    words = [word for group in groups for word in group["words"]]
+    assert len(words) == len(set(words)) > 400
+    for group in groups:
+        assert group.keys() == {"source", "words"}
+        assert group["source"].strip()
+        for word, readings in group["words"].items():
+            assert word.isascii(), word
+            assert re.fullmatch(r"\?|[가-힣]+(\|[가-힣]+)*", readings), word
+
+
+def test_every_emoji_is_looked_through_and_says_nothing_alone() -> None:
+    for emoji in EMOJI:
+        assert final_sound("귤" + emoji) is Final.RIEUL, emoji
+        assert final_sound(emoji) is Final.UNDECIDABLE, emoji
 
 
 @pytest.mark.parametrize(

@@ -36,4 +36,7 @@ def test_a_compatibility_ideograph_carries_its_reading_and_the_plain_one_does_no
 def test_initial_sound_law_makes_nothing_undecidable() -> None:
     # 女 녀·여, 老 로·노 and their like differ at the beginning only.
     undecidable = {c for c, final in hanja_finals().items() if final is Final.UNDECIDABLE}
-    assert undecidable == set("契龜樂度讀北復不泌數殺塞說識惡若易咽刺炙切暴帥宿畫畵")
+    assert undecidable == set("龜樂度讀北復數塞識惡若易刺炙暴宿畫畵")
+    in_part = {c for c, final in hanja_finals().items() if final is Final.NOT_CONSONANT}
+    assert in_part == set("契不泌殺說切帥")
+    assert {c for c, final in hanja_finals().items() if final is Final.NOT_VOWEL} == {"咽"}

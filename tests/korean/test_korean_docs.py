@@ -25,3 +25,5 @@ def test_the_snippet_says_what_the_functions_return() -> None:
 def test_the_number_of_undecidable_hanja_is_right() -> None:
     undecidable = [final for final in hanja_finals().values() if final is Final.UNDECIDABLE]
     assert f"({len(undecidable)} hanja)" in DOCS
+    in_part = [final for final in hanja_finals().values() if final is Final.NOT_CONSONANT]
+    assert f"({len(in_part)} hanja)" in DOCS

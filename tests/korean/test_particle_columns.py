@@ -27,7 +27,9 @@ BLOCKS = yaml.safe_load(Path(__file__).with_name("final_sound.yaml").read_text(e
 CASES = [text for block in BLOCKS for final in Final for text in block.get(final.name.lower(), [])]
 
 # Texts made of what the rules are about, far likelier to disagree than arbitrary Unicode.
-CHARACTERS = "가각갈닭아니ㅋㅠㄹㅏ()（）*.,~/-: \n1270樂日大\uf914\uf967$²αΩ😊ａ１ᆞ^\u11af\u0308"
+CHARACTERS = (
+    "가각갈닭아니ㅋㅠㄹㅏ()（）*.,~/-: \n1270樂不咽日大ⅡⅦⅩ♥😀Å7\uf914\uf967$²αΩ😊ａ１ᆞ^\u11af\u0308"
+)
 STRINGS = [
     "사과",
     "귤",
@@ -38,6 +40,11 @@ STRINGS = [
     "URL",
     "iPhone",
     "10,000",
+    "2024-1",
+    "9:00",
+    "GOT",
+    "VII",
+    "\u200d",
     "1/2",
 ]
 PIECES = st.sampled_from([*CHARACTERS, *STRINGS, *LOOK_THROUGH, *SIGNS])
@@ -104,9 +111,23 @@ def test_every_distinct_text_is_asked_once_and_the_rest_never(
         return final_sound(text)
 
     monkeypatch.setattr("kit19.korean.columns.final_sound", spy)
-    plain = ["사과", "귤.", "“감”", "大", "①", "50%", "ㅋㅋ", "좋아ㅠ", "", "...", "좋아요^^"]
-    finals([*plain, "10", "KBS", "10", "사과(귤)", None, "KBS"])
-    assert sorted(asked) == ["10", "KBS", "사과(귤)"]
+    plain = [
+        "사과",
+        "귤.",
+        "“감”",
+        "大",
+        "①",
+        "50%",
+        "ㅋㅋ",
+        "좋아ㅠ",
+        "",
+        "...",
+        "좋아요^^",
+        "감♥",
+        "不",
+    ]
+    finals([*plain, "10", "KBS", "10", "사과(귤)", None, "KBS", "감😀"])
+    assert sorted(asked) == ["10", "KBS", "감😀", "사과(귤)"]
 
 
 @pytest.mark.real

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from kit19.core.errors import Kit19Error, ParticleError
 from kit19.korean import PARTICLES, Final, Particle, attach, choose, parse_particle
+from kit19.korean.finals import either
 
 ATTACHED = [
     # 표준국어대사전, each particle
@@ -70,6 +71,43 @@ def test_a_word_takes_the_right_form(pair: str, expected: str) -> None:
 )
 def test_where_nobody_knows_both_forms_are_written(pair: str, expected: str) -> None:
     assert attach("York", pair) == expected
+
+
+READINGS = {Final.VOWEL: "사과", Final.RIEUL: "귤", Final.CONSONANT: "감"}
+
+
+@pytest.mark.parametrize("particle", PARTICLES, ids=lambda particle: particle.name)
+@pytest.mark.parametrize("final", Final)
+def test_a_form_is_known_if_every_reading_takes_it(particle: Particle, final: Final) -> None:
+    forms = {choose(word, particle) for single, word in READINGS.items() if single & final}
+    assert particle.after(final) == (forms.pop() if len(forms) == 1 else particle.both)
+
+
+@given(st.lists(st.sampled_from(Final), min_size=1))
+def test_joined_readings_leave_no_more_known_than_each_does(finals: list[Final]) -> None:
+    for particle in PARTICLES:
+        forms = {particle.after(final) for final in finals}
+        expected = forms.pop() if len(forms) == 1 else particle.both
+        assert particle.after(either(*finals)) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "topic", "direction"),
+    [
+        # readings that differ only for 으로/로: 일/원, 칠/세븐
+        ("KBS1|G7|Windows 7|GPT-4.1|F1|o1|iOS 17.1|Ⅶ|咽", "은", "(으)로"),
+        # and those that differ only for the others: 팔/에이트, 마일/엠피에이치
+        ("iPhone 8|80mph|VIII|不|archive.tar", "은(는)", "로"),
+        ("README|INFP|.org|.ipynb|PyTorch|Qwen3|II|Ⅱ|9:00|12:00|사과😀|사과♥", "는", "로"),
+        ("Git|EXAONE|5Å|감😀|감♥|감™|GOT7|XIII", "은", "으로"),
+        ("Makefile|Dior|2024-12|귤🇰🇷", "은", "로"),
+        ("JPEG|MP3|III|IX|ENTP|10:12", "은(는)", "(으)로"),
+    ],
+)
+def test_a_form_is_decided_pair_by_pair(texts: str, topic: str, direction: str) -> None:
+    for text in texts.split("|"):
+        assert attach(text, "은/는") == text + topic
+        assert attach(text, "으로/로") == text + direction
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ _UNSETTLED = 255  # code of texts that need the reference
 _JAMO_RUN = r"[가-힣ㄱ-ㅣ0-9a-zA-Z~!?.;…^:-][ㄱ-ㅣ]\z"
 # Frequent at the end of reviews, and never read in one way. Only for speed: the reference would
 # say the same.
-_NEVER_READ = "^♥♡★☆@=#"
+_NEVER_READ = "^★☆@=#"
 
 
 def final_expr(word: pl.Expr) -> pl.Expr:
@@ -60,7 +60,7 @@ def attach_expr(word: pl.Expr, particle: Particle) -> pl.Expr:
 
 
 def choose_expr(word: pl.Expr, particle: Particle) -> pl.Expr:
-    """Give the form of the particle that each text takes, without the text; null for null."""
+    """Give the form that each text takes by all its readings, without the text; null for null."""
     forms = {final.value: particle.after(final) for final in Final}
     chosen = final_expr(word).replace_strict(forms, return_dtype=pl.String)
     if particle.after_ani == particle.after_vowel:

@@ -7,7 +7,7 @@ import unicodedata
 from collections import defaultdict
 from importlib import resources
 
-from kit19.korean.finals import Final, agreed, final_of_reading
+from kit19.korean.finals import Final, either, final_of_reading
 
 # KS X 1001 has these at one reading only, or not at all (畫), though a second one, of another
 # final class, lives on in words of 표준국어대사전 (元帥 원수, 帥 솔; 宿 숙, 星宿 성수; 畫 화, 획).
@@ -29,7 +29,7 @@ def hanja_finals() -> dict[str, Final]:
         plain[character].update(also)
     for character, readings in plain.items():
         # 女 is 녀 or 여, 車 거 or 차: both vowels, so that the particle is sure all the same.
-        finals[character] = agreed(*map(final_of_reading, readings))
+        finals[character] = either(*map(final_of_reading, readings))
     return finals
 
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from kit19.korean.finals import Final, agreed
+from kit19.korean.finals import Final, either
+from kit19.korean.numerals import final_of_roman
 from kit19.korean.signs import DIGITS, UNITS, UNITS_ALONE
-from kit19.korean.words import UPPER_WORDS, WORDS
+from kit19.korean.words import final_of_word_with_figures, listed_words
 
 V, R, C, U = Final.VOWEL, Final.RIEUL, Final.CONSONANT, Final.UNDECIDABLE
 
 # Latin letters with marks are letters of a word too (café, Pokémon).
 LETTERS = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
-_UNIT = re.compile(r"(?<![A-Za-z])[A-Za-zμµΩ%]+(?:/[A-Za-z]+)?\Z")
+_UNIT = re.compile(r"(?<![A-Za-z])[A-Za-zÅμµΩ%°]+(?:[/·][A-Za-zÅ]+)?\Z")
 _UNIT_WINDOW = 12  # longer than any symbol, short enough to search in
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # YouTube → You, Tube; ChatGPT → Chat, GPT
 
@@ -28,7 +29,7 @@ _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # YouTube → You, Tube; C
 _LETTER_NAMES = {"l": R, "r": R, "m": C, "n": C}
 
 _ROMAN = re.compile(r"[IVX]{2,}")
-_ROMAN_SAME = frozenset(("II", "IV", "XII", "XIV", "XV"))  # 이/투, 사/포, 오: vowels in any reading
+_ALSO_LETTERS = frozenset(("VI", "IX", "XI", "XV", "XX", "XXI", "XXX"))
 
 # The longest ending that is listed decides. Each line: the class, its endings, why.
 _ENDINGS: dict[str, Final] = {
@@ -53,9 +54,10 @@ _ACCENTED_VOWELS = "aeiou"  # with a mark they are pronounced: café, Gaudí
 
 def final_of_latin(text: str) -> Final:
     """Class a text that ends in a Latin letter; the text before the word counts too."""
-    unit = _final_of_unit(text)
-    if unit is not None:
-        return unit
+    known = final_of_word_with_figures(text)
+    known = _final_of_unit(text) if known is None else known
+    if known is not None:
+        return known
     run = _last_run(text)
     plain = "".join(c for c in unicodedata.normalize("NFD", run) if not unicodedata.combining(c))
     if not plain.isascii():
@@ -76,7 +78,10 @@ def _final_of_unit(text: str) -> Final | None:
         return UNITS[symbol] if after_number or symbol in UNITS_ALONE else None
     unit, _, per = symbol.partition("/")
     if after_number and unit in UNITS and per in UNITS:
-        return agreed(UNITS[unit], UNITS[per])  # mg/L: 리터당 밀리그램, 밀리그램 퍼 리터
+        return either(UNITS[unit], UNITS[per])  # mg/L: 리터당 밀리그램, 밀리그램 퍼 리터
+    first, product, last = symbol.partition("·")
+    if after_number and product and first in UNITS:
+        return UNITS.get(last)  # N·m: 뉴턴미터
     return None
 
 
@@ -89,28 +94,34 @@ def _last_run(text: str) -> str:
 
 
 def _final_of_run(run: str) -> Final:
-    word = WORDS.get(run.lower())
+    word = _listed(run)
     if run.isupper():
-        if _ROMAN.fullmatch(run):
-            return V if run in _ROMAN_SAME else U
-        if run in UPPER_WORDS:
-            return UPPER_WORDS[run]
+        if _ROMAN.fullmatch(run) and (numeral := final_of_roman(run)):
+            # VI, IX, XX may be letters too; III and VII are numbers.
+            return either(numeral, _letter_by_letter(run)) if run in _ALSO_LETTERS else numeral
+        if run in listed_words():
+            return listed_words()[run]
         if len(run) <= 3 or not _has_vowel(run):
             return _letter_by_letter(run)
         # NASA and OECD can be a word or not: sure only where both readings agree.
-        return word if word is not None else agreed(_letter_by_letter(run), _by_ending(run))
+        return word if word is not None else either(_letter_by_letter(run), _by_ending(run))
     if word is not None:
         return word
     last = _HUMPS.findall(run)[-1]
     return _final_of_hump(last) if last != run else _by_rule(run)
 
 
+def _listed(run: str) -> Final | None:
+    words = listed_words()
+    return words.get(run, words.get(run.lower()))
+
+
 def _final_of_hump(hump: str) -> Final:
     if hump.isupper() and len(hump) > 3 and _has_vowel(hump):
         return _final_of_run(hump)
     if hump.isupper():
-        return UPPER_WORDS.get(hump, _letter_by_letter(hump))
-    word = WORDS.get(hump.lower())
+        return listed_words().get(hump, _letter_by_letter(hump))
+    word = _listed(hump)
     return word if word is not None else _by_rule(hump)
 
 

@@ -47,13 +47,11 @@ class Particle:
         return self.after_vowel
 
     def after(self, final: Final) -> str:
-        """Give the form after a word of that final; ``both`` where it is undecidable."""
-        return {
-            Final.VOWEL: self.after_vowel,
-            Final.RIEUL: self.after_vowel if self.rieul_as_vowel else self.after_consonant,
-            Final.CONSONANT: self.after_consonant,
-            Final.UNDECIDABLE: self.both,
-        }[final]
+        """Give the form after a word of that final; ``both`` where its readings differ."""
+        like_vowels = Final.NOT_CONSONANT if self.rieul_as_vowel else Final.VOWEL
+        if final & like_vowels == final:
+            return self.after_vowel
+        return self.both if final & like_vowels else self.after_consonant
 
 
 # 아니에요 and 아니었다, never 아니예요 or 아니였다: 예, 여, 였 are contractions of 이에, 이어, 이었
@@ -148,7 +146,7 @@ def choose(word: str, particle: str | Particle) -> str:
         particle: A pair such as 은/는, or what ``parse_particle`` made of it.
 
     Returns:
-        One form, or both as Koreans write them (은(는)) where the sound is undecidable.
+        The form that every reading of the word takes, or both as Koreans write them (은(는)).
 
     Raises:
         ParticleError: Korean has no such pair.

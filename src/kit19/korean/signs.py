@@ -7,7 +7,7 @@ change with the version of Python: the same text must get the same particle ever
 
 from __future__ import annotations
 
-from kit19.korean.finals import Final, final_of_reading
+from kit19.korean.finals import Final, final_of_reading, final_of_readings
 
 
 def _span(first: int, last: int) -> str:
@@ -19,6 +19,17 @@ DIGITS = "0123456789"
 # Fullwidth forms are the ASCII characters in another width, subscripts are digits set lower.
 SAME_AS_ASCII = {0xFF01 + i: 0x21 + i for i in range(94)} | {
     0x2080 + i: 0x30 + i for i in range(10)
+}
+
+# Roman numerals that are one character (Ⅱ, ⅱ), and the letters that they are made of.
+ROMAN_LETTERS = {
+    character: letters
+    for characters in ("ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩⅪⅫⅬⅭⅮⅯ", "ⅰⅱⅲⅳⅴⅵⅶⅷⅸⅹⅺⅻⅼⅽⅾⅿ")
+    for character, letters in zip(
+        characters,
+        ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", *"LCDM"),
+        strict=True,
+    )
 }
 
 # Marks that Korean does not read (한글 맞춤법, appendix 문장 부호): closing or opening, they are
@@ -35,6 +46,7 @@ LOOK_THROUGH = (
     + "‹›‽⁃⁄\u205f"
     + _span(0x2060, 0x206F)  # invisible operators and marks of direction
     + "⦅⦆｟｠"
+    + "♡♥❣❤♩♪♫♬"  # hearts and notes hang on a word as ™ does; more in emoji.py
     + "\u3000、。〃"
     + _span(0x3008, 0x3011)  # 〈〉《》「」『』【】
     + _span(0x3014, 0x301F)  # 〔〕〖〗〘〙〚〛〜〝〞〟
@@ -144,6 +156,19 @@ _UNIT_READINGS = {
     "파스칼": "Pa hPa kPa MPa GPa",
     "뉴턴": "N kN",
     "데시벨": "dB",
+    "옹스트롬": "Å",
+    "도": "°C °F",
+    "시버트": "Sv mSv μSv",
+    "베크렐": "Bq kBq MBq",
+    "전자볼트": "eV keV MeV GeV TeV",
+    "루멘": "lm",
+    "룩스": "lx",
+    "알피엠": "rpm",
+    "비피엠": "bpm",
+    "피피엠": "ppm",
+    "마일|엠피에이치": "mph",
+    "킬로그램힘": "kgf",
+    "비트": "Kb Mb Gb",
     "몰": "mol mmol",
     "옴": "Ω kΩ MΩ",
     "바이트": "KB MB GB TB PB kB",
@@ -160,11 +185,13 @@ _UNIT_READINGS = {
     "미터 매 초": "m/s km/s cm/s",
 }
 UNITS: dict[str, Final] = {
-    symbol: final_of_reading(reading)
-    for reading, symbols in _UNIT_READINGS.items()
+    symbol: final_of_readings(readings)
+    for readings, symbols in _UNIT_READINGS.items()
     for symbol in symbols.split()
 }
 # Symbols that are nothing else, so that they are units without a number too.
-_ALONE = "km cm mm kg mg ml mL kcal kW kWh kHz MHz GHz Hz dB hPa kPa μm km/h m/s"
+_ALONE = (
+    "Å °C °F km cm mm kg mg ml mL kcal kW kWh kHz MHz GHz Hz dB hPa kPa μm km/h m/s rpm ppm mph"
+)
 UNITS_ALONE = frozenset(_ALONE.split())
 LENGTHS = frozenset(("m", "km", "cm", "mm", "nm", "μm"))  # with ² and ³: 제곱미터, 세제곱미터

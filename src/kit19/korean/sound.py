@@ -10,11 +10,21 @@ import unicodedata
 from collections.abc import Callable
 
 from kit19.korean import latin, numerals
-from kit19.korean.finals import Final, final_of_reading, is_syllable
+from kit19.korean.emoji import EMOJI
+from kit19.korean.finals import Final, either, final_of_reading, is_syllable
 from kit19.korean.hanja import COMPATIBILITY, hanja_finals
-from kit19.korean.signs import DIGITS, GREEK, LENGTHS, LOOK_THROUGH, SAME_AS_ASCII, SIGNS, UNITS
+from kit19.korean.signs import (
+    DIGITS,
+    GREEK,
+    LENGTHS,
+    LOOK_THROUGH,
+    ROMAN_LETTERS,
+    SAME_AS_ASCII,
+    SIGNS,
+    UNITS,
+)
 
-_MUTE = frozenset(LOOK_THROUGH)
+_MUTE = frozenset(LOOK_THROUGH) | EMOJI
 _MUTE_OR_WEIGHED = _MUTE | frozenset(")*")
 _COMPATIBILITY_RUN = re.compile(f"([{COMPATIBILITY}]+)")
 
@@ -34,7 +44,9 @@ _OLD_SYLLABLE = re.compile(
 )
 _FINAL_RIEUL = "\u11af"
 
+_ROMAN = "".join(ROMAN_LETTERS)
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_PER = re.compile(r"(?<![A-Za-z])([A-Za-zμ]+)/\Z")
 _UNIT_AT_END = re.compile(r"(?<![A-Za-z])[A-Za-zμ]+\Z")
 
 
@@ -142,13 +154,21 @@ def _final_of_greek(text: str) -> Final:
     return Final.UNDECIDABLE if before[-1:] in GREEK else GREEK[text[-1]]
 
 
+def _final_of_roman(text: str) -> Final:
+    run = text[len(text.rstrip(_ROMAN)) :]
+    numeral = numerals.final_of_roman("".join(ROMAN_LETTERS[letter] for letter in run))
+    return Final.UNDECIDABLE if numeral is None else numeral
+
+
 def _final_of_power(text: str) -> Final:
     """x² is 제곱, cm² 제곱센티미터; the number of a footnote (사과¹) is undecidable."""
     base = text.rstrip(_SUPERSCRIPTS)
     power = text[len(base) :]
     unit = _UNIT_AT_END.search(base[-8:])
     if power in ("²", "³") and unit and unit[0] in LENGTHS:
-        return UNITS[unit[0]]
+        length = UNITS[unit[0]]
+        per = _PER.search(base.removesuffix(unit[0])[-8:])  # kg/m²: either may be last
+        return either(length, UNITS.get(per[1], Final.UNDECIDABLE)) if per else length
     if base and ((base[-1].isascii() and base[-1].isalnum()) or base[-1] in GREEK):
         return final_of_reading("제곱")
     return Final.UNDECIDABLE
@@ -160,6 +180,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[str], Final]], ...] = (
     (re.compile(f"[{DIGITS}]"), numerals.final_of_number),
     (re.compile(f"[{latin.LETTERS}]"), latin.final_of_latin),
     (re.compile("[\u3131-\u318e]"), _final_of_jamo),
+    (re.compile(f"[{_ROMAN}]"), _final_of_roman),
     (re.compile("[\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7fb\u302e\u302f]"), _final_of_old_syllable),
     (re.compile(f"[{''.join(GREEK)}]"), _final_of_greek),
     (re.compile(f"[{_SUPERSCRIPTS}]"), _final_of_power),

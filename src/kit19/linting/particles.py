@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from kit19.korean import PARTICLES, Final, Particle, choose, final_sound
+from kit19.korean import PARTICLES, Particle, choose
 from kit19.linting.view import RenderViolation, View, Violation, joints, literals
 from kit19.rendering import ParsedTemplate
 from kit19.rendering.parse import Insertion, Literal
@@ -34,7 +34,7 @@ def both_form_particle(view: View) -> Iterator[Violation]:
             if match := _BOTH.search(text) or _EITHER.search(text):
                 yield Violation(template.id, f"its text contains {match.group()!r}")
         for piece, value, word in _insertable_words(view, template):
-            if piece.particle and final_sound(word) is Final.UNDECIDABLE:
+            if piece.particle and choose(word, piece.particle) == piece.particle.both:
                 yield Violation(
                     template.id,
                     f"the last sound of {value!r} is unknown: {word}{piece.particle.both}",
