@@ -35,6 +35,10 @@ _MONTH = re.compile(
     r"(?<![0-9A-Za-z.,/-])(?:1[5-9]|20)[0-9]{2}"
     r"(?:[-./](?:0[1-9]|1[0-2])|\.[ ](?:0?[1-9]|1[0-2])|[-.](?P<digit>[1-9]))\Z"
 )
+_SHORT_DATE = re.compile(
+    r"(?<![0-9A-Za-z.,/-])[0-9]{2}(?P<sep>[-./])[ ]?(?:0[1-9]|1[0-2])(?P=sep)[ ]?"
+    r"(?:0[1-9]|[12][0-9]|3[01])\Z"
+)
 _NUMERATOR = re.compile(r"(?<![0-9/.,])([0-9]+)/\Z")
 _CLOCK = re.compile(r"(?<![0-9:])(?:[01]?[0-9]|2[0-4]):(?P<minutes>[0-5][0-9]:)?\Z")
 _ROMAN = re.compile("M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
@@ -56,6 +60,9 @@ def _final_of_date(text: str) -> Final | None:
     if month := _MONTH.search(text):
         # 2024-12 and 2024. 12. end in 월; 2024-2 may be a term of school, 2024.5 a decimal.
         return either(_MONTH_NAME, _DIGITS[int(month["digit"])]) if month["digit"] else _MONTH_NAME
+    if _SHORT_DATE.search(text):
+        # 24-12-25 and '24.12.25 end in 일, if they are dates and no numbers of something.
+        return either(Final.RIEUL, final_of_digits(text[-2:]))
     return None
 
 

@@ -138,9 +138,11 @@ GREEK = dict.fromkeys("αβγδζηθικλμνξπρστφχψωΑΒΓΔΖΗΘ�
 
 # Unit symbols as written after a number; the same letters elsewhere are letters or words.
 _UNIT_READINGS = {
-    "미터": "m km cm mm nm μm μm",
+    "미터": "m km cm mm nm μm",
     "그램": "g kg mg μg",
-    "톤": "t kt",
+    "톤": "t",
+    "킬로톤|노트": "kt",
+    "노트": "kn",
     "리터": "L l mL ml dL dl kL kl μL",
     "시시": "cc",
     "초": "s ms ns μs",
@@ -161,6 +163,7 @@ _UNIT_READINGS = {
     "시버트": "Sv mSv μSv",
     "베크렐": "Bq kBq MBq",
     "전자볼트": "eV keV MeV GeV TeV",
+    "밀리몰|밀리몰라": "mM μM nM",
     "루멘": "lm",
     "룩스": "lx",
     "알피엠": "rpm",
@@ -187,11 +190,12 @@ _UNIT_READINGS = {
 UNITS: dict[str, Final] = {
     symbol: final_of_readings(readings)
     for readings, symbols in _UNIT_READINGS.items()
-    for symbol in symbols.split()
+    for written in symbols.split()
+    for symbol in (written, written.replace("μ", "µ"))  # Greek letter or sign of micro
 }
 # Symbols that are nothing else, so that they are units without a number too.
 _ALONE = (
     "Å °C °F km cm mm kg mg ml mL kcal kW kWh kHz MHz GHz Hz dB hPa kPa μm km/h m/s rpm ppm mph"
 )
 UNITS_ALONE = frozenset(_ALONE.split())
-LENGTHS = frozenset(("m", "km", "cm", "mm", "nm", "μm"))  # with ² and ³: 제곱미터, 세제곱미터
+LENGTHS = frozenset(("m", "km", "cm", "mm", "nm", "μm", "µm"))  # with ² and ³: 제곱미터, 세제곱미터

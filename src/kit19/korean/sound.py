@@ -46,8 +46,8 @@ _FINAL_RIEUL = "\u11af"
 
 _ROMAN = "".join(ROMAN_LETTERS)
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-_PER = re.compile(r"(?<![A-Za-z])([A-Za-zμ]+)/\Z")
-_UNIT_AT_END = re.compile(r"(?<![A-Za-z])[A-Za-zμ]+\Z")
+_PER = re.compile(r"(?<![A-Za-z])([A-Za-zμµ]+)/\Z")
+_UNIT_AT_END = re.compile(r"(?<![A-Za-z])[A-Za-zμµ]+\Z")
 
 
 def final_sound(word: str) -> Final:
