@@ -28,6 +28,7 @@ SLOW = (
     "comparing/",
     "curating/test_calibration_claims.py",
     "curating/test_contamination.py",
+    "docs/test_catalog_page.py::test_the_walkthrough_",
     "docs/test_docs.py::test_the_",
     "evaluating/test_architectures_scored.py",
     "evaluating/test_crosscheck.py",
