@@ -199,6 +199,8 @@ def test_replaced_templates_change_the_rows_of_their_subset_alone(
     assert manifest.catalog is not None
     assert list(manifest.catalog.replaced) == ["templates/nsmc"]
     assert manifest.catalog.added == {}
+    (note,) = [note.what for note in manifest.notes() if note.kind == "replaced"]
+    assert note.endswith("in place of kit19's: templates/nsmc")
     found = diff(world.root / "kit19", world.root / "replaced")
     assert set(found.subsets) == {"nsmc"}
     assert set(found.causes) == {"card templates/nsmc"}
