@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from kit19.core.manifest import read_manifest
-from tests.docs.test_docs import ROOT, missing_lines
+from tests.support.golden import missing_lines
 from tests.support.invoking import invoke
 
-PAGE = ROOT / "docs" / "catalog.md"
+PAGE = Path(__file__).parents[2] / "docs" / "catalog.md"
 SECTION = "## A catalog of yours\n"
 _BLOCK = re.compile(r"(?:^`(?P<file>\S+)`:\n\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```", re.M | re.S)
 
