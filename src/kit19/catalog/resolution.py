@@ -35,7 +35,7 @@ class _Layer:
     changed: Collection[str] = ()
 
     def at(self, *key: str | int) -> str:
-        """Where a key stands: file and line, or the option."""
+        """Where a key is: file and line, or the option."""
         if key and key[0] in self.changed:
             return "--exclude" if key[0] == "exclude" else f"--set {key[0]}"
         line = self.lines.get(key) or self.lines.get(key[:1])
