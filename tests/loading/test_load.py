@@ -168,7 +168,7 @@ def test_missing_files_are_an_error_with_a_fix(tmp_path: Path) -> None:
     assert len(caught.value.problems) == 25
     assert "run `kit19 fetch petitions`" in str(caught.value)
     assert "--partial" not in str(caught.value)  # that is the command line's word
-    with pytest.raises(FilesError, match="has no usable file of petitions, train"):
+    with pytest.raises(FilesError, match="has no usable file of petitions"):
         kit19.load("petitions", data_dir=tmp_path, partial=True)
 
 
