@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -203,7 +204,12 @@ def test_rows_of_ones_own_are_loaded_and_those_that_cannot_be_used_are_listed(
         (2, 3, "unreadable"),
     ]
     assert json.loads(json.dumps(loaded.to_dict()))["malformed"][0]["file"] == str(path)
-    for arguments in ({"data_dir": "sample"}, {"revision": "main"}, {"split": "validation"}):
+    wrong: list[dict[str, Any]] = [
+        {"data_dir": "sample"},
+        {"revision": "main"},
+        {"split": "validation"},
+    ]
+    for arguments in wrong:
         with pytest.raises(Kit19Error, match=r"has no meaning for it|have no split"):
             kit19.load(path, **arguments)
 
