@@ -23,7 +23,7 @@ class NearDuplicates:
         self.fields, self.answers = fields, answers
         # Any fixed order of grams finds the same pairs; a good one keeps the lists short.
         self.rarity = Counter(
-            gram for row in first for gram in to_trigrams("\x1f".join(self.bare(row)))
+            gram for row in first for gram in to_grams("\x1f".join(self.bare(row)))
         )
         self.kept: list[tuple[int, list[str], Row]] = []
         self.by_gram: dict[str, list[int]] = defaultdict(list)
@@ -41,7 +41,7 @@ class NearDuplicates:
     def seen(self, row: Row) -> bool:
         """Whether a kept record is a near duplicate. If none is, the record is kept."""
         texts = self.bare(row)
-        grams = to_trigrams("\x1f".join(texts))
+        grams = to_grams("\x1f".join(texts))
         rarest = sorted(grams, key=lambda gram: (self.rarity[gram], gram))
         prefix = rarest[: len(grams) - math.ceil(TOGETHER * len(grams)) + 1]
         candidates = {place for gram in prefix for place in self.by_gram[gram]}
@@ -54,6 +54,11 @@ class NearDuplicates:
             self.by_gram[gram].append(len(self.kept))
         self.kept.append((len(grams), texts, row))
         return False
+
+
+def to_grams(text: str) -> set[str]:
+    """Trigrams; a text too short for one is found by itself."""
+    return to_trigrams(text) or {text}
 
 
 def is_similar(one: str, other: str) -> bool:

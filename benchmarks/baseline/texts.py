@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 from kit19.curating.personal import PATTERNS
+from kit19.korean.invisible import WIDE_INVISIBLE, is_invisible
 from kit19.korean.stems import MULTIPLIERS, TAILS
 
 GRAM = 3
@@ -56,7 +57,10 @@ def identity_key(text: str | None) -> str:
 _MASKS = [
     (kind, re.compile(pattern)) for kind, patterns in PATTERNS.items() for pattern in patterns
 ]
-_WORTH_A_LOOK = re.compile("[0-9@]")
+_WORTH_A_LOOK = re.compile(r"[\d@＠﹫]")
+_DOTS = "·•‧・･ㆍ∙"
+# Full width, odd blanks and digits: a reader sees a number that the patterns do not.
+_ODD = re.compile(rf"[{_DOTS}\u2000-\u200f\u2060\u3000！-～﹫\ufeff]|(?![0-9])\d")
 
 
 def masked(text: str | None) -> str | None:
@@ -65,4 +69,40 @@ def masked(text: str | None) -> str | None:
     for kind, pattern in _MASKS:
         for _ in range(2):
             text = pattern.sub(rf"\g<b>[{kind}]\g<a>", text)
-    return text
+    return _masked_as_seen(text) if _ODD.search(text) else text
+
+
+def _masked_as_seen(text: str) -> str:
+    """Mask what is found only in the form that a reader sees."""
+    seen: list[str] = []
+    shown: list[str] = []
+    for character in text:
+        if plain := _look_alike(character):
+            seen.append(plain)
+            shown.append(character)
+        elif shown:
+            shown[-1] += character
+        else:
+            seen.append(" ")
+            shown.append(character)
+    for kind, pattern in _MASKS:
+        for _ in range(2):
+            for found in reversed(list(pattern.finditer("".join(seen)))):
+                start, end = found.end("b"), found.start("a")
+                seen[start:end] = shown[start:end] = f"[{kind}]"
+    return "".join(shown)
+
+
+@functools.cache
+def _look_alike(character: str) -> str:
+    if character in _DOTS:
+        return "-"
+    if character in WIDE_INVISIBLE or (character.isspace() and character != "\n"):
+        return " "
+    if is_invisible(character):
+        return ""
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    plain = unicodedata.normalize("NFKC", character)
+    is_ascii = len(plain) == 1 and plain.isascii() and not character.isnumeric()
+    return plain if is_ascii else character

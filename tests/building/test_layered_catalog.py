@@ -146,7 +146,7 @@ def test_what_explains_or_publishes_the_build_needs_its_catalog(world: World, ou
 
 
 def test_every_function_with_cards_knows_the_users_subset(world: World) -> None:
-    where = {"data_dir": world.data, "catalog": world.my}
+    where: dict[str, Any] = {"data_dir": world.data, "catalog": world.my}
     assert load("cafe_reviews", **where).polars().collect().height == 4
     (example,) = show("cafe_reviews", n=1, **where)
     assert (example.card.catalog, example.templates.catalog) == (str(world.my), str(world.my))
@@ -164,7 +164,7 @@ def test_a_license_policy_covers_the_users_source(world: World, tmp_path: Path) 
     card = tmp_path / "my" / "sources" / "cafe.yaml"
     text = card.read_text(encoding="utf-8")
     card.write_text(text.replace("commercial: yes", "commercial: no"), encoding="utf-8")
-    changes = {"license": "commercial", "subsets": ["nsmc", "cafe_reviews"]}
+    changes: dict[str, Any] = {"license": "commercial", "subsets": ["nsmc", "cafe_reviews"]}
     manifest = world.build("commercial", catalog=tmp_path / "my", **changes)
     assert list(manifest.subsets) == ["nsmc"]
     assert "does not allow commercial use" in manifest.not_built["cafe_reviews"][0].why
@@ -199,6 +199,8 @@ def test_replaced_templates_change_the_rows_of_their_subset_alone(
     assert manifest.catalog is not None
     assert list(manifest.catalog.replaced) == ["templates/nsmc"]
     assert manifest.catalog.added == {}
+    (note,) = [note.what for note in manifest.notes() if note.kind == "replaced"]
+    assert note.endswith("in place of kit19's: templates/nsmc")
     found = diff(world.root / "kit19", world.root / "replaced")
     assert set(found.subsets) == {"nsmc"}
     assert set(found.causes) == {"card templates/nsmc"}

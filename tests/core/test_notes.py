@@ -11,7 +11,7 @@ import pytest
 
 from kit19.catalog import load_catalog
 from kit19.cli.build import print_summary
-from kit19.core.manifest import NAME, Manifest, SharedText, SkippedFile, read_manifest
+from kit19.core.manifest import NAME, Manifest, SharedText, SkippedFile, UserCatalog, read_manifest
 from kit19.core.notes import NoteKind
 from kit19.publishing.terms import check_terms
 from kit19.training.rows.files import load_build_rows
@@ -34,6 +34,11 @@ CASES: list[tuple[NoteKind, str, dict[str, Any]]] = [
         "not_decontaminated",
         "not decontaminated against any benchmark",
         {"decontaminated_against": []},
+    ),
+    (
+        "replaced",
+        "cards of a user's catalog are in place of kit19's: benchmarks/klue_sts",
+        {"catalog": UserCatalog(only=False, added={}, replaced={"benchmarks/klue_sts": "0" * 64})},
     ),
     ("shared", "records whose text is in two subsets: nsmc/apeach 3", {"shared": [TWO]}),
     (
@@ -63,6 +68,7 @@ PUBLISHED = {
     "sample",
     "contaminated",
     "not_decontaminated",
+    "replaced",
     "incomplete",
     "unverified",
     "not_built",

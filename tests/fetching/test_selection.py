@@ -96,7 +96,7 @@ def test_every_file_is_used_or_skipped_with_a_reason(leniency: Leniency, name: s
 def test_an_optional_split_may_be_absent_but_not_altered(tmp_path: Path) -> None:
     shop = open_shop(tmp_path / "shop")
     shop.pin()
-    source = load_catalog(shop.root).source("cafe")
+    source = load_catalog(shop.root, only=True).source("cafe")
     use = Use("cafe", source, ["reviews"], ["train", "test"], complete=True, optional=["train"])
     assert len(select_files([use], shop.root / "data")[0].used) == 2
     shop.train.write_text("다른 것\n", "utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from kit19.auditing import Audit, audit
+from kit19.catalog import load_catalog
 
 # Sentences that share no words, so that only the rules decide what is found.
 SENTENCES = [
@@ -95,5 +96,6 @@ def write_jsonl(path: Path, rows: list[object]) -> Path:
 def look(catalog: Path, rows: list[object], **options: object) -> Audit:
     """Audit rows against the small catalog."""
     path = write_jsonl(catalog / "rows.jsonl", rows)
-    given: dict[str, object] = {"data_dir": catalog / "data", "catalog": catalog} | options
+    small = load_catalog(catalog, only=True)
+    given: dict[str, object] = {"data_dir": catalog / "data", "catalog": small} | options
     return audit(path, **given)  # type: ignore[arg-type]

@@ -363,7 +363,7 @@ def test_missing_inputs_are_reported_in_one_line(
 ) -> None:
     with pytest.raises(TrainError, match="no model is named"):
         train(data, tmp_path / "run", kit19.load_preset("", {"model": ""}))
-    with pytest.raises(TrainError, match="the model cannot be loaded"):
+    with pytest.raises(TrainError, match="is not a model: it has no config"):
         train(data, tmp_path / "run", settings(tmp_path))
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(TrainError, match="holds no row to train on"):

@@ -24,7 +24,7 @@ from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.core.manifest import Manifest
 from kit19.curating import ItemIndex, load_index
 from kit19.fetching.data_dir import is_sample, resolve_data_dir
-from kit19.reading import Records, read_own_rows, read_subset, read_table
+from kit19.reading import ParsedFiles, Records, read_own_rows, read_subset, read_table
 from kit19.rendering import TemplateSet, load_templates
 from kit19.writing import Tables, write_build
 
@@ -78,12 +78,13 @@ def _build(
 ) -> Manifest:
     templates = _load_templates(catalog, plan)
     files = find_inputs(catalog, plan, options)
-    items = _load_benchmark_items(catalog, files)
+    parsed = ParsedFiles([*files.benchmarks.values(), *files.used.values()])
+    items = _load_benchmark_items(catalog, files, parsed)
     subsets = {
         name: PlannedSubset(name, *catalog.subset(name), templates.get(name)) for name in files.used
     }
     selections = select_records(
-        subsets, plan, items, lambda subset: _read_records(subset, files), on_progress
+        subsets, plan, items, lambda subset: _read_records(subset, files, parsed), on_progress
     )
     # A selection is let go once its rows are rendered: both at once would take twice the memory.
     built = {name: assemble(selections.pop(name), plan) for name in subsets}
@@ -102,10 +103,10 @@ def _build(
     return manifest
 
 
-def _read_records(subset: PlannedSubset, files: BuildFiles) -> Records:
+def _read_records(subset: PlannedSubset, files: BuildFiles, parsed: ParsedFiles) -> Records:
     used = files.used[subset.name]
     if subset.templates:
-        return read_subset(subset.name, subset.source, subset.card, used)
+        return read_subset(subset.name, subset.source, subset.card, used, parsed)
     return read_own_rows(subset.name, subset.source, used)
 
 
@@ -123,13 +124,16 @@ def _load_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:
     return loaded
 
 
-def _load_benchmark_items(catalog: Catalog, files: BuildFiles) -> ItemIndex | None:
+def _load_benchmark_items(
+    catalog: Catalog, files: BuildFiles, parsed: ParsedFiles
+) -> ItemIndex | None:
     if not files.benchmarks:
         return None
     rows = {}
     for name, found in files.benchmarks.items():
         card = catalog.benchmarks[name]
-        rows[name] = (card, read_table(catalog.source(card.source), card.table, found))
+        source = catalog.source(card.source)
+        rows[name] = (card, read_table(source, card.table, found, parsed=parsed))
     return load_index(rows)
 
 

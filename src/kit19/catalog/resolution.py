@@ -35,7 +35,7 @@ class _Layer:
     changed: Collection[str] = ()
 
     def at(self, *key: str | int) -> str:
-        """Where a key stands: file and line, or the option."""
+        """Where a key is: file and line, or the option."""
         if key and key[0] in self.changed:
             return "--exclude" if key[0] == "exclude" else f"--set {key[0]}"
         line = self.lines.get(key) or self.lines.get(key[:1])
@@ -119,7 +119,10 @@ def _extend(catalog: Catalog, base: Recipe | None, layer: _Layer) -> Recipe:
 
     The subsets of the result are those of the catalog; those of `extra` come after them.
     """
-    data = {**(dict(base) if base else {}), **layer.data}
+    inherited = dict(base) if base else {}
+    if not layer.changed:  # another recipe, so it has a name of its own
+        inherited.pop("id", None)
+    data = {**inherited, **layer.data}
     context = task_context(catalog.tasks)
     recipe = fit_model(
         data, layer.lines, layer.where, Recipe, changed=layer.changed, context=context

@@ -16,6 +16,7 @@ NoteKind = Literal[
     "sample",
     "contaminated",
     "not_decontaminated",
+    "replaced",
     "shared",
     "entangled",
     "short",
@@ -66,6 +67,9 @@ def build_notes(manifest: Manifest) -> Iterator[BuildNote]:
     elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
         names = ", ".join(manifest.not_decontaminated_against) or "any benchmark"
         yield BuildNote("not_decontaminated", f"not decontaminated against {names}")
+    if manifest.catalog and manifest.catalog.replaced:
+        names = ", ".join(manifest.catalog.replaced)
+        yield BuildNote("replaced", f"cards of a user's catalog are in place of kit19's: {names}")
     yield from _mixture_notes(manifest)
     for name, entry in manifest.subsets.items():
         used, expected = entry.files

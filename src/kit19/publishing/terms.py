@@ -25,7 +25,7 @@ _FIXES: dict[Accepted, str] = {
 """Kinds of notes on a build that prevent publishing, with what to do."""
 
 # Kinds of notes that are published as warnings.
-_WARNINGS = ("not_decontaminated", "incomplete", "unverified", "not_built")
+_WARNINGS = ("not_decontaminated", "replaced", "incomplete", "unverified", "not_built")
 
 # Keys of a recipe that do not decide its rows, or that have their own command line options.
 _NOT_SETTINGS = ("id", "title", "about", "extends", "subsets", "add", "exclude")

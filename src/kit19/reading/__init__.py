@@ -8,6 +8,7 @@ from kit19.reading.instructions import (
     find_instruction_files,
 )
 from kit19.reading.own_rows import read_own_rows
+from kit19.reading.parsed import ParsedFiles
 from kit19.reading.records import BadRow, Records, read_subset, read_table
 from kit19.reading.remarks import Remark, Remarks
 from kit19.reading.texts import read_texts
@@ -17,6 +18,7 @@ __all__ = [
     "InstructionFiles",
     "InstructionRows",
     "MalformedRow",
+    "ParsedFiles",
     "Records",
     "Remark",
     "Remarks",

@@ -230,10 +230,10 @@ def _blocks_with_ends(stream: IO[bytes]) -> Iterator[tuple[bytes, Places]]:
         ends = find_ends(block)
         too_long = np.flatnonzero(np.diff(ends, prepend=-1) > LONGEST)
         if too_long.size:
-            whole = ends[: too_long[0]]
-            if whole.size:
-                yield block[: whole[-1] + 1], whole
-            yield b"", whole[:0]
+            complete = ends[: too_long[0]]
+            if complete.size:
+                yield block[: complete[-1] + 1], complete
+            yield b"", complete[:0]
             return
         yield block, ends
 
@@ -241,7 +241,7 @@ def _blocks_with_ends(stream: IO[bytes]) -> Iterator[tuple[bytes, Places]]:
 def _line_chunk(
     block: bytes, ends: Places, table: Table, where: str, number: int, line: int
 ) -> Chunk:
-    """Return the rows of whole lines, of which the first row and line have these numbers."""
+    """Return the rows of complete lines, of which the first row and line have these numbers."""
     numbers = number - 1 + np.cumsum(table.is_row)
     others = []
     for at in np.flatnonzero(table.is_row & ~table.is_regular).tolist():

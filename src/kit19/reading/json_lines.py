@@ -67,7 +67,7 @@ def _byte_lines(stream: IO[bytes]) -> Iterator[bytes | InvalidLine]:
 
 
 def too_long_line() -> InvalidLine:
-    """What stands for a line that is too long, and for all after it."""
+    """The value of a line that is too long, and of all after it."""
     return InvalidLine(f"is longer than {LONGEST >> 20} MiB")
 
 

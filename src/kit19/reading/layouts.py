@@ -16,7 +16,7 @@ from typing import Any, Literal
 MAIN = (("instruction", "output"), ("prompt", "completion"))
 """Keys of question and answer."""
 QUESTION_ANSWER = ("question", "answer")
-"""Used only by rows without another layout: beside one, these keys are often metadata."""
+"""Used only by rows without another layout: next to one, these keys are often metadata."""
 PAIRS = (*MAIN, QUESTION_ANSWER)
 TURN_LISTS = ("messages", "conversations")
 """Keys of a list of turns."""

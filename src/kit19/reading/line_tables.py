@@ -44,7 +44,7 @@ _FEW_LINES = 16  # left to the parser if one of them is invalid
 
 
 def read_blocks(stream: IO[bytes], longest: int) -> Iterator[bytes]:
-    """Yield the bytes of a stream in blocks of whole lines, the last of which may lack its line feed.
+    """Yield a stream in blocks of complete lines, the last of which may lack its line feed.
 
     Args:
         stream: The bytes.
@@ -123,7 +123,7 @@ def make_table(block: bytes, ends: Places) -> Table:
         regular_outlines = counts.filter(pl.col("kind").is_in(chosen))["outline"]
         is_regular = lines["outline"].is_in(regular_outlines.implode()).to_numpy()
     if _may_have_surrogates(data, backslashes):
-        is_regular = is_regular & _has_whole_pairs(lines["line"])
+        is_regular = is_regular & _has_complete_pairs(lines["line"])
     regular = lines["line"] if is_regular.all() else lines["line"].filter(pl.Series(is_regular))
     rows, is_valid = _decode(regular, row)
     if not is_valid.all():
@@ -158,7 +158,7 @@ def _may_have_surrogates(data: Bytes, backslashes: Places) -> bool:
     return bool(((data[at + 1] == _U) & ((data[at + 2] | _LOWER) == _D)).any())
 
 
-def _has_whole_pairs(lines: pl.Series) -> Marks:
+def _has_complete_pairs(lines: pl.Series) -> Marks:
     """Whether the escaped surrogates of each line are all in pairs."""
     pairs = lines.str.count_matches(_PAIR)
     return (lines.str.count_matches(_SURROGATE) == 2 * pairs).to_numpy()

@@ -41,7 +41,7 @@ def find_quotes(data: Bytes, backslashes: Places) -> Places:
     """Return the places of the quotes that begin or end a string.
 
     Args:
-        data: Whole lines.
+        data: Complete lines.
         backslashes: The places of their backslashes.
     """
     quotes = np.flatnonzero(data == _QUOTE)
@@ -59,7 +59,7 @@ def outline(data: Bytes, quotes: Places) -> bytes:
     """Return lines without the contents of the strings that are values.
 
     Args:
-        data: Whole lines of UTF-8, each with an even number of quotes, and its line feed.
+        data: Complete lines of UTF-8, each with an even number of quotes, and its line feed.
         quotes: Their quotes.
     """
     opening, closing = quotes[0::2], quotes[1::2]
@@ -74,7 +74,7 @@ def outline(data: Bytes, quotes: Places) -> bytes:
 
 
 def without_numbers(outlines: pl.Expr) -> pl.Expr:
-    """Replace the numbers that a column holds exactly: 0 stands for integers, 0.5 for others."""
+    """Replace the numbers that a column holds exactly: integers by 0, others by 0.5."""
     return outlines.str.replace_all(_FLOAT, "${1}0.5").str.replace_all(_INTEGER, "${1}0")
 
 
@@ -138,8 +138,8 @@ def _type_of(value: Any, depth: int) -> Any:
         for one in value:
             kind = _merge(kind, _type_of(one, depth + 1))
         return [kind]
-    for python, polars, stands in _SCALARS:
-        if type(value) is python and value in stands:
+    for python, polars, outlined in _SCALARS:
+        if type(value) is python and value in outlined:
             return polars
     raise _IrregularError
 

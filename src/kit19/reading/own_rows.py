@@ -71,9 +71,9 @@ def _contradicting(frame: pl.DataFrame, license_: str) -> list[MalformedRow]:
     rows = frame.filter(stated.is_in(other)) if other else frame.clear()
     return [
         MalformedRow(
-            file, row, line, "license", f"license: says {says!r}, the recipe says {license_!r}"
+            file, row, line, "license", f"license: says {value!r}, the recipe says {license_!r}"
         )
-        for file, row, line, says in rows.select(FILE, ROW, LINE, "license").iter_rows()
+        for file, row, line, value in rows.select(FILE, ROW, LINE, "license").iter_rows()
     ]
 
 

@@ -8,6 +8,7 @@ field. Several canonical values in one field are joined by a comma.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 
 import polars as pl
@@ -20,6 +21,7 @@ from kit19.reading.decode import DECODERS
 from kit19.reading.derive import derive
 from kit19.reading.fields import field_of, unknown_value
 from kit19.reading.pairs import derive_pairs
+from kit19.reading.parsed import ParsedFiles
 from kit19.reading.rows import LINE, PLACE, ROW, Quarantined, Rows, require_rows
 from kit19.reading.table import read_file, read_rows
 
@@ -73,7 +75,13 @@ class Records:
         return self.frame.height + len(self.bad)
 
 
-def read_subset(name: str, source: Source, subset: Subset, files: list[UpstreamFile]) -> Records:
+def read_subset(
+    name: str,
+    source: Source,
+    subset: Subset,
+    files: list[UpstreamFile],
+    parsed: ParsedFiles | None = None,
+) -> Records:
     """Read the records of a subset from its files.
 
     Args:
@@ -81,6 +89,7 @@ def read_subset(name: str, source: Source, subset: Subset, files: list[UpstreamF
         source: Its source card.
         subset: Its entry in the card.
         files: Files that passed the check, twins included.
+        parsed: Rows that other uses of the same build share; None for no other use.
 
     Returns:
         Records in file order, as derived pairs if the subset defines pairs.
@@ -88,16 +97,17 @@ def read_subset(name: str, source: Source, subset: Subset, files: list[UpstreamF
     Raises:
         ReadError: A file cannot be read, or does not match its card.
     """
+    parsed = parsed or ParsedFiles()
     frames: list[pl.DataFrame] = []
     bad: list[BadRow] = []
     total = 0
     for found in (f for f in files if not f.twin):
         table = source.tables[found.table]
-        rows = _with_twin(read_rows(found, table), found, table, files)
+        rows = parsed.parse_once(found, partial(_parse_file, found, table, files))
+        require_rows(rows, str(found.path))
         total += rows.total
-        frame, wrong = _parse_rows(rows, table, found)
-        require_rows(Rows(frame, [*rows.quarantined, *wrong]), str(found.path))
-        bad += [_bad_row(name, found, row) for row in [*rows.quarantined, *wrong]]
+        bad += [_bad_row(name, found, row) for row in rows.quarantined]
+        frame = rows.frame
         if subset.pairs:
             frame = derive_pairs(frame, subset.pairs, key=_KEY, prefix=f"{name}/{found.split}/")
         frames.append(_with_id(frame, name, subset, found))
@@ -106,7 +116,12 @@ def read_subset(name: str, source: Source, subset: Subset, files: list[UpstreamF
 
 
 def read_table(
-    source: Source, table: str, files: list[UpstreamFile], *, trim: bool = True
+    source: Source,
+    table: str,
+    files: list[UpstreamFile],
+    *,
+    trim: bool = True,
+    parsed: ParsedFiles | None = None,
 ) -> pl.DataFrame:
     """Read a table's rows as fields, for uses other than training (benchmark items).
 
@@ -116,6 +131,7 @@ def read_table(
         files: Files of the table.
         trim: Strip blanks around texts, as for records. Benchmark prompts keep them: 70 BoolQ
             paragraphs end in a blank, and scores depend on it.
+        parsed: Rows (trimmed) that other uses of the same build share; None for no other use.
 
     Returns:
         Columns ``#id`` (the key), ``#row`` (0-based number in its file), ``split``, and the fields.
@@ -124,16 +140,26 @@ def read_table(
         ReadError: A row cannot be read.
     """
     spec = source.tables[table]
+    parsed = parsed or ParsedFiles()
     frames = []
     for found in (f for f in files if not f.twin):
-        rows = _with_twin(read_rows(found, spec), found, spec, files)
-        frame, wrong = _parse_rows(rows, spec, found, trim=trim)
-        for row in [*rows.quarantined, *wrong]:
+        parse = partial(_parse_file, found, spec, files, trim=trim)
+        rows = parsed.parse_once(found, parse)
+        for row in rows.quarantined:
             # Decontamination would miss the items that cannot be read.
             where = f"{found.path}:{row.line}" if row.line else f"{found.path}, row {row.row}"
             raise ReadError(Problem(row.why, where, "replace the file"))
-        frames.append(frame.with_columns(split=pl.lit(found.split)))
+        frames.append(rows.frame.with_columns(split=pl.lit(found.split)))
     return pl.concat(frames)
+
+
+def _parse_file(
+    found: UpstreamFile, table: Table, files: list[UpstreamFile], *, trim: bool = True
+) -> Rows:
+    """Parse a file into the fields of its table; rows that cannot be read are quarantined."""
+    rows = _with_twin(read_rows(found, table), found, table, files)
+    frame, wrong = _parse_rows(rows, table, found, trim=trim)
+    return Rows(frame, [*rows.quarantined, *wrong])
 
 
 def _parse_rows(
