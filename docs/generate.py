@@ -34,10 +34,11 @@ from kit19.catalog.card import Card
 from kit19.cli import cli
 from kit19.core.ledger import REASON_DESCRIPTIONS
 from kit19.reading.derive import FUNCTIONS
+from kit19.rendering import load_templates
 from kit19.training import load_preset, preset_names, settings
 
 DOCS = Path(__file__).parent
-GENERATED = ("cli.md", "catalog.md", "training.md")
+GENERATED = ("cli.md", "catalog.md", "labels.md", "training.md")
 WIDTH = 100  # of a terminal, so that the help does not follow the one that this runs in
 
 _BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)
@@ -289,6 +290,27 @@ def presets() -> str:
     return "\n".join(lines)
 
 
+def labels() -> str:
+    """Every value that templates have words for, with its definition and the words."""
+    catalog = load_catalog()
+    lines: list[str] = []
+    for name in sorted(catalog.owners):
+        card = catalog.subset(name)[1]
+        words = load_templates(catalog, name).words
+        lines += [f"## {name}", ""] if words else []
+        for field, forms in words.items():
+            defined = card.definitions[field]
+            note = f" {' '.join(defined.note.split())}" if defined.note else ""
+            lines += [f"`{field}`, defined in: {' '.join(defined.where.split())}.{note}", ""]
+            lines += ["| value | definition | words |", "|---|---|---|"]
+            for value, text in defined.values.items():
+                used = dict.fromkeys(form[value] for form in forms.values() if value in form)
+                cells = (f"`{value}`", " ".join(text.split()), " · ".join(used))
+                lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            lines.append("")
+    return "\n".join(lines).strip()
+
+
 def _listed(values: Any) -> Callable[[], str]:
     return lambda: ", ".join(f"`{value}`" for value in get_args(values))
 
@@ -300,6 +322,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "reasons": reasons,
     "presets": presets,
     "tasks": task_list,
+    "labels": labels,
     "styles": _listed(templates.Style),
 }
 

@@ -30,11 +30,15 @@ from kit19.linting.view import FIELD
         ("빈칸 채우기", "명사형"),
         ("긍정", "명사형"),
         ("둘을 비교해야 할 필요", "명사형"),
-        ("빈칸 유지", "명사형"),
     ],
 )
 def test_an_ending_has_its_style(sentence: str, style: str) -> None:
     assert styles_of(sentence) == {style}
+
+
+def test_an_ending_without_a_mark_may_be_that_of_a_noun() -> None:
+    assert styles_of("빈칸 유지") == {"명사형", "해체"}
+    assert styles_of("빈칸이 있지.") == {"해체"}
 
 
 def test_a_sentence_that_a_field_ends_may_be_in_any_style() -> None:

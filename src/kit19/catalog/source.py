@@ -35,6 +35,20 @@ PAIR_FIELDS = ("sentence1", "sentence2", "label", "similarity", "made_by")
 """The fields of a derived pair. ``made_by`` is `authors`, or `kit19` for drawn negatives."""
 
 
+UNKNOWN = "unknown"
+"""The definition of a value that upstream does not define."""
+
+
+class Definitions(Card):
+    """What upstream means by each value of a categorical field."""
+
+    where: str = Field(description="where upstream states it, or what was read in vain")
+    values: dict[str, str] = Field(
+        min_length=1, description="each value → its definition; `unknown` if upstream gives none"
+    )
+    note: str = Field(default="", description="what else the words for it have to respect")
+
+
 class Subset(Card):
     """One use of a source in KIT-19."""
 
@@ -63,6 +77,9 @@ class Subset(Card):
         default=False, description="take the same number of records from each label"
     )
     note: str = ""
+    definitions: dict[Name, Definitions] = Field(
+        default={}, description="categorical field → upstream's definitions of its values"
+    )
 
     @property
     def answers(self) -> list[str]:
@@ -99,6 +116,7 @@ class Source(Card):
                 self._check_fields(name, use, getattr(subset, use), subset)
             named = [field for field in (subset.label, subset.group) if field]
             self._check_fields(name, "label/group", named, subset)
+            self._check_definitions(name, subset)
         return self
 
     def _check_fields(self, name: str, use: str, fields: list[str], subset: Subset) -> None:
@@ -109,6 +127,19 @@ class Source(Card):
                 raise ValueError(
                     f"subset {name}: `{use}` names {', '.join(unknown)}, "
                     f"which table {table} does not have ({', '.join(sorted(known))})"
+                )
+
+    def _check_definitions(self, name: str, subset: Subset) -> None:
+        known = self.categories_of(subset) if subset.definitions else {}
+        for field, definitions in subset.definitions.items():
+            if field not in known:
+                raise ValueError(
+                    f"subset {name}: `definitions` names {field}, which is not a categorical field "
+                    f"({', '.join(known)})"
+                )
+            if wrong := sorted(set(known[field]) ^ set(definitions.values)):
+                raise ValueError(
+                    f"subset {name}: the definitions of {field} lack or add {', '.join(wrong)}"
                 )
 
     def splits_of(self, subset: Subset) -> list[str]:
