@@ -92,7 +92,8 @@ rows = load_dataset("path/to/this/folder", split="train")   # {manifest.rows:,} 
 
 Columns: `id` (`<subset>/<upstream split>/<upstream key>`), `task`, `source`, `subset`,
 `upstream_split`, `template`, `instruction`, `input`, `output`, `label` (the canonical label, if the
-subset has one), `license` (of the row's source), `masked` (personal data masked in the row).
+subset has one), `license` (of the row's source), `masked` (personal data masked in the row),
+`further_records` (the other records of a batch, or of the solved examples).
 """
 
 
