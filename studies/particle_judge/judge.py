@@ -87,20 +87,24 @@ def morphemes(pair: Particle) -> list[tuple[str, str]]:
 
 DIGITS = "영일이삼사오육칠팔구"
 _NUMBER = re.compile(
-    r"(?:^|(?<=[\s가-힣‘“(]))[-−±]?"
+    r"(?:^|(?<=[\s가-힣‘“(])(?<![A-Za-z]\s))[-−±]?"
     r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<rest>\d+)|/(?P<under>\d+))?$"
 )
+
+# A year and a month, which are read with their units: 2024. 12. is 이천이십사 년 십이월.
+_MONTH = re.compile(r"(?<!\d)(?:1[5-9]|20)\d\d[-./] ?(?:0?[1-9]|1[0-2])$")
 
 
 def in_hangul(word: str) -> str:
     """Spell out the number at the end of a word, because the analyzer cannot read digits.
 
-    This is independent of ``kit19.korean``: 1,200 → 천이백, 3/4 → 사분의 삼.
+    This is independent of ``kit19.korean``: 1,200 → 천이백, 3/4 → 사분의 삼. Months and the figures
+    of names (Windows 7) stay as they are.
     """
     word = unicodedata.normalize("NFC", word)
     bare = word.rstrip(_CLOSING + ". ")
     match = _NUMBER.search(bare)
-    if match is None:
+    if match is None or _MONTH.search(bare):
         return word
     spelled = _spell_integer(match["whole"])
     if match["rest"]:
