@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,8 +112,32 @@ def test_a_pair_holds_both_texts_and_the_groups_of_both() -> None:
         "similarity": "2",
         "made_by": "authors",
         "topic": "0",
+        "topic2": "0",
         "act": "0",
+        "act2": "1",
     }
+
+
+@given(st.sets(st.integers(0, 60)), st.lists(st.integers(1, 4), min_size=1, max_size=4))
+def test_a_pair_has_the_styles_of_its_places_in_the_group(
+    present: set[int], counts: list[int]
+) -> None:
+    styles = {f"style_{n}": count for n, count in enumerate(counts)}
+    places = [(name, n) for name, count in styles.items() for n in range(count)]
+    size = len(places)
+    if size == 1:
+        return
+    rule = Pairs(of="text", size=size, negatives="by_group_pair", styles=styles)
+    frame = pairs(sorted(present), rule)
+    for key, first, second, place in frame.select("key", "style1", "style2", "place").iter_rows():
+        (style_a, a), (style_b, b) = (places[int(number) % size] for number in key.split("-"))
+        assert (first, second) == (style_a, style_b)
+        assert place == ("same" if a == b else "other")
+
+
+def test_styles_must_fill_a_group() -> None:
+    with pytest.raises(ValueError, match="as many records as `size`"):
+        Pairs(of="text", size=10, negatives="drawn", styles={"formal": 5, "casual": 4})
 
 
 def test_similarity_is_the_authors_grade() -> None:

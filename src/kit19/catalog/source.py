@@ -28,11 +28,27 @@ class Pairs(Card):
     size: int = Field(gt=1, description="records in a group")
     negatives: Literal["by_group_pair", "drawn"]
     alike: list[str] = Field(default=[], description="fields whose equality grades the pair 0–4")
+    styles: dict[Name, int] = Field(
+        default={}, description="the styles of a group's records in order: name → how many records"
+    )
     splits: list[Name] = Field(default=[], description="derive pairs only in these; default: all")
+
+    @model_validator(mode="after")
+    def _styles_fill_a_group(self) -> Self:
+        if self.styles and sum(self.styles.values()) != self.size:
+            raise ValueError("`styles` must count as many records as `size`")
+        return self
+
+    def fields(self) -> list[str]:
+        """The fields of a pair."""
+        both = [field for name in self.alike for field in (name, f"{name}2")]
+        return [*PAIR_FIELDS, *both, *(STYLE_FIELDS if self.styles else ())]
 
 
 PAIR_FIELDS = ("sentence1", "sentence2", "label", "similarity", "made_by")
 """The fields of a derived pair. ``made_by`` is `authors`, or `kit19` for drawn negatives."""
+STYLE_FIELDS = ("style1", "style2", "place")
+"""The fields of a pair with styles. ``place`` is `same` if both are the nth record of their styles."""
 
 
 UNKNOWN = "unknown"
@@ -150,22 +166,33 @@ class Source(Card):
     def fields_of(self, subset: Subset, table: str) -> list[str]:
         """The fields of a subset's records (or pairs, if it derives pairs)."""
         if subset.pairs:
-            return [*PAIR_FIELDS, *subset.pairs.alike]
+            return subset.pairs.fields()
         return self.tables[table].fields()
 
     def categories_of(self, subset: Subset) -> dict[str, list[str]]:
         """Canonical values of each categorical field of a subset."""
-        if subset.pairs:
-            grades = {"similarity": ["0", "1", "2", "3", "4"]} if subset.pairs.alike else {}
-            return {"label": ["same", "different"], **grades}
         merged: dict[str, list[str]] = {}
         for table in subset.tables:
             for field, values in self.tables[table].categories().items():
                 merged[field] = list(dict.fromkeys([*merged.get(field, []), *values]))
-        return merged
+        return _of_pairs(subset.pairs, merged) if subset.pairs else merged
 
     def multi_valued_fields(self, subset: Subset) -> set[str]:
         """Categorical fields of a subset that may have several values."""
         if subset.pairs:
             return set()
         return set().union(*(self.tables[table].many() for table in subset.tables))
+
+
+def _of_pairs(pairs: Pairs, of_records: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The categorical fields of pairs, from those of their records."""
+    found = {"label": ["same", "different"]}
+    if pairs.alike:
+        found["similarity"] = ["0", "1", "2", "3", "4"]
+    for name in pairs.alike:
+        if name in of_records:
+            found |= {name: of_records[name], f"{name}2": of_records[name]}
+    if pairs.styles:
+        styles = list(pairs.styles)
+        found |= {"style1": styles, "style2": styles, "place": ["same", "other"]}
+    return found

@@ -35,10 +35,11 @@ def derive_pairs(records: pl.DataFrame, pairs: Pairs, key: str, prefix: str) -> 
 
     Returns:
         Columns ``key``, ``group``, ``partner`` (the groups of the two records), ``sentence1``,
-        ``sentence2``, ``label`` (same, different), ``similarity``, ``made_by`` and the fields of
-        ``pairs.alike`` (of the first record). ``similarity`` follows ParaKQC's scale: 4 within one
-        group; otherwise 2 if the first field of ``alike`` agrees, plus 1 if the second does. It is
-        null where ``alike`` is empty.
+        ``sentence2``, ``label`` (same, different), ``similarity``, ``made_by``, the fields of
+        ``pairs.alike`` (``topic`` of the first record, ``topic2`` of the second), and with
+        ``pairs.styles`` the fields ``style1``, ``style2`` and ``place``. ``similarity`` follows
+        ParaKQC's scale: 4 within one group; otherwise 2 if the first field of ``alike`` agrees,
+        plus 1 if the second does. It is null where ``alike`` is empty.
     """
     numbers = pl.DataFrame({"a": records[ROW]}).with_columns(g=pl.col("a") // pairs.size)
     same = _same_group(numbers)
@@ -69,7 +70,25 @@ def derive_pairs(records: pl.DataFrame, pairs: Pairs, key: str, prefix: str) -> 
         similarity=_similarity(pairs.alike),
         made_by="made_by",
         **{name: pl.col(name) for name in pairs.alike},
+        **{f"{name}2": pl.col(f"{name}#b") for name in pairs.alike},
+        **_styles(pairs),
     )
+
+
+def _styles(pairs: Pairs) -> dict[str, pl.Expr]:
+    """The style of both records, and whether both are the nth of their styles."""
+    if not pairs.styles:
+        return {}
+    styles = [name for name, count in pairs.styles.items() for _ in range(count)]
+    nth = [n for count in pairs.styles.values() for n in range(count)]
+    a, b = ((pl.col(name) % pairs.size).cast(pl.Int64) for name in "ab")
+    places = range(pairs.size)
+    first, second = (
+        place.replace_strict(places, styles, return_dtype=pl.String) for place in (a, b)
+    )
+    same = a.replace_strict(places, nth) == b.replace_strict(places, nth)
+    place = pl.when(same).then(pl.lit("same")).otherwise(pl.lit("other"))
+    return {"style1": first, "style2": second, "place": place}
 
 
 def _same_group(numbers: pl.DataFrame) -> pl.DataFrame:
