@@ -12,7 +12,7 @@ import re
 import unicodedata
 
 from kit19.korean.finals import Final, either
-from kit19.korean.numerals import final_of_roman
+from kit19.korean.numerals import final_of_number, final_of_roman
 from kit19.korean.signs import DIGITS, UNITS, UNITS_ALONE
 from kit19.korean.words import final_of_word_with_figures, listed_words
 
@@ -22,6 +22,10 @@ V, R, C, U = Final.VOWEL, Final.RIEUL, Final.CONSONANT, Final.UNDECIDABLE
 LETTERS = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
 _UNIT = re.compile(r"(?<![A-Za-z])[A-Za-zÅμµΩ%°]+(?:[/·][A-Za-zÅ]+)?\Z")
 _UNIT_WINDOW = 12  # longer than any symbol, short enough to search in
+_HALF_DAY = re.compile(
+    r"(?<![0-9:.])(?P<time>(?:1[0-2]|0?[1-9])(?P<minutes>:[0-5][0-9])?)[ ]?[AaPp]\.?[Mm]\Z"
+)
+_HALF_DAY_WINDOW = 12
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # YouTube → You, Tube; ChatGPT → Chat, GPT
 
 # Names of letters: 엘, 알 / 엠, 엔 / all others end in a vowel. 표준국어대사전 writes 아르 for R,
@@ -55,6 +59,7 @@ _ACCENTED_VOWELS = "aeiou"  # with a mark they are pronounced: café, Gaudí
 def final_of_latin(text: str) -> Final:
     """Class a text that ends in a Latin letter; the text before the word counts too."""
     known = final_of_word_with_figures(text)
+    known = _final_of_half_day(text) if known is None else known
     known = _final_of_unit(text) if known is None else known
     if known is not None:
         return known
@@ -65,6 +70,14 @@ def final_of_latin(text: str) -> Final:
     if run[-1] != plain[-1]:
         return V if plain[-1].lower() in _ACCENTED_VOWELS else U
     return _final_of_run(plain)
+
+
+def _final_of_half_day(text: str) -> Final | None:
+    """Class 9:00 AM, which is 아홉 시 에이엠 or 오전 아홉 시."""
+    match = _HALF_DAY.search(text[-_HALF_DAY_WINDOW:])
+    if match is None:
+        return None
+    return either(C, final_of_number(match["time"]) if match["minutes"] else V)
 
 
 def _final_of_unit(text: str) -> Final | None:

@@ -43,7 +43,7 @@ _NUMERATOR = re.compile(r"(?<![0-9/.,])([0-9]+)/\Z")
 _CLOCK = re.compile(r"(?<![0-9:])(?:[01]?[0-9]|2[0-4]):(?P<minutes>[0-5][0-9]:)?\Z")
 _ROMAN = re.compile("M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
-_LATIN_BEFORE = re.compile(r"[A-Za-z#№][ -]?\Z")
+_LATIN_BEFORE = re.compile(r"[A-Za-z#№](?:\.[ ]?|[ _-])?\Z")  # KBS1, No. 1
 
 
 def final_of_number(text: str) -> Final:

@@ -198,4 +198,6 @@ _ALONE = (
     "Å °C °F km cm mm kg mg ml mL kcal kW kWh kHz MHz GHz Hz dB hPa kPa μm km/h m/s rpm ppm mph"
 )
 UNITS_ALONE = frozenset(_ALONE.split())
-LENGTHS = frozenset(("m", "km", "cm", "mm", "nm", "μm", "µm"))  # with ² and ³: 제곱미터, 세제곱미터
+LENGTHS = frozenset(
+    ("m", "km", "cm", "mm", "nm", "μm", "µm", "Å")
+)  # with ² and ³: 제곱미터, 세제곱미터

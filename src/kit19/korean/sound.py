@@ -47,7 +47,7 @@ _FINAL_RIEUL = "\u11af"
 _ROMAN = "".join(ROMAN_LETTERS)
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _PER = re.compile(r"(?<![A-Za-z])([A-Za-zμµ]+)/\Z")
-_UNIT_AT_END = re.compile(r"(?<![A-Za-z])[A-Za-zμµ]+\Z")
+_UNIT_AT_END = re.compile(r"(?<![A-Za-z])[A-Za-zÅμµ]+\Z")
 
 
 def final_sound(word: str) -> Final:
