@@ -20,6 +20,7 @@ DIGITS = "0123456789"
 SAME_AS_ASCII = {0xFF01 + i: 0x21 + i for i in range(94)} | {
     0x2080 + i: 0x30 + i for i in range(10)
 }
+SAME_AS_ASCII |= {0x2010: 0x2D, 0x2011: 0x2D}  # hyphens of typesetters: GPT‑4
 
 # Roman numerals that are one character (Ⅱ, ⅱ), and the letters that they are made of.
 ROMAN_LETTERS = {
