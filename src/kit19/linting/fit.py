@@ -15,8 +15,8 @@ from kit19.rendering.options import MARKED
 from kit19.rendering.parse import Insertion, Literal
 from kit19.rendering.templates import TEXTS
 
-_ASKED = re.compile(r"(?:질문|물음|문의)\s*[:\])]?\s*[“‘\"'「]?$")
-_IS_ASKED = re.compile(r"^[”’\"'」]? ?(?:이?라는|이?란|하는)? ?(?:질문|물음)(?![가-힣]*지)")
+_QUESTION_BEFORE = re.compile(r"(?:질문|물음|문의)\s*[:\])]?\s*[“‘\"'「]?$")
+_QUESTION_AFTER = re.compile(r"^[”’\"'」]? ?(?:이?라는|이?란|하는)? ?(?:질문|물음)(?![가-힣]*지)")
 _TRUTH = re.compile(r"(?<![가-힣])(?:참|거짓)(?:이다|입니다|이에요|예요|이야|[.]|$)")
 # 그렇습니까, 그렇지 않습니까? · 맞아, 틀려? · 같은가요, 다른가요?
 _ASK = "(?:니까|나요|가요|까요|을까|ㄹ까|는가|은가|느냐|야|어|아|려|거야)"
@@ -42,7 +42,7 @@ def wrong_frame(
                 else ""
                 for step in (-1, 1)
             )
-            if _ASKED.search(before) or _IS_ASKED.match(piece.closing + after):
+            if _QUESTION_BEFORE.search(before) or _QUESTION_AFTER.match(piece.closing + after):
                 what = f"{piece.written} is called a question and is a statement"
                 yield RenderViolation(
                     "wrong_frame", what, sentence_form(piece.field) == "statement"
@@ -108,15 +108,15 @@ def fixed_options(view: View) -> Iterator[Violation]:
             if not piece.form:
                 continue
             words = view.templates.words[piece.field][piece.form].values()
-            asked = "\n".join(literals(template, "instruction", "input"))
+            prompt = "\n".join(literals(template, "instruction", "input"))
             marks = [match.group() for word in words if (match := MARKED.match(word))]
-            if sum(_lists(asked, mark) for mark in marks) > 1:
+            if sum(_lists(prompt, mark) for mark in marks) > 1:
                 yield Violation(template.id, f"{marks[0]!r} is always the same option")
 
 
-def _lists(asked: str, mark: str) -> bool:
+def _lists(prompt: str, mark: str) -> bool:
     """Whether a question has an option with this mark: at the beginning of a line or after a blank."""
-    return re.search(rf"(?:^|[\n /]){re.escape(mark)}[.)]?(?:\s|$)", asked) is not None
+    return re.search(rf"(?:^|[\n /]){re.escape(mark)}[.)]?(?:\s|$)", prompt) is not None
 
 
 def misordered_labels(view: View) -> Iterator[Violation]:
@@ -150,8 +150,8 @@ def unused_word(view: View) -> Iterator[Violation]:
                     view.templates.templates[0].id, f"no template uses words.{field}.{form}"
                 )
                 continue
-            asked = {value for template in using for value in _values(view, template, field)}
-            never = [words[value] for value in known if value in words and value not in asked]
+            covered = {value for template in using for value in _values(view, template, field)}
+            never = [words[value] for value in known if value in words and value not in covered]
             if never:
                 what = f"its question presupposes the answer: {', '.join(never)} never occurs"
                 yield Violation(using[0].id, f"{what} (words.{field}.{form})")

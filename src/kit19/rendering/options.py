@@ -53,9 +53,9 @@ def marks_of(options: Options, count: int) -> list[Mark]:
     sign = first.strip("().")
     signs = _SIGNS.get(sign) or [str(number) for number in range(1, count + 1)]
     opening, closing = first.split(sign)
-    whole = bool(opening)  # (1) and (가) are named with their brackets, 1) and 가. without
+    complete = bool(opening)  # (1) and (가) are named with their brackets, 1) and 가. without
     return [
-        Mark(f"{opening}{one}{closing}" if whole else one, f"{opening}{one}{closing} ")
+        Mark(f"{opening}{one}{closing}" if complete else one, f"{opening}{one}{closing} ")
         for one in signs[:count]
     ]
 

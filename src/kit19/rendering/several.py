@@ -111,10 +111,10 @@ def with_shots(
     split = pl.col("split") if "split" in rows.columns else pl.lit("")
     columns = [split.alias("#split"), pl.col(_own(rows)).alias("#own"), order.alias("#order")]
     known = pool.filter(eligible(template, many)).select("id", *columns, text=example)
-    asked = rows.select("id", *columns).unique("id")
+    questions = rows.select("id", *columns).unique("id")
     found = pl.concat(
         _following(part, known.filter(pl.col("#split") == name), shots.count)
-        for (name,), part in asked.partition_by("#split", as_dict=True).items()
+        for (name,), part in questions.partition_by("#split", as_dict=True).items()
     )
     joined = found.group_by("asked", maintain_order=True).agg(
         pl.col("text").str.join(shots.between).alias(f"{SLOT}shots"), pl.col("id").alias(FURTHER)
@@ -122,14 +122,14 @@ def with_shots(
     return rows.join(joined, left_on="id", right_on="asked", how="left", maintain_order="left")
 
 
-def _following(asked: pl.DataFrame, known: pl.DataFrame, count: int) -> pl.DataFrame:
-    """For each asked record the next ``count`` of other groups in cyclic order: asked, id, text."""
+def _following(questions: pl.DataFrame, known: pl.DataFrame, count: int) -> pl.DataFrame:
+    """For each question the next ``count`` of other groups in cyclic order: asked, id, text."""
     ring = known.sort("#order", "id")
     largest = int(ring["#own"].value_counts()["count"].max())  # type: ignore[arg-type]
     window = min(ring.height, count + largest)
-    start = ring["#order"].search_sorted(asked["#order"], side="right").cast(pl.Int64)
+    start = ring["#order"].search_sorted(questions["#order"], side="right").cast(pl.Int64)
     steps = pl.int_ranges(pl.col("#start"), pl.col("#start") + window) % ring.height
-    places = asked.select(asked="id", own="#own").with_columns(start.alias("#start"))
+    places = questions.select(asked="id", own="#own").with_columns(start.alias("#start"))
     candidates = places.with_columns(steps.alias("#place")).explode("#place")
     near = candidates.hstack(ring[candidates["#place"]].select("id", "text", "#own"))
     others = near.filter(pl.col("own") != pl.col("#own"))
