@@ -1,7 +1,7 @@
 """Parse a subset's templates and collect their mistakes, to report all at once.
 
 Mistakes are unknown fields, forms or label values; a missing word, or one word for two values; a
-particle after free text; options that are not declared or cannot be told apart; an output that
+particle after free text; options that are not declared or cannot be marked; an output that
 inserts nothing from the record; two templates with the same wording.
 """
 
@@ -175,7 +175,7 @@ class Checker:
             self._report(at, f"template {name}: when.{field}: {what}", f"known: {', '.join(known)}")
 
     def _check_options(self, index: int, card: Template, texts: Mapping[str, list[Piece]]) -> None:
-        """Check that the options are declared, used, and told apart."""
+        """Check that the options are declared and used, and that they differ."""
         at, options = ("templates", index, "options"), card.options
         parts = [p for pieces in texts.values() for p in pieces if isinstance(p, OptionPart)]
         head = f"template {card.id}: options"
