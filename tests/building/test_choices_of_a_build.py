@@ -221,7 +221,7 @@ def test_a_subset_that_filling_cannot_raise_to_the_cap_is_listed(tmp_path: Path)
     assert rows["parakqc"] == 1000 > rows["kobest_copa"]
     assert manifest.subsets["kobest_copa"].short == 1000 - rows["kobest_copa"]
     assert manifest.short == f"kobest_copa {rows['kobest_copa']}"
-    said = f"every template that fits it: kobest_copa {rows['kobest_copa']}."
+    said = f"with all templates: kobest_copa {rows['kobest_copa']}"
     assert said in (out / "README.md").read_text(encoding="utf-8")
 
 

@@ -78,12 +78,6 @@ BROKEN = [
     Broken("both_form_particle", "nsmc.praise_or_pan", {"input": "감상을/를 옮긴 것: {text}"}),
     Broken(
         "both_form_particle",
-        "kmwp.help_my_child",
-        {"output": "답은 {answer}{이에요/예요}."},
-        records=with_text("answer", "<"),
-    ),
-    Broken(
-        "both_form_particle",
         "nsmc.praise_or_pan",
         {"output": "이 감상은 {label.sign}{으로/로} 읽힌다."},
         {"label": {"sign": {"negative": "ㅠㅠ", "positive": "★"}}},
@@ -120,7 +114,7 @@ BROKEN = [
     Broken(
         "answer_in_instruction",
         "kobest_copa.letter_only",
-        {"input": "상황: {premise}\n(가) {alternative_1}\n(나) {alternative_2}\n{answer}"},
+        {"input": "상황: {premise}\n{options}\n{answer}", "output": "{answer}"},
     ),
     Broken("answer_in_instruction", "korsts.verdict_question", {"input": "{sentence1}\n{score}"}),
     Broken(
@@ -194,6 +188,52 @@ BROKEN = [
         "sae4k.rule_to_keep",
         {},
         records=lambda frame: frame.filter(pl.col("label") != "prohibition"),
+    ),
+    Broken(
+        "wrong_frame",
+        "kobest_boolq.casual_question",
+        {"instruction": "“{question}”라는 질문이야. 아래 글대로라면 맞는 말이야?"},
+    ),
+    Broken("wrong_frame", "kobest_boolq.read_and_answer", {"when": {"form": ["statement"]}}),
+    Broken("wrong_frame", "kobest_boolq.true_or_false", {"when": {"form": ["question"]}}),
+    Broken(
+        "broken_quotation",
+        "nsmc.yes_no_formal",
+        {"instruction": "“이 영화가 “마음에” 들었습니까?” ‘예’나 ‘아니요’로만 답해 주십시오."},
+    ),
+    Broken(
+        "broken_quotation",
+        "nsmc.polarity_question",
+        {"instruction": "이 영화평은 ‘좋았다.’입니까, ‘나빴다.’입니까?"},
+    ),
+    Broken(
+        "fixed_options",
+        "nsmc.sort_order",
+        {
+            "instruction": "관람평에 담긴 감정을 고르십시오.\n① 긍정\n② 부정",
+            "output": "{label.numbered}",
+        },
+        {"label": {"numbered": {"negative": "② 부정", "positive": "① 긍정"}}},
+    ),
+    Broken(
+        "misordered_labels",
+        "unsmile.check_form",
+        {
+            "input": "댓글: {text}\n항목: 남성, 여성/가족, 성소수자, 인종/국적, 연령, 지역, 종교, "
+            "기타 혐오, 악플/욕설, 문제없음\n해당하는 항목(복수 가능):"
+        },
+    ),
+    Broken("unused_word", "kornli.write_a_letter", {"when": {"label": ["entailment", "neutral"]}}),
+    Broken(
+        "either_or_yes",
+        "nsmc.yes_no_formal",
+        {"instruction": "글쓴이는 이 영화가 마음에 들었습니까, 들지 않았습니까?"},
+    ),
+    Broken(
+        "invalid_json",
+        "nsmc.json_record",
+        {"output": '{{"리뷰": "{text}", "감성": {label.ko:json}}}'},
+        records=with_text("text", r"원작\각색 모두 좋았다"),
     ),
     Broken("one_sided", "nsmc.polarity_question", {"when": {"label": ["positive"]}}),
     Broken(

@@ -22,7 +22,6 @@ RULES: Mapping[str, str] = {
     "never_eligible": "no record fits the template",
     "one_sided": "every answer to the question is the same",
     "wrong_frame": "a statement is called a question, or a question is judged true or false",
-    "repeated_input": "the answer to a request for new text is already in the question",
     "broken_quotation": "quotation marks of one kind are nested, or a final stop precedes a copula",
     "fixed_options": "the right answer is always at the same place among the options",
     "misordered_labels": "several labels are listed in one order and answered in another",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from kit19.linting.view import FIELD, RenderViolation, View, Violation, literals
-from kit19.reading.derive import letters_of, sentence_form
+from kit19.reading.derive import sentence_form
 from kit19.rendering import ParsedTemplate
 from kit19.rendering.fit import COPULA
 from kit19.rendering.options import MARKED
@@ -60,23 +60,6 @@ def wrong_frame(
 
 def _judges_truth(view: View, template: ParsedTemplate) -> bool:
     return any(_TRUTH.search(text) for text in view.skeletons(template, "output"))
-
-
-def repeated_input(
-    view: View, template: ParsedTemplate, _renders: pl.DataFrame
-) -> Iterator[RenderViolation]:
-    """The answer to a request for new text is already in the question."""
-    if template.card.direction == "forward":  # extraction takes its answer out of the text
-        return
-    answers = [p.field for p in template.insertions("output") if view.is_free_text(p)]
-    given = [p.field for p in template.insertions("instruction", "input") if view.is_free_text(p)]
-    for answer in answers:
-        new = letters_of(answer)
-        for field in given:
-            old = letters_of(field)
-            shown = old.str.contains(new, literal=True)
-            what = f"the answer {{{answer}}} is already in {{{field}}}"
-            yield RenderViolation("repeated_input", what, shown & (new != "") & (old != ""))
 
 
 def broken_quotation(
@@ -145,14 +128,9 @@ def unused_word(view: View) -> Iterator[Violation]:
             using = [
                 template for template in view.templates.templates if _uses(template, field, form)
             ]
-            if not using:
-                yield Violation(
-                    view.templates.templates[0].id, f"no template uses words.{field}.{form}"
-                )
-                continue
-            covered = {value for template in using for value in _values(view, template, field)}
+            covered = {value for template in using for value in view.values(template, field)}
             never = [words[value] for value in known if value in words and value not in covered]
-            if never:
+            if using and never:
                 what = f"its question presupposes the answer: {', '.join(never)} never occurs"
                 yield Violation(using[0].id, f"{what} (words.{field}.{form})")
 
@@ -161,10 +139,6 @@ def _uses(template: ParsedTemplate, field: str, form: str) -> bool:
     options = template.card.options
     listed = options is not None and (options.by, options.form) == (field, form)
     return listed or any((p.field, p.form) == (field, form) for p in template.insertions())
-
-
-def _values(view: View, template: ParsedTemplate, field: str) -> list[str]:
-    return view.values(template, field)
 
 
 def either_or_yes(view: View) -> Iterator[Violation]:

@@ -91,7 +91,6 @@ RENDER_RULES: list[Callable[[View, ParsedTemplate, pl.DataFrame], Iterator[Rende
     double_blank,
     over_long,
     fit.wrong_frame,
-    fit.repeated_input,
     fit.broken_quotation,
     fit.invalid_json,
 ]

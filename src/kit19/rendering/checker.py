@@ -151,7 +151,8 @@ class Checker:
             every = self.categories[piece.field]
             # A record with one of several values may have any other one, too.
             values = every if piece.field in self.many else card.when.get(piece.field, every)
-            self._check_coverage(at, head, piece.field, piece.form, values)
+            listed = [value for value in values if value in every]
+            self._check_coverage(at, head, piece.field, piece.form, listed)
 
     def _check_coverage(
         self, at: tuple[str | int, ...], head: str, field: str, form: str, values: list[str]
