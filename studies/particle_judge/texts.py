@@ -22,13 +22,13 @@ from kit19.rendering.templates import TEXTS
 from studies.particle_judge.judge import _CLOSING, OTHER, SEED, Judge, Judgment, Tally, load_records
 
 UNSPLIT_WORDS = {
-    "dictionary word": """문제없 한마디 이다음 빈칸   물어봤 불러온  인공지능
-         전제 문장""",
-    "compound": """별점 점검표 정답표 정리표 비교표 분석표 평가표 기준표 영화평 관람평  판례집
+    "dictionary word": """문제없 한마디 이다음 빈칸 물어봤 불러온 인공지능
+        전제 문장""",
+    "compound": """별점 점검표 정답표 정리표 비교표 분석표 평가표 기준표 영화평 관람평 판례집
         검색창 유사도""",
     "name": """성소수자 위키백과 국민청원 판결요지 정치개혁 경제민주화 성장동력 보건복지 고령화대책
         성평등""",
-    "particle or ending": "이려는데 배우는데 경위보다 ",
+    "particle or ending": "이려는데 배우는데 경위보다",
 }
 """Words that we write as one word and the judge as two. They are listed one by one, so that any other
 split is unexplained until it is reviewed."""
