@@ -156,8 +156,8 @@ def _total_masked(rows: pl.DataFrame, records: pl.DataFrame, pool: pl.DataFrame)
 
 
 def _usable(templates: TemplateSet, plan: Recipe) -> TemplateSet:
-    """The templates that the recipe may use: a batch has fewer rows than records, so none with fill."""
-    if not plan.fill:
+    """The templates that the recipe may use: with batches there are fewer rows than records."""
+    if plan.batches and not plan.fill:
         return templates
     singles = [template for template in templates.templates if template.size == 1]
     return replace(templates, templates=singles)

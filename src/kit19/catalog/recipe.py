@@ -55,6 +55,11 @@ class Recipe(Card):
     fill: bool = Field(
         default=False, description="fill a short subset with further templates of its records"
     )
+    batches: bool = Field(
+        default=False,
+        description="also use templates that ask about several records at once; "
+        "a subset then has fewer rows than records",
+    )
     views: int = Field(default=1, ge=1, le=100, description="templates for each record")
     balance: Literal["card", "label", "none"] = Field(
         default="card",
