@@ -20,8 +20,10 @@ def test_a_kept_record_is_explained_with_its_rows(sample_build: Path) -> None:
         row = rows_of(sample_build, split).row(0, named=True)
         found = explain(sample_build, row["id"])
         assert (found.id, found.status) == (row["id"], status)
-        names = ("template", "instruction", "input", "output", "label")
-        assert found.rows == [{name: row[name] for name in names}]
+        names = ("template", "instruction", "input", "output", "label", "id", "further_records")
+        assert found.rows[0] == {name: row[name] for name in names}
+        # Other rows show the record as a solved example.
+        assert all(row["id"] in other["further_records"] for other in found.rows[1:])
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_an_unknown_label_of_a_quoted_file_is_reported_with_its_line(tmp_path: P
 def test_several_labels_of_which_one_is_unknown(tmp_path: Path) -> None:
     put(tmp_path, HATESCORE, HEAD + '0,가,혐오발언,"종교, 지역",s\n1,나,혐오발언,"종교, 지방",s\n')
     records = read("hatescore", tmp_path)
-    assert texts(records, "micro") == {"hatescore/train/0": ("religion,region",)}
+    assert texts(records, "micro") == {"hatescore/train/0": ("region,religion",)}
     assert [why for _, _, why in complaints(records)] == ["micro: unknown value '종교, 지방'"]
 
 

@@ -130,14 +130,14 @@ def test_offensive_counts_as_hate_in_beep(tmp_path: Path) -> None:
     assert [label for (label,) in found.values()] == ["none", "hate", "hate"]
 
 
-def test_several_labels_keep_their_order(tmp_path: Path) -> None:
+def test_several_labels_come_in_the_cards_order(tmp_path: Path) -> None:
     head = ",comment,macrolabel,microlabel,source\n"
     rows = (
         '0,가,혐오발언,"단순 악플, 종교, 지역",s\n1,나,단순 악플,단순 악플,s\n2,다,Clean,None,s\n'
     )
     put(tmp_path, "hatescore/HateScore.csv", head + rows)
     assert texts(read("hatescore", tmp_path), "label", "micro") == {
-        "hatescore/train/0": ("hate", "insult,religion,region"),
+        "hatescore/train/0": ("hate", "region,religion,insult"),
         "hatescore/train/1": ("insult", "insult"),
         "hatescore/train/2": ("clean", "clean"),
     }

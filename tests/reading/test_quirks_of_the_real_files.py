@@ -105,9 +105,9 @@ def test_unsmile_quotes_are_text(real_data: Path) -> None:
 # hatescore
 
 
-def test_hatescore_has_several_micro_labels_in_its_order(real_data: Path) -> None:
+def test_hatescore_has_several_micro_labels_in_the_cards_order(real_data: Path) -> None:
     records = real("hatescore", real_data)
-    assert text(records, "hatescore/train/333", "micro") == "religion,region"
+    assert text(records, "hatescore/train/333", "micro") == "region,religion"
     assert text(records, "hatescore/train/0", "micro") == "region"
     assert labels(records, "train") == {"clean": 10_174, "hate": 782, "insult": 152}
     assert len(set(records.frame["micro"])) == 44
@@ -115,7 +115,7 @@ def test_hatescore_has_several_micro_labels_in_its_order(real_data: Path) -> Non
 
 def test_a_hatescore_comment_called_hate_may_be_an_insult_too(real_data: Path) -> None:
     found = texts(real("hatescore", real_data), "label", "micro")["hatescore/train/687"]
-    assert found == ("hate", "insult,region")
+    assert found == ("hate", "region,insult")
 
 
 def test_hatescore_cells_keep_commas_and_quotes(real_data: Path) -> None:

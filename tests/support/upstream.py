@@ -82,12 +82,15 @@ def unsmile(data: Path) -> Records:
 
 def hatescore(data: Path) -> Records:
     macro = {"Clean": "clean", "혐오발언": "hate", "단순 악플": "insult"}
-    micro = {**TARGETS, "단순 악플": "insult", "None": "clean"}
+    micro = {"None": "clean", **TARGETS, "단순 악플": "insult"}
+    order = list(micro.values())
     return {
         f"hatescore/train/{n}": {
             "text": row["comment"],
             "label": macro[row["macrolabel"]],
-            "micro": ",".join(micro[name] for name in row["microlabel"].split(", ")),
+            "micro": ",".join(
+                sorted((micro[name] for name in row["microlabel"].split(", ")), key=order.index)
+            ),
         }
         for n, row in enumerate(quoted(data / "hatescore/HateScore.csv", ","))
     }
