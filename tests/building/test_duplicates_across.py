@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kit19 import Manifest, build, explain, load_catalog, stats
@@ -139,6 +139,7 @@ def test_the_order_of_the_recipe_decides_which_one_stays(street: Path, tmp_path:
     assert set(dropped_of(tmp_path / "out")["id"]) == {f"cafe_reviews/train/{n}" for n in (0, 1)}
 
 
+@settings(max_examples=30)  # each example is two builds
 @given(cafe=reviews, bar=reviews, cap=st.integers(1, 8))
 @example(cafe=[("!!!", "0")], bar=[("!!!", "0"), ("…?", "0")], cap=8)
 def test_no_text_is_kept_twice_and_the_cap_is_filled(
