@@ -160,10 +160,12 @@ def _asks_for_new(card: Mapping[str, Any], record: Mapping[str, str | None]) -> 
     """An inverse template's answer is not already in its question."""
     batch = card.get("batch") or {}
     questions = [card.get("instruction"), card.get("input"), batch.get("item")]
+    apart = ("options_", "slot_")
     asked = [p for text in questions if text for p in parse(text) if p.field]
-    given = {piece.field for piece in asked if not piece.form} - {"options_list"}
+    given = {p.field for p in asked if not p.form and not p.field.startswith(apart)}
     output = card["output"] + batch.get("answer", "")
-    answers = [p.field for p in parse(output) if p.field and not p.form]
+    named = [p.field for p in parse(output) if p.field and not p.form]
+    answers = [field for field in named if not field.startswith(apart)]
     return not any(
         letters(record[answer]) in letters(record[field])
         for answer in answers

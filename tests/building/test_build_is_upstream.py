@@ -134,13 +134,15 @@ def test_every_rows_label_is_upstreams(either: Build) -> None:
 
 
 def test_every_rows_text_is_its_template_with_upstreams_text_in_it(either: Build) -> None:
+    # Rows of several records are compared with the reference renderer elsewhere.
+    single = [(row, record) for row, record in either.pairs() if not row["further_records"]]
     wrong = [
         row["id"]
-        for row, record in either.pairs()
-        if templates(row["subset"]).wrong(row["template"], record, row)
+        for row, record in single
+        if templates(row["subset"]).wrong(row["template"], {**record, "id": row["id"]}, row)
     ]
     # A row differs only if personal data was masked, and then it is marked.
-    assert wrong == [row["id"] for row, _ in either.pairs() if row["masked"]]
+    assert wrong == [row["id"] for row, _ in single if row["masked"]]
 
 
 def test_every_template_shows_some_text_of_the_record(either: Build) -> None:
@@ -154,6 +156,8 @@ def test_every_template_shows_some_text_of_the_record(either: Build) -> None:
 def test_no_output_of_a_label_template_means_two_labels(either: Build) -> None:
     meant: defaultdict[tuple[str, str, str, str], set[str]] = defaultdict(set)
     for row, record in either.pairs():
+        if row["further_records"]:
+            continue
         used = templates(row["subset"]).fields(row["template"], "output")
         for field in used & set(templates(row["subset"]).words):
             meant[row["subset"], row["template"], row["output"], field].add(record[field])
@@ -249,6 +253,8 @@ def test_conflicting_records_carry_another_label_than_their_evidence(kit19: Buil
 def test_a_duplicate_is_the_same_record_as_the_one_that_stays(kit19: Build) -> None:
     gone = {row["id"]: row["reason"] for row in kit19.dropped}
     labels = {"label", "status", "title", "category", "argument", "points", "score", "micro"}
+    labels |= {"grade", "target", "state", "asks", "heading"}
+    labels |= {"topic", "topic2", "act", "act2", "style1", "style2"}
     for row in kit19.dropped:
         if row["reason"] != "duplicate":
             continue

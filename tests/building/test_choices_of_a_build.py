@@ -216,12 +216,12 @@ def test_paper_and_paper_clean_differ_by_the_leak_and_not_by_size(tmp_path: Path
 
 def test_a_subset_that_filling_cannot_raise_to_the_cap_is_listed(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    manifest = sample_of(out, "kobest_copa", "parakqc", recipe="paper-clean", cap=1000)
+    manifest = sample_of(out, "kobest_copa", "parakqc", recipe="paper-clean", cap=3000)
     rows = Counter(rows_of(out)["subset"])
-    assert rows["parakqc"] == 1000 > rows["kobest_copa"]
-    assert manifest.subsets["kobest_copa"].short == 1000 - rows["kobest_copa"]
-    assert manifest.short == f"kobest_copa {rows['kobest_copa']}"
-    said = f"with all templates: kobest_copa {rows['kobest_copa']}"
+    assert rows["parakqc"] == 3000 > rows["kobest_copa"]
+    assert manifest.subsets["kobest_copa"].short == 3000 - rows["kobest_copa"]
+    assert manifest.short == f"kobest_copa {rows['kobest_copa']:,}"
+    said = f"Fewer than 3,000 rows with all templates: kobest_copa {rows['kobest_copa']:,}.**"
     assert said in (out / "README.md").read_text(encoding="utf-8")
 
 

@@ -74,15 +74,15 @@ def test_a_changed_card_is_the_cause_of_changed_rows(left: Path, tmp_path: Path)
     templates = catalog / "templates" / "nsmc.yaml"
     templates.parent.mkdir(parents=True)
     text = (BUILT_IN / "templates" / "nsmc.yaml").read_text(encoding="utf-8")
-    assert "이 영화평은 긍정적입니까, 부정적입니까?" in text
-    templates.write_text(text.replace("이 영화평은", "다음 영화평은", 1), encoding="utf-8")
+    assert "관객이 남긴 한 줄 평이에요." in text
+    templates.write_text(text.replace("관객이 남긴", "관객이 쓴", 1), encoding="utf-8")
     changes = {"subsets": SUBSETS, "cap": 40}
     build("sample", tmp_path / "right", catalog=catalog, changes=changes)
     found = diff(left, tmp_path / "right")
     assert set(found.causes) == {"card templates/nsmc"}
     assert set(found.subsets) == {"nsmc"}
     counts = found.subsets["nsmc"]
-    changed = rows_of(left).filter(subset="nsmc", template="polarity_question").height
+    changed = rows_of(left).filter(subset="nsmc", template="view_request").height
     assert changed > 0
     assert (counts.only_left, counts.only_right, counts.retold) == (0, 0, changed)
 

@@ -118,9 +118,8 @@ def test_on_request_the_later_subset_gives_it_up(street: Path, tmp_path: Path) -
     assert (manifest.shared, manifest.entangled_by) == ([], ["dedup"])
     found = explain(out, "bar_reviews/train/0", catalog=load_catalog(street, only=True))
     assert (found.status, found.evidence) == ("dropped", "cafe_reviews/train/0")
-    assert "excluding a subset may change rows of the others" in (out / "README.md").read_text(
-        encoding="utf-8"
-    )
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert "> **Excluding a subset may change rows of the others: dedup.**" in card
 
 
 def test_the_command_line_tells_of_both(street: Path, tmp_path: Path) -> None:

@@ -154,9 +154,9 @@ def test_what_is_read_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_line_without_end_is_refused(
     reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kit19.reading import json_lines
+    from kit19.reading import chunks
 
-    monkeypatch.setattr(json_lines, "LONGEST", 1000)
+    monkeypatch.setattr(chunks, "LONGEST", 1000)
     path = tmp_path / "my.jsonl"
     path.write_text(lines() + json.dumps({"instruction": "a" * 2000, "output": "b"}), "utf-8")
     if reader == "train":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,10 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_text_is_in_the_row_unchanged(out: Path) -> None:
     rows = rows_of(out)
-    assert rows.height == 2 * len(HOSTILE)
+    by_template = Counter(rows["template"])
+    assert max(by_template.values()) == len(HOSTILE)
+    # One text ends in a sound that nobody knows, so it is not put before a particle.
+    assert by_template["which_side"] == len(HOSTILE) - 1
     for row in rows.iter_rows(named=True):
         text = HOSTILE[row["id"].split("/")[2]]
         assert row["input"] == text

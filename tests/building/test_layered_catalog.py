@@ -193,7 +193,7 @@ def test_replaced_templates_change_the_rows_of_their_subset_alone(
     my = tmp_path / "my"
     (my / "templates").mkdir(parents=True)
     text = (BUILT_IN / "templates" / "nsmc.yaml").read_text(encoding="utf-8")
-    changed = text.replace("이 영화평은", "다음 영화평은")
+    changed = text.replace("관객이 남긴", "관객이 쓴")
     (my / "templates" / "nsmc.yaml").write_text(changed, encoding="utf-8")
     manifest = world.build("replaced", "kit19", my)
     assert manifest.catalog is not None

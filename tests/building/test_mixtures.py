@@ -59,7 +59,8 @@ def test_the_command_line_says_what_is_given_up(tmp_path: Path) -> None:
     assert done.code == 0
     assert "may change rows of the others: per_task_cap, weights" in done.out
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "(`per_task_cap`, `weights`): removing one may change the rest." in card
+    said = "> **Excluding a subset may change rows of the others: per_task_cap, weights.**"
+    assert said in card
     ledgers = {n: e.ledger.train for n, e in read_manifest(tmp_path / "out").subsets.items()}
     assert ledgers == {"nsmc": 50, "math": 25}
 

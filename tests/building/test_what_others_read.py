@@ -65,7 +65,7 @@ def test_datasets_loads_the_folder_as_it_is(
     assert loaded["rows"] == {"train": train.height, "validation": validation.height}
     kinds = {name: kind.removeprefix("large_") for name, kind in loaded["columns"].items()}
     assert kinds == dict.fromkeys(ROW_SCHEMA, "string") | {"masked": "uint32"}
-    assert len(kinds) == 12
+    assert len(kinds) == 13
     assert loaded["first"] == {
         "train": train.row(0, named=True),
         "validation": validation.row(0, named=True),
@@ -225,7 +225,7 @@ def test_one_license_is_named_as_the_hub_names_it(tmp_path: Path) -> None:
 def test_the_card_tells_every_number_of_the_ledger(sample_build: Path) -> None:
     _, body = front_matter(sample_build)
     manifest = read_manifest(sample_build)
-    assert "**This is a sample.**" in body
+    assert "> **kit19's own sample, not the datasets.**" in body
     for name, entry in manifest.subsets.items():
         lines = [line for line in body.splitlines() if line.startswith(f"| `{name}` |")]
         assert len(lines) == 2, name

@@ -42,8 +42,11 @@ likely = st.text(st.sampled_from("가나 {}은는을를(),.’”\n%\\ㅋ긍정�
 @example("응, 아니오. 그렇습니까? 몰라. 해라.\n\n\n끝")
 def test_what_a_field_contains_is_never_judged(text: str) -> None:
     findings, renders = check(view_of("nsmc"), reviews(text))
-    assert findings == []
-    assert renders == 2 * len(view_of("nsmc").templates.templates)
+    # A text with quotation marks or a final stop does not fit every template.
+    unfit = {finding.template for finding in findings if finding.rule == "never_eligible"}
+    assert [finding for finding in findings if finding.rule != "never_eligible"] == []
+    templates = view_of("nsmc").by_record().templates.templates
+    assert renders == 2 * sum(template.id not in unfit for template in templates)
 
 
 def test_a_blank_at_the_edge_of_a_field_is_told_where_it_meets_one_of_the_template() -> None:
@@ -55,11 +58,13 @@ def test_a_blank_at_the_edge_of_a_field_is_told_where_it_meets_one_of_the_templa
 
 
 def test_a_render_is_too_long_only_beyond_the_limit() -> None:
-    fits, _ = check(view_of("nsmc"), reviews("가" * (MAX_RENDER - 400)))
+    fits, _ = check(view_of("nsmc"), reviews("가" * (MAX_RENDER // 2 - 400)))
     assert fits == []
+    twice, _ = check(view_of("nsmc"), reviews("가" * (MAX_RENDER - 400)))
+    assert set(counts(twice, "over_long")) == {"json_record"}  # its answer repeats the text
     findings, _ = check(view_of("nsmc"), reviews("가" * (MAX_RENDER + 1)))
     assert set(counts(findings, "over_long")) == {
-        template.id for template in view_of("nsmc").templates.templates
+        template.id for template in view_of("nsmc").by_record().templates.templates
     }
 
 
@@ -95,12 +100,12 @@ def test_particles_that_the_renderer_gets_wrong_are_found(
 
 def test_an_output_that_is_no_word_of_the_label_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     # The renderer is broken again: both values of the label give the same output.
-    usual = RENDER._text_expr
+    usual = RENDER.text_expr
 
     def blurred(*given: Any) -> Any:
         return usual(*given).str.replace("부정", "긍정")
 
-    monkeypatch.setattr(RENDER, "_text_expr", blurred)
+    monkeypatch.setattr(RENDER, "text_expr", blurred)
     findings, _ = check(view_of("nsmc"), reviews("좋다"))
     reported = {(f.template, f.what) for f in findings if f.rule == "ambiguous_output"}
     assert ("sort_order", "one output means two values") in reported

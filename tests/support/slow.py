@@ -13,7 +13,7 @@ SLOW = (
     "building/test_build_is_upstream.py",
     "building/test_choices_of_a_build.py",
     "building/test_duplicates_across.py",
-    "building/test_each_file_once.py::test_a_build_of_everything",
+    "building/test_each_file_once.py::test_a_weighted_build_of_the_real_files",
     "building/test_interrupted_builds.py",
     "building/test_layered_catalog.py",
     "building/test_mutated_cards.py",

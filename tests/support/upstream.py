@@ -76,7 +76,14 @@ def unsmile(data: Path) -> Records:
     for split in ("train", "valid"):
         for n, row in enumerate(unquoted(data / f"unsmile/unsmile_{split}_v1.0.tsv")):
             label = ",".join(name for column, name in names.items() if row[column] == "1")
-            records[f"unsmile/{split}/{n}"] = {"text": row["문장"], "label": label}
+            target = ",".join(name for column, name in TARGETS.items() if row[column] == "1")
+            state = "matches" if row["clean"] == "1" else "lacks"
+            records[f"unsmile/{split}/{n}"] = {
+                "text": row["문장"],
+                "label": label,
+                "target": target,
+                "state": state,
+            }
     return records
 
 
@@ -176,6 +183,17 @@ def points(score: str) -> str:
     return written.rstrip("0").rstrip(".")
 
 
+DEGREES = (
+    "topics_differ",
+    "topic_shared",
+    "details_shared",
+    "roughly_equal",
+    "mostly_equal",
+    "equal",
+)
+"""What the scores 0 to 5 mean; a score halfway between two has the upper one's meaning."""
+
+
 def korsts(data: Path) -> Records:
     return {
         f"korsts/{split}/{n}": {
@@ -183,6 +201,7 @@ def korsts(data: Path) -> Records:
             "sentence2": row["sentence2"],
             "score": row["score"],
             "points": points(row["score"]),
+            "grade": DEGREES[int(Decimal(row["score"]) + Decimal("0.5"))],
             "label": "similar" if Decimal(row["score"]) >= 3 else "different",
         }
         for split in ("train", "dev", "test")
@@ -209,13 +228,20 @@ class Pairs(Mapping[str, Record]):
     Args:
         subset: The name that ids begin with.
         splits: For each split the utterances in file order.
+        names: The names of each category's numbers.
         by_rule: Whether pairs of two groups follow ParaKQC's rule; else any two groups will do.
     """
 
     def __init__(
-        self, subset: str, splits: Mapping[str, list[dict[str, str]]], *, by_rule: bool
+        self,
+        subset: str,
+        splits: Mapping[str, list[dict[str, str]]],
+        names: Mapping[str, list[str]],
+        *,
+        by_rule: bool,
     ) -> None:
         self._subset, self._splits, self._by_rule = subset, splits, by_rule
+        self._names = names
 
     def __getitem__(self, name: str) -> Record:
         subset, split, key = name.split("/")
@@ -229,6 +255,12 @@ class Pairs(Mapping[str, Record]):
         first, second = self._splits[split][a], self._splits[split][b]
         pair = {"sentence1": first["sentence"], "sentence2": second["sentence"]}
         pair["label"] = "same" if i == j else "different"
+        for field, names in self._names.items():
+            pair[field], pair[f"{field}2"] = names[int(first[field])], names[int(second[field])]
+        if not self._by_rule:
+            # The first half of a group is formal.
+            for field, place in (("style1", a % GROUP), ("style2", b % GROUP)):
+                pair[field] = "formal" if place < GROUP // 2 else "casual"
         if self._by_rule:
             alike = 2 * (first["topic"] == second["topic"]) + (first["act"] == second["act"])
             pair["similarity"] = "4" if i == j else str(alike)
@@ -249,18 +281,31 @@ class Pairs(Mapping[str, Record]):
         return sum(1 for _ in self)
 
 
+ACTS = ["alternative", "wh", "prohibition", "requirement"]
+
+
 def parakqc(data: Path) -> Pairs:
     names = "topic act sentence"
     utterances = list(unquoted(data / "parakqc/data/paraKQC_v1.txt", names))
-    return Pairs("parakqc", {"train": utterances}, by_rule=True)
+    numbers = {"topic": ["mail", "schedule", "smart_home", "weather"], "act": ACTS}
+    return Pairs("parakqc", {"train": utterances}, numbers, by_rule=True)
 
 
 def stylekqc(data: Path) -> Pairs:
     splits = {
-        split: list(unquoted(data / f"stylekqc/act/{split}.tsv"))
+        split: [
+            {**act, **topic}
+            for act, topic in zip(
+                unquoted(data / f"stylekqc/act/{split}.tsv"),
+                unquoted(data / f"stylekqc/topic/{split}.tsv"),
+                strict=True,
+            )
+        ]
         for split in ("train", "dev", "test")
     }
-    return Pairs("stylekqc", splits, by_rule=False)
+    topics = "shopping smart_home messenger calendar entertainment weather_science"
+    numbers = {"topic": topics.split(), "act": ACTS}
+    return Pairs("stylekqc", splits, numbers, by_rule=False)
 
 
 def question_pair(data: Path) -> Records:
@@ -290,14 +335,26 @@ def sae4k(data: Path) -> Records:
     acts = ["yes_no", "alternative", "wh", "prohibition", "requirement", "strong_requirement"]
     rows = unquoted(data / "sae4k/data/sae4k_v1.txt", "text argument label")
     return {
-        f"sae4k/train/{n}": {**row, "label": acts[int(row["label"])]} for n, row in enumerate(rows)
+        f"sae4k/train/{n}": {
+            **row,
+            "label": acts[int(row["label"])],
+            "asks": "matches" if row["label"] in {"0", "1", "2"} else "lacks",
+        }
+        for n, row in enumerate(rows)
     }
+
+
+def without_stop(text: str) -> str:
+    """Text without the full stop at its end; an ellipsis stays."""
+    one = text.endswith(".") and text not in {"", "."} and not text.endswith("..")
+    return text[:-1] if one else text
 
 
 def petitions(data: Path) -> Records:
     return {
         f"petitions/train/{row['petition_idx']}": {
-            field: row[field].strip() for field in ("content", "title", "category", "status")
+            **{field: row[field].strip() for field in ("content", "title", "category", "status")},
+            "heading": without_stop(row["title"].strip()),
         }
         for path in sorted((data / "petitions").glob("petitions_*"))
         for row in map(json.loads, lines(path))

@@ -142,7 +142,7 @@ def test_a_wrong_command_line_is_reported(words: list[str], told: str, data: Pat
         ),
         (["--set", "pack_length=8"], "`pack_length` must not be below `max_length`"),
         (["--format", "kulm"], "did you mean kullm?"),
-        (["--data", "gone.jsonl"], "gone.jsonl: there is no such file"),
+        (["--data", "gone.jsonl"], "gone.jsonl: does not exist"),
     ],
 )
 def test_a_wrong_name_or_value_is_reported_with_a_suggestion(

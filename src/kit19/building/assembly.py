@@ -129,7 +129,7 @@ def _render_rows(
         label=label.cast(pl.String),
         license=pl.lit(subset.source.license.spdx),
         masked=pl.col(_MASKED),
-        further_records=FURTHER,
+        further_records=pl.col(FURTHER).list.join("\n"),
     ).select(ROW_SCHEMA.names())
 
 
@@ -156,10 +156,10 @@ def _total_masked(rows: pl.DataFrame, records: pl.DataFrame, pool: pl.DataFrame)
 
 
 def _usable(templates: TemplateSet, plan: Recipe) -> TemplateSet:
-    """The templates that the recipe may use: with batches there are fewer rows than records."""
-    if plan.batches and not plan.fill:
+    """The templates that the recipe may use. With batches there are fewer rows than records."""
+    if plan.several_records and not plan.fill:
         return templates
-    singles = [template for template in templates.templates if template.size == 1]
+    singles = [t for t in templates.templates if not (t.card.batch or t.card.shots)]
     return replace(templates, templates=singles)
 
 

@@ -67,13 +67,12 @@ def stats(folder: str | Path) -> Stats:
     rows = pl.concat([read_rows(folder, "train"), read_rows(folder, "validation")])
     prompt = pl.col("instruction").str.len_chars() + pl.col("input").str.len_chars()
     output = pl.col("output").str.len_chars()
+    further = pl.col("further_records").str.split("\n").explode()
     grouped = rows.group_by("subset").agg(
         task=pl.col("task").first(),
         license=pl.col("license").first(),
         rows=pl.len(),
-        records=pl.concat([pl.col("id"), pl.col("further_records").explode()])
-        .drop_nulls()
-        .n_unique(),
+        records=pl.concat([pl.col("id"), further.filter(further != "")]).n_unique(),
         templates=pl.col("template").n_unique(),
         labels=pl.col("label").drop_nulls().n_unique(),
         prompt_median=prompt.median().cast(pl.UInt32),

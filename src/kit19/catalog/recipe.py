@@ -55,10 +55,10 @@ class Recipe(Card):
     fill: bool = Field(
         default=False, description="fill a short subset with further templates of its records"
     )
-    batches: bool = Field(
+    several_records: bool = Field(
         default=False,
-        description="also use templates that ask about several records at once; "
-        "a subset then has fewer rows than records",
+        description="also use templates whose rows are made of several records: batches, and solved "
+        "examples; rows then depend on which other records are kept",
     )
     views: int = Field(default=1, ge=1, le=100, description="templates for each record")
     balance: Literal["card", "label", "none"] = Field(

@@ -17,10 +17,11 @@ _COLUMNS: dict[str, pl.DataType] = {
     "label": pl.String(),
     "license": pl.String(),
     "masked": pl.UInt32(),
-    "further_records": pl.List(pl.String),
+    "further_records": pl.String(),
 }
 ROW_SCHEMA = pl.Schema(_COLUMNS)
 """The thirteen columns of a row, in order.
 
-``further_records`` lists the ids of the other records in a row: of its batch, or its solved examples.
+``further_records`` has the ids of the other records in a row, one a line: of its batch, or its solved
+examples; it is empty for a row of one record.
 """

@@ -12,7 +12,7 @@ from kit19.reading.derive import sentence_form
 from kit19.rendering import ParsedTemplate
 from kit19.rendering.fit import COPULA
 from kit19.rendering.options import MARKED
-from kit19.rendering.parse import Insertion, Literal
+from kit19.rendering.parse import Insertion, Literal, OptionPart
 from kit19.rendering.templates import TEXTS
 
 _QUESTION_BEFORE = re.compile(r"(?:질문|물음|문의)\s*[:\])]?\s*[“‘\"'「]?$")
@@ -22,7 +22,7 @@ _TRUTH = re.compile(r"(?<![가-힣])(?:참|거짓)(?:이다|입니다|이에요|
 _ASK = "(?:니까|나요|가요|까요|을까|ㄹ까|는가|은가|느냐|야|어|아|려|거야)"
 _EITHER = re.compile(rf"[가-힣]{_ASK}(?:, | 아니면 )[^,.?!\n]{{1,20}}{_ASK}\?")
 _YES = re.compile(r"(?:예|네|응|어)(?=[,.\s]|$)")
-_NESTED = {"“”": "“[^”]*“", "‘’": "‘[^’]*‘", "「」": "「[^」]*「", "『』": "『[^』]*『"}
+_PAIRS = ("“”", "‘’", "「」", "『』")
 _STOP = re.compile(rf"[.!?。][”’」』]?{COPULA}")
 _OPENS_WITH_COPULA = re.compile(rf"[”’」』]?{COPULA}.{{0,8}}")
 
@@ -63,15 +63,15 @@ def _judges_truth(view: View, template: ParsedTemplate) -> bool:
 
 
 def broken_quotation(
-    _view: View, template: ParsedTemplate, _renders: pl.DataFrame
+    view: View, template: ParsedTemplate, _renders: pl.DataFrame
 ) -> Iterator[RenderViolation]:
     """Quotation marks of one kind are nested, or a final stop precedes a copula."""
     for name in TEXTS:
         own = "".join(literals(template, name))
-        for pair, pattern in _NESTED.items():
-            if pair[0] in own:
+        for pair in _PAIRS:
+            if nested := list(_nested(view, template, name, pair)):
                 what = f"its {name} has {pair} inside {pair}"
-                yield RenderViolation("broken_quotation", what, pl.col(name).str.contains(pattern))
+                yield RenderViolation("broken_quotation", what, pl.any_horizontal(nested))
         # Only at the template's own words: a record may have one after an abbreviation (C.B.이다).
         own_copulas = [
             rf"[.!?。]{re.escape(match.group())}"
@@ -82,6 +82,33 @@ def broken_quotation(
             what = f"a final stop precedes a copula in its {name}"
             pattern = "|".join(own_copulas) if own_copulas else _STOP.pattern
             yield RenderViolation("broken_quotation", what, pl.col(name).str.contains(pattern))
+
+
+def _nested(view: View, template: ParsedTemplate, name: str, pair: str) -> Iterator[pl.Expr]:
+    """Yield a condition for each mark inside a quotation of the template; a record's own may nest."""
+    opening, closing = pair[0], pair[1]
+    is_open = False
+    pieces = template.texts[name]
+    for at, piece in enumerate(pieces):
+        if isinstance(piece, Literal):
+            for mark in re.findall(f"[{pair}]", piece.text):
+                if is_open and mark == opening:
+                    yield pl.col(name).is_not_null()
+                is_open = mark == opening
+        elif is_open and isinstance(piece, Insertion | OptionPart):
+            yield view.inserted(piece, template).str.contains(opening, literal=True)
+            if isinstance(piece, Insertion):
+                before, after = (
+                    other.text
+                    if 0 <= at + step < len(pieces)
+                    and isinstance(other := pieces[at + step], Literal)
+                    else ""
+                    for step in (-1, 1)
+                )
+                quoted = before.endswith(opening) and (piece.closing + after).startswith(closing)
+                if quoted and not piece.form and not piece.escape:
+                    yield pl.col(piece.field).str.contains(closing, literal=True)
+                is_open = closing not in piece.closing
 
 
 def fixed_options(view: View) -> Iterator[Violation]:

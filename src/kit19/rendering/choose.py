@@ -20,8 +20,8 @@ _HASH = "#hash"
 
 
 def find_unfit(records: pl.DataFrame, templates: TemplateSet) -> pl.DataFrame:
-    """Find records that no template fits: columns id, evidence. Batch templates do not count."""
-    singles = [template for template in templates.templates if template.size == 1]
+    """Find records that no template of one record fits: columns id, evidence."""
+    singles = [t for t in templates.templates if not (t.card.batch or t.card.shots)]
     fits = [eligible(template, templates.many) for template in singles]
     unfit = records.filter(~pl.any_horizontal(fits)).select("id")
     return unfit.with_columns(evidence=pl.lit(f"{len(fits)} templates tried"))

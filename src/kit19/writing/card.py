@@ -78,7 +78,7 @@ def _warning(note: BuildNote) -> str:
 
 
 def _capitalize(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return text if text.startswith("kit19") else text[:1].upper() + text[1:]
 
 
 def _use(manifest: Manifest) -> str:

@@ -6,8 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import polars as pl
-
 from kit19.catalog import Catalog
 from kit19.core.manifest import Manifest, OutputFile
 from kit19.core.rows import ROW_SCHEMA
@@ -112,7 +110,6 @@ def _record_set(split: str) -> dict[str, Any]:
                 "@id": f"{split}/{name}",
                 "name": name,
                 "dataType": "sc:Integer" if dtype.is_integer() else "sc:Text",
-                **({"repeated": True} if dtype == pl.List else {}),
                 "source": {"fileSet": {"@id": f"{split}-files"}, "extract": {"column": name}},
             }
             for name, dtype in ROW_SCHEMA.items()

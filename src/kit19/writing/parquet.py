@@ -29,14 +29,9 @@ def write_parquet(rows: pl.DataFrame, outputs: Outputs, split: str) -> None:
 def content_digest(*parts: pl.DataFrame) -> str:
     """Compute a digest of all rows that does not depend on their order.
 
-    sha256 over the sorted 64-bit hashes of the rows (all columns, joined by U+001F, null as U+0000, the
-    values of a list joined by U+001E).
+    sha256 over the sorted 64-bit hashes of the rows (all columns, joined by U+001F, null as U+0000).
     """
-    columns = [
-        pl.col(name).list.join("\x1e") if kind == pl.List else pl.col(name).cast(pl.String)
-        for name, kind in ROW_SCHEMA.items()
-    ]
-    columns = [column.fill_null("\0") for column in columns]
+    columns = [pl.col(name).cast(pl.String).fill_null("\0") for name in ROW_SCHEMA]
     hashes = [
         part.select(hash=stable_hash(pl.concat_str(columns, separator="\x1f"))) for part in parts
     ]

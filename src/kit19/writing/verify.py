@@ -147,4 +147,5 @@ def _check_rows(folder: Path, manifest: Manifest) -> list[Problem]:
 def _records_in(rows: pl.DataFrame, subset: str) -> set[str]:
     """The ids of all records that the rows of a subset are made of."""
     own = rows.filter(pl.col("subset") == subset)
-    return {*own["id"], *own["further_records"].explode().drop_nulls()}
+    further = own.filter(pl.col("further_records") != "")
+    return {*own["id"], *further["further_records"].str.split("\n").explode()}
