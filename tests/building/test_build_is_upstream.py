@@ -24,7 +24,7 @@ from kit19.catalog import BUILT_IN, load_catalog
 from kit19.reading import read_subset
 from tests.support.reading import present_files
 from tests.support.rendered import Templates
-from tests.support.upstream import READERS, Record, Records, quoted, unquoted
+from tests.support.upstream import READERS, SEVERAL, Record, Records, quoted, unquoted
 
 pytestmark = pytest.mark.real
 
@@ -85,7 +85,7 @@ def upstream(data: Path, subset: str) -> Records:
 
 @functools.cache
 def templates(subset: str) -> Templates:
-    return Templates(BUILT_IN / "templates" / f"{subset}.yaml")
+    return Templates(BUILT_IN / "templates" / f"{subset}.yaml", SEVERAL.get(subset, ()))
 
 
 def built(recipe: str, data: Path, out: Path) -> Build:

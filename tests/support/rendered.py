@@ -6,7 +6,7 @@ YAML; nothing of kit19 is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.oracle import (
@@ -26,9 +26,11 @@ class Templates:
     Attributes:
         by_id: Each template as the YAML has it, every scalar as text.
         words: field → form → canonical value → word.
+        many: The fields that may have several values.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, many: Collection[str] = ()) -> None:
+        self.many = many
         self.by_id, self.words = read_templates(path)
 
     def fields(self, template: str, text: str) -> set[str]:
@@ -62,7 +64,7 @@ class Templates:
         if piece.form:
             words = self.words[piece.field][piece.form]
             several = [escaped(words[one], piece.escape) for one in value.split(",")]
-            # A field with several values is an array in JSON; one with a single value is a text.
+            # A field that may have several values is an array in JSON, even if it has just one.
             value = ", ".join(several)
             if piece.escape == "json":
                 value = f"[{value}]" if len(several) > 1 else value

@@ -410,3 +410,6 @@ READERS = {
     )
 }
 """Every subset whose files are at hand, whole or in part."""
+
+SEVERAL = {"unsmile": {"label", "target"}, "hatescore": {"micro"}}
+"""The fields that may have several values, joined by a comma."""
