@@ -67,7 +67,7 @@ class Templates:
             # A field that may have several values is an array in JSON, even if it has just one.
             value = ", ".join(several)
             if piece.escape == "json":
-                value = f"[{value}]" if len(several) > 1 else value
+                value = f"[{value}]" if piece.field in self.many else value
         else:
             value = escaped(value, piece.escape)
         yield [value + piece.closing]
