@@ -50,9 +50,7 @@ def sentence_form(field: str) -> pl.Expr:
     """``question`` if a text ends in a question mark or an ending that asks, else ``statement``."""
     text = pl.col(field).str.strip_chars_end(_AROUND_END)
     asks = text.str.ends_with("?") | text.str.contains(_ASKS)
-    return pl.when(pl.col(field) != "").then(
-        pl.when(asks).then(pl.lit("question")).otherwise(pl.lit("statement"))
-    )
+    return _either(pl.when(pl.col(field) != "").then(asks), "question", "statement")
 
 
 def letters_of(field: str) -> pl.Expr:
@@ -63,26 +61,19 @@ def letters_of(field: str) -> pl.Expr:
 def alike(fields: list[str]) -> pl.Expr:
     """``alike`` if two texts have the same letters and digits in order, else ``differs``."""
     one, other = (letters_of(field) for field in fields)
-    return pl.when(one.is_not_null() & other.is_not_null()).then(
-        pl.when(one == other).then(pl.lit("alike")).otherwise(pl.lit("differs"))
-    )
+    return _either(one == other, "alike", "differs")
 
 
 def opens_with(spec: Opening) -> pl.Expr:
     """``opens`` if a text begins with another, by letters and digits, else ``differs``."""
     text, head = letters_of(spec.text), letters_of(spec.head)
     opens = text.str.starts_with(head) & (head != "")
-    return pl.when(opens.is_not_null()).then(
-        pl.when(opens).then(pl.lit("opens")).otherwise(pl.lit("differs"))
-    )
+    return _either(opens, "opens", "differs")
 
 
 def matches(spec: Matching) -> pl.Expr:
     """``matches`` if a text has a match of the pattern, else ``lacks``; null for no text."""
-    found = pl.col(spec.of).str.contains(spec.pattern)
-    return pl.when(found.is_not_null()).then(
-        pl.when(found).then(pl.lit("matches")).otherwise(pl.lit("lacks"))
-    )
+    return _either(pl.col(spec.of).str.contains(spec.pattern), "matches", "lacks")
 
 
 def at_most(spec: AtMost) -> pl.Expr:
@@ -93,9 +84,13 @@ def at_most(spec: AtMost) -> pl.Expr:
         fits &= text.str.count_matches("\n", literal=True) < spec.lines
     if spec.characters is not None:
         fits &= text.str.len_chars() <= spec.characters
-    return pl.when(text.is_not_null()).then(
-        pl.when(fits).then(pl.lit("short")).otherwise(pl.lit("long"))
-    )
+    return _either(pl.when(text.is_not_null()).then(fits), "short", "long")
+
+
+def _either(condition: pl.Expr, holds: str, fails: str) -> pl.Expr:
+    """One of two values; null where the condition is."""
+    value = pl.when(condition).then(pl.lit(holds)).otherwise(pl.lit(fails))
+    return pl.when(condition.is_not_null()).then(value)
 
 
 def strip_parentheses(field: str) -> pl.Expr:
