@@ -9,6 +9,7 @@ import polars as pl
 from kit19.building.selection import PlannedSubset, Selection
 from kit19.catalog import Recipe
 from kit19.core.ledger import Ledger
+from kit19.core.manifest import SubsetFacts
 from kit19.core.rows import ROW_SCHEMA
 from kit19.curating import PLACE, SubsetTexts, mask_records
 from kit19.rendering import TemplateSet, choose, count_choices, render
@@ -17,21 +18,6 @@ from kit19.rendering.several import BATCH, FURTHER
 AS_IS = "as_is"
 """The template name of extra rows, which are not rendered."""
 _MASKED = "#masked"
-
-
-@dataclass(frozen=True)
-class SubsetFacts:
-    """What the manifest states about one subset, except about its files (see ``SubsetEntry``)."""
-
-    source: str
-    task: str
-    license: str
-    splits: list[str]
-    ledger: Ledger
-    templates: dict[str, int]
-    labels: dict[str, int]
-    cut: dict[str, int]
-    short: int
 
 
 @dataclass(frozen=True)

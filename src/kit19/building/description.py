@@ -26,15 +26,7 @@ def describe(
     shared, counts = find_shared({name: part.texts for name, part in built.items()})
     subsets = {
         name: SubsetEntry(
-            source=part.facts.source,
-            task=part.facts.task,
-            license=part.facts.license,
-            splits=part.facts.splits,
-            ledger=part.facts.ledger,
-            templates=part.facts.templates,
-            labels=part.facts.labels,
-            cut=part.facts.cut,
-            short=part.facts.short,
+            **dict(part.facts),
             shared=counts.get(name, 0),
             files=(len(files.used[name]), len(files.used[name]) + len(files.skipped[name])),
             incomplete=files.skipped[name],

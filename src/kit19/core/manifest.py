@@ -54,8 +54,8 @@ class SkippedFile(_Part):
     why: str
 
 
-class SubsetEntry(_Part):
-    """One subset of a build.
+class SubsetFacts(_Part):
+    """What became of the records of one subset of a build.
 
     Attributes:
         source: Its source card.
@@ -69,10 +69,6 @@ class SubsetEntry(_Part):
             after it are surplus. Empty if nothing is surplus.
         short: Training rows missing to the cap although the recipe has ``fill``: every eligible
             template already renders every record.
-        shared: Kept records whose text also occurs in another subset of the build.
-        files: Files used, files expected.
-        incomplete: Files that were skipped.
-        unverified: Names of files used although they differ from the card.
     """
 
     source: str
@@ -84,6 +80,18 @@ class SubsetEntry(_Part):
     labels: dict[str, int]
     cut: dict[str, int]
     short: int = 0
+
+
+class SubsetEntry(SubsetFacts):
+    """One subset of a build.
+
+    Attributes:
+        shared: Kept records whose text also occurs in another subset of the build.
+        files: Files used, files expected.
+        incomplete: Files that were skipped.
+        unverified: Names of files used although they differ from the card.
+    """
+
     shared: int = 0
     files: tuple[int, int]
     incomplete: list[SkippedFile] = []
