@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -39,12 +39,26 @@ class AssembledSubset:
     facts: SubsetFacts
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The records of one part of a subset.
+
+    Attributes:
+        records: As read; templates are chosen by them.
+        shown: The same as rows show them, with the number of what is masked in each.
+    """
+
+    records: pl.DataFrame
+    shown: pl.DataFrame
+
+
 def assemble(selection: Selection, plan: Recipe) -> AssembledSubset:
     """Render the selected records of one subset by the resolved recipe."""
     subset = selection.subset
     cap = selection.cap if plan.fill else None
-    train = _render_rows(selection.train, subset, plan, cap, selection.train)
-    validation = _render_rows(selection.held, subset, plan, None, selection.train)
+    trained, held = (_mask(part, subset, plan) for part in (selection.train, selection.held))
+    train = _render_rows(trained, subset, plan, cap, pool=trained)
+    validation = _render_rows(held, subset, plan, cap=None, pool=trained)
     ledger = Ledger(
         upstream_rows=selection.read.upstream_rows,
         read=selection.read.records,
@@ -80,25 +94,20 @@ def count_train_rows(selection: Selection, plan: Recipe) -> int:
 
 
 def _render_rows(
-    records: pl.DataFrame,
-    subset: PlannedSubset,
-    plan: Recipe,
-    cap: int | None,
-    pool: pl.DataFrame,
+    part: _Part, subset: PlannedSubset, plan: Recipe, cap: int | None, pool: _Part
 ) -> pl.DataFrame:
     """Render records. With a cap, fill up to it with further templates of the same records.
 
     ``pool`` has the training records, which alone may be shown as solved examples.
     """
-    shown = _mask(records, subset, plan)
     if subset.templates:
         templates = _usable(subset.templates, plan)
-        chosen = _choose_templates(records, templates, plan, cap, pool)
-        examples = shown if pool is records else _mask(pool, subset, plan)
-        rendered = _total_masked(render(shown, chosen, templates, examples), shown, examples)
+        chosen = _choose_templates(part.records, templates, plan, cap, pool.records)
+        rendered = render(part.shown, chosen, templates, pool.shown)
+        rendered = _total_masked(rendered, part.shown, pool.shown)
     else:
         none = pl.lit([], dtype=pl.List(pl.String)).alias(FURTHER)
-        rendered = shown.with_columns(none, template=pl.lit(AS_IS), **{BATCH: pl.lit(None)})
+        rendered = part.shown.with_columns(none, template=pl.lit(AS_IS), **{BATCH: pl.lit(None)})
     label = pl.col(subset.card.label) if subset.card.label else pl.lit(None)
     # The records of a batch may have different labels.
     label = pl.when(pl.col(BATCH).is_null()).then(label)
@@ -119,13 +128,13 @@ def _render_rows(
     ).select(ROW_SCHEMA.names())
 
 
-def _mask(records: pl.DataFrame, subset: PlannedSubset, plan: Recipe) -> pl.DataFrame:
+def _mask(records: pl.DataFrame, subset: PlannedSubset, plan: Recipe) -> _Part:
     """Mask personal data if the recipe says so, and count what is masked in each record."""
-    masked = pl.zeros(records.height, dtype=pl.UInt32, eager=True)
+    shown, masked = records, pl.zeros(records.height, dtype=pl.UInt32, eager=True)
     if plan.pii == "mask":
         fields = [name for name in subset.text_fields if name in records.columns]
-        records, masked = mask_records(records, fields)
-    return records.with_columns(masked.alias(_MASKED))
+        shown, masked = mask_records(records, fields)
+    return _Part(records, shown.with_columns(masked.alias(_MASKED)))
 
 
 def _total_masked(rows: pl.DataFrame, records: pl.DataFrame, pool: pl.DataFrame) -> pl.DataFrame:
@@ -145,8 +154,7 @@ def _usable(templates: TemplateSet, plan: Recipe) -> TemplateSet:
     """The templates that the recipe may use. With batches there are fewer rows than records."""
     if plan.several_records and not plan.fill:
         return templates
-    singles = [t for t in templates.templates if not (t.card.batch or t.card.shots)]
-    return replace(templates, templates=singles)
+    return templates.of_one_record
 
 
 def _choose_templates(

@@ -21,8 +21,7 @@ _HASH = "#hash"
 
 def find_unfit(records: pl.DataFrame, templates: TemplateSet) -> pl.DataFrame:
     """Find records that no template of one record fits: columns id, evidence."""
-    singles = [t for t in templates.templates if not (t.card.batch or t.card.shots)]
-    fits = [eligible(template, templates.many) for template in singles]
+    fits = [eligible(one, templates.many) for one in templates.of_one_record.templates]
     unfit = records.filter(~pl.any_horizontal(fits)).select("id")
     return unfit.with_columns(evidence=pl.lit(f"{len(fits)} templates tried"))
 

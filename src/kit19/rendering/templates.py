@@ -101,3 +101,9 @@ class TemplateSet:
     templates: list[ParsedTemplate]
     words: Words
     many: frozenset[str]
+
+    @property
+    def of_one_record(self) -> TemplateSet:
+        """Those whose rows are made of one record: no batches, and no solved examples."""
+        single = [t for t in self.templates if not (t.card.batch or t.card.shots)]
+        return replace(self, templates=single)
