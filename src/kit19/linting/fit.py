@@ -10,7 +10,7 @@ import polars as pl
 from kit19.linting.view import FIELD, RenderViolation, View, Violation, literals
 from kit19.reading.derive import sentence_form
 from kit19.rendering import ParsedTemplate
-from kit19.rendering.fit import COPULA
+from kit19.rendering.fit import COPULA, texts_beside
 from kit19.rendering.options import MARKED
 from kit19.rendering.parse import Insertion, Literal, OptionPart
 from kit19.rendering.templates import TEXTS
@@ -36,12 +36,7 @@ def wrong_frame(
         for at, piece in enumerate(pieces):
             if not isinstance(piece, Insertion) or not view.is_free_text(piece):
                 continue
-            before, after = (
-                other.text
-                if 0 <= at + step < len(pieces) and isinstance(other := pieces[at + step], Literal)
-                else ""
-                for step in (-1, 1)
-            )
+            before, after = texts_beside(pieces, at)
             if _QUESTION_BEFORE.search(before) or _QUESTION_AFTER.match(piece.closing + after):
                 what = f"{piece.written} is called a question and is a statement"
                 yield RenderViolation(
@@ -98,13 +93,7 @@ def _nested(view: View, template: ParsedTemplate, name: str, pair: str) -> Itera
         elif is_open and isinstance(piece, Insertion | OptionPart):
             yield view.inserted(piece, template).str.contains(opening, literal=True)
             if isinstance(piece, Insertion):
-                before, after = (
-                    other.text
-                    if 0 <= at + step < len(pieces)
-                    and isinstance(other := pieces[at + step], Literal)
-                    else ""
-                    for step in (-1, 1)
-                )
+                before, after = texts_beside(pieces, at)
                 quoted = before.endswith(opening) and (piece.closing + after).startswith(closing)
                 if quoted and not piece.form and not piece.escape:
                     yield pl.col(piece.field).str.contains(closing, literal=True)

@@ -46,7 +46,8 @@ def seams(template: ParsedTemplate) -> Iterator[pl.Expr]:
         for at, piece in enumerate(pieces):
             if not isinstance(piece, Insertion) or piece.form or piece.escape:
                 continue
-            before, after = _text(pieces, at - 1), piece.closing + _text(pieces, at + 1)
+            before, after = texts_beside(pieces, at)
+            after = piece.closing + after
             if opening := _enclosing(before, after):
                 yield ~pl.col(piece.field).str.contains(_QUOTES[opening])
             if piece.particle:
@@ -69,9 +70,11 @@ def answers_anew(template: ParsedTemplate) -> Iterator[pl.Expr]:
                 yield from (~letters_of(field).str.contains(new, literal=True) for field in given)
 
 
-def _text(pieces: list[Piece], at: int) -> str:
-    piece = pieces[at] if 0 <= at < len(pieces) else None
-    return piece.text if isinstance(piece, Literal) else ""
+def texts_beside(pieces: list[Piece], at: int) -> tuple[str, str]:
+    """The template's own text directly before and after a piece; empty where there is none."""
+    beside = (pieces[n] if 0 <= n < len(pieces) else None for n in (at - 1, at + 1))
+    before, after = (one.text if isinstance(one, Literal) else "" for one in beside)
+    return before, after
 
 
 def _enclosing(before: str, after: str) -> str:
