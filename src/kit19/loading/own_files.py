@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -39,10 +38,6 @@ class OwnFiles:
     rows: pl.DataFrame
     malformed: pl.DataFrame
     notes: list[str]
-
-    def count_faults(self) -> dict[str, int]:
-        """Malformed rows by their fault."""
-        return dict(Counter(self.malformed["fault"]).most_common())
 
 
 def read_own_files(paths: Sequence[Path]) -> OwnFiles:
