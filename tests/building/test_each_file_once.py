@@ -51,6 +51,13 @@ def test_a_benchmark_and_a_subset_that_read_the_same_files(tmp_path: Path) -> No
     check_once(counts, manifest, SAMPLE)
 
 
+def build_shop(shop: Shop, out: Path) -> tuple[Counts, Manifest]:
+    catalog = load_catalog(shop.root, only=True)
+    with counted() as counts:
+        manifest = build("cafe", out, data_dir=shop.root / "data", catalog=catalog)
+    return counts, manifest
+
+
 @pytest.mark.parametrize("known_by", ["bytes", "sha256", "git_blob", "rows", "nothing"])
 def test_whatever_the_card_knows_the_file_by(known_by: str, tmp_path: Path) -> None:
     shop = open_shop(tmp_path / "shop")
@@ -64,13 +71,7 @@ def test_whatever_the_card_knows_the_file_by(known_by: str, tmp_path: Path) -> N
         "nothing": "",
     }[known_by]
     shop.edit(CARD, "path: train.tsv, rows: 3", f"path: train.tsv{known}")
-    with counted() as counts:
-        manifest = build(
-            "cafe",
-            tmp_path / "out",
-            data_dir=shop.root / "data",
-            catalog=load_catalog(shop.root, only=True),
-        )
+    counts, manifest = build_shop(shop, tmp_path / "out")
     by = {one.name: one.by for one in manifest.inputs}["cafe/train.tsv"]
     assert by == {"git_blob": "git blob", "nothing": "nothing: upstream published no digest"}.get(
         known_by, known_by
@@ -87,13 +88,7 @@ def test_the_members_of_an_archive(tmp_path: Path) -> None:
     shop.test.unlink()
     packed = "archive: {path: cafe.zip, member: cafe/test.tsv}"
     shop.edit(CARD, "path: test.tsv, rows: 1", f"path: test.tsv, {packed}")
-    with counted() as counts:
-        manifest = build(
-            "cafe",
-            tmp_path / "out",
-            data_dir=shop.root / "data",
-            catalog=load_catalog(shop.root, only=True),
-        )
+    counts, manifest = build_shop(shop, tmp_path / "out")
     assert {one.packed for one in manifest.inputs} == {"cafe.zip"}
     assert counts.parses == {"cafe/train.tsv": 1, "cafe/test.tsv": 1}
     assert counts.hashes[manifest.inputs[0].sha256] == 1
