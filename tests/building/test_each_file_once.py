@@ -14,7 +14,7 @@ from kit19 import build, load_catalog
 from kit19.core.manifest import Manifest
 from kit19.sample import SAMPLE
 from tests.support.counting import Counts, counted
-from tests.support.shop import CARD, open_shop
+from tests.support.shop import CARD, Shop, open_shop
 
 MIXTURES = [
     pytest.param({}, id="plain"),
