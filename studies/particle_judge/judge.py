@@ -26,20 +26,22 @@ EXAMPLES = 5
 OTHER = "unexplained"
 KINDS = {
     "no reading": "text that is neither Hangul nor a number counts as ending in a vowel",
-    "bare number": "a number in figures counts as ending in a vowel",
+    "bare number": "a number in figures counts as ending in a vowel, and as a word of its own",
     "behind a mark": "이다 keeps its 이 behind a closing mark",
     "에요": "에요 where 이에요 is contracted to 예요",
     "last in brackets": "the text in the parenthesis decides, not the word before it",
     "letter name": "a letter of Hangul counts as ending in a vowel",
     "short form": "a contraction instead of the full form",
     "spoken form": "the full form instead of a contraction",
-    "beside a sign": "a blank after / · … and before text of a sign or Latin letters; none "
+    "beside a sign": "a blank after / · … _ and before text of a sign or Latin letters; none "
     "between a colon and figures",
     "하다 apart": "no blank between an ending and 하다",
     "dictionary word": "a word of the dictionary taken apart",
     "compound": "a compound with a noun of one syllable taken apart",
     "name": "a name or term of others taken apart",
-    "particle or ending": "a particle or an ending taken for a noun or adverb",
+    "loanword": "a loanword taken apart",
+    "particle or ending": "a particle, an ending or a suffix taken for a word",
+    "chat spelling": "the spacing or spelling of careful writing where a user types in a chat",
     "unknown form": "a form that is not in its dictionary",
 }
 """What the judge does, by kind of disagreement. ``docs/korean.md`` explains why we keep our form."""

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -16,41 +16,39 @@ from kit19.core.order import hash_order
 from kit19.korean import PARTICLES, attach
 from kit19.linting import View
 from kit19.rendering import ParsedTemplate
+from kit19.rendering.escape import escaped_word
 from kit19.rendering.fit import eligible
 from kit19.rendering.parse import Literal, OptionPart, Piece, Slot
 from kit19.rendering.templates import TEXTS
 from studies.particle_judge.judge import _CLOSING, OTHER, SEED, Judge, Judgment, Tally, load_records
+from studies.particle_judge.reviewed import KNOWN_TO_US, TYPED_IN_A_CHAT, UNSPLIT_WORDS
 
-UNSPLIT_WORDS = {
-    "dictionary word": """문제없 한마디 이다음 빈칸 물어봤 불러온 인공지능
-        전제 문장""",
-    "compound": """별점 점검표 정답표 정리표 비교표 분석표 평가표 기준표 영화평 관람평 판례집
-        검색창 유사도""",
-    "name": """성소수자 위키백과 국민청원 판결요지 정치개혁 경제민주화 성장동력 보건복지 고령화대책
-        성평등""",
-    "particle or ending": "이려는데 배우는데 경위보다",
-}
-"""Words that we write as one word and the judge as two. They are listed one by one, so that any other
-split is unexplained until it is reviewed."""
-REVIEWED = {"맞음"}
-"""Words unknown to the judge that have been reviewed."""
 SLIPS = """
     됬어요 어떻해요 몇일이에요 깨끗히 곰곰히 오랫만에 할께요 뵈요 되요 설겆이 희안한 어의없는
     왠만하면 가르켜 알맞는 않했다 요컨데 일일히 사과은 책를 집로 감라고 나무으로 학생는 글와 사과 는
     글 에서 문장 이예요 읽을수 아는것 두개 하지않고 이글을 할때 맞는지를알려
 """
 """Planted mistakes of spelling, particles and spacing, to test what the judge detects."""
-_SIGN = re.compile(r"[/·…×]|[A-Za-z]")
-_HADA = re.compile(r"(?:려고|야|곤|싶어|다르게)$")
+_KNOWN, _TYPED = frozenset(KNOWN_TO_US.split()), frozenset(TYPED_IN_A_CHAT.split())
+_SIGN = re.compile(r"[/·…×_]|[A-Za-z]")
+_HADA = re.compile(r"(?:려고|야|곤|싶어|도록|기도|다르게|고르게)$")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a render; ``own`` marks the characters that come from the template."""
+    """One line of a render.
+
+    Attributes:
+        where: Its subset and template.
+        text: The line.
+        own: Which of its characters come from the template.
+        asked: Whether it is of a prompt in casual speech, where a user may type carelessly.
+    """
 
     where: str
     text: str
     own: tuple[bool, ...]
+    asked: bool = False
 
     @property
     def solid(self) -> list[int]:
@@ -83,8 +81,9 @@ def own_lines(catalog: Catalog) -> list[Line]:
                         for part, ours in _spans(view, template, piece, labels, row):
                             rendered += part
                             own += [ours] * len(part)
+                    asked = text != "output" and template.card.style == "해체"
                     for line in _split(f"{name}: {template.id}", rendered, own):
-                        lines.setdefault(line.text, line)
+                        lines.setdefault(line.text, replace(line, asked=asked))
     return list(lines.values())
 
 
@@ -100,7 +99,8 @@ def _spans(
     elif isinstance(piece, OptionPart | Slot):
         yield pl.DataFrame([row]).select(view.inserted(piece, template)).item(), False
     elif piece.form:
-        word = view.templates.words[piece.field][piece.form][labels[piece.field]] + piece.closing
+        word = view.templates.words[piece.field][piece.form][labels[piece.field]]
+        word = escaped_word(word, piece.escape) + piece.closing
         yield attach(word, piece.particle) if piece.particle else word, True
     else:
         text = row[piece.field]
@@ -135,7 +135,9 @@ def spacing(judge: Judge, line: Line) -> Iterator[tuple[str, str]]:
             shown = f"{left} {right} → {left}{right}"
             if there:
                 shown = f"{right} → {right[:cut]} {right[cut:]}"
-            yield _spacing_kind(line.text, before, at, splits=there), shown
+            careless = there and line.asked and right in _TYPED
+            kind = _spacing_kind(line.text, before, at, splits=there)
+            yield "chat spelling" if careless else kind, shown
 
 
 def blanks(text: str) -> list[bool]:
@@ -152,8 +154,10 @@ def _spacing_kind(text: str, before: int, at: int, *, splits: bool) -> str:
     if not splits:
         hada = _HADA.search(text[: before + 1]) and text[at] in "하할합해"
         return "beside a sign" if text[before] == ":" else "하다 apart" if hada else OTHER
-    if _SIGN.match(text[before]):
+    if _SIGN.match(text[before]) or text[at] == "_":
         return "beside a sign"
+    if text[before].isdigit():
+        return "bare number"
     for kind, words in UNSPLIT_WORDS.items():
         for word in words.split():
             found = text.rfind(word, 0, before + len(word))
@@ -170,7 +174,9 @@ def spelling(judge: Judge, line: Line) -> Iterator[tuple[str, str]]:
     tokens = judge.kiwi.tokenize(line.text)
     for token in tokens:
         if token.oov and line.own[token.start]:
-            yield "unknown form" if token.form in REVIEWED else OTHER, token.form
+            careless = line.asked and line.eojeol(token.start) in _TYPED
+            kind = "unknown form" if token.form in _KNOWN else OTHER
+            yield "chat spelling" if careless else kind, token.form
     solid = line.solid
     ours = "".join(line.text[at] for at in solid)
     theirs = "".join(judge.kiwi.join(tokens).split())
@@ -178,29 +184,39 @@ def spelling(judge: Judge, line: Line) -> Iterator[tuple[str, str]]:
         touched = solid[max(a - 1, 0) : max(b, a + 1)]
         if what != "equal" and any(line.own[at] for at in touched):
             shown = line.eojeol(solid[min(a, len(solid) - 1)])
+            careless = line.asked and shown in _TYPED
             kind = _spelling_kind(ours[:a], ours[a:b], theirs[c:d])
-            yield kind, f"{shown} → {ours[a:b] or '∅'} becomes {theirs[c:d] or '∅'}"
+            yield (
+                "chat spelling" if careless else kind,
+                f"{shown} → {ours[a:b] or '∅'} becomes {theirs[c:d] or '∅'}",
+            )
 
 
 _SHORT = {"추어": "춰", "누어": "눠", "주어": "줘", "꾸어": "꿔", "보아": "봐", "되어": "돼"}
+_SHORT |= {"두어": "둬", "두었": "뒀", "보았": "봤", "구인": "군"}  # 누구인지, 누군지
 _SHORT |= {"하여": "해", "하였": "했"}  # 한글 맞춤법 제34항, 제35항
-_SPOKEN = {("게", "것이"), ("", "고하")}  # 이게, 뭐라는
+_SPOKEN = {("게", "것이"), ("", "고하"), ("걸", "거일")}  # 이게, 뭐라는, 걸까요
+_FORMS = {(pair.after_consonant, pair.after_vowel) for pair in PARTICLES}
+_FORMS |= {("으", ""), ("", "이")}  # what differs in 으로 and 로, and in 야 and 이야
 
 
 def _spelling_kind(before: str, ours: str, theirs: str) -> str:
-    if _SHORT.get(ours) == theirs:
+    last = before[-1:]
+    if _SHORT.get(ours) == theirs or (_ends_in_vowel(last) and (ours, theirs) == ("이", "")):
         return "short form"
     if (ours, theirs) in _SPOKEN:
         return "spoken form"
-    forms = {(p.after_consonant, p.after_vowel) for p in PARTICLES}
-    if before[-1:].isdigit():
-        particle = (ours, theirs) in forms or (ours, theirs) == ("", "이")
-        return "bare number" if particle else OTHER
-    if before[-1:] == ")" and (ours, theirs) in forms:
-        return "last in brackets"
-    return (
-        "behind a mark" if (ours, theirs) == ("", "이") and before[-1:] in _CLOSING + ")" else OTHER
-    )
+    if (ours, theirs) not in _FORMS:
+        return OTHER
+    if ours == "" and last in _CLOSING + ")":
+        return "behind a mark"
+    kinds = {r"[0-9]": "bare number", r"\)": "last in brackets", r"[A-Za-z]": "no reading"}
+    kinds[r"[ㄱ-ㅣ㉠-㉭]"] = "letter name"
+    return next((kind for form, kind in kinds.items() if re.match(form, last)), OTHER)
+
+
+def _ends_in_vowel(char: str) -> bool:
+    return "가" <= char <= "힣" and (ord(char) - ord("가")) % 28 == 0
 
 
 def judge_texts(judge: Judge, catalog: Catalog) -> Judgment:

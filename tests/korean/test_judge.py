@@ -11,7 +11,8 @@ from kit19.catalog import BUILT_IN
 from kit19.korean import Final, choose, final_sound, parse_particle
 from studies.particle_judge.judge import KINDS, OTHER, UNREAD, Judge, in_hangul
 from studies.particle_judge.particles import Place
-from studies.particle_judge.texts import UNSPLIT_WORDS, Line, spacing
+from studies.particle_judge.reviewed import KNOWN_TO_US, TYPED_IN_A_CHAT, UNSPLIT_WORDS
+from studies.particle_judge.texts import Line, spacing, spelling
 
 DOCS = (Path(__file__).parents[2] / "docs" / "korean.md").read_text(encoding="utf-8")
 
@@ -74,9 +75,13 @@ def test_every_kind_of_disagreement_is_explained() -> None:
     assert set(UNREAD) | set(UNSPLIT_WORDS) <= set(KINDS)
 
 
-def test_every_word_that_the_judge_takes_apart_stands_in_a_template() -> None:
+def test_every_reviewed_word_stands_in_a_template() -> None:
     texts = [path.read_text("utf-8") for path in (BUILT_IN / "templates").glob("*.yaml")]
-    words = [word for listed in UNSPLIT_WORDS.values() for word in listed.split()]
+    words = [
+        word
+        for listed in (*UNSPLIT_WORDS.values(), KNOWN_TO_US, TYPED_IN_A_CHAT)
+        for word in listed.split()
+    ]
     assert [word for word in words if not any(word in text for text in texts)] == []
 
 
@@ -106,6 +111,29 @@ def test_spacing_that_is_wrong_and_not_known_is_unexplained(
 ) -> None:
     line = Line("", text, (True,) * len(text))
     assert [kind for kind, _ in spacing(judge, line)] == kinds
+
+
+@pytest.mark.parametrize(("asked", "kind"), [(True, "chat spelling"), (False, OTHER)])
+def test_chat_spelling_is_for_prompts(judge: Judge, asked: bool, kind: str) -> None:
+    text = "이 댓글 좀 심한거 아님?"
+    line = Line("", text, (True,) * len(text), asked)
+    assert [kind for kind, _ in spacing(judge, line)] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("결과를 JSON으로 적어 주세요.", ["no reading"]),
+        ("대상이 하나이고 뜻은 둘이다.", ["short form"]),
+        ("두었다.", ["short form"]),
+        ("㉠과 ㉡을 비교한다.", ["letter name", "letter name"]),
+        ("앞의 기준(0~5)으로 매긴다.", ["last in brackets"]),
+        ("책를 읽었다.", [OTHER]),
+    ],
+)
+def test_spelling_that_differs_has_a_kind(judge: Judge, text: str, kinds: list[str]) -> None:
+    line = Line("", text, (True,) * len(text))
+    assert [kind for kind, _ in spelling(judge, line)] == kinds
 
 
 def test_what_a_record_says_is_not_judged(judge: Judge) -> None:
