@@ -184,7 +184,7 @@ def points(score: str) -> str:
 
 
 DEGREES = (
-    "topics_differ",
+    "dissimilar",
     "topic_shared",
     "details_shared",
     "roughly_equal",
