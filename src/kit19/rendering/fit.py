@@ -29,6 +29,11 @@ def eligible(template: ParsedTemplate, many: frozenset[str]) -> pl.Expr:
     before a particle is known; and the text that an inverse template asks for is not already in its
     question.
     """
+    return pl.all_horizontal(conditions(template, many)).fill_null(value=False)
+
+
+def conditions(template: ParsedTemplate, many: frozenset[str]) -> list[pl.Expr]:
+    """The conditions under which a template fits a record (see ``eligible``)."""
     fits = [
         pl.col(field).str.split(MANY).list.eval(pl.element().is_in(values)).list.any()
         if field in many
@@ -36,8 +41,7 @@ def eligible(template: ParsedTemplate, many: frozenset[str]) -> pl.Expr:
         for field, values in template.card.when.items()
     ]
     fits += [(pl.col(field) != "") for field in template.fields()]
-    fits += [*seams(template), *answers_anew(template)]
-    return pl.all_horizontal(fits).fill_null(value=False)
+    return [*fits, *seams(template), *answers_anew(template)]
 
 
 def seams(template: ParsedTemplate) -> Iterator[pl.Expr]:
