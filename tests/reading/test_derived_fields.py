@@ -211,6 +211,25 @@ def test_a_text_opens_with_its_title(text: str | None, head: str, found: str | N
 
 
 @pytest.mark.parametrize(
+    ("text", "head", "found"),
+    [
+        ("다리(橋, bridge (다리))는 두 곳을 잇는 구조물이다.", "다리", "defines"),
+        ("‘밀물과 썰물’은 바닷물의 흐름이다.", "밀물과 썰물", "defines"),
+        ("시오미바시역이란 역이다.", "시오미바시 역", "defines"),
+        ("다리의 역사는 길다.", "다리", "differs"),
+        ("강을 건너는 다리는 길다.", "다리", "differs"),
+        ("다리 (건축)", "다리", "differs"),
+        ("다리는 길다.", "…", "differs"),
+        (None, "다리", None),
+    ],
+)
+def test_a_definition_has_its_headword_as_its_topic(
+    text: str | None, head: str, found: str | None
+) -> None:
+    assert derived({"defines": {"text": "text", "head": "head"}}, text=text, head=head) == found
+
+
+@pytest.mark.parametrize(
     ("spec", "text", "found"),
     [
         ({"matches": {"of": "x", "pattern": "eval\\("}}, "y = eval(s)", "matches"),

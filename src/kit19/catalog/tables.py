@@ -131,7 +131,7 @@ class Bands(Card):
 
 
 class Opening(Card):
-    """Whether a text opens with another: ``opens`` or ``differs``."""
+    """A text, and what it may open with."""
 
     text: str = Field(description="the field that may open with it")
     head: str = Field(description="the field that it may open with")
@@ -171,6 +171,7 @@ _VALUES = {
     "sentence_form": ["statement", "question"],
     "alike": ["alike", "differs"],
     "opens_with": ["opens", "differs"],
+    "defines": ["defines", "differs"],
     "matches": ["matches", "lacks"],
     "at_most": ["short", "long"],
 }
@@ -191,6 +192,9 @@ class Derived(Card):
     )
     opens_with: Opening | None = Field(
         default=None, description="whether a text opens with another, as a petition with its title"
+    )
+    defines: Opening | None = Field(
+        default=None, description="whether a text opens with its headword as a topic: 다리(橋)는"
     )
     matches: Matching | None = Field(default=None, description="whether a text has a pattern")
     at_most: AtMost | None = Field(default=None, description="whether a text is short")
@@ -222,8 +226,8 @@ class Derived(Card):
         """The fields that the function reads."""
         if self.pick:
             return [self.pick.by, *self.pick.among.values()]
-        if self.opens_with:
-            return [self.opens_with.text, self.opens_with.head]
+        if opening := self.opens_with or self.defines:
+            return [opening.text, opening.head]
         if spec := self.threshold or self.bands or self.matches or self.at_most:
             return [spec.of]
         return list(self.flags or self.alike) or [str(getattr(self, self.function))]

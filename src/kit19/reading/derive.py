@@ -21,6 +21,10 @@ _AROUND_END = " \t\n.!”’\"')]"
 # Endings that only ask (표준국어대사전). 지요 and 요 are left out: they also state.
 _ASKS = "(?:[가-힣](?:니까|나요|가요|까요?|는가|은가|던가|인가|느냐|으냐|는지|은지|인지|을지))\\z"
 
+# The topic that a definition is about, without what stands in parentheses: 다리(橋)는 → 다리는.
+_PARENTHESES = r"\([^()]*\)"
+_TOPIC = "^(?:은|는|이란|란)"
+
 
 def pick(spec: Pick) -> pl.Expr:
     """The text of the field that a categorical field names; null if it names none."""
@@ -55,7 +59,11 @@ def sentence_form(field: str) -> pl.Expr:
 
 def letters_of(field: str) -> pl.Expr:
     """The letters and digits of a text, in lower case: what is left when two texts are compared."""
-    return pl.col(field).str.replace_all(_NO_WORD, "").str.to_lowercase()
+    return _letters(pl.col(field))
+
+
+def _letters(text: pl.Expr) -> pl.Expr:
+    return text.str.replace_all(_NO_WORD, "").str.to_lowercase()
 
 
 def alike(fields: list[str]) -> pl.Expr:
@@ -69,6 +77,21 @@ def opens_with(spec: Opening) -> pl.Expr:
     text, head = letters_of(spec.text), letters_of(spec.head)
     opens = text.str.starts_with(head) & (head != "")
     return _either(opens, "opens", "differs")
+
+
+def defines(spec: Opening) -> pl.Expr:
+    """``defines`` if a text opens with a headword as its topic (다리는, 다리란), else ``differs``.
+
+    Parentheses are passed over, and only letters and digits count: what follows the headword's
+    letters begins with the particle. 다리의 역사는 does not define 다리.
+    """
+    text = pl.col(spec.text)
+    for _ in range(2):  # parentheses in parentheses
+        text = text.str.replace_all(_PARENTHESES, "")
+    head = letters_of(spec.head)
+    bare = _letters(text)
+    about = bare.str.starts_with(head) & bare.str.strip_prefix(head).str.contains(_TOPIC)
+    return _either(about & (head != ""), "defines", "differs")
 
 
 def matches(spec: Matching) -> pl.Expr:
@@ -145,6 +168,7 @@ FUNCTIONS: Mapping[str, Callable[..., pl.Expr]] = {
     "sentence_form": sentence_form,
     "alike": alike,
     "opens_with": opens_with,
+    "defines": defines,
     "matches": matches,
     "at_most": at_most,
     "strip_parentheses": strip_parentheses,
