@@ -207,6 +207,16 @@ BROKEN = [
         {"instruction": "이 영화평은 ‘좋았다.’입니까, ‘나빴다.’입니까?"},
     ),
     Broken(
+        "wrong_particle",
+        "nsmc.polarity_question",
+        {"instruction": "누군가 “{text}”라고 썼습니다. 긍정적입니까, 부정적입니까?", "input": ""},
+    ),
+    Broken(
+        "wrong_particle",
+        "kobest_boolq.is_it_a_fact",
+        {"instruction": "“{question}”이라는 내용이 아래 설명과 일치합니까?"},
+    ),
+    Broken(
         "fixed_options",
         "nsmc.sort_order",
         {

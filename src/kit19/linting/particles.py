@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from kit19.korean import PARTICLES, Particle, choose
+from kit19.korean import PARTICLES, Particle, choose, choose_expr, parse_particle
 from kit19.linting.view import RenderViolation, View, Violation, joints, literals
 from kit19.rendering import ParsedTemplate
 from kit19.rendering.parse import Insertion, Literal
@@ -21,10 +21,11 @@ _BOTH = re.compile(
 # 은/는 without its braces; with them it is a leftover of syntax.
 _EITHER = re.compile(r"(?<!\{)(?:은/는|는/은|이/가|가/이|을/를|를/을|와/과|과/와|으로/로|로/으로)")
 _TWICE = re.compile("은는|을를|를을|은은 |는는 |를를")
-# 이다 keeps its 이 behind any word (표준국어대사전, 이다: it may go after a vowel, and need not); what
-# reports speech follows a closing quote in one form (“좋다”라고, “좋아요”라는: 인용격 조사).
+# 이다 keeps its 이 behind any word (표준국어대사전, 이다: it may go after a vowel, and need not).
 _INVARIANT = re.compile("이(?:다|며|고|지만)")
-_REPORTS = re.compile("라(?:고|는|며|면서|던|니)")
+# What reports speech is 라고 after most sentences (“좋다”라고), but 이라고 after a consonant
+# (“좋음”이라고; 표준국어대사전, 이라고). So the end of the quotation decides, record by record.
+_REPORTS = re.compile("이?(?P<form>라(?:고|는|면서|던|니))")
 
 
 def both_form_particle(view: View) -> Iterator[Violation]:
@@ -101,6 +102,11 @@ def particle_flags(
             if odd:
                 what = f"{form!r} follows {piece.written}{piece.closing}"
                 yield RenderViolation("wrong_particle", what, text.is_in(odd))
+    for piece, form, pair in _reporting_particles(template):
+        fitting = choose_expr(view.inserted(piece, template), pair)
+        # Where the last sound is unknown (ㅋㅋ, ^^), no form is wrong.
+        what = f"{form!r} follows {piece.written} in quotation marks"
+        yield RenderViolation("wrong_particle", what, ~fitting.is_in([form, pair.both]))
 
 
 def _inserted_flags(
@@ -144,12 +150,24 @@ def _insertable_words(view: View, template: ParsedTemplate) -> Iterator[tuple[In
 
 def _literal_particles(template: ParsedTemplate) -> Iterator[tuple[Insertion, str, Particle]]:
     """Yield particles in the template's text that follow an insertion: (insertion, form, pair)."""
+    for piece, closing, word in _followed_insertions(template):
+        reports = closing and _REPORTS.fullmatch(word)
+        if word in _FORMS and not reports and not _INVARIANT.fullmatch(word):
+            yield piece, word, _FORMS[word]
+
+
+def _reporting_particles(template: ParsedTemplate) -> Iterator[tuple[Insertion, str, Particle]]:
+    """Yield what reports an insertion in quotation marks: (insertion, form, pair)."""
+    for piece, closing, word in _followed_insertions(template):
+        if closing and (match := _REPORTS.fullmatch(word)):
+            yield piece, word, parse_particle(f"이{match['form']}/{match['form']}")
+
+
+def _followed_insertions(template: ParsedTemplate) -> Iterator[tuple[Insertion, str, str]]:
+    """Yield insertions without a particle, with the closing marks and the syllables after them."""
     for joint in joints(template):
         piece, literal = joint.left, joint.right
         if not isinstance(piece, Insertion) or piece.particle or not isinstance(literal, Literal):
             continue
-        match = _CLOSED.match(literal.text)
-        word = match["word"] if match else ""
-        reports = match and match["closing"] and _REPORTS.fullmatch(word)
-        if word in _FORMS and not reports and not _INVARIANT.fullmatch(word):
-            yield piece, word, _FORMS[word]
+        if match := _CLOSED.match(literal.text):
+            yield piece, match["closing"], match["word"]
