@@ -135,6 +135,37 @@ def test_a_pair_has_the_styles_of_its_places_in_the_group(
         assert place == ("same" if a == b else "other")
 
 
+def test_a_record_that_contradicts_its_place_has_no_style() -> None:
+    rule = Pairs(
+        of="text",
+        size=4,
+        negatives="by_group_pair",
+        styles={"formal": 2, "casual": 2},
+        marks={"formal": "요$"},
+    )
+    texts = [
+        "가요",
+        "가자",
+        "가",
+        "올까요",
+    ]  # the second and the fourth are not what they should be
+    records = pl.DataFrame({"#row": range(4), "text": texts}, schema_overrides={"#row": pl.UInt32})
+    told = derive_pairs(records, rule, "key", "x/train/").select("key", "style1", "style2")
+    assert told.rows() == [
+        ("0-1", "formal", None),
+        ("0-2", "formal", "casual"),
+        ("0-3", "formal", None),
+        ("1-2", None, "casual"),
+        ("1-3", None, None),
+        ("2-3", "casual", None),
+    ]
+
+
+def test_marks_must_be_of_a_style() -> None:
+    with pytest.raises(ValueError, match="`marks` names stiff, which `styles` does not"):
+        Pairs(of="text", size=2, negatives="drawn", styles={"a": 2}, marks={"stiff": "요"})
+
+
 def test_styles_must_fill_a_group() -> None:
     with pytest.raises(ValueError, match="as many records as `size`"):
         Pairs(of="text", size=10, negatives="drawn", styles={"formal": 5, "casual": 4})

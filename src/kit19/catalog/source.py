@@ -12,7 +12,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from kit19.catalog.card import Card, License, Name, Origin
-from kit19.catalog.tables import Table
+from kit19.catalog.tables import Pattern, Table
 from kit19.catalog.tasks import TaskId
 
 
@@ -31,12 +31,19 @@ class Pairs(Card):
     styles: dict[Name, int] = Field(
         default={}, description="the styles of a group's records in order: name → how many records"
     )
+    marks: dict[Name, Pattern] = Field(
+        default={},
+        description="style → a regular expression that its records match and the others do not; "
+        "a record that contradicts its place has no style",
+    )
     splits: list[Name] = Field(default=[], description="derive pairs only in these; default: all")
 
     @model_validator(mode="after")
     def _styles_fill_a_group(self) -> Self:
         if self.styles and sum(self.styles.values()) != self.size:
             raise ValueError("`styles` must count as many records as `size`")
+        if unknown := sorted(set(self.marks) - set(self.styles)):
+            raise ValueError(f"`marks` names {', '.join(unknown)}, which `styles` does not")
         return self
 
     def fields(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from kit19.catalog.card import Card, Digest, Name, RelativePath
 from kit19.catalog.file_formats import Nested, Read
@@ -137,20 +137,23 @@ class Opening(Card):
     head: str = Field(description="the field that it may open with")
 
 
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+"""A regular expression (RE2 syntax)."""
+
+
 class Matching(Card):
     """Whether a text has a match of a pattern: ``matches`` or ``lacks``."""
 
     of: str = Field(description="the field that is searched")
-    pattern: str = Field(description="a regular expression (RE2 syntax)")
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from None
-        return pattern
+    pattern: Pattern = Field(description="a regular expression (RE2 syntax)")
 
 
 class AtMost(Card):
@@ -201,6 +204,7 @@ class Derived(Card):
     strip_parentheses: str | None = Field(
         default=None, description="a field without parentheses at its end: 다리 (건축) → 다리"
     )
+    squeeze_breaks: str | None = Field(default=None, description="a field without its blank lines")
     strip_final_stop: str | None = Field(default=None, description="a field without its final stop")
     flags: list[str] = Field(
         default=[], description="fields of 0 and 1; gives the names of those that are 1"

@@ -37,7 +37,8 @@ def derive_pairs(records: pl.DataFrame, pairs: Pairs, key: str, prefix: str) -> 
         Columns ``key``, ``group``, ``partner`` (the groups of the two records), ``sentence1``,
         ``sentence2``, ``label`` (same, different), ``similarity``, ``made_by``, the fields of
         ``pairs.alike`` (``topic`` of the first record, ``topic2`` of the second), and with
-        ``pairs.styles`` the fields ``style1``, ``style2`` and ``place``. ``similarity`` follows
+        ``pairs.styles`` the fields ``style1``, ``style2`` (null where ``pairs.marks`` contradict
+        the place) and ``place``. ``similarity`` follows
         ParaKQC's scale: 4 within one group; otherwise 2 if the first field of ``alike`` agrees,
         plus 1 if the second does. It is null where ``alike`` is empty.
     """
@@ -84,11 +85,20 @@ def _styles(pairs: Pairs) -> dict[str, pl.Expr]:
     a, b = ((pl.col(name) % pairs.size).cast(pl.Int64) for name in "ab")
     places = range(pairs.size)
     first, second = (
-        place.replace_strict(places, styles, return_dtype=pl.String) for place in (a, b)
+        _told(place.replace_strict(places, styles, return_dtype=pl.String), pl.col(text), pairs)
+        for place, text in ((a, pairs.of), (b, f"{pairs.of}#b"))
     )
     same = a.replace_strict(places, nth) == b.replace_strict(places, nth)
     place = pl.when(same).then(pl.lit("same")).otherwise(pl.lit("other"))
     return {"style1": first, "style2": second, "place": place}
+
+
+def _told(style: pl.Expr, text: pl.Expr, pairs: Pairs) -> pl.Expr:
+    """The style, or null where the text has another's marks or lacks its own."""
+    agrees = pl.lit(True)
+    for marked, pattern in pairs.marks.items():
+        agrees &= text.str.contains(pattern) == (style == marked)
+    return pl.when(agrees).then(style)
 
 
 def _same_group(numbers: pl.DataFrame) -> pl.DataFrame:
