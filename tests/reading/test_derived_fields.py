@@ -242,6 +242,11 @@ def test_a_definition_has_its_headword_as_its_topic(
         ({"strip_parentheses": "x"}, "다리 (건축)", "다리"),
         ({"strip_parentheses": "x"}, "다리(건축) 공사", "다리(건축) 공사"),
         ({"strip_parentheses": "x"}, "(건축)", "(건축)"),
+        (
+            {"squeeze_breaks": "x"},
+            "[1] 하나\n\n\n[2] 둘 \n \n[3] 셋\n끝",
+            "[1] 하나\n[2] 둘\n[3] 셋\n끝",
+        ),
         ({"strip_final_stop": "x"}, "바랍니다.", "바랍니다"),
         ({"strip_final_stop": "x"}, "글쎄...", "글쎄..."),
         ({"strip_final_stop": "x"}, "정말요?", "정말요?"),

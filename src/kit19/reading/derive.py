@@ -128,6 +128,11 @@ def strip_final_stop(field: str) -> pl.Expr:
     return text.str.replace(r"([^.])\.\z", "${1}")
 
 
+def squeeze_breaks(field: str) -> pl.Expr:
+    """The text with one line break where there are several."""
+    return pl.col(field).str.replace_all(r"[ \t]*\n\s*\n[ \t]*", "\n")
+
+
 def flags(fields: list[str]) -> pl.Expr:
     """The names of the fields that are 1, joined; null if there are none."""
     names = [pl.when(pl.col(field) == "1").then(pl.lit(field)) for field in fields]
@@ -172,6 +177,7 @@ FUNCTIONS: Mapping[str, Callable[..., pl.Expr]] = {
     "matches": matches,
     "at_most": at_most,
     "strip_parentheses": strip_parentheses,
+    "squeeze_breaks": squeeze_breaks,
     "strip_final_stop": strip_final_stop,
     "flags": flags,
     "strip_brackets": strip_brackets,
