@@ -1,8 +1,9 @@
 """Write the locks: exact pins of a layer and all that it needs, as installed here.
 
 ``core.txt`` is what `pip install kit19` brings, ``models.txt`` adds what evaluates, trains and reports,
-``dev.txt`` the development layer. Pins carry neither index addresses nor hashes, so that they hold
-wherever the packages come from; nor do they say which build of a version it is (torch's +cpu).
+``dev.txt`` the development layer, ``docs.txt`` what builds the documentation site. Pins carry neither
+index addresses nor hashes, so that they hold wherever the packages come from; nor do they say which
+build of a version it is (torch's +cpu).
 """
 
 from __future__ import annotations
@@ -47,8 +48,14 @@ def main() -> None:
     extras = project["optional-dependencies"]
     models = needed([*extras["hub"], *extras["eval"], *extras["train"], *extras["report"]])
     dev = needed(extras["dev"])
+    docs = needed(extras["docs"])
     written: set[str] = set()
-    for name, pins in (("core.txt", core), ("models.txt", models), ("dev.txt", dev)):
+    for name, pins in (
+        ("core.txt", core),
+        ("models.txt", models),
+        ("dev.txt", dev),
+        ("docs.txt", docs),
+    ):
         new = sorted(set(pins) - written)
         written |= set(pins)
         lines = [f"{package}=={pins[package]}\n" for package in new]

@@ -1,0 +1,50 @@
+"""The site: every page has its place, every link leads to a page of the site."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SITE = runpy.run_path(str(ROOT / "docs/site.py"))
+
+
+def nav_pages() -> list[str]:
+    text = (ROOT / "mkdocs.yml").read_text("utf-8")
+    nav = yaml.safe_load(text[text.index("\nnav:") :])["nav"]
+
+    def leaves(node: Any) -> list[str]:
+        if isinstance(node, str):
+            return [node]
+        return [
+            leaf
+            for one in (node.values() if isinstance(node, dict) else node)
+            for leaf in leaves(one)
+        ]
+
+    return leaves(nav)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    pages = {name for name in SITE["site_pages"]() if name.endswith(".md") and ".ko." not in name}
+    assert sorted(nav_pages()) == sorted(pages)
+
+
+def test_every_link_leads_to_a_page_of_the_site(tmp_path: Path) -> None:
+    SITE["gather"](tmp_path)
+    pages = sorted(tmp_path.rglob("*.md"))
+    assert len(pages) > 30
+    for page in pages:
+        for link in re.findall(r"\]\(([^)\s:#]+)[)#]", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), (page.name, link)
+
+
+def test_a_link_out_of_the_site_is_refused(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "audit.md"
+    with pytest.raises(SystemExit, match=r"docs/audit.md: ../pyproject.toml is not on the site"):
+        SITE["rewrite_links"]("[x](../pyproject.toml)", "audit.md", {"audit.md": page})
