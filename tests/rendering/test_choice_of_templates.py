@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
 from kit19.rendering import TemplateSet, choose, find_unfit
+from kit19.rendering.fit import eligible, fitting
 from tests.support.kiosk import frame, record, template, templates
 
 NAMES = ["one", "two", "three", "four"]
@@ -59,26 +60,35 @@ def test_the_order_of_templates_in_their_file_decides_nothing() -> None:
         )
 
 
+SOME = templates(
+    template("named", instruction="{name}?"),
+    template("of_food", output="{topics.ko}", when={"topics": ["food"]}),
+    template("if_bad", instruction="싫어요?", when={"label": ["bad"]}),
+)
+LACKING = frame(
+    record("notes/train/0", name=""),
+    record("notes/train/1", name=None, label="bad"),
+    record("notes/train/2", name="이름", topics="price"),
+    record("notes/train/3", name=None, topics="price,food"),
+    record("notes/train/4", name=None, label=None),
+)
+
+
 def test_a_template_shows_only_records_that_have_what_it_inserts() -> None:
-    some = templates(
-        template("named", instruction="{name}?"),
-        template("of_food", output="{topics.ko}", when={"topics": ["food"]}),
-        template("if_bad", instruction="싫어요?", when={"label": ["bad"]}),
-    )
-    records = frame(
-        record("notes/train/0", name=""),
-        record("notes/train/1", name=None, label="bad"),
-        record("notes/train/2", name="이름", topics="price"),
-        record("notes/train/3", name=None, topics="price,food"),
-        record("notes/train/4", name=None, label=None),
-    )
-    assert by_record(choose(records, some, 3, 19)) == {
+    assert by_record(choose(LACKING, SOME, 3, 19)) == {
         "notes/train/1": ["if_bad"],
         "notes/train/2": ["named"],
         "notes/train/3": ["of_food"],
     }
-    unfit = find_unfit(records, some)
+    unfit = find_unfit(LACKING, SOME)
     assert unfit.rows() == [
         ("notes/train/0", "3 templates tried"),
         ("notes/train/4", "3 templates tried"),
     ]
+
+
+def test_records_are_found_in_two_steps_as_by_all_conditions_at_once() -> None:
+    for one in SOME.templates:
+        found = fitting(LACKING, one, SOME.many)
+        assert found.height == 1
+        assert found.equals(LACKING.filter(eligible(one, SOME.many)))

@@ -13,7 +13,7 @@ from kit19.linting.finding import RULES, Finding, Shown
 from kit19.linting.renders import RENDER_RULES
 from kit19.linting.view import RenderViolation, View, Violation
 from kit19.rendering import ParsedTemplate
-from kit19.rendering.fit import eligible
+from kit19.rendering.fit import fitting
 from kit19.rendering.render import compile_template
 from kit19.rendering.templates import TEXTS
 
@@ -88,8 +88,8 @@ def _lint_slice(
 ) -> None:
     """Render one template on a slice of records, and add violations to its summary."""
     used = dict.fromkeys([*template.fields(), *template.card.when])
-    fitting = part.lazy().filter(eligible(template, view.templates.many)).select("id", *used)
-    renders = fitting.with_columns(compile_template(template, view.templates)).collect()
+    records = fitting(part.select("id", *used), template, view.templates.many)
+    renders = records.with_columns(compile_template(template, view.templates))
     if not renders.height:
         return
     seen.renders += renders.height

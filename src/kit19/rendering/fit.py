@@ -32,16 +32,34 @@ def eligible(template: ParsedTemplate, many: frozenset[str]) -> pl.Expr:
     return pl.all_horizontal(conditions(template, many)).fill_null(value=False)
 
 
+def fitting(records: pl.DataFrame, template: ParsedTemplate, many: frozenset[str]) -> pl.DataFrame:
+    """Select the records that a template fits (see ``eligible``).
+
+    Its ``when`` comes first: texts, which are slow to search, are searched only where it holds.
+    """
+    for part in (_when(template, many), _of_texts(template)):
+        if part:
+            records = records.filter(pl.all_horizontal(part))
+    return records
+
+
 def conditions(template: ParsedTemplate, many: frozenset[str]) -> list[pl.Expr]:
     """The conditions under which a template fits a record (see ``eligible``)."""
-    fits = [
+    return [*_when(template, many), *_of_texts(template)]
+
+
+def _when(template: ParsedTemplate, many: frozenset[str]) -> list[pl.Expr]:
+    return [
         pl.col(field).str.split(MANY).list.eval(pl.element().is_in(values)).list.any()
         if field in many
         else pl.col(field).is_in(values)
         for field, values in template.card.when.items()
     ]
-    fits += [(pl.col(field) != "") for field in template.fields()]
-    return [*fits, *seams(template), *answers_anew(template)]
+
+
+def _of_texts(template: ParsedTemplate) -> list[pl.Expr]:
+    given = [(pl.col(field) != "") for field in template.fields()]
+    return [*given, *seams(template), *answers_anew(template)]
 
 
 def seams(template: ParsedTemplate) -> Iterator[pl.Expr]:
