@@ -124,15 +124,20 @@ def mask(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
     Returns:
         The masked texts (null stays null), and the number of pieces in each (UInt32; 0 for null).
     """
+    counts = pl.zeros(len(texts), dtype=pl.UInt32, eager=True)
     places = texts.str.contains(_MAY_MATCH).fill_null(value=False).arg_true()
-    done = texts.clone().scatter(places, _mask_patterns(texts.gather(places)))
+    done = texts.clone()
+    if len(places):
+        done = done.scatter(places, _mask_patterns(texts.gather(places)))
     is_odd = done.str.contains(_ODD) & done.str.contains(_DIGITS_OR_AT)
     odd = is_odd.fill_null(value=False).arg_true()
-    done = done.scatter(odd, _mask_visible_form(done.gather(odd)))
+    if len(odd):
+        done = done.scatter(odd, _mask_visible_form(done.gather(odd)))
     changed = pl.concat([places, odd]).unique().sort()
+    if changed.is_empty():
+        return done, counts
     before, after = texts.gather(changed), done.gather(changed)
     found = sum((_count_masks(after, kind) - _count_masks(before, kind) for kind in KINDS), start=0)
-    counts = pl.zeros(len(texts), dtype=pl.UInt32, eager=True)
     return done, counts.scatter(changed, found)
 
 
