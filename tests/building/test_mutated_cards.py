@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 from pathlib import Path
@@ -13,9 +12,10 @@ import yaml
 
 from kit19 import Kit19Error, build, load_catalog
 from kit19.catalog import BUILT_IN
+from tests.support.effort import tries
 from tests.support.shop import GOOD
 
-COUNT = 1_200 if os.environ.get("KIT19_TEST_EFFORT") == "thorough" else 200
+COUNT = tries(200, 1_200)
 GROUPS = 20
 ODD: list[Any] = [
     None, True, 0, -1, 10**30, 1.5, float("nan"), float("inf"), "", " ", "\u3164", "a\x00b", "가" * 300,

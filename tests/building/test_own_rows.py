@@ -9,12 +9,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit19 import Kit19Error, Manifest, build, explain, load_catalog
 from kit19.reading import read_table
 from kit19.sample import SAMPLE
+from tests.support.effort import tries
 from tests.support.invoking import invoke
 from tests.support.reading import present_files
 from tests.support.samples import dropped_of, files_of, rows_of
@@ -472,6 +473,7 @@ anything = st.one_of(
 )
 
 
+@settings(max_examples=tries(20, 2000))  # each is a build
 @given(rows=st.lists(anything, max_size=10))
 def test_every_line_of_the_file_is_accounted_for(
     rows: list[Any], tmp_path_factory: pytest.TempPathFactory

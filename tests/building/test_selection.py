@@ -8,7 +8,7 @@ from unittest import mock
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kit19 import load_catalog
@@ -21,6 +21,7 @@ from kit19.curating.across import hash_texts
 from kit19.curating.near import NearSearch
 from kit19.reading import Records, read_subset
 from kit19.rendering import load_templates
+from tests.support.effort import tries
 from tests.support.samples import SMALL, sample_of
 from tests.support.shop import GOOD
 from tests.support.small_items import items
@@ -49,6 +50,8 @@ plans = st.fixed_dictionaries(
     }
 )
 caps = st.integers(0, 50)
+few = settings(max_examples=tries(20, 2000))
+"""Every example is two or three selections."""
 CATALOG = load_catalog(GOOD)
 TEMPLATES = load_templates(CATALOG, "cafe_reviews")
 ITEMS = items(LEAK)
@@ -78,6 +81,7 @@ def facts_of(one: Selection) -> tuple[Any, ...]:
     return (*lists, one.dropped.rows(), one.taken.surplus, one.last_places, hashes, one.cap)
 
 
+@few
 @given(some=reviews, bar=reviews, plan=plans, one=caps, other=caps)
 @example(
     some=[(text, "다락", LABELS[n % 2]) for n, text in enumerate(TEXTS)],
@@ -94,6 +98,7 @@ def test_truncating_a_selection_is_selecting_with_the_smaller_cap(
     assert facts_of(cut) == facts_of(candidates_of("cafe", some, plan).select(small, earlier))
 
 
+@few
 @given(some=reviews, bars=st.tuples(reviews, reviews), plan=plans, caps=st.tuples(caps, caps))
 def test_selecting_again_is_selecting_for_the_first_time(
     some: list[Review],
@@ -112,6 +117,7 @@ def test_selecting_again_is_selecting_for_the_first_time(
     assert len(shown) == len(set(shown))
 
 
+@few
 @given(
     some=reviews,
     cap=st.one_of(st.none(), st.integers(1, 120)),

@@ -7,11 +7,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kit19.linting import Finding, check
 from kit19.linting.renders import MAX_RENDER
+from tests.support.effort import tries
 from tests.support.linting import records_of, view_of
 
 # The package gives its functions the names of their modules, so the modules are asked for by name.
@@ -35,6 +36,7 @@ def counts(findings: list[Finding], rule: str) -> dict[str, tuple[int, int]]:
 likely = st.text(st.sampled_from("가나 {}은는을를(),.’”\n%\\ㅋ긍정부네"), min_size=1)
 
 
+@settings(max_examples=tries(25, 2000))  # each renders every template
 @given(st.one_of(likely, st.text(min_size=1)).map(str.strip).filter(bool))
 @example("{label} {은/는}  두 칸  은(는)")
 @example("영화은는 을를 {{text}} {% if %}")

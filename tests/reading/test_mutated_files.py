@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +18,9 @@ from kit19.core.errors import Kit19Error
 from kit19.fetching import Use, select_files
 from kit19.reading import read_own_rows
 from kit19.training.rows.files import load_file_rows
+from tests.support.effort import tries
 
-THOROUGH = os.environ.get("KIT19_TEST_EFFORT") == "thorough"
-EACH = 200 if THOROUGH else 25
+EACH = tries(20, 200)
 ROWS: list[dict[str, Any]] = [
     {"id": "a", "instruction": "가나다를 거꾸로", "input": "", "output": "다나가", "label": "예"},
     {"id": "b", "instruction": "하늘의 색은 무엇입니까", "input": "맑은 날", "output": "파랑 😀"},

@@ -17,6 +17,7 @@ from kit19.training.model.isolation import why_not_pack
 from kit19.training.rows.batches import Collate
 from kit19.training.rows.tokens import Tokens, TokenStats
 from tests.support import architectures
+from tests.support.effort import every
 from tests.support.invoking import invoke
 from tests.support.short_rows import short_rows, short_settings
 from tests.support.small_models import equal, weights
@@ -61,8 +62,12 @@ def row_scores(model: Any, tokens: Tokens, sequence: list[int]) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("attention", ["default", "eager"])
-@pytest.mark.parametrize("name", architectures.ARCHITECTURES)
+# Each with its own attention, and every third with the plain one too.
+@pytest.mark.parametrize(
+    ("name", "attention"),
+    [(name, "default") for name in architectures.ARCHITECTURES]
+    + [(name, "eager") for name in every(3, architectures.ARCHITECTURES)],
+)
 def test_packed_rows_equal_rows_alone_or_are_not_packed(name: str, attention: str) -> None:
     given: dict[str, Any] = {} if attention == "default" else {"attn_implementation": "eager"}
     model = architectures.make_model(name, **given)

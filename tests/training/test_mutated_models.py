@@ -7,7 +7,6 @@ tries 1,500 of them.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 from collections.abc import Callable
@@ -20,9 +19,10 @@ from kit19 import Kit19Error, chat, merge, plan_training
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.pipeline import load_scorer
 from kit19.evaluating.resolve import find_scored_model
+from tests.support.effort import tries
 from tests.support.small_models import SAVE, rows, settings, write_rows
 
-COUNT = 1500 if os.environ.get("KIT19_TEST_EFFORT") == "thorough" else 150
+COUNT = tries(150, 1500)
 CHUNKS = 10
 ONCE = [801]
 """Failed once: a tokenizer with half a surrogate pair, which cannot be saved."""
