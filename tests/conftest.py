@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -15,8 +16,10 @@ from hypothesis import settings
 from kit19.building.pipeline import build
 from kit19.sample import SAMPLE
 from tests.support.golden import Golden
+from tests.support.harness_files import parse_once
 from tests.support.hub_server import WRITE, HubServer
 from tests.support.network import only_this_machine, refuse
+from tests.support.once import made_once
 from tests.support.slow import mark_slow
 
 REPOSITORY = Path(__file__).parent.parent
@@ -105,9 +108,29 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One build of the sample, shared by tests that only read it."""
-    out = tmp_path_factory.mktemp("sample") / "out"
-    build("sample", out)
-    return out
+    return made_once(tmp_path_factory, "sample", lambda out: build("sample", out))
+
+
+@pytest.fixture(scope="session")
+def real_build(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """One build of a recipe from the real files that are there, shared by tests that only read it."""
+
+    def built(recipe: str) -> Path:
+        def make(out: Path) -> None:
+            build(recipe, out, data_dir=real_data, partial=True)
+
+        return made_once(tmp_path_factory, f"real-{recipe}", make)
+
+    return built
+
+
+@pytest.fixture(scope="session")
+def harness_files() -> Iterator[None]:
+    """The harness lists its own tasks as always, but parses each of its files once."""
+    with pytest.MonkeyPatch.context() as patch:
+        if importlib.util.find_spec("lm_eval"):
+            parse_once(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

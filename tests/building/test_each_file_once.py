@@ -19,7 +19,7 @@ from tests.support.shop import CARD, Shop, open_shop
 MIXTURES = [
     pytest.param({}, id="plain"),
     pytest.param({"weights": {"nsmc": 2}}, id="weights"),
-    pytest.param({"per_task_cap": 40}, id="per_task_cap"),
+    pytest.param({"per_task_cap": 8}, id="per_task_cap"),
     pytest.param({"dedup": "across", "weights": {"nsmc": 2}}, id="across"),
 ]
 
@@ -37,7 +37,8 @@ def check_once(counts: Counts, manifest: Manifest, data: Path) -> None:
 def test_a_build_of_the_sample(changes: dict[str, Any], tmp_path: Path) -> None:
     formats = ["jsonl", "alpaca", "messages", "sharegpt", "prompt-completion"]
     with counted() as counts:
-        manifest = build("sample", tmp_path / "out", changes={"formats": formats, **changes})
+        given = {"formats": formats, "cap": 5, "validation": 1, **changes}
+        manifest = build("sample", tmp_path / "out", changes=given)
     assert len(manifest.subsets) == 20  # two of them read the same files
     assert len(manifest.outputs) == 16
     check_once(counts, manifest, SAMPLE)
@@ -99,7 +100,7 @@ def test_the_members_of_an_archive(tmp_path: Path) -> None:
 def test_a_weighted_build_of_the_real_files(real_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with counted() as counts:
-        changes = {"weights": {"nsmc": 2}}
+        changes = {"weights": {"nsmc": 2}, "cap": 50, "validation": 5}
         manifest = build("kit19", out, data_dir=real_data, partial=True, changes=changes)
     assert len(manifest.inputs) > 30
     check_once(counts, manifest, real_data)

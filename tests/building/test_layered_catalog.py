@@ -37,7 +37,7 @@ from tests.support.shop import GOOD
 OURS = load_catalog()
 KEPT_OUT = sorted(OURS.benchmarks)
 RECIPE = {"id": "mine", "title": "KIT-19 and mine", "extends": "kit19", "add": ["cafe_reviews"]}
-CAP = {"cap": 20}
+CAP = {"cap": 20, "validation": 2}
 
 
 def a_benchmark_sentence() -> str:

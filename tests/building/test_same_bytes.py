@@ -33,10 +33,8 @@ def test_other_thread_counts_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_files_read_in_another_order_give_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    straight, reversed_ = tmp_path / "straight", tmp_path / "reversed"
-    sample_of(straight)
     asked: list[str] = []
 
     def backwards(*arguments: Any) -> list[SelectedFiles]:
@@ -45,9 +43,9 @@ def test_files_read_in_another_order_give_the_same_bytes(
         return [replace(one, used=one.used[::-1]) for one in selected]
 
     monkeypatch.setattr(inputs, "select_files", backwards)
-    sample_of(reversed_)
+    sample_of(tmp_path / "reversed")
     assert len(asked) > 20
-    assert files_of(straight) == files_of(reversed_)
+    assert files_of(sample_build) == files_of(tmp_path / "reversed")
 
 
 def test_a_build_over_an_older_one_is_the_same_as_a_first_one(tmp_path: Path) -> None:

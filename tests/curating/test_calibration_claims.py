@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,7 +14,6 @@ import polars as pl
 import pytest
 
 from kit19.auditing import audit
-from kit19.building.pipeline import build
 from kit19.catalog import load_catalog
 from kit19.curating import bare
 from kit19.curating.contamination import COVERAGE, MIN_NEAR, STEM_COVERAGE
@@ -182,10 +182,9 @@ def test_a_tenth_of_the_calibration_reaches_the_documented_recall(real_data: Pat
 
 
 def test_what_a_build_removes_is_counted_by_benchmark_and_rule(
-    real_data: Path, tmp_path: Path
+    real_build: Callable[[str], Path],
 ) -> None:
-    build("kit19", tmp_path / "out", data_dir=real_data, partial=True)
-    dropped = pl.read_parquet(tmp_path / "out" / "dropped.parquet")
+    dropped = pl.read_parquet(real_build("kit19") / "dropped.parquet")
     counted: dict[tuple[str, str], Counter[str]] = {}
     for row in dropped.filter(pl.col("reason") == "contaminated").iter_rows(named=True):
         rule, _, item = row["evidence"].partition(" ")

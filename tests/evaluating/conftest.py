@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def own_cache(harness_files: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Isolate the score cache of each test."""
     monkeypatch.setenv("KIT19_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -8,7 +8,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from kit19.core.results import read_record, read_samples, samples_path
 from kit19.evaluating import own_tasks
 from kit19.evaluating.source import find_benchmark
 from kit19.sample import SAMPLE
-from tests.support.invoking import Outcome, invoke
+from tests.support.invoking import Outcome, command_line, invoke
 
 Models = Callable[..., Path]
 ONE = ["--tasks", "klue_sts", "--sample"]
@@ -95,31 +94,25 @@ def _batches(cache: Path) -> int:
         base.close()
 
 
-def test_resuming_after_a_kill_gives_the_same_bytes(model_of: Models, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "kit19", "eval", str(model_of()), "--sample", "--quiet"]
-    command += ["--batch-tokens", "64", "--device", "cpu"]  # many small batches
-
-    def environment(cache: str) -> dict[str, str]:
-        return os.environ | {"KIT19_CACHE": str(tmp_path / cache), "OMP_NUM_THREADS": "1"}
-
-    killed = subprocess.Popen([*command, "--out", str(tmp_path / "out")], env=environment("killed"))
-    deadline = time.monotonic() + 120
-    while killed.poll() is None and time.monotonic() < deadline:
-        if (tmp_path / "killed/scores/scores.sqlite").exists() and _batches(
-            tmp_path / "killed"
-        ) >= 5:
-            killed.send_signal(signal.SIGKILL)
-            break
+def test_resuming_after_a_kill_gives_the_same_bytes(
+    model_of: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Many small batches.
+    given = ["--tasks", "klue_ynat,kobest_copa", "--sample", "--quiet", "--batch-tokens", "64"]
+    line = command_line("eval", model_of(), "--out", tmp_path / "out", "--device", "cpu", *given)
+    environment = os.environ | {"KIT19_CACHE": str(tmp_path / "killed"), "OMP_NUM_THREADS": "1"}
+    killed = subprocess.Popen(line, env=environment)
+    scores = tmp_path / "killed" / "scores" / "scores.sqlite"
+    while killed.poll() is None and not (scores.exists() and _batches(tmp_path / "killed") >= 5):
         time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
     known = _batches(tmp_path / "killed")
-    subprocess.run(
-        [*command, "--out", str(tmp_path / "out")], env=environment("killed"), check=True
-    )
-    subprocess.run(
-        [*command, "--out", str(tmp_path / "whole")], env=environment("undisturbed"), check=True
-    )
+    for cache, out in (("killed", "out"), ("undisturbed", "whole")):
+        monkeypatch.setenv("KIT19_CACHE", str(tmp_path / cache))
+        ran = _eval(model_of(), tmp_path / out, *given)
+        assert ran.code == 0, ran.err
     assert _batches(tmp_path / "killed") == _batches(tmp_path / "undisturbed") > known
     for path in sorted((tmp_path / "whole").iterdir()):
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
