@@ -72,16 +72,14 @@ class Origins:
     pace: float = 0.0
     hold: float = 0.4
     busy: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Condition = field(default_factory=threading.Condition)
+    """Notified whenever an answer has ended."""
 
     def settled(self) -> list[Request]:
         """The requests, once nothing is being answered any more."""
-        for _ in range(2000):
-            with self.lock:
-                if not self.busy:
-                    return list(self.requests)
-            time.sleep(0.002)
-        raise AssertionError("an answer never ended")
+        with self.lock:
+            self.lock.wait_for(lambda: not self.busy)
+            return list(self.requests)
 
     def next_fault(self, path: str) -> Fault | None:
         with self.lock:
@@ -141,6 +139,7 @@ class Handler(BaseHTTPRequestHandler):
             with origins.lock:
                 origins.busy -= 1
                 origins.requests.append(replace(request, sent=self._sent))
+                origins.lock.notify_all()
 
     def _answer(self, path: str, fault: Fault | None, request: Request) -> None:
         origins = self.server.origins
