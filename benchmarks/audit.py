@@ -78,7 +78,7 @@ def rules(data_dir: str, rows: str, which: str) -> Work:
     from kit19.curating import find_items
     from kit19.curating.contamination import build_index
 
-    exams = find_benchmark_items(load_catalog(), (), Path(data_dir))
+    exams = find_benchmark_items(load_catalog(), ("default",), Path(data_dir)).benchmarks
     benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
     exact = which == "exact"
     index = (
@@ -98,7 +98,7 @@ def python_set(data_dir: str, rows: str) -> Work:
     from kit19.auditing.items import find_benchmark_items
     from kit19.catalog import load_catalog
 
-    exams = find_benchmark_items(load_catalog(), (), Path(data_dir)).values()
+    exams = find_benchmark_items(load_catalog(), ("default",), Path(data_dir)).benchmarks.values()
     items = [text for exam in exams for field in exam.card.texts for text in exam.rows[field]]
     grams = {gram for text in items for gram in _grams(_bare(text or ""))}
     texts = _read(rows)
@@ -143,7 +143,7 @@ def index(data_dir: str, cache: str) -> Work:
     from kit19.catalog import load_catalog
     from kit19.curating import load_index
 
-    exams = find_benchmark_items(load_catalog(), (), Path(data_dir))
+    exams = find_benchmark_items(load_catalog(), ("default",), Path(data_dir)).benchmarks
     benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
     return lambda: load_index(benchmarks).equal.height
 

@@ -137,8 +137,6 @@ NOTES = {
     "Benchmark.title": "its title",
     "Benchmark.source": "the source whose card describes its files",
     "Benchmark.table": "the table of its items",
-    "Benchmark.label": "the field of the correct answer",
-    "Benchmark.metrics": "the metrics to report",
     "Benchmark.citation": "BibTeX",
     "Recipe.id": "its name",
     "Recipe.title": "the title of the dataset card",
@@ -255,6 +253,18 @@ def recipes() -> str:
     return "\n".join(lines)
 
 
+def benchmark_sets() -> str:
+    """The sets of benchmarks that kit19 carries."""
+    lines = [
+        "| set | what for | benchmarks, or sets | if their files are there |",
+        "|---|---|---|---|",
+    ]
+    for name, one in load_catalog().sets.items():
+        members = (", ".join(f"`{m}`" for m in of) for of in (one.benchmarks, one.if_there))
+        lines.append(f"| `{name}` | {one.about} | {' | '.join(members)} |")
+    return "\n".join(lines)
+
+
 def functions() -> str:
     """The functions that a card may name under ``derive``."""
     lines = ["| function | gives |", "|---|---|"]
@@ -318,6 +328,7 @@ def _listed(values: Any) -> Callable[[], str]:
 BLOCKS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "recipes": recipes,
+    "benchmark sets": benchmark_sets,
     "functions": functions,
     "reasons": reasons,
     "presets": presets,

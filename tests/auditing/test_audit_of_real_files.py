@@ -148,7 +148,7 @@ def test_unrelated_reviews_are_hardly_ever_hit(real_data: Path) -> None:
 
 @cache
 def exams(real_data: Path) -> dict[str, BenchmarkItems]:
-    return find_benchmark_items(load_catalog(BUILT_IN), (), real_data)
+    return find_benchmark_items(load_catalog(BUILT_IN), ("default",), real_data).benchmarks
 
 
 @cache

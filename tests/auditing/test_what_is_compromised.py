@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -206,7 +207,7 @@ def test_missing_and_differing_files_of_benchmarks_are_reported_together(
     cut = (catalog / "data" / "exam" / "exam_sides.jsonl").read_bytes().split(b"\n")[0]
     (tmp_path / "exam" / "exam_sides.jsonl").write_bytes(cut)
     with pytest.raises(FilesError) as raised:
-        look(catalog, [SENTENCES[0]], data_dir=tmp_path)
+        look(catalog, [SENTENCES[0]], data_dir=tmp_path, against=["exam_pairs", "exam_sides"])
     told = str(raised.value)
     assert "exam_pairs.jsonl" in told
     assert "exam_sides.jsonl" in told
@@ -215,6 +216,21 @@ def test_missing_and_differing_files_of_benchmarks_are_reported_together(
     with pytest.raises(FilesError) as one:
         look(catalog, [SENTENCES[0]], data_dir=tmp_path, against=["exam_pairs"])
     assert "exam_sides" not in str(one.value)
+
+
+def test_benchmarks_that_were_not_named_may_lack_files(tmp_path: Path, catalog: Path) -> None:
+    (tmp_path / "exam").mkdir()
+    with pytest.raises(FilesError, match=r"(?s)exam_pairs.jsonl.*exam_sides.jsonl"):
+        look(catalog, [SENTENCES[0]], data_dir=tmp_path)  # but not all
+    shutil.copy(catalog / "data" / "exam" / "exam_sides.jsonl", tmp_path / "exam")
+    result = look(catalog, [SENTENCES[4]], data_dir=tmp_path)
+    assert list(result.benchmarks) == ["exam_sides"]
+    assert result.benchmarks["exam_sides"].ids == ["test/q0"]
+    (missing,) = result.not_searched_for
+    assert (missing.where, missing.what) == (
+        "exam_pairs",
+        "a file is missing: run `kit19 fetch exam`",
+    )
 
 
 @pytest.mark.parametrize("items", [[], [{"n": 1}], [{"a": "!!!"}]])

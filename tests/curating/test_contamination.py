@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit19.curating import ItemIndex
+from kit19.curating import ItemSearch
 from kit19.korean.stems import TAILS
 from tests.support.small_items import find_leaks, items, records
 
@@ -45,7 +45,7 @@ korean = st.lists(st.sampled_from(WORDS), min_size=1, max_size=30).map(" ".join)
 RANK = {"equal": 0, "contained": 1, "near": 2}
 
 
-def evidence(text: str | None, known: ItemIndex) -> str | None:
+def evidence(text: str | None, known: ItemSearch) -> str | None:
     found = find_leaks(records([text]), ["text"], known)
     assert found.height <= 1
     return found["evidence"][0] if found.height else None

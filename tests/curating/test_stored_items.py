@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from kit19.curating import ItemIndex, load_index
+from kit19.curating import ItemIndex, load_index, load_search
 from kit19.curating import stored as kept
 from kit19.curating.contamination import build_index
 from tests.support.small_items import benchmark, find_leaks, records
@@ -73,7 +73,7 @@ def test_a_damaged_cache_is_rebuilt(cache: Path, damage: str) -> None:
         flipped = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]
         told = {"cut": whole[:-1], "bit": flipped, "empty": b"", "other": b"ARROW1" * 100}
         path.write_bytes(told[damage])
-    found = find_leaks(records(TEXTS), ["text"], load_index(given))
+    found = find_leaks(records(TEXTS), ["text"], load_search(given))
     assert found["evidence"].to_list() == [f"equal exam/test/{n}" for n in range(3)]
     if damage != "folder":
         again = path.stat().st_ino

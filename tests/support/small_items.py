@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from kit19.catalog import Benchmark, Subset
-from kit19.curating import ItemIndex, find_contaminated
+from kit19.curating import ItemSearch
 from kit19.curating.contamination import build_index
+from kit19.curating.evidence import search_with
 from kit19.curating.grams import spaced
 
 
@@ -24,9 +25,10 @@ def subset(**values: object) -> Subset:
     return Subset.model_validate(plain | values)
 
 
-def items(*texts: str) -> ItemIndex:
+def items(*texts: str) -> ItemSearch:
     """Index the texts as a benchmark (see ``benchmark``)."""
-    return build_index(benchmark(*texts))
+    exam = benchmark(*texts)
+    return search_with(build_index(exam), exam)
 
 
 def benchmark(*texts: str, name: str = "exam") -> dict[str, tuple[Benchmark, pl.DataFrame]]:
@@ -61,7 +63,7 @@ def records(texts: Sequence[str | None]) -> pl.DataFrame:
     return pl.DataFrame({"id": ids, "text": texts}, schema={"id": pl.String, "text": pl.String})
 
 
-def find_leaks(some: pl.DataFrame, fields: list[str], known: ItemIndex) -> pl.DataFrame:
+def find_leaks(some: pl.DataFrame, fields: list[str], known: ItemSearch) -> pl.DataFrame:
     """Find records that contain benchmark text in one of the fields: columns id, evidence."""
     words = [spaced(some[name].fill_null("")) for name in fields]
-    return find_contaminated(some.with_columns(words), fields, known)
+    return known.find_contaminated(some.with_columns(words), fields)

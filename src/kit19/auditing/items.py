@@ -13,7 +13,7 @@ from kit19.core.errors import Problem, ReadError, UnknownNameError, suggest_name
 from kit19.core.paths import path_exists, resolve_composition
 from kit19.curating import bare
 from kit19.curating.contamination import MIN_NEAR
-from kit19.fetching import benchmark_use, select_files
+from kit19.fetching import SelectedFiles, benchmark_use, select_files
 from kit19.reading import Remarks, read_table, read_texts
 
 _OWN_SPLIT = "items"
@@ -36,14 +36,30 @@ class BenchmarkItems:
     names: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class FoundItems:
+    """The items to search for.
+
+    Attributes:
+        benchmarks: Items by the name of their benchmark.
+        missing: Names of the files that are not there, by benchmark. Benchmarks that were not named
+            one by one may lack some, or all.
+    """
+
+    benchmarks: dict[str, BenchmarkItems]
+    missing: dict[str, list[str]]
+
+
 def find_benchmark_items(
     catalog: Catalog, against: Collection[str], data_dir: Path, remarks: Remarks | None = None
-) -> dict[str, BenchmarkItems]:
+) -> FoundItems:
     """Read the items of benchmarks, given by name or as files.
 
     Args:
         catalog: The catalog that names refer to.
-        against: Names of benchmarks, or files of items; default: every benchmark of the catalog.
+        against: Names of benchmarks or of sets, or files of items; default: every benchmark of the
+            catalog. A benchmark that is named must have all its files; a set, and the default, may
+            lack some, but not all.
         data_dir: The folder with the benchmarks' files.
         remarks: Collects notes on how files of items were read.
 
@@ -54,19 +70,40 @@ def find_benchmark_items(
     """
     remarks = Remarks() if remarks is None else remarks
     names = list(dict.fromkeys(against or catalog.benchmarks))
-    cards = {name: catalog.benchmarks[name] for name in names if name in catalog.benchmarks}
-    instead = "give --data-dir, or name other benchmarks with --against"
-    uses = [replace(benchmark_use(catalog, card), instead=instead) for card in cards.values()]
-    files = dict(zip(cards, select_files(uses, data_dir), strict=True))
+    selected = _select_benchmarks(catalog, names, is_named=bool(against), data_dir=data_dir)
     benchmarks: dict[str, BenchmarkItems] = {}
+    for name, files in selected.items():
+        if files.used:
+            card = catalog.benchmarks[name]
+            rows = read_table(files.use.source, card.table, files.used)
+            benchmarks[name] = BenchmarkItems(card, rows)
     for name in names:
-        if name in cards:
-            rows = read_table(files[name].use.source, cards[name].table, files[name].used)
-            benchmarks[name] = BenchmarkItems(cards[name], rows)
-        else:
+        if name not in catalog.benchmarks and name not in catalog.sets:
             own = _unused_name(Path(name), {*benchmarks, *catalog.benchmarks})
             benchmarks[own] = _read_own_items(name, catalog, remarks)
-    return benchmarks
+    missing = {name: files.absent for name, files in selected.items() if files.absent}
+    return FoundItems(benchmarks, missing)
+
+
+def _select_benchmarks(
+    catalog: Catalog, names: Collection[str], *, is_named: bool, data_dir: Path
+) -> dict[str, SelectedFiles]:
+    """Decide which files of benchmarks to read, by benchmark."""
+    named = [name for name in names if is_named and name in catalog.benchmarks]
+    sets = [name for name in names if name in catalog.sets or not is_named]
+    every = dict.fromkeys([*named, *catalog.choose_benchmarks(sets).names])
+    instead = "give --data-dir, or name other benchmarks with --against"
+    strict = [
+        replace(benchmark_use(catalog, catalog.benchmarks[name]), instead=instead) for name in every
+    ]
+    uses = [
+        use if name in named else replace(use, optional=use.splits)
+        for name, use in zip(every, strict, strict=True)
+    ]
+    selected = dict(zip(every, select_files(uses, data_dir), strict=True))
+    if selected and not any(files.used for files in selected.values()):
+        select_files(strict, data_dir)  # reports every file
+    return selected
 
 
 def _unused_name(path: Path, taken: Collection[str]) -> str:
@@ -118,7 +155,7 @@ def _read_own(name: str, catalog: Catalog, remarks: Remarks) -> list[pl.DataFram
     """Read all texts of a file of items into memory. Every part of the file must be readable."""
     path = resolve_composition(Path(name))
     if not path_exists(path):
-        fix = suggest_names(name, catalog.benchmarks)
+        fix = suggest_names(name, [*catalog.benchmarks, *catalog.sets])
         raise UnknownNameError(Problem(f"{name!r} is neither a benchmark nor a file", fix=fix))
     own_remarks = Remarks()
     batches, size = [], 0

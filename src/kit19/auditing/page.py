@@ -85,6 +85,7 @@ def audit_page(result: Audit, most: int = MOST_SHOWN, face: str = "") -> str:
         *_summary_table(result.benchmarks),
         _MEANING,
         *(line for name, hits in by_name.items() if hits for line in _section(name, hits, most)),
+        *_list_remarks("Not searched for", result.not_searched_for),
         *_list_remarks("Notes", result.notes),
         "</body>\n</html>\n",
     ]

@@ -49,7 +49,7 @@ class Compromised(_Result):
 
     Attributes:
         items: Number of its items in all splits.
-        compromised: Items of which one text (or every text, if the card requires it) was found.
+        compromised: Items of which enough was found, by what the card says.
         touched: Items of which any text was found.
         share: compromised / items.
         by_rule: For each split and rule, the items compromised by this rule or a stricter one.
@@ -94,6 +94,7 @@ class Audit(_Result):
         not_searched: The parts of the dataset that were not searched. Their content is unknown.
         notes: Files that describe the dataset but are not part of it, and lines that were parsed
             differently from the rest.
+        not_searched_for: Benchmarks that lack files, all or some, and how many.
     """
 
     dataset: str
@@ -103,6 +104,7 @@ class Audit(_Result):
     benchmarks: dict[str, Compromised]
     not_searched: list[Remark] = []
     notes: list[Remark] = []
+    not_searched_for: list[Remark] = []
 
     def to_dict(self) -> dict[str, Any]:
         """Convert the audit to JSON data."""

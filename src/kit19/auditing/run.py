@@ -9,12 +9,12 @@ from pathlib import Path
 import polars as pl
 
 from kit19.auditing.hub import download_dataset, is_on_hub
-from kit19.auditing.items import BenchmarkItems, find_benchmark_items
+from kit19.auditing.items import BenchmarkItems, FoundItems, find_benchmark_items
 from kit19.auditing.result import Audit, Compromised, Hit, Remark
-from kit19.catalog import Benchmark, CatalogLike, load_catalog
+from kit19.catalog import Benchmark, Catalog, CatalogLike, load_catalog
 from kit19.core.arguments import OnProgress, one_or_more, public, silent
 from kit19.core.errors import Problem, ReadError
-from kit19.curating import ItemIndex, bare, find_items, load_index
+from kit19.curating import ItemSearch, bare, load_search
 from kit19.fetching.data_dir import resolve_data_dir
 from kit19.reading import Remarks, read_texts
 
@@ -40,8 +40,8 @@ def audit(
     Args:
         dataset: A file or folder (JSON lines, JSON, CSV, TSV, lines of text, parquet), or a dataset
             on the Hub: ``owner/name``, or ``owner/name@revision``.
-        against: Benchmarks by name, or files of your own items (one item a row); default: every
-            benchmark of the catalog.
+        against: Benchmarks or sets of them by name, or files of your own items (one item a row);
+            default: every benchmark of the catalog whose files are there.
         data_dir: The folder of upstream files; ``"sample"`` for the small sample that kit19 carries;
             default: where ``kit19 fetch`` puts them.
         columns: Search only these columns.
@@ -57,15 +57,17 @@ def audit(
     remarks = Remarks()
     on_progress(READING_BENCHMARKS, 0, 0)
     folder = resolve_data_dir(data_dir)
-    benchmarks = find_benchmark_items(load_catalog(catalog), names, folder, remarks)
-    index = load_index({name: (one.card, one.rows) for name, one in benchmarks.items()})
+    cards = load_catalog(catalog)
+    items = find_benchmark_items(cards, names, folder, remarks)
+    benchmarks = items.benchmarks
+    search = load_search({name: (one.card, one.rows) for name, one in benchmarks.items()})
     name = str(dataset)
     hub = isinstance(dataset, str) and is_on_hub(name)
     path = download_dataset(name, remarks) if hub else Path(dataset)
     parts: list[pl.DataFrame] = []
     rows_read, texts = 0, 0
     for rows_read, batch in read_texts(path, only, header=header, remarks=remarks):
-        parts.append(_find_in_batch(batch, index))
+        parts.append(_find_in_batch(batch, search))
         texts += batch.height
         on_progress(READING_ROWS, rows_read, 0)
     if not texts:
@@ -83,12 +85,25 @@ def audit(
         },
         not_searched=[Remark(where=one.where, what=one.what) for one in remarks.not_searched],
         notes=[Remark(where=one.where, what=one.what) for one in remarks.notes],
+        not_searched_for=_list_missing(cards, items),
     )
 
 
-def _find_in_batch(batch: pl.DataFrame, index: ItemIndex) -> pl.DataFrame:
+def _list_missing(catalog: Catalog, items: FoundItems) -> list[Remark]:
+    """Say of each benchmark how many of its files are not there."""
+    remarks = []
+    for name, files in items.missing.items():
+        card = catalog.benchmarks[name]
+        source = catalog.source(card.source)
+        total = sum(len(source.tables[card.table].files[split]) for split in card.splits)
+        which = "a file is" if total == 1 else f"{len(files)} of {total} files are"
+        remarks.append(Remark(where=name, what=f"{which} missing: run `kit19 fetch {source.id}`"))
+    return remarks
+
+
+def _find_in_batch(batch: pl.DataFrame, search: ItemSearch) -> pl.DataFrame:
     """Find hits in a batch, with shortened texts: full texts of many hits would fill the memory."""
-    hits = find_items(batch["text"], index)
+    hits = search.find(batch["text"], batch["row"])
     place = hits["place"]
     texts = zip(batch["text"].gather(place), hits["at"], strict=True)
     return hits.select(
@@ -98,6 +113,7 @@ def _find_in_batch(batch: pl.DataFrame, index: ItemIndex) -> pl.DataFrame:
         field="field",
         rule="rule",
         overlap="overlap",
+        is_weak="is_weak",
         text=pl.Series([_excerpt_around(text, at) for text, at in texts], dtype=pl.String),
     )
 
@@ -114,7 +130,7 @@ def _make_hits(found: pl.DataFrame, benchmarks: Mapping[str, BenchmarkItems]) ->
     texts: dict[tuple[str, str], str] = {}
     for name, benchmark in benchmarks.items():
         for row in benchmark.rows.iter_rows(named=True):
-            for field in benchmark.card.texts:
+            for field in (*benchmark.card.texts, *benchmark.card.only_with):
                 texts[f"{name}/{row['split']}/{row['#id']}", field] = row[field] or ""
     hits = []
     for row in found.iter_rows(named=True):
@@ -201,9 +217,15 @@ def _list_texts(name: str, benchmark: BenchmarkItems) -> pl.DataFrame:
 
 
 def _find_compromised_ids(found: pl.DataFrame, texts: pl.DataFrame, card: Benchmark) -> set[str]:
-    """Return the items of which enough texts were found: any, or all, in any rows."""
-    matched = found.select("item", "field").unique()
-    if card.compromised == "any":
-        return set(matched["item"])
-    missing = texts.join(matched, on=["item", "field"], how="anti")
-    return set(matched["item"]) - set(missing["item"])
+    """Return the items of which a combination that the card names was found, in any rows."""
+    matched = found.filter(~pl.col("is_weak")).select("item", "field").unique()
+    if card.compromised == "all":  # of the texts that an item has
+        missing = texts.join(matched, on=["item", "field"], how="anti")
+        return set(matched["item"]) - set(missing["item"])
+    fields = {name: set(part["item"]) for (name,), part in matched.group_by("field")}
+    return set().union(
+        *(
+            set.intersection(*(fields.get(field, set()) for field in combination))
+            for combination in card.combinations()
+        )
+    )

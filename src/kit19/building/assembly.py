@@ -66,6 +66,7 @@ def assemble(selection: Selection, plan: Recipe) -> AssembledSubset:
         validation=selection.held.height,
         surplus=selection.taken.surplus,
         dropped=selection.dropped_counts,
+        contaminated_by=selection.contaminated_by,
         examples=train.height + validation.height,
     )
     facts = SubsetFacts(

@@ -18,7 +18,7 @@ from kit19.core.ledger import Reason
 from kit19.curating import (
     PLACE,
     Examiner,
-    ItemIndex,
+    ItemSearch,
     SubsetTexts,
     find_empty,
     find_repeats,
@@ -33,7 +33,7 @@ class Candidates:
     """The records of one subset that the cheap reasons leave, to select from."""
 
     def __init__(
-        self, subset: PlannedSubset, records: Records, plan: Recipe, items: ItemIndex | None
+        self, subset: PlannedSubset, records: Records, plan: Recipe, items: ItemSearch | None
     ) -> None:
         """Apply the cheap reasons to all records.
 

@@ -51,6 +51,7 @@ def describe(
         inputs=[inputs[name] for name in sorted(inputs)],
         decontaminated_against=sorted(files.benchmarks),
         not_decontaminated_against=sorted(files.unused_benchmarks),
+        partly_decontaminated_against=files.partial_benchmarks,
         subsets=subsets,
         shared=shared,
         entangled_by=plan.entangled_by,

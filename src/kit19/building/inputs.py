@@ -52,7 +52,8 @@ class BuildFiles:
         used: The files that each subset uses.
         skipped: The files that each subset leaves out, with the reasons.
         benchmarks: The files of each benchmark to decontaminate against.
-        unused_benchmarks: Benchmarks not to decontaminate against.
+        unused_benchmarks: Benchmarks of the recipe that the build does not decontaminate against.
+        partial_benchmarks: Files used, and files expected, of benchmarks that lack some.
         refused: Subsets that the license policy excludes, with the reason.
     """
 
@@ -61,6 +62,7 @@ class BuildFiles:
     skipped: dict[str, list[SkippedFile]]
     benchmarks: dict[str, list[UpstreamFile]]
     unused_benchmarks: list[str]
+    partial_benchmarks: dict[str, tuple[int, int]]
     refused: dict[str, str]
 
 
@@ -75,19 +77,27 @@ def find_inputs(catalog: Catalog, plan: Recipe, options: BuildOptions) -> BuildF
     subsets = {
         name: _subset_use(catalog, plan, name) for name in plan.subsets if name not in refused
     }
+    kept_out = catalog.kept_out(plan)
     benchmarks = {
-        name: _benchmark_use(catalog, name) for name in _chosen_benchmarks(catalog, plan, options)
+        name: _benchmark_use(catalog, name, if_there=name in kept_out.if_there)
+        for name in _without(catalog, kept_out.names if plan.decontaminate else [], options)
     }
     leniency = Leniency(options.partial, options.unverified)
     selected = iter(select_files([*subsets.values(), *benchmarks.values()], data_dir, leniency))
     of_subsets = {name: next(selected) for name in subsets}
-    of_benchmarks = {name: next(selected) for name in benchmarks}
+    chosen = {name: next(selected) for name in benchmarks}
+    of_benchmarks = {name: one for name, one in chosen.items() if one.used}
     files = BuildFiles(
         data_dir=data_dir,
         used={name: one.used for name, one in of_subsets.items() if one.used},
         skipped={name: one.skipped for name, one in of_subsets.items()},
         benchmarks={name: one.used for name, one in of_benchmarks.items()},
-        unused_benchmarks=[name for name in catalog.benchmarks if name not in benchmarks],
+        unused_benchmarks=[name for name in kept_out.names if name not in of_benchmarks],
+        partial_benchmarks={
+            name: (len(one.used), len(one.used) + len(one.absent))
+            for name, one in of_benchmarks.items()
+            if one.absent
+        },
         refused=refused,
     )
     if not files.used:
@@ -119,21 +129,19 @@ def _own_files(paths: Sequence[str]) -> dict[str, Path]:
     return named
 
 
-def _benchmark_use(catalog: Catalog, name: str) -> Use:
+def _benchmark_use(catalog: Catalog, name: str, *, if_there: bool) -> Use:
     instead = f"build without keeping its text out: --without-benchmark {name}"
-    use = benchmark_use(catalog, catalog.benchmarks[name])
+    use = benchmark_use(catalog, catalog.benchmarks[name], if_there=if_there)
     return replace(use, instead=instead, as_it_is=_AS_IT_IS)
 
 
-def _chosen_benchmarks(catalog: Catalog, plan: Recipe, options: BuildOptions) -> list[str]:
-    """List the benchmarks whose text is kept out of the rows."""
+def _without(catalog: Catalog, names: list[str], options: BuildOptions) -> list[str]:
+    """List the benchmarks whose text is kept out of the rows: these, but those left out."""
     without = set(options.without_benchmarks)
     for name in sorted(without - set(catalog.benchmarks)):
         fix = suggest_names(name, catalog.benchmarks)
         raise UnknownNameError(Problem(f"there is no benchmark {name!r}", fix=fix))
-    if not plan.decontaminate:
-        return []
-    return [name for name in catalog.benchmarks if name not in without]
+    return [name for name in names if name not in without]
 
 
 def _explain_empty_build(plan: Recipe, files: BuildFiles) -> list[Problem]:

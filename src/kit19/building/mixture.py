@@ -10,14 +10,14 @@ from kit19.building.selection import PlannedSubset, Selection
 from kit19.building.shares import cap_tasks, weigh
 from kit19.catalog import Recipe
 from kit19.core.arguments import OnProgress
-from kit19.curating import ItemIndex
+from kit19.curating import ItemSearch
 from kit19.reading import Records
 
 
 def select_records(
     subsets: Mapping[str, PlannedSubset],
     plan: Recipe,
-    items: ItemIndex | None,
+    items: ItemSearch | None,
     read: Callable[[PlannedSubset], Records],
     on_progress: OnProgress,
 ) -> dict[str, Selection]:

@@ -22,7 +22,7 @@ from kit19.catalog import Catalog, CatalogLike, Recipe, load_catalog
 from kit19.core.arguments import OnProgress, one_or_more, public, silent
 from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.core.manifest import Manifest
-from kit19.curating import ItemIndex, load_index
+from kit19.curating import ItemSearch, load_search
 from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.reading import ParsedFiles, Records, read_own_rows, read_subset, read_table
 from kit19.rendering import TemplateSet, load_templates
@@ -126,7 +126,7 @@ def _load_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:
 
 def _load_benchmark_items(
     catalog: Catalog, files: BuildFiles, parsed: ParsedFiles
-) -> ItemIndex | None:
+) -> ItemSearch | None:
     if not files.benchmarks:
         return None
     rows = {}
@@ -134,7 +134,7 @@ def _load_benchmark_items(
         card = catalog.benchmarks[name]
         source = catalog.source(card.source)
         rows[name] = (card, read_table(source, card.table, found, parsed=parsed))
-    return load_index(rows)
+    return load_search(rows)
 
 
 def _order_rows(parts: list[pl.DataFrame], plan: Recipe) -> pl.DataFrame:

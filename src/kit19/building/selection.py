@@ -92,6 +92,14 @@ class Selection:
         return {reason: counted[reason] for reason in REASONS if reason in counted}
 
     @property
+    def contaminated_by(self) -> dict[str, int]:
+        """The number of contaminated records by the benchmark that their evidence names."""
+        found = self.dropped.filter(pl.col("reason") == "contaminated")
+        name = pl.col("evidence").str.extract(r"^\S+ ([^/]+)/").alias("benchmark")
+        counted = found.select(name).group_by("benchmark").len().sort("benchmark")
+        return dict(counted.iter_rows())
+
+    @property
     def last_places(self) -> dict[str, int]:
         """The place of the last record taken of each class; empty if there is no surplus."""
         if not self.taken.surplus:

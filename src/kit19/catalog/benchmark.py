@@ -1,10 +1,11 @@
-"""The model of a benchmark card: which rows of which source are evaluation items."""
+"""The models of benchmarks and of sets of them: which rows are items, and what counts as found."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kit19.catalog.card import Card, Name
 
@@ -22,11 +23,86 @@ class Benchmark(Card):
     splits: list[Name] = Field(min_length=1, description="splits that contain evaluation items")
     scored: Name = Field(description="the split that scores are reported on")
     items: int = Field(gt=0, description="upstream rows of the scored split")
-    texts: list[Name] = Field(min_length=1, description="fields whose text must not be trained on")
-    compromised: Literal["any", "all"] = Field(
-        default="any",
-        description="whether `any` or `all` of an item's texts must occur in the data",
+    texts: list[Name] = Field(
+        min_length=1,
+        description="fields to search for everywhere; one that is found touches the item",
     )
-    label: Name
-    metrics: list[Literal["acc", "acc_norm", "macro_f1", "f1"]]
+    only_with: dict[Name, Name] = Field(
+        default={},
+        description="field → the one of `texts` without which it counts for nothing: the right answer "
+        "→ its question, the second turn → the first. Both must be in one row",
+    )
+    frames: dict[Name, int] = Field(
+        default={},
+        description="field → letters: a text of this field that is shorter, or that several items "
+        "have, is a frame (다음 글의 주제로 알맞은 것은?); it counts only in a row with a text that "
+        "`only_with` allows with it",
+    )
+    alike: bool = Field(
+        default=False,
+        description="the texts of an item resemble each other, so that of several near matches with "
+        "one text only the best counts",
+    )
+    compromised: Literal["any", "all"] | list[list[Name]] = Field(
+        default="any",
+        description="what compromises the item: `any` or `all` of its texts, or a list of "
+        "combinations, each a list of fields that must all be found",
+    )
+    label: Name | Literal[""] = Field(
+        default="", description="the field of the correct answer; empty if there is none"
+    )
+    metrics: list[Literal["acc", "acc_norm", "macro_f1", "f1"]] = Field(
+        default=[], description="the metrics to report"
+    )
     citation: str = ""
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> Self:
+        if twice := sorted(set(self.texts) & set(self.only_with)):
+            raise ValueError(f"`texts` and `only_with` both name {', '.join(twice)}")
+        if unknown := sorted(set(self.only_with.values()) - set(self.texts)):
+            raise ValueError(f"`only_with` names {', '.join(unknown)}, which `texts` does not")
+        if unknown := sorted(set(self.frames) - set(self.only_with.values())):
+            raise ValueError(
+                f"`frames` names {', '.join(unknown)}, which `only_with` puts nothing next to"
+            )
+        if not self.compromised:
+            raise ValueError("`compromised` names no combination")
+        for combination in self.combinations():
+            if unknown := sorted(set(combination) - {*self.texts, *self.only_with}):
+                named = ", ".join(unknown)
+                raise ValueError(f"`compromised` names {named}, which is not searched for")
+            if not set(combination) & set(self.texts):
+                raise ValueError("each combination of `compromised` has a field of `texts`")
+        return self
+
+    def combinations(self) -> list[list[str]]:
+        """The combinations of fields that compromise an item; one of all texts for `all`."""
+        if self.compromised == "any":
+            return [[field] for field in self.texts]
+        if self.compromised == "all":
+            return [list(self.texts)]
+        return [list(fields) for fields in self.compromised]
+
+    def telling(self) -> list[str]:
+        """The texts that help to compromise an item: a build drops the records that contain one."""
+        named = {field for fields in self.combinations() for field in fields}
+        return [field for field in self.texts if field in named]
+
+
+class BenchmarkSet(Card):
+    """A set of benchmarks: an entry of ``benchmark_sets.yaml``, whose key is its name."""
+
+    about: str = Field(min_length=1, description="what it is for")
+    benchmarks: list[Name] = Field(
+        default=[], description="benchmarks, or other sets; a build needs their files"
+    )
+    if_there: list[Name] = Field(
+        default=[],
+        description="benchmarks that a build keeps out if their files are there, and lists if not",
+    )
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Everything that it names."""
+        return [*self.benchmarks, *self.if_there]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -25,8 +26,18 @@ def _relative(path: str) -> str:
     return path
 
 
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return pattern
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 RelativePath = Annotated[str, AfterValidator(_relative)]
+Pattern = Annotated[str, AfterValidator(_compiles)]
+"""A regular expression."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
 """A sha256 in hex; shorter if only its beginning was published."""
 Allowed = Literal["yes", "no", "unclear"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kit19.catalog.card import Card
+from kit19.catalog.card import Card, Pattern
 from kit19.core.json_path import EACH, Path, parse_path
 
 
@@ -18,6 +18,17 @@ class Delimited(Card):
     quoting: Literal["none", "csv"]
     header: bool = True
     names: list[str] = Field(default=[], description="column names of a file without a header")
+    lines: Pattern = Field(
+        default="",
+        description="a regular expression: only lines that begin with a match of it are rows, and are "
+        "read from its end on. For `none` quoting without a header",
+    )
+
+    @model_validator(mode="after")
+    def _lines_of_plain_text(self) -> Self:
+        if self.lines and (self.header or self.quoting != "none"):
+            raise ValueError("`lines` needs `header: false` and `quoting: none`")
+        return self
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

@@ -21,6 +21,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 TASKS = "tasks.yaml"
 """The file of the kinds of tasks: id → task."""
+SETS = "benchmark_sets.yaml"
+"""The file of the sets of benchmarks: name → set."""
+_LISTS = {TASKS: "tasks", SETS: "benchmark_sets"}
+"""Files with several cards each, and the kind of these cards."""
 
 OURS = "kit19"
 """The name of kit19's own catalog, where a user's is named by its folder."""
@@ -120,11 +124,11 @@ def _list_all(folder: Path) -> dict[str, Path]:
     found = {
         f"{kind}/{name}": path for kind in KINDS for name, path in _list_cards(folder, kind).items()
     }
-    if (folder / TASKS).exists():
-        data, _ = read_yaml(folder / TASKS)  # a mapping, or load_tasks will say so
-        found |= {
-            f"tasks/{name}": folder / TASKS for name in (data if isinstance(data, dict) else ())
-        }
+    for file, kind in _LISTS.items():
+        if (folder / file).exists():
+            data, _ = read_yaml(folder / file)  # a mapping, or what loads the file will say so
+            names = data if isinstance(data, dict) else ()
+            found |= {f"{kind}/{name}": folder / file for name in names}
     return found
 
 
@@ -151,5 +155,5 @@ def _folder_problems(folder: Path) -> Iterator[Problem]:
     for path in files:
         if path.suffix == ".yml":
             yield Problem("is not read: the files of cards end in .yaml", str(path), "rename it")
-    if not files and not (folder / TASKS).exists():
+    if not files and not any((folder / file).exists() for file in _LISTS):
         yield Problem("contains no card", str(folder), f"cards are YAML files in {kinds}")

@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import InstanceOf
 
-from kit19.catalog.benchmark import Benchmark
+from kit19.catalog.benchmark import Benchmark, BenchmarkSet
+from kit19.catalog.benchmark_sets import DEFAULT, ChosenBenchmarks, choose_benchmarks, load_sets
 from kit19.catalog.extra import Extra
 from kit19.catalog.layers import BUILT_IN, Kind, Layers, layers_of
 from kit19.catalog.prompt_format import PromptFormat
@@ -45,6 +46,7 @@ class Catalog:
         benchmarks: Benchmark cards by id.
         owners: For each subset, the id of the source that it belongs to.
         tasks: The kinds of tasks by id.
+        sets: Sets of benchmarks by name.
         gone: Subsets of kit19's that a replaced source card had and no card has now, with the file
             that replaced it.
     """
@@ -54,6 +56,7 @@ class Catalog:
     benchmarks: Mapping[str, Benchmark]
     owners: Mapping[str, str]
     tasks: Mapping[str, Task]
+    sets: Mapping[str, BenchmarkSet] = field(default_factory=dict)
     gone: Mapping[str, Path] = field(default_factory=dict)
 
     def source(self, name: str) -> Source:
@@ -85,6 +88,31 @@ class Catalog:
         if name in self.gone:
             return f"{self.gone[name]} replaces the card of kit19 that has it: add the subset there"
         return suggest_names(name, known)
+
+    def choose_benchmarks(self, names: Collection[str]) -> ChosenBenchmarks:
+        """The benchmarks that names of benchmarks and of sets stand for.
+
+        Raises:
+            UnknownNameError: A name is neither.
+        """
+        return choose_benchmarks(names, self.sets, self.benchmarks)
+
+    def kept_out(self, recipe: Recipe) -> ChosenBenchmarks:
+        """The benchmarks that a recipe keeps out, if it keeps any out.
+
+        Without ``benchmarks`` they are those of the set ``default`` and of a user's catalog, or all
+        where there is no such set.
+
+        Raises:
+            UnknownNameError: The recipe names what does not exist.
+        """
+        if recipe.benchmarks is not None:
+            named = [recipe.benchmarks] if isinstance(recipe.benchmarks, str) else recipe.benchmarks
+            return self.choose_benchmarks(named)
+        if DEFAULT not in self.sets:
+            return ChosenBenchmarks(list(self.benchmarks))
+        own = [name for name in self.benchmarks if f"benchmarks/{name}" in self.layers.own_cards()]
+        return self.choose_benchmarks([DEFAULT, *own])
 
     def template_path(self, subset: str) -> Path:
         """The file that holds a subset's templates, or the one to write if there is none."""
@@ -233,6 +261,11 @@ def _load(layers: Layers) -> Catalog:
     owners = _collect_owners(sources, problems)
     _check_benchmarks(sources, benchmarks, problems)
     _check_templates(layers, owners, problems)
+    sets: dict[str, BenchmarkSet] = {}
+    try:
+        sets = load_sets(layers.folders, benchmarks)
+    except CatalogError as error:
+        problems += error.problems
     if problems:
         raise CatalogError(problems)
     return Catalog(
@@ -241,6 +274,7 @@ def _load(layers: Layers) -> Catalog:
         {name: one.card for name, one in benchmarks.items()},
         owners,
         tasks,
+        sets,
         _find_gone(layers, sources, owners),
     )
 
@@ -308,7 +342,8 @@ def _benchmark_problems(read: _ReadCard[Benchmark], source: Source | None) -> It
         return
     for key, names, known in (
         ("texts", benchmark.texts, table.fields()),
-        ("label", [benchmark.label], table.fields()),
+        ("only_with", list(benchmark.only_with), table.fields()),
+        ("label", [benchmark.label] if benchmark.label else [], table.fields()),
         ("splits", benchmark.splits, table.files),
         ("scored", [benchmark.scored], table.files),
     ):

@@ -76,6 +76,11 @@ class Recipe(Card):
     decontaminate: bool = Field(
         default=True, description="drop records that contain benchmark text"
     )
+    benchmarks: Name | list[Name] | None = Field(
+        default=None,
+        description="the [benchmarks](#benchmarks) to keep out, or [sets](#sets-of-benchmarks) of "
+        "them; default: the set `default`, and the benchmarks of your own catalog",
+    )
     pii: Literal["mask", "keep", "drop"] = Field(
         default="mask",
         description="telephone, e-mail, registration and account numbers in text: mask them by kind, "

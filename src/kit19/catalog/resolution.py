@@ -127,7 +127,10 @@ def _extend(catalog: Catalog, base: Recipe | None, layer: _Layer) -> Recipe:
     recipe = fit_model(
         data, layer.lines, layer.where, Recipe, changed=layer.changed, context=context
     )
-    unknown = list(_unknown_subsets(catalog, recipe, layer))
+    unknown = [
+        *_unknown_subsets(catalog, recipe, layer),
+        *_unknown_benchmarks(catalog, recipe, layer),
+    ]
     if unknown:
         raise UnknownNameError(unknown)
     problems = [*_name_clashes(catalog, recipe, layer), *_repeated_subsets(recipe, layer)]
@@ -159,6 +162,15 @@ def _unknown_subsets(catalog: Catalog, recipe: Recipe, layer: _Layer) -> Iterato
                 if name in catalog.gone:
                     what = f"the recipe {recipe.id} needs the subset {name!r}, which is gone"
                 yield Problem(what, layer.at(key, place), catalog.suggest_subset(name, known))
+
+
+def _unknown_benchmarks(catalog: Catalog, recipe: Recipe, layer: _Layer) -> Iterator[Problem]:
+    known = {*catalog.benchmarks, *catalog.sets}
+    given = recipe.benchmarks if "benchmarks" in layer.data else None
+    for place, name in enumerate([given] if isinstance(given, str) else given or ()):
+        if name not in known:
+            what = f"there is no benchmark or set of benchmarks {name!r}"
+            yield Problem(what, layer.at("benchmarks", place), suggest_names(name, known))
 
 
 def _name_clashes(catalog: Catalog, recipe: Recipe, layer: _Layer) -> Iterator[Problem]:

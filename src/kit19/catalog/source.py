@@ -11,8 +11,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from kit19.catalog.card import Card, License, Name, Origin
-from kit19.catalog.tables import Pattern, Table
+from kit19.catalog.card import Card, License, Name, Origin, Pattern
+from kit19.catalog.tables import Table
 from kit19.catalog.tasks import TaskId
 
 

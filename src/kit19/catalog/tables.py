@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from kit19.catalog.card import Card, Digest, Name, RelativePath
+from kit19.catalog.card import Card, Digest, Name, Pattern, RelativePath
 from kit19.catalog.file_formats import Nested, Read
 from kit19.core.json_path import locate
 
@@ -137,23 +137,19 @@ class Opening(Card):
     head: str = Field(description="the field that it may open with")
 
 
-def _compiles(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"is no regular expression: {error}") from None
-    return pattern
-
-
-Pattern = Annotated[str, AfterValidator(_compiles)]
-"""A regular expression (RE2 syntax)."""
-
-
 class Matching(Card):
     """Whether a text has a match of a pattern: ``matches`` or ``lacks``."""
 
     of: str = Field(description="the field that is searched")
     pattern: Pattern = Field(description="a regular expression (RE2 syntax)")
+
+
+class Replacement(Card):
+    """A text in which the matches of a pattern are replaced."""
+
+    of: str = Field(description="the field")
+    pattern: Pattern = Field(description="a regular expression (RE2 syntax)")
+    by: str = Field(description="what takes the place of each match; `${1}` is its first group")
 
 
 class AtMost(Card):
@@ -201,6 +197,9 @@ class Derived(Card):
     )
     matches: Matching | None = Field(default=None, description="whether a text has a pattern")
     at_most: AtMost | None = Field(default=None, description="whether a text is short")
+    replace: Replacement | None = Field(
+        default=None, description="a text without, or of, what matches a pattern"
+    )
     strip_parentheses: str | None = Field(
         default=None, description="a field without parentheses at its end: 다리 (건축) → 다리"
     )
@@ -232,7 +231,7 @@ class Derived(Card):
             return [self.pick.by, *self.pick.among.values()]
         if opening := self.opens_with or self.defines:
             return [opening.text, opening.head]
-        if spec := self.threshold or self.bands or self.matches or self.at_most:
+        if spec := self.threshold or self.bands or self.matches or self.at_most or self.replace:
             return [spec.of]
         return list(self.flags or self.alike) or [str(getattr(self, self.function))]
 

@@ -28,15 +28,17 @@ _EVERY = 1_000_000  # rows between two lines of progress where there is no termi
 @click.command(
     epilog="""\b
 Examples:
-  kit19 audit my.jsonl                              against all seven benchmarks
+  kit19 audit my.jsonl                              against every benchmark
   kit19 audit data.csv --column question --against kobest_boolq
   kit19 audit owner/name --out audit                a dataset on the Hub, with an HTML report
   kit19 audit owner/name@refs/convert/parquet       a branch, tag or commit of it
+  kit19 audit my.jsonl --against kobest             against a set of them
   kit19 audit train.parquet --against my_exam.jsonl
   kit19 audit my.jsonl --fail-on-hit --json         for CI: exit code 3 if anything is found
 
 \b
-The benchmarks' own files must be present: `kit19 fetch klue kobest` downloads them.
+The benchmarks' own files must be present: `kit19 fetch klue kobest` downloads them. Benchmarks that you
+did not name yourself may lack files, and are listed; sets: default, kobest, klue, paper, today.
 """
 )
 @click.argument("dataset", metavar="PATH|HUB_ID")
@@ -44,7 +46,8 @@ The benchmarks' own files must be present: `kit19 fetch klue kobest` downloads t
     "--against",
     multiple=True,
     metavar="NAME|FILE",
-    help="A benchmark, or a file with one item per row. May be repeated. Default: all seven.",
+    help="A benchmark or a set of them, or a file with one item per row. May be repeated. Default: "
+    "every benchmark whose files are there.",
 )
 @click.option(
     "--column",
@@ -158,6 +161,7 @@ def _print(result: Audit, out: Path | None) -> None:
     left = len(result.hits) - _SHOWN
     if left > 0:
         print_text(f"\nand {left:,} more hits; --out DIR or --json lists them all")
+    _print_remarks("not searched for", result.not_searched_for)
     _print_remarks("not searched", result.not_searched)
     _print_remarks("notes", result.notes)
     if out:

@@ -49,6 +49,7 @@ class Ledger(BaseModel):
         validation: Records kept for validation.
         surplus: Usable records beyond the cap.
         dropped: Records dropped, by reason; reasons without records are omitted.
+        contaminated_by: The contaminated ones by the benchmark that their evidence names.
         examples: Rendered rows (more than records if several templates render each record).
     """
 
@@ -60,6 +61,7 @@ class Ledger(BaseModel):
     validation: int = Field(ge=0)
     surplus: int = Field(ge=0)
     dropped: dict[Reason, int]
+    contaminated_by: dict[str, int] = {}
     examples: int = Field(ge=0)
 
     @model_validator(mode="after")

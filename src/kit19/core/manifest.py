@@ -161,7 +161,9 @@ class Manifest(_Part):
         catalog: The user's catalog, if there was one.
         inputs: Upstream files used, including benchmark files.
         decontaminated_against: Benchmarks whose text was removed.
-        not_decontaminated_against: Benchmarks that were not checked.
+        not_decontaminated_against: Benchmarks of the recipe that were not checked.
+        partly_decontaminated_against: Benchmarks of which only some files were there: the number of
+            files used, and of all its files.
         subsets: By name, in the recipe's order.
         shared: Text that subsets have in common, pair by pair.
         entangled_by: Recipe keys that make a subset's rows depend on other subsets. If empty, removing
@@ -182,6 +184,7 @@ class Manifest(_Part):
     inputs: list[InputFile]
     decontaminated_against: list[str]
     not_decontaminated_against: list[str]
+    partly_decontaminated_against: dict[str, tuple[int, int]] = {}
     subsets: dict[str, SubsetEntry]
     shared: list[SharedText] = []
     entangled_by: list[str] = []

@@ -67,6 +67,13 @@ def build_notes(manifest: Manifest) -> Iterator[BuildNote]:
     elif manifest.not_decontaminated_against or not manifest.decontaminated_against:
         names = ", ".join(manifest.not_decontaminated_against) or "any benchmark"
         yield BuildNote("not_decontaminated", f"not decontaminated against {names}")
+    if manifest.partly_decontaminated_against:
+        parts = [
+            f"{name} ({used} of {expected} files)"
+            for name, (used, expected) in manifest.partly_decontaminated_against.items()
+        ]
+        what = f"decontaminated against a part of {', '.join(parts)}"
+        yield BuildNote("not_decontaminated", what)
     if manifest.catalog and manifest.catalog.replaced:
         names = ", ".join(manifest.catalog.replaced)
         yield BuildNote("replaced", f"cards of a user's catalog are in place of kit19's: {names}")

@@ -1,7 +1,8 @@
 """Curation: find the records to drop, each with a named reason. Functions take and return frames."""
 
 from kit19.curating.across import SubsetTexts, find_shared
-from kit19.curating.contamination import ItemIndex, find_contaminated, find_items
+from kit19.curating.contamination import ItemIndex, find_items
+from kit19.curating.evidence import ItemSearch, load_search
 from kit19.curating.examine import Examine, Examiner, with_reason
 from kit19.curating.grams import bare
 from kit19.curating.personal import mask_records
@@ -13,14 +14,15 @@ __all__ = [
     "Examine",
     "Examiner",
     "ItemIndex",
+    "ItemSearch",
     "SubsetTexts",
     "bare",
-    "find_contaminated",
     "find_empty",
     "find_items",
     "find_repeats",
     "find_shared",
     "load_index",
+    "load_search",
     "mask_records",
     "with_place",
     "with_reason",

@@ -46,7 +46,8 @@ STEM_COVERAGE = 0.7
 RULES = ("equal", "contained", "near")
 _CHARACTERS = 2_000_000  # searched at a time; their matches with items must fit into memory
 Form = Callable[[pl.Series], pl.Series]
-_RANK = pl.col("rule").replace_strict({name: rank for rank, name in enumerate(RULES)})
+RANK = pl.col("rule").replace_strict({name: rank for rank, name in enumerate(RULES)})
+"""The place of a match's rule among ``RULES``, the strictest first."""
 
 
 @dataclass(frozen=True)
@@ -126,34 +127,18 @@ def find_items(texts: pl.Series, items: ItemIndex) -> pl.DataFrame:
     return _best_matches(texts.fill_null(""), items, spaced)
 
 
+def find_items_in_words(words: pl.Series, items: ItemIndex) -> pl.DataFrame:
+    """Like ``find_items``, but for texts in the form that ``spaced`` gives (none null)."""
+    return _best_matches(words, items, lambda some: some)
+
+
 def _best_matches(texts: pl.Series, items: ItemIndex, words: Form) -> pl.DataFrame:
     found = pl.concat(
         _match(words(texts[start:end]), items).with_columns(pl.col("place") + start)
         for start, end in slices_by_length(texts, _CHARACTERS)
     )
-    ordered = found.sort("place", "item", "field", _RANK, -pl.col("overlap"), "at")
+    ordered = found.sort("place", "item", "field", RANK, -pl.col("overlap"), "at")
     return ordered.unique(["place", "item", "field"], keep="first", maintain_order=True)
-
-
-def find_contaminated(records: pl.DataFrame, fields: list[str], items: ItemIndex) -> pl.DataFrame:
-    """Find records that contain benchmark text in one of the given fields.
-
-    Args:
-        records: Column id, and the fields in the form that ``spaced`` gives (none null).
-        fields: The fields to search, each by itself.
-        items: The index of benchmark items.
-
-    Returns:
-        Columns id, evidence (``<rule> <item>``), one row for each record found. The evidence is the
-        match by the strictest rule, then with the largest overlap, then the first item by name.
-    """
-    # All fields are searched together: joining with the items costs more than the texts do.
-    texts = pl.concat([records[name].rename("text") for name in fields])
-    hits = _best_matches(texts, items, lambda words: words)
-    found = hits.with_columns(id=records["id"].gather(hits["place"] % max(1, records.height)))
-    ordered = found.sort("id", _RANK, -pl.col("overlap"), "item")
-    first = ordered.unique("id", keep="first", maintain_order=True)
-    return first.select("id", evidence=pl.concat_str("rule", pl.lit(" "), "item"))
 
 
 def _match(words: pl.Series, items: ItemIndex) -> pl.DataFrame:

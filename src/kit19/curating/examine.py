@@ -9,7 +9,7 @@ import polars as pl
 from kit19.catalog.source import Subset
 from kit19.core.ledger import Reason
 from kit19.curating.across import find_across, hash_texts
-from kit19.curating.contamination import ItemIndex, find_contaminated
+from kit19.curating.evidence import ItemSearch
 from kit19.curating.grams import spaced, without_blanks
 from kit19.curating.near import NearSearch
 from kit19.curating.personal import find_personal
@@ -35,7 +35,7 @@ class Examiner:
         self,
         live: pl.DataFrame,
         card: Subset,
-        items: ItemIndex | None,
+        items: ItemSearch | None,
         *,
         near: bool,
         personal: list[str] | None = None,
@@ -118,22 +118,22 @@ class Examiner:
         )
 
 
-def _contamination_finder(live: pl.DataFrame, card: Subset, items: ItemIndex | None) -> _Finder:
+def _contamination_finder(live: pl.DataFrame, card: Subset, items: ItemSearch | None) -> _Finder:
     """Return what finds contaminated records (id, evidence), given records and their words."""
     if items is None:
         return lambda batch, _words: batch.select("id", evidence="id").clear()
     if not card.pairs:
-        return lambda _batch, words: find_contaminated(words, card.exposed, items)
+        return lambda _batch, words: items.find_contaminated(words, card.exposed)
     return _group_finder(live, items)
 
 
-def _group_finder(live: pl.DataFrame, items: ItemIndex) -> _Finder:
+def _group_finder(live: pl.DataFrame, items: ItemSearch) -> _Finder:
     """For derived pairs: search each text once. A match drops every pair of its group."""
     sides = [("group", "sentence1"), ("partner", "sentence2")]
     every = pl.concat([live.select(id=group, text=text) for group, text in sides])
     texts = every.unique().sort("id", "text")
     words = texts.with_columns(spaced(texts["text"].fill_null("")))
-    found = find_contaminated(words, ["text"], items)
+    found = items.find_contaminated(words, ["text"])
 
     def find(batch: pl.DataFrame, _words: pl.DataFrame) -> pl.DataFrame:
         hits = [

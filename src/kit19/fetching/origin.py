@@ -71,7 +71,7 @@ def _address(origin: Origin, path: str, hub: str) -> str:
     if origin.kind == "release":
         return f"{_GITHUB}/{origin.repo}/releases/download/{quote(origin.revision)}/{inner}"
     if origin.kind == "hub":
-        return f"{hub}/datasets/{origin.repo}/resolve/{origin.revision}/{inner}"
+        return f"{hub}/datasets/{origin.repo}/resolve/{quote(origin.revision, safe='')}/{inner}"
     if origin.provider == "gcs":
         return f"{_GCS}/{origin.repo}/{inner}"
     return f"https://{origin.repo}.s3.{origin.region}.amazonaws.com/{inner}"

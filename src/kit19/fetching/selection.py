@@ -7,7 +7,7 @@ decided together: each file is read once, and all problems are reported at once.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -74,11 +74,13 @@ class SelectedFiles:
         use: The use.
         used: The files to read, in the card's order.
         skipped: The files left out, each with the reason.
+        absent: Names of the files that may be absent, and are.
     """
 
     use: Use
     used: list[UpstreamFile]
     skipped: list[SkippedFile] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
     def require_some(self, where: Path, fix: str = "") -> list[UpstreamFile]:
         """Return the files to read.
@@ -103,10 +105,16 @@ def subset_use(catalog: Catalog, name: str, *, all_splits: bool = False) -> Use:
     return Use(name, source, card.tables, source.splits_of(card) if all_splits else card.splits)
 
 
-def benchmark_use(catalog: Catalog, card: Benchmark) -> Use:
-    """The use of a benchmark's items, all of them."""
-    source = catalog.source(card.source)
-    return Use(f"benchmark {card.id}", source, [card.table], card.splits, complete=True)
+def benchmark_use(catalog: Catalog, card: Benchmark, *, if_there: bool = False) -> Use:
+    """The use of a benchmark's items: all of them, or those whose files are there."""
+    return Use(
+        f"benchmark {card.id}",
+        catalog.source(card.source),
+        [card.table],
+        card.splits,
+        complete=True,
+        optional=card.splits if if_there else (),
+    )
 
 
 def select_files(
@@ -138,7 +146,8 @@ def select_files(
         left = [one for one in needed if not _may_be_used(one, leniency)]
         if left and not (leniency.partial and not use.complete and not use.own_files):
             refused += [(one, use) for one in left]
-        selected.append(_select(use, needed, left))
+        absent = [one.name for one in found if one not in needed]
+        selected.append(replace(_select(use, needed, left), absent=absent))
     if refused:
         raise FilesError(_describe_problems(refused))
     return selected

@@ -182,5 +182,5 @@ def _needed_by(catalog: Catalog, recipe: str | Path) -> list[Use]:
     plan = catalog.recipe(recipe)
     names = [name for name in plan.subsets if name not in plan.extra_subsets]
     uses = [subset_use(catalog, name, all_splits=plan.splits == "all") for name in names]
-    benchmarks = catalog.benchmarks.values() if plan.decontaminate else ()
-    return [*uses, *(benchmark_use(catalog, card) for card in benchmarks)]
+    benchmarks = catalog.kept_out(plan).names if plan.decontaminate else ()
+    return [*uses, *(benchmark_use(catalog, catalog.benchmarks[name]) for name in benchmarks)]

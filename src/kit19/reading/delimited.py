@@ -49,18 +49,23 @@ def _split_plain(data: bytes, read: Delimited, wanted: list[str], where: str) ->
     names = lines[0].split(delimiter) if read.header else read.names
     require_columns(wanted, names, where)
     skip = int(read.header)
-    cells = pl.Series("cells", lines[skip:], dtype=pl.String).str.split(delimiter)
-    frame = pl.DataFrame([cells]).with_row_index(ROW)
-    undecodable = {line - skip for line in bad_bytes}
+    numbers = list(range(skip, len(lines)))
+    if read.lines:
+        begins = {n: match.end() for n in numbers if (match := re.match(read.lines, lines[n]))}
+        numbers = sorted({*begins, *bad_bytes})
+        lines = [line[begins.get(n, 0) :] for n, line in enumerate(lines)]
+    cells = pl.Series("cells", [lines[n] for n in numbers], dtype=pl.String).str.split(delimiter)
+    line = pl.Series(LINE, [n + 1 for n in numbers], dtype=pl.UInt32)
+    frame = pl.DataFrame([cells, line]).with_row_index(ROW)
+    undecodable = {row for row, n in enumerate(numbers) if n in set(bad_bytes)}
     wrong = (pl.col("cells").list.len() != len(names)) | pl.col(ROW).is_in(list(undecodable))
     quarantined = []
     for row, count in frame.filter(wrong).select(ROW, pl.col("cells").list.len()).iter_rows():
         why = "is not UTF-8" if row in undecodable else f"has {count} fields, not {len(names)}"
-        quarantined.append(Quarantined(row, row + skip + 1, why))
+        quarantined.append(Quarantined(row, line[row], why))
     good = frame.filter(~wrong) if quarantined else frame
     columns = [pl.col("cells").list.get(names.index(name)).alias(name) for name in wanted]
-    line = (pl.col(ROW) + skip + 1).alias(LINE)
-    return Rows(good.select(ROW, line, *columns), quarantined)
+    return Rows(good.select(ROW, LINE, *columns), quarantined)
 
 
 def _decode_lines(data: bytes) -> tuple[list[str], list[int]]:

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from kit19.catalog.tables import AtMost, Bands, Derived, Matching, Opening, Pick, Threshold
+from kit19.catalog.tables import (
+    AtMost,
+    Bands,
+    Derived,
+    Matching,
+    Opening,
+    Pick,
+    Replacement,
+    Threshold,
+)
 
 MANY = ","
 """The separator of several canonical values in one field; no canonical value contains it."""
@@ -110,6 +119,11 @@ def at_most(spec: AtMost) -> pl.Expr:
     return _either(pl.when(text.is_not_null()).then(fits), "short", "long")
 
 
+def replace(spec: Replacement) -> pl.Expr:
+    """The text with every match of the pattern replaced."""
+    return pl.col(spec.of).str.replace_all(spec.pattern, spec.by)
+
+
 def _either(condition: pl.Expr, holds: str, fails: str) -> pl.Expr:
     """One of two values; null where the condition is."""
     value = pl.when(condition).then(pl.lit(holds)).otherwise(pl.lit(fails))
@@ -176,6 +190,7 @@ FUNCTIONS: Mapping[str, Callable[..., pl.Expr]] = {
     "defines": defines,
     "matches": matches,
     "at_most": at_most,
+    "replace": replace,
     "strip_parentheses": strip_parentheses,
     "squeeze_breaks": squeeze_breaks,
     "strip_final_stop": strip_final_stop,

@@ -208,6 +208,21 @@ def _contamination(manifest: Manifest) -> str:
         "## Contamination\n\nNo row comes from a benchmark's dev or test split. Records whose text "
         "equals a benchmark item, or contains most of one, were dropped before rows were chosen: "
         f"{count:,} records before the caps were full.\n\nBenchmarks searched for: {against}.\n"
+        f"{_cost_of_benchmarks(manifest)}"
+    )
+
+
+def _cost_of_benchmarks(manifest: Manifest) -> str:
+    """The records that each benchmark cost each subset, by the evidence of each drop."""
+    costs = [
+        f"| `{name}` | {benchmark} | {count:,} |\n"
+        for name, entry in manifest.subsets.items()
+        for benchmark, count in entry.ledger.contaminated_by.items()
+    ]
+    return (
+        "".join(["\n| subset | benchmark | records dropped |\n|---|---|--:|\n", *costs])
+        if costs
+        else ""
     )
 
 

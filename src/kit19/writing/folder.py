@@ -42,6 +42,7 @@ class Description:
     inputs: list[InputFile]
     decontaminated_against: list[str]
     not_decontaminated_against: list[str]
+    partly_decontaminated_against: dict[str, tuple[int, int]]
     subsets: dict[str, SubsetEntry]
     shared: list[SharedText]
     entangled_by: list[str]
