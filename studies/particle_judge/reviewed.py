@@ -13,13 +13,13 @@ UNSPLIT_WORDS = {
     "compound": """별점 점검표 정답표 정리표 비교표 분석표 평가표 기준표 기록표 영화평 관람평 감상평
         판례집 검색창 입력란 판정란 유사도""",
     "name": """성소수자 위키백과 국민청원 판결요지 정치개혁 경제민주화 성장동력 보건복지 고령화대책
-        성평등""",
+        성평등 접수대장""",
     "loanword": "라벨링 인텐트 스마트홈 스마트워치 팩트체크",
     "particle or ending": "이려는데 배우는데 경위보다 없는지 보고드립 제보받",
 }
 """Words that we write as one word and the judge as two."""
 
-KNOWN_TO_US = """맞음 같음 다름 같다 다르다 대분류 감수자 판례집 난외 기재용 비추천 가설문 불리언
+KNOWN_TO_US = """맞음 같음 다름 같다 다르다 대분류 감수자 판례집 비추천 가설문 불리언
     인텐트 수학봇 삐빅"""
 """Words that the judge does not know."""
 
