@@ -12,6 +12,7 @@ HEAVY = {
     "polars",
     "pydantic",
     "numpy",
+    "numba",
     "rich",
     "datasets",
     "pyarrow",

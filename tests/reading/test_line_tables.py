@@ -11,9 +11,12 @@ from unittest.mock import patch
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
-from kit19.reading import line_tables
-from kit19.reading.chunks import Chunk, chunks_of_lines
+from kit19.core import text_series
+from kit19.reading import chunks, line_tables
+from kit19.reading.chunks import Chunk, Row, chunks_of_lines
+from kit19.reading.column_texts import find_texts
 from kit19.reading.json_lines import InvalidLine, json_lines
 
 TEXTS = st.one_of(
@@ -121,11 +124,34 @@ ODD = [
     b"\xef\xbb\xbf",
     b"",
     b" \r",
+    b" \x0c",
+    b'{"a": "crlf"}\r',
+    b'\xef\xbb\xbf{"a": "x"}',
+    b'{"a": "x"},',
+    b'{"a": "x"} {"a": "x"}',
+    b'  {"a": "x"} ',
+    rb'{"a": "\u0000\u007f\u0080\u07FF\uffff"}',
+    b'{"a": "\x00"}',
+    rb'{"a": "\ud83d\ud83d\ude00"}',
+    rb'{"a": "\u12"}',
+    rb'{"a": "\x"}',
+    rb'{"a": "\"}',
+    rb'{"a": "\\\" \/\b\f\n\r\t"}',
+    rb'{"a": "\\uac00 \\\\u"}',
+    b'{"a": " {\\"b\\": 1}\\u3000"}',
+    b'{"a": "' + b"\\n\xea\xb0\x80" * 2_000 + b'"}',
+    b'{"a": 1}',
+    b'{"a": -12.50e-07, "b": "x"}',
+    b'{"a": null, "b": true}',
+    b'{"b": "x", "a": "y"}',
+    b'{"a": ["x", "y"]}',
+    b'{"a": [["x"], [], null]}',
 ]
 
 
-def read(data: bytes, block: int) -> list[Chunk]:
-    with patch.object(line_tables, "BLOCK", block):
+def read(data: bytes, block: int, scanned: bool) -> list[Chunk]:
+    small = 0 if scanned else len(data)
+    with patch.object(line_tables, "BLOCK", block), patch.object(chunks, "SMALL", small):
         return list(chunks_of_lines(io.BytesIO(data), "rows.jsonl"))
 
 
@@ -138,9 +164,14 @@ def comparable(value: Any) -> Any:
     return type(value).__name__, value.why if isinstance(value, InvalidLine) else repr(value)
 
 
-def assert_same(data: bytes, block: int) -> None:
+def assert_same(data: bytes, block: int, scanned: bool) -> None:
     expected = list(json_lines(io.BytesIO(data), "utf-8"))
-    found = [row for chunk in read(data, block) for row in chunk.rows()]
+    found: list[Row] = []
+    for chunk in read(data, block, scanned):
+        found += chunk.rows()
+        texts = chunk.regular.texts()
+        assert texts is not None
+        assert_frame_equal(texts, find_texts(chunk.table))
     assert [row.number for row in found] == list(range(len(expected)))
     assert [(row.line, comparable(row.value)) for row in found] == [
         (line, comparable(value)) for line, value in expected
@@ -148,21 +179,29 @@ def assert_same(data: bytes, block: int) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(lines(), max_size=12), st.sampled_from([16, 100, 1 << 20]), st.booleans())
-@example(ODD, 1 << 20, True)
-@example(ODD, 16, False)
+@given(
+    st.lists(lines(), max_size=12),
+    st.sampled_from([16, 100, 1 << 20]),
+    st.booleans(),
+    st.booleans(),
+)
+@example(ODD, 1 << 20, True, True)
+@example(ODD, 1 << 20, True, False)
+@example(ODD, 16, False, True)
+@example(ODD, 16, False, False)
 def test_tables_have_the_values_of_the_parser(
-    some: Sequence[bytes], block: int, ended: bool
+    some: Sequence[bytes], block: int, ended: bool, scanned: bool
 ) -> None:
-    assert_same(b"\n".join(some) + b"\n" * ended, block)
+    assert_same(b"\n".join(some) + b"\n" * ended, block, scanned)
 
 
+@pytest.mark.parametrize("scanned", [True, False])
 @pytest.mark.parametrize("odd", ODD)
-def test_one_odd_line_leaves_the_others_regular(odd: bytes) -> None:
+def test_one_odd_line_leaves_the_others_regular(odd: bytes, scanned: bool) -> None:
     regular = [json.dumps({"a": f"문장 {number}"}).encode() for number in range(100)]
     data = b"\n".join([*regular[:50], odd, *regular[50:]])
-    assert_same(data, 1 << 20)
-    assert sum(chunk.table.height for chunk in read(data, 1 << 20)) >= 84
+    assert_same(data, 1 << 20, scanned)
+    assert sum(chunk.table.height for chunk in read(data, 1 << 20, scanned)) >= 84
 
 
 @pytest.mark.parametrize(
@@ -174,8 +213,32 @@ def test_one_odd_line_leaves_the_others_regular(odd: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("escaped", [True, False])
-def test_usual_rows_need_no_object(row: dict[str, Any], escaped: bool) -> None:
+@pytest.mark.parametrize("scanned", [True, False])
+def test_usual_rows_need_no_object(row: dict[str, Any], escaped: bool, scanned: bool) -> None:
     data = b"".join(json.dumps(row, ensure_ascii=escaped).encode() + b"\n" for _ in range(200))
-    chunks = read(data, 1_000)
-    assert sum(chunk.table.height for chunk in chunks) == 200
-    assert not any(chunk.others for chunk in chunks)
+    found = read(data, 1_000, scanned)
+    assert sum(chunk.table.height for chunk in found) == 200
+    assert not any(chunk.others for chunk in found)
+
+
+def test_a_scan_reads_all_rows_of_a_file_whose_outlines_vary() -> None:
+    rows = [
+        {"turns": [{"role": "user", "content": f"말 {turn}"} for turn in range(number % 90)]}
+        for number in range(300)
+    ]
+    rows.append({"turns": [{"role": "user", "content": "가\n" * 250_000}]})
+    data = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    assert_same(data, 20_000, scanned=True)
+
+
+def test_lines_of_a_scan_let_go_of_their_memory() -> None:
+    data = b'{"a": "long enough not to be in a view"}\n' * 50
+    kept = read(data, 1_000, scanned=True)
+    held = len(text_series.held_arrays())
+    assert held >= len(kept) > 1
+    tables = [chunk.table["a"].clone() for chunk in kept]
+    del kept
+    assert tables[-1][0] == "long enough not to be in a view"
+    assert len(text_series.held_arrays()) == held
+    del tables
+    assert len(text_series.held_arrays()) <= held - 2

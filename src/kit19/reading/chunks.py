@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import zipfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,11 +33,15 @@ from kit19.reading.opening import (
     open_member,
     translate_errors,
 )
-from kit19.reading.outlines import Places
+from kit19.reading.regular_rows import RegularRows, TableRows
 from kit19.reading.remarks import Remarks
 
 _AT_A_TIME = 2  # blocks of JSON lines that are parsed at once: more would need more memory
 _ROWS = 1_000  # rows of a chunk that are Python values
+
+
+SMALL = 1 << 23
+"""Bytes of a file that are read without a scan, since loading numba takes longer than they do."""
 
 
 def _no_places() -> pl.Series:
@@ -61,7 +65,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive rows of one file. Each is either in ``table`` or among ``others``.
+    """Consecutive rows of one file. Each is either among ``regular`` or among ``others``.
 
     Null in the table means that the row has null there or does not have the key: parquet cannot tell
     these apart, so nothing may depend on the difference.
@@ -70,10 +74,10 @@ class Chunk:
         file: The file, for messages: its path, and its name in an archive.
         first: The 0-based number in the file of the chunk's first row.
         height: How many rows it has, ``others`` included.
-        table: The regular rows, in order. Its columns are their keys, with exactly their values: text
-            is String (never a number that was made text), nothing is a category.
-        numbers: The number in the file of each row of ``table`` (UInt32).
-        lines: The line in the file of each row of ``table`` (UInt32), 0 where there are no lines.
+        regular: Rows that a table holds, in order. Its columns are their keys, with exactly their
+            values: text is String (never a number that was made text), nothing is a category.
+        numbers: The number in the file of each regular row (UInt32).
+        lines: The line in the file of each regular row (UInt32), 0 where there are no lines.
         others: All other rows, in order: those of formats without columns, and rows that a table
             cannot hold exactly.
     """
@@ -81,14 +85,20 @@ class Chunk:
     file: str
     first: int
     height: int
-    table: pl.DataFrame = field(default_factory=pl.DataFrame)
+    regular: RegularRows = field(default_factory=TableRows)
     numbers: pl.Series = field(default_factory=_no_places)
     lines: pl.Series = field(default_factory=_no_places)
     others: list[Row] = field(default_factory=list)
 
+    @property
+    def table(self) -> pl.DataFrame:
+        """The regular rows as a table."""
+        return self.regular.table
+
     def rows(self) -> Iterator[Row]:
         """Yield all rows as Python values, in order: the slow way."""
-        values = self.table.iter_rows(named=True) if self.table.width else itertools.repeat({})
+        table = self.table
+        values = table.iter_rows(named=True) if table.width else itertools.repeat({})
         regular = map(Row, self.numbers, self.lines, values)
         waiting = iter(self.others)
         other = next(waiting, None)
@@ -199,49 +209,57 @@ def _table_chunks(frames: Iterable[pl.DataFrame], where: str) -> Iterator[Chunk]
         height = frame.height
         numbers = pl.int_range(first, first + height, dtype=pl.UInt32, eager=True)
         lines = pl.zeros(height, dtype=pl.UInt32, eager=True)
-        yield Chunk(where, first, height, frame, numbers, lines)
+        yield Chunk(where, first, height, TableRows(frame), numbers, lines)
         first += height
 
 
 def chunks_of_lines(stream: IO[bytes], where: str) -> Iterator[Chunk]:
-    """Yield chunks of JSON lines in UTF-8. Several are parsed at a time, since polars and numpy can."""
+    """Yield chunks of JSON lines in UTF-8. Several are read at a time, mostly without Python."""
     number, line = 0, 1
-    blocks = _blocks_with_ends(stream)
-    waiting: deque[tuple[bytes, Places, Future[Table]]] = deque()
+    blocks = _line_blocks(stream)
+    waiting: deque[tuple[bytes, Future[Table]]] = deque()
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         while True:
-            for block, ends in itertools.islice(blocks, _AT_A_TIME + 1 - len(waiting)):
-                waiting.append((block, ends, pool.submit(make_table, block, ends)))
+            for block, read in itertools.islice(blocks, _AT_A_TIME + 1 - len(waiting)):
+                waiting.append((block, pool.submit(read, block)))
             if not waiting:
                 return
-            block, ends, table = waiting.popleft()
-            if ends.size:
-                chunk = _line_chunk(block, ends, table.result(), where, number, line)
+            block, table = waiting.popleft()
+            if block:
+                chunk = _line_chunk(block, table.result(), where, number, line)
                 yield chunk
-                number, line = number + chunk.height, line + ends.size
+                number, line = number + chunk.height, line + table.result().is_row.size
             else:
                 others = [Row(number, line, json_lines.too_long_line())]
                 yield Chunk(where, number, 1, others=others)
 
 
-def _blocks_with_ends(stream: IO[bytes]) -> Iterator[tuple[bytes, Places]]:
-    """Yield blocks and where their lines end; a last one without lines where a line is too long."""
+def _line_blocks(stream: IO[bytes]) -> Iterator[tuple[bytes, Callable[[bytes], Table]]]:
+    """Yield blocks and their reader; a last one that is empty where a line is too long."""
+    size, read = 0, make_table
     for block in read_blocks(stream, LONGEST):
+        size += len(block)
+        if read is make_table and size > SMALL:
+            from kit19.reading.line_scan import LineScanner  # noqa: PLC0415  imports numba
+
+            read = LineScanner().read
+        if len(block) <= LONGEST:
+            yield block, read
+            continue
         ends = find_ends(block)
         too_long = np.flatnonzero(np.diff(ends, prepend=-1) > LONGEST)
-        if too_long.size:
-            complete = ends[: too_long[0]]
-            if complete.size:
-                yield block[: complete[-1] + 1], complete
-            yield b"", complete[:0]
-            return
-        yield block, ends
+        if not too_long.size:
+            yield block, read
+            continue
+        if too_long[0]:
+            yield block[: ends[too_long[0] - 1] + 1], read
+        yield b"", make_table
+        return
 
 
-def _line_chunk(
-    block: bytes, ends: Places, table: Table, where: str, number: int, line: int
-) -> Chunk:
+def _line_chunk(block: bytes, table: Table, where: str, number: int, line: int) -> Chunk:
     """Return the rows of complete lines, of which the first row and line have these numbers."""
+    ends = table.ends
     numbers = number - 1 + np.cumsum(table.is_row)
     others = []
     for at in np.flatnonzero(table.is_row & ~table.is_regular).tolist():

@@ -6,10 +6,13 @@ import numpy as np
 import polars as pl
 
 from kit19.reading.cells import MIN_MEAN_LENGTH, is_text_key
+from kit19.reading.outlines import Places
 
-# What may be JSON is left to `cells`: it begins and ends like an object, a list or a string.
+# What may be JSON or has escapes is left to `cells`. JSON begins and ends like an object, a list or a
+# string; the end of a text is searched in all of it, hence only where the beginning is found.
 _MAY_END_JSON = r"[}\]\"][\s\x{feff}\x1c-\x1f]*$"
 _MAY_BEGIN_JSON = r"^[\s\x{feff}\x1c-\x1f]*[{\[\"]"
+_ESCAPE = r"\u"
 _SCHEMA = {"row": pl.UInt32, "column": pl.String, "text": pl.String, "is_plain": pl.Boolean}
 
 
@@ -44,11 +47,27 @@ def find_texts(table: pl.DataFrame) -> pl.DataFrame:
     """
     found = _in_columns(table, "")
     texts = found["text"]
+    may_be_json = texts.str.contains(_MAY_BEGIN_JSON)
+    is_escaped = texts.str.contains(_ESCAPE, literal=True)
+    is_marked = ~found["is_plain"] & (may_be_json | is_escaped)
+    return with_plain(found, is_marked.arg_true().to_numpy())
+
+
+def with_plain(found: pl.DataFrame, marked: Places) -> pl.DataFrame:
+    """Find out which texts are plain, as in ``find_texts``.
+
+    Args:
+        found: Texts.
+        marked: The places of all that may be JSON or have an escape.
+    """
+    texts = found["text"].gather(marked)
     is_json = texts.str.contains(_MAY_BEGIN_JSON)
-    at = is_json.arg_true()  # few begin so, and the end of a text is searched in all of it
+    at = is_json.arg_true()
     is_json = is_json.scatter(at, texts.gather(at).str.contains(_MAY_END_JSON))
-    is_escaped = texts.str.contains(r"\u", literal=True)
-    return found.with_columns(found["is_plain"] | ~(is_json | is_escaped))
+    is_escaped = texts.str.contains(_ESCAPE, literal=True)
+    is_plain = np.ones(found.height, np.bool_)
+    is_plain[marked] = ~(is_json | is_escaped).to_numpy()
+    return found.with_columns(is_plain=pl.Series(is_plain))
 
 
 def _in_columns(table: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -29,10 +29,12 @@ from kit19.reading.outlines import (
     outline,
     without_numbers,
 )
+from kit19.reading.regular_rows import RegularRows, TableRows
 
+Ends = np.ndarray[Any, np.dtype[np.int64] | np.dtype[np.int32]]
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
 
-BLOCK = 1 << 21
+BLOCK = 1 << 22
 """Bytes that are read at once. With more, the memory of each step is new and has to be mapped."""
 
 _LINE_FEED, _BLANK, _U, _D = b"\n ud"
@@ -55,7 +57,7 @@ def read_blocks(stream: IO[bytes], longest: int) -> Iterator[bytes]:
     while size <= longest and (part := stream.read(BLOCK)):
         end = part.rfind(b"\n") + 1
         if end:
-            yield b"".join([*rest, part[:end]])
+            yield b"".join([*rest, memoryview(part)[:end]])
             rest, size = [], 0
         rest.append(part[end:])
         size += len(rest[-1])
@@ -77,22 +79,22 @@ class Table:
         rows: Their values.
         is_regular: Of the block's lines, those that are in ``rows``.
         is_row: Of the block's lines, those that are not blank.
+        ends: Where each of the block's lines ends, without its line feed.
     """
 
-    rows: pl.DataFrame
+    rows: RegularRows
     is_regular: Marks
     is_row: Marks
+    ends: Ends
 
 
-def make_table(block: bytes, ends: Places) -> Table:
+def make_table(block: bytes) -> Table:
     """Read the regular rows of a block of JSON lines.
 
     Args:
         block: Whole lines.
-        ends: Where they end.
     """
-    if not ends.size:
-        return Table(pl.DataFrame(), np.empty(0, np.bool_), np.empty(0, np.bool_))
+    ends = find_ends(block)
     data = np.frombuffer(block if block.endswith(b"\n") else block + b"\n", np.uint8)
     backslashes = find_backslashes(data)
     quotes = find_quotes(data, backslashes)
@@ -130,7 +132,7 @@ def make_table(block: bytes, ends: Places) -> Table:
         is_regular = is_regular.copy()
         is_regular[is_regular] = is_valid
     is_row = ~lines["outline"].is_in(blank).to_numpy() | ~is_readable
-    return Table(rows, is_regular, is_row)
+    return Table(TableRows(rows), is_regular, is_row, ends)
 
 
 def _as_text(data: bytes) -> pl.Series | None:

@@ -23,7 +23,7 @@ Places = np.ndarray[Any, np.dtype[np.int64]]
 _QUOTE, _BACKSLASH, _COLON, _BLANK = b'"\\: '
 # Numbers that a column holds exactly.
 _BEFORE = r"([:,\[]\s*)-?(?:0|[1-9][0-9]{0,17})"
-_FLOAT = _BEFORE + r"(?:\.[0-9]+(?:[eE][+-]?[0-9]{1,2})?|[eE][+-]?[0-9]{1,2})"
+_FLOAT = _BEFORE + r"(?:\.[0-9]+(?:[eE][+-]?[0-9]{1,2})?|[eE][+-]?[0-9]{1,2})\b"
 _INTEGER = _BEFORE + r"\b"
 _KEY = re.compile(
     r"[\w.#@/ -]+"
@@ -94,7 +94,7 @@ def choose_regular(outlines: Iterable[str]) -> tuple[list[str], pl.Struct]:
     chosen: list[str] = []
     row: Any = {}
     for one in outlines:
-        kind = _row_type(one)
+        kind = row_type(one)
         if kind is None:
             continue
         try:
@@ -108,7 +108,7 @@ def choose_regular(outlines: Iterable[str]) -> tuple[list[str], pl.Struct]:
 
 
 @lru_cache(maxsize=10_000)
-def _row_type(text: str) -> dict[str, Any] | None:
+def row_type(text: str) -> dict[str, Any] | None:
     """Return the type of the row that has an outline; None if its values need a parser."""
     try:
         value = parse_line(text.encode())

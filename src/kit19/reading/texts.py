@@ -17,7 +17,6 @@ import polars as pl
 from kit19.core.errors import Problem, ReadError, UnknownNameError, suggest_names
 from kit19.reading.cells import texts_in
 from kit19.reading.chunks import Chunk, Row, read_chunks
-from kit19.reading.column_texts import find_texts, has_only_texts
 from kit19.reading.encoding import has_undecodable_bytes
 from kit19.reading.json_lines import InvalidLine
 from kit19.reading.remarks import Remarks
@@ -84,22 +83,31 @@ class _Texts:
     def all(self) -> pl.DataFrame:
         """Return the texts of all rows, in order."""
         chunk = self.chunk
-        if not has_only_texts(chunk.table):
+        found = chunk.regular.texts()
+        if found is None:
             return self._of_rows(chunk.rows())
-        parts = [self._of_table(), self._of_rows(chunk.others)]
+        parts = [self._of_regular(found), self._of_rows(chunk.others)]
         filled = [part for part in parts if part.height]
         if len(filled) == 2:
             return pl.concat(filled).sort("row", maintain_order=True)
         return filled[0] if filled else parts[0]
 
-    def _of_table(self) -> pl.DataFrame:
-        found = find_texts(self.chunk.table)
-        numbers = self.chunk.numbers.gather(found["row"]).cast(pl.Int64) + self.offset
-        found = found.with_columns(row=numbers.cast(pl.UInt32)).with_row_index("place")
-        is_plain = pl.col("is_plain") & (pl.col("text").str.len_bytes() <= _MAX_PIECE)
+    def _of_regular(self, found: pl.DataFrame) -> pl.DataFrame:
+        first = self.chunk.first + self.offset
+        if self.chunk.others:
+            row = self.chunk.numbers.gather(found["row"]).cast(pl.Int64) + self.offset
+        else:
+            row = found["row"].cast(pl.Int64) + first
+        found = found.with_columns(row=row.cast(pl.UInt32))
+        is_short = found["text"].str.len_bytes() <= _MAX_PIECE
+        is_plain = found["is_plain"] & is_short
+        names = found["column"].unique(maintain_order=True)
+        unwanted = [name for name in names if not self.is_selected(name)]
+        if is_plain.all() and not unwanted:
+            return found.select(*_SCHEMA)
+        found = found.with_row_index("place")
         plain, others = found.filter(is_plain), found.filter(~is_plain)
-        names = plain["column"].unique(maintain_order=True)
-        if unwanted := [name for name in names if not self.is_selected(name)]:
+        if unwanted:
             plain = plain.filter(~pl.col("column").is_in(unwanted))
         if not others.height:
             return plain.select(*_SCHEMA)

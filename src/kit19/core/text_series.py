@@ -1,0 +1,140 @@
+"""Columns of texts that share the memory of one array, through Arrow's C data interface.
+
+Arrow describes a text by a view of 16 bytes: its length, then either all of it (up to 12 bytes), or its
+first four bytes, the number of an array and where the text begins in it.
+
+This module imports numba (see ``native``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numba import carray, cfunc, types  # type: ignore[attr-defined]
+from numba.extending import intrinsic
+
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Views = np.ndarray[Any, np.dtype[np.uint64]]
+
+_FORMAT = b"vz"  # views of bytes; polars does not check that views of texts are texts
+
+
+def text_series(views: Views, data: Bytes) -> pl.Series:
+    """Return a column of texts without a copy of them.
+
+    Args:
+        views: The views, two numbers each, of texts in ``data``. Must not change any more.
+        data: The array. Must not change any more.
+
+    Raises:
+        pl.exceptions.ComputeError: A text is not UTF-8.
+    """
+    held_arrays()
+    return pl.Series(_Exported(views, data)).cast(pl.String)
+
+
+class _Schema(ctypes.Structure):
+    """``struct ArrowSchema``."""
+
+    _fields_ = [
+        ("format", ctypes.c_char_p),
+        ("name", ctypes.c_char_p),
+        ("metadata", ctypes.c_char_p),
+        ("flags", ctypes.c_int64),
+        ("n_children", ctypes.c_int64),
+        ("children", ctypes.c_void_p),
+        ("dictionary", ctypes.c_void_p),
+        ("release", ctypes.c_void_p),
+        ("private_data", ctypes.c_void_p),
+    ]
+
+
+class _Array(ctypes.Structure):
+    """``struct ArrowArray``."""
+
+    _fields_ = [
+        ("length", ctypes.c_int64),
+        ("null_count", ctypes.c_int64),
+        ("offset", ctypes.c_int64),
+        ("n_buffers", ctypes.c_int64),
+        ("n_children", ctypes.c_int64),
+        ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+        ("children", ctypes.c_void_p),
+        ("dictionary", ctypes.c_void_p),
+        ("release", ctypes.c_void_p),
+        ("private_data", ctypes.c_void_p),
+    ]
+
+
+_held: dict[int, tuple[Any, ...]] = {}
+"""What polars may still use, by the address of a number that is set when it does not any more."""
+
+
+def held_arrays() -> list[int]:
+    """Let go of what polars has released, and return the addresses of what it has not.
+
+    The release itself cannot do it: it comes from any thread, or while an exception is raised, where
+    no Python code can run.
+    """
+    for address, (is_released, *_) in list(_held.items()):
+        if is_released[0]:
+            _held.pop(address, None)
+    return list(_held)
+
+
+@intrinsic
+def _store(_context: Any, _address: Any, _value: Any) -> Any:
+    """Write a number to an address."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(arguments[0], arguments[1].type.as_pointer())
+        builder.store(arguments[1], place)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@cfunc("void(CPointer(int64))", cache=True)
+def _release_array(structure: Any) -> None:
+    fields = carray(structure, 10)
+    fields[8] = 0  # release
+    _store(fields[9], np.int64(1))  # type: ignore[call-arg]  # private_data
+
+
+@cfunc("void(CPointer(int64))", cache=True)
+def _release_schema(structure: Any) -> None:
+    fields = carray(structure, 9)
+    fields[7] = 0  # release
+
+
+_new_capsule: Callable[[int, bytes, None], object] = ctypes.PYFUNCTYPE(
+    ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p
+)(("PyCapsule_New", ctypes.pythonapi))
+
+
+class _Exported:
+    """An array that polars imports once (Arrow's PyCapsule interface)."""
+
+    def __init__(self, views: Views, data: Bytes) -> None:
+        sizes, is_released = np.array([data.size], np.int64), np.zeros(1, np.int64)
+        arrays = (views, data, sizes)
+        buffers = (ctypes.c_void_p * 4)(None, *(one.ctypes.data for one in arrays))
+        self._schema = _Schema(format=_FORMAT, name=b"", release=_release_schema.address)
+        self._array = _Array(
+            length=views.size // 2,
+            n_buffers=len(buffers),
+            buffers=buffers,
+            release=_release_array.address,
+            private_data=is_released.ctypes.data,
+        )
+        _held[is_released.ctypes.data] = (is_released, buffers, *arrays)
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        return (
+            _new_capsule(ctypes.addressof(self._schema), b"arrow_schema", None),
+            _new_capsule(ctypes.addressof(self._array), b"arrow_array", None),
+        )
