@@ -20,7 +20,9 @@ BANDS = ((15, "<15"), (20, "15–19"), (30, "20–29"), (60, "30–59"), (1 << 3
 HALVES = ("tune", "report")
 
 
-def _table(catalog: Catalog, data_dir: Path, source: str, table: str, *splits: str) -> pl.DataFrame:
+def read_part(
+    catalog: Catalog, data_dir: Path, source: str, table: str, *splits: str
+) -> pl.DataFrame:
     card = catalog.source(source)
     names = list(splits) or list(card.tables[table].files)
     use = Use("the study", card, [table], names)
@@ -32,21 +34,23 @@ def assign_halves(texts: pl.Series) -> pl.Series:
     return hashed.replace_strict({0: HALVES[0], 1: HALVES[1]}, return_dtype=pl.String)
 
 
-def _sample(texts: pl.Series, count: int) -> pl.Series:
+def sample(texts: pl.Series, count: int) -> pl.Series:
     """Sample ``count`` distinct texts: the first in the order of their hash."""
     frame = pl.DataFrame({"t": texts.drop_nulls().unique()}).filter(pl.col("t").str.len_chars() > 1)
     return frame.sort(stable_hash(pl.lit("drawn:") + pl.col("t")))["t"].head(count)
 
 
 def load_items(catalog: Catalog, data_dir: Path) -> pl.DataFrame:
-    """Load every distinct benchmark text.
+    """Load every distinct text of the seven benchmarks on which the rules were calibrated.
 
     Returns:
         Columns item (number), text, benchmark, length, band, half.
     """
     parts = []
-    for name, card in catalog.benchmarks.items():
-        rows = _table(catalog, data_dir, card.source, card.table, *card.splits)
+    seven = catalog.choose_benchmarks(["kobest", "klue_sts", "klue_ynat"]).names
+    for name in sorted(seven):
+        card = catalog.benchmarks[name]
+        rows = read_part(catalog, data_dir, card.source, card.table, *card.splits)
         for field in card.texts:
             parts.append(rows.select(text=field, benchmark=pl.lit(name)))
     every = pl.concat(parts).drop_nulls()
@@ -78,7 +82,7 @@ def copies(items: pl.DataFrame, each: int, documents: list[str], words: list[str
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _sentences(texts: pl.Series) -> pl.Series:
+def split_sentences(texts: pl.Series) -> pl.Series:
     parts = texts.drop_nulls().str.replace_all(r"([.?!])\s+", "$1\n").str.split("\n")
     sentences = parts.explode(empty_as_null=False).str.strip_chars()
     return sentences.filter(sentences.str.len_chars().is_between(5, 300))
@@ -102,7 +106,7 @@ def _topic_twins(items: pl.DataFrame, pool: pl.Series, count: int) -> pl.Series:
         "item", "weight", "row", descending=[False, True, False]
     )
     best = ordered.unique("item", keep="first")["row"].unique().sort()
-    return _sample(rows["text"].gather(best), count)
+    return sample(rows["text"].gather(best), count)
 
 
 def _formulaic(items: pl.DataFrame, pool: pl.Series, count: int) -> pl.Series:
@@ -113,7 +117,7 @@ def _formulaic(items: pl.DataFrame, pool: pl.Series, count: int) -> pl.Series:
     )
     common = ends.group_by("end").len().filter(pl.col("len") >= 3).sort("end")["end"].to_list()
     result = []
-    for text in _sample(pool, count).to_list():
+    for text in sample(pool, count).to_list():
         begins = text.split()
         dice = random.Random(f"formula:{text}")  # noqa: S311
         result.append(" ".join([*begins[: max(1, len(begins) // 2)][:4], dice.choice(common)]))
@@ -147,7 +151,7 @@ def load_labeled_set(data_dir: Path, *, quick: bool) -> LabeledSet:
     share = 10 if quick else 1
 
     def table(source: str, name: str, *splits: str) -> pl.DataFrame:
-        return _table(catalog, data_dir, source, name, *splits)
+        return read_part(catalog, data_dir, source, name, *splits)
 
     items = load_items(catalog, data_dir)
     petitions = table("petitions", "petitions")["content"]
@@ -155,11 +159,11 @@ def load_labeled_set(data_dir: Path, *, quick: bool) -> LabeledSet:
         table("nsmc", "reviews", "train")["text"],
         table("sae4k", "utterances")["text"],
     )
-    sentences = _sentences(petitions)
+    sentences = split_sentences(petitions)
     unrelated = {
-        "NSMC": _sample(reviews, 60_000 // share),
-        "sae4k": _sample(commands, 20_000 // share),
-        "petitions": _sample(sentences, 20_000 // share),
+        "NSMC": sample(reviews, 60_000 // share),
+        "sae4k": sample(commands, 20_000 // share),
+        "petitions": sample(sentences, 20_000 // share),
     }
     sts, paws = table("kornlu", "sts"), table("pawsx", "pairs", "dev", "test")
     others = [table("question_pair", "pairs")["question1"], table("hatescore", "comments")["text"],
@@ -177,8 +181,8 @@ def load_labeled_set(data_dir: Path, *, quick: bool) -> LabeledSet:
     numbered = pl.DataFrame({"text": parakqc, "bare": bare(parakqc)}).with_row_index("row")
     touched = numbered.filter(pl.col("bare").is_in(leaked.implode()))["row"] // 10
     clean = numbered.filter(~(pl.col("row") // 10).is_in(touched.implode()))["text"]
-    words = " ".join(_sample(pl.concat([reviews, sentences]), 2_000).to_list()).split()
-    long = _sample(petitions, 400).filter(_sample(petitions, 400).str.len_chars() > 300)
+    words = " ".join(sample(pl.concat([reviews, sentences]), 2_000).to_list()).split()
+    long = sample(petitions, 400).filter(sample(petitions, 400).str.len_chars() > 300)
     documents = [text[:900] for text in long.to_list()]
     points = sts["score"].cast(pl.Float64)
     pair = sts.select(text="sentence1", other="sentence2")
@@ -186,8 +190,8 @@ def load_labeled_set(data_dir: Path, *, quick: bool) -> LabeledSet:
         **{f"unrelated: {name}": texts for name, texts in unrelated.items()},
         "topic twins": _topic_twins(items, pl.concat(others), 8_000 // share),
         "formulaic": _formulaic(items, pl.concat([sentences, reviews]), 4_000 // share),
-        "ParaKQC groups not in KLUE STS": _sample(clean, 10_000 // share),
-        "StyleKQC": _sample(styles, 10_000 // share),
+        "ParaKQC groups not in KLUE STS": sample(clean, 10_000 // share),
+        "StyleKQC": sample(styles, 10_000 // share),
     }
     pairs = {
         "KorSTS, 0 to 1 point": pair.filter(points <= 1),

@@ -24,24 +24,42 @@ POLICIES = ("any", "research", "commercial", "redistributable")
 # counts as not allowed. NC allows redistribution, though not for commercial ends; ND allows it
 # verbatim, which instruction rows are not.
 TABLE = """
-source         license          share   commercial                redistributable
-apeach         CC-BY-SA-4.0     alike   kept                      kept
-dmath          MIT              -       kept                      kept
-hatescore      Apache-2.0       -       unclear: commercial use   kept
-klue           CC-BY-SA-4.0     alike   kept                      kept
-kmwp           CC-BY-NC-SA-4.0  alike   no: commercial use        kept
-kobest         CC-BY-SA-4.0     alike   unclear: commercial use   kept
-kornlu         CC-BY-SA-4.0     alike   kept                      kept
-kowikitext     CC-BY-SA-3.0     alike   kept                      kept
-lbox_open      CC-BY-NC-4.0     -       no: commercial use        unclear: sharing adapted material
-nsmc           CC0-1.0          -       kept                      kept
-parakqc        CC-BY-SA-4.0     alike   kept                      kept
-pawsx          LicenseRef-PAWS  -       kept                      kept
-petitions      CC0-1.0          -       unclear: commercial use   unclear: redistribution
-question_pair  MIT              -       kept                      kept
-sae4k          CC-BY-SA-4.0     alike   kept                      kept
-stylekqc       CC-BY-SA-4.0     alike   kept                      kept
-unsmile        CC-BY-NC-ND-4.0  -       no: commercial use        no: sharing adapted material
+source          license           share  commercial                    redistributable
+apeach          CC-BY-SA-4.0      alike  kept                          kept
+belebele        CC-BY-SA-4.0      alike  kept                          kept
+click           LicenseRef-none   -      unclear: commercial use       unclear: redistribution
+csatqa          LicenseRef-none   -      unclear: commercial use       unclear: redistribution
+dmath           MIT               -      kept                          kept
+global_mmlu     Apache-2.0        -      kept                          kept
+haerae          CC-BY-NC-ND-4.0   -      no: commercial use            no: sharing adapted material
+hatescore       Apache-2.0        -      unclear: commercial use       kept
+hrm8k           MIT               -      kept                          kept
+ifeval_ko       Apache-2.0        -      kept                          kept
+kbl             CC-BY-NC-4.0      -      no: commercial use            unclear: sharing adapted material
+kite            Apache-2.0        -      kept                          kept
+klue            CC-BY-SA-4.0      alike  kept                          kept
+kmmlu           CC-BY-ND-4.0      -      no: sharing adapted material  no: sharing adapted material
+kmmlu_hard      CC-BY-ND-4.0      -      no: sharing adapted material  no: sharing adapted material
+kmwp            CC-BY-NC-SA-4.0   alike  no: commercial use            kept
+kobalt          CC-BY-NC-4.0      -      no: commercial use            unclear: sharing adapted material
+kobbq           MIT               -      kept                          kept
+kobest          CC-BY-SA-4.0      alike  unclear: commercial use       kept
+kocommongen_v2  LicenseRef-none   -      unclear: commercial use       unclear: redistribution
+komt_bench      LGPL-3.0-only     alike  kept                          kept
+kormedmcqa      CC-BY-NC-2.0      -      no: commercial use            unclear: sharing adapted material
+kornlu          CC-BY-SA-4.0      alike  kept                          kept
+korquad         LicenseRef-BY-ND  -      no: sharing adapted material  no: sharing adapted material
+kowikitext      CC-BY-SA-3.0      alike  kept                          kept
+lbox_open       CC-BY-NC-4.0      -      no: commercial use            unclear: sharing adapted material
+logickor        LicenseRef-none   -      unclear: commercial use       unclear: redistribution
+nsmc            CC0-1.0           -      kept                          kept
+parakqc         CC-BY-SA-4.0      alike  kept                          kept
+pawsx           LicenseRef-PAWS   -      kept                          kept
+petitions       CC0-1.0           -      unclear: commercial use       unclear: redistribution
+question_pair   MIT               -      kept                          kept
+sae4k           CC-BY-SA-4.0      alike  kept                          kept
+stylekqc        CC-BY-SA-4.0      alike  kept                          kept
+unsmile         CC-BY-NC-ND-4.0   -      no: commercial use            no: sharing adapted material
 """
 
 

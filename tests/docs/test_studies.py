@@ -9,6 +9,7 @@ import pytest
 
 from studies.contamination.tables import tables
 from studies.particle_judge.judge import KINDS, OTHER
+from studies.today.__main__ import tables as tables_of_today
 
 ROOT = Path(__file__).parents[2]
 NAMES = {"kobest_copa": "COPA", "kobest_wic": "WiC", "klue_sts": "KLUE STS"}
@@ -39,6 +40,12 @@ def test_the_calibration_tables_are_those_of_its_results() -> None:
     said = f"{found['copies']:,} copies of {found['copied_texts']:,} texts"
     assert said in " ".join(shown.split())
     assert f"{found['texts']:,} distinct item texts" in " ".join(shown.split())
+
+
+def test_the_tables_of_today_s_benchmarks_are_those_of_its_results() -> None:
+    shown = document("contamination").replace(" \n", "\n")
+    for table in tables_of_today(results("today")):
+        assert "\n".join(table) in shown
 
 
 def test_the_figures_of_the_judge_are_those_of_its_results() -> None:

@@ -22,7 +22,9 @@ class Benchmark(Card):
     table: Name
     splits: list[Name] = Field(min_length=1, description="splits that contain evaluation items")
     scored: Name = Field(description="the split that scores are reported on")
-    items: int = Field(gt=0, description="upstream rows of the scored split")
+    items: int | None = Field(
+        default=None, gt=0, description="upstream rows of the scored split, if we know them"
+    )
     texts: list[Name] = Field(
         min_length=1,
         description="fields to search for everywhere; one that is found touches the item",

@@ -190,7 +190,7 @@ def _best_of_alike(hits: pl.DataFrame, alike: frozenset[str]) -> pl.DataFrame:
     """Of the near matches of one text with one item whose texts are alike, keep the best."""
     resembles = pl.col("item").str.extract(r"^([^/]*)/").is_in(list(alike))
     is_near = pl.col("rule") == "near"
-    best = pl.struct(RANK.alias("rank"), -pl.col("overlap")).rank("ordinal").over("place", "item")
+    best = (-pl.col("overlap")).rank("min").over("place", "item")
     return hits.filter(~resembles | ~is_near | (best == 1))
 
 

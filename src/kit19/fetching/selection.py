@@ -146,7 +146,7 @@ def select_files(
         left = [one for one in needed if not _may_be_used(one, leniency)]
         if left and not (leniency.partial and not use.complete and not use.own_files):
             refused += [(one, use) for one in left]
-        absent = [one.name for one in found if one not in needed]
+        absent = [one.name for one in found if one not in needed and not is_sample(data_dir)]
         selected.append(replace(_select(use, needed, left), absent=absent))
     if refused:
         raise FilesError(_describe_problems(refused))
@@ -155,7 +155,7 @@ def select_files(
 
 def _may_be_absent(found: UpstreamFile, use: Use, data_dir: Path) -> bool:
     """Whether it is absent and nobody misses it."""
-    is_optional = found.split in use.optional or (is_sample(data_dir) and not use.complete)
+    is_optional = found.split in use.optional or is_sample(data_dir)
     return found.status == "missing" and is_optional
 
 

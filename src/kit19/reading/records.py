@@ -211,8 +211,13 @@ def _key(table: Table, found: UpstreamFile) -> pl.Expr:
     if table.key:
         return pl.col(table.key).str.strip_chars().alias(_KEY)
     number = pl.col(ROW).cast(pl.String)
-    if len(table.files[found.split]) > 1:
-        number = pl.concat_str(pl.lit(f"{found.stem}:"), number)
+    files = table.files[found.split]
+    if len(files) > 1:
+        stems = {PurePosixPath(file.path).stem for file in files}
+        # The Hub calls the first file of every part 0000.parquet.
+        path = PurePosixPath(found.spec.path).with_suffix("")
+        name = found.stem if len(stems) == len(files) else ".".join(path.parts)
+        number = pl.concat_str(pl.lit(f"{name}:"), number)
     return number.alias(_KEY)
 
 
