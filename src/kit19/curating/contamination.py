@@ -23,14 +23,17 @@ Weights are integers, so sums do not depend on the order in which threads add th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from kit19.catalog.benchmark import Benchmark
 from kit19.core.order import stable_hash
+from kit19.curating.decoding import ANY, SPACED, decode, hash_table, places_of
 from kit19.curating.grams import slices_by_length, spaced, without_blanks
 from kit19.curating.lookup import (
     GramIndex,
@@ -44,8 +47,16 @@ MIN_NEAR = 15
 COVERAGE = 0.5
 STEM_COVERAGE = 0.7
 RULES = ("equal", "contained", "near")
-_CHARACTERS = 2_000_000  # searched at a time; their matches with items must fit into memory
-Form = Callable[[pl.Series], pl.Series]
+_BYTES = 1_000_000  # searched at a time, by one thread
+_FOUND = {
+    "rule": pl.UInt8,  # its place in RULES
+    "place": pl.UInt32,
+    "text": pl.UInt32,
+    "overlap": pl.Float64,
+    "at": pl.UInt32,
+    "key": pl.UInt64,
+}
+_COLUMNS = ("place", "item", "field", "rule", "overlap", "at")
 RANK = pl.col("rule").replace_strict({name: rank for rank, name in enumerate(RULES)})
 """The place of a match's rule among ``RULES``, the strictest first."""
 
@@ -56,12 +67,15 @@ class ItemIndex:
 
     Attributes:
         equal: Columns item, field, key (hash of the bare text).
+        hashes: A table of other hashes of the bare texts (see ``Decoded``). Only a text with one of
+            them is compared by its key.
         owners: Columns text, item, field: the items that contain each long text.
         trigrams: Index of long texts by their trigrams.
         stems: Index of long texts by the stems of their words.
     """
 
     equal: pl.DataFrame
+    hashes: npt.NDArray[np.uint64]
     owners: pl.DataFrame
     trigrams: GramIndex
     stems: GramIndex
@@ -103,6 +117,7 @@ def build_index(
         equal=named.select("item", "field", key=stable_hash(pl.col("bare"))).unique(
             maintain_order=True
         ),
+        hashes=hash_table(decode(named["bare"], SPACED).hashes),
         owners=long.join(texts.select("text", "bare"), on="bare")
         .select("text", "item", "field")
         .unique(maintain_order=True),
@@ -124,38 +139,75 @@ def find_items(texts: pl.Series, items: ItemIndex) -> pl.DataFrame:
         If several rules find an item, only the first of ``RULES`` is returned, with the larger
         overlap of trigrams and stems.
     """
-    return _best_matches(texts.fill_null(""), items, spaced)
+    return _best_matches(texts.fill_null(""), items, ANY)
 
 
 def find_items_in_words(words: pl.Series, items: ItemIndex) -> pl.DataFrame:
     """Like ``find_items``, but for texts in the form that ``spaced`` gives (none null)."""
-    return _best_matches(words, items, lambda some: some)
+    return _best_matches(words, items, SPACED)
 
 
-def _best_matches(texts: pl.Series, items: ItemIndex, words: Form) -> pl.DataFrame:
-    found = pl.concat(
-        _match(words(texts[start:end]), items).with_columns(pl.col("place") + start)
-        for start, end in slices_by_length(texts, _CHARACTERS)
+def _best_matches(texts: pl.Series, items: ItemIndex, form: int) -> pl.DataFrame:
+    """Search texts in a form (see ``decode``). The result does not depend on the number of threads."""
+    bounds = list(slices_by_length(texts, _BYTES))
+
+    def search(one: tuple[int, int]) -> tuple[pl.DataFrame, pl.Series]:
+        found, slow = _search(texts[slice(*one)], items, form)
+        return found.with_columns(pl.col("place") + one[0]), slow + one[0]
+
+    if len(bounds) == 1:
+        parts = [search(bounds[0])]
+    else:
+        with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+            parts = list(pool.map(search, bounds))
+    found = [found for found, _ in parts]
+    slow = pl.concat([slow for _, slow in parts])
+    if len(slow):
+        more, _ = _search(spaced(texts.gather(slow)), items, SPACED)
+        found.append(more.with_columns(place=slow.gather(more["place"])))
+    return _name_items(pl.concat(found), items)
+
+
+def _search(texts: pl.Series, items: ItemIndex, form: int) -> tuple[pl.DataFrame, pl.Series]:
+    """Find matches: columns rule, place, text or key (see ``ItemIndex``), overlap, at.
+
+    Returns:
+        The matches, and the places of texts that need the form that ``spaced`` gives.
+    """
+    decoded = decode(texts, form)
+    trigrams, stems = match_trigrams(decoded, items.trigrams), match_stems(decoded, items.stems)
+    equal = places_of(decoded.hashes, items.hashes)
+    plain = pl.DataFrame({"text": [decoded.text(place) for place in equal]}, {"text": pl.String})
+    by_trigrams, by_stems = len(trigrams.place), len(stems.place)
+    found = pl.DataFrame(
+        {
+            "rule": np.where(trigrams.overlap >= 1, 1, 2).tolist()
+            + [2] * by_stems
+            + [0] * len(equal),
+            "place": np.concatenate((trigrams.place, stems.place, equal)),
+            "text": np.concatenate((trigrams.text, stems.text, np.zeros_like(equal))),
+            "overlap": np.concatenate((trigrams.overlap, stems.overlap, np.ones(len(equal)))),
+            "at": np.concatenate((trigrams.at, stems.at, np.zeros(len(equal), dtype=np.uint32))),
+            "key": np.concatenate(
+                (
+                    np.zeros(by_trigrams + by_stems, dtype=np.uint64),
+                    plain.select(stable_hash(pl.col("text"))).to_series().to_numpy(),
+                )
+            ),
+        },
+        schema=_FOUND,
     )
-    ordered = found.sort("place", "item", "field", RANK, -pl.col("overlap"), "at")
-    return ordered.unique(["place", "item", "field"], keep="first", maintain_order=True)
+    return found, pl.Series(decoded.slow, dtype=pl.UInt32)
 
 
-def _match(words: pl.Series, items: ItemIndex) -> pl.DataFrame:
-    """Find the matches of each rule in texts as ``spaced`` gives them: columns as in ``find_items``."""
-    plain = without_blanks(words)
-    keys = pl.DataFrame({"bare": plain}).select(key=stable_hash(pl.col("bare")))
-    equal = keys.with_row_index("place").join(items.equal, on="key")
-    start = pl.lit(0, dtype=pl.UInt32)
-    rule = pl.when(pl.col("overlap") >= 1).then(pl.lit("contained")).otherwise(pl.lit("near"))
-    with ThreadPoolExecutor(1) as pool:  # numpy and polars release the GIL
-        stems = pool.submit(match_stems, words, items.stems)
-        by_trigrams = match_trigrams(plain, items.trigrams)
-        by_stems = stems.result()
-    parts = [
-        equal.with_columns(rule=pl.lit("equal"), overlap=pl.lit(1.0), at=start),
-        by_trigrams.with_columns(rule=rule).join(items.owners, on="text"),
-        by_stems.with_columns(rule=pl.lit("near")).join(items.owners, on="text"),
+def _name_items(found: pl.DataFrame, items: ItemIndex) -> pl.DataFrame:
+    """Return the best match of each text with each item: columns as in ``find_items``."""
+    is_equal = pl.col("rule") == 0
+    named = [
+        found.filter(is_equal).join(items.equal, on="key").select(*_COLUMNS),
+        found.filter(~is_equal).join(items.owners, on="text").select(*_COLUMNS),
     ]
-    columns = ["place", "item", "field", "rule", "overlap", "at"]
-    return pl.concat([part.select(columns) for part in parts])
+    ordered = pl.concat(named).sort("place", "item", "field", "rule", -pl.col("overlap"), "at")
+    first = ordered.unique(["place", "item", "field"], keep="first", maintain_order=True)
+    rule = pl.col("rule").replace_strict(dict(enumerate(RULES)), return_dtype=pl.String)
+    return first.with_columns(rule)

@@ -7,15 +7,25 @@ else in this module only saves time: it excludes texts and items that cannot mat
 
 from __future__ import annotations
 
-import itertools
 import math
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kit19.curating.grams import extract_stems, extract_trigrams
+from kit19.curating.decoding import Decoded
+from kit19.curating.extraction import extract_stems, extract_trigrams
+from kit19.curating.keys import KeyTable
+from kit19.curating.searching import (
+    LENGTH,
+    NEEDED,
+    check_windows,
+    find_windows,
+)
+from kit19.curating.word_stems import check_stems, find_pairs, stems_of_words
 
 MIN_STEMS = 4
 MAX_PAIRS = 8
@@ -27,10 +37,9 @@ MAX_ITEMS_OF_PAIR = 10
 # a search by keys misses no candidate.
 _KEY_SHARE = 0.2
 _SCALE = 1000
-_ROWS_JOINED = 250_000  # rows of keys joined at a time
-_BITS = 22
-_MULTIPLIERS = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_U32 = npt.NDArray[np.uint32]
 _U64 = npt.NDArray[np.uint64]
+_I64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -40,41 +49,69 @@ class GramIndex:
     Attributes:
         coverage: Share of a text's weight that must be found.
         min_grams: Number of its grams that must be found.
-        texts: Columns text, length (characters), total (weight).
-        grams: Columns gram, text, weight.
-        keys: The grams that make a text a candidate. Columns gram (a trigram, or a pair of adjacent
-            stems), text, and needed (the number of pairs, or the weight of trigrams, that must be
-            found). Trigrams also have columns weight and length (of the text).
-        key_counts: For each slot (see ``_slot``) the number of rows of ``keys`` whose gram falls
-            into it.
+        lengths: For each text its length in characters.
+        totals: For each text its weight.
+        needed: For each text the number of pairs of stems, or the weight of trigrams, that must be
+            found to make it a candidate.
+        ends: For each text, where its grams end.
+        grams: The distinct grams of each text, sorted.
+        weights: Their weights.
+        keys: The grams (trigrams, or pairs of adjacent stems) that make a text a candidate.
     """
 
     coverage: float
     min_grams: int
-    texts: pl.DataFrame
-    grams: pl.DataFrame
-    keys: pl.DataFrame
-    key_counts: npt.NDArray[np.uint16]
+    lengths: _U32
+    totals: _U32
+    needed: _U32
+    ends: _I64
+    grams: _U64
+    weights: _U32
+    keys: KeyTable
+    states: deque[_I64] = field(default_factory=deque, compare=False, repr=False)
+    """Arrays of searches that are done, for further searches."""
 
     @classmethod
-    def from_tables(
+    def build(
         cls,
         coverage: float,
         min_grams: int,
-        *,
-        texts: pl.DataFrame,
-        grams: pl.DataFrame,
+        lengths: pl.DataFrame,
+        weighted: pl.DataFrame,
         keys: pl.DataFrame,
     ) -> GramIndex:
-        """Create an index from its tables."""
-        counts = np.bincount(_slot(keys["gram"].to_numpy()), minlength=1 << _BITS)
-        # Lookups in a small table are faster. Counts only set the size of joins, so they may be capped.
-        small = np.minimum(counts, np.iinfo(np.uint16).max).astype(np.uint16)
-        return cls(coverage, min_grams, texts, grams, keys, small)
+        """Create an index.
 
-    def may_be_key(self, grams: _U64) -> npt.NDArray[np.bool_]:
-        """Whether each gram may be in ``keys``; false positives are possible."""
-        return self.key_counts[_slot(grams)] > 0
+        Args:
+            coverage: See above.
+            min_grams: See above.
+            lengths: Columns text, length, in the order of texts, numbered from 0.
+            weighted: Columns text, gram, weight.
+            keys: Columns text, gram, needed, entry (what the table of keys says of the text).
+        """
+        grams = weighted.sort("text", "gram")
+        text = grams["text"].to_numpy()
+        totals = np.bincount(text, grams["weight"].to_numpy(), minlength=lengths.height)
+        needed = np.zeros(lengths.height, dtype=np.uint32)
+        needed[keys["text"].to_numpy()] = keys["needed"].to_numpy()
+        entries = keys["entry"].to_numpy() << np.uint64(32) | keys["text"].to_numpy()
+        return cls(
+            coverage,
+            min_grams,
+            lengths=_fixed(lengths["length"].to_numpy()),
+            totals=_fixed(totals.astype(np.uint32)),
+            needed=_fixed(needed),
+            ends=_fixed(np.bincount(text, minlength=lengths.height).cumsum(dtype=np.int64)),
+            grams=_fixed(grams["gram"].to_numpy()),
+            weights=_fixed(grams["weight"].to_numpy()),
+            keys=KeyTable.build(keys["gram"].to_numpy(), entries),
+        )
+
+
+def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Forbid changes, as for an array of a file: compiled code tells both kinds apart."""
+    array.flags.writeable = False
+    return array
 
 
 def index_trigrams(texts: pl.Series, lengths: pl.DataFrame, coverage: float) -> GramIndex:
@@ -85,33 +122,26 @@ def index_trigrams(texts: pl.Series, lengths: pl.DataFrame, coverage: float) -> 
     keys = rarest.filter(before < (1 - coverage + _KEY_SHARE) * pl.col("total"))
     # The exact share is enough, despite rounding of floats.
     needed = ((_KEY_SHARE - 1e-9) * pl.col("total")).ceil().cast(pl.UInt32)
-    return GramIndex.from_tables(
-        coverage,
-        1,
-        texts=indexed,
-        grams=weighted.select("gram", "text", "weight"),
-        keys=keys.select("gram", "text", "weight", "length", needed=needed),
-    )
+    keys = keys.select("gram", "text", needed=needed, entry=pl.col("weight").cast(pl.UInt64))
+    return GramIndex.build(coverage, 1, lengths, weighted, keys)
 
 
 def index_stems(words: pl.Series, lengths: pl.DataFrame, coverage: float) -> GramIndex:
     """Index texts, with blanks between words, by the stems of their words."""
-    stems = extract_stems(words)
+    stems, every_pair = extract_stems(words)
     weighted, indexed = _weight_grams(stems, lengths, min_grams=MIN_STEMS)
-    pairs = _stem_pairs(stems).select("gram", text="place").unique(maintain_order=True)
+    pairs = every_pair.select("gram", text="place").unique(maintain_order=True)
     usable = pairs.join(indexed, on="text", how="semi", maintain_order="left")
     rare = usable.with_columns(in_texts=pl.len().over("gram"))
     rare = rare.filter(pl.col("in_texts") <= MAX_ITEMS_OF_PAIR)
     first = rare.sort("text", "in_texts", maintain_order=True).group_by("text", maintain_order=True)
     chosen = first.head(MAX_PAIRS).select("gram", "text")
-    keys = chosen.with_columns(needed=(pl.len().over("text") + 3) // 4)
-    return GramIndex.from_tables(
-        coverage,
-        MIN_STEMS,
-        texts=indexed,
-        grams=weighted.select("gram", "text", "weight"),
-        keys=keys if coverage <= 1 else keys.clear(),
+    keys = chosen.with_columns(
+        needed=(pl.len().over("text") + 3) // 4,
+        entry=pl.int_range(pl.len(), dtype=pl.UInt64).over("text"),
     )
+    keys = keys if coverage <= 1 else keys.clear()
+    return GramIndex.build(coverage, MIN_STEMS, lengths, weighted, keys)
 
 
 def _weight_grams(
@@ -134,133 +164,77 @@ def _weight_grams(
     return weighted, lengths.join(totals, on="text")
 
 
-def match_trigrams(texts: pl.Series, index: GramIndex) -> pl.DataFrame:
-    """Find windows that contain enough of the trigrams of an indexed text.
+@dataclass(frozen=True)
+class Matches:
+    """Matches, each of one text with one indexed text.
 
-    Args:
-        texts: The texts to search, in bare form.
-        index: The texts to find.
-
-    Returns:
-        Columns place (index into ``texts``), text, overlap (share of the weight), at.
+    Attributes:
+        place: The number of the text.
+        text: The number of the indexed text.
+        overlap: The share of its weight that was found.
+        at: Where the window's first gram begins.
     """
-    candidates = _find_candidates(extract_trigrams(texts, index.may_be_key), index)
-    places = candidates["place"].unique().sort()
-    grams = extract_trigrams(texts.gather(places))
-    return _check_candidates(
-        candidates, grams.with_columns(place=places.gather(grams["place"])), index
+
+    place: _I64
+    text: _I64
+    overlap: npt.NDArray[np.float64]
+    at: _U32
+
+
+def match_trigrams(texts: Decoded, index: GramIndex) -> Matches:
+    """Find windows that contain enough of the trigrams of an indexed text: the best of each text."""
+    state = index.states.pop() if index.states else _new_trigram_state(index)
+    base = int(state[-1, 0])
+    letters, ends, keys = texts.letters, texts.text_ends, index.keys
+    windows, state[-1, 0] = find_windows(
+        letters, ends, (keys.bits, keys.slots, keys.entries), state, base
     )
+    index.states.append(state)
+    grams = (index.ends, index.grams, index.weights)
+    weights, at, held = check_windows(letters, ends, windows, grams, index.lengths)
+    place, text = windows[:, 0], windows[:, 1]
+    return _best(index, place, text, weights, at, held >= index.min_grams)
 
 
-def match_stems(words: pl.Series, index: GramIndex) -> pl.DataFrame:
+def match_stems(texts: Decoded, index: GramIndex) -> Matches:
     """Find windows that contain enough of the stems of an indexed text, some of them adjacent.
 
-    Like ``match_trigrams``, but for texts with blanks between words.
+    Like ``match_trigrams``, but by words.
     """
-    if index.keys.is_empty():
-        words = words.clear()
-    stems = extract_stems(words)
-    pairs = _stem_pairs(stems)
-    some = pairs.filter(pl.Series(index.may_be_key(pairs["gram"].to_numpy()), dtype=pl.Boolean))
-    found = some.unique().join(index.keys, on="gram").group_by("place", "text")
-    counted = found.agg(pl.col("needed").first(), held=pl.len())
-    return _check_candidates(counted.filter(pl.col("held") >= pl.col("needed")), stems, index)
+    state = index.states.pop() if index.states else np.zeros((len(index.lengths) + 1, 2), np.int64)
+    ends, keys = texts.word_ends, index.keys
+    stems = stems_of_words(texts.letters, texts.text_ends, texts.words, ends)
+    table = (keys.bits, keys.slots, keys.entries)
+    base = int(state[-1, 0]) + 1
+    found, state[-1, 0] = find_pairs(stems, ends, table, index.needed, state, base)
+    index.states.append(state)
+    grams = (index.ends, index.grams, index.weights)
+    limits = (index.lengths, index.coverage * index.totals.astype(np.float64), index.min_grams)
+    weights, at = check_stems(stems, texts.words, ends, found, grams, limits)
+    return _best(index, found[:, 0], found[:, 1], weights, at, weights > 0)
 
 
-def _check_candidates(
-    candidates: pl.DataFrame, grams: pl.DataFrame, index: GramIndex
-) -> pl.DataFrame:
-    """Return the candidates (place, text) with enough coverage: columns place, text, overlap, at."""
-    wanted = candidates.select("place", "text").join(index.texts, on="text")
-    wanted = wanted.join(index.grams, on="text")
-    hits = wanted.join(grams, on=["place", "gram"])
-    return (
-        _sum_windows(hits, "total")
-        .filter(
-            pl.col("weight") >= index.coverage * pl.col("total"), pl.col("held") >= index.min_grams
-        )
-        .with_columns(overlap=_share(pl.col("weight"), pl.col("total")))
-        .sort("place", "text", "overlap", "at", descending=[False, False, True, False])
-        .unique(["place", "text"], keep="first", maintain_order=True)
-        .select("place", "text", "overlap", "at")
-    )
+def _new_trigram_state(index: GramIndex) -> _I64:
+    state = np.full((len(index.lengths) + 1, NEEDED + 1), -1, dtype=np.int64)
+    state[:-1, LENGTH], state[:-1, NEEDED] = index.lengths, index.needed
+    state[-1, 0] = 0
+    return state
 
 
-def _sum_windows(hits: pl.DataFrame, bound: str) -> pl.DataFrame:
-    """Sum the weights of an item's distinct grams within each window.
-
-    Args:
-        hits: Columns place, text, at, gram, weight, length.
-        bound: A further column to keep.
-
-    Returns:
-        Columns place, text, window, weight, at (of the first gram), held (number of grams), and the
-        bound.
-    """
-    # Two neighboring bins as long as the item contain it, wherever it begins.
-    bins = hits.with_columns(window=pl.col("at") // pl.col("length"))
-    earlier = bins.filter(pl.col("window") > 0).with_columns(window=pl.col("window") - 1)
-    return (
-        pl.concat([bins, earlier])
-        .unique(["place", "text", "window", "gram"])
-        .group_by("place", "text", "window")
-        .agg(pl.col("weight").sum(), pl.col("at").min(), pl.col(bound).first(), held=pl.len())
-    )
-
-
-def _share(part: pl.Expr, total: pl.Expr) -> pl.Expr:
-    # A division by a constant may be computed as a product with its inverse, which need not give 1 for
-    # part == total. So this case is set to 1.
-    return pl.when(part == total).then(1.0).otherwise(part / total)
-
-
-def _stem_pairs(stems: pl.DataFrame) -> pl.DataFrame:
-    """Hash each pair of adjacent stems: columns place, gram."""
-    place, stem = stems["place"].to_numpy(), stems["gram"].to_numpy()
-    key = stem[:-1] * _MULTIPLIERS[0] + stem[1:] * _MULTIPLIERS[1]
-    same = place[:-1] == place[1:]
-    return pl.DataFrame({"place": place[:-1][same], "gram": key[same]})
-
-
-def _find_candidates(grams: pl.DataFrame, index: GramIndex) -> pl.DataFrame:
-    """Find candidates (place, text) with enough keys in one window; a few more may be included."""
-    share = index.key_counts[_slot(grams["gram"].to_numpy())].cumsum(dtype=np.int64) // _ROWS_JOINED
-    starts = [0, *(np.flatnonzero(np.diff(share)) + 1), grams.height]
-    # Each part overlaps the next by the length of the longest window.
-    overlap = 2 * int(index.keys["length"].to_numpy().max(initial=0))
-    parts = [
-        _join_keys(grams[start : end + overlap], index.keys)
-        for start, end in itertools.pairwise(starts)
-    ]
-    return pl.concat(parts).unique()
-
-
-def _join_keys(grams: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
-    """Join grams with keys: columns place, text of the candidates."""
-    hits = grams.join(keys, on="gram")
-    # Most texts share only one common key with most items. Sums by a hash of text, item and window can
-    # only be too large, so they exclude these safely, ten times faster than exact sums. A second hash
-    # excludes more of the rest.
-    for multiplier in _MULTIPLIERS:
-        hits = hits.filter(pl.Series(_may_be_enough(hits, multiplier), dtype=pl.Boolean))
-    enough = _sum_windows(hits, "needed").filter(pl.col("weight") >= pl.col("needed"))
-    return enough.select("place", "text")
-
-
-def _may_be_enough(hits: pl.DataFrame, multiplier: np.uint64) -> npt.NDArray[np.bool_]:
-    pair = hits["place"].to_numpy().astype(np.uint64) << np.uint64(32) | hits["text"].to_numpy()
-    slot = _slot(pair, hits.height.bit_length() + 3, multiplier)
-    slot += 1 + hits["at"].to_numpy() // hits["length"].to_numpy()
-    weight = hits["weight"].to_numpy().astype(np.float64)
-    held = np.bincount(slot, weight, minlength=int(slot.max(initial=0)) + 2)
-    near = held[slot] + np.maximum(held[slot - 1], held[slot + 1])
-    enough: npt.NDArray[np.bool_] = near >= hits["needed"].to_numpy()
-    return enough
-
-
-def _slot(
-    grams: _U64, bits: int = _BITS, multiplier: np.uint64 = _MULTIPLIERS[0]
-) -> npt.NDArray[np.int64]:
-    """Hash each key to a slot of a small table. Keys may share a slot."""
-    slots: _U64 = (grams * multiplier) >> np.uint64(64 - bits)
-    return slots.view(np.int64)
+def _best(
+    index: GramIndex,
+    place: _I64,
+    text: _I64,
+    weights: _U32,
+    at: _U32,
+    allowed: npt.NDArray[np.bool_],
+) -> Matches:
+    """Return for each text and indexed text the window with the largest weight, if it is enough."""
+    enough = np.flatnonzero(allowed & (weights >= index.coverage * index.totals[text]))
+    place, text, weights, at = place[enough], text[enough], weights[enough], at[enough]
+    order = np.lexsort((at, -weights.astype(np.int64), text, place))
+    place, text, weights, at = place[order], text[order], weights[order], at[order]
+    first = np.ones(len(place), dtype=np.bool_)
+    first[1:] = (place[1:] != place[:-1]) | (text[1:] != text[:-1])
+    place, text, at = place[first], text[first], at[first]
+    return Matches(place, text, weights[first] / index.totals[text], at)

@@ -20,7 +20,8 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from kit19.curating.contamination import MIN_NEAR
-from kit19.curating.grams import GRAM, composed, extract_trigrams
+from kit19.curating.extraction import extract_trigrams
+from kit19.curating.grams import GRAM, composed
 from kit19.curating.signs import extract_signs
 
 MIN_SIMILARITY = 0.8

@@ -1,0 +1,78 @@
+"""A table from code points to what is left of them in the form that ``spaced`` gives.
+
+It is made by the very functions that it stands for, one character at a time. A text with a character
+whose result depends on its neighbors takes the slow path: those functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from kit19.curating.grams import composed, spaced
+
+DROP, BLANK, SLOW = 0, ord(" "), 0xFFFF_FFFF
+CONSONANT, VOWEL = 1 << 30, 1 << 29
+"""Marks of separate Hangul letters: a vowel after a consonant makes a syllable, on the slow path."""
+SEVERAL = 1 << 28
+"""Marks a code point of which several characters are left; the rest is a place in ``several``."""
+CODE = (1 << 21) - 1
+PRIVATE = 0xF_0000
+"""From here on, all code points are for private use: neither letters nor digits."""
+# The first plane without Hangul syllables, and the emoji. Other characters are rare: slow path.
+_SYLLABLES = range(ord("가"), ord("힣") + 1)
+_SURROGATES = range(0xD800, 0xE000)
+_EMOJI = range(0x1F000, 0x1FB00)
+# Characters that join the one before: marks, and the last letters of a syllable. The lower case of a
+# capital sigma depends on the letters around it.
+_DEPENDS = r"^\p{M}|[\x{11A8}-\x{11C2}]|Σ"
+_CONSONANT = r"[\x{1100}-\x{1112}]"
+_VOWEL = r"[\x{1161}-\x{1175}]"
+
+
+@dataclass(frozen=True)
+class Characters:
+    """What is left of code points.
+
+    Attributes:
+        table: For each code point below 0x1FB00 DROP, BLANK, SLOW or the letter that is left, perhaps
+            marked.
+        several: What is left of those marked SEVERAL, each with a 0 behind it.
+    """
+
+    table: npt.NDArray[np.uint32]
+    several: npt.NDArray[np.uint32]
+
+
+@lru_cache(1)
+def load_characters() -> Characters:
+    """Create the table, once."""
+    plane = (one for one in range(0x1_0000) if one not in _SYLLABLES and one not in _SURROGATES)
+    codes = np.array([*plane, *_EMOJI], dtype=np.uint32)
+    characters = pl.Series([chr(one) for one in codes])
+    normal, left = composed(characters), spaced(characters)
+    length = left.str.len_chars().to_numpy()
+    found = np.full(len(codes), DROP, dtype=np.uint32)
+    found[length == 1] = _code_points(left.filter(length == 1))
+    several = _code_points(left.filter(length > 1) + "\0")
+    found[length > 1] = np.flatnonzero(np.append(0, several[:-1]) == 0)
+    found[length > 1] |= np.uint32(SEVERAL)
+    for pattern, mark in ((_CONSONANT, CONSONANT), (_VOWEL, VOWEL)):
+        has_mark = normal.str.contains(pattern).to_numpy()
+        found[has_mark & (length == 1)] |= np.uint32(mark)
+        found[has_mark & (length > 1)] = SLOW
+    found[normal.str.contains(_DEPENDS).to_numpy()] = SLOW
+    # Emoji are symbols; what is none may be composed with its neighbors.
+    found[(codes > 0xFFFF) & (found != DROP)] = SLOW
+    table = np.full(_EMOJI.stop, SLOW, dtype=np.uint32)
+    table[codes] = found
+    table[_SYLLABLES.start : _SYLLABLES.stop] = _SYLLABLES
+    return Characters(table, several)
+
+
+def _code_points(texts: pl.Series) -> npt.NDArray[np.uint32]:
+    return np.frombuffer("".join(texts).encode("utf-32-le"), dtype="<u4")

@@ -1,0 +1,344 @@
+"""Extract the stems of words, and search them for items, in native code.
+
+A stem (see ``kit19.korean.stems``) of up to three letters is its own exact key, as a trigram is. A stem
+that is a number of up to 15 characters is an exact key too; its 64th bit tells it from the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from kit19.curating.compiled import compiled
+from kit19.curating.keys import FACTOR, SEVERAL
+from kit19.korean.stems import LONGEST_TAIL, MULTIPLIERS, STEM, TAILS
+
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+Table = tuple[U64, U64, U64]
+_BITS = 21
+_OTHER_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
+_LOW = np.uint64(0xFFFF_FFFF)
+_IS_NUMBER, _BEHIND_A_LETTER = np.uint64(1 << 63), np.uint64(1 << 62)
+_LONGEST_NUMBER = 15  # characters; the stem of a longer number is its first 15
+_ZERO, _NINE = ord("0"), ord("9")
+
+
+def _pack(letters: str) -> int:
+    return sum(ord(letter) << _BITS * (2 - nth) for nth, letter in enumerate(letters))
+
+
+def _hash_table(keys: list[int]) -> U64:
+    table = np.zeros(1 << (4 * len(keys)).bit_length(), dtype=np.uint64)
+    for key in keys:
+        place = (key * int(FACTOR) >> 32) % len(table)
+        while table[place]:
+            place = (place + 1) % len(table)
+        table[place] = key
+    return table
+
+
+_NUMERALS = np.array(sorted(map(ord, "0123456789" + MULTIPLIERS)), dtype=np.uint32)
+_RULES = (_NUMERALS, _hash_table([_pack(tail) for tail in sorted(TAILS)]), LONGEST_TAIL, STEM)
+_Rules = tuple[U32, U64, int, int]
+
+
+def stems_of_words(letters: U32, ends: I64, words: U32, word_ends: I64) -> U64:
+    """Return the stem of each word (see ``Decoded``)."""
+    return _stems(letters, ends, words, word_ends, _RULES)
+
+
+@compiled
+def _stems(letters: U32, ends: I64, words: U32, word_ends: I64, rules: _Rules) -> U64:
+    stems = np.empty(len(words), dtype=np.uint64)
+    start, first_word = 0, 0
+    for text in range(len(ends)):
+        for word in range(first_word, word_ends[text]):
+            first = start + int(np.int64(words[word]))
+            last = word + 1 == word_ends[text]
+            end = int(ends[text]) if last else start + int(np.int64(words[word + 1]))
+            behind = not _is_digit(letters[first])
+            if behind and not (end - first > 1 and _is_digit(letters[first + 1])):
+                stems[word] = _stem(letters, first, end, rules)
+                continue
+            stem = _number(letters, first + behind, end, rules[0])
+            if behind:
+                stem ^= _BEHIND_A_LETTER ^ (np.uint64(letters[first]) << np.uint64(2 * _BITS - 1))
+            stems[word] = _IS_NUMBER | stem
+        start, first_word = ends[text], word_ends[text]
+    return stems
+
+
+@compiled
+def _is_digit(letter: np.uint32) -> bool:
+    return bool(_ZERO <= letter <= _NINE)
+
+
+@compiled
+def _stem(letters: U32, first: int, end: int, rules: _Rules) -> np.uint64:
+    _, tails, longest_tail, longest = rules
+    tail, shift = np.uint64(0), np.uint64(2 * _BITS)
+    if end - first <= 1 + longest_tail:
+        for at in range(first + 1, end):
+            tail |= np.uint64(letters[at]) << shift
+            shift -= np.uint64(_BITS)
+    stem, shift = np.uint64(letters[first]) << np.uint64(2 * _BITS), np.uint64(_BITS)
+    if tail and _is_tail(tail, tails):
+        return stem
+    for at in range(first + 1, min(first + longest, end)):
+        stem |= np.uint64(letters[at]) << shift
+        shift -= np.uint64(_BITS)
+    return stem
+
+
+@compiled
+def _is_tail(tail: np.uint64, tails: U64) -> bool:
+    mask = np.uint64(len(tails) - 1)
+    place = (tail * FACTOR >> np.uint64(32)) & mask
+    while tails[place] and tails[place] != tail:
+        place = (place + np.uint64(1)) & mask
+    return bool(tails[place] == tail)
+
+
+@compiled
+def _number(letters: U32, first: int, end: int, numerals: U32) -> np.uint64:
+    value, base = np.uint64(0), np.uint64(len(numerals) + 1)
+    for at in range(first, min(first + _LONGEST_NUMBER, end)):
+        place = np.searchsorted(numerals, letters[at])
+        if place == len(numerals) or numerals[place] != letters[at]:
+            break
+        value = value * base + np.uint64(place + 1)
+    return value
+
+
+@compiled
+def pairs_of_stems(stems: U64, word_ends: I64) -> tuple[U32, U64]:
+    """Hash each pair of adjacent stems of one text: their places, their hashes."""
+    place = np.empty(len(stems), dtype=np.uint32)
+    pairs = np.empty(len(stems), dtype=np.uint64)
+    first, found = 0, 0
+    for text in range(len(word_ends)):
+        for word in range(first, word_ends[text] - 1):
+            place[found] = text
+            pairs[found] = stems[word] * FACTOR + stems[word + 1] * _OTHER_FACTOR
+            found += 1
+        first = word_ends[text]
+    return place[:found], pairs[:found]
+
+
+@compiled
+def find_pairs(
+    stems: U64, word_ends: I64, table: Table, needed: U32, state: I64, base: int
+) -> tuple[I64, int]:
+    """Find items of which a text has enough pairs.
+
+    Args:
+        stems: The stems of some texts, one text after the other.
+        word_ends: Where the stems of each text end.
+        table: The parts of a ``KeyTable``.
+        needed: For each item the number of pairs that must be found.
+        state: For each item the number of the last text with a pair of it, and the pairs found there.
+        base: A number larger than those of all texts before.
+
+    Returns:
+        Rows text, item. Then the base for the next call.
+    """
+    bits, slots, entries = table
+    found, used = np.empty((64, 2), dtype=np.int64), 0
+    one = np.empty(1, dtype=np.uint64)
+    first, last_word = 0, np.uint64(len(bits) - 1)
+    for text in range(len(word_ends)):
+        for word in range(first, word_ends[text] - 1):
+            pair = stems[word] * FACTOR + stems[word + 1] * _OTHER_FACTOR
+            hashed = pair * FACTOR
+            both = bits[(hashed >> np.uint64(48)) & last_word]
+            both = both >> (hashed >> np.uint64(20) & np.uint64(63)) & (
+                both >> (hashed >> np.uint64(26) & np.uint64(63))
+            )
+            if not both & np.uint64(1):
+                continue
+            value = _look_up(slots, pair)
+            lowest, many, length = 0, one, 1 if value else 0
+            one[0] = value
+            if value & SEVERAL:
+                lowest = int(np.int64(value & ~SEVERAL)) + 1
+                many, length = entries, int(np.int64(entries[lowest - 1]))
+            for which in range(lowest, lowest + length):
+                item = int(np.int64(many[which] & _LOW))
+                if _add(state, item, many[which] >> np.uint64(32), base + text, needed[item]):
+                    if used == len(found):
+                        found = np.concatenate((found, np.empty_like(found)))
+                    found[used, 0], found[used, 1] = text, item
+                    used += 1
+        first = word_ends[text]
+    return found[:used], base + len(word_ends)
+
+
+@compiled
+def _look_up(slots: U64, key: np.uint64) -> np.uint64:
+    """Return the value of a key; 0 if it has none."""
+    one, mask = np.uint64(1), np.uint64(len(slots) // 2 - 1)
+    place = (key * FACTOR >> np.uint64(32)) & mask
+    while slots[2 * place] and slots[2 * place] != key:
+        place = (place + one) & mask
+    return np.uint64(slots[2 * place + one])
+
+
+@compiled
+def _add(state: I64, item: int, pair: np.uint64, text: int, needed: np.uint32) -> bool:
+    """Add a pair of an item; return whether just now there are enough of them."""
+    if state[item, 0] != text:
+        state[item, 0], state[item, 1] = text, 0
+    mark = 1 << int(np.int64(pair))
+    if state[item, 1] & mark:
+        return False
+    state[item, 1] |= mark
+    held = 0
+    for nth in range(8):
+        held += (state[item, 1] >> nth) & 1
+    return held == needed
+
+
+@compiled
+def check_stems(
+    stems: U64,
+    words: U32,
+    word_ends: I64,
+    candidates: I64,
+    grams: tuple[I64, U64, U32],
+    limits: tuple[U32, npt.NDArray[np.float64], int],
+) -> tuple[U32, U32]:
+    """Find the best window of each candidate: the largest weight of distinct stems, then the first.
+
+    Args:
+        stems: The stems of some texts, one text after the other.
+        words: For each stem the letters of its text before it.
+        word_ends: Where the stems of each text end.
+        candidates: Rows text, item.
+        grams: For each item where its stems end; the stems; their weights.
+        limits: The length of each item; the weight that a window must have of it; the number of
+            distinct stems that a window must have.
+
+    Returns:
+        For each candidate the weight of its best window, and the position of the first stem there.
+    """
+    lengths, least, min_held = limits
+    weights = np.zeros(len(candidates), dtype=np.uint32)
+    positions = np.zeros(len(candidates), dtype=np.uint32)
+    hits, table = np.empty((64, 2), dtype=np.int64), np.zeros((64, 2), dtype=np.uint64)
+    there, last = np.zeros(4, dtype=np.uint64), -1
+    for row in range(len(candidates)):
+        text, item = candidates[row]
+        first, end = word_ends[text - 1] if text else 0, word_ends[text]
+        if text != last:
+            there, last = _set(stems[first:end]), text
+        if _most(there, grams, item) < least[item]:
+            continue
+        if end - first > len(hits):
+            hits = np.empty((2 * (end - first), 2), dtype=np.int64)
+        table, mask = _fill(table, grams, item)
+        held = 0
+        for word in range(first, end):
+            place = _find(table, mask, stems[word])
+            hits[held, 0] = int(np.int64(table[place, 1]))
+            hits[held, 1] = words[word]
+            held += int(table[place, 0] != 0)
+        weights[row], positions[row] = _best_window(
+            hits[:held], int(np.int64(lengths[item])), grams[2], min_held
+        )
+    return weights, positions
+
+
+@compiled
+def _set(stems: U64) -> U64:
+    """Return a table of stems, with a 0 at free places; its size is a power of two."""
+    size = 4
+    while size < 2 * len(stems):
+        size *= 2
+    there = np.zeros(size, dtype=np.uint64)
+    mask = np.uint64(size - 1)
+    for stem in stems:
+        place = (stem * FACTOR >> np.uint64(32)) & mask
+        while there[place] and there[place] != stem:
+            place = (place + np.uint64(1)) & mask
+        there[place] = stem
+    return there
+
+
+@compiled
+def _most(there: U64, grams: tuple[I64, U64, U32], item: int) -> int:
+    """Return the weight of the stems of an item that a text has anywhere."""
+    ends, every, weights = grams
+    mask, total = np.uint64(len(there) - 1), 0
+    for number in range(ends[item - 1] if item else 0, ends[item]):
+        place = (every[number] * FACTOR >> np.uint64(32)) & mask
+        while there[place] and there[place] != every[number]:
+            place = (place + np.uint64(1)) & mask
+        total += int(np.int64(weights[number])) if there[place] else 0
+    return total
+
+
+@compiled
+def _fill(table: U64, grams: tuple[I64, U64, U32], item: int) -> tuple[U64, np.uint64]:
+    """Put the stems of an item into a table; a larger one if need be.
+
+    Returns:
+        The table: pairs of a stem (0 at free places) and its number. And its size minus one.
+    """
+    ends, every, _ = grams
+    first, end = ends[item - 1] if item else 0, ends[item]
+    size = 2
+    while size < 4 * (end - first):
+        size *= 2
+    if size > len(table):
+        table = np.empty((size, 2), dtype=np.uint64)
+    table[:size] = 0
+    mask = np.uint64(size - 1)
+    for number in range(first, end):
+        place = _find(table, mask, every[number])
+        table[place, 0], table[place, 1] = every[number], np.uint64(number)
+    return table, mask
+
+
+@compiled
+def _find(table: U64, mask: np.uint64, stem: np.uint64) -> np.uint64:
+    """Return the place of a stem, or the free place where it belongs."""
+    place = (stem * FACTOR >> np.uint64(32)) & mask
+    while table[place, 0] and table[place, 0] != stem:
+        place = (place + np.uint64(1)) & mask
+    return place
+
+
+@compiled
+def _best_window(
+    hits: I64, length: int, weights: U32, min_held: int
+) -> tuple[np.uint32, np.uint32]:
+    """Return the largest weight in two neighboring bins, and the position of the first stem there.
+
+    Args:
+        hits: Rows of the number of a stem and its position.
+        length: The length of a bin.
+        weights: The weights of stems.
+        min_held: The number of distinct stems that a window must have.
+    """
+    best, position, bin_before = np.uint32(0), np.uint32(0), -1
+    # A window whose first bin is empty has no more than the window that begins with the second.
+    for begin in range(len(hits)):
+        window = hits[begin, 1] // length
+        if window == bin_before:
+            continue
+        bin_before = window
+        total, held, end = np.uint32(0), 0, (window + 2) * length
+        for nth in range(begin, len(hits)):
+            if hits[nth, 1] >= end:
+                break
+            is_first = True
+            for other in range(begin, nth):
+                is_first &= hits[other, 0] != hits[nth, 0]
+            if is_first:
+                total += weights[hits[nth, 0]]
+                held += 1
+        if held >= min_held and total > best:
+            best, position = total, np.uint32(hits[begin, 1])
+    return best, position
