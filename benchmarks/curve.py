@@ -28,7 +28,9 @@ def make_world(data_dir: str, folder: str, sizes: list[int]) -> Work:
         place = Path(folder)
         catalog = place / "catalog"
         _write_cards(catalog)
-        needed = {card.source for card in load_catalog().benchmarks.values()}
+        cards = load_catalog()
+        kept_out = cards.kept_out(cards.recipe("kit19")).names
+        needed = {cards.benchmarks[name].source for name in kept_out}
         upstream = Path(data_dir).resolve()
         lines = (upstream / "nsmc" / "ratings_train.txt").read_text(encoding="utf-8").split("\n")
         rows = [line.split("\t") for line in lines[1:] if line]

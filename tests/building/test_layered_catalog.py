@@ -35,7 +35,7 @@ from tests.support.samples import dropped_of, rows_of, told
 from tests.support.shop import GOOD
 
 OURS = load_catalog()
-KEPT_OUT = sorted(OURS.benchmarks)
+KEPT_OUT = sorted(OURS.kept_out(OURS.recipe("kit19")).names)
 RECIPE = {"id": "mine", "title": "KIT-19 and mine", "extends": "kit19", "add": ["cafe_reviews"]}
 CAP = {"cap": 20, "validation": 2}
 
