@@ -13,7 +13,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kit19.auditing import Audit, audit
+    from kit19.auditing import (
+        Audit,
+        AuditDiff,
+        FilesAudit,
+        audit,
+        audit_files,
+        diff_audits,
+        merge_audit,
+    )
     from kit19.building.differences import Diff, diff
     from kit19.building.explanation import Explanation, explain
     from kit19.building.figures import Stats, SubsetStats, stats
@@ -53,7 +61,15 @@ if TYPE_CHECKING:
     from kit19.writing import verify
 
 _HOMES = {
-    "kit19.auditing": ["Audit", "audit"],
+    "kit19.auditing": [
+        "Audit",
+        "AuditDiff",
+        "FilesAudit",
+        "audit",
+        "audit_files",
+        "diff_audits",
+        "merge_audit",
+    ],
     "kit19.building.pipeline": ["build"],
     "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
     "kit19.catalog.listing": ["SourceEntry", "Sources", "sources"],
@@ -97,6 +113,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "ArgumentError",
     "Audit",
+    "AuditDiff",
     "Catalog",
     "CatalogError",
     "Chat",
@@ -108,6 +125,7 @@ __all__ = [
     "Explanation",
     "Fetched",
     "FetchedFile",
+    "FilesAudit",
     "FilesError",
     "Finding",
     "Kit19Error",
@@ -136,10 +154,12 @@ __all__ = [
     "UnknownNameError",
     "VerifyError",
     "audit",
+    "audit_files",
     "build",
     "chat",
     "compare",
     "diff",
+    "diff_audits",
     "evaluate",
     "explain",
     "fetch",
@@ -148,6 +168,7 @@ __all__ = [
     "load_catalog",
     "load_preset",
     "merge",
+    "merge_audit",
     "plan_training",
     "push",
     "read_run",

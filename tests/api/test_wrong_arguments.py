@@ -43,10 +43,12 @@ WRONG: list[Any] = [
 # Calls that fail by themselves, so that no argument makes them do anything.
 CALLS: dict[str, dict[str, Any]] = {
     "audit": {"dataset": "no.jsonl", "against": "no.txt", "data_dir": "no"},
+    "audit_files": {"inputs": "no.jsonl", "out": "out", "against": "no.txt", "data_dir": "no"},
     "build": {"recipe": "no.yaml", "out": "out"},
     "chat": {"model": "./no", "format": "no"},
     "compare": {"results": ["no", "no2"]},
     "diff": {"left": "no", "right": "no"},
+    "diff_audits": {"left": "no", "right": "no"},
     "evaluate": {"model": "./no", "out": "out", "tasks": "klue_sts", "data_dir": "no"},
     "explain": {"folder": "no", "record": "no"},
     "fetch": {"names": "no", "recipe": "no", "data_dir": "data"},
@@ -55,6 +57,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "load_catalog": {"catalog": "no"},
     "load_preset": {"name": "no"},
     "merge": {"run": "no", "out": "out"},
+    "merge_audit": {"out": "no"},
     "plan_training": {"data": "no.jsonl", "preset": "tiny"},
     "push": {"folder": "no", "repo_id": "no/no", "dry_run": True},
     "read_run": {"folder": "no"},

@@ -31,6 +31,9 @@ class Hit(_Result):
         overlap: Share of the item that was found, by weight.
         text: An excerpt of the row's text, around the match.
         item_text: The beginning of the item's text.
+        file: The file, relative to the folder of the dataset.
+        file_row: 0-based row of the file.
+        id: The id of the document (its column ``id``, ``guid``, …), if it has one.
     """
 
     row: int
@@ -42,6 +45,9 @@ class Hit(_Result):
     overlap: float
     text: str
     item_text: str
+    file: str = ""
+    file_row: int | None = None
+    id: str | None = None
 
 
 class Compromised(_Result):
@@ -125,7 +131,7 @@ class Audit(_Result):
 def to_frame(result: Audit) -> pl.DataFrame:
     """Convert the hits of an audit to a table with one row for each hit."""
     schema: dict[str, Any] = {
-        "row": pl.UInt32,
+        "row": pl.UInt64,
         "column": pl.String,
         "benchmark": pl.String,
         "item": pl.String,
@@ -134,6 +140,9 @@ def to_frame(result: Audit) -> pl.DataFrame:
         "overlap": pl.Float64,
         "text": pl.String,
         "item_text": pl.String,
+        "file": pl.String,
+        "file_row": pl.UInt64,
+        "id": pl.String,
     }
     return pl.DataFrame([hit.model_dump() for hit in result.hits], schema=schema)
 

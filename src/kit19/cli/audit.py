@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from kit19.cli.options import catalog_option, data_dir_option, json_option, quiet_option
-from kit19.cli.output import print_json, print_table, print_text, progress
+from kit19.cli.audit_output import print_audit, print_copies, print_difference, print_failures
+from kit19.cli.options import COUNT, catalog_option, data_dir_option, json_option, quiet_option
+from kit19.cli.output import print_json, print_text, progress
 from kit19.cli.streams import is_terminal
 
 if TYPE_CHECKING:
-    from kit19.auditing.result import Audit, Hit, Remark
+    from kit19.auditing import FilesAudit
     from kit19.catalog import CatalogLike
     from kit19.core.arguments import OnProgress
 
 FOUND = 3
 """The exit code of --fail-on-hit if something was found or not everything was searched."""
-_SHOWN = 5
-_REMARKS = 20
 _EVERY = 1_000_000  # rows between two lines of progress where there is no terminal
+_TENTHS = 10  # lines of progress over files where there is no terminal
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+class _Share(click.ParamType[tuple[int, int]]):
+    name = "I/N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        match = re.fullmatch(r"([1-9]\d{0,8})/([1-9]\d{0,8})", value, re.ASCII)
+        if not match or int(match[1]) > int(match[2]):
+            self.fail(f"{value!r} is no share such as 1/8", param, ctx)
+        return int(match[1]), int(match[2])
 
 
 @click.command(
@@ -35,13 +49,16 @@ Examples:
   kit19 audit my.jsonl --against kobest             against a set of them
   kit19 audit train.parquet --against my_exam.jsonl
   kit19 audit my.jsonl --fail-on-hit --json         for CI: exit code 3 if anything is found
+  kit19 audit corpus --out audit --jobs 8           many files; run it again to go on
+  kit19 audit corpus --clean clean                  copies without the rows that were found
+  kit19 audit --diff before after                   what two audits found
 
 \b
 The benchmarks' own files must be present: `kit19 fetch klue kobest` downloads them. Benchmarks that you
 did not name yourself may lack files, and are listed; sets: default, kobest, klue, paper, today.
 """
 )
-@click.argument("dataset", metavar="PATH|HUB_ID")
+@click.argument("inputs", metavar="[PATH|HUB_ID]...", nargs=-1)
 @click.option(
     "--against",
     multiple=True,
@@ -61,133 +78,217 @@ did not name yourself may lack files, and are listed; sets: default, kobest, klu
     help="Whether CSV, TSV or text files have a header line. Default: detected.",
 )
 @click.option(
+    "--id",
+    "ids",
+    multiple=True,
+    metavar="COLUMN",
+    help="The column with the id of a document, for hits. Default: id, guid and other usual names.",
+)
+@click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Write hits.parquet, audit.json and report.html into this folder.",
+    type=_FOLDER,
+    help="Write hits.parquet, audit.json, report.html and the result of each file into this folder. "
+    "Results that are there are used again.",
+)
+@click.option("-j", "--jobs", type=COUNT, default=1, help="Search in this many processes.")
+@click.option(
+    "--shard",
+    type=_Share(),
+    help="Search (or with --merge --clean, copy) only the I-th of N shares of the files.",
+)
+@click.option(
+    "--merge", type=_FOLDER, metavar="OUT", help="Merge the results of all shares in this folder."
+)
+@click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read.")
+@click.option(
+    "--clean",
+    type=_FOLDER,
+    help="Write copies of the files without the rows found into this folder.",
+)
+@click.option(
+    "--clean-by",
+    type=click.Choice(["touched", "compromised"]),
+    default="touched",
+    help="Which rows: any with a hit, or with a hit of a compromised item. Default: touched.",
+)
+@click.option(
+    "--mask",
+    metavar="COLUMN",
+    help="With --clean: keep all rows, and add this column, which names what was found.",
+)
+@click.option(
+    "--diff", type=click.Path(path_type=Path), nargs=2, metavar="A B", help="Compare two audits."
 )
 @click.option(
     "--fail-on-hit", is_flag=True, help="Exit with 3 if anything is found or was not searched."
 )
+@click.option("--split-bytes", type=COUNT, hidden=True)
 @data_dir_option
 @catalog_option
 @json_option
 @quiet_option
 def audit(  # noqa: PLR0913, PLR0917  one parameter an option
-    dataset: str,
+    inputs: tuple[str, ...],
     against: tuple[str, ...],
     columns: tuple[str, ...],
     header: bool | None,
+    ids: tuple[str, ...],
     out: Path | None,
+    jobs: int,
+    shard: tuple[int, int] | None,
+    merge: Path | None,
+    strict: bool,
+    clean: Path | None,
+    clean_by: Literal["touched", "compromised"],
+    mask: str | None,
+    diff: tuple[Path, Path] | None,
     fail_on_hit: bool,
+    split_bytes: int | None,
     data_dir: Path | None,
     catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Find benchmark items in the dataset PATH|HUB_ID.
+    """Find benchmark items in each dataset PATH|HUB_ID.
 
-    The dataset is JSON lines, JSON, CSV, TSV, plain lines, parquet or Arrow, also compressed or in a
-    zip archive; a folder of such files; or a dataset on the Hub (owner/name). All columns are searched,
+    A dataset is JSON lines, JSON, CSV, TSV, plain lines, parquet or Arrow, also compressed or in a zip
+    archive; a folder of such files; or a dataset on the Hub (owner/name). All columns are searched,
     also inside lists and objects. Parts that cannot be searched are listed.
     """
+    _require_one_task(inputs, out, shard, merge, clean, mask, diff)
+    if diff:
+        _compare(*diff, as_json)
+        return
     if quiet or as_json:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when huggingface_hub is loaded
-    from kit19.auditing.run import audit as run  # noqa: PLC0415  polars loads only when it works
+    from kit19.auditing import audit_files, merge_audit  # noqa: PLC0415  polars loads only here
 
     with progress(quiet=quiet or as_json) as on_progress:
-        result = run(
-            dataset,
-            against,
-            data_dir=data_dir,
-            columns=columns,
-            header=header,
-            catalog=catalog,
-            on_progress=_in_two_steps(on_progress),
-        )
-        on_progress(f"{result.rows_read:,} rows", 2, 2)
-    if out:
-        result.write(out)
+        if merge:
+            result = merge_audit(
+                merge,
+                jobs=jobs,
+                shard=shard,
+                clean=clean,
+                clean_by=clean_by,
+                mask=mask,
+                on_progress=_Steps(on_progress).report,
+            )
+        else:
+            result = audit_files(
+                inputs,
+                out,
+                against=against,
+                data_dir=data_dir,
+                columns=columns,
+                header=header,
+                ids=ids,
+                catalog=catalog,
+                jobs=jobs,
+                shard=shard,
+                strict=strict,
+                clean=clean,
+                clean_by=clean_by,
+                mask=mask,
+                on_progress=_Steps(on_progress).report,
+                **{"span": split_bytes} if split_bytes else {},
+            )
+        rows = f"{result.audit.rows_read:,} rows" if result.audit else f"{result.files:,} files"
+        on_progress(rows, 2, 2)
+    _print(result, merge or out, clean, mask, as_json)
+    if shard and out and not as_json:
+        print_text(f"when all {shard[1]} shares are done: kit19 audit --merge {out}")
+    _exit(result, fail_on_hit)
+
+
+def _require_one_task(
+    inputs: tuple[str, ...],
+    out: Path | None,
+    shard: tuple[int, int] | None,
+    merge: Path | None,
+    clean: Path | None,
+    mask: str | None,
+    diff: tuple[Path, Path] | None,
+) -> None:
+    """Refuse options that do not go together."""
+    if sum(map(bool, (inputs, merge, diff))) != 1:
+        raise click.UsageError("Give what to audit, or --merge OUT, or --diff A B.")
+    if out and not inputs:
+        raise click.UsageError("--out needs what to audit.")
+    if diff and (shard or clean):
+        raise click.UsageError("--diff takes no --shard and no --clean.")
+    if shard and inputs and clean:
+        raise click.UsageError("--clean needs all shares: give it to --merge, after them.")
+    if shard and not (out or clean):
+        raise click.UsageError("--shard needs --out, where the shares meet.")
+    if mask is not None and not (clean and mask):
+        raise click.UsageError("--mask needs the name of a column, and --clean.")
+
+
+class _Steps:
+    """Reports the benchmarks, then files and rows so far, less often where there is no terminal."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self.on_progress = on_progress
+        self.rows, self.files, self.reported = 0, "", (-1, -1)
+
+    def report(self, what: str, done: int, total: int) -> None:
+        from kit19.auditing.clean import COPYING  # noqa: PLC0415
+        from kit19.auditing.files import READING_FILES  # noqa: PLC0415
+        from kit19.auditing.run import READING_ROWS  # noqa: PLC0415
+
+        if what not in (READING_ROWS, READING_FILES, COPYING):
+            self.on_progress(what, 0, 2)
+            return
+        step = self.reported
+        if what == READING_ROWS:
+            self.rows, step = done, (done // _EVERY, step[1])
+        elif total > 1:
+            self.files = f"{done:,} of {total:,} files"
+            step = (step[0], done * _TENTHS // total)
+        text = f"looking into the dataset: {self.rows:,} rows"
+        if what == COPYING:
+            text = "copying"
+        if is_terminal(sys.stderr) or step != self.reported:
+            self.reported = step
+            self.on_progress(f"{text}, {self.files}" if self.files else text, 1, 2)
+
+
+def _compare(first: Path, second: Path, as_json: bool) -> None:
+    from kit19.auditing.difference import diff_audits  # noqa: PLC0415
+
+    diff = diff_audits(first, second)
     if as_json:
-        print_json(result.to_dict())
+        print_json(diff.to_dict())
     else:
-        _print(result, out)
-    if fail_on_hit and (result.hits or result.not_searched):
+        print_difference(diff)
+
+
+def _print(
+    result: FilesAudit, out: Path | None, clean: Path | None, mask: str | None, as_json: bool
+) -> None:
+    if as_json:
+        document = result.audit.to_dict() if result.audit else result.to_dict()
+        if result.cleaned is not None:
+            document["cleaned"] = [one.to_dict() for one in result.cleaned]
+        print_json(document)
+    elif result.audit:
+        print_audit(result.audit, out)
+    if result.reused and not as_json:
+        print_text(f"\n{result.reused:,} of {result.files:,} files had a result already")
+    if result.cleaned is not None and clean and not as_json:
+        print_copies(result.cleaned, clean, mask)
+
+
+def _exit(result: FilesAudit, fail_on_hit: bool) -> None:
+    """Exit as documented if not all went well."""
+    uncopied = [one.problem for one in result.cleaned or () if one.problem]
+    if result.failures:
+        print_failures(list(result.failures.values()), "searched")
+    elif uncopied:
+        print_failures(uncopied, "copied")
+    if result.failures or uncopied:
+        raise click.exceptions.Exit(1)
+    found = result.audit and (result.audit.hits or result.audit.not_searched)
+    if fail_on_hit and found:
         raise click.exceptions.Exit(FOUND)
-
-
-def _in_two_steps(on_progress: OnProgress) -> OnProgress:
-    """Report the benchmarks, then the rows so far (each million of them without a terminal)."""
-    from kit19.auditing.run import READING_ROWS  # noqa: PLC0415
-
-    printed = -1
-
-    def report(what: str, rows: int, _total: int) -> None:
-        nonlocal printed
-        if what != READING_ROWS:
-            on_progress(what, 0, 2)
-        elif is_terminal(sys.stderr) or rows // _EVERY > printed:
-            printed = rows // _EVERY
-            on_progress(f"looking into the dataset: {rows:,} rows", 1, 2)
-
-    return report
-
-
-def _print(result: Audit, out: Path | None) -> None:
-    from kit19.auditing.result import strongest  # noqa: PLC0415
-
-    rows = []
-    for name, one in result.benchmarks.items():
-        counts = one.added_by_rule().values()
-        rows.append((name, one.items, one.compromised, f"{one.share:.1%}", *counts, one.touched))
-    columns = (
-        "benchmark",
-        "items",
-        "compromised",
-        "share",
-        "equal",
-        "contained",
-        "near",
-        "touched",
-    )
-    print_table("", columns, rows, numbers=columns[1:])
-    found = f"{len(result.rows):,} of {result.rows_read:,} rows contain benchmark text"
-    if not result.rows:
-        found = f"nothing found in {result.rows_read:,} rows"
-    if result.not_searched:
-        found += ", but not all of the dataset was searched"
-    print_text(f"\n{found}")
-    for hit in strongest(result.hits)[:_SHOWN]:
-        _print_hit(hit)
-    left = len(result.hits) - _SHOWN
-    if left > 0:
-        print_text(f"\nand {left:,} more hits; --out DIR or --json lists them all")
-    _print_remarks("not searched for", result.not_searched_for)
-    _print_remarks("not searched", result.not_searched)
-    _print_remarks("notes", result.notes)
-    if out:
-        print_text(f"\n{out / 'report.html'} shows them; hits.parquet and audit.json have all")
-
-
-def _print_remarks(title: str, remarks: list[Remark]) -> None:
-    if not remarks:
-        return
-    print_text(f"\n{title}:")
-    for one in remarks[:_REMARKS]:
-        print_text(f"  {_one_line(one.where)}: {one.what}")
-    if len(remarks) > _REMARKS:
-        print_text(f"  and {len(remarks) - _REMARKS:,} more; --json lists them all")
-
-
-def _print_hit(hit: Hit) -> None:
-    how = {"equal": "equal to", "contained": "contains", "near": f"near, {hit.overlap:.0%}, to"}[
-        hit.rule
-    ]
-    what = f"{how} {hit.benchmark} {_one_line(hit.item)} ({_one_line(hit.field)})"
-    column = f", column {_one_line(hit.column)}" if hit.column else ""
-    print_text(f"\nrow {hit.row}{column}: {what}")
-    print_text(f"  here   {_one_line(hit.text)}")
-    print_text(f"  there  {_one_line(hit.item_text)}")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from kit19.reading.opening import (
     CannotUnpackError,
     open_file,
     open_member,
+    require_plain_file,
     translate_errors,
 )
 from kit19.reading.regular_rows import RegularRows, TableRows
@@ -45,7 +46,7 @@ SMALL = 1 << 23
 
 
 def _no_places() -> pl.Series:
-    return pl.Series([], dtype=pl.UInt32)
+    return pl.Series([], dtype=pl.UInt64)
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class Chunk:
         height: How many rows it has, ``others`` included.
         regular: Rows that a table holds, in order. Its columns are their keys, with exactly their
             values: text is String (never a number that was made text), nothing is a category.
-        numbers: The number in the file of each regular row (UInt32).
-        lines: The line in the file of each regular row (UInt32), 0 where there are no lines.
+        numbers: The number in the file of each regular row (UInt64).
+        lines: The line in the file of each regular row (UInt64), 0 where there are no lines.
         others: All other rows, in order: those of formats without columns, and rows that a table
             cannot hold exactly.
     """
@@ -150,11 +151,30 @@ def read_chunks(
             remarks.skip(problem.where, problem.what)
 
 
+def read_file(
+    path: Path, *, header: bool | None = None, remarks: Remarks, keep: Collection[str] = ()
+) -> Iterator[Chunk]:
+    """Read one file, without the columns of parquet and Arrow files that cannot hold text.
+
+    Args:
+        path: A plain file.
+        header: As in ``read_chunks``.
+        remarks: As in ``read_chunks``; its ``base`` stays.
+        keep: Columns of integers that are not left out.
+
+    Raises:
+        ReadError: It cannot be read.
+    """
+    require_plain_file(path)
+    return _file_chunks(path, _Options(True, header, remarks, keep))
+
+
 @dataclass(frozen=True)
 class _Options:
     text_only: bool
     header: bool | None
     remarks: Remarks
+    keep: Collection[str] = ()
 
 
 def _file_chunks(path: Path, options: _Options) -> Iterator[Chunk]:
@@ -162,7 +182,8 @@ def _file_chunks(path: Path, options: _Options) -> Iterator[Chunk]:
     if path.suffix.lower() == ARCHIVE:
         yield from _archive_chunks(path, options)
     elif suffix == ".parquet" and path.suffix.lower() == ".parquet":
-        yield from _table_chunks(parquet_frames(path, where, options.text_only), where)
+        frames = parquet_frames(path, where, options.text_only, options.keep)
+        yield from chunks_of_table(frames, where)
     else:
         with open_file(path) as stream:
             yield from _stream_chunks(stream, suffix, where, options)
@@ -187,28 +208,31 @@ def _stream_chunks(
     with translate_errors(where):
         kind, encoding = detect_format(stream, suffix, where)
         if kind is Format.PARQUET:
-            yield from _table_chunks(parquet_frames(stream, where, options.text_only), where)
+            frames = parquet_frames(stream, where, options.text_only, options.keep)
+            yield from chunks_of_table(frames, where)
         elif kind is Format.ARROW:
-            yield from _table_chunks(arrow_frames(stream, where, options.text_only), where)
+            frames = arrow_frames(stream, where, options.text_only, options.keep)
+            yield from chunks_of_table(frames, where)
         elif kind is Format.JSON_LINES:
             if encoding.startswith("utf-8"):
                 yield from chunks_of_lines(stream, where)
             else:
-                yield from _value_chunks(json_lines.json_lines(stream, encoding), where)
+                yield from chunks_of_values(json_lines.json_lines(stream, encoding), where)
         elif kind is Format.JSON:
             document = read_document(stream, encoding, where)
-            yield from _value_chunks(((0, value) for value in document), where)
+            yield from chunks_of_values(((0, value) for value in document), where)
         else:
             lines = read_lines(stream, encoding, suffix, options.header, where, options.remarks)
-            yield from _value_chunks(((0, value) for value in lines), where)
+            yield from chunks_of_values(((0, value) for value in lines), where)
 
 
-def _table_chunks(frames: Iterable[pl.DataFrame], where: str) -> Iterator[Chunk]:
+def chunks_of_table(frames: Iterable[pl.DataFrame], where: str) -> Iterator[Chunk]:
+    """Yield a chunk for each frame."""
     first = 0
     for frame in frames:
         height = frame.height
-        numbers = pl.int_range(first, first + height, dtype=pl.UInt32, eager=True)
-        lines = pl.zeros(height, dtype=pl.UInt32, eager=True)
+        numbers = pl.int_range(first, first + height, dtype=pl.UInt64, eager=True)
+        lines = pl.zeros(height, dtype=pl.UInt64, eager=True)
         yield Chunk(where, first, height, TableRows(frame), numbers, lines)
         first += height
 
@@ -266,13 +290,14 @@ def _line_chunk(block: bytes, table: Table, where: str, number: int, line: int) 
         text = block[ends[at - 1] + 1 if at else 0 : ends[at]]
         others.append(Row(int(numbers[at]), line + at, json_lines.read_line(text)))
     regular = np.flatnonzero(table.is_regular)
-    row_numbers = pl.Series(numbers[regular], dtype=pl.UInt32)
-    row_lines = pl.Series(regular + line, dtype=pl.UInt32)
+    row_numbers = pl.Series(numbers[regular], dtype=pl.UInt64)
+    row_lines = pl.Series(regular + line, dtype=pl.UInt64)
     height = int(table.is_row.sum())
     return Chunk(where, number, height, table.rows, row_numbers, row_lines, others)
 
 
-def _value_chunks(values: Iterable[tuple[int, Any]], where: str) -> Iterator[Chunk]:
+def chunks_of_values(values: Iterable[tuple[int, Any]], where: str) -> Iterator[Chunk]:
+    """Yield chunks of rows that are Python values, given as pairs of a line and a value."""
     numbered = (Row(number, line, value) for number, (line, value) in enumerate(values))
     while rows := list(itertools.islice(numbered, _ROWS)):
         yield Chunk(where, rows[0].number, len(rows), others=rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -27,32 +27,45 @@ def holds_text(dtype: pl.DataType) -> bool:
     return isinstance(dtype, _TEXT_TYPES)
 
 
-def parquet_frames(source: Path | IO[bytes], where: str, text_only: bool) -> Iterator[pl.DataFrame]:
+def parquet_frames(
+    source: Path | IO[bytes],
+    where: str,
+    text_only: bool,
+    keep: Collection[str] = (),
+    rows: tuple[int, int] | None = None,
+) -> Iterator[pl.DataFrame]:
     """Yield the rows of a parquet file as frames.
 
     Args:
         source: The file; a file inside an archive is read into memory.
         where: Its name, for messages.
         text_only: Leave out columns that cannot hold text. Dates and times are always left out.
+        keep: Columns of integers that are not left out.
+        rows: Only the rows from the first number up to the second; None for all.
 
     Raises:
         ReadError: The file is not parquet, or is damaged.
     """
     with translate_polars_errors(where, "parquet"), any_time_zone():
         if isinstance(source, Path):
-            yield from _frames(scan_parquet(source), text_only)
+            scanned = scan_parquet(source)
         else:
-            frame = pl.read_parquet(io.BytesIO(read_into_memory(source, where)))
-            yield from _frames(frame.lazy(), text_only)
+            scanned = pl.read_parquet(io.BytesIO(read_into_memory(source, where))).lazy()
+        if rows:
+            scanned = scanned.slice(rows[0], rows[1] - rows[0])
+        yield from _frames(scanned, text_only, keep)
 
 
-def arrow_frames(source: IO[bytes], where: str, text_only: bool) -> Iterator[pl.DataFrame]:
+def arrow_frames(
+    source: IO[bytes], where: str, text_only: bool, keep: Collection[str] = ()
+) -> Iterator[pl.DataFrame]:
     """Yield the rows of an Arrow stream (as written by ``save_to_disk``) or file (Feather).
 
     Args:
         source: The file.
         where: Its name, for messages.
         text_only: Leave out columns that cannot hold text. Dates and times are always left out.
+        keep: Columns of integers that are not left out.
 
     Raises:
         ReadError: The file is not Arrow, is damaged, or is too large to read into memory.
@@ -64,7 +77,7 @@ def arrow_frames(source: IO[bytes], where: str, text_only: bool) -> Iterator[pl.
             frame = pl.read_ipc(io.BytesIO(data))
         else:
             frame = pl.read_ipc_stream(io.BytesIO(data))
-        yield from _frames(frame.lazy(), text_only)
+        yield from _frames(frame.lazy(), text_only, keep)
 
 
 @contextmanager
@@ -95,13 +108,14 @@ def read_into_memory(source: IO[bytes], where: str) -> bytes:
     return data
 
 
-def _frames(rows: pl.LazyFrame, text_only: bool) -> Iterator[pl.DataFrame]:
+def _frames(rows: pl.LazyFrame, text_only: bool, keep: Collection[str]) -> Iterator[pl.DataFrame]:
     schema = rows.collect_schema()
     # Python cannot create a time in a time zone that it does not know.
     chosen = [
         pl.col(name).cast(plain) if (plain := _without_categories(dtype)) != dtype else pl.col(name)
         for name, dtype in schema.items()
         if (holds_text(dtype) if text_only else not dtype.is_temporal())
+        or (name in keep and dtype.is_integer())
     ]
     if not chosen:
         height = rows.select(pl.len()).collect().item()

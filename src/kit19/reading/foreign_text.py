@@ -36,6 +36,7 @@ def read_lines(
     header: bool | None,
     where: str,
     remarks: Remarks,
+    names: list[str] | None = None,
 ) -> Iterator[dict[str, str | list[str]]]:
     """Yield rows of CSV (quoted), TSV (never quoted: a quote is text), or plain lines.
 
@@ -48,6 +49,7 @@ def read_lines(
         header: Whether the first line names the columns; None to detect it from the first lines.
         where: The file, for messages.
         remarks: Receives undecodable bytes and misplaced quotes.
+        names: The columns, where the lines are of the middle of a file; there is no header then.
 
     Yields:
         One dict per row. Columns without a name are named by their 0-based number; columns that share
@@ -56,15 +58,47 @@ def read_lines(
     Raises:
         ReadError: A line is too long.
     """
-    quoted = suffix == ".csv"
+    with io.TextIOWrapper(stream, encoding, errors=MARK, newline=_newline(suffix)) as text:
+        cells = _cells(text, encoding, suffix, where, remarks)
+        if names is None:
+            head = list(itertools.islice(cells, _HEAD_LINES))
+            names, has_header = _column_names(head, header, plain=suffix not in (".csv", ".tsv"))
+            cells = itertools.chain(head[1:] if has_header else head, cells)
+        yield from _named_rows(names, cells)
+
+
+def _newline(suffix: str) -> str:
     # A line of TSV ends at a line feed and nowhere else; the csv module needs to see line ends itself.
-    newline = "" if quoted else "\n"
-    with io.TextIOWrapper(stream, encoding, errors=MARK, newline=newline) as text:
-        lines = _decoded_lines(text, encoding, where, remarks)
-        cells = (
-            _csv_rows(lines, where, remarks) if quoted else _tab_rows(lines, blank=suffix != ".tsv")
-        )
-        yield from _named_rows(cells, header, plain=suffix not in (".csv", ".tsv"))
+    return "" if suffix == ".csv" else "\n"
+
+
+def _cells(
+    text: io.TextIOWrapper, encoding: str, suffix: str, where: str, remarks: Remarks
+) -> Iterator[list[str]]:
+    lines = _decoded_lines(text, encoding, where, remarks)
+    if suffix == ".csv":
+        return _csv_rows(lines, where, remarks)
+    return _tab_rows(lines, blank=suffix != ".tsv")
+
+
+def read_head(
+    stream: IO[bytes], encoding: str, suffix: str, header: bool | None, where: str
+) -> tuple[list[str], bool]:
+    """Return the names of the columns that ``read_lines`` finds, and whether a line has them.
+
+    Args:
+        stream: As in ``read_lines``.
+        encoding: As in ``read_lines``.
+        suffix: As in ``read_lines``.
+        header: As in ``read_lines``.
+        where: As in ``read_lines``.
+
+    Raises:
+        ReadError: A line is too long.
+    """
+    with io.TextIOWrapper(stream, encoding, errors=MARK, newline=_newline(suffix)) as text:
+        head = list(itertools.islice(_cells(text, encoding, suffix, where, Remarks()), _HEAD_LINES))
+    return _column_names(head, header, plain=suffix not in (".csv", ".tsv"))
 
 
 def _decoded_lines(
@@ -79,16 +113,21 @@ def _decoded_lines(
         yield decode_line(line, encoding, where, number, remarks)
 
 
-def _named_rows(
-    cells: Iterator[list[str]], header: bool | None, *, plain: bool
-) -> Iterator[dict[str, str | list[str]]]:
-    head = list(itertools.islice(cells, _HEAD_LINES))
+def _column_names(
+    head: list[list[str]], header: bool | None, *, plain: bool
+) -> tuple[list[str], bool]:
+    """Return the names of the columns, and whether they are the first of these rows."""
     if not head:
-        return
+        return [], False
     has_header = is_header(head, plain=plain) if header is None else header
-    names = head[0] if has_header else [str(i) for i in range(max(map(len, head)))]
+    return head[0] if has_header else [str(i) for i in range(max(map(len, head)))], has_header
+
+
+def _named_rows(
+    names: list[str], cells: Iterator[list[str]]
+) -> Iterator[dict[str, str | list[str]]]:
     unique = len(set(names)) == len(names)
-    for row in itertools.chain(head[1:] if has_header else head, cells):
+    for row in cells:
         if unique and len(row) <= len(names):
             yield dict(zip(names, row, strict=False))
         else:
@@ -124,14 +163,26 @@ def detect_delimiter(lines: list[str]) -> str:
 
 
 def _csv_rows(lines: Iterator[str], where: str, remarks: Remarks) -> Iterator[list[str]]:
-    """Yield rows of CSV. A row with misplaced quotes is read as a single line.
+    # A blank line is not a row, as in other CSV readers.
+    return (row for _, row in csv_records(*split_head(lines), where, remarks) if row)
 
-    An open quote would otherwise swallow the rows up to the next quote, or to the end of the file.
-    """
+
+def split_head(lines: Iterator[str]) -> tuple[Iterator[str], str]:
+    """Detect the delimiter of lines of CSV. Returns all lines again, and the delimiter."""
     head = list(itertools.islice(lines, _HEAD_LINES))
     with _unlimited_fields():
-        delimiter = detect_delimiter(head)
-    waiting, number = deque(head), 0
+        return itertools.chain(head, lines), detect_delimiter(head)
+
+
+def csv_records(
+    lines: Iterator[str], delimiter: str, where: str, remarks: Remarks
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of lines and the cells of each row of CSV; a blank line has no cells.
+
+    A row with misplaced quotes is read as a single line. An open quote would otherwise swallow the
+    rows up to the next quote, or to the end of the file.
+    """
+    waiting, number = deque[str](), 0
     used: list[str] = []
 
     def feed() -> Iterator[str]:
@@ -161,8 +212,7 @@ def _csv_rows(lines: Iterator[str], where: str, remarks: Remarks) -> Iterator[li
         if row is None:
             return
         number += len(used)
-        if row:  # a blank line is not a row, as in other CSV readers
-            yield row
+        yield len(used), row
 
 
 @contextmanager

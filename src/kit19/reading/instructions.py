@@ -266,7 +266,9 @@ def _convert(chunk: Chunk, keys: Sequence[str], checked: Sequence[str]) -> Instr
             table.filter(~plain).iter_rows(named=True),
         )
         others, malformed = _by_row([*odd, *chunk.others], chunk.file, keys, checked)
-        regular = rows.with_columns(chunk.numbers.alias(ROW), chunk.lines.alias(LINE)).filter(plain)
+        regular = rows.with_columns(
+            chunk.numbers.cast(pl.UInt32).alias(ROW), chunk.lines.cast(pl.UInt32).alias(LINE)
+        ).filter(plain)
         frame = pl.concat([regular.select(others.columns), others]).sort(ROW)
         malformed.sort(key=lambda one: one.row)
     shown = [nothing_if_invisible(pl.col(name).str.strip_chars()) for name in TEXTS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 _Key = TypeVar("_Key")
 
@@ -61,15 +61,43 @@ class Remarks:
         """Record a line that was searched, but read differently from the rest."""
         self._add(self._lines, (self._remark(where, what), False), line)
 
+    def dump(self) -> list[list[str | int]]:
+        """Return all remarks as JSON data, which ``add`` takes."""
+        dumped = [_dumped("skipped", one, _Count(0)) for one in self._skipped]
+        dumped += [_dumped("note", one, _Count(0)) for one in self._notes]
+        dumped += [_dumped("cell", one, count) for one, count in self._cells.items()]
+        for (one, was_skipped), count in self._lines.items():
+            dumped.append(_dumped("skipped line" if was_skipped else "line", one, count))
+        return dumped
+
+    def add(self, dumped: list[list[str | int]], rows: int = 0, lines: int = 0) -> None:
+        """Add the remarks of another reader, in the order in which one reader would make them.
+
+        Args:
+            dumped: What its ``dump`` returned.
+            rows: Added to the numbers of its rows.
+            lines: Added to the numbers of its lines.
+        """
+        for kind, where, what, first, count in cast("list[tuple[str, str, str, int, int]]", dumped):
+            remark = Remark(where, what)
+            if kind == "skipped":
+                self._skipped[remark] = None
+            elif kind == "note":
+                self._notes[remark] = None
+            elif kind == "cell":
+                self._add(self._cells, remark, first + rows, count)
+            else:
+                self._add(self._lines, (remark, kind == "skipped line"), first + lines, count)
+
     def _remark(self, where: str, what: str) -> Remark:
         return Remark(where.removeprefix(self.base), what)
 
     @staticmethod
-    def _add(counts: dict[_Key, _Count], key: _Key, place: int) -> None:
+    def _add(counts: dict[_Key, _Count], key: _Key, place: int, count: int = 1) -> None:
         if key in counts:
-            counts[key].count += 1
+            counts[key].count += count
         else:
-            counts[key] = _Count(place)
+            counts[key] = _Count(place, count)
 
     @property
     def skipped(self) -> list[Remark]:
@@ -94,6 +122,10 @@ class Remarks:
             if was_skipped == skipped
         ]
         return [_with_count(one, "line", "line", count) for one, count in lines]
+
+
+def _dumped(kind: str, remark: Remark, count: _Count) -> list[str | int]:
+    return [kind, remark.where, remark.what, count.first, count.count]
 
 
 def _with_count(one: Remark, unit: str, place: str, count: _Count) -> Remark:

@@ -26,7 +26,7 @@ _MAX_PIECE = 1_000_000  # characters; a longer text is split into pieces
 _OVERLAP = 20_000
 _MAX_NAMES = 10_000  # of columns to remember; keys that are text have no limit
 
-_SCHEMA = {"row": pl.UInt32, "column": pl.String, "text": pl.String}
+_SCHEMA = {"row": pl.UInt64, "column": pl.String, "text": pl.String}
 
 _Cell = tuple[int, str, str]
 
@@ -47,7 +47,7 @@ def read_texts(
         remarks: Receives everything that is not searched.
 
     Yields:
-        The number of rows read so far, and a frame with the columns row (UInt32, 0-based, running over
+        The number of rows read so far, and a frame with the columns row (UInt64, 0-based, running over
         all files), column and text. A row of a million characters may span several frames.
 
     Raises:
@@ -55,13 +55,30 @@ def read_texts(
         UnknownNameError: No row has one of ``columns``.
     """
     remarks = Remarks() if remarks is None else remarks
-    is_selected = _ColumnFilter(columns)
+    is_selected = ColumnFilter(columns)
     rows = 0
     for chunk in read_chunks(path, text_only=True, header=header, remarks=remarks):
-        for found in _slices(_Texts(chunk, rows, is_selected, remarks).all()):
+        for found in chunk_texts(chunk, rows, is_selected, remarks):
             yield rows + chunk.height, found
         rows += chunk.height
     is_selected.require_matched(path)
+
+
+def chunk_texts(
+    chunk: Chunk, before: int, is_selected: ColumnFilter, remarks: Remarks
+) -> Iterator[pl.DataFrame]:
+    """Yield the texts of a chunk as ``read_texts`` does.
+
+    The frames of a row do not depend on the rows before it: a frame ends with a row, unless the texts
+    of one row are too many for a frame.
+
+    Args:
+        chunk: The chunk.
+        before: The number of its first row in the frames.
+        is_selected: Decides which columns are searched.
+        remarks: Receives cells that are not searched.
+    """
+    return _slices(_Texts(chunk, before, is_selected, remarks).all())
 
 
 class _Texts:
@@ -75,7 +92,7 @@ class _Texts:
     """
 
     def __init__(
-        self, chunk: Chunk, before: int, is_selected: _ColumnFilter, remarks: Remarks
+        self, chunk: Chunk, before: int, is_selected: ColumnFilter, remarks: Remarks
     ) -> None:
         self.chunk, self.offset = chunk, before - chunk.first
         self.is_selected, self.remarks = is_selected, remarks
@@ -98,7 +115,7 @@ class _Texts:
             row = self.chunk.numbers.gather(found["row"]).cast(pl.Int64) + self.offset
         else:
             row = found["row"].cast(pl.Int64) + first
-        found = found.with_columns(row=row.cast(pl.UInt32))
+        found = found.with_columns(row=row.cast(pl.UInt64))
         is_short = found["text"].str.len_bytes() <= _MAX_PIECE
         is_plain = found["is_plain"] & is_short
         names = found["column"].unique(maintain_order=True)
@@ -164,14 +181,23 @@ def _slices(found: pl.DataFrame) -> Iterator[pl.DataFrame]:
     start, before = 0, 0
     while found.height == 0 or start < found.height:
         stop = max(start + 1, int(ends.search_sorted(before + _MAX_FRAME, side="right")))
+        if stop < found.height:
+            begin = int(found["row"].search_sorted(found["row"][stop], side="left"))
+            stop = begin if begin > start else stop
         yield found[start:stop]
         if stop >= found.height:
             return
         start, before = stop, ends[stop - 1]
 
 
-class _ColumnFilter:
-    """Decides which columns are searched, and checks that every requested column exists."""
+class ColumnFilter:
+    """Decides which columns are searched, and checks that every requested column exists.
+
+    Attributes:
+        columns: The requested columns; none means all.
+        decisions: The names met so far, at most 10,000, and whether each is searched.
+        matched: The requested columns that were met.
+    """
 
     def __init__(self, columns: Collection[str]) -> None:
         self.columns = {column: _composed(column) for column in columns}
@@ -179,6 +205,7 @@ class _ColumnFilter:
         self.matched: set[str] = set()
 
     def __call__(self, name: str) -> bool:
+        """Whether the column of this name is searched."""
         answer = self.decisions.get(name)
         if answer is None:
             answer = not self.columns
@@ -190,7 +217,12 @@ class _ColumnFilter:
                 self.decisions[name] = answer
         return answer
 
-    def require_matched(self, path: Path) -> None:
+    def require_matched(self, path: Path | str) -> None:
+        """Check that every requested column was met, unless no text was.
+
+        Raises:
+            UnknownNameError: No row has one of them.
+        """
         missing = [column for column in self.columns if column not in self.matched]
         if missing and self.decisions:
             what = f"has no text in a column {', '.join(map(repr, missing))}"

@@ -1,0 +1,210 @@
+"""Search one part of a dataset for benchmark items. Nothing in the result depends on other parts."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from kit19.auditing.items import BenchmarkItems
+from kit19.auditing.plan import Options, Part
+from kit19.curating import load_search
+from kit19.reading import Remarks
+from kit19.reading.chunks import Chunk
+from kit19.reading.spans import count_lines, lines_of_file, read_span
+from kit19.reading.texts import ColumnFilter, chunk_texts
+
+HITS: dict[str, type[pl.DataType]] = {
+    "row": pl.UInt64,
+    "id": pl.String,
+    "column": pl.String,
+    "benchmark": pl.String,
+    "item": pl.String,
+    "field": pl.String,
+    "rule": pl.String,
+    "overlap": pl.Float64,
+    "is_weak": pl.Boolean,
+    "text": pl.String,
+    "item_text": pl.String,
+}
+"""Columns of the hits of a part; ``row`` is a row of the part. A weak hit touches an item, no more."""
+_EXCERPT = 120
+_BEFORE = 10  # characters of an excerpt before the match
+_MOST_NAMES = 100  # of columns, to suggest one in place of one that does not exist
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in a part.
+
+    Attributes:
+        rows: How many rows it has.
+        lines: How many lines, if they are counted on in the next part of the file.
+        texts: How many texts were searched.
+        bytes: Their UTF-8 bytes.
+        matched: Those of the requested columns that have text.
+        names: Names of columns with text, if columns were requested.
+        remarks: The remarks of reading it, as ``Remarks.dump`` gives them.
+        hits: The hits, by row; columns as in ``HITS``.
+    """
+
+    rows: int
+    lines: int
+    texts: int
+    bytes: int
+    matched: list[str]
+    names: list[str]
+    remarks: list[list[str | int]]
+    hits: pl.DataFrame
+
+
+class Searcher:
+    """Searches parts for the items of benchmarks.
+
+    Args:
+        benchmarks: The benchmarks by name.
+        options: How files are read.
+        base: The folder that names in remarks are relative to, with its separator.
+    """
+
+    def __init__(
+        self, benchmarks: Mapping[str, BenchmarkItems], options: Options, base: str
+    ) -> None:
+        self.options, self.base = options, base
+        self.items = load_search({name: (one.card, one.rows) for name, one in benchmarks.items()})
+        self.names = {name: one.names for name, one in benchmarks.items()}
+        self.texts: dict[tuple[str, str], str] = {}
+        for name, one in benchmarks.items():
+            for row in one.rows.iter_rows(named=True):
+                for field in (*one.card.texts, *one.card.only_with):
+                    key = f"{name}/{row['split']}/{row['#id']}", field
+                    self.texts[key] = _shorten(row[field] or "")
+
+    def search(self, part: Part, on_rows: Callable[[int], None]) -> Found:
+        """Search a part.
+
+        Args:
+            part: The part.
+            on_rows: Called with the number of rows read so far.
+
+        Raises:
+            ReadError: The file cannot be read.
+        """
+        remarks = Remarks(self.base)
+        is_selected = ColumnFilter(self.options.columns)
+        hits: list[pl.DataFrame] = []
+        rows, texts, size = 0, 0, 0
+        header, ids = self.options.header, self.options.ids
+        with lines_of_file(part.path, part.span):
+            for chunk in read_span(part.path, part.span, header=header, remarks=remarks, keep=ids):
+                for batch in chunk_texts(chunk, rows, is_selected, remarks):
+                    found = self._find(batch)
+                    if found.height:
+                        hits.append(found.with_columns(id=_ids(chunk, found["row"] - rows, ids)))
+                    texts += batch.height
+                    size += int(batch["text"].str.len_bytes().sum())
+                    on_rows(rows + chunk.height)
+                rows += chunk.height
+        return Found(
+            rows=rows,
+            lines=count_lines(part.path, part.span),
+            texts=texts,
+            bytes=size,
+            matched=[name for name in self.options.columns if name in is_selected.matched],
+            names=list(is_selected.decisions)[:_MOST_NAMES] if self.options.columns else [],
+            remarks=remarks.dump(),
+            hits=self._hits(hits),
+        )
+
+    def _find(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """Find hits, with shortened texts: full texts of many hits would fill the memory."""
+        hits = self.items.find(batch["text"], batch["row"])
+        place = hits["place"]
+        texts = zip(batch["text"].gather(place), hits["at"], strict=True)
+        return hits.select(
+            row=batch["row"].gather(place),
+            column=batch["column"].gather(place),
+            item="item",
+            field="field",
+            rule="rule",
+            overlap="overlap",
+            is_weak="is_weak",
+            text=pl.Series([_excerpt_around(text, at) for text, at in texts], dtype=pl.String),
+        )
+
+    def _hits(self, parts: list[pl.DataFrame]) -> pl.DataFrame:
+        if not parts:
+            return pl.DataFrame(schema=HITS)
+        found = _drop_weaker_hits(pl.concat(parts))
+        owners = found["item"].str.split_exact("/", 1).struct.field("field_0")
+        pairs = list(zip(owners, found["item"], found["field"], strict=True))
+        names = [self.names[owner].get(field, field) for owner, _, field in pairs]
+        return found.with_columns(
+            benchmark=owners,
+            item=pl.col("item").str.replace(r"^[^/]*/", ""),
+            field=pl.Series(names, dtype=pl.String),
+            overlap=pl.Series([round(one, 4) for one in found["overlap"]], dtype=pl.Float64),
+            item_text=pl.Series([self.texts[item, field] for _, item, field in pairs]),
+        ).select(pl.col(name).cast(dtype) for name, dtype in HITS.items())
+
+
+def _ids(chunk: Chunk, rows: pl.Series, columns: Collection[str]) -> pl.Series:
+    """Return the id of the document in each row of a chunk (from 0): text or an integer."""
+    table = chunk.table
+    named = [
+        pl.col(name).cast(pl.String)
+        for name in columns
+        if name in table.columns
+        and (table.schema[name] == pl.String or table.schema[name].is_integer())
+    ]
+    of_table = pl.Series(dtype=pl.String)
+    if named:
+        of_table = table.select(id=pl.coalesce(named))["id"]
+    others = {row.number: row.value for row in chunk.others}
+    numbers = rows + chunk.first
+    places = chunk.numbers.search_sorted(numbers)
+    ids = [
+        _id_in(others[number], columns)
+        if number in others
+        else (of_table[place] if named else None)
+        for number, place in zip(numbers, places, strict=True)
+    ]
+    return pl.Series(ids, dtype=pl.String)
+
+
+def _id_in(row: object, columns: Collection[str]) -> str | None:
+    if not isinstance(row, dict):
+        return None
+    values = (row.get(name) for name in columns)
+    found = (one for one in values if isinstance(one, str | int) and not isinstance(one, bool))
+    text = next(found, None)
+    return None if text is None else str(text).encode("utf-8", "replace").decode()
+
+
+def _drop_weaker_hits(found: pl.DataFrame) -> pl.DataFrame:
+    """Keep the best hit of each item text in each column of a row. A column may have several texts."""
+    columns = ["row", "item", "field", "column"]
+    rank = pl.col("rule").replace_strict({"equal": 0, "contained": 1, "near": 2})
+    ordered = found.sort(*columns, rank, -pl.col("overlap"), maintain_order=True)
+    return ordered.unique(columns, keep="first", maintain_order=True)
+
+
+def _excerpt_around(text: str, at: int) -> str:
+    """Cut an excerpt around a match that begins after ``at`` bare characters of a text."""
+    if len(text) <= _EXCERPT:
+        return text
+    composed = unicodedata.normalize("NFC", text)
+    seen = 0
+    for place, character in enumerate(composed):
+        if seen >= at and character.isalnum():
+            start = max(0, place - _BEFORE)
+            return ("…" if start else "") + _shorten(composed[start:])
+        # One character may become several in bare form, such as ㎏.
+        seen += sum(map(str.isalnum, unicodedata.normalize("NFKC", character)))
+    return _shorten(composed)
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _EXCERPT else text[:_EXCERPT] + "…"

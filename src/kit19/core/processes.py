@@ -1,0 +1,202 @@
+"""Do tasks in several processes. A task whose process is killed is tried again once, in a fresh one.
+
+The processes are spawned, not forked: the threads of polars do not survive a fork. Each works with one
+thread, ignores Ctrl-C (the caller ends it), and ends by itself when the caller is gone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
+
+from kit19.core.errors import Kit19Error
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+Do = Callable[[Task, Callable[[int], None]], Result]
+"""Does a task; it calls its second argument with the amount done."""
+
+_THREADS = ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
+_TRIES = 2
+_APART = 0.2  # seconds between two messages of one process
+
+
+class WorkerError(Exception):
+    """A process met an error that is a fault of kit19. The message is its traceback."""
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What becomes of a task whose processes were all killed.
+
+    Attributes:
+        how: The name of the signal, or the exit code, of the last of them.
+    """
+
+    how: str
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    jobs: int,
+    make: Callable[[], Do[Task, Result]],
+    on_amount: Callable[[Task, int], None],
+) -> Iterator[tuple[Task, Result | Killed]]:
+    """Do tasks in any order.
+
+    Args:
+        tasks: What to do, the longest first.
+        jobs: How many processes.
+        make: Is called once in each process, and returns what does a task there. It can be pickled.
+        on_amount: Called with a task and the amount of it that is done.
+
+    Yields:
+        Each task once, with its result.
+
+    Raises:
+        Kit19Error: Doing a task raised it. All other tasks are given up.
+        WorkerError: Doing a task raised any other error.
+    """
+    waiting = deque((task, 1) for task in tasks)
+    busy: list[_Worker[Task, Result]] = []
+    idle: list[_Worker[Task, Result]] = []
+    try:
+        while waiting or busy:
+            while waiting and len(busy) < jobs:
+                busy.append(idle.pop() if idle else _Worker(make))
+                busy[-1].give(*waiting.popleft())
+            for worker, kind, value in _messages(busy):
+                if kind == "error":
+                    raise value
+                if kind == "amount":
+                    on_amount(worker.task, value)
+                    continue
+                busy.remove(worker)
+                if kind == "result":
+                    idle.append(worker)
+                    yield worker.task, value
+                elif worker.tries < _TRIES:
+                    worker.end()
+                    waiting.append((worker.task, worker.tries + 1))
+                else:
+                    yield worker.task, Killed(worker.end())
+    finally:
+        for worker in busy:
+            worker.process.kill()
+        for worker in busy + idle:
+            worker.end()
+
+
+class _Worker(Generic[Task, Result]):
+    """A process and the task that it does.
+
+    Attributes:
+        process: The process.
+        pipe: The caller's end of its pipe.
+        task: The task.
+        tries: How many processes had the task so far.
+    """
+
+    task: Task
+    tries: int
+
+    def __init__(self, make: Callable[[], Do[Task, Result]]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=_work, args=(other, make), daemon=True)
+        with _one_thread():
+            self.process.start()
+        other.close()  # so that the pipe ends with the process
+
+    def give(self, task: Task, tries: int) -> None:
+        """Give it a task. If the process is dead, ``receive`` tells."""
+        self.task, self.tries = task, tries
+        with suppress(BrokenPipeError):
+            self.pipe.send(task)
+
+    def receive(self) -> tuple[str, Any]:
+        """Return the kind and the value of its next message; the kind is empty if it is dead."""
+        try:
+            kind, value = self.pipe.recv()
+        except (EOFError, OSError):
+            return "", None
+        if kind == "problems":
+            error, problems = value
+            return "error", error(problems)
+        return (kind, WorkerError(value)) if kind == "error" else (kind, value)
+
+    def end(self) -> str:
+        """Wait for its end. Returns how it ended."""
+        self.pipe.close()
+        self.process.join()
+        code = self.process.exitcode or 0
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _messages(
+    workers: list[_Worker[Task, Result]],
+) -> Iterator[tuple[_Worker[Task, Result], str, Any]]:
+    """Wait until a process tells something, then yield a message of each one that does."""
+    ready = set(wait([worker.pipe for worker in workers]))
+    for worker in list(workers):
+        if worker.pipe in ready:
+            yield worker, *worker.receive()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Make libraries in processes that are started now use one thread."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _work(pipe: Connection, make: Callable[[], Do[Any, Any]]) -> None:
+    """Do tasks until the pipe ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_caller, daemon=True).start()
+    last = 0.0
+
+    def on_amount(amount: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > _APART:
+            last = time.monotonic()
+            pipe.send(("amount", amount))
+
+    # A pipe that breaks means that the caller is gone or has given up.
+    with suppress(EOFError, BrokenPipeError):
+        try:
+            do = make()
+            while True:
+                pipe.send(("result", do(pipe.recv(), on_amount)))
+        except Kit19Error as error:
+            pipe.send(("problems", (type(error), error.problems)))
+        except (EOFError, BrokenPipeError):
+            raise
+        except Exception:  # the caller raises it
+            pipe.send(("error", traceback.format_exc()))
+
+
+def _end_with_caller() -> None:
+    caller = multiprocessing.parent_process()
+    assert caller is not None  # noqa: S101  it is a spawned process
+    caller.join()
+    os._exit(1)
