@@ -9,6 +9,7 @@ SLOW = (
     "auditing/test_audit_command.py::test_memory_",
     "auditing/test_audit_in_a_browser.py",
     "auditing/test_audit_of_real_files.py",
+    "auditing/test_interrupted_audits.py",
     "auditing/test_nothing_goes_unread.py",
     "building/test_build_is_upstream.py",
     "building/test_choices_of_a_build.py",
