@@ -9,6 +9,7 @@ moment of a kill leaves half of one.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from kit19.auditing.plan import Options, Part
 from kit19.auditing.search import HITS, Found
 from kit19.core.errors import Problem
 from kit19.core.order import stable_hash
-from kit19.core.parquet import UNREADABLE, read_parquet
+from kit19.core.parquet import UNREADABLE
 from kit19.reading.spans import digest
 from kit19.writing.place import placing, write_errors
 
@@ -107,15 +108,15 @@ class Store:
         Returns:
             None if there is no result, or it is of another file, other items, rules or options.
         """
-        path = self.path(part)
         try:
-            header = json.loads(pl.read_parquet_metadata(path)[_HEADER])
+            data = self.path(part).read_bytes()
+            header = json.loads(pl.read_parquet_metadata(io.BytesIO(data))[_HEADER])
             is_valid = header["key"] == key if key else header["key"].startswith(f"{self.key}:")
             if not is_valid or header["size"] != part.size:
                 return None
             if failure := header.get("failure"):
                 return Failure(Problem(*failure))
-            return Found(**header["found"], hits=read_parquet(path))
+            return Found(**header["found"], hits=pl.read_parquet(io.BytesIO(data)))
         except _UNREADABLE:
             return None
 
