@@ -37,6 +37,7 @@ from kit19.curating.decoding import ANY, SPACED, decode, hash_table, places_of
 from kit19.curating.grams import slices_by_length, spaced, without_blanks
 from kit19.curating.lookup import (
     GramIndex,
+    Matches,
     index_stems,
     index_trigrams,
     match_stems,
@@ -47,15 +48,7 @@ MIN_NEAR = 15
 COVERAGE = 0.5
 STEM_COVERAGE = 0.7
 RULES = ("equal", "contained", "near")
-_BYTES = 1_000_000  # searched at a time, by one thread
-_FOUND = {
-    "rule": pl.UInt8,  # its place in RULES
-    "place": pl.UInt32,
-    "text": pl.UInt32,
-    "overlap": pl.Float64,
-    "at": pl.UInt32,
-    "key": pl.UInt64,
-}
+_BYTES = 2_000_000  # searched at a time, by one thread
 _COLUMNS = ("place", "item", "field", "rule", "overlap", "at")
 RANK = pl.col("rule").replace_strict({name: rank for rank, name in enumerate(RULES)})
 """The place of a match's rule among ``RULES``, the strictest first."""
@@ -149,64 +142,88 @@ def find_items_in_words(words: pl.Series, items: ItemIndex) -> pl.DataFrame:
 
 def _best_matches(texts: pl.Series, items: ItemIndex, form: int) -> pl.DataFrame:
     """Search texts in a form (see ``decode``). The result does not depend on the number of threads."""
-    bounds = list(slices_by_length(texts, _BYTES))
-
-    def search(one: tuple[int, int]) -> tuple[pl.DataFrame, pl.Series]:
-        found, slow = _search(texts[slice(*one)], items, form)
-        return found.with_columns(pl.col("place") + one[0]), slow + one[0]
-
-    if len(bounds) == 1:
-        parts = [search(bounds[0])]
+    places = [np.arange(*bounds) for bounds in slices_by_length(texts, _BYTES)]
+    slices = [texts[int(some[0]) : int(some[-1]) + 1] if len(some) else texts for some in places]
+    if len(slices) == 1 or pl.thread_pool_size() == 1:
+        parts = [_search(some, items, form) for some in slices]
     else:
         with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-            parts = list(pool.map(search, bounds))
-    found = [found for found, _ in parts]
-    slow = pl.concat([slow for _, slow in parts])
+            parts = list(pool.map(lambda some: _search(some, items, form), slices))
+    slow = np.concatenate([some[part.slow] for some, part in zip(places, parts, strict=True)])
     if len(slow):
-        more, _ = _search(spaced(texts.gather(slow)), items, SPACED)
-        found.append(more.with_columns(place=slow.gather(more["place"])))
-    return _name_items(pl.concat(found), items)
+        parts.append(_search(spaced(texts.gather(slow)), items, SPACED))
+        places.append(slow)
+    return _name_items(list(zip(places, parts, strict=True)), items)
 
 
-def _search(texts: pl.Series, items: ItemIndex, form: int) -> tuple[pl.DataFrame, pl.Series]:
-    """Find matches: columns rule, place, text or key (see ``ItemIndex``), overlap, at.
+@dataclass(frozen=True)
+class _Found:
+    """What a search finds in some texts; these have numbers from 0.
 
-    Returns:
-        The matches, and the places of texts that need the form that ``spaced`` gives.
+    Attributes:
+        trigrams: Matches by trigrams.
+        stems: Matches by stems.
+        equal: Texts that may equal an item.
+        plain: Their bare form.
+        slow: Texts that must be searched in the form that ``spaced`` gives.
     """
+
+    trigrams: Matches
+    stems: Matches
+    equal: npt.NDArray[np.int64]
+    plain: list[str]
+    slow: npt.NDArray[np.int64]
+
+
+def _search(texts: pl.Series, items: ItemIndex, form: int) -> _Found:
     decoded = decode(texts, form)
-    trigrams, stems = match_trigrams(decoded, items.trigrams), match_stems(decoded, items.stems)
     equal = places_of(decoded.hashes, items.hashes)
-    plain = pl.DataFrame({"text": [decoded.text(place) for place in equal]}, {"text": pl.String})
-    by_trigrams, by_stems = len(trigrams.place), len(stems.place)
-    found = pl.DataFrame(
-        {
-            "rule": np.where(trigrams.overlap >= 1, 1, 2).tolist()
-            + [2] * by_stems
-            + [0] * len(equal),
-            "place": np.concatenate((trigrams.place, stems.place, equal)),
-            "text": np.concatenate((trigrams.text, stems.text, np.zeros_like(equal))),
-            "overlap": np.concatenate((trigrams.overlap, stems.overlap, np.ones(len(equal)))),
-            "at": np.concatenate((trigrams.at, stems.at, np.zeros(len(equal), dtype=np.uint32))),
-            "key": np.concatenate(
-                (
-                    np.zeros(by_trigrams + by_stems, dtype=np.uint64),
-                    plain.select(stable_hash(pl.col("text"))).to_series().to_numpy(),
-                )
-            ),
-        },
-        schema=_FOUND,
+    return _Found(
+        match_trigrams(decoded, items.trigrams),
+        match_stems(decoded, items.stems),
+        equal,
+        [decoded.text(place) for place in equal],
+        decoded.slow,
     )
-    return found, pl.Series(decoded.slow, dtype=pl.UInt32)
 
 
-def _name_items(found: pl.DataFrame, items: ItemIndex) -> pl.DataFrame:
-    """Return the best match of each text with each item: columns as in ``find_items``."""
-    is_equal = pl.col("rule") == 0
-    named = [
-        found.filter(is_equal).join(items.equal, on="key").select(*_COLUMNS),
-        found.filter(~is_equal).join(items.owners, on="text").select(*_COLUMNS),
-    ]
+def _name_items(
+    parts: list[tuple[npt.NDArray[np.int64], _Found]], items: ItemIndex
+) -> pl.DataFrame:
+    """Return the best match of each text with each item: columns as in ``find_items``.
+
+    Args:
+        parts: What was found, and the places of the texts that were searched.
+        items: The index of benchmark items.
+    """
+    plain = pl.DataFrame(
+        {
+            "place": np.concatenate([places[part.equal] for places, part in parts]),
+            "bare": pl.Series([text for _, part in parts for text in part.plain], dtype=pl.String),
+        },
+        schema={"place": pl.UInt32, "bare": pl.String},
+    )
+    hashed = plain.select("place", key=stable_hash(pl.col("bare")))
+    equal = hashed.join(items.equal, on="key").with_columns(
+        rule=pl.lit(0, pl.UInt8), overlap=pl.lit(1.0), at=pl.lit(0, pl.UInt32)
+    )
+    by_trigrams = pl.when(pl.col("overlap") >= 1).then(1).otherwise(2)
+    named = [equal.select(_COLUMNS)]
+    for matches, rule in (
+        ([(places, part.trigrams) for places, part in parts], by_trigrams),
+        ([(places, part.stems) for places, part in parts], pl.lit(2)),
+    ):
+        grams = pl.DataFrame(
+            {
+                "place": np.concatenate([places[some.place] for places, some in matches]),
+                "text": np.concatenate([some.text for _, some in matches]),
+                "overlap": np.concatenate([some.overlap for _, some in matches]),
+                "at": np.concatenate([some.at for _, some in matches]),
+            },
+            schema={"place": pl.UInt32, "text": pl.UInt32, "overlap": pl.Float64, "at": pl.UInt32},
+        )
+        found = grams.with_columns(rule=rule.cast(pl.UInt8)).join(items.owners, on="text")
+        named.append(found.select(_COLUMNS))
     ordered = pl.concat(named).sort("place", "item", "field", "rule", -pl.col("overlap"), "at")
     first = ordered.unique(["place", "item", "field"], keep="first", maintain_order=True)
     rule = pl.col("rule").replace_strict(dict(enumerate(RULES)), return_dtype=pl.String)

@@ -18,6 +18,7 @@ import polars as pl
 
 from kit19.curating.decoding import Decoded
 from kit19.curating.extraction import extract_stems, extract_trigrams
+from kit19.curating.grams import GRAM
 from kit19.curating.keys import KeyTable
 from kit19.curating.searching import (
     LENGTH,
@@ -26,6 +27,7 @@ from kit19.curating.searching import (
     find_windows,
 )
 from kit19.curating.word_stems import check_stems, find_pairs, stems_of_words
+from kit19.korean.common_trigrams import common_trigrams
 
 MIN_STEMS = 4
 MAX_PAIRS = 8
@@ -34,8 +36,9 @@ MAX_ITEMS_OF_PAIR = 10
 """A pair that more items contain (수 있다) is not evidence."""
 # Prefix filtering: the keys of an item are its rarest trigrams, up to 1 - coverage + _KEY_SHARE of its
 # weight. A text that covers ``coverage`` of the item covers at least _KEY_SHARE of it by keys alone, so
-# a search by keys misses no candidate.
-_KEY_SHARE = 0.2
+# a search by keys misses no candidate. That holds for any order: trigrams that are common in Korean
+# text come last, so that few of a text's trigrams are keys.
+_KEY_SHARE = 0.15
 _SCALE = 1000
 _U32 = npt.NDArray[np.uint32]
 _U64 = npt.NDArray[np.uint64]
@@ -117,13 +120,26 @@ def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def index_trigrams(texts: pl.Series, lengths: pl.DataFrame, coverage: float) -> GramIndex:
     """Index texts in bare form by their trigrams."""
     weighted, indexed = _weight_grams(extract_trigrams(texts), lengths, min_grams=1)
-    rarest = weighted.join(indexed, on="text").sort("text", "in_texts", "gram")
+    common = weighted.join(indexed, on="text").join(_common_trigrams(), on="gram", how="left")
+    rarest = common.sort("text", pl.col("level").fill_null(0), "in_texts", "gram")
     before = pl.col("weight").cum_sum().over("text") - pl.col("weight")
     keys = rarest.filter(before < (1 - coverage + _KEY_SHARE) * pl.col("total"))
     # The exact share is enough, despite rounding of floats.
     needed = ((_KEY_SHARE - 1e-9) * pl.col("total")).ceil().cast(pl.UInt32)
     keys = keys.select("gram", "text", needed=needed, entry=pl.col("weight").cast(pl.UInt64))
     return GramIndex.build(coverage, 1, lengths, weighted, keys)
+
+
+def _common_trigrams() -> pl.DataFrame:
+    """Return columns gram, level (larger for more common ones)."""
+    levels = common_trigrams()
+    parts = [
+        extract_trigrams(pl.Series([level[at : at + GRAM] for at in range(0, len(level), GRAM)]))
+        for level in levels
+    ]
+    return pl.concat(
+        part.select("gram", level=pl.lit(len(levels) - place)) for place, part in enumerate(parts)
+    )
 
 
 def index_stems(words: pl.Series, lengths: pl.DataFrame, coverage: float) -> GramIndex:

@@ -42,6 +42,7 @@ from kit19.curating.contamination import ItemIndex, build_index
 from kit19.curating.keys import KeyTable
 from kit19.curating.lookup import GramIndex
 from kit19.korean import invisible, jamo, stems
+from kit19.korean.common_trigrams import common_trigrams
 
 KEPT = 8
 """Number of indexes to keep, the latest first. Each takes some thirty megabytes; own items add more."""
@@ -73,6 +74,7 @@ def _key(benchmarks: Mapping[str, tuple[Benchmark, pl.DataFrame]]) -> str:
     digest = hashlib.sha256(pl.__version__.encode())
     for module in _MODULES:
         digest.update(inspect.getsource(module).encode())
+    digest.update("\n".join(common_trigrams()).encode())
     for name, (card, rows) in benchmarks.items():
         columns = ["split", "#id", *card.texts]
         digest.update(json.dumps([name, columns, rows.height], ensure_ascii=False).encode())

@@ -6,12 +6,14 @@ that is a number of up to 15 characters is an exact key too; its 64th bit tells 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from kit19.curating.compiled import compiled
 from kit19.curating.keys import FACTOR, SEVERAL
-from kit19.korean.stems import LONGEST_TAIL, MULTIPLIERS, STEM, TAILS
+from kit19.korean.stems import LONGEST_TAIL, MULTIPLIERS, TAILS
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
@@ -20,6 +22,7 @@ Table = tuple[U64, U64, U64]
 _BITS = 21
 _OTHER_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
 _LOW = np.uint64(0xFFFF_FFFF)
+_HALF, _LOW_HALF = 32, 0xFFFF_FFFF
 _IS_NUMBER, _BEHIND_A_LETTER = np.uint64(1 << 63), np.uint64(1 << 62)
 _LONGEST_NUMBER = 15  # characters; the stem of a longer number is its first 15
 _ZERO, _NINE = ord("0"), ord("9")
@@ -40,8 +43,8 @@ def _hash_table(keys: list[int]) -> U64:
 
 
 _NUMERALS = np.array(sorted(map(ord, "0123456789" + MULTIPLIERS)), dtype=np.uint32)
-_RULES = (_NUMERALS, _hash_table([_pack(tail) for tail in sorted(TAILS)]), LONGEST_TAIL, STEM)
-_Rules = tuple[U32, U64, int, int]
+_RULES = (_NUMERALS, _hash_table([_pack(tail) for tail in sorted(TAILS)]), LONGEST_TAIL)
+_Rules = tuple[U32, U64, int]
 
 
 def stems_of_words(letters: U32, ends: I64, words: U32, word_ends: I64) -> U64:
@@ -51,6 +54,8 @@ def stems_of_words(letters: U32, ends: I64, words: U32, word_ends: I64) -> U64:
 
 @compiled
 def _stems(letters: U32, ends: I64, words: U32, word_ends: I64, rules: _Rules) -> U64:
+    numerals, tails, longest_tail = rules
+    mask, shift = np.uint64(len(tails) - 1), np.uint64(_BITS)
     stems = np.empty(len(words), dtype=np.uint64)
     start, first_word = 0, 0
     for text in range(len(ends)):
@@ -58,58 +63,45 @@ def _stems(letters: U32, ends: I64, words: U32, word_ends: I64, rules: _Rules) -
             first = start + int(np.int64(words[word]))
             last = word + 1 == word_ends[text]
             end = int(ends[text]) if last else start + int(np.int64(words[word + 1]))
-            behind = not _is_digit(letters[first])
-            if behind and not (end - first > 1 and _is_digit(letters[first + 1])):
-                stems[word] = _stem(letters, first, end, rules)
-                continue
-            stem = _number(letters, first + behind, end, rules[0])
-            if behind:
-                stem ^= _BEHIND_A_LETTER ^ (np.uint64(letters[first]) << np.uint64(2 * _BITS - 1))
-            stems[word] = _IS_NUMBER | stem
+            length, stem = end - first, np.uint64(letters[first]) << shift << shift
+            second = np.uint64(letters[first + 1] if length > 1 else 0)
+            if _is_digit(letters[first]) or _is_digit(second):
+                stem = _number(letters, first, end, numerals)
+            elif length > 1:
+                tail = second << shift << shift
+                if length > 2:
+                    tail |= np.uint64(letters[first + 2]) << shift
+                if length > 3:
+                    tail |= np.uint64(letters[first + 3])
+                place = (tail * FACTOR >> np.uint64(32)) & mask
+                while tails[place] and tails[place] != tail:
+                    place = (place + np.uint64(1)) & mask
+                if length > 1 + longest_tail or tails[place] != tail:
+                    stem |= second << shift
+            stems[word] = stem
         start, first_word = ends[text], word_ends[text]
     return stems
 
 
 @compiled
-def _is_digit(letter: np.uint32) -> bool:
+def _is_digit(letter: np.unsignedinteger[Any]) -> bool:
     return bool(_ZERO <= letter <= _NINE)
 
 
 @compiled
-def _stem(letters: U32, first: int, end: int, rules: _Rules) -> np.uint64:
-    _, tails, longest_tail, longest = rules
-    tail, shift = np.uint64(0), np.uint64(2 * _BITS)
-    if end - first <= 1 + longest_tail:
-        for at in range(first + 1, end):
-            tail |= np.uint64(letters[at]) << shift
-            shift -= np.uint64(_BITS)
-    stem, shift = np.uint64(letters[first]) << np.uint64(2 * _BITS), np.uint64(_BITS)
-    if tail and _is_tail(tail, tails):
-        return stem
-    for at in range(first + 1, min(first + longest, end)):
-        stem |= np.uint64(letters[at]) << shift
-        shift -= np.uint64(_BITS)
-    return stem
-
-
-@compiled
-def _is_tail(tail: np.uint64, tails: U64) -> bool:
-    mask = np.uint64(len(tails) - 1)
-    place = (tail * FACTOR >> np.uint64(32)) & mask
-    while tails[place] and tails[place] != tail:
-        place = (place + np.uint64(1)) & mask
-    return bool(tails[place] == tail)
-
-
-@compiled
 def _number(letters: U32, first: int, end: int, numerals: U32) -> np.uint64:
+    """Return the stem of a word that begins with a number, or with one letter and a number."""
     value, base = np.uint64(0), np.uint64(len(numerals) + 1)
-    for at in range(first, min(first + _LONGEST_NUMBER, end)):
+    behind = not _is_digit(letters[first])
+    begin = first + 1 if behind else first
+    for at in range(begin, min(begin + _LONGEST_NUMBER, end)):
         place = np.searchsorted(numerals, letters[at])
         if place == len(numerals) or numerals[place] != letters[at]:
             break
         value = value * base + np.uint64(place + 1)
-    return value
+    if behind:
+        value ^= _BEHIND_A_LETTER ^ (np.uint64(letters[first]) << np.uint64(2 * _BITS - 1))
+    return _IS_NUMBER | value
 
 
 @compiled
@@ -226,88 +218,70 @@ def check_stems(
     lengths, least, min_held = limits
     weights = np.zeros(len(candidates), dtype=np.uint32)
     positions = np.zeros(len(candidates), dtype=np.uint32)
-    hits, table = np.empty((64, 2), dtype=np.int64), np.zeros((64, 2), dtype=np.uint64)
-    there, last = np.zeros(4, dtype=np.uint64), -1
+    table, before = np.zeros(4, dtype=np.int64), np.empty(0, dtype=np.int64)
+    last = -1
     for row in range(len(candidates)):
         text, item = candidates[row]
         first, end = word_ends[text - 1] if text else 0, word_ends[text]
         if text != last:
-            there, last = _set(stems[first:end]), text
-        if _most(there, grams, item) < least[item]:
-            continue
-        if end - first > len(hits):
-            hits = np.empty((2 * (end - first), 2), dtype=np.int64)
-        table, mask = _fill(table, grams, item)
-        held = 0
-        for word in range(first, end):
-            place = _find(table, mask, stems[word])
-            hits[held, 0] = int(np.int64(table[place, 1]))
-            hits[held, 1] = words[word]
-            held += int(table[place, 0] != 0)
-        weights[row], positions[row] = _best_window(
-            hits[:held], int(np.int64(lengths[item])), grams[2], min_held
-        )
+            table, before = _places(stems[first:end])
+            last = text
+        hits, total = _hits(stems[first:end], words[first:end], (table, before), grams, item)
+        if total >= least[item]:
+            hits.sort()
+            weights[row], positions[row] = _best_window(
+                hits, int(np.int64(lengths[item])), grams[2], min_held
+            )
     return weights, positions
 
 
 @compiled
-def _set(stems: U64) -> U64:
-    """Return a table of stems, with a 0 at free places; its size is a power of two."""
+def _places(stems: U64) -> tuple[I64, I64]:
+    """Return a hash table with the last place of each stem plus one, and for each place the one before.
+
+    A free place of the table, or none before, is 0.
+    """
     size = 4
     while size < 2 * len(stems):
         size *= 2
-    there = np.zeros(size, dtype=np.uint64)
-    mask = np.uint64(size - 1)
-    for stem in stems:
-        place = (stem * FACTOR >> np.uint64(32)) & mask
-        while there[place] and there[place] != stem:
-            place = (place + np.uint64(1)) & mask
-        there[place] = stem
-    return there
+    table, before = np.zeros(size, dtype=np.int64), np.empty(len(stems), dtype=np.int64)
+    for place in range(len(stems)):
+        slot = _slot(table, stems, stems[place])
+        before[place] = table[slot]
+        table[slot] = place + 1
+    return table, before
 
 
 @compiled
-def _most(there: U64, grams: tuple[I64, U64, U32], item: int) -> int:
-    """Return the weight of the stems of an item that a text has anywhere."""
-    ends, every, weights = grams
-    mask, total = np.uint64(len(there) - 1), 0
-    for number in range(ends[item - 1] if item else 0, ends[item]):
-        place = (every[number] * FACTOR >> np.uint64(32)) & mask
-        while there[place] and there[place] != every[number]:
-            place = (place + np.uint64(1)) & mask
-        total += int(np.int64(weights[number])) if there[place] else 0
-    return total
+def _slot(table: I64, stems: U64, stem: np.uint64) -> np.uint64:
+    mask = np.uint64(len(table) - 1)
+    slot = (stem * FACTOR >> np.uint64(32)) & mask
+    while table[slot] and stems[table[slot] - 1] != stem:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
 
 
 @compiled
-def _fill(table: U64, grams: tuple[I64, U64, U32], item: int) -> tuple[U64, np.uint64]:
-    """Put the stems of an item into a table; a larger one if need be.
+def _hits(
+    stems: U64, words: U32, places: tuple[I64, I64], grams: tuple[I64, U64, U32], item: int
+) -> tuple[I64, int]:
+    """Find the stems of an item in a text: their positions, and in the lower half their numbers.
 
     Returns:
-        The table: pairs of a stem (0 at free places) and its number. And its size minus one.
+        The hits, and the weight of the distinct stems among them.
     """
-    ends, every, _ = grams
-    first, end = ends[item - 1] if item else 0, ends[item]
-    size = 2
-    while size < 4 * (end - first):
-        size *= 2
-    if size > len(table):
-        table = np.empty((size, 2), dtype=np.uint64)
-    table[:size] = 0
-    mask = np.uint64(size - 1)
-    for number in range(first, end):
-        place = _find(table, mask, every[number])
-        table[place, 0], table[place, 1] = every[number], np.uint64(number)
-    return table, mask
-
-
-@compiled
-def _find(table: U64, mask: np.uint64, stem: np.uint64) -> np.uint64:
-    """Return the place of a stem, or the free place where it belongs."""
-    place = (stem * FACTOR >> np.uint64(32)) & mask
-    while table[place, 0] and table[place, 0] != stem:
-        place = (place + np.uint64(1)) & mask
-    return place
+    ends, every, weights = grams
+    table, before = places
+    hits, held, total = np.empty(len(stems), dtype=np.int64), 0, 0
+    for number in range(ends[item - 1] if item else 0, ends[item]):
+        place = table[_slot(table, stems, every[number])]
+        if place:
+            total += int(np.int64(weights[number]))
+        while place:
+            hits[held] = np.int64(words[place - 1]) << _HALF | number
+            held += 1
+            place = before[place - 1]
+    return hits[:held], total
 
 
 @compiled
@@ -317,7 +291,7 @@ def _best_window(
     """Return the largest weight in two neighboring bins, and the position of the first stem there.
 
     Args:
-        hits: Rows of the number of a stem and its position.
+        hits: Positions, and in the lower half numbers of stems; sorted.
         length: The length of a bin.
         weights: The weights of stems.
         min_held: The number of distinct stems that a window must have.
@@ -325,20 +299,20 @@ def _best_window(
     best, position, bin_before = np.uint32(0), np.uint32(0), -1
     # A window whose first bin is empty has no more than the window that begins with the second.
     for begin in range(len(hits)):
-        window = hits[begin, 1] // length
+        window = (hits[begin] >> _HALF) // length
         if window == bin_before:
             continue
         bin_before = window
         total, held, end = np.uint32(0), 0, (window + 2) * length
         for nth in range(begin, len(hits)):
-            if hits[nth, 1] >= end:
+            if hits[nth] >> _HALF >= end:
                 break
             is_first = True
             for other in range(begin, nth):
-                is_first &= hits[other, 0] != hits[nth, 0]
+                is_first &= hits[other] & _LOW_HALF != hits[nth] & _LOW_HALF
             if is_first:
-                total += weights[hits[nth, 0]]
+                total += weights[hits[nth] & _LOW_HALF]
                 held += 1
         if held >= min_held and total > best:
-            best, position = total, np.uint32(hits[begin, 1])
+            best, position = total, np.uint32(hits[begin] >> _HALF)
     return best, position
