@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from kit19.building.pipeline import build
 from kit19.sample import SAMPLE
+from tests.support.bucket import Wire, bucket_server
 from tests.support.golden import Golden
 from tests.support.harness_files import parse_once
 from tests.support.hub_server import WRITE, HubServer
@@ -91,6 +92,33 @@ def hub(loopback: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
         disable_progress_bars()
         yield server
         close_session()
+
+
+@pytest.fixture(scope="session")
+def bucket_store() -> Iterator[tuple[Wire, Any]]:
+    for package in ("s3fs", "moto", "flask", "flask_cors"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    with bucket_server() as opened:
+        yield opened
+
+
+@pytest.fixture
+def bucket(
+    bucket_store: tuple[Wire, Any], loopback: None, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Wire, Any]:
+    """An S3 server on this machine: the wire to it, and a client of the server itself."""
+    wire, direct = bucket_store
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{wire.server_address[1]}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    # The client's own retries wait for seconds.
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
+    monkeypatch.setattr("kit19.fetching.remote._BACKOFF", 0.001)
+    wire.every = None
+    wire.cuts.clear()
+    wire.cut.clear()
+    return wire, direct
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +11,7 @@ import pytest
 from kit19.core.errors import FilesError
 from kit19.fetching import remote
 from kit19.fetching.remote import RemoteFile, download_remote, is_remote, list_remote
-from tests.support.bucket import Wire, bucket_server
-
-for package in ("s3fs", "moto", "flask", "flask_cors"):
-    pytest.importorskip(package, reason=f"{package} is not installed")
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[tuple[Wire, Any]]:
-    with bucket_server() as opened:
-        yield opened
-
-
-@pytest.fixture
-def bucket(
-    store: tuple[Wire, Any], loopback: None, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Wire, Any]:
-    wire, direct = store
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{wire.server_address[1]}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
-    # The client's own retries wait for seconds.
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
-    monkeypatch.setattr(remote, "_BACKOFF", 0.001)
-    wire.every = None
-    wire.cuts.clear()
-    wire.cut.clear()
-    return wire, direct
+from tests.support.bucket import Wire
 
 
 def put(direct: Any, name: str, data: bytes) -> None:

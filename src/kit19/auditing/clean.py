@@ -104,6 +104,9 @@ def require_clean_folder(folder: Path, plan: Plan) -> None:
             raise OutputError(Problem(what, str(folder), "use another --clean"))
     names = {part.file for part in plan.parts}
     for part in plan.parts:
+        if part.remote:
+            what = "is not on this machine, where copies are made"
+            raise OutputError(Problem(what, part.where, "download it, and audit the copy"))
         if (place / part.file).resolve() == part.path.resolve():
             what = f"a copy of {part.path} would replace it"
             raise OutputError(Problem(what, str(folder), "use another --clean"))

@@ -13,6 +13,7 @@ from kit19.auditing.items import BenchmarkItems
 from kit19.auditing.plan import Options, Part
 from kit19.auditing.search import Found, Searcher
 from kit19.auditing.shards import Failure, Result, Store
+from kit19.core.cluster import Cluster, run_on_ray
 from kit19.core.errors import Problem, ReadError, first_line
 from kit19.core.processes import Killed, run_tasks
 from kit19.reading.opening import translate_errors
@@ -63,6 +64,7 @@ def search_parts(
     parts: Sequence[Part],
     jobs: int,
     on_rows: Callable[[Part, int], None],
+    cluster: Cluster | None = None,
 ) -> Iterator[Done]:
     """Search parts, and save their results.
 
@@ -71,6 +73,7 @@ def search_parts(
         parts: The parts.
         jobs: How many processes search; one is this process.
         on_rows: Called with a part and the number of its rows read so far.
+        cluster: Search on this cluster; None for this machine.
 
     Yields:
         What became of each part, in any order.
@@ -78,18 +81,27 @@ def search_parts(
     Raises:
         OutputError: A result cannot be written.
     """
-    if jobs == 1 or len(parts) < 2:
+    if not cluster and (jobs == 1 or len(parts) < 2):
         search = _Search(setup)
         for part in parts:
             yield search.do(part, lambda rows, part=part: on_rows(part, rows))  # type: ignore[misc]
         return
     largest_first = sorted(parts, key=lambda part: (-part.size, part.name))
     store = Store(setup.out, setup.key)
-    for part, done in run_tasks(largest_first, jobs, setup, on_rows):
+    if cluster:
+        fix, results = (
+            "if memory ran out, give a task more --cpus",
+            run_on_ray(largest_first, cluster, setup),
+        )
+    else:
+        fix, results = (
+            "if memory ran out, use fewer --jobs",
+            run_tasks(largest_first, jobs, setup, on_rows),
+        )
+    for part, done in results:
         if isinstance(done, Killed):
-            what = f"cannot be searched: {done.how} ended the process that did, twice"
-            fix = "if memory ran out, use fewer --jobs"
-            problem = Problem(what, str(part.path), fix)
+            what = f"cannot be searched: {done.how} ended each process that did"
+            problem = Problem(what, part.where, fix)
             store.save(part, "", Failure(problem))
             yield Done(part, problem=problem)
         else:
@@ -117,20 +129,22 @@ class _Search:
             result: Result = self.searcher.search(part, on_rows)
             if _state(part) != state:
                 what, fix = "changed while it was searched", "run the audit again"
-                result = Failure(Problem(what, str(part.path), fix))
+                result = Failure(Problem(what, part.where, fix))
         except ReadError as error:
             result = Failure(error.problems[0])
         except (MemoryError, PolarsError) as error:
             what = f"cannot be searched: {first_line(error)}"
-            result = Failure(Problem(what, str(part.path)))
+            result = Failure(Problem(what, part.where))
         self.store.save(part, key, result)
         if isinstance(result, Failure):
             return Done(part, problem=result.problem)
         return Done(part, result.rows)
 
 
-def _state(part: Part) -> tuple[int, int]:
-    """Return what changes with the content of a file."""
-    with translate_errors(str(part.path)):
+def _state(part: Part) -> tuple[int, int] | None:
+    """Return what changes with the content of a file; None if its download checks that."""
+    if part.remote:
+        return None
+    with translate_errors(part.where):
         state = part.path.stat()
     return state.st_size, state.st_mtime_ns

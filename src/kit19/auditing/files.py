@@ -19,6 +19,7 @@ from kit19.auditing.shards import Store, audit_key
 from kit19.auditing.shares import FilesAudit, merge_results
 from kit19.catalog import CatalogLike
 from kit19.core.arguments import Count, OnProgress, one_or_more, public, silent
+from kit19.core.cluster import Cluster
 from kit19.core.errors import ArgumentError, Problem, ReadError
 from kit19.reading import Remarks
 from kit19.reading.spans import SPAN
@@ -39,6 +40,7 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
     ids: str | Collection[str] = (),
     catalog: CatalogLike = None,
     jobs: Count = 1,
+    cluster: Cluster | None = None,
     shard: tuple[Count, Count] | None = None,
     strict: bool = False,
     clean: str | Path | None = None,
@@ -54,7 +56,8 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
     work is divided.
 
     Args:
-        inputs: Files, folders, patterns of names, or datasets on the Hub (``owner/name``).
+        inputs: Files, folders, patterns of names, addresses (``s3://bucket/folder``), or datasets on
+            the Hub (``owner/name``).
         out: The folder for the results; None to keep none.
         against: As in ``audit``.
         data_dir: As in ``audit``.
@@ -64,6 +67,7 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
         catalog: As in ``audit``.
         jobs: How many processes search. A script that asks for several needs the usual
             ``if __name__ == "__main__":``.
+        cluster: Search on a Ray cluster, whose machines see the files and ``out`` under the same paths.
         shard: ``(i, n)`` to search the i-th of n shares of the files, and not to merge.
         strict: Raise an error at the first file that cannot be searched, instead of going on.
         clean: A folder for copies of the files without the rows that have benchmark text.
@@ -79,6 +83,8 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
         Kit19Error: As in ``audit``; or no file can be read; or a result cannot be written.
     """
     _check(out, shard, clean, mask)
+    if cluster and out is None:
+        raise ArgumentError(Problem("needs `out`, which all machines see", "cluster"))
     remarks = Remarks()
     options = Options(
         tuple(one_or_more(columns, "columns")), header, tuple(one_or_more(ids, "ids")) or ID_COLUMNS
@@ -95,7 +101,7 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
     with _results_folder(out, shared=shard is not None) as folder:
         record.write(folder)
         setup = Setup(benchmarks, options, plan.base, folder, record.key)
-        reused, failures = _search(setup, parts, jobs, strict, on_progress)
+        reused, failures = _search(setup, parts, (jobs, cluster), strict, on_progress)
         files = len({part.file for part in parts})
         if shard:
             return FilesAudit(None, files, len(reused), failures)
@@ -136,7 +142,11 @@ def _results_folder(out: str | Path | None, *, shared: bool) -> Iterator[Path]:
 
 
 def _search(
-    setup: Setup, parts: Sequence[Part], jobs: int, strict: bool, on_progress: OnProgress
+    setup: Setup,
+    parts: Sequence[Part],
+    where: tuple[int, Cluster | None],
+    strict: bool,
+    on_progress: OnProgress,
 ) -> tuple[set[str], dict[str, Problem]]:
     """Search parts. Returns the names of files of which no part was searched again, and failures."""
     left = Counter(part.file for part in parts)
@@ -152,7 +162,7 @@ def _search(
 
     store = Store(setup.out, setup.key)
     try:
-        for one in search_parts(setup, parts, jobs, on_rows):
+        for one in search_parts(setup, parts, where[0], on_rows, where[1]):
             if one.problem and strict:
                 raise ReadError(one.problem)
             if one.problem:

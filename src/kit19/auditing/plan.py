@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from kit19.auditing.hub import download_dataset, is_on_hub
+from kit19.auditing.remote import data_files
 from kit19.core.errors import ReadError
 from kit19.core.paths import resolve_composition
+from kit19.fetching.remote import RemoteFile, is_remote
 from kit19.reading import Remarks, dataset_files, is_pattern
 from kit19.reading.spans import SPAN, Span, find_spans
 
@@ -35,12 +37,19 @@ class Part:
         path: The file.
         size: Its bytes, divided by the number of its parts.
         span: The part of it; None for all.
+        remote: Where the file is, if it is not on this machine. Then ``path`` is only its name.
     """
 
     file: str
     path: Path
     size: int
     span: Span | None = None
+    remote: RemoteFile | None = None
+
+    @property
+    def where(self) -> str:
+        """The path or address of its file, for messages."""
+        return self.remote.url if self.remote else str(self.path)
 
     @property
     def name(self) -> str:
@@ -98,30 +107,31 @@ class Plan:
 
 
 def make_plan(inputs: Sequence[str | Path], remarks: Remarks, span: int = SPAN) -> Plan:
-    """Plan an audit of files, folders, patterns of names, or datasets on the Hub.
+    """Plan an audit of files, folders, patterns of names, addresses, or datasets on the Hub.
 
     Several inputs are taken in the order of their names, and a file that several of them have once.
 
     Args:
-        inputs: At least one. Text may also name a dataset on the Hub.
+        inputs: At least one. Text may also be an address (``s3://…``) or name a dataset on the Hub.
         remarks: Receives every file that is left out.
         span: The size in bytes above which a file has several parts.
 
     Raises:
         ReadError: There is nothing to read.
-        FilesError: A dataset on the Hub cannot be downloaded.
+        FilesError: A dataset on the Hub cannot be downloaded, or an address not be listed.
     """
     given = sorted(dict.fromkeys(inputs), key=str)
-    paths = [_local_path(one, remarks) for one in given]
-    if len(paths) > 1:  # names are relative to a folder that all of them have
+    addresses = [str(one) for one in given if is_remote(str(one))]
+    paths = [_local_path(one, remarks) for one in given if not is_remote(str(one))]
+    if len(given) > 1:  # names are relative to a folder that all of them have
         paths = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  links stay
-    base = _base(paths)
+    base = _base(paths) if paths else ""
     listed: list[Path] = []
     for path in paths:
         # Remarks on a folder's files are relative to it; here several may have such a file.
         found = Remarks()
         listed += dataset_files(path, found)
-        inside = "" if len(paths) == 1 else f"{str(path).removeprefix(base)}/"
+        inside = "" if len(given) == 1 else f"{str(path).removeprefix(base)}/"
         for one in found.skipped:
             remarks.skip(inside + one.where, one.what)
         for one in found.notes:
@@ -136,6 +146,8 @@ def make_plan(inputs: Sequence[str | Path], remarks: Remarks, span: int = SPAN) 
         else:
             seen.add(name)
             parts += _file_parts(name, path, span)
+    for address in addresses:
+        parts += _remote_parts(address, remarks, seen, alone=len(given) == 1)
     more = f" and {len(given) - 1:,} more" if len(given) > 1 else ""
     folders = [str(path) for path in paths if _is_folder(path)]
     return Plan(f"{given[0]}{more}", base, folders, parts, remarks)
@@ -163,6 +175,19 @@ def _local_path(given: str | Path, remarks: Remarks) -> Path:
     if isinstance(given, str) and is_on_hub(given):
         return download_dataset(given, remarks)
     return resolve_composition(Path(given))
+
+
+def _remote_parts(address: str, remarks: Remarks, seen: set[str], *, alone: bool) -> list[Part]:
+    """Return the files at an address, each whole: it is downloaded by who searches it."""
+    parts = []
+    for file in data_files(address, remarks, inside="" if alone else f"{address}/"):
+        if file.url in seen:
+            remarks.note(file.url, "is in several inputs, and searched once")
+            continue
+        seen.add(file.url)
+        name = file.name if alone else file.url
+        parts.append(Part(name, Path(file.name), file.size or 0, remote=file))
+    return parts
 
 
 def _base(paths: Collection[Path]) -> str:

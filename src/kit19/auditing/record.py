@@ -17,6 +17,7 @@ from kit19.auditing.shards import FOLDER
 from kit19.auditing.summary import Searched, Sought
 from kit19.core.errors import Problem, ReadError, first_line
 from kit19.core.paths import read_json
+from kit19.fetching.remote import RemoteFile
 from kit19.reading import Remarks
 from kit19.reading.spans import Span
 from kit19.writing.place import placing
@@ -53,7 +54,13 @@ class Record:
 
     def _to_dict(self) -> dict[str, Any]:
         parts = [
-            [part.file, str(part.path), part.size, part.span and list(vars(part.span).values())]
+            [
+                part.file,
+                str(part.path),
+                part.size,
+                part.span and list(vars(part.span).values()),
+                part.remote and list(vars(part.remote).values()),
+            ]
             for part in self.plan.parts
         ]
         return {
@@ -82,8 +89,14 @@ def read_record(out: Path) -> Record:
         remarks = Remarks()
         remarks.add(found["remarks"])
         parts = [
-            Part(file, Path(place), size, Span(*span) if span else None)
-            for file, place, size, span in found["parts"]
+            Part(
+                file,
+                Path(place),
+                size,
+                Span(*span) if span else None,
+                RemoteFile(*remote) if remote else None,
+            )
+            for file, place, size, span, remote in found["parts"]
         ]
         read = found["options"]
         options = Options(tuple(read["columns"]), read["header"], tuple(read["ids"]))

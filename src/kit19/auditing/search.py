@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from kit19.auditing.items import BenchmarkItems
 from kit19.auditing.plan import Options, Part
+from kit19.auditing.remote import local_copy
 from kit19.curating import load_search
 from kit19.reading import Remarks
 from kit19.reading.chunks import Chunk
@@ -92,7 +93,13 @@ class Searcher:
         Raises:
             ReadError: The file cannot be read.
         """
-        remarks = Remarks(self.base)
+        if not part.remote:
+            return self._search(part, self.base, on_rows)
+        with local_copy(part.remote, part.file) as (path, base):
+            return self._search(replace(part, path=path, remote=None), base, on_rows)
+
+    def _search(self, part: Part, base: str, on_rows: Callable[[int], None]) -> Found:
+        remarks = Remarks(base)
         is_selected = ColumnFilter(self.options.columns)
         hits: list[pl.DataFrame] = []
         rows, texts, size = 0, 0, 0

@@ -31,6 +31,7 @@ from kit19.writing.place import placing, write_errors
 
 FOLDER = "shards"
 _HEADER = "kit19"
+_UNKNOWN = "?"  # the version of a file whose server tells none: it is searched by every run
 _UNREADABLE: tuple[type[BaseException], ...] = (*UNREADABLE, KeyError, ValueError, TypeError)
 _COUNTS = ("rows", "lines", "texts", "bytes", "matched", "names", "remarks")
 _RULES = ("auditing/search.py", "curating", "korean", "reading")
@@ -91,12 +92,14 @@ class Store:
         return self.folder / f"{part.name}.parquet"
 
     def part_key(self, part: Part) -> str:
-        """Return the key of a part's result.
+        """Return the key of a part's result. A file that is elsewhere is known by its version there.
 
         Raises:
             ReadError: The file cannot be read.
         """
-        return f"{self.key}:{digest(part.path, part.span)}"
+        if not part.remote:
+            return f"{self.key}:{digest(part.path, part.span)}"
+        return f"{self.key}:{part.remote.version or _UNKNOWN}"
 
     def load(self, part: Part, key: str | None = None) -> Result | None:
         """Return the result of a part.
@@ -111,7 +114,11 @@ class Store:
         try:
             data = self.path(part).read_bytes()
             header = json.loads(pl.read_parquet_metadata(io.BytesIO(data))[_HEADER])
-            is_valid = header["key"] == key if key else header["key"].startswith(f"{self.key}:")
+            is_valid = (
+                header["key"] == key and not key.endswith(_UNKNOWN)
+                if key
+                else header["key"].startswith(f"{self.key}:")
+            )
             if not is_valid or header["size"] != part.size:
                 return None
             if failure := header.get("failure"):

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from kit19.cli.audit_output import print_audit, print_copies, print_difference, print_failures
-from kit19.cli.options import COUNT, catalog_option, data_dir_option, json_option, quiet_option
+from kit19.cli.options import (
+    COUNT,
+    FiniteRange,
+    catalog_option,
+    data_dir_option,
+    json_option,
+    quiet_option,
+)
 from kit19.cli.output import print_json, print_text, progress
 from kit19.cli.streams import is_terminal
 
@@ -50,6 +57,8 @@ Examples:
   kit19 audit train.parquet --against my_exam.jsonl
   kit19 audit my.jsonl --fail-on-hit --json         for CI: exit code 3 if anything is found
   kit19 audit corpus --out audit --jobs 8           many files; run it again to go on
+  kit19 audit s3://bucket/corpus --out audit        an object store; also gs://, hf://, https://
+  kit19 audit corpus --out audit --engine ray       on a Ray cluster
   kit19 audit corpus --clean clean                  copies without the rows that were found
   kit19 audit --diff before after                   what two audits found
 
@@ -58,7 +67,7 @@ The benchmarks' own files must be present: `kit19 fetch klue kobest` downloads t
 did not name yourself may lack files, and are listed; sets: default, kobest, klue, paper, today.
 """
 )
-@click.argument("inputs", metavar="[PATH|HUB_ID]...", nargs=-1)
+@click.argument("inputs", metavar="[PATH|URL|HUB_ID]...", nargs=-1)
 @click.option(
     "--against",
     multiple=True,
@@ -91,6 +100,23 @@ did not name yourself may lack files, and are listed; sets: default, kobest, klu
     "Results that are there are used again.",
 )
 @click.option("-j", "--jobs", type=COUNT, default=1, help="Search in this many processes.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Search on this machine, or on the machines of a Ray cluster, which see the files and --out.",
+)
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="The cluster. Default: RAY_ADDRESS, or this machine's."
+)
+@click.option(
+    "--cpus",
+    type=FiniteRange(0.01),
+    default=1,
+    show_default=True,
+    help="CPUs of the cluster that each file takes.",
+)
 @click.option(
     "--shard",
     type=_Share(),
@@ -135,6 +161,9 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
     ids: tuple[str, ...],
     out: Path | None,
     jobs: int,
+    engine: str,
+    ray_address: str | None,
+    cpus: float,
     shard: tuple[int, int] | None,
     merge: Path | None,
     strict: bool,
@@ -149,19 +178,23 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Find benchmark items in each dataset PATH|HUB_ID.
+    """Find benchmark items in each dataset PATH|URL|HUB_ID.
 
     A dataset is JSON lines, JSON, CSV, TSV, plain lines, parquet or Arrow, also compressed or in a zip
-    archive; a folder of such files; or a dataset on the Hub (owner/name). All columns are searched,
+    archive; a folder of such files; the address of such a file or folder (s3://bucket/folder); or a
+    dataset on the Hub (owner/name). All columns are searched,
     also inside lists and objects. Parts that cannot be searched are listed.
     """
     _require_one_task(inputs, out, shard, merge, clean, mask, diff)
+    if engine == "ray" and not out:
+        raise click.UsageError("--engine ray needs --out, in a folder that all machines see.")
     if diff:
         _compare(*diff, as_json)
         return
     if quiet or as_json:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when huggingface_hub is loaded
     from kit19.auditing import audit_files, merge_audit  # noqa: PLC0415  polars loads only here
+    from kit19.core.cluster import Cluster  # noqa: PLC0415
 
     with progress(quiet=quiet or as_json) as on_progress:
         if merge:
@@ -185,6 +218,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
                 ids=ids,
                 catalog=catalog,
                 jobs=jobs,
+                cluster=Cluster(ray_address, cpus) if engine == "ray" else None,
                 shard=shard,
                 strict=strict,
                 clean=clean,

@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 Do = Callable[[Task, Callable[[int], None]], Result]
 """Does a task; it calls its second argument with the amount done."""
 
-_THREADS = ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
+THREADS = ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
 _TRIES = 2
 _APART = 0.2  # seconds between two messages of one process
 
@@ -157,8 +157,8 @@ def _messages(
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Make libraries in processes that are started now use one thread."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
         yield
     finally:

@@ -68,10 +68,7 @@ def list_remote(url: str) -> list[RemoteFile]:
             refuses.
     """
     system, path = _open(url)
-    try:
-        infos = _infos(system, path, url)
-    except Exception as error:
-        raise FilesError(_problem(error, url)) from error
+    infos = _retried(lambda: _infos(system, path, url), url)
     found = [_remote_file(info, path, url) for info in infos]
     if not found:
         raise FilesError(Problem("has no files", url, "check the address: it is case-sensitive"))
@@ -103,7 +100,7 @@ def download_remote(
                 out.write(block)
                 on_bytes(out.tell())
             written = out.tell()
-        now = _retried(lambda: _remote_file(system.info(remote), remote, file.url), file)
+        now = _retried(lambda: _remote_file(system.info(remote), remote, file.url), file.url)
         if (written, file.version) != (now.size if file.size is not None else written, now.version):
             fix = "run again when nothing writes to it"
             raise FilesError(Problem("changed while it was downloaded", file.url, fix))
@@ -115,12 +112,12 @@ def download_remote(
 def _blocks(system: Any, remote: str, file: RemoteFile, stopped: threading.Event) -> Any:
     """Yield the bytes of a file in blocks, each requested again from its first missing byte."""
     if file.size is None:  # no ranges without a size: all in one request
-        yield _retried(lambda: system.cat_file(remote), file, stopped)
+        yield _retried(lambda: system.cat_file(remote), file.url, stopped)
         return
     at = 0
     while at < file.size:
         end = min(at + BLOCK, file.size)
-        block = _retried(lambda: system.cat_file(remote, start=at, end=end), file, stopped)  # noqa: B023
+        block = _retried(lambda: system.cat_file(remote, start=at, end=end), file.url, stopped)  # noqa: B023
         if len(block) > end - at:
             what = "the server ignores requests for a range of bytes"
             raise FilesError(Problem(what, file.url, "download it, and name the copy"))
@@ -130,9 +127,7 @@ def _blocks(system: Any, remote: str, file: RemoteFile, stopped: threading.Event
         at += len(block)
 
 
-def _retried(
-    request: Callable[[], Any], file: RemoteFile, stopped: threading.Event | None = None
-) -> Any:
+def _retried(request: Callable[[], Any], url: str, stopped: threading.Event | None = None) -> Any:
     """Make a request, again if it fails for a reason that may pass.
 
     Raises:
@@ -143,13 +138,13 @@ def _retried(
         try:
             return request()
         except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-            raise FilesError(_problem(error, file.url)) from error
+            raise FilesError(_problem(error, url)) from error
         except Exception as error:
             if attempt == ATTEMPTS:
-                raise FilesError(_problem(error, file.url, attempt)) from error
+                raise FilesError(_problem(error, url, attempt)) from error
         if stopped.wait(_BACKOFF * 2 ** (attempt - 1)):
             break
-    raise FilesError(Problem("interrupted", file.url))
+    raise FilesError(Problem("interrupted", url))
 
 
 def _open(url: str) -> tuple[Any, str]:

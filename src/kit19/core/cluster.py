@@ -1,0 +1,132 @@
+"""Do tasks on a Ray cluster, as ``processes.run_tasks`` does in processes of one machine.
+
+Ray schedules the tasks, and runs those again whose process or machine dies. What is here is small: how
+many tasks wait at a time, what a process keeps from one task to the next, and how errors come back.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kit19.core.errors import Kit19Error, Problem
+from kit19.core.processes import THREADS, Do, Killed, Result, Task, WorkerError
+
+RETRIES = 2
+"""How often Ray runs a task again whose process or machine died."""
+_WAITING = 2  # tasks for each that can run: the next one is there when one ends
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster.
+
+    Attributes:
+        address: Its address; None for that in ``RAY_ADDRESS``, of this machine, or to which this
+            process is connected already.
+        cpus: How many CPUs a task takes; less than one lets several share a CPU.
+    """
+
+    address: str | None = None
+    cpus: float = 1
+
+
+def run_on_ray(
+    tasks: Sequence[Task], cluster: Cluster, make: Callable[[], Do[Task, Result]]
+) -> Iterator[tuple[Task, Result | Killed]]:
+    """Do tasks on a Ray cluster, in any order.
+
+    Args:
+        tasks: What to do, the longest first. They name files that every machine sees.
+        cluster: The cluster.
+        make: Is called once in each process, and returns what does a task there.
+
+    Yields:
+        Each task once, with its result.
+
+    Raises:
+        Kit19Error: Ray is not installed, there is no cluster, or doing a task raised it. All other
+            tasks are given up.
+        WorkerError: Doing a task raised any other error.
+    """
+    ray, owned = _connect(cluster.address)
+    do = ray.remote(_do).options(
+        num_cpus=cluster.cpus,
+        max_retries=RETRIES,
+        runtime_env={"env_vars": dict.fromkeys(THREADS, "1")},
+    )
+    shared = ray.put(make)
+    waiting, running = deque(tasks), dict[Any, Task]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < _WAITING * _places(ray, cluster.cpus):
+                task = waiting.popleft()
+                running[do.remote(shared.hex(), shared, task)] = task
+            (ready,), _ = ray.wait(list(running), num_returns=1)
+            yield running.pop(ready), _result(ray, ready)
+    finally:
+        for left in running:
+            ray.cancel(left, force=True)
+        if owned:
+            ray.shutdown()
+
+
+def _connect(address: str | None) -> tuple[Any, bool]:
+    """Return Ray, connected, and whether the connection is ours to close."""
+    try:
+        import ray  # noqa: PLC0415  an extra, and slow to load
+    except ImportError:
+        fix = "pip install 'kit19[scale]'"
+        raise Kit19Error(Problem("needs the package ray", "--engine ray", fix)) from None
+    if ray.is_initialized():
+        return ray, False
+    try:
+        ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        what = f"no Ray cluster at {address or 'RAY_ADDRESS, and none on this machine'}: {error}"
+        fix = "start one (`ray start --head`), or give its address"
+        raise Kit19Error(Problem(what, "--engine ray", fix)) from None
+    return ray, True
+
+
+def _places(ray: Any, cpus: float) -> int:
+    """Return how many tasks can run at a time, on the machines that the cluster has now."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1) / cpus))
+
+
+_made: dict[str, Do[Any, Any]] = {}
+
+
+def _do(name: str, make: Callable[[], Do[Any, Any]], task: Any) -> tuple[str, Any]:
+    """Do a task in a process of Ray, with what earlier tasks of the same run made there."""
+    try:
+        if name not in _made:
+            _made.clear()
+            _made[name] = make()
+        return "result", _made[name](task, lambda _: None)
+    except Kit19Error as error:
+        return "problems", (type(error), error.problems)
+    except Exception:  # the caller raises it
+        return "error", traceback.format_exc()
+
+
+def _result(ray: Any, ready: Any) -> Any:
+    try:
+        kind, value = ray.get(ready)
+    except (
+        ray.exceptions.WorkerCrashedError,
+        ray.exceptions.NodeDiedError,
+        ray.exceptions.OutOfMemoryError,
+        ray.exceptions.ObjectLostError,
+    ) as error:
+        return Killed(type(error).__name__)
+    if kind == "problems":
+        error_type, problems = value
+        raise error_type(problems)
+    if kind == "error":
+        raise WorkerError(value)
+    return value

@@ -1,0 +1,156 @@
+"""Audits of files in an object store: what is found, read again, and named when it fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit19.auditing import audit
+from kit19.auditing.files import FilesAudit, audit_files
+from kit19.core.errors import OutputError, ReadError
+from kit19.fetching.remote import RemoteFile
+from tests.support.bucket import Wire
+from tests.support.corpora import TEXTS, merged_bytes, plain_pages, search, write_corpus, write_exam
+from tests.support.invoking import invoke
+
+FILES = {"a.jsonl": TEXTS, "b/c.parquet": TEXTS[2:], "b/d.jsonl.gz": TEXTS[4:]}
+Bucket = tuple[Wire, Any]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def pages() -> Iterator[None]:
+    with plain_pages():
+        yield
+
+
+@pytest.fixture
+def exam(tmp_path: Path) -> Path:
+    return write_exam(tmp_path / "exam.jsonl")
+
+
+@pytest.fixture
+def corpus(bucket: Bucket, tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Path, str]:
+    """The same files in a folder and in the bucket."""
+    folder = write_corpus(tmp_path / "data", FILES)
+    name = f"corpus/{request.node.name}"
+    for file in FILES:
+        bucket[1].pipe_file(f"{name}/{file}", (folder / file).read_bytes())
+    bucket[1].pipe_file(f"{name}/README.md", b"# about")
+    return folder, f"s3://{name}"
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    from kit19.auditing import remote
+
+    names: list[str] = []
+    real = remote.download_remote
+
+    def noted(file: RemoteFile, *rest: Any) -> None:
+        names.append(file.name)
+        real(file, *rest)
+
+    monkeypatch.setattr(remote, "download_remote", noted)
+    return names
+
+
+def run(url: str, exam: Path, out: Path | None = None, **options: Any) -> FilesAudit:
+    return audit_files(url, out, against=[exam], **options)
+
+
+def hits(result: FilesAudit) -> list[dict[str, Any]]:
+    assert result.audit
+    return [hit.model_dump() for hit in result.audit.hits]
+
+
+def test_what_is_found_is_what_a_folder_of_these_files_gives(
+    bucket: Bucket, corpus: tuple[Path, str], exam: Path, tmp_path: Path
+) -> None:
+    folder, url = corpus
+    bucket[0].cuts[:] = [700, 100]  # in the listing, or in a file
+    there = run(url, exam, tmp_path / "out")
+    here = search(folder, exam)
+    assert here.audit
+    assert there.audit
+    assert len(bucket[0].cut) == 2
+    assert hits(there) == hits(here)
+    assert there.audit.rows == here.audit.rows
+    assert there.audit.notes[0].where == "README.md"
+    assert not any(tmp_path.glob("kit19-audit-*"))
+    assert audit(url, [exam]) == there.audit
+
+
+def test_only_what_changed_is_downloaded_again(
+    bucket: Bucket, corpus: tuple[Path, str], exam: Path, tmp_path: Path, downloads: list[str]
+) -> None:
+    url = corpus[1]
+    first = run(url, exam, tmp_path / "out")
+    assert sorted(downloads) == sorted(FILES)
+    downloads.clear()
+    again = run(url, exam, tmp_path / "out")
+    assert downloads == []
+    assert (again.reused, again.audit) == (3, first.audit)
+    bucket[1].pipe_file(url.removeprefix("s3://") + "/a.jsonl", b'{"text": "new"}\n')
+    changed = run(url, exam, tmp_path / "out")
+    assert downloads == ["a.jsonl"]
+    assert changed.reused == 2
+    assert changed.audit
+    assert changed.audit.rows_read == len(FILES["b/c.parquet"]) + len(FILES["b/d.jsonl.gz"]) + 1
+
+
+def test_shares_of_a_store_meet_in_one_folder(
+    corpus: tuple[Path, str], exam: Path, tmp_path: Path
+) -> None:
+    url = corpus[1]
+    whole = run(url, exam, tmp_path / "whole")
+    for share in (2, 1):
+        run(url, exam, tmp_path / "out", shard=(share, 2))
+    done = invoke("audit", "--merge", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    assert whole.audit
+    assert done.document == json.loads(json.dumps(whole.audit.to_dict()))
+    assert merged_bytes(tmp_path / "out") == merged_bytes(tmp_path / "whole")
+
+
+def test_a_bad_file_is_named_by_its_address(
+    bucket: Bucket, corpus: tuple[Path, str], exam: Path, tmp_path: Path
+) -> None:
+    url = corpus[1]
+    bucket[1].pipe_file(f"{url.removeprefix('s3://')}/b/bad.parquet", b"PAR1 no parquet")
+    done = invoke("audit", url, "--against", exam, "--out", tmp_path / "out")
+    assert done.code == 1
+    assert f"{url}/b/bad.parquet" in done.err
+    assert "/kit19-audit-" not in done.err + done.out
+    failed = (tmp_path / "out" / "failed.jsonl").read_text("utf-8").splitlines()
+    assert len(failed) == 1
+    assert "/kit19-audit-" not in failed[0]
+
+
+def test_copies_and_empty_folders_are_refused(
+    bucket: Bucket, corpus: tuple[Path, str], exam: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(OutputError, match="is not on this machine"):
+        run(corpus[1], exam, tmp_path / "out", clean=tmp_path / "clean")
+    bucket[1].pipe_file("corpus/pictures/a.png", b"png")
+    bucket[1].pipe_file("corpus/pictures/b.png", b"png")
+    with pytest.raises(ReadError, match="has no dataset files"):
+        run("s3://corpus/pictures", exam)
+
+
+def test_local_and_remote_files_are_one_dataset(
+    corpus: tuple[Path, str], exam: Path, tmp_path: Path
+) -> None:
+    folder, url = corpus
+    both = audit_files([str(folder), url], against=[exam])
+    alone = search(folder, exam)
+    assert both.audit
+    assert alone.audit
+    assert both.audit.rows_read == 2 * alone.audit.rows_read
+    assert {hit.file for hit in both.audit.hits} == {
+        *(hit.file for hit in alone.audit.hits),
+        *(f"{url}/{hit.file}" for hit in alone.audit.hits),
+    }

@@ -1,0 +1,107 @@
+"""Tests of tasks on a Ray cluster of this machine: results, deaths and errors as in processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from kit19.core.cluster import Cluster, run_on_ray
+from kit19.core.errors import Kit19Error, Problem, ReadError
+from kit19.core.processes import Do, Killed, WorkerError
+from tests.support.corpora import TEXTS, merged_bytes, plain_pages, search, write_corpus, write_exam
+from tests.support.invoking import invoke
+
+ray = pytest.importorskip("ray", reason="ray is not installed")
+QUARTERS = Cluster(cpus=0.5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    """Two CPUs, so four tasks of half a CPU at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        ray.init(
+            num_cpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=80_000_000,
+        )
+        yield
+        ray.shutdown()
+
+
+def _do(folder: Path, made: int, task: str, _on_amount: Callable[[int], None]) -> str:
+    kind, _, name = task.partition(" ")
+    tries = folder / name
+    if kind == "die" or (kind == "once" and not tries.exists()):
+        tries.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "refuse":
+        raise ReadError([Problem("is bad", name, "repair it"), Problem("and more")])
+    if kind == "break":
+        raise KeyError(name)
+    assert made == os.getpid()  # made in the process that uses it
+    return f"{name} {os.environ['POLARS_MAX_THREADS']}"
+
+
+def make(folder: Path) -> Do[str, str]:
+    return partial(_do, folder, os.getpid())
+
+
+def test_each_task_is_done_once_though_processes_die(tmp_path: Path) -> None:
+    tasks = ["do a", "once b", "die c", *(f"do {n}" for n in range(20))]
+    results = list(run_on_ray(tasks, QUARTERS, partial(make, tmp_path)))
+    assert sorted(task for task, _ in results) == sorted(tasks)
+    found = dict(results)
+    assert isinstance(found.pop("die c"), Killed)
+    assert found == {task: f"{task.split()[1]} 1" for task in found}
+
+
+@pytest.mark.parametrize(("task", "error"), [("refuse a", ReadError), ("break a", WorkerError)])
+def test_an_error_ends_everything(task: str, error: type[Exception], tmp_path: Path) -> None:
+    with pytest.raises(error) as caught:
+        list(run_on_ray([task, "do b"], QUARTERS, partial(make, tmp_path)))
+    if isinstance(caught.value, ReadError):
+        assert caught.value.problems == (Problem("is bad", "a", "repair it"), Problem("and more"))
+    else:
+        assert "KeyError: 'a'" in str(caught.value)
+    assert ray.is_initialized()  # the connection is the caller's
+
+
+def test_an_audit_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    exam = write_exam(tmp_path / "exam.jsonl")
+    corpus = write_corpus(tmp_path / "data", {f"{n}.jsonl": TEXTS[n:] for n in range(6)})
+    with plain_pages():
+        here = search(corpus, exam, tmp_path / "here", span=300)
+        there = search(corpus, exam, tmp_path / "there", span=300, cluster=QUARTERS)
+        again = search(corpus, exam, tmp_path / "there", span=300, cluster=QUARTERS)
+    assert there == here
+    assert merged_bytes(tmp_path / "there") == merged_bytes(tmp_path / "here")
+    assert again.reused == again.files == 6
+
+
+def test_the_command_asks_for_a_folder_and_a_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = write_corpus(tmp_path / "data", {"a.jsonl": TEXTS})
+    exam = write_exam(tmp_path / "exam.jsonl")
+    command = ["audit", corpus, "--against", exam, "--engine", "ray"]
+    assert invoke(*command).code == 2
+    done = invoke(*command, "--out", tmp_path / "out", "--cpus", "0.5")
+    assert done.code == 0, done.err
+    assert "rows contain benchmark text" in done.out
+
+    def refuse(**_: object) -> None:
+        raise ConnectionError("could not find any running Ray instance")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(Kit19Error, match=r"no Ray cluster at 10\.0\.0\.1:6379"):
+        list(run_on_ray(["do a"], Cluster("10.0.0.1:6379"), partial(make, tmp_path)))
