@@ -12,7 +12,7 @@ import pytest
 from kit19.auditing import audit
 from kit19.auditing.files import FilesAudit, audit_files
 from kit19.core.errors import OutputError, ReadError
-from kit19.fetching.remote import RemoteFile
+from kit19.fetching.remote import RemoteFile, download_remote
 from tests.support.bucket import Wire
 from tests.support.corpora import TEXTS, merged_bytes, plain_pages, search, write_corpus, write_exam
 from tests.support.invoking import invoke
@@ -45,16 +45,13 @@ def corpus(bucket: Bucket, tmp_path: Path, request: pytest.FixtureRequest) -> tu
 
 @pytest.fixture
 def downloads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    from kit19.auditing import remote
-
     names: list[str] = []
-    real = remote.download_remote
 
     def noted(file: RemoteFile, *rest: Any) -> None:
         names.append(file.name)
-        real(file, *rest)
+        download_remote(file, *rest)
 
-    monkeypatch.setattr(remote, "download_remote", noted)
+    monkeypatch.setattr("kit19.auditing.remote.download_remote", noted)
     return names
 
 

@@ -92,7 +92,7 @@ def test_the_command_asks_for_a_folder_and_a_cluster(
 ) -> None:
     corpus = write_corpus(tmp_path / "data", {"a.jsonl": TEXTS})
     exam = write_exam(tmp_path / "exam.jsonl")
-    command = ["audit", corpus, "--against", exam, "--engine", "ray"]
+    command: list[str | Path] = ["audit", corpus, "--against", exam, "--engine", "ray"]
     assert invoke(*command).code == 2
     done = invoke(*command, "--out", tmp_path / "out", "--cpus", "0.5")
     assert done.code == 0, done.err
