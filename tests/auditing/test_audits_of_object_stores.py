@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from kit19.auditing import audit
-from kit19.auditing.files import FilesAudit, audit_files
+from kit19.auditing import FilesAudit, audit, audit_files
 from kit19.core.errors import OutputError, ReadError
 from kit19.fetching.remote import RemoteFile, download_remote
 from tests.support.bucket import Wire
