@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 
@@ -35,39 +37,58 @@ def _has_only_texts(dtype: pl.DataType) -> bool:
     return not isinstance(dtype, pl.Binary | pl.Object)
 
 
-def find_texts(table: pl.DataFrame) -> pl.DataFrame:
+class Texts(NamedTuple):
+    """The texts of rows.
+
+    Attributes:
+        frame: Columns row (UInt32, the place in the rows), column (keys joined by dots) and text.
+            Ordered as the texts in the rows.
+        columns: The distinct columns.
+        odd: The places in ``frame`` of all texts that may hold JSON or escapes, in order.
+    """
+
+    frame: pl.DataFrame
+    columns: list[str]
+    odd: Places
+
+
+def find_texts(table: pl.DataFrame) -> Texts:
     """Find the texts of a table.
 
     Args:
         table: Any table that ``has_only_texts``.
-
-    Returns:
-        Columns row (UInt32, the place in the table), column (keys joined by dots), text, and is_plain:
-        whether it is no JSON and has no escapes. Ordered as the texts in the rows.
     """
     found = _in_columns(table, "")
     texts = found["text"]
     may_be_json = texts.str.contains(_MAY_BEGIN_JSON)
     is_escaped = texts.str.contains(_ESCAPE, literal=True)
-    is_marked = ~found["is_plain"] & (may_be_json | is_escaped)
-    return with_plain(found, is_marked.arg_true().to_numpy())
+    marked = (~found["is_plain"] & (may_be_json | is_escaped)).arg_true().to_numpy()
+    return Texts(found.drop("is_plain"), _columns(table, found), choose_odd(texts, marked))
 
 
-def with_plain(found: pl.DataFrame, marked: Places) -> pl.DataFrame:
-    """Find out which texts are plain, as in ``find_texts``.
+def _columns(table: pl.DataFrame, found: pl.DataFrame) -> list[str]:
+    if any(dtype.is_nested() for dtype in table.dtypes):
+        return found["column"].unique(maintain_order=True).to_list()
+    texts = table.select(pl.col(pl.String))
+    return [one.name for one in texts if one.null_count() < one.len()]
+
+
+def choose_odd(texts: pl.Series, marked: Places) -> Places:
+    """Choose those that may hold JSON or escapes.
 
     Args:
-        found: Texts.
-        marked: The places of all that may be JSON or have an escape.
+        texts: Texts.
+        marked: The places of all that may begin like JSON or have an escape, in order.
     """
-    texts = found["text"].gather(marked)
+    if not marked.size:
+        return marked
+    texts = texts.gather(marked)
     is_json = texts.str.contains(_MAY_BEGIN_JSON)
     at = is_json.arg_true()
     is_json = is_json.scatter(at, texts.gather(at).str.contains(_MAY_END_JSON))
     is_escaped = texts.str.contains(_ESCAPE, literal=True)
-    is_plain = np.ones(found.height, np.bool_)
-    is_plain[marked] = ~(is_json | is_escaped).to_numpy()
-    return found.with_columns(is_plain=pl.Series(is_plain))
+    odd: Places = marked[(is_json | is_escaped).to_numpy()]
+    return odd
 
 
 def _in_columns(table: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -98,64 +98,39 @@ def scan_lines(lines: Lines, nodes: Numbers, literals: Bytes, found: Found) -> t
     Returns:
         The number of lines, of values and of bytes of values.
     """
+    data, words, out, out_words = lines.data, lines.words, found.data, found.words
     at = height = count = filled = 0
     while at < lines.size:
-        begin = at
-        outline, at, count_after, filled_after = _scan_line(
-            lines, at, nodes, literals, found, height, count, filled
-        )
+        begin, count_before, filled_before = at, count, filled
+        node, outline = 0, UNKNOWN
+        while True:
+            node, after, stop = _next_node(data, at, nodes, literals, node)
+            if node < 0:
+                break
+            kind = nodes[node, KIND]
+            if kind == END:
+                outline, at = nodes[node, OUTLINE], after
+                break
+            if kind == STRING:
+                stop, end, mark = _copy_string(data, words, after, out, out_words, filled)
+                if stop < 0:
+                    break
+            else:
+                end, mark = filled + stop - after, 0
+                for place in range(stop - after):
+                    out[filled + place] = data[after + place]
+            low, high = _view(out_words, filled, end - filled)
+            found.views[2 * count], found.views[2 * count + 1] = low, high
+            found.nodes[count], found.owners[count], found.marks[count] = node, height, mark
+            at, filled, count = stop, end, count + 1
         if outline == UNKNOWN:
-            at = _after_feed(lines.words, begin)
-            if _is_blank(lines.data, begin, at):
+            count, filled = count_before, filled_before
+            at = _after_feed(words, begin)
+            if _is_blank(data, begin, at):
                 outline = BLANK
-        else:
-            count, filled = count_after, filled_after
-        found.outline[height] = outline
-        found.ends[height] = at - 1
+        found.outline[height], found.ends[height] = outline, at - 1
         height += 1
     return height, count, filled
-
-
-@native
-def _scan_line(  # noqa: PLR0913  where the scan is
-    lines: Lines,
-    at: int,
-    nodes: Numbers,
-    literals: Bytes,
-    found: Found,
-    line: int,
-    count: int,
-    filled: int,
-) -> tuple[int, int, int, int]:
-    """Scan a line.
-
-    Returns:
-        Its outline, the place after it, and the number of values and of their bytes.
-    """
-    node = 0
-    while True:
-        node, after, stop = _next_node(lines.data, at, nodes, literals, node)
-        if node < 0:
-            return UNKNOWN, at, count, filled
-        kind = nodes[node, KIND]
-        if kind == END:
-            return nodes[node, OUTLINE], after, count, filled
-        mark = 0
-        if kind == STRING:
-            stop, end, mark = _copy_string(
-                lines.data, lines.words, after, found.data, found.words, filled
-            )
-            if stop < 0:
-                return UNKNOWN, at, count, filled
-        else:
-            end = filled + stop - after
-            for place in range(stop - after):
-                found.data[filled + place] = lines.data[after + place]
-        low, high = _view(found.words, filled, end - filled)
-        found.views[2 * count], found.views[2 * count + 1] = low, high
-        found.nodes[count], found.owners[count], found.marks[count] = node, line, mark
-        at, filled = stop, end
-        count += 1
 
 
 @native

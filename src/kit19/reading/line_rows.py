@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from kit19.reading.column_texts import find_texts, with_plain
+from kit19.reading.column_texts import Texts, choose_odd, find_texts
 from kit19.reading.outline_trie import KIND, STRING, Numbers, Outlines
 from kit19.reading.outlines import Places
 
@@ -50,24 +50,22 @@ class LineRows:
             cells.append(_Cells(rows, firsts[rows], self.outlines.outlines[number].tree))
         return self._columns(self.schema, cells, self.outline.size)
 
-    def texts(self) -> pl.DataFrame:
+    def texts(self) -> Texts:
         """The texts of the rows, as ``find_texts`` finds them in the table."""
-        if np.array(self.outlines.in_list)[self.nodes].any():
+        used = np.flatnonzero(np.bincount(self.nodes, minlength=1)).tolist()
+        known = self.outlines
+        if any(known.in_list[node] for node in used):
             return find_texts(self.table)
-        columns = pl.Series(self.outlines.columns, dtype=pl.String).gather(self.nodes)
-        texts = pl.DataFrame(
-            [
-                pl.Series("row", self.owners.astype(np.uint32)),
-                columns.alias("column"),
-                self.values.alias("text"),
-            ]
-        )
-        is_text = self.outlines.nodes[self.nodes, KIND] == STRING
-        marked = self.marked
-        if not is_text.all():
-            texts = texts.filter(is_text)
+        with_text = [node for node in used if known.nodes[node, KIND] == STRING]
+        names = pl.Series("column", known.columns, dtype=pl.String).gather(self.nodes)
+        row = pl.Series("row", self.owners.astype(np.uint32))
+        frame, marked = pl.DataFrame([row, names, self.values.alias("text")]), self.marked
+        if len(with_text) < len(used):
+            is_text = known.nodes[self.nodes, KIND] == STRING
+            frame = frame.filter(is_text)
             marked = (np.cumsum(is_text) - 1)[marked]
-        return with_plain(texts, marked)
+        columns = list(dict.fromkeys(known.columns[node] for node in with_text))
+        return Texts(frame, columns, choose_odd(frame["text"], marked))
 
     def _columns(self, schema: pl.Schema, cells: list[_Cells], height: int) -> pl.DataFrame:
         columns = []

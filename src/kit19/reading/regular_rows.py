@@ -7,7 +7,7 @@ from typing import Protocol
 
 import polars as pl
 
-from kit19.reading.column_texts import find_texts, has_only_texts
+from kit19.reading.column_texts import Texts, find_texts, has_only_texts
 
 
 class RegularRows(Protocol):
@@ -18,7 +18,7 @@ class RegularRows(Protocol):
         """The rows, in order."""
         ...
 
-    def texts(self) -> pl.DataFrame | None:
+    def texts(self) -> Texts | None:
         """Their texts, as ``find_texts`` finds them; None if the table has others, too."""
         ...
 
@@ -33,6 +33,6 @@ class TableRows:
 
     table: pl.DataFrame = field(default_factory=pl.DataFrame)
 
-    def texts(self) -> pl.DataFrame | None:
+    def texts(self) -> Texts | None:
         """As ``RegularRows.texts``."""
         return find_texts(self.table) if has_only_texts(self.table) else None

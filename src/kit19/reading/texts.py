@@ -17,6 +17,7 @@ import polars as pl
 from kit19.core.errors import Problem, ReadError, UnknownNameError, suggest_names
 from kit19.reading.cells import texts_in
 from kit19.reading.chunks import Chunk, Row, read_chunks
+from kit19.reading.column_texts import Texts
 from kit19.reading.encoding import has_undecodable_bytes
 from kit19.reading.json_lines import InvalidLine
 from kit19.reading.remarks import Remarks
@@ -109,25 +110,21 @@ class _Texts:
             return pl.concat(filled).sort("row", maintain_order=True)
         return filled[0] if filled else parts[0]
 
-    def _of_regular(self, found: pl.DataFrame) -> pl.DataFrame:
-        first = self.chunk.first + self.offset
-        if self.chunk.others:
-            row = self.chunk.numbers.gather(found["row"]).cast(pl.Int64) + self.offset
-        else:
-            row = found["row"].cast(pl.Int64) + first
-        found = found.with_columns(row=row.cast(pl.UInt64))
-        is_short = found["text"].str.len_bytes() <= _MAX_PIECE
-        is_plain = found["is_plain"] & is_short
-        names = found["column"].unique(maintain_order=True)
-        unwanted = [name for name in names if not self.is_selected(name)]
-        if is_plain.all() and not unwanted:
-            return found.select(*_SCHEMA)
-        found = found.with_row_index("place")
-        plain, others = found.filter(is_plain), found.filter(~is_plain)
-        if unwanted:
+    def _of_regular(self, texts: Texts) -> pl.DataFrame:
+        found, names = self._numbered(texts.frame), texts.columns
+        sizes = found["text"].str.len_bytes()
+        is_odd = (sizes > _MAX_PIECE).to_numpy()
+        is_odd[texts.odd] = True
+        others = found.clear()
+        if is_odd.any():
+            found = found.with_row_index("place")
+            others, found = found.filter(is_odd), found.filter(~is_odd)
+            names = found["column"].unique(maintain_order=True).to_list()
+        plain = found
+        if unwanted := [name for name in names if not self.is_selected(name)]:
             plain = plain.filter(~pl.col("column").is_in(unwanted))
         if not others.height:
-            return plain.select(*_SCHEMA)
+            return plain
         inner: list[_Cell] = []
         places: list[int] = []
         for place, row, column, text in others.select("place", *_SCHEMA).iter_rows():
@@ -137,6 +134,15 @@ class _Texts:
         columns = [*_SCHEMA, "place"]
         both = pl.concat([plain.select(columns), held.select(columns)])
         return both.sort("place", maintain_order=True).drop("place")
+
+    def _numbered(self, found: pl.DataFrame) -> pl.DataFrame:
+        """Replace places among the regular rows by the numbers of rows in the dataset."""
+        chunk = self.chunk
+        if not chunk.others:
+            first = pl.lit(chunk.first + self.offset, dtype=pl.UInt64)
+            return found.with_columns(pl.col("row").cast(pl.UInt64) + first)
+        numbers = chunk.numbers.gather(found["row"]).cast(pl.Int64) + self.offset
+        return found.with_columns(row=numbers.cast(pl.UInt64))
 
     def _of_rows(self, rows: Iterable[Row]) -> pl.DataFrame:
         cells: list[_Cell] = []
@@ -177,7 +183,11 @@ class _Texts:
 
 def _slices(found: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Yield texts in frames of limited size; one frame if there are none."""
-    ends = found["text"].str.len_bytes().cum_sum()
+    sizes = found["text"].str.len_bytes()
+    if sizes.sum() <= _MAX_FRAME:
+        yield found
+        return
+    ends = sizes.cum_sum()
     start, before = 0, 0
     while found.height == 0 or start < found.height:
         stop = max(start + 1, int(ends.search_sorted(before + _MAX_FRAME, side="right")))
