@@ -1,12 +1,15 @@
 """The audit: time and memory, next to a scan with a Python set of character 13-grams.
 
 ``python -m benchmarks.audit --data-dir ../shared/data`` prints tables and writes a results file.
-``--quick`` takes small sizes and one round. benchmarks/README.md describes what is measured.
+``--quick`` takes small sizes and one round. With ``--before FOLDER``, the root of another checkout of
+kit19 (``git worktree add FOLDER COMMIT``), its search is measured in the same rounds.
+benchmarks/README.md describes what is measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -15,6 +18,7 @@ import statistics
 import sys
 import tempfile
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -89,6 +93,33 @@ def rules(data_dir: str, rows: str, which: str) -> Work:
     def work() -> int:
         batches = (texts[start : start + 20_000] for start in range(0, len(texts), 20_000))
         return sum(find_items(batch, index)["place"].n_unique() for batch in batches)
+
+    return work
+
+
+def search(data_dir: str, rows: str, threads: int) -> Work:
+    """Search the texts with all rules, in memory, on so many threads; the result names every hit."""
+    os.environ["POLARS_MAX_THREADS"] = str(threads)
+    import polars as pl
+
+    from kit19.auditing.items import find_benchmark_items
+    from kit19.catalog import load_catalog
+    from kit19.curating import find_items
+    from kit19.curating.contamination import build_index
+
+    exams = find_benchmark_items(load_catalog(), ("default",), Path(data_dir)).benchmarks
+    index = build_index({name: (exam.card, exam.rows) for name, exam in exams.items()})
+    texts = pl.Series(_read(rows))
+    find_items(texts[:10], index)  # compiles, or loads what is compiled
+
+    def work() -> tuple[int, int, str]:
+        batches = range(0, len(texts), 20_000)
+        found = pl.concat(
+            find_items(texts[start : start + 20_000], index).with_columns(pl.col("place") + start)
+            for start in batches
+        )
+        size = int(texts.str.len_bytes().sum())
+        return size, found.height, hashlib.sha256(found.write_csv().encode()).hexdigest()
 
     return work
 
@@ -226,6 +257,44 @@ def report_rules(recorder: Recorder, data: str, rows: dict[str, Path], rounds: i
         )
 
 
+def report_core(
+    recorder: Recorder, data: str, rows: dict[str, Path], rounds: int, before: Path | None
+) -> None:
+    """All rules on one thread and on two, and those of another checkout on one."""
+    for kind, path in rows.items():
+        runs: dict[str, Runs] = defaultdict(list)
+        ways: dict[str, tuple[Path | None, int]] = {
+            "one thread": (None, 1),
+            "two threads": (None, 2),
+        }
+        if before:
+            ways = {"before, one thread": (before, 1), **ways}
+        for number in range(rounds):
+            for name, (checkout, threads) in ways.items():
+                print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
+                given = {"data_dir": data, "rows": path, "threads": threads}
+                runs[name].append(run("audit:search", checkout, **given))
+        results = {tuple(one["result"]) for done in runs.values() for one in done}
+        ((size, hits, _),) = results  # every run found the same
+        cells = [
+            [name, *time_cells(done), f"{size / seconds(done, 'cpu_seconds') / 1e6:.1f}"]
+            for name, done in runs.items()
+        ]
+        one, two = runs["one thread"], runs["two threads"]
+        targets = [at_least("two threads, × the speed of one", seconds(one) / seconds(two), 1.7)]
+        if before:
+            cpu = seconds(runs["before, one thread"], "cpu_seconds") / seconds(one, "cpu_seconds")
+            targets.append(at_least("CPU time before / now, one thread", cpu, 12))
+        recorder.add(
+            f"The search in native code: {kind}",
+            ["way", *TIMES, "MB of UTF-8 a CPU s"],
+            cells,
+            rounds=rounds,
+            notes=[f"Each run found the same {hits:,} hits."],
+            targets=targets,
+        )
+
+
 def report_sizes(
     recorder: Recorder, data: str, rows: dict[int, Path], cache: Path, rounds: int
 ) -> None:
@@ -295,7 +364,8 @@ def report_build(recorder: Recorder, data: str, cache: Path, scratch: Path, roun
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--only", nargs="*", default=["rules", "sizes", "index", "build"])
+    parser.add_argument("--only", nargs="*", default=["rules", "core", "sizes", "index", "build"])
+    parser.add_argument("--before", type=Path, help="another checkout of kit19, for core")
     add_arguments(parser)
     given = parser.parse_args()
     data = str(given.data_dir.resolve())
@@ -309,11 +379,12 @@ def main() -> None:
             run("audit:make_rows", data_dir=data, out=path, kind="short", count=count)
         petitions = scratch / "long.jsonl"
         made = run("audit:make_rows", data_dir=data, out=petitions, kind="long", count=long)
+        name = f"{long:,} texts of some {made['result'] / long:,.0f} characters"
+        kinds = {f"{sizes[1]:,} reviews": rows[sizes[1]], name: petitions}
         if "rules" in given.only:
-            each = made["result"] / long
-            name = f"{long:,} texts of some {each:,.0f} characters"
-            kinds = {f"{sizes[1]:,} reviews": rows[sizes[1]], name: petitions}
             report_rules(recorder, data, kinds, rounds)
+        if "core" in given.only:
+            report_core(recorder, data, kinds, rounds, given.before)
         if "sizes" in given.only:
             report_sizes(recorder, data, rows, scratch / "cache", rounds)
         if "index" in given.only:

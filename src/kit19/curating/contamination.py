@@ -142,12 +142,14 @@ def find_items_in_words(words: pl.Series, items: ItemIndex) -> pl.DataFrame:
 
 def _best_matches(texts: pl.Series, items: ItemIndex, form: int) -> pl.DataFrame:
     """Search texts in a form (see ``decode``). The result does not depend on the number of threads."""
-    places = [np.arange(*bounds) for bounds in slices_by_length(texts, _BYTES)]
-    slices = [texts[int(some[0]) : int(some[-1]) + 1] if len(some) else texts for some in places]
-    if len(slices) == 1 or pl.thread_pool_size() == 1:
+    threads = pl.thread_pool_size()
+    bounds = slices_by_length(texts, _BYTES, threads)
+    places = [np.arange(start, end) for start, end in bounds]
+    slices = [texts[start:end] for start, end in bounds]
+    if threads == 1 or len(slices) == 1:
         parts = [_search(some, items, form) for some in slices]
     else:
-        with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             parts = list(pool.map(lambda some: _search(some, items, form), slices))
     slow = np.concatenate([some[part.slow] for some, part in zip(places, parts, strict=True)])
     if len(slow):
@@ -203,8 +205,9 @@ def _name_items(
         },
         schema={"place": pl.UInt32, "bare": pl.String},
     )
-    hashed = plain.select("place", key=stable_hash(pl.col("bare")))
-    equal = hashed.join(items.equal, on="key").with_columns(
+    # One query: here, each call of polars costs as much as the search of a hundred texts.
+    hashed = plain.lazy().select("place", key=stable_hash(pl.col("bare")))
+    equal = hashed.join(items.equal.lazy(), on="key").with_columns(
         rule=pl.lit(0, pl.UInt8), overlap=pl.lit(1.0), at=pl.lit(0, pl.UInt32)
     )
     by_trigrams = pl.when(pl.col("overlap") >= 1).then(1).otherwise(2)
@@ -222,9 +225,10 @@ def _name_items(
             },
             schema={"place": pl.UInt32, "text": pl.UInt32, "overlap": pl.Float64, "at": pl.UInt32},
         )
-        found = grams.with_columns(rule=rule.cast(pl.UInt8)).join(items.owners, on="text")
+        ranked = grams.lazy().with_columns(rule=rule.cast(pl.UInt8))
+        found = ranked.join(items.owners.lazy(), on="text")
         named.append(found.select(_COLUMNS))
     ordered = pl.concat(named).sort("place", "item", "field", "rule", -pl.col("overlap"), "at")
     first = ordered.unique(["place", "item", "field"], keep="first", maintain_order=True)
     rule = pl.col("rule").replace_strict(dict(enumerate(RULES)), return_dtype=pl.String)
-    return first.with_columns(rule)
+    return first.with_columns(rule).collect()

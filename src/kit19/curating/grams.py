@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
+import numpy as np
 import polars as pl
 
 from kit19.korean.invisible import INVISIBLE, WIDE_INVISIBLE
@@ -49,7 +49,15 @@ def composed(texts: pl.Series) -> pl.Series:
     return texts.clone().scatter(odd, some)
 
 
-def slices_by_length(texts: pl.Series, most: int) -> Iterator[tuple[int, int]]:
-    """Yield starts and ends of slices of texts (none null) that have about so many bytes each."""
-    share = texts.str.len_bytes().cum_sum() // most
-    return itertools.pairwise([0, *(share.diff() > 0).arg_true(), len(texts)])
+def slices_by_length(texts: pl.Series, most: int, parts: int = 1) -> list[tuple[int, int]]:
+    """Return starts and ends of slices of texts (none null) that have about so many bytes or less.
+
+    Args:
+        texts: The texts.
+        most: Bytes of a slice; only a text that has more by itself makes a larger one.
+        parts: The least number of slices, if there are that many bytes and texts.
+    """
+    ends = texts.str.len_bytes().to_numpy().cumsum(dtype=np.int64)
+    size = max(1, min(most, int(ends[-1]) // parts + 1)) if len(ends) else most
+    starts = np.flatnonzero(np.diff(ends // size) > 0) + 1
+    return list(itertools.pairwise([0, *starts.tolist(), len(texts)]))

@@ -26,7 +26,8 @@ from kit19.curating.searching import (
     check_windows,
     find_windows,
 )
-from kit19.curating.word_stems import check_stems, find_pairs, stems_of_words
+from kit19.curating.stem_search import check_stems, find_pairs
+from kit19.curating.word_stems import stems_of_words
 from kit19.korean.common_trigrams import common_trigrams
 
 MIN_STEMS = 4

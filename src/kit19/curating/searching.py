@@ -41,7 +41,7 @@ def pack_trigrams(letters: U32, ends: I64, place: U32, at: U32, grams: U64) -> i
 
 
 @compiled
-def find_windows(  # noqa: C901  one function: calls for each letter would take most of the time
+def find_windows(  # noqa: C901, PLR0915  one function: calls for each letter would take most of the time
     letters: U32, ends: I64, table: Table, state: I64, base: int
 ) -> tuple[I64, int]:
     """Find windows with enough keys of an item; a few more may be included.
@@ -59,11 +59,12 @@ def find_windows(  # noqa: C901  one function: calls for each letter would take 
     bits, slots, entries = table
     found, used = np.empty((64, 3), dtype=np.int64), 0
     likely = np.empty(_CHUNK, dtype=np.int64)
+    values = np.empty(_CHUNK, dtype=np.uint64)
     start, last_word = 0, np.uint64(len(bits) - 1)
     for text in range(len(ends)):
         end = ends[text] - 2
         for begin in range(start, end, _CHUNK):
-            # In two steps without a branch in the first: a processor foresees neither.
+            # In steps without branches, which a processor could not foresee.
             count = 0
             for first in range(begin, min(begin + _CHUNK, end)):
                 hashed = _trigram(letters, first) * FACTOR
@@ -72,10 +73,13 @@ def find_windows(  # noqa: C901  one function: calls for each letter would take 
                 both &= word >> (hashed >> np.uint64(26) & np.uint64(63))
                 likely[count] = first
                 count += int(np.int64(both & np.uint64(1)))
+            count = _first_slots(letters, slots, likely, values, count)
             for nth in range(count):
-                entry = _look_up(slots, _trigram(letters, likely[nth]))
+                entry = values[nth]
                 if not entry:
-                    continue
+                    entry = _look_up(slots, _trigram(letters, likely[nth]))
+                    if not entry:
+                        continue
                 at, left, where = int(likely[nth]) - start, 1, 0
                 if entry & SEVERAL:
                     where = int(np.int64(entry & ~SEVERAL)) + 1
@@ -98,6 +102,24 @@ def find_windows(  # noqa: C901  one function: calls for each letter would take 
         base += end - start + 4
         start = ends[text]
     return found[:used], base
+
+
+@compiled
+def _first_slots(letters: U32, slots: U64, likely: I64, values: U64, count: int) -> int:
+    """Keep the positions of trigrams that may be keys; write a value if the first slot has it, or 0.
+
+    No load waits for another one here.
+    """
+    kept, mask = 0, np.uint64(len(slots) // 2 - 1)
+    for nth in range(count):
+        first = likely[nth]
+        gram = _trigram(letters, first)
+        place = (gram * FACTOR >> np.uint64(32)) & mask
+        key = slots[2 * place]
+        likely[kept] = first
+        values[kept] = slots[2 * place + np.uint64(1)] if key == gram else np.uint64(0)
+        kept += int(key != 0)
+    return kept
 
 
 @compiled

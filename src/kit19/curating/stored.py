@@ -36,6 +36,7 @@ from kit19.curating import (
     keys,
     lookup,
     searching,
+    stem_search,
     word_stems,
 )
 from kit19.curating.contamination import ItemIndex, build_index
@@ -47,7 +48,18 @@ from kit19.korean.common_trigrams import common_trigrams
 KEPT = 8
 """Number of indexes to keep, the latest first. Each takes some thirty megabytes; own items add more."""
 _MODULES = (
-    *(contamination, lookup, grams, characters, decoding, extraction, keys, searching, word_stems),
+    *(
+        contamination,
+        lookup,
+        grams,
+        characters,
+        decoding,
+        extraction,
+        keys,
+        searching,
+        stem_search,
+        word_stems,
+    ),
     *(stems, jamo, invisible),
 )
 _DIGEST, _LENGTH, _UNIT = 32, 8, 64
