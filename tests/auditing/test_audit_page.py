@@ -94,6 +94,15 @@ def test_both_texts_of_a_hit_are_shown_side_by_side() -> None:
     assert row == ["7", "text", "test/q0one", "near 75%", "여기 글", "저기 글"]
 
 
+def test_a_hit_in_one_of_several_files_has_its_place_there() -> None:
+    hits = [hit(7, file="a.jsonl", file_row=7), hit(9, file="b/<i>.jsonl", file_row=2)]
+    page = Page(audit_page(result(hits)))
+    (first,), (second,) = page.rows("7"), page.rows("9")[1:]
+    assert (first[1], second[1]) == ("texta.jsonl, row 7", "textb/<i>.jsonl, row 2")
+    (alone,) = Page(audit_page(result(hits[:1]))).rows("7")
+    assert alone[1] == "text"
+
+
 def test_the_surest_hits_are_shown_and_the_others_counted() -> None:
     hits = [hit(row, rule="near", overlap=0.5 + row / 100) for row in range(30)]
     hits += [hit(40), hit(50, rule="contained")]

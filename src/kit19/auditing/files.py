@@ -161,6 +161,7 @@ def _search(
         on_progress(READING_ROWS, read, 0)
 
     store = Store(setup.out, setup.key)
+    remove_leftovers(store.folder)
     try:
         for one in search_parts(setup, parts, where[0], on_rows, where[1]):
             if one.problem and strict:

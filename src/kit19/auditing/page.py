@@ -63,6 +63,7 @@ def audit_page(result: Audit, most: int = MOST_SHOWN, face: str = "") -> str:
             there are.
         face: A CSS rule with embedded Korean glyphs; without it, the reader's fonts are used.
     """
+    several = any(hit.row != hit.file_row for hit in result.hits if hit.file)
     by_name: dict[str, list[Hit]] = {name: [] for name in result.benchmarks}
     for hit in result.hits:
         by_name[hit.benchmark].append(hit)
@@ -84,7 +85,12 @@ def audit_page(result: Audit, most: int = MOST_SHOWN, face: str = "") -> str:
         *_list_remarks("Not searched", result.not_searched),
         *_summary_table(result.benchmarks),
         _MEANING,
-        *(line for name, hits in by_name.items() if hits for line in _section(name, hits, most)),
+        *(
+            line
+            for name, hits in by_name.items()
+            if hits
+            for line in _section(name, hits, most, several)
+        ),
         *_list_remarks("Not searched for", result.not_searched_for),
         *_list_remarks("Notes", result.notes),
         "</body>\n</html>\n",
@@ -116,7 +122,7 @@ def _bar(share: float) -> str:
     return f'<span class="bar"><i style="width:{100 * share:.2f}%"></i></span>'
 
 
-def _section(name: str, hits: list[Hit], most: int) -> Iterator[str]:
+def _section(name: str, hits: list[Hit], most: int, several: bool) -> Iterator[str]:
     shown = strongest(hits)[:most]
     left = len(hits) - len(shown)
     yield f"<section>\n<h2>{_escape(name)}: {len(hits):,} hit{'s' if len(hits) > 1 else ''}</h2>"
@@ -128,7 +134,9 @@ def _section(name: str, hits: list[Hit], most: int) -> Iterator[str]:
     for hit in shown:
         rule = hit.rule + (f" {hit.overlap:.0%}" if hit.rule == "near" else "")
         yield f'<tr><td class="number" title="row">{hit.row:,}</td>'
-        yield f'<td class="name" title="column">{_escape(hit.column)}</td>'
+        place = f"{_escape(hit.file)}, row {hit.file_row}"
+        place = f'<br><span class="note">{place}</span>' if several else ""
+        yield f'<td class="name" title="column">{_escape(hit.column)}{place}</td>'
         field = f'<span class="note">{_escape(hit.field)}</span>'
         yield f'<td class="name">{_escape(hit.item)}<br>{field}</td>'
         yield f'<td class="whole">{rule}</td>'

@@ -70,7 +70,7 @@ class Record:
             "key": self.key,
             "options": asdict(self.options),
             "remarks": self.plan.remarks.dump(),
-            "benchmarks": {name: asdict(one) for name, one in self.sought.benchmarks.items()},
+            "benchmarks": {name: vars(one) for name, one in self.sought.benchmarks.items()},
             "missing": [one.model_dump() for one in self.sought.missing],
             "parts": parts,
         }

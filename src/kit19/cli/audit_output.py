@@ -43,7 +43,7 @@ def print_audit(result: Audit, out: Path | None) -> None:
     if result.not_searched:
         found += ", but not all of the dataset was searched"
     print_text(f"\n{found}")
-    several = any(hit.row != hit.file_row for hit in result.hits)
+    several = any(hit.row != hit.file_row for hit in result.hits if hit.file)
     for hit in strongest(result.hits)[:_SHOWN]:
         _print_hit(hit, several)
     left = len(result.hits) - _SHOWN

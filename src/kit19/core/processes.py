@@ -115,7 +115,7 @@ class _Worker(Generic[Task, Result]):
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=_work, args=(other, make), daemon=True)
-        with _one_thread():
+        with _one_thread(), _without_ctrl_c():
             self.process.start()
         other.close()  # so that the pipe ends with the process
 
@@ -167,6 +167,19 @@ def _one_thread() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Block Ctrl-C in processes that are started now; here it waits until they are started."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(pipe: Connection, make: Callable[[], Do[Any, Any]]) -> None:
