@@ -7,6 +7,7 @@ text formats also compressed, and all of them in a zip archive. A folder counts 
 from __future__ import annotations
 
 import itertools
+import sys
 import zipfile
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -42,7 +43,8 @@ _ROWS = 1_000  # rows of a chunk that are Python values
 
 
 SMALL = 1 << 23
-"""Bytes of a file that are read without a scan, since loading numba takes longer than they do."""
+"""Bytes of a file that are read without a scan, unless it is loaded: they take less time than numba."""
+_SCAN = "kit19.reading.line_scan"
 
 
 def _no_places() -> pl.Series:
@@ -263,7 +265,7 @@ def _line_blocks(stream: IO[bytes]) -> Iterator[tuple[bytes, Callable[[bytes], T
     size, read = 0, make_table
     for block in read_blocks(stream, LONGEST):
         size += len(block)
-        if read is make_table and size > SMALL:
+        if read is make_table and (size > SMALL or _SCAN in sys.modules):
             from kit19.reading.line_scan import LineScanner  # noqa: PLC0415  imports numba
 
             read = LineScanner().read

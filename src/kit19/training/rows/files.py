@@ -212,10 +212,7 @@ def load_file_rows(paths: Path | Sequence[Path], hold_out: int, seed: int) -> Da
         malformed.add(part.malformed, files.name_of(part.file))
         count += batch.height
         if hold_out and batch.height:
-            # The rows with the lowest hashes so far, in their order; one more gives the limit.
-            merged = pl.concat([lowest, batch.with_columns(_hash(seed))])
-            limit = merged[_HASH].bottom_k(hold_out + 1).max()
-            lowest = merged.filter(pl.col(_HASH) <= limit)
+            lowest = _lowest(lowest, batch.with_columns(_hash(seed)), hold_out + 1)
     if malformed.first and not count:
         what = f"none of its {malformed.total:,} rows can be used; the first: {malformed.first.why}"
         raise TrainError(Problem(what, malformed.first.place, _EXPECTED))
@@ -240,6 +237,15 @@ _HASH = "#hash"
 
 def _hash(seed: int) -> pl.Expr:
     return hash_order(pl.col("id"), "validation", seed).alias(_HASH)
+
+
+def _lowest(found: pl.DataFrame, batch: pl.DataFrame, count: int) -> pl.DataFrame:
+    """The rows with the lowest hashes of those found and of a batch, in their order."""
+    limit = pl.concat([found[_HASH], batch[_HASH]]).bottom_k(count).max()
+    entering = batch.filter(pl.col(_HASH) <= limit)
+    # Copied through Python, since a column of few texts keeps the memory of all texts of its batch.
+    copied = pl.DataFrame(entering.rows(), schema=entering.schema, orient="row")
+    return pl.concat([found.filter(pl.col(_HASH) <= limit), copied])
 
 
 def _limit(lowest: pl.Series, rows: int, hold_out: int) -> int | None:
