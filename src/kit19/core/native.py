@@ -7,7 +7,7 @@ functions are called, not at the top of a module.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numba
 
@@ -29,3 +29,19 @@ def native(function: Callable[P, R]) -> Callable[P, R]:
     except RuntimeError:  # there is no folder for the cache
         compiled = numba.njit(nogil=True)(function)
     return compiled
+
+
+def native_callback(signature: str) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function that other libraries call by its address, with a cache as ``native`` has.
+
+    Args:
+        signature: Its types, in numba's words.
+    """
+
+    def compile_callback(function: Callable[..., Any]) -> Any:
+        try:
+            return numba.cfunc(signature, cache=True)(function)
+        except RuntimeError:  # there is no folder for the cache
+            return numba.cfunc(signature)(function)
+
+    return compile_callback

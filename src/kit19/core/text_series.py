@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numba import carray, cfunc, types  # type: ignore[attr-defined]
+from numba import carray, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
+
+from kit19.core.native import native_callback
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Views = np.ndarray[Any, np.dtype[np.uint64]]
@@ -98,14 +100,14 @@ def _store(_context: Any, _address: Any, _value: Any) -> Any:
     return types.void(types.int64, types.int64), generate
 
 
-@cfunc("void(CPointer(int64))", cache=True)
+@native_callback("void(CPointer(int64))")
 def _release_array(structure: Any) -> None:
     fields = carray(structure, 10)
     fields[8] = 0  # release
     _store(fields[9], np.int64(1))  # type: ignore[call-arg]  # private_data
 
 
-@cfunc("void(CPointer(int64))", cache=True)
+@native_callback("void(CPointer(int64))")
 def _release_schema(structure: Any) -> None:
     fields = carray(structure, 9)
     fields[7] = 0  # release
