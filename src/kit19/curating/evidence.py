@@ -42,6 +42,7 @@ class ItemSearch:
             another (``of``) of their item.
         weak: Columns item, field, is_frame: texts that do not compromise an item alone. A frame does
             not even touch it.
+        with_companions: Benchmarks that have companions.
         alike: Benchmarks whose items have texts that resemble each other.
         telling: ``<benchmark> <field>`` of texts that help to compromise an item.
     """
@@ -49,6 +50,7 @@ class ItemSearch:
     index: ItemIndex
     companions: pl.DataFrame
     weak: pl.DataFrame
+    with_companions: frozenset[str]
     alike: frozenset[str]
     telling: frozenset[str]
 
@@ -93,8 +95,13 @@ class ItemSearch:
         """Return the matches that count, and those of their companions."""
         if self.alike:
             hits = _best_of_alike(hits, self.alike)
-        if self.companions.is_empty():
-            return hits.with_columns(is_weak=pl.lit(value=False))
+        columns = [*_HITS, "is_weak"]
+        is_weak = pl.lit(value=False).alias("is_weak")
+        has_rules = _benchmark_of(hits["item"]).is_in(list(self.with_companions))
+        if not has_rules.any():  # as of most batches: the joins below take longer than the search
+            return hits.with_columns(is_weak).select(columns)
+        plain = hits.filter(~has_rules).with_columns(is_weak)
+        hits = hits.filter(has_rules)
         hits = hits.with_columns(row=rows.gather(hits["place"]), of="field")
         nearby = self._find_companions(hits.select(_KEYS).unique(maintain_order=True), rows, words)
         longest = nearby.group_by(_KEYS).agg(longest=pl.col("letters").max())
@@ -107,13 +114,8 @@ class ItemSearch:
             is_weak=pl.col("is_frame").is_not_null() & pl.col("longest").is_null()
         )
         with_them = nearby.join(kept, on=_KEYS, how="semi", maintain_order="left")
-        columns = [*_HITS, "is_weak"]
-        return pl.concat(
-            [
-                kept.select(columns),
-                with_them.with_columns(is_weak=pl.lit(value=False)).select(columns),
-            ]
-        )
+        parts = [plain, kept, with_them.with_columns(is_weak)]
+        return pl.concat([part.select(columns) for part in parts])
 
     def _find_companions(
         self, found: pl.DataFrame, rows: pl.Series, words: _WordsOf
@@ -156,6 +158,7 @@ def search_with(index: ItemIndex, benchmarks: Benchmarks) -> ItemSearch:
         index=index,
         companions=pl.concat([none, *companions]),
         weak=pl.concat([no_weak, *weak]),
+        with_companions=frozenset(name for name, (card, _) in benchmarks.items() if card.only_with),
         alike=frozenset(name for name, (card, _) in benchmarks.items() if card.alike),
         telling=frozenset(
             f"{name} {field}" for name, (card, _) in benchmarks.items() for field in card.telling()
@@ -186,9 +189,15 @@ def _weak(texts: pl.DataFrame, frame: int | None) -> pl.DataFrame:
     return weak.group_by("item", "field", maintain_order=True).agg(pl.col("is_frame").any())
 
 
+def _benchmark_of(items: pl.Series) -> pl.Series:
+    return items.str.extract(r"^([^/]*)/")
+
+
 def _best_of_alike(hits: pl.DataFrame, alike: frozenset[str]) -> pl.DataFrame:
     """Of the near matches of one text with one item whose texts are alike, keep the best."""
-    resembles = pl.col("item").str.extract(r"^([^/]*)/").is_in(list(alike))
+    resembles = _benchmark_of(hits["item"]).is_in(list(alike))
+    if not resembles.any():
+        return hits
     is_near = pl.col("rule") == "near"
     best = (-pl.col("overlap")).rank("min").over("place", "item")
     return hits.filter(~resembles | ~is_near | (best == 1))
