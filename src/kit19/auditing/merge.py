@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from kit19.auditing.plan import Part, Plan
-from kit19.auditing.result import Audit, Hit, Remark
+from kit19.auditing.result import COMMON_ROWS, COMMON_SHARE, Audit, CommonText, Hit, Remark
 from kit19.auditing.search import HITS, Found
 from kit19.auditing.shards import Failure, Result
 from kit19.auditing.summary import Sought, summarize
@@ -64,7 +64,9 @@ def merge(
     for file, parts in itertools.groupby(results, key=lambda pair: pair[0].file):
         totals.add(file, [result for _, result in parts])
     totals.require_texts(plan.dataset)
-    hits = pl.concat([pl.DataFrame(schema=_SCHEMA), *totals.hits])
+    every = pl.concat([pl.DataFrame(schema=_SCHEMA), *totals.hits])
+    common = _common_texts(every, totals.rows)
+    hits = every.join(common, on=["benchmark", "item", "field"], how="anti", maintain_order="left")
     audit = Audit(
         dataset=plan.dataset,
         rows_read=totals.rows,
@@ -79,8 +81,18 @@ def merge(
         ],
         notes=[Remark(where=one.where, what=one.what) for one in totals.remarks.notes],
         not_searched_for=sought.missing,
+        common=[CommonText(**one) for one in common.iter_rows(named=True)],
     )
     return Merged(audit, totals.rows_of, totals.failures)
+
+
+def _common_texts(hits: pl.DataFrame, rows: int) -> pl.DataFrame:
+    """Find texts of items that the dataset repeats: a corpus's own boilerplate is no evidence."""
+    counted = hits.group_by("benchmark", "item", "field").agg(
+        rows=pl.col("row").n_unique(), item_text=pl.col("item_text").first()
+    )
+    least = max(COMMON_ROWS, COMMON_SHARE * rows)
+    return counted.filter(pl.col("rows") > least).sort("benchmark", "item", "field")
 
 
 @dataclass

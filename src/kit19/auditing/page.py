@@ -91,6 +91,7 @@ def audit_page(result: Audit, most: int = MOST_SHOWN, face: str = "") -> str:
             if hits
             for line in _section(name, hits, most, several)
         ),
+        *_list_common(result),
         *_list_remarks("Not searched for", result.not_searched_for),
         *_list_remarks("Notes", result.notes),
         "</body>\n</html>\n",
@@ -109,6 +110,21 @@ def _summary_table(benchmarks: dict[str, Compromised]) -> Iterator[str]:
         yield "".join(f'<td class="number">{number:,}</td>' for number in numbers)
         yield f'<td class="number">{one.share:.2%}</td><td>{_bar(one.share)}</td></tr>'
     yield "</tbody>\n</table></div>"
+
+
+def _list_common(result: Audit) -> Iterator[str]:
+    if not result.common:
+        return
+    yield "<h2>Common text</h2>\n<p>More than 0.1% of the rows contain these texts of items. They are"
+    yield "the dataset's own boilerplate and no evidence of a leak, so they are not counted.</p>"
+    yield '<table>\n<thead><tr><th class="number">rows</th><th>item</th><th>text</th></tr></thead>'
+    yield "<tbody>"
+    for one in sorted(result.common, key=lambda one: -one.rows):
+        yield f'<tr><td class="number" title="rows">{one.rows:,}</td>'
+        field = f'<span class="note">{_escape(one.field)}</span>'
+        yield f'<td class="name">{_escape(f"{one.benchmark} {one.item}")}<br>{field}</td>'
+        yield f'<td class="text" lang="ko" title="text:">{_escape(one.item_text)}</td></tr>'
+    yield "</tbody>\n</table>"
 
 
 def _list_remarks(title: str, remarks: list[Remark]) -> Iterator[str]:

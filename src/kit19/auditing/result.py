@@ -12,6 +12,8 @@ from kit19.core.arguments import public
 
 RULES = ("equal", "contained", "near")
 """From the strictest to the loosest."""
+COMMON_SHARE, COMMON_ROWS = 0.001, 100
+"""The share and the number of rows above which a text is the dataset's own boilerplate, not a leak."""
 
 
 class _Result(BaseModel):
@@ -88,6 +90,24 @@ class Remark(_Result):
     what: str
 
 
+class CommonText(_Result):
+    """A text of a benchmark item that so many rows contain that it is the dataset's own boilerplate.
+
+    Attributes:
+        benchmark: The benchmark's name.
+        item: ``<split>/<id>`` in that benchmark.
+        field: Which of the item's texts.
+        rows: How many rows contain it.
+        item_text: Its beginning.
+    """
+
+    benchmark: str
+    item: str
+    field: str
+    rows: int
+    item_text: str
+
+
 class Audit(_Result):
     """The result of an audit.
 
@@ -95,12 +115,14 @@ class Audit(_Result):
         dataset: The audited dataset, as given.
         rows_read: Number of rows of the dataset.
         rows: Sorted 0-based numbers of the rows with a hit.
-        hits: All hits, by row.
+        hits: All hits, by row, but those of common texts.
         benchmarks: Results by the name of the benchmark.
         not_searched: The parts of the dataset that were not searched. Their content is unknown.
         notes: Files that describe the dataset but are not part of it, and lines that were parsed
             differently from the rest.
         not_searched_for: Benchmarks that lack files, all or some, and how many.
+        common: Texts of items that more than ``COMMON_SHARE`` of the rows contain, and more than
+            ``COMMON_ROWS`` of them. They are no evidence: neither hits, nor touched or compromised.
     """
 
     dataset: str
@@ -111,6 +133,7 @@ class Audit(_Result):
     not_searched: list[Remark] = []
     notes: list[Remark] = []
     not_searched_for: list[Remark] = []
+    common: list[CommonText] = []
 
     def to_dict(self) -> dict[str, Any]:
         """Convert the audit to JSON data."""

@@ -49,11 +49,23 @@ def print_audit(result: Audit, out: Path | None) -> None:
     left = len(result.hits) - _SHOWN
     if left > 0:
         print_text(f"\nand {left:,} more hits; --out DIR or --json lists them all")
+    _print_common(result)
     _print_remarks("not searched for", result.not_searched_for)
     _print_remarks("not searched", result.not_searched)
     _print_remarks("notes", result.notes)
     if out:
         print_text(f"\n{out / 'report.html'} shows them; hits.parquet and audit.json have all")
+
+
+def _print_common(result: Audit) -> None:
+    """Print the texts of items that the dataset repeats, the most frequent first."""
+    if not result.common:
+        return
+    print_text(f"\ncommon text, not counted: {len(result.common):,} texts of items, such as")
+    for one in sorted(result.common, key=lambda one: -one.rows)[:_SHOWN]:
+        share = one.rows / result.rows_read
+        what = f"{one.benchmark} {_one_line(one.item)}: {_one_line(one.item_text)}"
+        print_text(f"  {one.rows:,} rows ({share:.1%})  {what}")
 
 
 def _print_remarks(title: str, remarks: list[Remark]) -> None:
