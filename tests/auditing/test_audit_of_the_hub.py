@@ -66,6 +66,20 @@ def test_only_data_files_are_downloaded_and_read(hub: HubServer, exam: str) -> N
     }
 
 
+def test_items_may_be_a_dataset_on_the_hub_or_a_folder(hub: HubServer, tmp_path: Path) -> None:
+    commit(hub, {"README.md": b"# exam", "model.bin": b"\0", "a.jsonl": lines(SENTENCES[:3])})
+    rows = write_jsonl(tmp_path / "rows.jsonl", [INNOCENT[0], SENTENCES[1], SENTENCES[4]])
+    write_jsonl(tmp_path / "exam" / "a.jsonl", list(SENTENCES[:2]))
+    write_jsonl(tmp_path / "exam" / "b.jsonl", list(SENTENCES[4:6]))
+    result = audit(rows, ["some/rows", tmp_path / "exam"])
+    assert list(result.benchmarks) == ["rows", "exam"]
+    assert result.benchmarks["rows"].ids == ["items/1"]
+    assert result.benchmarks["exam"].ids == ["items/1", "items/2"]
+    assert result.rows == [1, 2]
+    assert [one.where for one in result.notes] == ["some/rows, model.bin", "some/rows, README.md"]
+    assert result.not_searched == []
+
+
 def test_files_named_like_patterns_are_downloaded(hub: HubServer, exam: str) -> None:
     commit(hub, {"b[1].jsonl": lines([SENTENCES[0]]), "a.csv": b"text\nnothing at all\n"})
     assert audit("some/rows", [exam]).rows == [1]

@@ -21,8 +21,8 @@ def write_reviews(folder: Path, footers: int, rows: int) -> Path:
     texts = [f"{INNOCENT[n % len(INNOCENT)]} {FOOTER if n < footers else n}" for n in range(rows)]
     texts[7] = f"{INNOCENT[7 % len(INNOCENT)]} {LEAK}"
     half = rows // 2
-    write_jsonl(folder / "a.jsonl", make_rows(texts[:half]))
-    write_jsonl(folder / "b.jsonl", make_rows(texts[half:], half))
+    write_jsonl(folder / "a.jsonl", list[object](make_rows(texts[:half])))
+    write_jsonl(folder / "b.jsonl", list[object](make_rows(texts[half:], half)))
     return folder
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from kit19.auditing.hub import download_dataset, is_on_hub
 from kit19.catalog import Benchmark, Catalog
 from kit19.core.errors import Problem, ReadError, UnknownNameError, suggest_names
 from kit19.core.paths import path_exists, resolve_composition
@@ -153,7 +154,7 @@ def _read_own_items(name: str, catalog: Catalog, remarks: Remarks) -> BenchmarkI
 
 def _read_own(name: str, catalog: Catalog, remarks: Remarks) -> list[pl.DataFrame]:
     """Read all texts of a file of items into memory. Every part of the file must be readable."""
-    path = resolve_composition(Path(name))
+    path = _download(name, remarks) if is_on_hub(name) else resolve_composition(Path(name))
     if not path_exists(path):
         fix = suggest_names(name, [*catalog.benchmarks, *catalog.sets])
         raise UnknownNameError(Problem(f"{name!r} is neither a benchmark nor a file", fix=fix))
@@ -172,6 +173,15 @@ def _read_own(name: str, catalog: Catalog, remarks: Remarks) -> list[pl.DataFram
     for note in own_remarks.notes:
         remarks.note(note.where, note.what)
     return batches
+
+
+def _download(name: str, remarks: Remarks) -> Path:
+    """Download items from the Hub. A file there that is no data is noted: it holds no item."""
+    left_out = Remarks()
+    path = download_dataset(name, left_out)
+    for one in (*left_out.skipped, *left_out.notes):
+        remarks.note(f"{name}, {one.where}", one.what)
+    return path
 
 
 def _find_ids(cells: pl.DataFrame) -> dict[int, str]:

@@ -71,9 +71,9 @@ did not name yourself may lack files, and are listed; sets: default, kobest, klu
 @click.option(
     "--against",
     multiple=True,
-    metavar="NAME|FILE",
-    help="A benchmark or a set of them, or a file with one item per row. May be repeated. Default: "
-    "every benchmark whose files are there.",
+    metavar="NAME|PATH|HUB_ID",
+    help="A benchmark or a set of them; or a file, a folder or a dataset on the Hub with one item per "
+    "row. May be repeated. Default: every benchmark whose files are there.",
 )
 @click.option(
     "--column",
