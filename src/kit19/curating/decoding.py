@@ -29,6 +29,8 @@ ANY, SPACED, LITERAL = 0, 1, 2
 _FIRST, _LAST = ord("가"), ord("힣")
 # A code point of three bytes may give 18 letters (U+FDFA); the table has no code point of four bytes.
 _MOST_OF_ONE = 6
+# Places without a sign: numba would also look for places counted from the end.
+_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -99,25 +101,25 @@ def _decode(  # noqa: C901, PLR0912, PLR0915
     table, several = known
     letters, text_ends, words, word_ends, hashes, is_slow = out
     low = np.uint32(0x3F)
-    at, kept, begun = 0, 0, 0
+    at, kept, begun = np.uint64(0), np.uint64(0), np.uint64(0)
     for text in range(len(ends)):
-        first, first_word, end = kept, begun, ends[text]
+        first, first_word, end = kept, begun, np.uint64(ends[text])
         in_word, after_consonant = False, False
         while at < end:
             lead = np.uint32(data[at])
             if lead < 0x80:
                 code = lead
-                at += 1
+                at += _ONE
             elif lead < 0xE0:
-                code = (lead & np.uint32(0x1F)) << np.uint32(6) | (data[at + 1] & low)
-                at += 2
+                code = (lead & np.uint32(0x1F)) << np.uint32(6) | (data[at + _ONE] & low)
+                at += _TWO
             else:
                 code = (lead & np.uint32(0x0F)) << np.uint32(12)
-                code |= (data[at + 1] & low) << np.uint32(6) | (data[at + 2] & low)
-                at += 3
+                code |= (data[at + _ONE] & low) << np.uint32(6) | (data[at + _TWO] & low)
+                at += _THREE
                 if lead >= 0xF0:
                     code = (code & np.uint32(0x7FFF)) << np.uint32(6) | (data[at] & low)
-                    at += 1
+                    at += _ONE
             if _FIRST <= code <= _LAST:
                 after_consonant = False
             else:
@@ -142,12 +144,12 @@ def _decode(  # noqa: C901, PLR0912, PLR0915
                 code &= np.uint32(CODE)
             if not in_word:
                 words[begun] = np.uint32(kept - first)
-                begun += 1
+                begun += _ONE
                 in_word = True
             letters[kept] = code
-            kept += 1
+            kept += _ONE
         text_ends[text], word_ends[text] = kept, begun
-        hashes[text] = _hash(letters, first, kept)
+        hashes[text] = _hash(letters, int(np.int64(first)), int(np.int64(kept)))
 
 
 @compiled
@@ -161,11 +163,11 @@ def _left_of(code: np.uint32, table: _U32) -> np.uint32:
 def _put_several(
     several: _U32,
     code: np.uint32,
-    first: int,
+    first: np.uint64,
     letters: _U32,
     words: _U32,
-    state: tuple[int, int, bool],
-) -> tuple[int, int, bool]:
+    state: tuple[np.uint64, np.uint64, bool],
+) -> tuple[np.uint64, np.uint64, bool]:
     """Add the several characters that are left of one."""
     kept, begun, in_word = state
     place = code & np.uint32(CODE)
@@ -173,9 +175,9 @@ def _put_several(
         if several[place] != BLANK:
             if not in_word:
                 words[begun] = np.uint32(kept - first)
-                begun += 1
+                begun += _ONE
             letters[kept] = several[place]
-            kept += 1
+            kept += _ONE
         in_word = several[place] != BLANK
         place += np.uint32(1)
     return kept, begun, in_word

@@ -20,6 +20,7 @@ Table = tuple[U64, U64, U64]
 BITS = np.uint64(21)
 PAIR_FACTORS = FACTOR, np.uint64(0xC2B2AE3D27D4EB4F)
 _LOW = np.uint64(0xFFFF_FFFF)
+_WHOLE = np.uint64((1 << 63) - 1)
 _CHUNK = 1024  # trigrams whose keys are looked up at a time
 STAMP, FLAGGED, EARLIER, CURRENT, LENGTH, NEEDED = range(6)
 """Columns of the state of an item while trigrams are searched. ``STAMP`` is the number of the last bin
@@ -59,25 +60,27 @@ def find_windows(  # noqa: C901, PLR0915  one function: calls for each letter wo
     bits, slots, entries = table
     found, used = np.empty((64, 3), dtype=np.int64), 0
     likely = np.empty(_CHUNK, dtype=np.int64)
-    values = np.empty(_CHUNK, dtype=np.uint64)
+    grams, values = np.empty(_CHUNK, dtype=np.uint64), np.empty(_CHUNK, dtype=np.uint64)
     start, last_word = 0, np.uint64(len(bits) - 1)
     for text in range(len(ends)):
         end = ends[text] - 2
         for begin in range(start, end, _CHUNK):
             # In steps without branches, which a processor could not foresee.
             count = 0
+            gram = np.uint64(letters[begin]) << BITS | np.uint64(letters[begin + 1])
             for first in range(begin, min(begin + _CHUNK, end)):
-                hashed = _trigram(letters, first) * FACTOR
+                gram = (gram << BITS | np.uint64(letters[first + 2])) & _WHOLE
+                hashed = gram * FACTOR
                 word = bits[(hashed >> np.uint64(48)) & last_word]
                 both = word >> (hashed >> np.uint64(20) & np.uint64(63))
                 both &= word >> (hashed >> np.uint64(26) & np.uint64(63))
-                likely[count] = first
+                likely[count], grams[count] = first, gram
                 count += int(np.int64(both & np.uint64(1)))
-            count = _first_slots(letters, slots, likely, values, count)
+            count = _first_slots(slots, likely, grams, values, count)
             for nth in range(count):
                 entry = values[nth]
                 if not entry:
-                    entry = _look_up(slots, _trigram(letters, likely[nth]))
+                    entry = _look_up(slots, grams[nth])
                     if not entry:
                         continue
                 at, left, where = int(likely[nth]) - start, 1, 0
@@ -105,18 +108,17 @@ def find_windows(  # noqa: C901, PLR0915  one function: calls for each letter wo
 
 
 @compiled
-def _first_slots(letters: U32, slots: U64, likely: I64, values: U64, count: int) -> int:
+def _first_slots(slots: U64, likely: I64, grams: U64, values: U64, count: int) -> int:
     """Keep the positions of trigrams that may be keys; write a value if the first slot has it, or 0.
 
     No load waits for another one here.
     """
     kept, mask = 0, np.uint64(len(slots) // 2 - 1)
     for nth in range(count):
-        first = likely[nth]
-        gram = _trigram(letters, first)
+        gram = grams[nth]
         place = (gram * FACTOR >> np.uint64(32)) & mask
         key = slots[2 * place]
-        likely[kept] = first
+        likely[kept], grams[kept] = likely[nth], gram
         values[kept] = slots[2 * place + np.uint64(1)] if key == gram else np.uint64(0)
         kept += int(key != 0)
     return kept
