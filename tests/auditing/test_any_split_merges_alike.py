@@ -216,3 +216,21 @@ def test_a_column_may_be_in_some_files_only(tmp_path: Path, exam: Path) -> None:
     assert {hit.file for hit in result.hits} == {"a.jsonl"}
     with pytest.raises(UnknownNameError, match="did you mean text"):
         search(corpus, exam, columns=["txet"])
+
+
+def test_results_in_the_folder_of_the_dataset_are_no_part_of_it(tmp_path: Path, exam: Path) -> None:
+    corpus = write_corpus(tmp_path / "data", {"a.jsonl": TEXTS, "shards/b.jsonl": TEXTS[:3]})
+    (corpus / "bad.jsonl").write_text("{")
+    first = search(corpus, exam, corpus / "results" / "audit")
+    assert first.audit is not None
+    assert first.audit.rows_read == len(TEXTS) + 3
+    for _ in range(2):
+        again = search(corpus, exam, corpus / "results" / "audit").audit
+        assert again is not None
+        told = sorted((one.where, one.what) for one in again.notes)
+        assert told == [
+            ("results/.audit.kit19-lock", "not searched: tools keep it here"),
+            ("results/audit/shards", "not searched: results of an audit"),
+        ]
+        assert (again.rows, again.hits) == (first.audit.rows, first.audit.hits)
+        assert again.not_searched == first.audit.not_searched

@@ -179,7 +179,7 @@ def test_ctrl_c_ends_with_130_and_leaves_whole_results(
     assert run_main(*arguments, "--jobs", str(jobs)) == 130
     assert "nothing was left half-written" in capsys.readouterr().err
     assert multiprocessing.active_children() == []
-    done = names(out) - {"shards/plan.json"}
+    done = names(out) - {"shards/audit-plan.json"}
     assert done
     assert all(name.endswith(".parquet") for name in done)
     assert search(corpus, exam, out).reused == len(done)

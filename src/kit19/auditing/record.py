@@ -1,7 +1,7 @@
 """What an audit searches, recorded next to its results: enough to merge them anywhere.
 
-``shards/plan.json`` has the files, the options and the items, without their texts. It depends only on
-what is searched, so all machines that share an audit write the same bytes.
+``shards/audit-plan.json`` has the files, the options and the items, without their texts. It depends
+only on what is searched, so all machines that share an audit write the same bytes.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from typing import Any
 
 from kit19.auditing.plan import Options, Part, Plan
 from kit19.auditing.result import Remark
-from kit19.auditing.shards import FOLDER
 from kit19.auditing.summary import Searched, Sought
 from kit19.core.errors import Problem, ReadError, first_line
 from kit19.core.paths import read_json
 from kit19.fetching.remote import RemoteFile
 from kit19.reading import Remarks
+from kit19.reading.folders import AUDIT_PLAN
 from kit19.reading.spans import Span
 from kit19.writing.place import placing
-
-_NAME = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Record:
             OutputError: It cannot be written.
         """
         text = json.dumps(self._to_dict()) + "\n"
-        path = out / FOLDER / _NAME
+        path = out / AUDIT_PLAN
         with placing(path) as place:
             place.write_text(text, encoding="utf-8")
 
@@ -82,7 +80,7 @@ def read_record(out: Path) -> Record:
     Raises:
         ReadError: The folder has no results of an audit.
     """
-    path = out / FOLDER / _NAME
+    path = out / AUDIT_PLAN
     fix = "give the folder that `kit19 audit … --out` wrote"
     try:
         found = read_json(path)

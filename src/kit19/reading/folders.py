@@ -33,6 +33,11 @@ _TOOLS = {
 }  # fmt: skip
 
 
+AUDIT_PLAN = "shards/audit-plan.json"
+"""What marks a folder as that of an audit, whose results hold text of the data that it searched."""
+_AUDIT_RESULTS = ("audit.json", "failed.jsonl", "hits.parquet", "report.html", "shards/")
+
+
 def format_suffix(name: str) -> str:
     """Return the lowercase suffix that names a file's format, ignoring that of a compression."""
     path = PurePosixPath(name.lower())
@@ -91,7 +96,7 @@ def data_names(names: Iterable[str], remarks: Remarks, *, inside: str = "") -> l
         remarks: Receives every file that is left out.
         inside: A prefix for names in remarks.
     """
-    listed = sorted(names)
+    listed = _without_audits(sorted(names), remarks, inside)
     exports = "exports/" if "manifest.json" in listed else None
     data: list[str] = []
     about: list[str] = []
@@ -123,6 +128,19 @@ def data_names(names: Iterable[str], remarks: Remarks, *, inside: str = "") -> l
     return sorted(data, key=lambda name: (format_suffix(name) != ".parquet", name))
 
 
+def _without_audits(names: list[str], remarks: Remarks, inside: str) -> list[str]:
+    """Leave out the results of audits, which hold text of the data that they searched."""
+    audits = [
+        name.removesuffix(AUDIT_PLAN)
+        for name in names
+        if name == AUDIT_PLAN or name.endswith(f"/{AUDIT_PLAN}")
+    ]
+    for audit in audits:
+        remarks.note(f"{inside}{audit}shards", "not searched: results of an audit")
+    results = tuple(audit + result for audit in audits for result in _AUDIT_RESULTS)
+    return [name for name in names if not name.startswith(results)]
+
+
 def _is_hidden(part: str) -> bool:
     return part.startswith(".") or part.lower() in _TOOLS
 
@@ -130,7 +148,7 @@ def _is_hidden(part: str) -> bool:
 def _remark_hidden(where: str, part: str, remarks: Remarks) -> bool:
     """Record that a hidden file was left out. Returns whether a known tool creates such files."""
     place = where[: where.index(part) + len(part)]
-    known = part.lower() in _TOOLS or part.startswith("._")
+    known = part.lower() in _TOOLS or part.startswith("._") or part.endswith(".kit19-lock")
     if known:
         remarks.note(place, "not searched: tools keep it here")
     else:
