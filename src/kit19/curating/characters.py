@@ -66,6 +66,8 @@ def load_characters() -> Characters:
         found[has_mark & (length == 1)] |= np.uint32(mark)
         found[has_mark & (length > 1)] = SLOW
     found[normal.str.contains(_DEPENDS).to_numpy()] = SLOW
+    # So a text has no more letters than bytes of UTF-8. (U+FDFA has 3 bytes, and gives 18 characters.)
+    found[length > np.where(codes < 0x800, 2, 3)] = SLOW
     # Emoji are symbols; what is none may be composed with its neighbors.
     found[(codes > 0xFFFF) & (found != DROP)] = SLOW
     table = np.full(_EMOJI.stop, SLOW, dtype=np.uint32)

@@ -27,8 +27,6 @@ _U64 = npt.NDArray[np.uint64]
 _I64 = npt.NDArray[np.int64]
 ANY, SPACED, LITERAL = 0, 1, 2
 _FIRST, _LAST = ord("가"), ord("힣")
-# A code point of three bytes may give 18 letters (U+FDFA); the table has no code point of four bytes.
-_MOST_OF_ONE = 6
 # Places without a sign: numba would also look for places counted from the end.
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -72,8 +70,8 @@ def decode(texts: pl.Series, form: int = ANY) -> Decoded:
     known = load_characters()
     data = np.frombuffer(texts.str.join("").cast(pl.Binary).item() or b"", dtype=np.uint8)
     ends = texts.str.len_bytes().to_numpy().cumsum(dtype=np.int64)
-    letters = np.empty(_MOST_OF_ONE * len(data), dtype=np.uint32)
-    words = np.empty(_MOST_OF_ONE * len(data), dtype=np.uint32)
+    letters = np.empty(len(data), dtype=np.uint32)
+    words = np.empty(len(data), dtype=np.uint32)
     text_ends, word_ends = np.empty_like(ends), np.empty_like(ends)
     hashes = np.empty(len(ends), dtype=np.uint64)
     is_slow = np.zeros(len(ends), dtype=np.uint8)
