@@ -178,7 +178,7 @@ def _local_path(given: str | Path, remarks: Remarks) -> Path:
 
 
 def _remote_parts(address: str, remarks: Remarks, seen: set[str], *, alone: bool) -> list[Part]:
-    """Return the files at an address, each whole: it is downloaded by who searches it."""
+    """Return the files at an address, each as one part: it is downloaded by who searches it."""
     parts = []
     for file in data_files(address, remarks, inside="" if alone else f"{address}/"):
         if file.url in seen:

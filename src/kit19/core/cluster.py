@@ -98,16 +98,16 @@ def _places(ray: Any, cpus: float) -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1) / cpus))
 
 
-_made: dict[str, Do[Any, Any]] = {}
+_built: dict[str, Do[Any, Any]] = {}
 
 
 def _do(name: str, make: Callable[[], Do[Any, Any]], task: Any) -> tuple[str, Any]:
     """Do a task in a process of Ray, with what earlier tasks of the same run made there."""
     try:
-        if name not in _made:
-            _made.clear()
-            _made[name] = make()
-        return "result", _made[name](task, lambda _: None)
+        if name not in _built:
+            _built.clear()
+            _built[name] = make()
+        return "result", _built[name](task, lambda _: None)
     except Kit19Error as error:
         return "problems", (type(error), error.problems)
     except Exception:  # the caller raises it

@@ -18,7 +18,7 @@ R = TypeVar("R")
 def native(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function with its first call; its loops then run without the interpreter's lock.
 
-    Machine code is kept beside the module, or in the user's cache folder where that is read-only, or
+    Machine code is kept next to the module, or in the user's cache folder where that is read-only, or
     only in memory where neither can be written.
 
     Args:

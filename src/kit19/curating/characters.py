@@ -1,6 +1,6 @@
 """A table from code points to what is left of them in the form that ``spaced`` gives.
 
-It is made by the very functions that it stands for, one character at a time. A text with a character
+It is made by the very functions that it replaces, one character at a time. A text with a character
 whose result depends on its neighbors takes the slow path: those functions.
 """
 

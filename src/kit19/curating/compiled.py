@@ -2,7 +2,7 @@
 
 numba takes half a second to import, so a module with compiled functions does not import it. The
 first call compiles all compiled functions of its module that it calls; numba keeps the native code
-on disk, beside the module or, if that folder cannot be written, in the user's cache folder.
+on disk, next to the module or, if that folder cannot be written, in the user's cache folder.
 
 Compiled functions release the GIL. numba notices that code on disk is outdated only if the function's
 own module changed. So compiled functions call none of another module, and what they need of another

@@ -20,7 +20,7 @@ Table = tuple[U64, U64, U64]
 BITS = np.uint64(21)
 PAIR_FACTORS = FACTOR, np.uint64(0xC2B2AE3D27D4EB4F)
 _LOW = np.uint64(0xFFFF_FFFF)
-_WHOLE = np.uint64((1 << 63) - 1)
+_COMPLETE = np.uint64((1 << 63) - 1)
 _CHUNK = 1024  # trigrams whose keys are looked up at a time
 STAMP, FLAGGED, EARLIER, CURRENT, LENGTH, NEEDED = range(6)
 """Columns of the state of an item while trigrams are searched. ``STAMP`` is the number of the last bin
@@ -69,7 +69,7 @@ def find_windows(  # noqa: C901, PLR0915  one function: calls for each letter wo
             count = 0
             gram = np.uint64(letters[begin]) << BITS | np.uint64(letters[begin + 1])
             for first in range(begin, min(begin + _CHUNK, end)):
-                gram = (gram << BITS | np.uint64(letters[first + 2])) & _WHOLE
+                gram = (gram << BITS | np.uint64(letters[first + 2])) & _COMPLETE
                 hashed = gram * FACTOR
                 word = bits[(hashed >> np.uint64(48)) & last_word]
                 both = word >> (hashed >> np.uint64(20) & np.uint64(63))

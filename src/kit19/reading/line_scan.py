@@ -111,7 +111,7 @@ class _Scan:
 
     Attributes:
         block: The block.
-        known: The outlines that it has looked for.
+        known: The outlines that it has searched for.
         outline: The number of each line's outline, or ``UNKNOWN`` or ``BLANK``.
         ends: Where each line ends.
         data: All values, one after another.

@@ -85,7 +85,7 @@ def _styles(pairs: Pairs) -> dict[str, pl.Expr]:
     a, b = ((pl.col(name) % pairs.size).cast(pl.Int64) for name in "ab")
     places = range(pairs.size)
     first, second = (
-        _told(place.replace_strict(places, styles, return_dtype=pl.String), pl.col(text), pairs)
+        _worded(place.replace_strict(places, styles, return_dtype=pl.String), pl.col(text), pairs)
         for place, text in ((a, pairs.of), (b, f"{pairs.of}#b"))
     )
     same = a.replace_strict(places, nth) == b.replace_strict(places, nth)
@@ -93,7 +93,7 @@ def _styles(pairs: Pairs) -> dict[str, pl.Expr]:
     return {"style1": first, "style2": second, "place": place}
 
 
-def _told(style: pl.Expr, text: pl.Expr, pairs: Pairs) -> pl.Expr:
+def _worded(style: pl.Expr, text: pl.Expr, pairs: Pairs) -> pl.Expr:
     """The style, or null where the text has another's marks or lacks its own."""
     agrees = pl.lit(True)
     for marked, pattern in pairs.marks.items():
