@@ -45,10 +45,11 @@ tr { break-inside: avoid; } thead { display: table-header-group; }
 _MEANING = """\
 <p class="note">Texts are compared as letters and digits alone: spacing, punctuation, width and case
 do not count. <b>equal</b>: a text equals an item's text. <b>contained</b>: a longer text contains all
-of it. <b>near</b>: a text contains most of it close together, by the weight of its rarer
-three-character sequences or of its words without their particles and endings. Items of fewer than 15
-letters and digits count only when equal. An item that is a pair counts as compromised only when both
-of its sides were found, in any rows.</p>"""
+of it. <b>near</b>: a text contains at least half of it close together, by the weight of its rarer
+three-character sequences, or at least 70% of it by the weight of its words without their particles
+and endings. Items of fewer than 15 letters and digits count only when equal. What compromises an item
+is in the card of its benchmark: of a pair both sides, in any rows; of a question with options the
+question and the right option, in one row.</p>"""
 
 # Control characters are not allowed in HTML, and direction marks would reorder the text around them.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

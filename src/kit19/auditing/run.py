@@ -39,8 +39,7 @@ def audit(
         dataset: A file or folder (JSON lines, JSON, CSV, TSV, lines of text, parquet), or a dataset
             on the Hub: ``owner/name``, or ``owner/name@revision``.
         against: Benchmarks or sets of them by name, or your own items, one a row: files, folders, or
-            datasets on the Hub;
-            default: every benchmark of the catalog whose files are there.
+            datasets on the Hub; default: every benchmark of the catalog whose files are present.
         data_dir: The folder of upstream files; ``"sample"`` for the small sample that kit19 carries;
             default: where ``kit19 fetch`` puts them.
         columns: Search only these columns.

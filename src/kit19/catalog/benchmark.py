@@ -101,7 +101,7 @@ class BenchmarkSet(Card):
     )
     if_there: list[Name] = Field(
         default=[],
-        description="benchmarks that a build keeps out if their files are there, and lists if not",
+        description="benchmarks that a build keeps out if their files are present, and lists if not",
     )
 
     @property

@@ -49,14 +49,14 @@ class _Share(click.ParamType[tuple[int, int]]):
 @click.command(
     epilog="""\b
 Examples:
-  kit19 audit my.jsonl                              against every benchmark
+  kit19 audit my.jsonl                              for every benchmark whose files are present
   kit19 audit data.csv --column question --against kobest_boolq
   kit19 audit owner/name --out audit                a dataset on the Hub, with an HTML report
   kit19 audit owner/name@refs/convert/parquet       a branch, tag or commit of it
-  kit19 audit my.jsonl --against kobest             against a set of them
+  kit19 audit my.jsonl --against kobest             for a set of benchmarks
   kit19 audit train.parquet --against my_exam.jsonl
   kit19 audit my.jsonl --fail-on-hit --json         for CI: exit code 3 if anything is found
-  kit19 audit corpus --out audit --jobs 8           many files; run it again to go on
+  kit19 audit corpus --out audit --jobs 8           many files; run it again to resume
   kit19 audit s3://bucket/corpus --out audit        an object store; also gs://, hf://, https://
   kit19 audit corpus --out audit --engine ray       on a Ray cluster
   kit19 audit corpus --clean clean                  copies without the rows that were found
@@ -64,7 +64,7 @@ Examples:
 
 \b
 The benchmarks' own files must be present: `kit19 fetch klue kobest` downloads them. Benchmarks that you
-did not name yourself may lack files, and are listed; sets: default, kobest, klue, paper, today.
+do not name yourself are listed if their files are missing. Sets: default, kobest, klue, paper, today.
 """
 )
 @click.argument("inputs", metavar="[PATH|URL|HUB_ID]...", nargs=-1)
@@ -73,7 +73,7 @@ did not name yourself may lack files, and are listed; sets: default, kobest, klu
     multiple=True,
     metavar="NAME|PATH|HUB_ID",
     help="A benchmark or a set of them; or a file, a folder or a dataset on the Hub with one item per "
-    "row. May be repeated. Default: every benchmark whose files are there.",
+    "row. May be repeated. Default: every benchmark whose files are present.",
 )
 @click.option(
     "--column",
@@ -120,7 +120,7 @@ did not name yourself may lack files, and are listed; sets: default, kobest, klu
 @click.option(
     "--shard",
     type=_Share(),
-    help="Search (or with --merge --clean, copy) only the I-th of N shares of the files.",
+    help="Search only the I-th of N shares of the files (with --merge --clean: copy it).",
 )
 @click.option(
     "--merge", type=_FOLDER, metavar="OUT", help="Merge the results of all shares in this folder."
@@ -182,8 +182,8 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
 
     A dataset is JSON lines, JSON, CSV, TSV, plain lines, parquet or Arrow, also compressed or in a zip
     archive; a folder of such files; the address of such a file or folder (s3://bucket/folder); or a
-    dataset on the Hub (owner/name). All columns are searched,
-    also inside lists and objects. Parts that cannot be searched are listed.
+    dataset on the Hub (owner/name). All columns are searched, also inside lists and objects. Parts
+    that cannot be searched are listed.
     """
     _require_one_task(inputs, out, shard, merge, clean, mask, diff)
     if engine == "ray" and not out:
