@@ -256,7 +256,7 @@ def recipes() -> str:
 def benchmark_sets() -> str:
     """The sets of benchmarks that kit19 carries."""
     lines = [
-        "| set | what for | benchmarks, or sets | if their files are there |",
+        "| set | what for | benchmarks, or sets | if their files are present |",
         "|---|---|---|---|",
     ]
     for name, one in load_catalog().sets.items():
