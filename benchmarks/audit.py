@@ -162,7 +162,7 @@ def whole(data_dir: str, rows: str, cache: str) -> Work:
     from kit19 import audit
 
     def work() -> int:
-        return len(audit(rows, data_dir=Path(data_dir)).rows)
+        return len(audit(rows, against="default", data_dir=Path(data_dir)).rows)
 
     return work
 

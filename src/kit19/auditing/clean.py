@@ -113,7 +113,7 @@ def require_clean_folder(folder: Path, plan: Plan) -> None:
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if not path.is_dir() and name not in names and not is_leftover(path):
-            what = f"holds {name}, which is no copy of a file that is audited"
+            what = f"holds {name}, which is not a copy of an audited file"
             raise OutputError(Problem(what, str(folder), "use another --clean, or empty it"))
 
 

@@ -84,7 +84,7 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
     """
     _check(out, shard, clean, mask)
     if cluster and out is None:
-        raise ArgumentError(Problem("needs `out`, which all machines see", "cluster"))
+        raise ArgumentError(Problem("needs `out`, a folder that all machines see", "cluster"))
     remarks = Remarks()
     options = Options(
         tuple(one_or_more(columns, "columns")), header, tuple(one_or_more(ids, "ids")) or ID_COLUMNS
@@ -119,9 +119,9 @@ def _check(out: object, shard: tuple[int, int] | None, clean: object, mask: str 
     if shard and shard[0] > shard[1]:
         problem = Problem(f"cannot be {shard[0]} of {shard[1]}", "shard")
     elif shard and out is None:
-        problem = Problem("needs `out`, where the shares meet", "shard")
+        problem = Problem("needs `out`, a folder that all shares use", "shard")
     elif shard and clean is not None:
-        problem = Problem("cannot be given with `shard`: clean after all shares", "clean")
+        problem = Problem("cannot be given with `shard`: give it to `merge_audit`", "clean")
     elif mask is not None and (clean is None or not mask):
         problem = Problem("needs `clean`, and a name", "mask")
     if problem:

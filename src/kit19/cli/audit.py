@@ -42,7 +42,7 @@ class _Share(click.ParamType[tuple[int, int]]):
     ) -> tuple[int, int]:
         match = re.fullmatch(r"([1-9]\d{0,8})/([1-9]\d{0,8})", value, re.ASCII)
         if not match or int(match[1]) > int(match[2]):
-            self.fail(f"{value!r} is no share such as 1/8", param, ctx)
+            self.fail(f"{value!r} is not a share such as 1/8", param, ctx)
         return int(match[1]), int(match[2])
 
 
@@ -246,15 +246,15 @@ def _require_one_task(
 ) -> None:
     """Refuse options that do not go together."""
     if sum(map(bool, (inputs, merge, diff))) != 1:
-        raise click.UsageError("Give what to audit, or --merge OUT, or --diff A B.")
+        raise click.UsageError("Give either datasets, or --merge OUT, or --diff A B.")
     if out and not inputs:
-        raise click.UsageError("--out needs what to audit.")
+        raise click.UsageError("--out needs a dataset.")
     if diff and (shard or clean):
         raise click.UsageError("--diff takes no --shard and no --clean.")
     if shard and inputs and clean:
-        raise click.UsageError("--clean needs all shares: give it to --merge, after them.")
+        raise click.UsageError("--clean needs all shares: use it with --merge, when they are done.")
     if shard and not (out or clean):
-        raise click.UsageError("--shard needs --out, where the shares meet.")
+        raise click.UsageError("--shard needs --out, a folder that all shares use.")
     if mask is not None and not (clean and mask):
         raise click.UsageError("--mask needs the name of a column, and --clean.")
 

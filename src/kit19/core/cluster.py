@@ -1,7 +1,8 @@
 """Do tasks on a Ray cluster, as ``processes.run_tasks`` does in processes of one machine.
 
-Ray schedules the tasks, and runs those again whose process or machine dies. What is here is small: how
-many tasks wait at a time, what a process keeps from one task to the next, and how errors come back.
+Ray schedules the tasks, and runs those again whose process or machine dies. This module decides only
+how many tasks are submitted at a time, what a process keeps for its next task, and how errors are
+returned.
 """
 
 from __future__ import annotations

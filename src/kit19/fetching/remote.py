@@ -1,7 +1,7 @@
-"""Lists and downloads files of object stores and web servers (``s3://``, ``gs://``, ``hf://``, ``https://``).
+"""List and download files of object stores and web servers (``s3://``, ``gs://``, ``hf://``, ``https://``).
 
-fsspec and its file systems do the talking; this module adds what they lack: a download goes on from the
-byte where a connection broke, ends with a check of size and version, and says what failed and where.
+fsspec and its file systems make the requests. This module adds what they lack: downloads that resume at
+the byte where a connection broke, a check of size and version, and errors that name the file.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def download_remote(
     on_bytes: Callable[[int], None],
     stopped: threading.Event | None = None,
 ) -> None:
-    """Download a file, going on where a broken connection ended.
+    """Download a file. A broken connection is resumed.
 
     Args:
         file: The file, as listed.
@@ -163,7 +163,9 @@ def _open(url: str) -> tuple[Any, str]:
     except ImportError as error:
         raise FilesError(Problem(str(error), url, install)) from None
     except ValueError as error:  # an unknown protocol
-        known = "kit19 reads s3://, gs://, hf://, https:// and what fsspec has a package for"
+        known = (
+            "use s3://, gs://, hf:// or https://, or another protocol that fsspec has a package for"
+        )
         raise FilesError(Problem(str(error), url, known)) from None
     return system, str(path)
 
@@ -194,7 +196,7 @@ def _problem(error: Exception, url: str, attempts: int = 1) -> Problem:
     if isinstance(error, FileNotFoundError):
         return Problem("does not exist", url, "check the address: it is case-sensitive")
     if isinstance(error, PermissionError) or "credential" in text.lower():
-        fix = "set the credentials as its own tools expect them (AWS_PROFILE, HF_TOKEN, …)"
+        fix = "set credentials where the store's own tools look for them (AWS_PROFILE, HF_TOKEN, …)"
         return Problem(f"may not be read: {text}", url, fix)
     count = f" ({attempts} attempts)" if attempts > 1 else ""
     return Problem(f"cannot be read: {text}{count}", url)

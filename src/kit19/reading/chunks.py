@@ -1,4 +1,4 @@
-"""The one reader of people's files: any format, in chunks, with one table of the regular rows of each.
+"""The one reader of users' own files: any format, in chunks, with a table of the regular rows of each.
 
 Formats are JSON lines, JSON, CSV, TSV or plain lines (with or without a header), parquet and Arrow,
 text formats also compressed, and all of them in a zip archive. A folder counts as one dataset.

@@ -1,4 +1,4 @@
-"""People's files as instruction rows: one mechanism for ``extra``, training and loading.
+"""Users' own files as instruction rows: one mechanism for ``extra``, training and loading.
 
 A row's layout is decided for each row (see ``layouts``), over columns where the format has columns.
 Rows that cannot be used are not in the result; each is returned with its place and the reason, so that

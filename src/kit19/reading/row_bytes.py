@@ -81,7 +81,7 @@ def open_rows(path: Path, header: bool | None) -> Iterator[RowBytes]:
     with open_file(path) as stream, translate_errors(where):
         kind, encoding = detect_format(stream, format_suffix(path.name), where)
         if kind in (Format.PARQUET, Format.ARROW):
-            what = f"is {kind.name.capitalize()} by its content, and not by its name"
+            what = f"is {kind.name.capitalize()} by its content, but not by its name"
             raise ReadError(Problem(what, where, "name it *.parquet"))
         if encoding not in _ENCODINGS:
             what = f"is in {encoding.upper()}, and only UTF-8 and CP949 are copied without rows"
