@@ -1,9 +1,9 @@
 """Results of the parts of a dataset, in files that are complete or missing: ``OUT/shards/``.
 
 Each part has one file, a table of its hits with a header. The header has a key of all that the result
-depends on: the bytes of the part, the items, the rules and the options. A result whose key is another
-is as good as none. A file is written under a temporary name, flushed to disk and renamed, so that no
-moment of a kill leaves half of one.
+depends on: the bytes of the part, the items, the rules and the options. A result with another key
+is ignored. A file is written under a temporary name, flushed to disk and renamed, so that a killed
+process never leaves half of one.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 Table = tuple[U64, U64, U64]
 BITS = np.uint64(21)
-PAIR_FACTORS = FACTOR, np.uint64(0xC2B2AE3D27D4EB4F)
 _LOW = np.uint64(0xFFFF_FFFF)
 _COMPLETE = np.uint64((1 << 63) - 1)
 _CHUNK = 1024  # trigrams whose keys are looked up at a time
