@@ -294,7 +294,9 @@ def test_pawsx_rows_without_a_sentence_never_pass(paper: Build) -> None:
     }
     assert len(marked) == 35 + 28
     assert {row["id"] for row in paper.rows} & marked == set()
-    assert {row["id"] for row in paper.dropped if row["id"].startswith("pawsx/")} == marked
+    dropped = [row for row in paper.dropped if row["id"].startswith("pawsx/")]
+    # No template asks about two equal sentences.
+    assert {row["id"] for row in dropped if row["reason"] != "no_template"} == marked
 
 
 def benchmark_texts(data: Path) -> set[str]:

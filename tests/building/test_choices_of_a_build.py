@@ -221,7 +221,7 @@ def test_paper_and_paper_clean_differ_by_the_leak_and_not_by_size(tmp_path: Path
         splits = {*rows_of(clean).filter(subset=name)["upstream_split"]}
         assert splits <= set(subset.splits), name
     gone = dropped_of(clean)
-    assert set(gone["reason"]) == {"contaminated", "empty", "excluded"}
+    assert set(gone["reason"]) == {"contaminated", "empty", "excluded", "no_template"}
     leaked = gone.filter(reason="contaminated")["id"]
     assert set(leaked) & set(rows_of(leaky)["id"])
     # Whatever else `paper` took of the train splits is in its twin as well.

@@ -49,6 +49,6 @@ def test_all_values_have_to_be_defined_and_no_others() -> None:
 
 def test_only_a_categorical_field_has_definitions() -> None:
     with pytest.raises(
-        ValidationError, match=r"names text, which is not a categorical .*\(label\)"
+        ValidationError, match=r"names text, which is not a categorical .*\(label, series\)"
     ):
         nsmc("text", {"a": "b"})

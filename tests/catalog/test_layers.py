@@ -290,6 +290,7 @@ class TestMistakes:
         text = read_yaml(BUILT_IN / NSMC)[0]
         columns = text["tables"]["reviews"]["columns"]
         columns["body"] = columns.pop("text")
+        text["tables"]["reviews"]["derive"]["series"]["matches"]["of"] = "body"
         subset = text["subsets"]["nsmc"]
         for use in ("require", "identity", "exposed"):
             subset[use] = ["body" if name == "text" else name for name in subset[use]]

@@ -20,7 +20,12 @@ RENDER: Any = importlib.import_module("kit19.rendering.render")
 CHECK: Any = importlib.import_module("kit19.linting.check")
 
 REVIEWS = pl.DataFrame(
-    {"id": ["nsmc/train/1", "nsmc/train/2"], "label": ["negative", "positive"], "text": ["a", "b"]}
+    {
+        "id": ["nsmc/train/1", "nsmc/train/2"],
+        "label": ["negative", "positive"],
+        "text": ["a", "b"],
+        "series": ["lacks", "lacks"],
+    }
 )
 
 

@@ -115,7 +115,8 @@ def test_nothing_is_read_before_rows_are_requested(sample_dir: Path, tmp_path: P
     shutil.copytree(sample_dir / "nsmc", tmp_path / "nsmc")
     loaded = kit19.load("nsmc", data_dir=tmp_path, unverified=True)
     (tmp_path / "nsmc" / "ratings_train.txt").unlink()
-    assert loaded.polars().collect_schema().names() == ["id", "split", "group", "text", "label"]
+    names = ["id", "split", "group", "text", "label", "series"]
+    assert loaded.polars().collect_schema().names() == names
     for read in (loaded.arrow, loaded.pandas, loaded.datasets):
         with pytest.raises(ReadError, match="cannot be read"):
             read()

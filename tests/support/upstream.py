@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -222,6 +223,11 @@ def pawsx(data: Path) -> Records:
     }
 
 
+FORMAL_ENDING = re.compile(
+    r"(요|죠|니다|[습입합됩십갑옵봅줍납랍립킵집칩듭쉽겁랩낍깁]니까|시오|십쇼|시다)([.?!,\s]|$)"
+)
+
+
 class Pairs(Mapping[str, Record]):
     """Pairs of utterances, worked out when they are asked for: there are half a million.
 
@@ -258,9 +264,14 @@ class Pairs(Mapping[str, Record]):
         for field, names in self._names.items():
             pair[field], pair[f"{field}2"] = names[int(first[field])], names[int(second[field])]
         if not self._by_rule:
-            # The first half of a group is formal.
-            for field, place in (("style1", a % GROUP), ("style2", b % GROUP)):
-                pair[field] = "formal" if place < GROUP // 2 else "casual"
+            # The first half of a group is formal; where the ending says otherwise, there is no style.
+            for field, place, text in (
+                ("style1", a % GROUP, first["sentence"]),
+                ("style2", b % GROUP, second["sentence"]),
+            ):
+                style = "formal" if place < GROUP // 2 else "casual"
+                ends_formally = FORMAL_ENDING.search(text) is not None
+                pair[field] = style if ends_formally == (style == "formal") else ""
         if self._by_rule:
             alike = 2 * (first["topic"] == second["topic"]) + (first["act"] == second["act"])
             pair["similarity"] = "4" if i == j else str(alike)

@@ -155,7 +155,7 @@ def select_files(
 
 def _may_be_absent(found: UpstreamFile, use: Use, data_dir: Path) -> bool:
     """Whether it is absent and nobody misses it."""
-    is_optional = found.split in use.optional or is_sample(data_dir)
+    is_optional = found.split in use.optional or (is_sample(data_dir) and not use.own_files)
     return found.status == "missing" and is_optional
 
 
