@@ -260,7 +260,7 @@ def benchmark_sets() -> str:
         "|---|---|---|---|",
     ]
     for name, one in load_catalog().sets.items():
-        members = (", ".join(f"`{m}`" for m in of) for of in (one.benchmarks, one.if_there))
+        members = (", ".join(f"`{m}`" for m in of) for of in (one.benchmarks, one.if_present))
         lines.append(f"| `{name}` | {one.about} | {' | '.join(members)} |")
     return "\n".join(lines)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kit19.catalog.listing import SourceEntry, Sources, sources
     from kit19.chatting.chat import Chat, chat
     from kit19.comparing import Comparison, compare
+    from kit19.core.cluster import Cluster
     from kit19.core.errors import (
         ArgumentError,
         CatalogError,
@@ -76,6 +77,7 @@ _HOMES = {
     "kit19.comparing": ["Comparison", "compare"],
     "kit19.chatting.chat": ["Chat", "chat"],
     "kit19.building.differences": ["Diff", "diff"],
+    "kit19.core.cluster": ["Cluster"],
     "kit19.core.errors": [
         "ArgumentError",
         "CatalogError",
@@ -117,6 +119,7 @@ __all__ = [
     "Catalog",
     "CatalogError",
     "Chat",
+    "Cluster",
     "Comparison",
     "Diff",
     "Evaluation",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,19 @@ def test_a_bad_file_is_named_by_its_address(
     failed = (tmp_path / "out" / "failed.jsonl").read_text("utf-8").splitlines()
     assert len(failed) == 1
     assert "/kit19-audit-" not in failed[0]
+
+
+def test_a_full_disk_is_named_with_the_file(
+    corpus: tuple[Path, str], exam: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(_file: RemoteFile, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("kit19.auditing.remote.download_remote", fill)
+    done = invoke("audit", corpus[1], "--against", exam, "--out", tmp_path / "out")
+    assert done.code == 1
+    assert f"{corpus[1]}/a.jsonl: cannot be downloaded: No space left on device" in done.err
+    assert "set TMPDIR" in done.err
 
 
 def test_copies_and_empty_folders_are_refused(

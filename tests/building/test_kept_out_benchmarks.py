@@ -49,7 +49,7 @@ def test_a_set_says_which_benchmarks_may_lack_files(tmp_path: Path, data: Path) 
     assert "--without-benchmark kobbq" in str(caught.value)
     catalog = tmp_path / "cards"
     catalog.mkdir()
-    spare = "spare: {about: s, if_there: [kobbq, kmmlu, logickor]}"
+    spare = "spare: {about: s, if_present: [kobbq, kmmlu, logickor]}"
     (catalog / "benchmark_sets.yaml").write_text(spare, "utf-8")
     changes = {"subsets": ["nsmc"], "cap": 40, "validation": 0, "benchmarks": ["spare"]}
     manifest = kit19.build(

@@ -32,13 +32,13 @@ def write(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize("recipe", ["kit19", "sample", "full", "paper-clean", "commercial"])
 def test_a_recipe_keeps_out_the_same_seven(recipe: str) -> None:
     kept = OURS.kept_out(OURS.recipe(recipe))
-    assert (sorted(kept.names), kept.if_there) == (SEVEN, frozenset())
+    assert (sorted(kept.names), kept.if_present) == (SEVEN, frozenset())
 
 
 def test_today_is_every_benchmark() -> None:
     kept = OURS.kept_out(OURS.recipe("kit19", {"benchmarks": "today"}))
     assert sorted(kept.names) == sorted(OURS.benchmarks)
-    assert not kept.if_there & set(SEVEN)
+    assert not kept.if_present & set(SEVEN)
 
 
 def test_a_recipe_may_name_benchmarks_and_sets() -> None:
@@ -67,14 +67,14 @@ def test_the_benchmarks_of_a_user_s_catalog_are_kept_out_too(tmp_path: Path) -> 
 
 def test_one_that_is_needed_anywhere_may_not_lack_files(tmp_path: Path) -> None:
     text = """
-    loose: {about: l, benchmarks: [a], if_there: [b, c]}
+    loose: {about: l, benchmarks: [a], if_present: [b, c]}
     both: {about: b, benchmarks: [loose, b]}
-    spare: {about: s, if_there: [loose]}
+    spare: {about: s, if_present: [loose]}
     """
     sets = load_sets([write(tmp_path, text)], ["a", "b", "c"])
-    assert choose_benchmarks(["both"], sets, ["a", "b", "c"]).if_there == {"c"}
-    assert choose_benchmarks(["spare"], sets, ["a", "b", "c"]).if_there == {"a", "b", "c"}
-    assert choose_benchmarks(["spare", "c"], sets, ["a", "b", "c"]).if_there == {"a", "b"}
+    assert choose_benchmarks(["both"], sets, ["a", "b", "c"]).if_present == {"c"}
+    assert choose_benchmarks(["spare"], sets, ["a", "b", "c"]).if_present == {"a", "b", "c"}
+    assert choose_benchmarks(["spare", "c"], sets, ["a", "b", "c"]).if_present == {"a", "b"}
 
 
 @pytest.mark.parametrize(

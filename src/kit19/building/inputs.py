@@ -79,7 +79,7 @@ def find_inputs(catalog: Catalog, plan: Recipe, options: BuildOptions) -> BuildF
     }
     kept_out = catalog.kept_out(plan)
     benchmarks = {
-        name: _benchmark_use(catalog, name, if_there=name in kept_out.if_there)
+        name: _benchmark_use(catalog, name, if_present=name in kept_out.if_present)
         for name in _without(catalog, kept_out.names if plan.decontaminate else [], options)
     }
     leniency = Leniency(options.partial, options.unverified)
@@ -129,9 +129,9 @@ def _own_files(paths: Sequence[str]) -> dict[str, Path]:
     return named
 
 
-def _benchmark_use(catalog: Catalog, name: str, *, if_there: bool) -> Use:
+def _benchmark_use(catalog: Catalog, name: str, *, if_present: bool) -> Use:
     instead = f"build without keeping its text out: --without-benchmark {name}"
-    use = benchmark_use(catalog, catalog.benchmarks[name], if_there=if_there)
+    use = benchmark_use(catalog, catalog.benchmarks[name], if_present=if_present)
     return replace(use, instead=instead, as_it_is=_AS_IT_IS)
 
 

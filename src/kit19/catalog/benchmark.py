@@ -99,7 +99,7 @@ class BenchmarkSet(Card):
     benchmarks: list[Name] = Field(
         default=[], description="benchmarks, or other sets; a build needs their files"
     )
-    if_there: list[Name] = Field(
+    if_present: list[Name] = Field(
         default=[],
         description="benchmarks that a build keeps out if their files are present, and lists if not",
     )
@@ -107,4 +107,4 @@ class BenchmarkSet(Card):
     @property
     def names(self) -> Iterable[str]:
         """Everything that it names."""
-        return [*self.benchmarks, *self.if_there]
+        return [*self.benchmarks, *self.if_present]

@@ -24,11 +24,11 @@ class ChosenBenchmarks:
 
     Attributes:
         names: All of them, in the order in which they were named.
-        if_there: Those that may lack files.
+        if_present: Those that may lack files.
     """
 
     names: list[str]
-    if_there: frozenset[str] = frozenset()
+    if_present: frozenset[str] = frozenset()
 
 
 class _SetFile(RootModel[dict[Name, BenchmarkSet]]):
@@ -99,7 +99,7 @@ def choose_benchmarks(
         if name in sets:
             for member in sets[name].benchmarks:
                 add(member, is_needed=is_needed)
-            for member in sets[name].if_there:
+            for member in sets[name].if_present:
                 add(member, is_needed=False)
         elif name in benchmarks:
             needed[name] = needed.get(name, False) or is_needed

@@ -6,8 +6,8 @@ the byte where a connection broke, a check of size and version, and errors that 
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -75,19 +75,12 @@ def list_remote(url: str) -> list[RemoteFile]:
     return sorted(found, key=lambda file: file.name)
 
 
-def download_remote(
-    file: RemoteFile,
-    path: Path,
-    on_bytes: Callable[[int], None],
-    stopped: threading.Event | None = None,
-) -> None:
+def download_remote(file: RemoteFile, path: Path) -> None:
     """Download a file. A broken connection is resumed.
 
     Args:
         file: The file, as listed.
         path: Where to write it; replaced if it exists. A failed download leaves nothing there.
-        on_bytes: Called with the number of bytes so far.
-        stopped: Set by the caller to end the download and its waits.
 
     Raises:
         FilesError: The file cannot be downloaded, or changed since it was listed.
@@ -96,9 +89,8 @@ def download_remote(
     system, remote = _open(file.url)
     try:
         with path.open("wb") as out:
-            for block in _blocks(system, remote, file, stopped or threading.Event()):
+            for block in _blocks(system, remote, file):
                 out.write(block)
-                on_bytes(out.tell())
             written = out.tell()
         now = _retried(lambda: _remote_file(system.info(remote), remote, file.url), file.url)
         if (written, file.version) != (now.size if file.size is not None else written, now.version):
@@ -109,15 +101,15 @@ def download_remote(
         raise
 
 
-def _blocks(system: Any, remote: str, file: RemoteFile, stopped: threading.Event) -> Any:
+def _blocks(system: Any, remote: str, file: RemoteFile) -> Iterator[bytes]:
     """Yield the bytes of a file in blocks, each requested again from its first missing byte."""
     if file.size is None:  # no ranges without a size: all in one request
-        yield _retried(lambda: system.cat_file(remote), file.url, stopped)
+        yield _retried(lambda: system.cat_file(remote), file.url)
         return
     at = 0
     while at < file.size:
         end = min(at + BLOCK, file.size)
-        block = _retried(lambda: system.cat_file(remote, start=at, end=end), file.url, stopped)  # noqa: B023
+        block = _retried(lambda: system.cat_file(remote, start=at, end=end), file.url)  # noqa: B023
         if len(block) > end - at:
             what = "the server ignores requests for a range of bytes"
             raise FilesError(Problem(what, file.url, "download it, and name the copy"))
@@ -127,14 +119,14 @@ def _blocks(system: Any, remote: str, file: RemoteFile, stopped: threading.Event
         at += len(block)
 
 
-def _retried(request: Callable[[], Any], url: str, stopped: threading.Event | None = None) -> Any:
+def _retried(request: Callable[[], Any], url: str) -> Any:
     """Make a request, again if it fails for a reason that may pass.
 
     Raises:
-        FilesError: It failed ``ATTEMPTS`` times, failed for good, or ``stopped`` was set.
+        FilesError: It failed ``ATTEMPTS`` times, or for good.
     """
-    stopped = stopped or threading.Event()
-    for attempt in range(1, ATTEMPTS + 1):
+    attempt = 1
+    while True:
         try:
             return request()
         except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
@@ -142,9 +134,8 @@ def _retried(request: Callable[[], Any], url: str, stopped: threading.Event | No
         except Exception as error:
             if attempt == ATTEMPTS:
                 raise FilesError(_problem(error, url, attempt)) from error
-        if stopped.wait(_BACKOFF * 2 ** (attempt - 1)):
-            break
-    raise FilesError(Problem("interrupted", url))
+        time.sleep(_BACKOFF * 2 ** (attempt - 1))
+        attempt += 1
 
 
 def _open(url: str) -> tuple[Any, str]:

@@ -105,7 +105,7 @@ def subset_use(catalog: Catalog, name: str, *, all_splits: bool = False) -> Use:
     return Use(name, source, card.tables, source.splits_of(card) if all_splits else card.splits)
 
 
-def benchmark_use(catalog: Catalog, card: Benchmark, *, if_there: bool = False) -> Use:
+def benchmark_use(catalog: Catalog, card: Benchmark, *, if_present: bool = False) -> Use:
     """The use of a benchmark's items: all of them, or those whose files are there."""
     return Use(
         f"benchmark {card.id}",
@@ -113,7 +113,7 @@ def benchmark_use(catalog: Catalog, card: Benchmark, *, if_there: bool = False) 
         [card.table],
         card.splits,
         complete=True,
-        optional=card.splits if if_there else (),
+        optional=card.splits if if_present else (),
     )
 
 
