@@ -52,15 +52,24 @@ def local_copy(file: RemoteFile, name: str) -> Iterator[tuple[Path, str]]:
     with tempfile.TemporaryDirectory(prefix="kit19-audit-") as folder:
         # A name of the store may be too long or impossible here; its end names the format.
         path = Path(folder, PurePosixPath(name).name[-100:].replace("\0", "") or "file")
+        _download(file, path)
         try:
-            download_remote(file, path)
             yield path, f"{folder}/"
-        except FilesError as error:
-            raise ReadError(error.problems) from None
         except ReadError as error:
             raise ReadError(
                 [_at_address(one, str(path), file.url) for one in error.problems]
             ) from None
+
+
+def _download(file: RemoteFile, path: Path) -> None:
+    try:
+        download_remote(file, path)
+    except FilesError as error:
+        raise ReadError(error.problems) from None
+    except OSError as error:
+        what = f"cannot be downloaded: {error.strerror or error}"
+        fix = f"set TMPDIR to a folder with room for {file.size or 0:,} bytes"
+        raise ReadError(Problem(what, file.url, fix)) from None
 
 
 def _download(file: RemoteFile, path: Path) -> None:
