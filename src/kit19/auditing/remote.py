@@ -72,17 +72,6 @@ def _download(file: RemoteFile, path: Path) -> None:
         raise ReadError(Problem(what, file.url, fix)) from None
 
 
-def _download(file: RemoteFile, path: Path) -> None:
-    try:
-        download_remote(file, path)
-    except FilesError as error:
-        raise ReadError(error.problems) from None
-    except OSError as error:
-        what = f"cannot be downloaded: {error.strerror or error}"
-        fix = f"set TMPDIR to a folder with room for {file.size or 0:,} bytes"
-        raise ReadError(Problem(what, file.url, fix)) from None
-
-
 def _at_address(problem: Problem, path: str, url: str) -> Problem:
     where = problem.where.replace(path, url) if problem.where else url
     return Problem(problem.what.replace(path, url), where, problem.fix)
