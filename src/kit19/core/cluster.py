@@ -8,14 +8,13 @@ returned.
 from __future__ import annotations
 
 import logging
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kit19.core.errors import Kit19Error, Problem
-from kit19.core.processes import THREADS, Do, Killed, Result, Task, WorkerError
+from kit19.core.processes import THREADS, Do, Killed, Result, Task, pack_error, unpack_error
 
 RETRIES = 2
 """How often Ray runs a task again whose process or machine died."""
@@ -109,10 +108,8 @@ def _do(name: str, make: Callable[[], Do[Any, Any]], task: Any) -> tuple[str, An
             _built.clear()
             _built[name] = make()
         return "result", _built[name](task, lambda _: None)
-    except Kit19Error as error:
-        return "problems", (type(error), error.problems)
-    except Exception:  # the caller raises it
-        return "error", traceback.format_exc()
+    except Exception as error:  # the caller raises it
+        return "error", pack_error(error)
 
 
 def _result(ray: Any, ready: Any) -> Any:
@@ -125,9 +122,6 @@ def _result(ray: Any, ready: Any) -> Any:
         ray.exceptions.ObjectLostError,
     ) as error:
         return Killed(type(error).__name__)
-    if kind == "problems":
-        error_type, problems = value
-        raise error_type(problems)
     if kind == "error":
-        raise WorkerError(value)
+        raise unpack_error(value)
     return value

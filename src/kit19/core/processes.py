@@ -131,10 +131,7 @@ class _Worker(Generic[Task, Result]):
             kind, value = self.pipe.recv()
         except (EOFError, OSError):
             return "", None
-        if kind == "problems":
-            error, problems = value
-            return "error", error(problems)
-        return (kind, WorkerError(value)) if kind == "error" else (kind, value)
+        return (kind, unpack_error(value)) if kind == "error" else (kind, value)
 
     def end(self) -> str:
         """Wait for its end. Returns how it ended."""
@@ -200,12 +197,23 @@ def _work(pipe: Connection, make: Callable[[], Do[Any, Any]]) -> None:
             do = make()
             while True:
                 pipe.send(("result", do(pipe.recv(), on_amount)))
-        except Kit19Error as error:
-            pipe.send(("problems", (type(error), error.problems)))
         except (EOFError, BrokenPipeError):
             raise
-        except Exception:  # the caller raises it
-            pipe.send(("error", traceback.format_exc()))
+        except Exception as error:  # the caller raises it
+            pipe.send(("error", pack_error(error)))
+
+
+def pack_error(error: Exception) -> tuple[type[Kit19Error] | None, Any]:
+    """Convert an error that doing a task raised to what can be sent to the caller's process."""
+    if isinstance(error, Kit19Error):
+        return type(error), error.problems
+    return None, traceback.format_exc()
+
+
+def unpack_error(packed: tuple[type[Kit19Error] | None, Any]) -> Kit19Error | WorkerError:
+    """Return the error that the caller raises, of what ``pack_error`` gives."""
+    kind, what = packed
+    return WorkerError(what) if kind is None else kind(what)
 
 
 def _end_with_caller() -> None:
