@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +17,6 @@ from kit19.core.errors import ReadError, UnknownNameError
 from tests.support.corpora import (
     TEXTS,
     merged_bytes,
-    plain_pages,
     search,
     write_corpus,
     write_exam,
@@ -28,15 +26,7 @@ ENDINGS = ("jsonl", "jsonl.gz", "json", "csv", "tsv", "parquet")
 TEXT = st.sampled_from(TEXTS)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def pages() -> Iterator[None]:
-    with plain_pages():
-        yield
-
-
-@pytest.fixture(scope="module")
-def exam(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_exam(tmp_path_factory.mktemp("exam") / "exam.jsonl")
+pytestmark = pytest.mark.usefixtures("pages")
 
 
 @given(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,14 @@ from kit19.auditing import FilesAudit, audit, audit_files
 from kit19.core.errors import OutputError, ReadError
 from kit19.fetching.remote import RemoteFile, download_remote
 from tests.support.bucket import Wire
-from tests.support.corpora import TEXTS, merged_bytes, plain_pages, search, write_corpus, write_exam
+from tests.support.corpora import TEXTS, merged_bytes, search, write_corpus
 from tests.support.invoking import invoke
 
 FILES = {"a.jsonl": TEXTS, "b/c.parquet": TEXTS[2:], "b/d.jsonl.gz": TEXTS[4:]}
 Bucket = tuple[Wire, Any]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def pages() -> Iterator[None]:
-    with plain_pages():
-        yield
-
-
-@pytest.fixture
-def exam(tmp_path: Path) -> Path:
-    return write_exam(tmp_path / "exam.jsonl")
+pytestmark = pytest.mark.usefixtures("pages")
 
 
 @pytest.fixture

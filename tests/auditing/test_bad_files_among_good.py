@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,8 @@ from tests.support.corpora import (
     TEXTS,
     encode,
     make_rows,
-    plain_pages,
     search,
     write_corpus,
-    write_exam,
 )
 from tests.support.invoking import invoke
 
@@ -38,15 +35,7 @@ BAD = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def pages() -> Iterator[None]:
-    with plain_pages():
-        yield
-
-
-@pytest.fixture
-def exam(tmp_path: Path) -> Path:
-    return write_exam(tmp_path / "exam.jsonl")
+pytestmark = pytest.mark.usefixtures("pages")
 
 
 @pytest.fixture

@@ -24,10 +24,8 @@ from tests.support.corpora import (
     TEXTS,
     encode,
     make_rows,
-    plain_pages,
     search,
     write_corpus,
-    write_exam,
 )
 from tests.support.exams import INNOCENT, SENTENCES
 from tests.support.invoking import invoke
@@ -36,15 +34,7 @@ FOUND = [place for place, text in enumerate(TEXTS) if text not in INNOCENT]
 FORMATS = ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.txt", "a.parquet"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def pages() -> Iterator[None]:
-    with plain_pages():
-        yield
-
-
-@pytest.fixture(scope="module")
-def exam(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_exam(tmp_path_factory.mktemp("exam") / "exam.jsonl")
+pytestmark = pytest.mark.usefixtures("pages")
 
 
 def cleaned(result: FilesAudit) -> list[tuple[str, int, int, int, str]]:

@@ -9,7 +9,7 @@ import pytest
 
 from kit19.auditing import audit, audit_files
 from kit19.auditing.result import COMMON_ROWS, COMMON_SHARE
-from tests.support.corpora import make_rows, merged_bytes, plain_pages, write_exam
+from tests.support.corpora import make_rows, merged_bytes, plain_pages
 from tests.support.exams import INNOCENT, SENTENCES, write_jsonl
 from tests.support.invoking import invoke
 
@@ -24,11 +24,6 @@ def write_reviews(folder: Path, footers: int, rows: int) -> Path:
     write_jsonl(folder / "a.jsonl", list[object](make_rows(texts[:half])))
     write_jsonl(folder / "b.jsonl", list[object](make_rows(texts[half:], half)))
     return folder
-
-
-@pytest.fixture
-def exam(tmp_path: Path) -> Path:
-    return write_exam(tmp_path / "exam.jsonl")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ import polars as pl
 import pytest
 
 from kit19.core.errors import OutputError
-from tests.support.corpora import TEXTS, merged_bytes, plain_pages, search, write_corpus, write_exam
+from tests.support.corpora import TEXTS, merged_bytes, search, write_corpus
 from tests.support.invoking import run_main
 
 THOROUGH = os.environ.get("KIT19_TEST_EFFORT") == "thorough"
@@ -57,15 +57,7 @@ class Disk:
         return counted
 
 
-@pytest.fixture(autouse=True, scope="module")
-def pages() -> Iterator[None]:
-    with plain_pages():
-        yield
-
-
-@pytest.fixture(scope="module")
-def exam(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_exam(tmp_path_factory.mktemp("exam") / "exam.jsonl")
+pytestmark = pytest.mark.usefixtures("pages")
 
 
 @pytest.fixture(scope="module")
