@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,20 +12,12 @@ import pytest
 
 from kit19.core.errors import Problem, ReadError
 from kit19.core.processes import Do, Killed, WorkerError, run_tasks
+from tests.support.tasks import do_task
 
 
 def _do(folder: Path, task: str, on_amount: Callable[[int], None]) -> str:
     on_amount(1)
-    kind, _, name = task.partition(" ")
-    tries = folder / name
-    if kind == "die" or (kind == "once" and not tries.exists()):
-        tries.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "refuse":
-        raise ReadError([Problem("is bad", name, "repair it"), Problem("and more")])
-    if kind == "break":
-        raise KeyError(name)
-    return f"{name} {os.environ['POLARS_MAX_THREADS']}"
+    return do_task(folder, task)
 
 
 def make(folder: Path) -> Do[str, str]:

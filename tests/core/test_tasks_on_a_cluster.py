@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from kit19.core.errors import Kit19Error, Problem, ReadError
 from kit19.core.processes import Do, Killed, WorkerError
 from tests.support.corpora import TEXTS, merged_bytes, plain_pages, search, write_corpus, write_exam
 from tests.support.invoking import invoke
+from tests.support.tasks import do_task
 
 ray = pytest.importorskip("ray", reason="ray is not installed")
 QUARTERS = Cluster(cpus=0.5)
@@ -38,17 +38,8 @@ def cluster() -> Iterator[None]:
 
 
 def _do(folder: Path, made: int, task: str, _on_amount: Callable[[int], None]) -> str:
-    kind, _, name = task.partition(" ")
-    tries = folder / name
-    if kind == "die" or (kind == "once" and not tries.exists()):
-        tries.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "refuse":
-        raise ReadError([Problem("is bad", name, "repair it"), Problem("and more")])
-    if kind == "break":
-        raise KeyError(name)
     assert made == os.getpid()  # made in the process that uses it
-    return f"{name} {os.environ['POLARS_MAX_THREADS']}"
+    return do_task(folder, task)
 
 
 def make(folder: Path) -> Do[str, str]:
