@@ -11,13 +11,11 @@ import pytest
 from kit19.core.native import native, native_callback
 
 
-@pytest.fixture(params=[True, False])
-def can_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether there is a folder for the cache; if not, numba raises what it raises then."""
-    if not request.param:
-        for name in ("njit", "cfunc"):
-            monkeypatch.setattr(numba, name, without_cache(getattr(numba, name)))
-    return bool(request.param)
+@pytest.fixture
+def no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let numba raise what it raises where no folder can hold its cache."""
+    for name in ("njit", "cfunc"):
+        monkeypatch.setattr(numba, name, without_cache(getattr(numba, name)))
 
 
 def without_cache(compile_: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,11 +31,30 @@ def add_one(number: int) -> int:
     return number + 1
 
 
-@pytest.mark.usefixtures("can_cache")
-def test_a_function_is_compiled_with_or_without_a_cache() -> None:
+def test_a_function_is_compiled_at_its_first_call() -> None:
     assert native(add_one)(6) == 7
 
 
-@pytest.mark.usefixtures("can_cache")
-def test_a_callback_is_compiled_with_or_without_a_cache() -> None:
+def test_a_callback_is_compiled() -> None:
     assert native_callback("int64(int64)")(add_one).ctypes(6) == 7
+
+
+@pytest.mark.usefixtures("no_folder")
+def test_without_a_folder_a_function_is_compiled_for_this_process() -> None:
+    with pytest.warns(RuntimeWarning, match="set NUMBA_CACHE_DIR to a folder"):
+        assert native(add_one)(6) == 7
+
+
+@pytest.mark.usefixtures("no_folder")
+def test_without_a_folder_a_callback_is_compiled_for_this_process() -> None:
+    with pytest.warns(RuntimeWarning, match="set NUMBA_CACHE_DIR to a folder"):
+        callback = native_callback("int64(int64)")(add_one)
+    assert callback.ctypes(6) == 7
+
+
+def test_a_division_by_zero_gives_what_numpy_gives() -> None:
+    assert native(divide)(1.0, 0.0) == float("inf")
+
+
+def divide(one: float, other: float) -> float:
+    return one / other

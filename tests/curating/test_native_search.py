@@ -176,9 +176,9 @@ def test_numba_is_loaded_only_for_a_search() -> None:
 
 def test_without_a_folder_for_native_code_a_warning_names_the_remedy() -> None:
     done = run(  # code without a file has no folder beside it
-        "from kit19.curating.compiled import compiled\n"
-        "double = compiled(lambda one: 2 * one)\n"
-        "twice = compiled(lambda one: double(one))\n"
+        "from kit19.core.native import native\n"
+        "double = native(lambda one: 2 * one)\n"
+        "twice = native(lambda one: double(one))\n"
         "print(twice(21))"
     )
     assert done.stdout == "42\n", done.stderr

@@ -3,7 +3,7 @@
 Arrow describes a text by a view of 16 bytes: its length, then either all of it (up to 12 bytes), or its
 first four bytes, the number of an array and where the text begins in it.
 
-This module imports numba (see ``native``).
+Import it only where it is called: it imports numba, which is slow.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from kit19.core.native import native
 from kit19.curating.characters import (
     BLANK,
     CODE,
@@ -19,7 +20,6 @@ from kit19.curating.characters import (
     VOWEL,
     load_characters,
 )
-from kit19.curating.compiled import compiled
 
 _Bytes = npt.NDArray[np.uint8]
 _U32 = npt.NDArray[np.uint32]
@@ -88,7 +88,7 @@ def decode(texts: pl.Series, form: int = ANY) -> Decoded:
 
 
 # One function: a call for each character would double the time.
-@compiled
+@native
 def _decode(  # noqa: C901, PLR0912, PLR0915
     data: _Bytes,
     ends: _I64,
@@ -150,14 +150,14 @@ def _decode(  # noqa: C901, PLR0912, PLR0915
         hashes[text] = _hash(letters, int(np.int64(first)), int(np.int64(kept)))
 
 
-@compiled
+@native
 def _left_of(code: np.uint32, table: _U32) -> np.uint32:
     if code < len(table):
         return np.uint32(table[code])
     return np.uint32(DROP) if code >= PRIVATE else np.uint32(SLOW)
 
 
-@compiled
+@native
 def _put_several(
     several: _U32,
     code: np.uint32,
@@ -181,7 +181,7 @@ def _put_several(
     return kept, begun, in_word
 
 
-@compiled
+@native
 def _hash(letters: _U32, first: int, end: int) -> np.uint64:
     """Hash the number of letters and eight of them."""
     hashed = np.uint64(end - first)
@@ -191,7 +191,7 @@ def _hash(letters: _U32, first: int, end: int) -> np.uint64:
     return hashed
 
 
-@compiled
+@native
 def places_of(hashes: _U64, table: _U64) -> _I64:
     """Return the places of hashes that are in a table (see ``hash_table``)."""
     places, found = np.empty(len(hashes), dtype=np.int64), 0
@@ -210,13 +210,13 @@ def hash_table(hashes: _U64) -> _U64:
     return table
 
 
-@compiled
+@native
 def _insert(hashes: _U64, table: _U64) -> None:
     for hashed in hashes:
         table[_find(table, hashed)] = hashed
 
 
-@compiled
+@native
 def _find(table: _U64, hashed: np.uint64) -> np.uint64:
     """Return the place of a hash, or the free place where it belongs."""
     mask = np.uint64(len(table) - 1)

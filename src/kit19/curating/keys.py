@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kit19.curating.compiled import compiled
+from kit19.core.native import native
 
 U64 = npt.NDArray[np.uint64]
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -58,7 +58,7 @@ def _power_of_two(least: int) -> int:
     return 1 << max(1, (least - 1).bit_length())
 
 
-@compiled
+@native
 def _fill(
     keys: U64,
     first: npt.NDArray[np.int64],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kit19.curating.compiled import compiled
+from kit19.core.native import native
 from kit19.curating.keys import FACTOR, SEVERAL
 
 U8 = npt.NDArray[np.uint8]
@@ -27,7 +27,7 @@ with a key of the item; the numbers go on from text to text. ``CURRENT`` and ``E
 found in this bin and the one before, ``FLAGGED`` the last window found."""
 
 
-@compiled
+@native
 def pack_trigrams(letters: U32, ends: I64, place: U32, at: U32, grams: U64) -> int:
     """Write every trigram of some texts, its place and position; return how many there are."""
     start, found = 0, 0
@@ -40,7 +40,7 @@ def pack_trigrams(letters: U32, ends: I64, place: U32, at: U32, grams: U64) -> i
     return found
 
 
-@compiled
+@native
 def find_windows(  # noqa: C901, PLR0915  one function: calls for each letter would take most of the time
     letters: U32, ends: I64, table: Table, state: I64, base: int
 ) -> tuple[I64, int]:
@@ -106,7 +106,7 @@ def find_windows(  # noqa: C901, PLR0915  one function: calls for each letter wo
     return found[:used], base
 
 
-@compiled
+@native
 def _first_slots(slots: U64, likely: I64, grams: U64, values: U64, count: int) -> int:
     """Keep the positions of trigrams that may be keys; write a value if the first slot has it, or 0.
 
@@ -123,13 +123,13 @@ def _first_slots(slots: U64, likely: I64, grams: U64, values: U64, count: int) -
     return kept
 
 
-@compiled
+@native
 def _trigram(letters: U32, first: int) -> np.uint64:
     upper = np.uint64(letters[first]) << (BITS + BITS) | np.uint64(letters[first + 1]) << BITS
     return upper | np.uint64(letters[first + 2])
 
 
-@compiled
+@native
 def _look_up(slots: U64, key: np.uint64) -> np.uint64:
     """Return the value of a key; 0 if it has none."""
     one, mask = np.uint64(1), np.uint64(len(slots) // 2 - 1)
@@ -139,7 +139,7 @@ def _look_up(slots: U64, key: np.uint64) -> np.uint64:
     return np.uint64(slots[2 * place + one])
 
 
-@compiled
+@native
 def _add(state: I64, item: int, weight: int, at: int, base: int) -> bool:
     """Add a key of an item to its bin. Return whether two neighboring bins now have enough."""
     length, last = state[item, LENGTH], state[item, STAMP]
@@ -156,7 +156,7 @@ def _add(state: I64, item: int, weight: int, at: int, base: int) -> bool:
     return bool(state[item, EARLIER] + state[item, CURRENT] >= state[item, NEEDED])
 
 
-@compiled
+@native
 def _next_window(state: I64, item: int, base: int) -> int:
     """Return the earliest window of the last bin that has enough and was not returned, or -1."""
     stamp, flagged, needed = state[item, STAMP], state[item, FLAGGED], state[item, NEEDED]
@@ -170,7 +170,7 @@ def _next_window(state: I64, item: int, base: int) -> int:
     return -1
 
 
-@compiled
+@native
 def check_windows(
     letters: U32, ends: I64, windows: I64, grams: tuple[I64, U64, U32], lengths: U32
 ) -> tuple[U32, U32, U32]:
@@ -208,7 +208,7 @@ def check_windows(
     return weights, firsts, helds
 
 
-@compiled
+@native
 def _fill(table: U64, grams: tuple[I64, U64, U32], item: int) -> tuple[U64, np.uint64]:
     """Put the grams of an item and their weights into a table; a larger one if need be.
 
@@ -230,7 +230,7 @@ def _fill(table: U64, grams: tuple[I64, U64, U32], item: int) -> tuple[U64, np.u
     return table, mask
 
 
-@compiled
+@native
 def _find(table: U64, mask: np.uint64, gram: np.uint64) -> np.uint64:
     """Return the place of a gram, or the free place where it belongs."""
     place = (gram * FACTOR >> np.uint64(32)) & mask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kit19.curating.compiled import compiled
+from kit19.core.native import native
 from kit19.curating.keys import FACTOR, SEVERAL
 from kit19.curating.word_stems import OTHER_FACTOR
 
@@ -17,7 +17,7 @@ _LOW = np.uint64(0xFFFF_FFFF)
 _HALF, _LOW_HALF = 32, 0xFFFF_FFFF
 
 
-@compiled
+@native
 def find_pairs(
     stems: U64, word_ends: I64, table: Table, needed: U32, state: I64, base: int
 ) -> tuple[I64, int]:
@@ -65,7 +65,7 @@ def find_pairs(
     return found[:used], base + len(word_ends)
 
 
-@compiled
+@native
 def _look_up(slots: U64, key: np.uint64) -> np.uint64:
     """Return the value of a key; 0 if it has none."""
     one, mask = np.uint64(1), np.uint64(len(slots) // 2 - 1)
@@ -75,7 +75,7 @@ def _look_up(slots: U64, key: np.uint64) -> np.uint64:
     return np.uint64(slots[2 * place + one])
 
 
-@compiled
+@native
 def _add(state: I64, item: int, pair: np.uint64, text: int, needed: np.uint32) -> bool:
     """Add a pair of an item; return whether just now there are enough of them."""
     if state[item, 0] != text:
@@ -90,7 +90,7 @@ def _add(state: I64, item: int, pair: np.uint64, text: int, needed: np.uint32) -
     return held == needed
 
 
-@compiled
+@native
 def check_stems(
     stems: U64,
     words: U32,
@@ -133,7 +133,7 @@ def check_stems(
     return weights, positions
 
 
-@compiled
+@native
 def _places(stems: U64) -> tuple[I64, I64]:
     """Return a hash table with the last place of each stem plus one, and for each place the one before.
 
@@ -150,7 +150,7 @@ def _places(stems: U64) -> tuple[I64, I64]:
     return table, before
 
 
-@compiled
+@native
 def _slot(table: I64, stems: U64, stem: np.uint64) -> np.uint64:
     mask = np.uint64(len(table) - 1)
     slot = (stem * FACTOR >> np.uint64(32)) & mask
@@ -159,7 +159,7 @@ def _slot(table: I64, stems: U64, stem: np.uint64) -> np.uint64:
     return slot
 
 
-@compiled
+@native
 def _hits(
     stems: U64, words: U32, places: tuple[I64, I64], grams: tuple[I64, U64, U32], item: int
 ) -> tuple[I64, int]:
@@ -182,7 +182,7 @@ def _hits(
     return hits[:held], total
 
 
-@compiled
+@native
 def _best_window(
     hits: I64, length: int, weights: U32, min_held: int
 ) -> tuple[np.uint32, np.uint32]:

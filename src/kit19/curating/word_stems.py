@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kit19.curating.compiled import compiled
+from kit19.core.native import native
 from kit19.curating.keys import FACTOR
 from kit19.korean.stems import LONGEST_TAIL, MULTIPLIERS, TAILS
 
@@ -49,7 +49,7 @@ def stems_of_words(letters: U32, ends: I64, words: U32, word_ends: I64) -> U64:
     return _stems(letters, ends, words, word_ends, _RULES)
 
 
-@compiled
+@native
 def _stems(letters: U32, ends: I64, words: U32, word_ends: I64, rules: _Rules) -> U64:
     numerals, tails, longest_tail = rules
     mask, shift = np.uint64(len(tails) - 1), np.uint64(_BITS)
@@ -80,12 +80,12 @@ def _stems(letters: U32, ends: I64, words: U32, word_ends: I64, rules: _Rules) -
     return stems
 
 
-@compiled
+@native
 def _is_digit(letter: np.unsignedinteger[Any]) -> bool:
     return bool(_ZERO <= letter <= _NINE)
 
 
-@compiled
+@native
 def _number(letters: U32, first: int, end: int, numerals: U32) -> np.uint64:
     """Return the stem of a word that begins with a number, or with one letter and a number."""
     value, base = np.uint64(0), np.uint64(len(numerals) + 1)
@@ -101,7 +101,7 @@ def _number(letters: U32, first: int, end: int, numerals: U32) -> np.uint64:
     return _IS_NUMBER | value
 
 
-@compiled
+@native
 def pairs_of_stems(stems: U64, word_ends: I64) -> tuple[U32, U64]:
     """Hash each pair of adjacent stems of one text: their places, their hashes."""
     place = np.empty(len(stems), dtype=np.uint32)

@@ -1,6 +1,6 @@
 """The scan of JSON lines in machine code: which known outline each line has, and its values.
 
-Import it only where it is called (see ``core.native``).
+Import it only where it is called: it imports numba (through ``core.text_series``), which is slow.
 """
 
 from __future__ import annotations
