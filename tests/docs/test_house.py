@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -49,6 +50,38 @@ def test_the_citation_names_this_version() -> None:
     citation = load(ROOT / "CITATION.cff")
     assert citation["version"] == PROJECT["version"]
     assert citation["license"] == PROJECT["license"]
+
+
+def requirements() -> list[Requirement]:
+    extras = PROJECT["optional-dependencies"].values()
+    found = [*PROJECT["dependencies"], *(text for extra in extras for text in extra)]
+    return [Requirement(text) for text in found]
+
+
+def pins() -> dict[str, str]:
+    lines = [path.read_text("utf-8").splitlines() for path in (ROOT / "locks").glob("*.txt")]
+    return dict(line.split("==") for lock in lines for line in lock if not line.startswith("#"))
+
+
+def test_pins_are_in_the_ranges_of_the_project() -> None:
+    locked = pins()
+    named = {one.name.lower().replace("_", "-"): one for one in requirements()}
+    both = locked.keys() & named.keys()
+    assert {"click", "torch", "mypy", "mkdocs-material"} <= both
+    assert {name: locked[name] for name in both if locked[name] not in named[name].specifier} == {}
+
+
+def test_exact_versions_are_only_in_the_locks() -> None:
+    # An inference engine pins its own torch: with an exact version here, the two could not be
+    # installed together.
+    assert [str(one) for one in requirements() if "==" in str(one.specifier)] == []
+
+
+@pytest.mark.parametrize("pin", ["torch==2.14.0", "transformers==5.20.2", "numba==0.65.0"])
+def test_the_ranges_allow_the_pins_of_vllm(pin: str) -> None:
+    """What vLLM 0.33.0 and ``kit19[eval,train]`` resolve to together."""
+    name, _, version = pin.partition("==")
+    assert all(version in one.specifier for one in requirements() if one.name == name)
 
 
 @pytest.mark.parametrize("form", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=str)
