@@ -66,7 +66,7 @@ def plain(q: str, i: str, a: str) -> Case:
 
 
 def context(q: str, i: str, a: str) -> Case:
-    return {"instruction": q, "output": a, "system": i}, "would be lost"
+    return {"instruction": q, "output": a, "context": i}, "would be lost"
 
 
 def unknown(q: str, i: str, a: str) -> Case:

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from kit19.reading import MalformedRow, find_instruction_files
-from kit19.reading.instructions import TEXTS, row_keys
+from kit19.reading.instruction_rows import TEXTS
+from kit19.reading.instructions import row_keys
 from kit19.reading.remarks import Remarks
 
 _KEYS = ("task", "subset", "template", "label", "license")

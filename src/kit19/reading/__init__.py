@@ -1,12 +1,8 @@
 """Upstream bytes to records. One reader per format; a source differs by its card alone."""
 
 from kit19.reading.folders import dataset_files, is_pattern
-from kit19.reading.instructions import (
-    InstructionFiles,
-    InstructionRows,
-    MalformedRow,
-    find_instruction_files,
-)
+from kit19.reading.instruction_rows import InstructionRows, MalformedRow
+from kit19.reading.instructions import InstructionFiles, find_instruction_files
 from kit19.reading.own_rows import read_own_rows
 from kit19.reading.parsed import ParsedFiles
 from kit19.reading.records import BadRow, Records, read_subset, read_table

@@ -1,6 +1,6 @@
 """Users' own files as instruction rows: one mechanism for ``extra``, training and loading.
 
-A row's layout is decided for each row (see ``layouts``), over columns where the format has columns.
+The layout is decided for each row, over columns where the format has columns (``instruction_rows``).
 Rows that cannot be used are not in the result; each is returned with its place and the reason, so that
 rows of the files = rows used + malformed rows.
 """
@@ -8,82 +8,29 @@ rows of the files = rows used + malformed rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import polars as pl
 
 from kit19.core.errors import Problem, ReadError
-from kit19.korean import nothing_if_invisible
-from kit19.reading.chunks import Chunk, Row, read_chunks
-from kit19.reading.folders import dataset_files, format_suffix
-from kit19.reading.json_lines import InvalidLine
-from kit19.reading.layout_columns import PLAIN, scalar_column, with_texts
-from kit19.reading.layouts import (
-    LAYOUT_KEYS,
-    LAYOUTS,
-    Fault,
-    LayoutError,
-    scalar_text,
-    texts_of,
+from kit19.reading.chunks import read_chunks
+from kit19.reading.folders import dataset_files
+from kit19.reading.instruction_rows import (
+    InstructionRows,
+    MalformedRow,
+    Settings,
+    convert,
+    without_conversations,
 )
+from kit19.reading.layouts import LAYOUTS
 from kit19.reading.remarks import Remarks
-from kit19.reading.rows import LINE, ROW
+from kit19.reading.rows import ROW
 
 FILE = "#file"
 NUMBER = "#number"
-TEXTS = ("instruction", "input", "output")
-_DELIMITED = (".csv", ".tsv", ".txt")
-_UNDECODABLE = "\ufffd"  # what such bytes of a delimited file become
 _SPLIT_NAME = re.compile(r"(train|validation|valid|val|dev|test)(?![^\W_])", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class MalformedRow:
-    """A row that cannot be used.
-
-    Attributes:
-        file: The file: its path, and its name in an archive.
-        row: Its 0-based number in the file.
-        line: The 1-based line where it begins; 0 where the format has none.
-        fault: The kind of fault.
-        why: The reason.
-    """
-
-    file: str
-    row: int
-    line: int
-    fault: Fault
-    why: str
-
-    @property
-    def place(self) -> str:
-        """File and line, or file and row where the format has no lines."""
-        return f"{self.file}:{self.line}" if self.line else f"{self.file}, row {self.row}"
-
-
-@dataclass(frozen=True)
-class InstructionRows:
-    """Consecutive rows of one file.
-
-    Attributes:
-        file: The file, as in ``MalformedRow``.
-        frame: Columns ``#row`` and ``#line`` (UInt32, as in ``MalformedRow``), the requested keys
-            (String, null where absent), instruction, input and output (String, "" where absent,
-            without blanks at their ends, and "" for text that does not show). Any number of rows.
-        malformed: All other rows, in order.
-    """
-
-    file: str
-    frame: pl.DataFrame
-    malformed: list[MalformedRow]
-
-    @property
-    def height(self) -> int:
-        """Rows read, malformed ones included."""
-        return self.frame.height + len(self.malformed)
 
 
 @dataclass(frozen=True)
@@ -93,10 +40,12 @@ class InstructionFiles:
     Attributes:
         paths: The files, in order.
         names: The name of each for ids of rows; "" for a single file.
+        join_turns: Whether consecutive turns of one role are joined; otherwise such rows are malformed.
     """
 
     paths: tuple[Path, ...]
     names: Mapping[Path, str] = field(default_factory=dict)
+    join_turns: bool = False
 
     def read(
         self, keys: Sequence[str] = (), checked: Sequence[str] = (), remarks: Remarks | None = None
@@ -112,8 +61,9 @@ class InstructionFiles:
             ReadError: A file cannot be read at all.
         """
         remarks = Remarks() if remarks is None else remarks
+        settings = Settings(list(dict.fromkeys([*keys, *checked])), checked, self.join_turns)
         for chunk in read_chunks(self.paths, header=True, remarks=remarks):
-            yield _convert(chunk, list(dict.fromkeys([*keys, *checked])), checked)
+            yield convert(chunk, settings)
         if remarks.skipped:
             raise _left_out(remarks)
 
@@ -137,7 +87,7 @@ class InstructionFiles:
         """
         frames: list[pl.DataFrame] = []
         malformed: list[MalformedRow] = []
-        for part in self.read(keys, checked, remarks):
+        for part in map(without_conversations, self.read(keys, checked, remarks)):
             number = pl.concat_str(pl.lit(self.row_prefix(part.file)), pl.col(ROW))
             file = pl.lit(part.file)
             frames.append(part.frame.with_columns(file.alias(FILE), number.alias(NUMBER)))
@@ -175,11 +125,14 @@ class InstructionFiles:
         return self.names.get(path, path.name) + file.removeprefix(str(path))
 
 
-def find_instruction_files(paths: Path | Sequence[Path]) -> InstructionFiles:
+def find_instruction_files(
+    paths: Path | Sequence[Path], *, join_turns: bool = False
+) -> InstructionFiles:
     """Find the files of instruction rows.
 
     Args:
         paths: A file, a folder, a pattern of names, or several of these.
+        join_turns: Whether consecutive turns of one role are joined.
 
     Raises:
         ReadError: There is no file, a folder has files that would be left out or files of several
@@ -194,8 +147,8 @@ def find_instruction_files(paths: Path | Sequence[Path]) -> InstructionFiles:
         raise ReadError(Problem("is given more than once", str(twice[0])))
     _require_one_split([path for path in found if path not in given])
     if len(found) == 1 and found[0] in given:
-        return InstructionFiles(tuple(found))
-    return InstructionFiles(tuple(found), _unique_names(found))
+        return InstructionFiles(tuple(found), join_turns=join_turns)
+    return InstructionFiles(tuple(found), _unique_names(found), join_turns)
 
 
 def row_keys(frame: pl.DataFrame) -> pl.Series:
@@ -245,76 +198,3 @@ def _unique_names(files: Sequence[Path]) -> dict[Path, str]:
         file: PurePosixPath(*part[shared:]).as_posix()
         for file, part in zip(files, parts, strict=True)
     }
-
-
-def _convert(chunk: Chunk, keys: Sequence[str], checked: Sequence[str]) -> InstructionRows:
-    known = [name for name in dict.fromkeys([*LAYOUT_KEYS, *keys]) if name in chunk.table.columns]
-    surplus = [name for name in chunk.table.columns if _is_surplus(name, chunk.file)]
-    if not known or surplus:
-        frame, malformed = _by_row(chunk.rows(), chunk.file, keys, checked)
-    else:
-        table = chunk.table.select(known)
-        rows = table.with_columns(_scalars(table, keys)).select(keys)
-        rows = pl.concat([rows, with_texts(table)], how="horizontal")
-        plain = rows[PLAIN]
-        for key in {*checked} & {*known}:
-            plain &= rows[key].is_not_null() | table[key].is_null()
-        odd = map(
-            Row,
-            chunk.numbers.filter(~plain),
-            chunk.lines.filter(~plain),
-            table.filter(~plain).iter_rows(named=True),
-        )
-        others, malformed = _by_row([*odd, *chunk.others], chunk.file, keys, checked)
-        regular = rows.with_columns(
-            chunk.numbers.cast(pl.UInt32).alias(ROW), chunk.lines.cast(pl.UInt32).alias(LINE)
-        ).filter(plain)
-        frame = pl.concat([regular.select(others.columns), others]).sort(ROW)
-        malformed.sort(key=lambda one: one.row)
-    shown = [nothing_if_invisible(pl.col(name).str.strip_chars()) for name in TEXTS]
-    return InstructionRows(chunk.file, frame.with_columns(shown), malformed)
-
-
-def _scalars(table: pl.DataFrame, keys: Sequence[str]) -> list[pl.Expr]:
-    nothing = pl.lit(None, dtype=pl.String)
-    return [
-        (scalar_column(table.schema[key], pl.col(key)) if key in table.columns else nothing).alias(
-            key
-        )
-        for key in keys
-    ]
-
-
-def _by_row(
-    rows: Iterable[Row], file: str, keys: Sequence[str], checked: Sequence[str]
-) -> tuple[pl.DataFrame, list[MalformedRow]]:
-    """Apply the rules in Python."""
-    found: list[tuple[Any, ...]] = []
-    malformed: list[MalformedRow] = []
-    for row in rows:
-        try:
-            found.append((row.number, row.line, *_values(row.value, file, keys, checked)))
-        except LayoutError as error:
-            malformed.append(MalformedRow(file, row.number, row.line, error.fault, str(error)))
-    schema = {ROW: pl.UInt32, LINE: pl.UInt32, **dict.fromkeys([*keys, *TEXTS], pl.String)}
-    return pl.DataFrame(found, schema=schema, orient="row"), malformed
-
-
-def _values(value: Any, file: str, keys: Sequence[str], checked: Sequence[str]) -> list[str | None]:
-    if isinstance(value, InvalidLine):
-        raise LayoutError("unreadable", value.why)
-    texts = texts_of(value)
-    if any(_is_surplus(name, file) and value[name] for name in value):
-        raise LayoutError("unreadable", "has more cells than the header has names")
-    if format_suffix(file) in _DELIMITED and any(_UNDECODABLE in text for text in texts):
-        raise LayoutError("unreadable", "has bytes that are not text")
-    scalars = [scalar_text(value.get(key)) for key in keys]
-    for key, scalar in zip(keys, scalars, strict=True):
-        if key in checked and scalar is None and value.get(key) is not None:
-            raise LayoutError("not text", f"{key}: is neither text nor an integer")
-    return [*scalars, *texts]
-
-
-def _is_surplus(name: str, file: str) -> bool:
-    """Whether a key is that of a cell beyond the header of a delimited file."""
-    return name.isdecimal() and format_suffix(file) in _DELIMITED

@@ -1,8 +1,8 @@
 """The rules of ``layouts`` over columns, without a Python object for each row.
 
-Only rows that are certainly usable are decided here. All others (two layouts, a value that is not text,
-several turns …) are left to the rules in Python, which also state the reason. So each rule has one
-place, and here a condition has to be sufficient, not necessary.
+Only rows that are certainly one question and one answer are decided here; ``turn_columns`` does the
+same for longer rows. All others are left to the rules in Python, which also state the reason. So each
+rule has one place, and here a condition has to be sufficient, not necessary.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from kit19.reading.layouts import (
     ANSWER_ROLES,
     CONTEXT,
     EXACT_FLOATS,
+    HISTORY,
     MAIN,
     QUESTION_ANSWER,
     QUESTION_ROLES,
+    SYSTEM,
+    TOOLS,
     TURN_KEYS,
     TURN_LISTS,
 )
@@ -49,7 +52,7 @@ def with_texts(frame: pl.DataFrame) -> pl.DataFrame:
         Columns ``#plain`` (Boolean), instruction, input, output (String; "" where absent, and
         meaningless where not plain).
     """
-    columns = _Columns(frame.schema)
+    columns = Columns(frame.schema)
     layouts = [_pair(columns, *pair) for pair in MAIN if columns.schema.keys() >= {*pair}]
     odd_turns = _NO
     for key in TURN_LISTS:
@@ -60,7 +63,8 @@ def with_texts(frame: pl.DataFrame) -> pl.DataFrame:
     if columns.schema.keys() >= {*QUESTION_ANSWER}:
         layouts.append(_second(columns))
     count = reduce(add, (layout.filled.cast(pl.UInt8) for layout in layouts), pl.lit(0))
-    usable = (count == 1) & columns.no_context() & ~columns.not_text() & ~odd_turns
+    usable = (count == 1) & ~columns.not_text() & ~odd_turns
+    usable &= columns.no_context() & columns.no_earlier_turns()
     texts = {
         name: _first_filled(layouts, place)
         for place, name in enumerate(("instruction", "input", "output"))
@@ -78,7 +82,7 @@ def _first_filled(layouts: list[_Layout], place: int) -> pl.Expr:
     return found
 
 
-def _second(columns: _Columns) -> _Layout:
+def _second(columns: Columns) -> _Layout:
     """Question and answer, where no other layout has anything."""
     layout = _pair(columns, *QUESTION_ANSWER)
     no_main = [columns.text(key) == "" for pair in MAIN for key in pair if key in columns.schema]
@@ -88,7 +92,7 @@ def _second(columns: _Columns) -> _Layout:
 
 def scalar_column(dtype: pl.DataType, column: pl.Expr) -> pl.Expr:
     """Return texts and integers of a column as texts; null for anything else (see ``scalar_text``)."""
-    if _is_text(dtype) or dtype.is_integer():
+    if is_text(dtype) or dtype.is_integer():
         return column.cast(pl.String)
     if dtype.is_float():
         exact = (column == column.round()) & (column.abs() < EXACT_FLOATS)
@@ -96,11 +100,17 @@ def scalar_column(dtype: pl.DataType, column: pl.Expr) -> pl.Expr:
     return _NULL
 
 
-def _is_text(dtype: pl.DataType) -> bool:
+def is_text(dtype: pl.DataType) -> bool:
+    """Whether values of a type are text."""
     return isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
 
 
-class _Columns:
+def holds_text(dtype: pl.DataType) -> bool:
+    """Whether values of a type are texts or integers, which count as text."""
+    return is_text(dtype) or dtype.is_integer()
+
+
+class Columns:
     """The columns of a frame, by key; a column that the frame lacks is all null."""
 
     def __init__(self, schema: pl.Schema) -> None:
@@ -111,9 +121,11 @@ class _Columns:
         return self._as_text(key).fill_null("")
 
     def has(self, key: str) -> pl.Expr:
+        """Where a key is not null."""
         return pl.col(key).is_not_null() if key in self.schema else _NO
 
     def blank(self, key: str) -> pl.Expr:
+        """Where a key certainly holds nothing."""
         return empty_column(self.schema[key], pl.col(key)) if key in self.schema else _YES
 
     def not_text(self) -> pl.Expr:
@@ -122,40 +134,43 @@ class _Columns:
         wrong = [
             pl.col(key).is_not_null()
             for key in sorted(keys & self.schema.keys())
-            if not _holds_text(self.schema[key])
+            if not holds_text(self.schema[key])
         ]
         return reduce(or_, wrong, _NO)
 
     def no_context(self) -> pl.Expr:
-        """Where no key of ``CONTEXT`` holds anything."""
-        return reduce(and_, [self.blank(key) for key in CONTEXT if key in self.schema], _YES)
+        """Where no key that would be lost holds anything."""
+        return self._no(*CONTEXT, *TOOLS)
+
+    def no_earlier_turns(self) -> pl.Expr:
+        """Where there is neither a system prompt nor a history."""
+        return self._no(*SYSTEM, HISTORY)
+
+    def _no(self, *keys: str) -> pl.Expr:
+        return reduce(and_, [self.blank(key) for key in keys if key in self.schema], _YES)
 
     def _as_text(self, key: str) -> pl.Expr:
-        if key not in self.schema or not _holds_text(self.schema[key]):
+        if key not in self.schema or not holds_text(self.schema[key]):
             return _NULL
         return pl.col(key).cast(pl.String)
 
 
-def _holds_text(dtype: pl.DataType) -> bool:
-    return _is_text(dtype) or dtype.is_integer()
-
-
 def empty_column(dtype: pl.DataType, column: pl.Expr) -> pl.Expr:
     """Where a value is certainly empty (see ``is_empty``)."""
-    if _is_text(dtype):
+    if is_text(dtype):
         return column.cast(pl.String).str.strip_chars().fill_null("") == ""
     if isinstance(dtype, pl.List):
         return column.list.len().fill_null(0) == 0
     return column.is_null()
 
 
-def _pair(columns: _Columns, question: str, answer: str) -> _Layout:
+def _pair(columns: Columns, question: str, answer: str) -> _Layout:
     texts = (columns.text(question), columns.text("input"), columns.text(answer))
     filled = columns.has(question) & columns.has(answer) & ((texts[0] != "") | (texts[2] != ""))
     return _Layout(filled, texts)
 
 
-def _turns(columns: _Columns, key: str) -> _Layout:
+def _turns(columns: Columns, key: str) -> _Layout:
     """One question and one answer as a list of turns."""
     nothing = _Layout(_NO, (pl.lit(""), pl.lit(""), pl.lit("")))
     dtype = columns.schema[key]
@@ -166,7 +181,7 @@ def _turns(columns: _Columns, key: str) -> _Layout:
     first, second = (pl.col(key).list.get(place, null_on_oob=True) for place in (0, 1))
     found = nothing
     for role, text in TURN_KEYS:
-        if not (_is_text(schema.get(role, pl.Null())) and _holds_text(schema.get(text, pl.Null()))):
+        if not (is_text(schema.get(role, pl.Null())) and holds_text(schema.get(text, pl.Null()))):
             continue
         others = schema.keys() - {role, text, *ABOUT_A_TURN}
         empty = [

@@ -1,8 +1,9 @@
 """The layouts of instruction rows that trainers read, decided for each row on its own.
 
-A row is one question and one answer. Keys that hold more of the question (an earlier turn, a system
-prompt, tools) or more of the answer (reasoning) are rejected: dropping them silently would train on
-answers that make no sense. ``layout_columns`` applies the same rules to columns.
+A row is one question and one answer, or the turns of a conversation. Keys that hold more of the
+question (tools, documents) or more of the answer (reasoning) are rejected: dropping them silently would
+train on answers that make no sense. ``layout_columns`` and ``turn_columns`` apply the same rules to
+columns; ``conversations`` checks the order of turns.
 
 A key with the value null counts as absent, because a table cannot tell the two apart; and a layout
 whose texts are all empty counts only where no other has text, because CSV has no null.
@@ -24,21 +25,40 @@ TURN_KEYS = (("role", "content"), ("from", "value"))
 """Keys of role and text of a turn; both occur under both names of the list."""
 QUESTION_ROLES = ("user", "human")
 ANSWER_ROLES = ("assistant", "gpt")
+ROLES = {
+    **dict.fromkeys(QUESTION_ROLES, "user"),
+    **dict.fromkeys(ANSWER_ROLES, "assistant"),
+    "system": "system",
+}
+"""The canonical role of each known one."""
 PLAIN_TEXT = "text"
+SYSTEM = ("system", "system_prompt")
+"""Keys of a row's system prompt. A blank one is none, as a blank system turn is."""
+HISTORY = "history"
+"""Key of the earlier turns of an Alpaca row: a list of pairs of a question and its answer."""
 
 LAYOUTS = (
     "instruction and output, prompt and completion, question and answer, messages, or conversations"
 )
 
 CONTEXT = (
-    *("system", "system_prompt", "history", "context", "documents"),
-    *("tools", "functions", "function_call", "tool_calls", "chat_template_kwargs"),
+    *("context", "documents", "chat_template_kwargs"),
     *("reasoning", "reasoning_content", "thinking"),
     *("image", "images", "video", "videos", "audio", "audios"),
 )
 """Extra keys that belong to the question or the answer, as public trainers read them."""
 
-LAYOUT_KEYS = (*(key for pair in PAIRS for key in pair), "input", *TURN_LISTS, PLAIN_TEXT, *CONTEXT)
+TOOLS = ("tools", "functions", "function_call", "tool_calls")
+"""Keys of a row or a turn that are part of tool calls."""
+_TOOL_ROLES = (
+    *("tool", "function", "observation", "ipython"),
+    *("function_call", "tool_call", "function_response", "tool_response"),
+)
+
+LAYOUT_KEYS = (
+    *(key for pair in PAIRS for key in pair),
+    *("input", *TURN_LISTS, PLAIN_TEXT, *SYSTEM, HISTORY, *CONTEXT, *TOOLS),
+)
 """Every key that decides a row's layout or texts."""
 
 ABOUT_A_TURN = ("id", "date", "lang", "language", "model", "source", "timestamp")
@@ -49,6 +69,15 @@ Fault = Literal[
     "plain text",
     "several turns",
     "would be lost",
+    "tool call",
+    "unknown role",
+    "two systems",
+    "late system",
+    "begins with an answer",
+    "two in a row",
+    "empty turn",
+    "ends in a question",
+    "no question",
     "two questions",
     "not text",
     "license",
@@ -56,13 +85,18 @@ Fault = Literal[
 """Why a row cannot be used, in a word or two; the same for all callers.
 
 ``unreadable``: no valid JSON, no object, or cells without a name. ``plain text``: text without a
-question and an answer. ``several turns``: not one question and one answer, or a system prompt.
-``would be lost``: a key that belongs to the question or its answer. ``two questions``: two layouts
-that differ. ``not text``: a value that is neither text nor an integer. ``license``: the row's
-contradicts the recipe's.
+question and an answer. ``would be lost``: a key that belongs to the question or its answer.
+``tool call``: a call of a tool, or its result. ``two questions``: two layouts that differ.
+``two systems``: two system prompts that differ. ``no question``: no turn, or only a system prompt. The
+others are about the order of turns (see ``conversations``). ``not text``: a value that is neither text
+nor an integer. ``license``: the row's contradicts the recipe's.
 """
 
 Texts = tuple[str, str, str]
+"""Instruction, input and output; "" where absent."""
+Turns = list[tuple[str, str]]
+"""Canonical role and text of each turn, in the row's order."""
+Content = Texts | Turns
 
 
 class LayoutError(Exception):
@@ -77,8 +111,10 @@ class LayoutError(Exception):
         self.fault: Fault = fault
 
 
-def texts_of(row: Any) -> Texts:
-    """Return instruction, input and output of a row in any of the layouts; "" where absent.
+def content_of(row: Any) -> Content:
+    """Return what a row in any of the layouts holds.
+
+    It is a question and its answer, or the turns of anything longer. The order of turns is not checked.
 
     An integer becomes its digits: it has one written form, and answers of arithmetic sets are often
     stored so. A float has several (0.1, 1e-1), and true and false are no answer in Korean, so these
@@ -90,17 +126,24 @@ def texts_of(row: Any) -> Texts:
     """
     if not isinstance(row, Mapping):
         raise LayoutError("unreadable", "is not an object")
+    if key := next((key for key in TOOLS if not is_empty(row.get(key))), None):
+        raise LayoutError("tool call", f"{key}: tool calls are not supported")
     if lost := next((key for key in CONTEXT if not is_empty(row.get(key))), None):
         what = f"{lost}: belongs to the question or its answer, and would be lost"
         raise LayoutError("would be lost", what)
+    return _with_context(row, *_choose_layout(row))
+
+
+def _choose_layout(row: Mapping[str, Any]) -> tuple[str, Content]:
+    """Return the name of the layout that has text, and what it holds."""
     found = _main_layouts(row)
-    filled = [texts for texts in found if _is_filled(texts)]
-    if any(texts != filled[0] for texts in filled):
+    filled = [one for one in found if _is_filled(one[1])]
+    if any(_as_turns(content) != _as_turns(filled[0][1]) for _, content in filled):
         raise LayoutError("two questions", "holds two different questions in two layouts")
     if filled:
         return filled[0]
     found += _question_and_answer(row)
-    if found and _is_filled(found[-1]):
+    if found and _is_filled(found[-1][1]):
         return found[-1]
     _require_both_halves(row)
     if row.get(PLAIN_TEXT) not in (None, "") or (not found and row.get(PLAIN_TEXT) is not None):
@@ -110,14 +153,23 @@ def texts_of(row: Any) -> Texts:
     return found[0]
 
 
-def _is_filled(texts: Texts) -> bool:
+def _is_filled(content: Content) -> bool:
     """Whether there is a question or an answer. ``input`` says nothing: several layouts share it."""
-    return bool(texts[0] or texts[2])
+    if isinstance(content, tuple):
+        return bool(content[0] or content[2])
+    return any(text for _, text in content) or not content
 
 
-def _main_layouts(row: Mapping[str, Any]) -> list[Texts]:
-    """Return the texts of each layout that the row has, question and answer aside."""
-    found: list[Texts] = []
+def _as_turns(content: Content) -> Turns:
+    if isinstance(content, list):
+        return content
+    question, more, answer = content
+    return [("user", f"{question}\n\n{more}" if more else question), ("assistant", answer)]
+
+
+def _main_layouts(row: Mapping[str, Any]) -> list[tuple[str, Content]]:
+    """Return name and content of each layout that the row has, question and answer aside."""
+    found: list[tuple[str, Content]] = []
     for question, answer in MAIN:
         one, other = row.get(question), row.get(answer)
         if one is None or other is None:
@@ -126,14 +178,16 @@ def _main_layouts(row: Mapping[str, Any]) -> list[Texts]:
             isinstance(one, list) or isinstance(other, list)
         ):  # as TRL has
             turns = [*_as_list(question, one), *_as_list(answer, other)]
-            found.append(_single_turn(f"{question} and {answer}", turns, row))
+            found.append((question, _turns(f"{question} and {answer}", turns, row)))
         else:
-            found.append(_pair(row, question, answer))
-    found += [_single_turn(key, row[key], row) for key in TURN_LISTS if row.get(key) is not None]
+            found.append((question, _pair(row, question, answer)))
+    for key in TURN_LISTS:
+        if row.get(key) is not None:
+            found.append((key, _turns(key, row[key], row)))
     return found
 
 
-def _question_and_answer(row: Mapping[str, Any]) -> list[Texts]:
+def _question_and_answer(row: Mapping[str, Any]) -> list[tuple[str, Content]]:
     question, answer = QUESTION_ANSWER
     if row.get(question) is None or row.get(answer) is None:
         return []
@@ -142,7 +196,7 @@ def _question_and_answer(row: Mapping[str, Any]) -> list[Texts]:
     if others and _is_filled(texts):
         what = f"{others[0]}: would be lost, since {question} and {answer} are used"
         raise LayoutError("would be lost", what)
-    return [texts]
+    return [(question, texts)]
 
 
 def _pair(row: Mapping[str, Any], question: str, answer: str) -> Texts:
@@ -151,6 +205,37 @@ def _pair(row: Mapping[str, Any], question: str, answer: str) -> Texts:
         _text("input", row.get("input")),
         _text(answer, row[answer]),
     )
+
+
+def _with_context(row: Mapping[str, Any], name: str, content: Content) -> Content:
+    """Add the row's system prompt and its earlier turns."""
+    prompts = [_text(key, row[key]) for key in SYSTEM if not is_empty(row.get(key))]
+    earlier = [] if is_empty(row.get(HISTORY)) else _history(row[HISTORY])
+    if isinstance(content, list):
+        if earlier:
+            raise LayoutError("would be lost", f"{HISTORY}: would be lost, since {name} is used")
+        prompts += [text for role, text in content[:1] if role == "system" and text.strip()]
+    if len({prompt.strip() for prompt in prompts}) > 1:
+        raise LayoutError("two systems", "has two different system prompts")
+    if not (prompts or earlier):
+        return content
+    turns = [*earlier, *_as_turns(content)]
+    if prompts and turns and turns[0][0] == "system":
+        del turns[0]
+    return [*(("system", prompt) for prompt in prompts[:1]), *turns]
+
+
+def _history(value: Any) -> Turns:
+    if not isinstance(value, list | tuple):
+        raise LayoutError("not text", f"{HISTORY}: is not a list of pairs")
+    turns: Turns = []
+    for number, pair in enumerate(value):
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            what = f"{HISTORY}[{number}]: is not a pair of a question and its answer"
+            raise LayoutError("not text", what)
+        one, other = (_text(f"{HISTORY}[{number}][{at}]", pair[at]) for at in (0, 1))
+        turns += [("user", one), ("assistant", other)]
+    return turns
 
 
 def _text(name: str, value: Any) -> str:
@@ -172,30 +257,32 @@ def _as_list(key: str, value: Any) -> list[Any]:
     return value
 
 
-def _single_turn(key: str, turns: Any, row: Mapping[str, Any]) -> Texts:
+def _turns(key: str, turns: Any, row: Mapping[str, Any]) -> Content:
     if not isinstance(turns, list) or not all(isinstance(turn, Mapping) for turn in turns):
         raise LayoutError("not text", f"{key}: is not a list of objects")
     first, second = TURN_KEYS
-    role, text = first if any(not is_empty(turn.get(first[0])) for turn in turns) else second
-    roles = [turn.get(role) for turn in turns]
-    if len(roles) != 2 or roles[0] not in QUESTION_ROLES or roles[1] not in ANSWER_ROLES:
-        what = f"{key}: not one question and one answer: {', '.join(map(str, roles))}"
-        raise LayoutError("several turns", what)
-    for number, turn in enumerate(turns):
-        dropped = [
-            name
-            for name in sorted(turn)
-            if name not in (role, text, *ABOUT_A_TURN) and not is_empty(turn[name])
-        ]
-        if dropped:
-            what = f"{key}[{number}].{dropped[0]}: belongs to its turn, and would be lost"
-            raise LayoutError("would be lost", what)
+    keys = first if any(not is_empty(turn.get(first[0])) for turn in turns) else second
+    found = [_turn(f"{key}[{number}]", turn, keys) for number, turn in enumerate(turns)]
     if not is_empty(row.get("input")):
         raise LayoutError("would be lost", f"input: would be lost, since {key} is used")
-    question, answer = (
-        _text(f"{key}[{number}].{text}", turn.get(text)) for number, turn in enumerate(turns)
-    )
-    return question, "", answer
+    if [role for role, _ in found] == ["user", "assistant"]:
+        return found[0][1], "", found[1][1]
+    return found
+
+
+def _turn(name: str, turn: Mapping[str, Any], keys: tuple[str, str]) -> tuple[str, str]:
+    role = turn.get(keys[0])
+    if role in _TOOL_ROLES or any(not is_empty(turn.get(key)) for key in TOOLS):
+        raise LayoutError("tool call", f"{name}: tool calls are not supported")
+    if not isinstance(role, str) or role not in ROLES:
+        raise LayoutError("unknown role", f"{name}.{keys[0]}: unknown role {role!r}")
+    dropped = [
+        key for key in sorted(turn) if key not in (*keys, *ABOUT_A_TURN) and not is_empty(turn[key])
+    ]
+    if dropped:
+        what = f"{name}.{dropped[0]}: belongs to its turn, and would be lost"
+        raise LayoutError("would be lost", what)
+    return ROLES[role], _text(f"{name}.{keys[1]}", turn.get(keys[1]))
 
 
 def _require_both_halves(row: Mapping[str, Any]) -> None:

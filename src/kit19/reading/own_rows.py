@@ -14,7 +14,8 @@ from kit19.catalog.extra import SPLIT, TEXTS
 from kit19.catalog.license_ids import same_license
 from kit19.catalog.source import Source
 from kit19.fetching import UpstreamFile
-from kit19.reading.instructions import FILE, InstructionFiles, MalformedRow, no_rows, row_keys
+from kit19.reading.instruction_rows import MalformedRow
+from kit19.reading.instructions import FILE, InstructionFiles, no_rows, row_keys
 from kit19.reading.records import BadRow, Records
 from kit19.reading.rows import LINE, ROW
 

@@ -24,6 +24,7 @@ from kit19.core.parquet import UNREADABLE, scan_parquet
 from kit19.core.paths import path_exists
 from kit19.core.runs import DataEntry, Label
 from kit19.reading import InstructionFiles, InstructionRows, Remarks, find_instruction_files
+from kit19.reading.instruction_rows import without_conversations
 from kit19.reading.layouts import LAYOUTS
 from kit19.reading.rows import ROW
 from kit19.training.rows.malformed import MalformedRows
@@ -120,7 +121,7 @@ class FileRows:
             remarks: As for ``InstructionFiles.read``.
         """
         with _translate_errors(str(self.files.paths[0])):
-            for part in self.files.read(_KEYS, remarks=remarks):
+            for part in map(without_conversations, self.files.read(_KEYS, remarks=remarks)):
                 yield self._as_columns(part), part
 
     def _as_columns(self, part: InstructionRows) -> pl.DataFrame:
