@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kit19.core.results import read_record, read_samples, samples_path
-from kit19.evaluating import own_tasks
+from kit19.evaluating import default_tasks
 from kit19.evaluating.source import find_benchmark
 from kit19.sample import SAMPLE
 from tests.support.invoking import Outcome, command_line, invoke
@@ -42,7 +42,7 @@ def test_a_results_folder_has_the_harness_s_content_and_more(
     record = read_record(document, "results.json")
     assert record is not None
     assert record.sample
-    assert sorted(record.tasks) == own_tasks()
+    assert sorted(record.tasks) == default_tasks()
     samples = list(read_samples(samples_path(out, "kobest_copa")))
     assert [sample.doc_id for sample in samples] == list(range(len(samples)))
     assert all(len(sample.choices) == 2 for sample in samples)
@@ -205,4 +205,4 @@ def test_tasks_prints_the_folder_for_the_harness() -> None:
     folder = Path(invoke("tasks", "--path").out.strip())
     assert (folder / "klue_ynat.yaml").is_file()
     listed = json.loads(invoke("tasks", "--json").out)
-    assert {one["id"] for one in listed} == {path.stem for path in folder.glob("*.yaml")}
+    assert {one["id"] for one in listed} == {path.stem for path in folder.rglob("*.yaml")}

@@ -78,6 +78,15 @@ def test_a_bad_line_is_quarantined_with_its_number_and_reason(line: str, why: st
     assert bad.why.startswith(why)
 
 
+def test_a_key_with_a_question_mark_may_be_missing() -> None:
+    data = [{"a": ["가"]}, {}, {"a": None}, {"a": []}, {"a?": ["물음표"]}, 7, {"a": "글"}]
+    text = "".join(json.dumps(one) + "\n" for one in data)
+    rows = read_jsonl(text.encode(), LINES, ["a?[0]"], "file")
+    assert rows.frame["a?[0]"].to_list() == ["가", None, None, None, "물음표"]
+    reasons = ["is not an object", "'a?[0]' leads into what is not a list"]
+    assert [bad.why for bad in rows.quarantined] == reasons
+
+
 def test_rows_know_their_lines_where_the_format_has_lines() -> None:
     good = '{"a": "가", "b": {"c": "나"}}'
     assert lines(good, good).frame["#line"].to_list() == [1, 2]

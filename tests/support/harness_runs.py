@@ -11,7 +11,7 @@ from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from kit19.evaluating import TASKS, own_tasks
+from kit19.evaluating import TASKS, default_tasks
 from kit19.evaluating.scorer import Kit19LM
 
 torch.set_num_threads(1)  # on shared cores more threads are slower for models of this size
@@ -40,7 +40,7 @@ def run(
 ) -> dict[str, Any]:
     results: dict[str, Any] = simple_evaluate(
         model=model,
-        tasks=tasks or own_tasks(),
+        tasks=tasks or default_tasks(),
         num_fewshot=shots,
         limit=limit,
         task_manager=manager(data_dir),

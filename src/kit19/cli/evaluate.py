@@ -30,14 +30,15 @@ Examples:
   kit19 eval me/model --peft me/adapter --dtype bfloat16 --limit 100 --out results/quick
 
 \b
-Tasks: kobest_copa kobest_boolq kobest_hellaswag kobest_sentineg kobest_wic klue_sts klue_ynat (all
-seven by default). The numbers equal lm-evaluation-harness's. An interrupted evaluation resumes where
-it stopped. On several GPUs: accelerate launch -m kit19 eval ...
+Tasks: kobest_copa kobest_boolq kobest_hellaswag kobest_sentineg kobest_wic klue_sts klue_ynat (the
+seven by default), more of kit19's (kit19 tasks), and all of lm-evaluation-harness. The numbers equal
+the harness's. An interrupted evaluation resumes where it stopped.
+On several GPUs: accelerate launch -m kit19 eval ...
 """,
 )
 @click.argument("model")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The results folder.")
-@click.option("--tasks", default="", metavar="NAME|FILE,...", help="Default: all seven.")
+@click.option("--tasks", default="", metavar="NAME|FILE,...", help="Default: the seven.")
 @click.option(
     "--include-path",
     "include_paths",

@@ -11,4 +11,9 @@ TASKS = Path(__file__).parent / "tasks"
 
 def own_tasks() -> list[str]:
     """Names of the tasks that ship with kit19."""
+    return sorted(path.stem for path in TASKS.rglob("*.yaml"))
+
+
+def default_tasks() -> list[str]:
+    """Names of the tasks that are scored if none is named: those that are in no subfolder."""
     return sorted(path.stem for path in TASKS.glob("*.yaml"))

@@ -10,6 +10,7 @@ import torch
 from lm_eval.defaults import DEFAULT_OTHER_SEED, DEFAULT_RANDOM_SEED
 from lm_eval.evaluator import evaluate
 
+from kit19.evaluating.conversations import answer_in_turns
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.task_files import LoadedTasks
 
@@ -36,14 +37,15 @@ def run_harness(scorer: Any, tasks: LoadedTasks, options: EvalOptions) -> dict[s
     random.seed(DEFAULT_RANDOM_SEED)
     np.random.seed(DEFAULT_OTHER_SEED)
     torch.manual_seed(DEFAULT_OTHER_SEED)
-    results = evaluate(
-        lm=scorer,
-        task_dict=loaded,
-        limit=options.limit,
-        apply_chat_template=options.format != "raw",
-        fewshot_as_multiturn=options.format == "chat",
-        system_instruction=options.system,
-    )
+    with answer_in_turns(scorer, options.system):
+        results = evaluate(
+            lm=scorer,
+            task_dict=loaded,
+            limit=options.limit,
+            apply_chat_template=options.format != "raw",
+            fewshot_as_multiturn=options.format == "chat",
+            system_instruction=options.system,
+        )
     return results or {}
 
 

@@ -22,7 +22,7 @@ from kit19.core.errors import FilesError, Kit19Error, ModelError, Problem
 from kit19.core.json_text import replace_non_finite
 from kit19.core.paths import cache_dir
 from kit19.core.results import NAME, EvalRecord, Format
-from kit19.evaluating import own_tasks
+from kit19.evaluating import default_tasks, own_tasks
 from kit19.evaluating.options import SEED, Dtype, EvalOptions
 from kit19.evaluating.recording import EvalRequest, eval_record, scoring_identity, task_entry
 from kit19.fetching.data_dir import resolve_data_dir
@@ -194,7 +194,7 @@ def _find_all(options: EvalOptions) -> dict[str, BenchmarkFiles]:
 
 
 def _task_names(options: EvalOptions) -> list[str]:
-    return list(dict.fromkeys(options.tasks)) or own_tasks()
+    return list(dict.fromkeys(options.tasks)) or default_tasks()
 
 
 def _load_tasks(options: EvalOptions) -> LoadedTasks:

@@ -96,8 +96,8 @@ def load(benchmark: str, data_dir: str | None = None, **_metadata: Any) -> Datas
 
     Returns:
         Splits ``train`` (empty without a train file) and the scored split. A document has the card's
-        fields as text, ``label`` as the index of its class in the card's order, and ``item``
-        (``<split>/<id>``). Its index in the split is its row in the file.
+        fields as text, ``label`` (if the card names one) as the index of its class in the card's order,
+        and ``item`` (``<split>/<id>``). Its index in the split is its row in the file.
 
     Raises:
         FilesError: As in ``find_benchmark``.
@@ -119,14 +119,12 @@ def _documents(files: BenchmarkFiles, found: list[UpstreamFile]) -> Rows:
     card = files.card
     source = load_catalog().source(card.source)
     rows = read_table(source, card.table, found, trim=False)
-    classes = source.tables[card.table].categories()[card.label]
+    classes = source.tables[card.table].categories()[card.label] if card.label else []
     fields = [name for name in rows.columns if not name.startswith("#") and name != "split"]
     return [
         {name: row[name] or "" for name in fields}
-        | {
-            card.label: classes.index(row[card.label]),
-            "item": f"{row['split']}/{row['#id']}",
-        }
+        | ({card.label: classes.index(row[card.label])} if card.label else {})
+        | {"item": f"{row['split']}/{row['#id']}"}
         for row in rows.iter_rows(named=True)
     ]
 

@@ -137,15 +137,17 @@ def _look_up(element: Element, cells: list[_Cell]) -> list[str | list[str | None
 def _follow(value: Any, steps: Path, name: str) -> Iterator[str | None]:
     """Yield the text that a path leads to, or each one that a path with ``[]`` leads to.
 
-    A null on the way leads to nothing, and so does the number of an element that a list lacks.
+    A null on the way leads to nothing, and so does the number of an element that a list lacks, or a
+    key with a question mark that an object lacks.
     """
     for number, step in enumerate(steps):
         if value is None:
             break
         if isinstance(step, str):
-            if not isinstance(value, dict) or step not in value:
+            optional = step.removesuffix("?") != step
+            if not isinstance(value, dict) or (step not in value and not optional):
                 raise _BadRecordError(f"has no key {name!r}")
-            value = value[step]
+            value = value[step] if step in value else value.get(step[:-1])
             continue
         if not isinstance(value, list):
             raise _BadRecordError(f"{name!r} leads into what is not a list")
