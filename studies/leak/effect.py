@@ -17,6 +17,7 @@ import numpy as np
 
 from kit19.statistics.intervals import interval
 from kit19.statistics.metrics import Floats
+from kit19.statistics.student import t_quantile
 
 MIN_SEEDS = 3
 
@@ -107,25 +108,3 @@ def _t_interval(values: Sequence[float]) -> tuple[float, float]:
     if len(values) > 1:
         half = t_quantile(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values))
     return middle - half, middle + half
-
-
-def t_quantile(share: float, freedom: int) -> float:
-    """Compute a quantile of Student's t by bisection; ``share`` must be above one half."""
-    low, high = 0.0, 1e6
-    while high - low > 1e-10 * max(1.0, high):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _t_below(middle, freedom) < share else (low, middle)
-    return (low + high) / 2
-
-
-def _t_below(t: float, freedom: int) -> float:
-    """P(T ≤ t) for t ≥ 0: Abramowitz and Stegun (1964), 26.7.3 and 26.7.4."""
-    angle = math.atan(t / math.sqrt(freedom))
-    cosine, sine = math.cos(angle), math.sin(angle)
-    odd = freedom % 2
-    term, total = (cosine if odd else 1.0), 0.0
-    for k in range(1 + odd, freedom, 2):
-        total += term
-        term *= cosine**2 * k / (k + 1)
-    inside = 2 / math.pi * (angle + sine * total) if odd else sine * total
-    return 0.5 + inside / 2

@@ -32,7 +32,7 @@ from kit19.statistics import (
     summarize_answers,
     wilson,
 )
-from studies.leak.effect import Seed, leak_effect, t_quantile
+from studies.leak.effect import Seed, leak_effect
 
 SIZES = [519, 397, 500, 1000, 1260, 1404, 9107]
 SHARES = np.linspace(0.3, 0.95, 14)
@@ -249,11 +249,6 @@ def test_published_scores_never_accuse_a_model_that_varies(
     if told.kind == "constant":
         assert truth.kind == "constant"
     assert told.share <= truth.share + 1e-9
-
-
-def test_student_quantiles_are_scipys() -> None:
-    for freedom in range(1, 15):
-        assert t_quantile(0.975, freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-8)
 
 
 def test_a_planted_leak_is_measured() -> None:

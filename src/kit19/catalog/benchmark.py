@@ -2,12 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal, Self
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from kit19.catalog.card import Card, Name
+from kit19.catalog.card import Card, Name, Pattern
+
+_KEY = 48
+_DIGEST = 16
+ITEM = "item"
+"""The name of an item's id (``<split>/<id>``) where a field's name is expected."""
+
+
+class Cluster(Card):
+    """Which items of a benchmark belong together, because they share a passage or a template."""
+
+    field: Name = Field(
+        description="the field that items of one cluster have in common; `item` is an item's id. An "
+        "item whose field is empty belongs to no other"
+    )
+    pattern: Pattern = Field(
+        default="", description="a regular expression; its first group is what they have in common"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"field": value} if isinstance(value, str) else value
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_group(cls, pattern: str) -> str:
+        if pattern and not re.compile(pattern).groups:
+            raise ValueError("has no group: put parentheses around what items have in common")
+        return pattern
+
+    def of(self, item: str, fields: Mapping[str, Any]) -> str | None:
+        """The key of an item's cluster.
+
+        Args:
+            item: The item's id.
+            fields: Its fields.
+
+        Returns:
+            What it has in common with the others; for a long text, its digest. Empty if it belongs to
+            no other; None if the field is missing, so that nobody knows.
+        """
+        value = item if self.field == ITEM else fields.get(self.field)
+        if not isinstance(value, str):
+            return None
+        if self.pattern:
+            found = re.search(self.pattern, value)
+            value = (found[1] or "") if found else ""
+        value = value.strip()
+        return value if len(value) <= _KEY else hashlib.sha256(value.encode()).hexdigest()[:_DIGEST]
 
 
 class Benchmark(Card):
@@ -55,6 +106,11 @@ class Benchmark(Card):
     )
     metrics: list[Literal["acc", "acc_norm", "macro_f1", "f1"]] = Field(
         default=[], description="the metrics to report"
+    )
+    cluster: Cluster | None = Field(
+        default=None,
+        description="items that are not independent, because they share a passage, a template …: the "
+        "field, or `{field, pattern}`. Intervals and tests of `kit19 compare` are then of clusters",
     )
     citation: str = ""
 

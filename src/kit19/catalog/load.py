@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import InstanceOf
 
-from kit19.catalog.benchmark import Benchmark, BenchmarkSet
+from kit19.catalog.benchmark import ITEM, Benchmark, BenchmarkSet
 from kit19.catalog.benchmark_sets import DEFAULT, ChosenBenchmarks, choose_benchmarks, load_sets
 from kit19.catalog.extra import Extra
 from kit19.catalog.layers import BUILT_IN, Kind, Layers, layers_of
@@ -88,6 +88,19 @@ class Catalog:
         if name in self.gone:
             return f"{self.gone[name]} replaces the card of kit19 that has it: add the subset there"
         return suggest_names(name, known)
+
+    def benchmark_of_task(self, task: str, groups: Collection[str] = ()) -> Benchmark | None:
+        """The card of a task of lm-evaluation-harness; None if there is none.
+
+        Args:
+            task: The task's name. A benchmark's tasks have its name, or begin with it
+                (``kmmlu_hard_law``).
+            groups: Groups that contain the task.
+        """
+        names = [one for one in self.benchmarks if task == one or task.startswith(f"{one}_")]
+        if names:
+            return self.benchmarks[max(names, key=len)]
+        return next((self.benchmarks[one] for one in groups if one in self.benchmarks), None)
 
     def choose_benchmarks(self, names: Collection[str]) -> ChosenBenchmarks:
         """The benchmarks that names of benchmarks and of sets stand for.
@@ -344,6 +357,11 @@ def _benchmark_problems(read: _ReadCard[Benchmark], source: Source | None) -> It
         ("texts", benchmark.texts, table.fields()),
         ("only_with", list(benchmark.only_with), table.fields()),
         ("label", [benchmark.label] if benchmark.label else [], table.fields()),
+        (
+            "cluster",
+            [benchmark.cluster.field] if benchmark.cluster else [],
+            [*table.fields(), ITEM],
+        ),
         ("splits", benchmark.splits, table.files),
         ("scored", [benchmark.scored], table.files),
     ):

@@ -157,6 +157,8 @@ class Sample(_Part):
         loglikelihoods: Natural log-likelihood of each choice given the prompt.
         prediction: Index of the likeliest choice.
         gold: Index of the correct choice.
+        cluster: What it has in common with other items, such as its passage (``cluster`` of the
+            benchmark's card); empty if it belongs to no other, None if the card names nothing.
     """
 
     doc_id: Annotated[int, Field(ge=0, le=2**32 - 1)]
@@ -166,6 +168,7 @@ class Sample(_Part):
     loglikelihoods: list[FiniteFloat]
     prediction: int
     gold: int
+    cluster: str | None = None
 
 
 def samples_path(folder: Path, task: str) -> Path:
@@ -217,4 +220,4 @@ def read_record(document: dict[str, Any], where: str) -> EvalRecord | None:
 
 def sample_line(sample: Sample) -> str:
     """Serialize a sample as a line of its file."""
-    return to_json(sample.model_dump(mode="json")) + "\n"
+    return to_json(sample.model_dump(mode="json", exclude_none=True)) + "\n"

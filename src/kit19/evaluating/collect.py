@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kit19.catalog import load_catalog
 from kit19.core.json_text import to_json
 from kit19.core.results import NAME, SECTION, EvalRecord, Sample, sample_line, samples_path
 from kit19.evaluating.task_files import scored_split
@@ -42,6 +43,8 @@ def to_samples(task: Any, logged: Sequence[Mapping[str, Any]]) -> list[Sample]:
     if task.OUTPUT_TYPE != "multiple_choice" or task.multiple_input or task.multiple_target:
         return []
     samples = []
+    card = load_catalog().benchmark_of_task(str(task.config.task))
+    cluster = card.cluster if card else None
     unfiltered = [entry for entry in logged if entry.get("filter", NO_FILTER) == NO_FILTER]
     for entry in sorted(unfiltered, key=lambda sample: int(sample["doc_id"])):
         choices = [str(choice) for choice in task.doc_to_choice(entry["doc"])]
@@ -49,15 +52,17 @@ def to_samples(task: Any, logged: Sequence[Mapping[str, Any]]) -> list[Sample]:
         gold = _gold(entry["target"], choices)
         if gold is None:
             return []
+        item = str(entry["doc"].get("item") or f"{scored_split(task)}/{entry['doc_id']}")
         samples.append(
             Sample(
                 doc_id=int(entry["doc_id"]),
-                item=str(entry["doc"].get("item") or f"{scored_split(task)}/{entry['doc_id']}"),
+                item=item,
                 prompt=str(entry["arguments"][0][0]),
                 choices=choices,
                 loglikelihoods=[round(value, _DIGITS) for value in values],
                 prediction=max(range(len(choices)), key=lambda place: values[place]),
                 gold=gold,
+                cluster=cluster.of(item, entry["doc"]) if cluster else None,
             )
         )
     return samples

@@ -19,6 +19,7 @@ from kit19.statistics.metrics import Counts, Floats, metric
 
 REPLICATES = 10_000
 Z95 = NormalDist().inv_cdf(0.975)
+_CHUNK = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,39 @@ def bootstrap_p_value(observed: float, drawn: Floats) -> float:
     return (1 + beyond) / (1 + len(drawn))
 
 
-def wilson(right: int, n: int, z: float = Z95) -> tuple[float, float]:
+def mean_replicates(values: Floats, draws: int, seed: int | Sequence[int]) -> Floats:
+    """Means of resampled items: the bootstrap over items for any figure of single items.
+
+    Args:
+        values: (n,) the items' values, or their paired differences.
+        draws: Number of replicates.
+        seed: The seed; see ``replicates``.
+
+    Returns:
+        (draws,)
+    """
+    rng = np.random.default_rng(seed)
+    n = len(values)
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) < n / 4:  # few values: their counts are drawn, not the items
+        return np.asarray(rng.multinomial(n, counts / n, size=draws) @ distinct / n)
+    means = np.empty(draws)
+    step = max(1, _CHUNK // n)
+    for start in range(0, draws, step):
+        chosen = rng.integers(n, size=(min(step, draws - start), n))
+        means[start : start + step] = values[chosen].mean(axis=1)
+    return means
+
+
+def wilson(right: float, n: float, z: float = Z95) -> tuple[float, float]:
     """Wilson score interval of a proportion.
 
     Wilson (1927), Probable inference, JASA 22; recommended for its coverage by Brown, Cai and DasGupta
     (2001), Interval estimation for a binomial proportion, Statistical Science 16(2), equation 4.
 
     Args:
-        right: Number of successes.
-        n: Number of trials, at least 1.
+        right: Number of successes; may be fractional, if ``n`` is an effective number.
+        n: Number of trials, above 0.
         z: Normal quantile; the default gives 95%.
     """
     share = right / n
@@ -120,5 +145,5 @@ def wilson(right: int, n: int, z: float = Z95) -> tuple[float, float]:
     middle = (share + z * z / (2 * n)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low = 0.0 if right == 0 else max(0.0, middle - half)
-    high = 1.0 if right == n else min(1.0, middle + half)
+    high = 1.0 if right >= n else min(1.0, middle + half)
     return low, high
