@@ -69,7 +69,7 @@ On several GPUs: accelerate launch -m kit19 eval ...
 @click.option(
     "--batch-size",
     type=COUNT,
-    help="Rows in a batch when HFLM generates or scores. Default: 1.",
+    help="Rows generated at once, and in a batch where HFLM scores.",
 )
 @click.option("--device", help="cpu, cuda, cuda:1, mps. Default: detected.")
 @click.option(

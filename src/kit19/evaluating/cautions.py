@@ -13,7 +13,6 @@ from kit19.core.runs import RunRecord
 NEAR_CONSTANT = 0.95
 """A predictor with at least this share of answers in one class is nearly constant."""
 _MAX_BYTE_SHARE = 0.2
-_SAME_ANSWER_SHARE = 0.9
 _MAX_TEXTS = 200
 _HANGUL = re.compile(r"[가-힣]")
 
@@ -121,15 +120,3 @@ def non_finite_caution(task: str, metric: str) -> Caution:
     """A figure that is NaN or infinite; results state it as null."""
     what = f"{metric} is not a finite number, so it is written as null"
     return Caution(code="not_finite", task=task, what=what)
-
-
-def output_cautions(task: str, samples: Sequence[Mapping[str, Any]]) -> list[Caution]:
-    """Generated answers that are nearly all the same text."""
-    texts = [str(sample["filtered_resps"][0]).strip() for sample in samples]
-    if len(texts) < 10:
-        return []
-    (text, times), *_ = Counter(texts).most_common(1)
-    if times < _SAME_ANSWER_SHARE * len(texts):
-        return []
-    what = f"{times:,} of {len(texts):,} answers are the same: {text[:40]!r}"
-    return [Caution(code="one_answer", task=task, what=what)]

@@ -42,6 +42,11 @@ def request_label(request: Any) -> str:
     return f"{request.task_name or 'a request'}{item}"
 
 
+def not_a_number(request: Any) -> ModelError:
+    """The error of a request during whose generation a logit is NaN."""
+    return ModelError(Problem("the model's logits are NaN", request_label(request), _FIX))
+
+
 class _NonFiniteError(Exception):
     """A generation step has logits that are NaN."""
 
@@ -72,9 +77,7 @@ def require_finite_generation(
         yield
     except _NonFiniteError:
         current = (request for request in requests if request.args[0] in contexts)
-        where = request_label(next(current, requests[0]))
-        what = "the model's logits are NaN"
-        raise ModelError(Problem(what, where, _FIX)) from None
+        raise not_a_number(next(current, requests[0])) from None
     finally:
         if hook:
             hook.remove()

@@ -124,16 +124,19 @@ def use_training_prompts(model: Kit19LM, prompts: Prompts) -> None:
         pair: tuple[Ids, Ids] = original_pair(context, continuation)
         return pair
 
+    def encode_prompts(texts: Sequence[str]) -> list[Ids]:
+        return [
+            encoder.encode_prompt(text) if encoder.is_rendered(text) else model.tok_encode(text)
+            for text in texts
+        ]
+
     def encode_batch(
         strings: Sequence[str],
         padding_side: str = "left",
         left_truncate_len: int | None = None,
         truncation: bool = False,  # noqa: ARG001  HFLM's signature
     ) -> Any:
-        rows = [
-            encoder.encode_prompt(text) if encoder.is_rendered(text) else model.tok_encode(text)
-            for text in strings
-        ]
+        rows = encode_prompts(strings)
         model.record_batch(strings, [len(row) for row in rows], left_truncate_len)
         rows = [row[-(left_truncate_len or 0) :] for row in rows]
         tokenizer = model.tokenizer
@@ -150,6 +153,7 @@ def use_training_prompts(model: Kit19LM, prompts: Prompts) -> None:
     patched.apply_chat_template = encoder.render
     model.chat_template = lambda chat_template=False: prompts.format.id  # noqa: ARG005  the harness's name
     model.encode_requests = encode_requests
+    model.encode_prompts = encode_prompts
     model._encode_pair = encode_pair
     patched.tok_batch_encode = encode_batch
     patched.generate_until = generate_until

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from lm_eval.defaults import DEFAULT_OTHER_SEED, DEFAULT_RANDOM_SEED
 from lm_eval.evaluator import evaluate
 
 from kit19.evaluating.conversations import answer_in_turns
+from kit19.evaluating.generation_cautions import FINISH
 from kit19.evaluating.options import EvalOptions
 from kit19.evaluating.task_files import LoadedTasks
 
@@ -46,7 +48,18 @@ def run_harness(scorer: Any, tasks: LoadedTasks, options: EvalOptions) -> dict[s
             fewshot_as_multiturn=options.format == "chat",
             system_instruction=options.system,
         )
+    for name, samples in (results or {}).get("samples", {}).items():
+        _add_finish_reasons(scorer, name, samples)
     return results or {}
+
+
+def _add_finish_reasons(scorer: Any, task: str, samples: Sequence[dict[str, Any]]) -> None:
+    """Say of each logged sample why its answers ended, one for every request."""
+    for sample in samples:
+        places = range(len(sample["resps"]))
+        ends = [scorer.ends.get((task, sample["doc_id"], place)) for place in places]
+        if all(ends):
+            sample[FINISH] = ["length" if end == "length" else "stop" for end in ends]
 
 
 def _set_shots(task: Any, options: EvalOptions) -> None:

@@ -95,7 +95,7 @@ def evaluate(  # noqa: PLR0913  one parameter an option of the command
             default: ``KIT19_DATA_DIR``, or where ``kit19 fetch`` puts files.
         limit: Most items of each task.
         batch_tokens: Tokens in a batch; default by device.
-        batch_size: Rows in a batch of HFLM, which generates, and scores what the fast path cannot.
+        batch_size: Rows generated at once, and rows in a batch where HFLM scores.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; default: the best available.
         dtype: ``auto`` (the model's own), ``float32``, ``bfloat16``, ``float16``.
         revision: Commit, tag or branch of a model on the Hub.
@@ -293,7 +293,7 @@ def _score(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
     if options.system and options.format != "raw":
         require_system_turn(scorer, options.system)
     may_change = options.trust_remote_code and request.ref.has_code_elsewhere
-    if options.use_cache and not scorer.fallback and not may_change:
+    if options.use_cache and not may_change:
         scorer.score_cache = ScoreCache(
             cache_dir() / "scores", scoring_identity(scorer, request.ref)
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kit19.catalog import PromptFormat
 from kit19.core.results import Caution, EvalRecord, Sample, ScoredModel, TaskEntry
 from kit19.evaluating import cautions
+from kit19.evaluating.generation_cautions import generation_cautions
 from kit19.evaluating.options import EvalOptions
 
 if TYPE_CHECKING:
@@ -133,14 +134,17 @@ def _cautions(
     request: EvalRequest, entries: Mapping[str, TaskEntry], samples: Mapping[str, Sequence[Any]]
 ) -> list[Caution]:
     texts = [one.prompt for logged in samples.values() for one in logged if isinstance(one, Sample)]
+    reasons = request.scorer.fallbacks
+    for_all = request.scorer.fallback if request.scorer.fallback in reasons.values() else ""
     found = cautions.model_cautions(
         request.ref.record,
         has_chat_template=bool(getattr(request.scorer.tokenizer, "chat_template", None)),
         raw=request.options.format == "raw",
-        fallback=request.scorer.fallback,
+        fallback=for_all,
     )
-    if not request.scorer.fallback:
-        found += cautions.fallback_cautions(request.scorer.fallbacks)
+    found += cautions.fallback_cautions(
+        {task: reason for task, reason in reasons.items() if reason != for_all}
+    )
     if request.scorer.prompts_without_system:
         found.append(cautions.system_turn_caution(request.scorer.prompts_without_system))
     found += cautions.tokenizer_cautions(request.scorer.tokenizer, texts)
@@ -150,7 +154,7 @@ def _cautions(
         if logged and isinstance(logged[0], Sample):
             found += cautions.answer_cautions(name, logged)
         elif logged and isinstance(logged[0]["filtered_resps"][0], str):
-            found += cautions.output_cautions(name, logged)
+            found += generation_cautions(name, logged)
     return found
 
 

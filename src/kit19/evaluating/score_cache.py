@@ -1,4 +1,4 @@
-"""A cache of scores, keyed by content: the bytes of a batch, the model and the hardware.
+"""A cache of scores and answers, keyed by content: a batch, the model and the hardware.
 
 The unit is the batch, not the request: the score of a request may differ in the sixth decimal from
 batch to batch, and an evaluation that resumes after an interruption must end in the same bytes as one
@@ -11,10 +11,12 @@ import hashlib
 import json
 import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+from kit19.evaluating.greedy import Answer
 from kit19.evaluating.tree import Batch, Ids
 
 Scores = list[tuple[float, bool]]
@@ -35,9 +37,10 @@ class ScoreCache:
         # Writes of a killed process are safe with the system; only a power cut may lose batches.
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = OFF")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS scores (batch BLOB PRIMARY KEY, value TEXT)"
-        )
+        for table in ("scores", "answers"):
+            self._database.execute(
+                f"CREATE TABLE IF NOT EXISTS {table} (batch BLOB PRIMARY KEY, value TEXT)"
+            )
 
     def get(self, batch: Batch, prefix: Ids) -> Scores | None:
         """The scores of a batch, in the order of its requests; None if they are not cached."""
@@ -56,9 +59,30 @@ class ScoreCache:
             (self._key(batch, prefix), json.dumps(scores)),
         )
 
+    def get_answers(self, batch: Mapping[str, Any]) -> list[Answer] | None:
+        """The answers of a batch of generation, in its order; None if they are not cached.
+
+        Args:
+            batch: Everything that affects the answers besides the model, as JSON types.
+        """
+        row = self._database.execute(
+            "SELECT value FROM answers WHERE batch = ?", (self._key_of_generation(batch),)
+        ).fetchone()
+        return None if row is None else [Answer(*answer) for answer in json.loads(row[0])]
+
+    def put_answers(self, batch: Mapping[str, Any], answers: Sequence[Answer]) -> None:
+        """Store the answers of a batch of generation."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO answers VALUES (?, ?)",
+            (self._key_of_generation(batch), json.dumps([astuple(one) for one in answers])),
+        )
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def _key_of_generation(self, batch: Mapping[str, Any]) -> bytes:
+        return hashlib.sha256(self._scorer + json.dumps(batch, sort_keys=True).encode()).digest()
 
     def _key(self, batch: Batch, prefix: Ids) -> bytes:
         digest = hashlib.sha256(self._scorer)

@@ -1,10 +1,10 @@
 """``kit19``, a model type of lm-evaluation-harness: HFLM's numbers, with less computed twice.
 
-HFLM does everything except log-likelihoods: loading, generation, rolling likelihoods, chat templates,
-several processes. Log-likelihood requests become rows (``tree``), rows become batches, and each batch
-is one forward pass (``forward``): the fast path. HFLM scores models that the fast path does not support
-(``compatibility``), and tasks on which it fails or differs from HFLM (``crosscheck``). The reason is
-recorded.
+HFLM loads the model, renders chat templates, runs several processes, and computes rolling likelihoods.
+``generation`` generates answers. Log-likelihood requests become rows (``tree``), rows become batches,
+and each batch is one forward pass (``forward``): the fast path. HFLM scores models that the fast path
+does not support (``compatibility``), and tasks on which it fails or differs from HFLM (``crosscheck``).
+The reason is recorded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 
 from kit19.core.errors import Kit19Error, ModelError, Problem
-from kit19.evaluating.checked import CheckedHFLM
 from kit19.evaluating.compatibility import incompatibility, rope_change_length
 from kit19.evaluating.crosscheck import (
     Tolerance,
@@ -34,7 +33,8 @@ from kit19.evaluating.crosscheck import (
 )
 from kit19.evaluating.failures import errors_of_hflm, is_out_of_memory, type_and_message
 from kit19.evaluating.forward import Forward
-from kit19.evaluating.score_cache import ScoreCache, Scores
+from kit19.evaluating.generation import GeneratingHFLM
+from kit19.evaluating.score_cache import Scores
 from kit19.evaluating.tokens import encode_pairs
 from kit19.evaluating.tree import (
     Ids,
@@ -72,8 +72,8 @@ class Optimizations:
 
 
 @register_model("kit19")
-class Kit19LM(CheckedHFLM):
-    """A causal language model of transformers, for log-likelihood tasks.
+class Kit19LM(GeneratingHFLM):
+    """A causal language model of transformers.
 
     Args:
         pretrained: As for HFLM.
@@ -84,10 +84,7 @@ class Kit19LM(CheckedHFLM):
 
     Attributes:
         encode_requests: Encodes (context, continuation) texts; a prompt format replaces it.
-        score_cache: The cache of scored batches; None without a cache.
-        on_progress: Called with the number of scored requests and of all requests.
-        fallback: Why HFLM scores every task; empty if it does not.
-        fallbacks: The reason by task that HFLM scored; filled while scoring.
+        fallback: Why HFLM computes the log-likelihoods of every task; empty if it does not.
     """
 
     def __init__(
@@ -103,9 +100,6 @@ class Kit19LM(CheckedHFLM):
         self.batch_tokens = int(
             batch_tokens or BATCH_TOKENS.get(self.device.type, BATCH_TOKENS_ON_GPU)
         )
-        self.score_cache: ScoreCache | None = None
-        self.on_progress: Callable[[int, int], None] = lambda _done, _total: None
-        self.fallbacks: dict[str, str] = {}
         self.fallback = self._find_fallback()
         if self.fallback:
             _log.warning("scored by HFLM, one row a choice: %s", self.fallback)
