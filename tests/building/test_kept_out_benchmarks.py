@@ -25,8 +25,8 @@ def data(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SAMPLE, tmp_path / "data"))
 
 
-def test_today_is_kept_out_if_a_recipe_asks_for_it(tmp_path: Path) -> None:
-    manifest = build(tmp_path / "out", benchmarks="today")
+def test_a_build_keeps_every_benchmark_out(tmp_path: Path) -> None:
+    manifest = build(tmp_path / "out")
     assert manifest.decontaminated_against == sorted(OURS.benchmarks)
     assert manifest.not_decontaminated_against == []
     assert {f"benchmarks/{name}" for name in OURS.benchmarks} <= set(manifest.cards)
@@ -61,6 +61,33 @@ def test_a_set_says_which_benchmarks_may_lack_files(tmp_path: Path, data: Path) 
     notes = [note.what for note in manifest.notes()]
     assert "not decontaminated against kobbq" in notes
     assert "decontaminated against a part of kmmlu (2 of 45 files)" in notes
+
+
+def test_a_build_of_what_is_there_names_the_benchmarks_it_did_not_keep_out(
+    tmp_path: Path, data: Path
+) -> None:
+    changes = {"subsets": ["nsmc"], "cap": 40, "validation": 0}
+    shutil.rmtree(data / "korquad")
+    shutil.rmtree(data / "kobalt")  # kept out if its files are present
+    (lost, *_) = sorted((data / "click").rglob("*.json"))
+    lost.unlink()
+    with pytest.raises(FilesError) as caught:
+        kit19.build("kit19", tmp_path / "out", data_dir=data, unverified=True, changes=changes)
+    refused = {problem.fix for problem in caught.value.problems}
+    assert refused == {
+        f"run `kit19 fetch {name}`, or build without keeping its text out: --without-benchmark {name}"
+        for name in ("click", "kocommongen_v2", "korquad")  # the sample has a part of the second
+    }
+    manifest = kit19.build(
+        "kit19", tmp_path / "out", data_dir=data, partial=True, unverified=True, changes=changes
+    )
+    assert manifest.not_decontaminated_against == ["kobalt", "korquad"]
+    used, expected = manifest.partly_decontaminated_against["click"]
+    assert 0 < used < expected
+    kept = {*manifest.decontaminated_against, *manifest.not_decontaminated_against}
+    assert kept == set(OURS.benchmarks)
+    card = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert "**Not decontaminated against kobalt, korquad.**" in card
 
 
 def test_a_differing_file_is_an_error_even_where_it_may_be_missing(

@@ -193,7 +193,10 @@ def test_what_a_build_removes_is_counted_by_benchmark_and_rule(
         counted.setdefault(key, Counter())[rule] += 1
     names = {"COPA": "kobest_copa", "BoolQ": "kobest_boolq", "WiC": "kobest_wic",
              "HellaSwag": "kobest_hellaswag", "SentiNeg": "kobest_sentineg",
-             "KLUE STS": "klue_sts", "YNAT": "klue_ynat"}  # fmt: skip
+             "KLUE STS": "klue_sts", "YNAT": "klue_ynat", "KLUE NLI": "klue_nli",
+             "KLUE NER": "klue_ner", "KLUE DP": "klue_dp", "KorQuAD": "korquad", "CLIcK": "click",
+             "KoBBQ": "kobbq", "KoMT-Bench": "komt_bench",
+             "KoCommonGEN": "kocommongen_v2"}  # fmt: skip
     said = {}
     for subset, benchmark, *counts in table("subset", "benchmark"):
         name, _, split = benchmark.rpartition(" ")

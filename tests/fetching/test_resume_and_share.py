@@ -23,6 +23,7 @@ from tests.support.origins_server import Fault, Origins, later
 from tests.support.small_origins import (
     ADDRESSES,
     BYTES,
+    CARDS,
     PLACES,
     QUICK,
     RAW,
@@ -286,6 +287,32 @@ def test_one_file_that_cannot_be_had_stops_no_other(
     assert results[PLACES["sized"]].outcome == "failed"
     assert results[PLACES["sized"]].why == "127.0.0.1: the server answers 404"
     assert sum(one.outcome == "fetched" for one in results.values()) == len(ALL) - 1
+
+
+def test_benchmarks_that_a_build_can_do_without_are_no_failure(
+    origins: Origins, tmp_path: Path
+) -> None:
+    cards = write_catalog(tmp_path / "cards", {name: CARDS[name] for name in ("sized", "counted")})
+    for name in ("sized", "counted"):
+        card = f"{{id: exam_{name}, title: t, source: {name}, table: rows, splits: [train], "
+        card += "scored: train, texts: [id]}"
+        (cards / "benchmarks").mkdir(exist_ok=True)
+        (cards / "benchmarks" / f"exam_{name}.yaml").write_text(card, "utf-8")
+        del origins.files[ADDRESSES[name]]
+    sets = "exams: {about: a, benchmarks: [exam_sized], if_present: [exam_counted]}"
+    (cards / "benchmark_sets.yaml").write_text(sets, "utf-8")
+    (cards / "recipes").mkdir()
+    recipe = "{id: mine, title: t, subsets: [apeach], benchmarks: exams}"
+    (cards / "recipes" / "mine.yaml").write_text(recipe, "utf-8")
+    results = fetch_sources(recipe="mine", data_dir=tmp_path / "data", http=QUICK, catalog=cards)
+    exams = [one for one in results if not one.name.startswith("apeach")]
+    assert {one.name: (one.outcome, one.optional) for one in exams} == {
+        PLACES["sized"]: ("failed", False),
+        PLACES["counted"]: ("failed", True),
+    }
+    with pytest.raises(FilesError) as caught:
+        refuse_failures(exams)
+    assert [problem.where for problem in caught.value.problems] == [PLACES["sized"]]
 
 
 def test_progress_of_many_files_at_once_ends_with_everything(

@@ -32,7 +32,8 @@ class BuildOptions:
 
     Attributes:
         data_dir: The folder with the upstream files, as ``<source id>/<path>``.
-        partial: Skip missing and differing files, and report them, instead of failing.
+        partial: Skip missing and differing files, and report them, instead of failing. Of benchmarks
+            only missing ones: one that differs is an error.
         unverified: Use files that differ from the card, and report them.
         without_benchmarks: Benchmarks not to decontaminate against; they are reported.
     """
@@ -79,7 +80,9 @@ def find_inputs(catalog: Catalog, plan: Recipe, options: BuildOptions) -> BuildF
     }
     kept_out = catalog.kept_out(plan)
     benchmarks = {
-        name: _benchmark_use(catalog, name, if_present=name in kept_out.if_present)
+        name: _benchmark_use(
+            catalog, name, if_present=options.partial or name in kept_out.if_present
+        )
         for name in _without(catalog, kept_out.names if plan.decontaminate else [], options)
     }
     leniency = Leniency(options.partial, options.unverified)

@@ -50,7 +50,8 @@ def build(  # noqa: PLR0913  one parameter an option of the command
             other folder that is not empty is refused.
         data_dir: The folder with the upstream files; ``"sample"`` for kit19's own small sample;
             default: ``KIT19_DATA_DIR``, or where ``kit19 fetch`` puts files.
-        partial: Skip missing and differing files, and report them, instead of failing.
+        partial: Skip missing and differing files, and report them, instead of failing. Of benchmarks
+            only missing ones: one that differs is an error.
         unverified: Use files that differ from the card, and report them.
         without_benchmarks: Benchmarks not to decontaminate against; they are reported.
         changes: Recipe values to replace, as ``--set key=value`` does.

@@ -41,7 +41,11 @@ An earlier build in --out is replaced once the new one is complete.
 @click.argument("recipe", default="kit19")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @data_dir_option
-@click.option("--partial", is_flag=True, help="Leave out missing and differing files; recorded.")
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Leave out missing and differing files (of benchmarks: missing ones); recorded.",
+)
 @click.option("--unverified", is_flag=True, help="Use differing files; recorded.")
 @click.option(
     "--without-benchmark",

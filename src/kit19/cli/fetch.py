@@ -102,6 +102,10 @@ def _print_results(results: Fetched) -> None:
     for result in results:
         if result.outcome in ("fetched", "cached"):
             print_text(f"{result.outcome:8} {result.name}  {result.bytes:,} bytes, by {result.why}")
+        elif result.optional and result.outcome != "present":
+            print_text(
+                f"{result.outcome:8} {result.name}  {result.why} (a build can do without it)"
+            )
     counts = Counter(result.outcome for result in results)
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
     print_text(f"{len(results)} files: {summary}")

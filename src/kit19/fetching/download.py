@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -41,12 +41,14 @@ class FetchedFile:
             `failed`, or `needs a person` (it must be requested by hand).
         bytes: Its size; 0 if it failed.
         why: The property that verified it, or the reason of the failure.
+        optional: Whether a build can do without it. It is no failure then that it cannot be had.
     """
 
     name: str
     outcome: Outcome
     bytes: int
     why: str
+    optional: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as a JSON-serializable dict."""
@@ -94,13 +96,13 @@ def refuse_failures(results: Sequence[FetchedFile]) -> None:
     """Raise if a file failed.
 
     Raises:
-        FilesError: Lists every failed file with the reason.
+        FilesError: Lists every failed file that a build cannot do without, with the reason.
     """
     retry = "run `kit19 fetch` again: it resumes where it stopped"
     if is_offline():
         retry = "unset KIT19_OFFLINE and HF_HUB_OFFLINE, and run `kit19 fetch` again"
     fixes = {"failed": retry, "needs a person": "put it into the data folder under this name"}
-    failures = [one for one in results if one.outcome in fixes]
+    failures = [one for one in results if one.outcome in fixes and not one.optional]
     if failures:
         raise FilesError([Problem(one.why, one.name, fixes[one.outcome]) for one in failures])
 
@@ -115,6 +117,13 @@ def _fetch_one(
     file: WantedFile, cache: Cache, transfer: Transfer, counter: ProgressCounter
 ) -> FetchedFile:
     """Return a present file, or obtain it from the cache or an origin."""
+    outcome = _find_or_obtain(file, cache, transfer, counter)
+    return replace(outcome, optional=file.optional)
+
+
+def _find_or_obtain(
+    file: WantedFile, cache: Cache, transfer: Transfer, counter: ProgressCounter
+) -> FetchedFile:
     try:
         if file.is_present:
             return FetchedFile(file.name, "present", file.found.size, file.found.by)

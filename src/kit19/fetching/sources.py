@@ -31,10 +31,10 @@ class Fetched(Listing[FetchedFile]):
     """The outcomes of all files."""
 
     def raise_for_failures(self) -> None:
-        """Raise if a file failed.
+        """Raise if a file failed that a build cannot do without.
 
         Raises:
-            FilesError: Lists every failed file with the reason.
+            FilesError: Lists every such file with the reason.
         """
         refuse_failures(self)
 
@@ -182,5 +182,11 @@ def _needed_by(catalog: Catalog, recipe: str | Path) -> list[Use]:
     plan = catalog.recipe(recipe)
     names = [name for name in plan.subsets if name not in plan.extra_subsets]
     uses = [subset_use(catalog, name, all_splits=plan.splits == "all") for name in names]
-    benchmarks = catalog.kept_out(plan).names if plan.decontaminate else ()
-    return [*uses, *(benchmark_use(catalog, catalog.benchmarks[name]) for name in benchmarks)]
+    if not plan.decontaminate:
+        return uses
+    kept_out = catalog.kept_out(plan)
+    benchmarks = [
+        benchmark_use(catalog, catalog.benchmarks[name], if_present=name in kept_out.if_present)
+        for name in kept_out.names
+    ]
+    return [*uses, *benchmarks]

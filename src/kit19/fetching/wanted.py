@@ -16,11 +16,19 @@ from kit19.fetching.selection import Use, find_files
 
 @dataclass(frozen=True)
 class WantedFile:
-    """A file to fetch: its source, its current state on disk, and the data folder."""
+    """A file to fetch: its source, its current state on disk, and the data folder.
+
+    Attributes:
+        source: The source card.
+        found: Its properties in the card, and its state on disk.
+        data_dir: The data folder.
+        optional: Whether everything that uses it can do without.
+    """
 
     source: Source
     found: UpstreamFile
     data_dir: Path
+    optional: bool = False
 
     @property
     def path(self) -> str:
@@ -85,8 +93,12 @@ def wanted_files(uses: Iterable[Use], data_dir: Path) -> list[WantedFile]:
     wanted: dict[str, WantedFile] = {}
     for use, files in zip(uses, find_files(uses, data_dir), strict=True):
         for found in files:
-            file = WantedFile(use.source, found, data_dir)
-            # One missing member is enough to fetch its archive.
-            if file.name not in wanted or wanted[file.name].is_present:
+            file = WantedFile(use.source, found, data_dir, found.split in use.optional)
+            same = wanted.get(file.name)
+            if same is None:
                 wanted[file.name] = file
+                continue
+            # One missing member is enough to fetch its archive.
+            first = same if not same.is_present else file
+            wanted[file.name] = replace(first, optional=same.optional and file.optional)
     return list(wanted.values())
