@@ -86,11 +86,11 @@ def mean_pseudo_values(sums: Floats, counts: Floats) -> Floats:
         (units, runs). If every unit is one item, the items' values.
     """
     units, total = len(counts), counts.sum()
-    whole = sums.sum(axis=0) / total
+    complete = sums.sum(axis=0) / total
     if units == 1:
         return np.asarray(sums / total)
     without = (sums.sum(axis=0) - sums) / (total - counts)[:, None]
-    return np.asarray(units * whole - (units - 1) * without)
+    return np.asarray(units * complete - (units - 1) * without)
 
 
 def metric_pseudo_values(name: str, confusions: Counts) -> Floats:
@@ -104,10 +104,10 @@ def metric_pseudo_values(name: str, confusions: Counts) -> Floats:
         (units,)
     """
     units, total = len(confusions), confusions.sum(axis=0)
-    whole = float(metric(name, total))
+    complete = float(metric(name, total))
     if units == 1:
-        return np.array([whole])
-    return np.asarray(units * whole - (units - 1) * metric(name, total - confusions))
+        return np.array([complete])
+    return np.asarray(units * complete - (units - 1) * metric(name, total - confusions))
 
 
 def spread(model: Sequence[Part], base: Sequence[Part] | None = None) -> Spread:

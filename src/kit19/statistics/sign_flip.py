@@ -27,8 +27,8 @@ def sign_flip(differences: Floats) -> float | None:
         differences: (clusters,) the sum of the differences of each cluster's items.
 
     Returns:
-        The p-value; None if there are too many clusters to enumerate and the differences are not whole
-        numbers, or not small ones.
+        The p-value; None if there are too many clusters to enumerate, and the differences are not
+        integers or their sum is too large.
     """
     sizes = np.abs(differences[np.abs(differences) > 1e-12])
     observed = abs(float(differences.sum()))
@@ -39,12 +39,12 @@ def sign_flip(differences: Floats) -> float | None:
         for size in sizes:
             sums = np.concatenate([sums + size, sums - size])
         return float((np.abs(sums) >= observed - 1e-9).mean())
-    whole = np.rint(sizes)
-    if np.abs(sizes - whole).max() > 1e-9 or whole.sum() > _MAX_SUM:
+    integers = np.rint(sizes)
+    if np.abs(sizes - integers).max() > 1e-9 or integers.sum() > _MAX_SUM:
         return None
     # Clusters with equal sizes together: the sum of their signs is binomial.
     chances = np.ones(1)
-    for size, count in zip(*np.unique(whole.astype(np.int64), return_counts=True), strict=True):
+    for size, count in zip(*np.unique(integers.astype(np.int64), return_counts=True), strict=True):
         spaced = np.zeros(2 * int(size) * int(count) + 1)
         spaced[:: 2 * int(size)] = _half_binomial(int(count))
         chances = np.convolve(chances, spaced)
