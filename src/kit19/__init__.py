@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from kit19.evaluating.pipeline import Evaluation, evaluate
     from kit19.fetching import FetchedFile
     from kit19.fetching.sources import Fetched, fetch
+    from kit19.judging.pipeline import Judged, JudgePlan, judge, plan_judging
     from kit19.linting import Finding, LintReport, lint
     from kit19.linting.examples import Example, Examples, show
     from kit19.loading.loaded import Loaded, load
@@ -97,6 +98,7 @@ _HOMES = {
     "kit19.core.ledger": ["Ledger"],
     "kit19.fetching": ["FetchedFile"],
     "kit19.fetching.sources": ["Fetched", "fetch"],
+    "kit19.judging.pipeline": ["JudgePlan", "Judged", "judge", "plan_judging"],
     "kit19.linting": ["Finding", "LintReport", "lint"],
     "kit19.linting.examples": ["Example", "Examples", "show"],
     "kit19.building.explanation": ["Explanation", "explain"],
@@ -131,6 +133,8 @@ __all__ = [
     "FilesAudit",
     "FilesError",
     "Finding",
+    "JudgePlan",
+    "Judged",
     "Kit19Error",
     "Ledger",
     "LintReport",
@@ -166,12 +170,14 @@ __all__ = [
     "evaluate",
     "explain",
     "fetch",
+    "judge",
     "lint",
     "load",
     "load_catalog",
     "load_preset",
     "merge",
     "merge_audit",
+    "plan_judging",
     "plan_training",
     "push",
     "read_run",

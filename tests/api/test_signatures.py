@@ -34,6 +34,7 @@ TWINS = {
     "merge": "merge",
     "push": "push",
     "eval": "evaluate",
+    "judge": "judge",
 }
 # Commands without one: they show other commands, or run another program.
 NO_TWIN = {"demo", "tasks", "lm-eval"}
@@ -50,12 +51,14 @@ BY_PLACE = {
     "evaluate": ["model", "out"],
     "explain": ["folder", "record"],
     "fetch": ["names"],
+    "judge": ["result", "model"],
     "lint": ["subsets"],
     "load": ["name", "split"],
     "load_catalog": ["catalog"],
     "load_preset": ["name", "changes"],
     "merge": ["run", "out"],
     "merge_audit": ["out"],
+    "plan_judging": ["result", "model"],
     "plan_training": ["data", "settings"],
     "push": ["folder", "repo_id"],
     "read_run": ["folder"],

@@ -14,6 +14,7 @@ pytest.importorskip("lm_eval")
 from kit19 import Kit19Error, evaluate, load_catalog
 from kit19.evaluating import TASKS, default_tasks, own_tasks
 from kit19.evaluating.source import load
+from kit19.judging.answers import read_answers
 from kit19.training.rows.prompts import make_prompts
 
 Models = Callable[..., Path]
@@ -48,6 +49,12 @@ def test_the_second_prompt_holds_the_first_answer(
     assert found.figures["short"].keys() >= {"answered,none"}
     lines = samples(tmp_path / "out")
     assert len(lines) == ITEMS[benchmark]
+    [read] = read_answers(tmp_path / "out").tasks.values()  # as `kit19 judge` does
+    assert [[turn.answer for turn in one.turns] for one in read] == [
+        line["filtered_resps"] for line in lines
+    ]
+    assert [one.turns[1].question for one in read] == [line["doc"]["turn_2"] for line in lines]
+    assert read[-1].turns[0].reference == lines[-1]["doc"]["reference_1"] != ""
     tokenizer = AutoTokenizer.from_pretrained(model)
     prompts = make_prompts(tokenizer, load_catalog().prompt_format("alpaca"))
     weights = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)

@@ -43,6 +43,7 @@ _COMMANDS = {
     "merge": "train",
     "push": "push",
     "eval": "evaluate",
+    "judge": "judge",
     "tasks": "evaluate",
     "lm-eval": "evaluate",
     "demo": "demo",

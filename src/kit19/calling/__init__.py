@@ -1,0 +1,1 @@
+"""Calls of models behind an OpenAI-compatible API: vLLM, llama.cpp, ``kit19 serve``, a provider."""
