@@ -37,6 +37,7 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.build --data-dir $(DATA)
+	$(BIN)/python -m benchmarks.near --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.audit --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.eval --data-dir $(DATA) --limit 200

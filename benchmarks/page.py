@@ -14,6 +14,7 @@ from benchmarks.results import RESULTS, Results, Section, read_results, section_
 
 TITLES = {
     "build": "The build",
+    "near": "Near duplicates",
     "audit": "The audit",
     "fetch": "Fetching",
     "train": "Training",

@@ -16,8 +16,7 @@ from kit19.building import pipeline
 from kit19.building.assembly import assemble, count_train_rows
 from kit19.building.candidates import Candidates
 from kit19.building.selection import PlannedSubset, Selection
-from kit19.curating import SubsetTexts, examine
-from kit19.curating.across import hash_texts
+from kit19.curating import Examiner, SubsetTexts
 from kit19.curating.near import NearSearch
 from kit19.reading import Records, read_subset
 from kit19.rendering import load_templates
@@ -135,13 +134,13 @@ def test_rows_are_counted_without_rendering_them(
 
 def _watched(shown: list[str]) -> Any:
     """Record the id of every record that is examined."""
-    usual = hash_texts
+    usual = Examiner._examine_slice
 
-    def watching(records: pl.DataFrame, plain: Any) -> pl.Series:
-        shown.extend(records["id"])
-        return usual(records, plain)
+    def watching(self: Examiner, part: pl.DataFrame) -> Any:
+        shown.extend(part["id"])
+        return usual(self, part)
 
-    return mock.patch.object(examine, "hash_texts", watching)
+    return mock.patch.object(Examiner, "_examine_slice", watching)
 
 
 @pytest.mark.parametrize(
@@ -161,9 +160,9 @@ def test_a_build_reads_each_subset_once_and_examines_each_record_at_most_once(
     read: list[str] = []
     usual_add, usual_read = NearSearch.add, read_subset
 
-    def add(self: NearSearch, records: pl.DataFrame, plain: Any) -> None:
+    def add(self: NearSearch, records: pl.DataFrame, *forms: Any) -> None:
         compared.extend(records["id"])
-        usual_add(self, records, plain)
+        usual_add(self, records, *forms)
 
     def reading(name: str, *rest: Any) -> Records:
         read.append(name)

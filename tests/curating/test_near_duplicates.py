@@ -1,15 +1,24 @@
-"""Compare near duplicates with plain sets of trigrams, record by record."""
+"""Compare near duplicates with plain sets of trigrams, record by record, and with joins of tables."""
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 
 import polars as pl
-from hypothesis import example, given
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal, assert_series_equal
 
+from kit19.curating import bare, near_search
+from kit19.curating.grams import composed
+from kit19.curating.near import _with_case
 from kit19.curating.signs import extract_signs
 from tests.support.near import find_near
+from tests.support.perturb import replaced, spaces
+from tests.support.slow_near import SlowNearSearch
 
 WORDS = [
     "어제는",
@@ -36,7 +45,7 @@ texts = st.one_of(
 records = st.lists(st.tuples(texts, st.sampled_from(["가", "나 다"])), max_size=25)
 
 
-def bare(text: str) -> str:
+def letters_of(text: str) -> str:
     return "".join(one for one in text if one.isalnum())
 
 
@@ -59,7 +68,7 @@ def one_by_one(
         twins = [
             other
             for other, *theirs in kept
-            if all(near(bare(a), bare(b)) for a, b in zip(fields, theirs, strict=True))
+            if all(near(letters_of(a), letters_of(b)) for a, b in zip(fields, theirs, strict=True))
         ]
         if twins:
             gone[name] = twins[0]
@@ -106,3 +115,92 @@ def test_a_text_too_short_for_a_trigram_is_near_to_its_equal() -> None:
 def test_a_symbol_before_punctuation_is_a_sign() -> None:
     signs = extract_signs(pl.Series(["이 표 ♥!", "이 표 ★!", "이 표 ★"]))
     assert signs[0] != signs[1] == signs[2]
+
+
+ODD = [
+    *(
+        "😀" * 8,
+        "!" * 15,
+        "." * 20,
+        "\x00" * 16,
+        "\U00020000\U00020001漢字" * 5,
+        "ㅋ" * 16,
+        "ㅋ" * 30,
+    ),
+    *("3.5", "35", "+", "C++", "①", "\n\t가", "é", "E\u0301", "ﬁ", "가", "\u200b", ""),
+]
+odd = st.lists(st.sampled_from([*ODD, SENTENCE, SENTENCE[2:], *WORDS[:3]]), max_size=4).map(
+    " ".join
+)
+rows = st.lists(
+    st.tuples(
+        st.one_of(texts, odd), st.one_of(texts, odd), st.sampled_from(["긍정", "긍정.", "A"])
+    ),
+    max_size=40,
+)
+
+
+@settings(deadline=None)
+@given(rows, st.integers(1, 12), st.integers(1, 3))
+def test_blocks_chunks_and_threads_do_not_change_what_joins_of_tables_find(
+    some: list[tuple[str, str, str]], size: int, threads: int
+) -> None:
+    named = pl.DataFrame(
+        [(f"s/train/{number}", *row) for number, row in enumerate(some)],
+        schema=dict.fromkeys(["id", "text", "more", "label"], pl.String),
+        orient="row",
+    )
+    given_ = (named, named.clear(), ["text", "more"], ["label"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_search, "_FIRST", size)
+        patch.setattr(near_search, "_MOST_PAIRS", size)
+        patch.setattr(near_search, "_MOST_TOKENS", 40)
+        patch.setattr(near_search, "_CHUNK", 5)
+        patch.setattr(pl, "thread_pool_size", lambda: threads)
+        found = find_near(*given_)
+    assert_frame_equal(found, find_near(*given_, search=SlowNearSearch))
+
+
+def test_many_texts_that_are_near_to_each_other_after_many_that_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The order of a build is random. This is the worst one: the block is divided."""
+    monkeypatch.setattr(near_search, "_FIRST", 64)
+    monkeypatch.setattr(near_search, "_MOST_PAIRS", 64**2)
+    chance = random.Random(19)
+    apart = ["".join(chance.choices("가나다라마바사아자차카타파하", k=30)) for _ in range(100)]
+    alike = [SENTENCE + chance.choice("가나다라") + "ㅋㅎ"[number % 2] for number in range(400)]
+    named = [(f"s/train/{number}", text, "") for number, text in enumerate([*apart, *alike])]
+    found = find_near(frame(named), frame([]), ["text"])
+    assert found["id"].to_list() == [name for name, _, _ in named[101:]]
+    assert found["evidence"].unique().to_list() == ["s/train/100"]
+
+
+@pytest.mark.parametrize("kind", ["reviews", "petitions"])
+def test_real_files(kind: str, real_data: Path) -> None:
+    chance = random.Random(19)
+    if kind == "reviews":
+        lines = (real_data / "nsmc/ratings_train.txt").read_text("utf-8").split("\n")[1:8_001]
+        texts = [line.split("\t")[1] for line in lines]
+    else:
+        lines = (real_data / "petitions/petitions_2017-08").read_text("utf-8").splitlines()
+        texts = [json.loads(line)["content"] for line in lines]
+    changed = [
+        change(text, chance)
+        for text in chance.sample(texts, len(texts) // 10)
+        for change in (replaced, spaces, lambda one, _: one[: -(len(one) // 6) or None])
+    ]
+    every = [*texts, *changed]
+    chance.shuffle(every)
+    named = frame([(f"s/train/{number}", text, "") for number, text in enumerate(every)])
+    split = (named[1:], named[:1], ["text"])
+    found = find_near(*split)
+    assert_frame_equal(found, find_near(*split, search=SlowNearSearch))
+    assert found.height > len(changed) / 2
+
+
+def test_only_some_characters_have_case() -> None:
+    codes = [one for one in range(0x2_0000) if not 0xD800 <= one < 0xE000]
+    some = pl.Series([f"가{chr(one)}b" for one in codes])
+    expected = composed(some).str.replace_all(r"[^\p{L}\p{N}]", "")
+    assert_series_equal(_with_case(bare(some), some), expected)

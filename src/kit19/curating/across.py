@@ -16,7 +16,6 @@ import polars as pl
 
 from kit19.core.manifest import SharedText
 from kit19.core.order import stable_hash
-from kit19.curating.signs import extract_signs
 
 _SEPARATOR = "\x1f"
 _EXAMPLES = 3
@@ -37,17 +36,16 @@ class SubsetTexts:
     labels: frozenset[str]
 
 
-def hash_texts(records: pl.DataFrame, plain: Mapping[str, pl.Series]) -> pl.Series:
+def hash_texts(plain: pl.DataFrame, signs: pl.DataFrame) -> pl.Series:
     """Hash the texts of each record (UInt64); null for a record without any letter or digit.
 
     Args:
-        records: The records.
         plain: The fields with their text, in bare form.
+        signs: Their signs.
     """
-    signs = {f"#{name}": extract_signs(records[name].fill_null("")) for name in plain}
     letters, complete = (
-        pl.DataFrame(parts).select(text=pl.concat_str(pl.all(), separator=_SEPARATOR)).to_series()
-        for parts in ({**plain}, {**plain, **signs})
+        parts.select(text=pl.concat_str(pl.all(), separator=_SEPARATOR)).to_series()
+        for parts in (plain, plain.hstack(signs.select(pl.all().name.prefix("#"))))
     )
     has_text = letters.str.strip_chars(_SEPARATOR) != ""
     text = pl.when(has_text).then(stable_hash(pl.col("text")))

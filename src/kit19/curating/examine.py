@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import polars as pl
 
@@ -13,6 +13,7 @@ from kit19.curating.evidence import ItemSearch
 from kit19.curating.grams import spaced, without_blanks
 from kit19.curating.near import NearSearch
 from kit19.curating.personal import find_personal
+from kit19.curating.signs import extract_signs
 
 Examine = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 """Takes candidates (in order) and the records kept before them; returns columns id, reason, evidence of
@@ -27,8 +28,8 @@ class Examiner:
     """Examines the records of one subset, each at most once, and remembers the evidence.
 
     Whether a record is contaminated or contains personal data depends on nothing else. Whether it is a
-    duplicate depends on what is kept before it, so this is decided anew for each choice, from the
-    hashes and pairs that were found once.
+    duplicate depends on what is kept before it, so this is decided anew for each choice, from hashes
+    and letters that were computed once.
     """
 
     def __init__(
@@ -94,28 +95,29 @@ class Examiner:
     def _examine(self, new: pl.DataFrame) -> None:
         starts = range(0, new.height, _RECORDS_PER_SLICE)
         slices = [self._examine_slice(new.slice(start, _RECORDS_PER_SLICE)) for start in starts]
-        found = pl.concat([found for found, _ in slices])
+        found = pl.concat([found for found, _, _ in slices])
         self._examined = pl.concat([self._examined, found])
         if self._near:
             is_clean = found["reason"].is_null()
-            plain = pl.concat([plain for _, plain in slices]).filter(is_clean)
-            self._near.add(new.filter(is_clean), plain.to_dict())
+            plain = pl.concat([plain for _, plain, _ in slices]).filter(is_clean)
+            signs = pl.concat([signs for _, _, signs in slices]).filter(is_clean)
+            self._near.add(new.filter(is_clean), plain.to_dict(), signs.to_dict())
 
-    def _examine_slice(self, part: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Return the evidence of some records, and the fields of their identity in bare form."""
-        exposed, identity = self._card.exposed, self._card.identity if self._near else []
-        fields = list(dict.fromkeys([*exposed, *identity]))
+    def _examine_slice(self, part: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Return the evidence of some records, their fields in bare form, and the signs of those."""
+        exposed, compared = self._card.exposed, self._near.texts if self._near else []
+        fields = list(dict.fromkeys([*exposed, *compared]))
         words = part.select("id", *(spaced(part[name].fill_null("")) for name in fields))
         hits = [with_reason("contaminated", self._find_contaminated(part, words))]
         if self._personal:
             clean = part.join(hits[0], on="id", how="anti", maintain_order="left")
             hits.append(with_reason("pii", find_personal(clean, self._personal)))
-        plain: Mapping[str, pl.Series] = {name: without_blanks(words[name]) for name in fields}
-        hashes = hash_texts(part, {name: plain[name] for name in exposed})
+        plain = pl.DataFrame({name: without_blanks(words[name]) for name in fields})
+        signs = pl.DataFrame({name: extract_signs(part[name].fill_null("")) for name in fields})
+        hashes = hash_texts(plain.select(exposed), signs.select(exposed))
         found = part.select("id").join(pl.concat(hits), on="id", how="left", maintain_order="left")
-        return found.with_columns(hashes.alias("text_hash")), pl.DataFrame(
-            {name: plain[name] for name in identity}
-        )
+        evidence = found.with_columns(hashes.alias("text_hash"))
+        return evidence, plain.select(compared), signs.select(compared)
 
 
 def _contamination_finder(live: pl.DataFrame, card: Subset, items: ItemSearch | None) -> _Finder:
