@@ -301,6 +301,7 @@ def losses(place: str, rows: int) -> Work:
     from kit19 import load_catalog
     from kit19.training.model.losses import add_answer_losses, row_losses
     from kit19.training.rows.batches import Collate
+    from kit19.training.rows.examples import TokenRules
     from kit19.training.rows.files import load_file_rows
     from kit19.training.rows.packing import one_row_per_sequence, pack
     from kit19.training.rows.prompts import make_prompts
@@ -313,7 +314,11 @@ def losses(place: str, rows: int) -> Work:
     add_answer_losses(model)
     prompts = make_prompts(tokenizer, load_catalog().prompt_format("koalpaca"))
     tokens = tokenize(
-        load_file_rows(data, 0, 19).train, "first", prompts, (LENGTH, False), data.parent / "tokens"
+        load_file_rows(data, 0, 19).train,
+        "first",
+        prompts,
+        TokenRules(LENGTH),
+        data.parent / "tokens",
     )
 
     def work() -> dict[str, Any]:
@@ -323,7 +328,7 @@ def losses(place: str, rows: int) -> Work:
             for of, many in ((sequences, SEQUENCES), (one_row_per_sequence(len(tokens)), 1))
         )
         off = np.abs(packed - alone)
-        mean = (off / (tokens.lengths - tokens.prompt_lengths)).max()
+        mean = (off / tokens.supervised).max()
         largest = {"mean": float(mean), "sum": float(off.max())}
         return {"rows": len(tokens), "sequences": len(sequences), **largest}
 

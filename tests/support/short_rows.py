@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from kit19 import Settings, load_catalog, load_preset
+from kit19.training.rows.examples import TokenRules
 from kit19.training.rows.files import load_file_rows
 from kit19.training.rows.prompts import make_prompts
 from kit19.training.rows.tokens import tokenize
@@ -63,12 +64,12 @@ def held_out_loss(model: Any, tokenizer: Any, rows: Path, how: Settings, cache: 
     held_out = load_file_rows(rows, how.validation, how.seed).validation
     assert held_out is not None
     prompts = make_prompts(tokenizer, load_catalog().prompt_format(how.format))
-    tokens = tokenize(held_out, "held out", prompts, (how.max_length, False), cache)
+    tokens = tokenize(held_out, "held out", prompts, TokenRules(how.max_length), cache)
     losses = []
     for number in range(len(tokens)):
         ids = torch.tensor(tokens.row(number)[0])[None]
         with torch.no_grad():
             known = model.eval()(input_ids=ids, use_cache=False).logits[0, :-1].log_softmax(-1)
-        asked = int(tokens.prompt_lengths[number])
+        asked = int(tokens.answers_of(number)[0, 0])
         losses += (-known.gather(-1, ids[0, 1:, None])[asked - 1 :, 0]).tolist()
     return sum(losses) / len(losses)

@@ -11,6 +11,7 @@ import pytest
 from kit19 import chat, load_catalog, merge, read_run, train
 from kit19.chatting.answering import load_chat_model
 from kit19.evaluating.pipeline import evaluate
+from kit19.training.rows.examples import TokenRules
 from kit19.training.rows.prompts import make_prompts
 from kit19.training.rows.tokens import tokenize
 from tests.support.prompt_tokenizers import TOKENIZERS
@@ -115,7 +116,7 @@ def test_evaluation_and_chat_use_the_prompts_of_training(
             path = write_rows(tmp_path / "one.jsonl", row)
             trained = make_prompts(TOKENIZERS[name](), model.prompts.format)
             key = f"{asked} {choice}"
-            tokens = tokenize(row_files(path), key, trained, (512, False), tmp_path / "tokens")
+            tokens = tokenize(row_files(path), key, trained, TokenRules(512), tmp_path / "tokens")
             ids, labels = tokens.row(0)
             with torch.inference_mode():
                 logs = model.model(torch.tensor(ids)[None]).logits[0].log_softmax(-1)

@@ -15,7 +15,8 @@ import pytest
 from kit19 import TrainError, read_run, train
 from kit19.training.model.isolation import why_not_pack
 from kit19.training.rows.batches import Collate
-from kit19.training.rows.tokens import Tokens, TokenStats
+from kit19.training.rows.token_stats import TokenStats
+from kit19.training.rows.tokens import Tokens
 from tests.support import architectures
 from tests.support.effort import every
 from tests.support.invoking import invoke
@@ -36,7 +37,8 @@ def tokens_of(lengths: list[int]) -> Tokens:
     return Tokens(
         ids=draw.integers(4, architectures.VOCABULARY, sum(lengths)).astype(np.uint32),
         starts=np.concatenate([[0], np.cumsum(lengths)]),
-        prompt_lengths=np.ones(len(lengths), np.int32),
+        answers=np.array([(1, length) for length in lengths], np.int32),
+        answer_starts=np.arange(len(lengths) + 1),
         rows=pl.DataFrame({"id": [str(number) for number in range(len(lengths))]}),
         stats=TokenStats(),
         key="",

@@ -10,6 +10,7 @@ import pytest
 
 from kit19.training.model.losses import add_answer_losses, has_plain_head, row_losses
 from kit19.training.rows.batches import Collate, as_dataset, read_sequence
+from kit19.training.rows.examples import TokenRules
 from kit19.training.rows.packing import one_row_per_sequence, pack
 from kit19.training.rows.tokens import Tokens, tokenize
 from tests.support.small_models import SAVE, prompts_of, row_files
@@ -17,7 +18,7 @@ from tests.support.small_models import SAVE, prompts_of, row_files
 
 @pytest.fixture
 def tokens(data: Path, tokenizer: Any, tmp_path: Path) -> Tokens:
-    return tokenize(row_files(data), "k", prompts_of(tokenizer), (128, False), tmp_path)
+    return tokenize(row_files(data), "k", prompts_of(tokenizer), TokenRules(128), tmp_path)
 
 
 def load(kind: str, tokenizer: Any, place: Path, attention: str) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from kit19 import TrainError, load_catalog
 from kit19.catalog import PromptFormat
 from kit19.training.rows.batches import Collate
+from kit19.training.rows.examples import TokenRules
 from kit19.training.rows.files import load_file_rows
 from kit19.training.rows.preflight import (
     check_batches,
@@ -19,7 +20,8 @@ from kit19.training.rows.preflight import (
     tokens_per_syllable,
 )
 from kit19.training.rows.prompts import Prompts, make_prompts
-from kit19.training.rows.tokens import TokenStats, tokenize
+from kit19.training.rows.token_stats import TokenStats
+from kit19.training.rows.tokens import tokenize
 from tests.support.small_models import prompts_of, row_files, rows, settings, write_rows
 
 CHATML = (
@@ -32,7 +34,7 @@ def found_in(
     made: list[dict[str, Any]], prompts: Prompts, place: Path, limit: int = 128
 ) -> TokenStats:
     path = write_rows(place / "rows.jsonl", made)
-    return tokenize(row_files(path), "k", prompts, (limit, False), place / "cache").stats
+    return tokenize(row_files(path), "k", prompts, TokenRules(limit), place / "cache").stats
 
 
 def with_template(tokenizer: Any, end: str) -> Any:
@@ -78,7 +80,7 @@ def test_a_chat_template_with_an_end_token_passes_and_ends_there(
     good = with_template(tokenizer, "<|endoftext|>")
     path = write_rows(tmp_path / "rows.jsonl", rows(6))
     prompts = prompts_of(good, "chat")
-    tokens = tokenize(row_files(path), "k", prompts, (128, False), tmp_path / "cache")
+    tokens = tokenize(row_files(path), "k", prompts, TokenRules(128), tmp_path / "cache")
     check_rows(tokens.stats, "my rows", settings())
     ids, labels = tokens.row(0)
     assert ids[-1] == good.eos_token_id
@@ -177,7 +179,7 @@ def test_a_padding_token_that_masks_the_end_is_a_stop(
 
     same = copy.deepcopy(tokenizer)
     same.pad_token = same.eos_token
-    tokens = tokenize(row_files(data), "k", prompts_of(same), (128, False), tmp_path)
+    tokens = tokenize(row_files(data), "k", prompts_of(same), TokenRules(128), tmp_path)
     masking = DataCollatorForLanguageModeling(same, mlm=False)
 
     def collate(lines: list[dict[str, Any]]) -> Any:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kit19 import TrainError, load_catalog
 from kit19.catalog import PromptFormat
 from kit19.evaluating.formats import PromptEncoder
+from kit19.training.rows.examples import TokenRules
 from kit19.training.rows.preflight import check_head, check_rows
 from kit19.training.rows.prompts import Prompts, make_prompts, set_end_token
 from kit19.training.rows.tokens import Tokens, tokenize
@@ -58,7 +59,7 @@ def unknown(tokenizer: Any) -> int:
 
 def trained(prompts: Prompts, made: list[dict[str, str]], place: Path) -> Tokens:
     path = write_rows(place / "rows.jsonl", made)
-    return tokenize(row_files(path), "k", prompts, (4096, False), place / "cache")
+    return tokenize(row_files(path), "k", prompts, TokenRules(4096), place / "cache")
 
 
 @pytest.mark.parametrize("form", FORMATS)

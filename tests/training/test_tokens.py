@@ -15,6 +15,8 @@ import pytest
 from kit19 import TrainError
 from kit19.core.manifest import read_manifest
 from kit19.core.order import hash_order
+from kit19.training.rows.conversations import rows_of
+from kit19.training.rows.examples import TokenRules
 from kit19.training.rows.files import load_build_rows, load_file_rows
 from kit19.training.rows.tokens import tokenize
 from tests.support.small_models import prompts_of, row_files, rows, write_rows
@@ -24,7 +26,7 @@ def test_only_the_answer_and_its_end_have_a_loss(
     data: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
     prompts = prompts_of(tokenizer)
-    tokens = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    tokens = tokenize(row_files(data), "k", prompts, TokenRules(128), tmp_path)
     assert len(tokens) == 64
     for number, row in enumerate(rows()):
         ids, labels = tokens.row(number)
@@ -38,9 +40,9 @@ def test_cached_tokens_are_not_computed_again(
     data: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prompts = prompts_of(tokenizer)
-    first = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    first = tokenize(row_files(data), "k", prompts, TokenRules(128), tmp_path)
     monkeypatch.setattr("kit19.training.rows.tokens._build", None)
-    again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    again = tokenize(row_files(data), "k", prompts, TokenRules(128), tmp_path)
     assert isinstance(again.ids, np.memmap)
     assert np.array_equal(first.ids, again.ids)
     assert first.stats == again.stats
@@ -52,16 +54,16 @@ def test_anything_that_changes_tokens_changes_the_name(
 ) -> None:
     import copy
 
-    key = tokenize(row_files(data), "k", prompts_of(tokenizer), (128, False), tmp_path).key
-    form, limit, rows_key = "koalpaca", (128, False), "k"
+    key = tokenize(row_files(data), "k", prompts_of(tokenizer), TokenRules(128), tmp_path).key
+    form, limit, rows_key = "koalpaca", TokenRules(128), "k"
     if change == "rows":
         rows_key = "other"
     elif change == "format":
         form = "alpaca"
     elif change == "length":
-        limit = (127, False)
+        limit = TokenRules(127)
     elif change == "cut":
-        limit = (128, True)
+        limit = TokenRules(128, "cut")
     else:
         tokenizer = copy.deepcopy(tokenizer)
         tokenizer.add_tokens(["영화"])
@@ -73,14 +75,14 @@ def test_a_cache_that_was_being_written_is_written_again(
     data: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
     prompts = prompts_of(tokenizer)
-    first = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    first = tokenize(row_files(data), "k", prompts, TokenRules(128), tmp_path)
     path = tmp_path / first.key / "tokens.bin"
     path.unlink()  # not written over: it is mapped
     path.write_bytes(b"half")
-    again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    again = tokenize(row_files(data), "k", prompts, TokenRules(128), tmp_path)
     assert np.array_equal(first.ids, again.ids)
     (tmp_path / first.key / "stats.json").unlink()
-    again = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    again = tokenize(row_files(data), "k", prompts, TokenRules(128), tmp_path)
     assert np.array_equal(first.ids, again.ids)
 
 
@@ -88,14 +90,14 @@ def test_long_rows_are_left_out_or_cut_and_counted(
     data: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
     prompts = prompts_of(tokenizer)
-    whole = tokenize(row_files(data), "k", prompts, (128, False), tmp_path)
+    whole = tokenize(row_files(data), "k", prompts, TokenRules(128), tmp_path)
     limit = int(np.median(whole.lengths))
-    dropped = tokenize(row_files(data), "k", prompts, (limit, False), tmp_path)
+    dropped = tokenize(row_files(data), "k", prompts, TokenRules(limit), tmp_path)
     long = int((whole.lengths > limit).sum())
     assert dropped.stats.too_long == dropped.stats.dropped == long > 0
     assert len(dropped) == 64 - long
-    cut = tokenize(row_files(data), "k", prompts, (limit, True), tmp_path)
-    lost = int((whole.prompt_lengths >= limit).sum())
+    cut = tokenize(row_files(data), "k", prompts, TokenRules(limit, "cut"), tmp_path)
+    lost = int((whole.lengths - whole.supervised >= limit).sum())
     assert cut.stats.too_long == long
     assert cut.stats.dropped == cut.stats.answers_lost == lost
     assert cut.lengths.max() == limit
@@ -142,15 +144,41 @@ def only_malformed_row(path: Path) -> str:
     return data.malformed.summary()
 
 
-def test_a_conversation_of_several_turns_is_not_used(tmp_path: Path) -> None:
+def test_a_conversation_whose_turns_do_not_alternate_is_not_used(tmp_path: Path) -> None:
     turn = {"role": "user", "content": "안녕하세요"}
     made = [LAYOUTS["messages"](rows(1)[0]), {"messages": [turn, turn]}]
     path = write_rows(tmp_path / "rows.jsonl", made)
-    assert re.search(r"rows\.jsonl:2: .*user, user", only_malformed_row(path))
+    assert re.search(r"rows\.jsonl:2: turn 2 has the role of the", only_malformed_row(path))
+
+
+def test_conversations_of_every_layout_are_the_same_rows(tmp_path: Path) -> None:
+    said = [("user", "하나?"), ("assistant", "둘"), ("user", "셋?"), ("assistant", "넷")]
+    roles = {"user": "human", "assistant": "gpt"}
+    made: list[dict[str, Any]] = [
+        {"messages": [{"role": role, "content": text} for role, text in said], "system": "짧게."},
+        {
+            "conversations": [{"from": roles[role], "value": t} for role, t in said],
+            "system": "짧게.",
+        },
+        {"instruction": "셋?", "output": "넷", "history": [["하나?", "둘"]], "system": "짧게."},
+        {"instruction": "하나?", "output": "둘"},
+        {"messages": [{"role": role, "content": text} for role, text in said * 6]},
+    ]
+    [batch] = row_files(write_rows(tmp_path / "rows.jsonl", made)).batches()
+    rows = rows_of(batch)
+    expected = [{"role": "system", "content": "짧게."}]
+    expected += [{"role": role, "content": text} for role, text in said]
+    assert [row.turns for row in rows[:3]] == [expected] * 3
+    assert rows[3].pair == ("하나?", "")
+    found = load_file_rows(tmp_path / "rows.jsonl", 1, 19)
+    assert found.validation is not None
+    held_out = pl.concat(list(found.validation.batches()))
+    rest = pl.concat(list(found.train.batches()))
+    assert pl.concat([held_out, rest]).sort("id").equals(batch.sort("id"))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("key", ["system", "history", "tools", "reasoning_content", "images"])
+@pytest.mark.parametrize("key", ["context", "reasoning_content", "images"])
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_keys_that_belong_to_a_question_are_never_dropped(
     layout: str, key: str, kind: str, tmp_path: Path
@@ -166,19 +194,19 @@ def test_keys_that_belong_to_a_question_are_never_dropped(
 
     write()
     assert sum(batch.height for batch in row_files(path).batches()) == 3  # no key is lost there
-    made[1][key] = [["너는 누구니?", "나무요."]] if key == "history" else "너는 늙은 소나무다"
+    made[1][key] = "너는 늙은 소나무다"
     write()
     place = "rows.jsonl:2" if kind == "jsonl" else "rows.parquet, row 1"
     assert re.search(rf"{place}: {key}: .* would be lost", only_malformed_row(path))
     assert sum(batch.height for batch in row_files(path).batches()) == 2
 
 
-@pytest.mark.parametrize("key", ["reasoning_content", "tool_calls", "weight"])
+@pytest.mark.parametrize("key", ["reasoning_content", "weight"])
 @pytest.mark.parametrize("layout", ["messages", "sharegpt"])
 def test_further_keys_of_a_turn_are_never_dropped(layout: str, key: str, tmp_path: Path) -> None:
     made = [LAYOUTS[layout](row) for row in rows(2)]
     [name] = made[1]
-    made[1][name][1] |= {key: [] if key == "tool_calls" else None, "model": "gpt"}
+    made[1][name][1] |= {key: None, "model": "gpt"}
     path = write_rows(tmp_path / "rows.jsonl", made)
     assert sum(batch.height for batch in row_files(path).batches()) == 2
     made[1][name][1][key] = 0
@@ -186,6 +214,18 @@ def test_further_keys_of_a_turn_are_never_dropped(layout: str, key: str, tmp_pat
     assert f":2: {name}[1].{key}: belongs to its turn, and would be lost" in only_malformed_row(
         path
     )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_tool_calls_are_refused_and_named(layout: str, tmp_path: Path) -> None:
+    row = LAYOUTS[layout](rows(1)[0])
+    path = write_rows(tmp_path / "rows.jsonl", [row, row | {"tools": [{"name": "search"}]}])
+    assert ":2: tools: tool calls are not supported" in only_malformed_row(path)
+    if layout in ("messages", "sharegpt"):
+        [name] = row
+        row[name][1] |= {"tool_calls": [{"name": "search"}]}
+        write_rows(path, [LAYOUTS[layout](rows(1)[0]), row])
+        assert f":2: {name}[1]: tool calls are not supported" in only_malformed_row(path)
 
 
 def test_two_layouts_in_a_row_must_agree(tmp_path: Path) -> None:
@@ -209,7 +249,7 @@ def test_lists_of_turns_as_prompt_and_completion_are_read(tmp_path: Path) -> Non
     assert batch["instruction"].to_list() == [rows(1)[0]["instruction"]]
     assert batch["output"].to_list() == [rows(1)[0]["output"]]
     write_rows(path, [{"prompt": [said, user], "completion": [said]}])
-    with pytest.raises(TrainError, match="prompt and completion: not one question"):
+    with pytest.raises(TrainError, match="turn 1 is an answer without a question"):
         row_files(path)
 
 

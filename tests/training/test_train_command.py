@@ -54,8 +54,8 @@ def test_rows_that_cannot_be_used_are_reported_and_listed(tmp_path: Path) -> Non
     write_rows(tmp_path / "rows" / "a.jsonl", [*rows(40), {"messages": [turn, turn]}])
     write_rows(tmp_path / "rows" / "b.jsonl", [{"text": "글"}, *rows(40)])
     words = ["train", "--data", tmp_path / "rows", "--model", "tiny", "--quiet"]
-    note = "2 rows are malformed and not used (1 several turns, 1 plain text); first "
-    place = f"{tmp_path / 'rows' / 'a.jsonl'}:41: messages: not one question"
+    note = "2 rows are malformed and not used (1 two in a row, 1 plain text); first "
+    place = f"{tmp_path / 'rows' / 'a.jsonl'}:41: turn 2 has the role of the"
     planned = call(*words, "--dry-run", "--gpu-memory", 8)
     assert f"! {note}{place}" in planned
     assert "malformed 2" in planned
@@ -64,7 +64,7 @@ def test_rows_that_cannot_be_used_are_reported_and_listed(tmp_path: Path) -> Non
     words += ["--set", "max_steps=1", "--set", "validation=0", "--out", tmp_path / "run"]
     assert note in call(*words)
     record = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert record["data"]["malformed"] == {"several turns": 1, "plain text": 1}
+    assert record["data"]["malformed"] == {"two in a row": 1, "plain text": 1}
     assert (record["rows"]["read"], record["rows"]["malformed"]) == (80, 2)
     listed = (tmp_path / "run" / "quarantined.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line) for line in listed] == [
@@ -72,8 +72,8 @@ def test_rows_that_cannot_be_used_are_reported_and_listed(tmp_path: Path) -> Non
             "file": "a.jsonl",
             "line": 41,
             "row": 40,
-            "fault": "several turns",
-            "why": "messages: not one question and one answer: user, user",
+            "fault": "two in a row",
+            "why": "turn 2 has the role of the turn before it",
         },
         {
             "file": "b.jsonl",

@@ -115,6 +115,7 @@ def loss_of(folder: Path, data: Path, how: Settings) -> float:
 
     from kit19.training.model.losses import add_answer_losses, row_losses
     from kit19.training.rows.batches import Collate, arrange_rows
+    from kit19.training.rows.examples import TokenRules
     from kit19.training.rows.files import load_file_rows
     from kit19.training.rows.prompts import make_prompts
     from kit19.training.rows.tokens import tokenize
@@ -124,11 +125,11 @@ def loss_of(folder: Path, data: Path, how: Settings) -> float:
     held_out = load_file_rows(data, how.validation, how.seed).validation
     assert held_out is not None
     prompts = make_prompts(tokenizer, kit19.load_catalog().prompt_format(how.format))
-    tokens = tokenize(held_out, "h", prompts, (how.max_length, False), folder.parent / "tokens")
+    tokens = tokenize(held_out, "h", prompts, TokenRules(how.max_length), folder.parent / "tokens")
     add_answer_losses(model)
     collate = Collate(tokenizer.pad_token_id)
     losses = row_losses(model, tokens, arrange_rows(tokens, how), collate, at_once=2, plain=True)
-    return float(losses.sum() / (tokens.lengths - tokens.prompt_lengths).sum())
+    return float(losses.sum() / tokens.supervised.sum())
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from kit19.training.model.device import device
 from kit19.training.model.finding import GIVE_A_MODEL, find_model
 from kit19.training.model.loading import CANNOT, read_tokenizer, read_weights
 from kit19.training.model_errors import convert_model_errors
-from kit19.training.rows.prompts import Prompts, answer_head_of, end_ids_of, make_prompts
+from kit19.training.rows.prompts import Prompts, end_ids_of, prompts_of_run
 
 _WINDOW = 2048  # tokens, if the configuration names no limit
+_NO_CHARACTER = "\ufffd"  # how incomplete bytes are decoded
+_INCOMPLETE = re.compile(f"[{_NO_CHARACTER}\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]*$")
 _CANNOT_ANSWER = "the model cannot answer"
 
 
@@ -49,13 +52,14 @@ class ChatModel:
         """Stream the answer to the last turn.
 
         Args:
-            turns: ``role`` (user, assistant) and ``content``; early turns that do not fit are dropped.
+            turns: ``role`` (system, user, assistant) and ``content``; early turns that do not fit are
+                dropped, except for a system prompt.
             max_new_tokens: The most tokens of the answer.
             temperature: 0 for greedy decoding.
         """
         ids = self._fit_prompt(list(turns), max_new_tokens)
         tokenizer = self.prompts.tokenizer
-        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        streamer = SyllableStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
         stops = self.prompts.format.stop
         halt = _StopWhenRead(tokenizer, len(ids), stops)
         given = self._generation_options(max_new_tokens, temperature)
@@ -118,11 +122,12 @@ class ChatModel:
 
     def _fit_prompt(self, turns: list[dict[str, str]], max_new_tokens: int) -> list[int]:
         room = max(self.window - max_new_tokens, 1)
+        system = 1 if turns[0]["role"] == "system" else 0
         while True:
             [ids] = self.prompts.encode([self.prompts.conversation(turns)])
-            if len(ids) <= room or len(turns) == 1:
+            if len(ids) <= room or len(turns) <= system + 2:
                 return ids[-room:]
-            turns = turns[2:] if len(turns) > 2 else turns[-1:]
+            turns = [*turns[:system], *turns[system + 2 :]]
 
     def _generation_options(self, max_new_tokens: int, temperature: float) -> dict[str, Any]:
         pad = self.prompts.tokenizer.pad_token_id
@@ -136,6 +141,39 @@ class ChatModel:
         if temperature > 0:
             given |= {"temperature": temperature, "top_p": 0.9}
         return given
+
+
+class SyllableStreamer(TextIteratorStreamer):  # type: ignore[misc]  # transformers is untyped here
+    """Streams text as soon as its characters are complete.
+
+    A token may end inside a character: byte-level tokenizers split syllables into bytes, and a
+    syllable may be written as several jamo. Such an end is held back until it is decided. What is left
+    of a character where generation ends is not sent.
+    """
+
+    next_tokens_are_prompt: bool
+    print_len: int
+
+    def put(self, value: Any) -> None:
+        """Take the prompt, then one token at a time."""
+        if self.next_tokens_are_prompt:
+            self.next_tokens_are_prompt = False
+            return
+        self.token_cache.extend(value.tolist())
+        self._send(_INCOMPLETE.sub("", self._decode()))
+
+    def end(self) -> None:
+        """Send what is left."""
+        self._send(self._decode().rstrip(_NO_CHARACTER))
+        self.on_finalized_text("", stream_end=True)
+
+    def _decode(self) -> str:
+        return str(self.tokenizer.decode(self.token_cache, **self.decode_kwargs))
+
+    def _send(self, text: str) -> None:
+        if len(text) > self.print_len:
+            self.on_finalized_text(text[self.print_len :])
+            self.print_len = len(text)
 
 
 def until_stop(pieces: Any, stops: Sequence[str], leading: str) -> Iterator[str]:
@@ -196,10 +234,9 @@ def load_chat_model(
             form = PromptFormat.model_validate(run.format)
         if form is None:
             form = default(bool(tokenizer.chat_template))
-        stops = run.ends if run is not None and run.ends else end_ids_of(model.generation_config)
         model.to(device()).eval()
         window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        prompts = make_prompts(tokenizer, form, stops, head=answer_head_of(run, form))
+        prompts = prompts_of_run(tokenizer, form, run, end_ids_of(model.generation_config))
         return ChatModel(model, prompts, run, int(window or _WINDOW))
 
 

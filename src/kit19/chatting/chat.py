@@ -11,7 +11,8 @@ from pydantic import Field
 
 from kit19.catalog import Catalog, CatalogLike, PromptFormat, load_catalog
 from kit19.core.arguments import Count, public
-from kit19.core.errors import Problem, TrainError
+from kit19.core.errors import OutputError, Problem, TrainError
+from kit19.core.json_text import to_json
 from kit19.training.requirements import require_model
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Chat:
         name: The name of the model.
         max_new_tokens: The most tokens of an answer.
         temperature: 0 for greedy decoding, which is deterministic.
-        turns: The conversation so far: ``role`` and ``content`` of each turn.
+        turns: The conversation so far, without a system prompt: ``role`` and ``content`` of each turn.
+        system: The system prompt; empty for none. See ``use_system``.
     """
 
     name: str
@@ -38,6 +40,13 @@ class Chat:
     _model: ChatModel = field(repr=False)
     _catalog: Catalog = field(repr=False)
     turns: list[dict[str, str]] = field(default_factory=list)
+    system: str = ""
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The conversation so far, with its system prompt."""
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, *self.turns]
 
     @property
     def format(self) -> PromptFormat:
@@ -51,7 +60,7 @@ class Chat:
 
     def to_dict(self) -> dict[str, Any]:
         """The conversation so far as JSON data."""
-        return {"model": self.name, "format": self.format.id, "turns": self.turns}
+        return {"model": self.name, "format": self.format.id, "turns": self.messages}
 
     def send(self, text: str) -> Iterator[str]:
         """Send a message and stream the answer. Both are remembered when the answer is complete.
@@ -62,23 +71,61 @@ class Chat:
         """
         if not text.strip():
             raise TrainError(Problem("there is nothing to answer", fix="type a message"))
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            what = f"the text is not UTF-8 at character {error.start + 1:,}"
-            raise TrainError(Problem(what, fix="type or save it as UTF-8")) from None
-        turns = [*self.turns, {"role": "user", "content": text.strip()}]
+        _require_utf8(text)
+        question = {"role": "user", "content": text.strip()}
+        turns = [*self.turns, question]
         pieces: list[str] = []
         for piece in self._model.stream(
-            turns, max_new_tokens=self.max_new_tokens, temperature=self.temperature
+            [*self.messages, question],
+            max_new_tokens=self.max_new_tokens,
+            temperature=self.temperature,
         ):
             pieces.append(piece)
             yield piece
         self.turns = [*turns, {"role": "assistant", "content": "".join(pieces)}]
 
     def reset(self) -> None:
-        """Forget the conversation."""
+        """Forget the conversation; the system prompt stays."""
         self.turns = []
+
+    def use_system(self, text: str) -> None:
+        """Use a system prompt from now on; an empty text removes it.
+
+        Raises:
+            TrainError: The chat template has no place for it.
+        """
+        _require_utf8(text)
+        system = text.strip()
+        if system:
+            turns = [{"role": "system", "content": system}, {"role": "user", "content": "?"}]
+            prompts = self._model.prompts
+            if prompts.omits_data(prompts.conversation(turns), [system]):
+                fix = "write it into the first message, or use another prompt format"
+                raise TrainError(Problem("the chat template leaves a system prompt out", fix=fix))
+        self.system = system
+
+    def save(self, path: str | Path) -> int:
+        """Append the conversation to a file of JSON lines, as a row that ``train`` takes.
+
+        Returns:
+            The number of its turns.
+
+        Raises:
+            TrainError: There is no answer yet.
+            OutputError: The file cannot be written.
+        """
+        if not self.turns:
+            raise TrainError(
+                Problem("there is no conversation to save", fix="ask a question first")
+            )
+        path = Path(path)
+        try:
+            with path.open("a", encoding="utf-8", newline="\n") as stream:
+                stream.write(to_json({"messages": self.messages}) + "\n")
+        except OSError as error:
+            what = f"cannot be written: {error.strerror or error}"
+            raise OutputError(Problem(what, str(path), "name another file")) from None
+        return len(self.messages)
 
     def use_format(self, name: str) -> None:
         """Use another prompt format from now on.
@@ -88,11 +135,10 @@ class Chat:
         """
         from dataclasses import replace  # noqa: PLC0415
 
-        from kit19.training.rows.prompts import answer_head_of, make_prompts  # noqa: PLC0415
+        from kit19.training.rows.prompts import prompts_of_run  # noqa: PLC0415
 
         prompts, form = self._model.prompts, self._catalog.prompt_format(name)
-        head = answer_head_of(self.run, form)
-        new = make_prompts(prompts.tokenizer, form, prompts.ends, head=head)
+        new = prompts_of_run(prompts.tokenizer, form, self.run, prompts.ends)
         self._model = replace(self._model, prompts=new)
 
 
@@ -101,6 +147,7 @@ def chat(
     model: str | Path,
     *,
     format: str | Path = "",  # noqa: A002  as the command and the settings call it
+    system: str = "",
     max_new_tokens: Count = 512,
     temperature: Annotated[float, Field(ge=0)] = 0.0,
     catalog: CatalogLike = None,
@@ -112,13 +159,15 @@ def chat(
         model: A run's folder, any causal model's folder, or a Hub id (also ``owner/name@revision``).
         format: Prompt format; default: the run's format, else the model's chat template, else
             ``alpaca``.
+        system: A system prompt before the conversation.
         max_new_tokens: The most tokens of an answer.
         temperature: 0 for greedy decoding; higher values sample.
         catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
         trust_remote_code: Run code from the model's repository.
 
     Raises:
-        TrainError: Optional packages are not installed, or the model cannot be loaded.
+        TrainError: Optional packages are not installed, the model cannot be loaded, or its chat
+            template has no place for the system prompt.
         Kit19Error: There is no such format.
     """
     require_model()
@@ -135,4 +184,14 @@ def chat(
         return cards.prompt_format(_CHAT if has_template else _PLAIN)
 
     answering = load_chat_model(str(model), chosen, default, trust=trust_remote_code)
-    return Chat(str(model), max_new_tokens, temperature, answering, cards)
+    talk = Chat(str(model), max_new_tokens, temperature, answering, cards)
+    talk.use_system(system)
+    return talk
+
+
+def _require_utf8(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        what = f"the text is not UTF-8 at character {error.start + 1:,}"
+        raise TrainError(Problem(what, fix="type or save it as UTF-8")) from None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _HELP = """\
 /reset            clear the conversation
+/system TEXT      use a system prompt; without TEXT, show it; "-" removes it
+/save FILE        append the conversation to FILE, as a row of JSON lines that `kit19 train` takes
 /template NAME    use another prompt format (alpaca, koalpaca, kullm, chat); without NAME, show it
 /quit             end (also Ctrl-D)
 A line that ends in \\ continues on the next. A line of three double quotes begins or ends a text."""
@@ -30,14 +32,16 @@ Examples:
   kit19 chat runs/mine --prompt "다음 문장을 긍정과 부정 가운데 하나로 분류해 주세요. 정말 재미있었다"
   cat question.txt | kit19 chat runs/mine
   kit19 chat owner/name --format koalpaca --temperature 0.7
+  kit19 chat runs/mine --system "존댓말로 짧게 답하세요."
 
 \b
-In a conversation: /reset, /template, /help, /quit.
+In a conversation: /reset, /system, /save, /template, /help, /quit.
 """
 )
 @click.argument("model", metavar="RUN|MODEL")
 @click.option("--prompt", help="Answer this prompt, then exit.")
 @click.option("--format", "form", default="", help="Prompt format. Default: the run's own.")
+@click.option("--system", default="", help="A system prompt before the conversation.")
 @click.option("--max-tokens", type=COUNT, default=512, show_default=True, help="Of an answer.")
 @click.option(
     "--temperature",
@@ -53,6 +57,7 @@ def chat(  # noqa: PLR0913  one parameter an option
     model: str,
     prompt: str | None,
     form: str,
+    system: str,
     max_tokens: int,
     temperature: float,
     trust_remote_code: bool,
@@ -71,6 +76,7 @@ def chat(  # noqa: PLR0913  one parameter an option
     talk = run(
         model,
         format=form,
+        system=system,
         max_new_tokens=max_tokens,
         temperature=temperature,
         catalog=catalog,
@@ -80,7 +86,8 @@ def chat(  # noqa: PLR0913  one parameter an option
         _converse(talk)
     elif as_json:
         answer = "".join(talk.send(prompt))
-        print_json({"prompt": prompt.strip(), "answer": answer, "format": talk.format.id})
+        found = {"prompt": prompt.strip(), "answer": answer, "format": talk.format.id}
+        print_json(found | ({"system": talk.system} if talk.system else {}))
     else:
         _answer(talk, prompt)
 
@@ -104,14 +111,21 @@ def _converse(talk: Chat) -> None:
     print_text()
 
 
-def _command(talk: Chat, command: str, name: str) -> str:
+def _command(talk: Chat, command: str, rest: str) -> str:
     if command == "/reset":
         talk.reset()
         return "(cleared)"
     if command == "/template":
-        if name:
-            talk.use_format(name)
+        if rest:
+            talk.use_format(rest)
         return f"{talk.format.id}: {talk.format.title}"
+    if command == "/system":
+        if rest:
+            talk.use_system("" if rest == "-" else rest)
+        return talk.system or "(no system prompt)"
+    if command == "/save" and rest:
+        turns = talk.save(rest)
+        return f"({turns} turns saved to {rest})"
     return _HELP if command == "/help" else f"unknown command {command}\n{_HELP}"
 
 

@@ -118,6 +118,7 @@ class RunRecord(_Part):
             the run does not depend on the catalog.
         answer_head: The text that the chat template writes before every answer; the prompt ends
             with it.
+        date: The date that the chat template wrote in training (YYYY-MM-DD); empty if it writes none.
         ends: Ids of the tokens that end an answer; training uses the first. Empty in older records.
         seed: The seed of training.
         settings: Every training setting.
@@ -134,6 +135,7 @@ class RunRecord(_Part):
     method: Literal["full", "lora", "qlora"]
     format: dict[str, Any]
     answer_head: str = ""
+    date: str = ""
     ends: list[int] = []
     seed: int
     settings: dict[str, Any]

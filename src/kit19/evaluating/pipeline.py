@@ -268,16 +268,14 @@ def _set_format(
 ) -> None:
     """Use the prompts of training for a prompt format, and for runs trained with a chat template."""
     from kit19.evaluating.formats import use_training_prompts  # noqa: PLC0415
-    from kit19.training.rows.prompts import answer_head_of, end_ids_of, make_prompts  # noqa: PLC0415
+    from kit19.training.rows.prompts import end_ids_of, prompts_of_run  # noqa: PLC0415
 
     chosen, run = prompt_format, ref.record
     if options.format == "chat" and run is not None and run.format.get("chat"):
         chosen = PromptFormat.model_validate(run.format)
     if chosen is not None:
-        stops = (
-            run.ends if run is not None and run.ends else end_ids_of(scorer.model.generation_config)
-        )
-        prompts = make_prompts(scorer.tokenizer, chosen, stops, head=answer_head_of(run, chosen))
+        stops = end_ids_of(scorer.model.generation_config)
+        prompts = prompts_of_run(scorer.tokenizer, chosen, run, stops)
         use_training_prompts(scorer, prompts)
 
 

@@ -31,7 +31,7 @@ from kit19.training.preparation import (
 )
 from kit19.training.requirements import require_training
 from kit19.training.run.curves import JSON_NAME, SVG_NAME
-from kit19.training.run.folder import finish_run, open_run
+from kit19.training.run.folder import finish_run, open_run, started_on
 from kit19.training.run.model_card import NAME as CARD
 from kit19.training.run.model_card import model_card
 from kit19.training.settings import Settings, choose_settings
@@ -109,8 +109,9 @@ def train(  # noqa: PLR0913  one parameter an option of the command
     """
     require_training()
     settings = choose_settings(settings, preset, changes)
-    options = TrainOptions(cache, catalog, trust_remote_code)
     run = Path(out)
+    date = "" if restart else started_on(run)
+    options = TrainOptions(cache, catalog, trust_remote_code, date)
     with silence_libraries():
         with processes.main_process_first():
             prepared = prepare(data, settings, options, on_progress)
@@ -185,6 +186,7 @@ def _plan_of_run(settings: Settings, prepared: Prepared) -> dict[str, Any]:
         "rows": prepared.train.key,
         "validation": prepared.validation.key if prepared.validation else "",
         "base": prepared.base.entry.model_dump(mode="json"),
+        "date": prepared.prompts.date,
     }
 
 
@@ -293,6 +295,7 @@ def _record(prepared: Prepared, used: dict[str, Any], metrics: dict[str, float])
         method=settings.method,
         format=prepared.form.model_dump(mode="json"),
         answer_head=prepared.prompts.head,
+        date=prepared.prompts.date,
         ends=prepared.prompts.stops,
         seed=settings.seed,
         settings={**settings.model_dump(mode="json"), **used},

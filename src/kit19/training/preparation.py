@@ -17,6 +17,7 @@ from kit19.core.errors import Problem, TrainError
 from kit19.core.notes import SAMPLE
 from kit19.core.paths import cache_dir
 from kit19.training.model_errors import convert_model_errors
+from kit19.training.rows.examples import TokenRules
 from kit19.training.rows.files import Data, is_build, load_build_rows, load_file_rows
 from kit19.training.rows.preflight import check_batches, check_head, check_rows, check_syllables
 from kit19.training.rows.prompts import Prompts, make_prompts, set_end_token
@@ -36,11 +37,13 @@ class TrainOptions:
         cache: The folder of cached tokens; default: ``tokens`` in kit19's cache.
         catalog: A folder of cards, for prompt formats, or a loaded catalog.
         trust_remote_code: Run code from the model's repository.
+        date: The date of the unfinished run that may be resumed; empty without one.
     """
 
     cache: str | Path | None = None
     catalog: CatalogLike = None
     trust_remote_code: bool = False
+    date: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,20 +115,21 @@ def prepare(
     on_progress("reading the tokenizer", 1, 4)
     base = find_base(settings, rows, form, trust=options.trust_remote_code)
     with convert_model_errors(settings.model or "tiny", "its tokenizer fails"):
-        prompts = make_prompts(base.tokenizer, form, base.stops, end=settings.end)
+        date = settings.date or options.date
+        prompts = make_prompts(base.tokenizer, form, base.stops, end=settings.end, date=date)
         set_end_token(prompts)
         rate = check_syllables(rows, prompts, settings.allow)
     on_progress("tokens", 2, 4)
-    limit = (settings.max_length, settings.long_rows == "cut")
+    rules = TokenRules(settings.max_length, settings.long_rows, settings.loss_on)
     cache = Path(options.cache or cache_dir() / "tokens")
-    train = tokenize(rows.train, f"{rows.key} train", prompts, limit, cache)
-    if 0 < train.stats.other_head == train.stats.read:  # every answer contains its own reasoning
+    train = tokenize(rows.train, f"{rows.key} train", prompts, rules, cache)
+    if 0 < train.stats.other_head_answers == train.stats.answers:  # each has its own reasoning
         prompts = replace(prompts, head="")
-        train = tokenize(rows.train, f"{rows.key} train", prompts, limit, cache)
+        train = tokenize(rows.train, f"{rows.key} train", prompts, rules, cache)
     check_rows(train.stats, rows.name, settings)
     held_out = None
     if rows.validation:
-        held_out = tokenize(rows.validation, f"{rows.key} validation", prompts, limit, cache)
+        held_out = tokenize(rows.validation, f"{rows.key} validation", prompts, rules, cache)
         check_head(held_out.stats, rows.name)
         held_out = held_out if len(held_out) else None
     check_batches(Collate(base.tokenizer.pad_token_id), train, base.tokenizer)
@@ -140,13 +144,27 @@ def prepare(
         "too_long": train.stats.too_long,
         "answers_lost": train.stats.answers_lost,
         "dropped": train.stats.dropped,
-        "train": len(train),
+        "train": train.stats.read - train.stats.dropped,
+        **_conversation_counts(train),
         "lines": len(sequences),
         "validation": len(held_out) if held_out else 0,
     }
     return Prepared(
         settings, rows, form, base, prompts, train, held_out, rate, counts, sequences, checked.notes
     )
+
+
+def _conversation_counts(tokens: Tokens) -> dict[str, int]:
+    """What became of the conversations; empty without any."""
+    stats = tokens.stats
+    if not stats.conversations:
+        return {}
+    return {
+        "conversations": stats.conversations,
+        "shortened": stats.shortened,
+        "split": stats.split,
+        "sequences": len(tokens),
+    }
 
 
 def without_packing(prepared: Prepared, why: str) -> Prepared:
@@ -187,10 +205,22 @@ def collect_notes(prepared: Prepared) -> list[str]:
         notes.append(malformed)
     notes += prepared.data.notes
     if stats.too_long:
-        cut = stats.too_long - stats.dropped
+        cut = stats.too_long - stats.dropped - stats.shortened
         notes.append(
             f"{stats.too_long:,} of {stats.read:,} rows are too long: {stats.dropped:,} dropped, "
             f"{cut:,} cut, {stats.answers_lost:,} whose answer is cut completely"
+        )
+    if stats.shortened:
+        notes.append(
+            f"{stats.shortened:,} of them were shortened by their oldest turns: "
+            f"{stats.turns_left_out:,} questions with their answers are left out"
+        )
+    if stats.split:
+        row, shown = stats.first["split"]
+        notes.append(
+            f"the chat template writes earlier turns differently from the last, so each answer of "
+            f"{stats.split:,} of {stats.conversations:,} conversations is a sequence of its own, as at "
+            f"inference; first row {row}: {shown}"
         )
     if stats.control:
         row, token = stats.first["control"]

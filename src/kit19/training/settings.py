@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,12 @@ PRESETS = Path(__file__).parent / "presets"
 
 Fault = Literal["lost_answers", "unknown_tokens", "byte_tokens"]
 """Preflight faults that `allow` can accept. The others always stop a run."""
+
+LossOn = Literal["all", "last"]
+"""Which answers of a conversation have a loss."""
+
+LongRows = Literal["drop", "shorten", "cut"]
+"""What becomes of rows that are too long."""
 
 # Larger values are mistakes: they lead to a full memory or to a step that never ends.
 _TOKENS, _MANY, _STEPS, _LARGE = 100_000_000, 1_000_000, 1_000_000_000, 1e6
@@ -95,10 +102,25 @@ class Settings(Card):
         description="token that ends an answer; default: the one that the chat template writes, else "
         "the tokenizer's end token",
     )
+    date: str = Field(
+        default="",
+        pattern=r"^(\d{4}-\d{2}-\d{2})?$",
+        description="date that chat templates write (YYYY-MM-DD); default: the day of the start",
+    )
     method: Literal["full", "lora", "qlora"] = Field(
         default="full", description="all weights, an adapter, or an adapter on 4-bit weights"
     )
     lora: Lora = Field(default=Lora(), description="the adapter of `lora` and `qlora`")
+
+    loss_on: LossOn = Field(
+        default="all",
+        description="answers of a conversation that have a loss: `all`, or the `last`",
+    )
+    rewritten_turns: Literal["split", "stop"] = Field(
+        default="split",
+        description="if the chat template writes earlier turns differently from the last: `split` the "
+        "conversation into one sequence for each answer, or `stop`",
+    )
 
     max_length: int = Field(
         default=1024,
@@ -106,9 +128,10 @@ class Settings(Card):
         le=_TOKENS,
         description="maximum tokens of a row; see `long_rows`",
     )
-    long_rows: Literal["drop", "cut"] = Field(
+    long_rows: LongRows = Field(
         default="drop",
-        description="`drop` rows that are too long, or `cut` them, so that they have no end token",
+        description="`drop` rows that are too long; `shorten` conversations by their oldest turns, and "
+        "drop what is still too long; or `cut` rows, so that they have no end token",
     )
     max_overlong_fraction: float = Field(
         default=0.05, ge=0, le=1, description="stop if a larger share of rows is too long"
@@ -205,6 +228,13 @@ class Settings(Card):
     @classmethod
     def _as_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @field_validator("date")
+    @classmethod
+    def _check_date(cls, value: str) -> str:
+        if value:
+            datetime.date.fromisoformat(value)
+        return value
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:

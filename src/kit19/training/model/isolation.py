@@ -168,7 +168,9 @@ def _cut(tokens: Tokens, sequence: list[int], vocabulary: int) -> tuple[Tokens, 
     rows = [tokens.row(number)[0][:_SHORT] % vocabulary for number in sequence[:_ROWS]]
     starts = np.concatenate([[0], np.cumsum([len(ids) for ids in rows])])
     ids = np.concatenate(rows).astype(np.uint32)
-    short = Tokens(ids, starts, np.zeros(len(rows), np.int32), tokens.rows, tokens.stats, "")
+    complete = np.array([(0, len(one)) for one in rows], np.int32)
+    each = np.arange(len(rows) + 1)
+    short = Tokens(ids, starts, complete, each, tokens.rows, tokens.stats, "")
     return short, list(range(len(rows)))
 
 

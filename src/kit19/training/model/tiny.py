@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from kit19.catalog import PromptFormat
+from kit19.training.rows.conversations import rows_of
 from kit19.training.rows.files import Data
 from kit19.training.settings import Tiny
 
@@ -73,5 +74,11 @@ def make_model(config: Any, seed: int) -> Any:
 
 def _texts(data: Data, form: PromptFormat) -> Iterator[str]:
     for batch in islice(data.train.batches(), _MAX_BATCHES):
-        for instruction, text, output in batch.select("instruction", "input", "output").iter_rows():
-            yield form.ask(instruction, text) + form.reply(output)
+        for row in rows_of(batch):
+            if row.pair:
+                yield form.ask(*row.pair) + form.reply(row.turns[-1]["content"])
+                continue
+            for turn in row.turns:
+                content = turn["content"]
+                answer = turn["role"] == "assistant"
+                yield form.reply(content) if answer else form.ask(content)

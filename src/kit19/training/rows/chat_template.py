@@ -47,7 +47,9 @@ def render(tokenizer: Any, turns: Turns, **options: Any) -> str:
     return render_all(tokenizer, [turns], **options)[0]
 
 
-def render_all(tokenizer: Any, conversations: Sequence[Turns], **options: Any) -> list[str]:
+def render_all(
+    tokenizer: Any, conversations: Sequence[Turns], *, date: str = "", **options: Any
+) -> list[str]:
     """Render conversations with the tokenizer's chat template, in order.
 
     Rendering happens in another process with limits on time, memory and length: a template is a program
@@ -56,6 +58,7 @@ def render_all(tokenizer: Any, conversations: Sequence[Turns], **options: Any) -
     Args:
         tokenizer: A transformers tokenizer.
         conversations: Turns with ``role`` and ``content``.
+        date: The date that the template writes (YYYY-MM-DD); default: today.
         **options: As for ``apply_chat_template``.
 
     Raises:
@@ -77,11 +80,16 @@ def render_all(tokenizer: Any, conversations: Sequence[Turns], **options: Any) -
     texts: list[str] = []
     for start in range(0, len(conversations), CONVERSATIONS):
         some = conversations[start : start + CONVERSATIONS]
-        answer = _renderer.request({"conversations": some, **arguments})
+        answer = _renderer.request({"conversations": some, "date": date, **arguments})
         if "texts" not in answer:
             raise _failed(tokenizer, answer["error"])
         texts += answer["texts"]
     return texts
+
+
+def writes_date(tokenizer: Any) -> bool:
+    """Whether the chat template writes the current date, as those of Llama 3.2 and gpt-oss."""
+    return "strftime_now" in str(tokenizer.chat_template or "")
 
 
 class _Renderer:

@@ -15,8 +15,9 @@ import resource
 import signal
 import sys
 import time
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 SECONDS = 3
 """CPU time of one request. Real templates take a few milliseconds for a long conversation."""
@@ -48,12 +49,26 @@ def _limit(kind: int, soft: int) -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
+def _clock(date: str) -> type[datetime]:
+    """A ``datetime`` whose current day is a given one (YYYY-MM-DD)."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromisoformat(date).replace(tzinfo=tz)
+
+    return Clock
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The rendered texts of a request's conversations, or an error."""
-    from transformers.utils.chat_template_utils import render_jinja_template  # noqa: PLC0415
+    from transformers.utils import chat_template_utils  # noqa: PLC0415
 
+    # transformers gives templates a function for the date, and takes no function from its callers.
+    clock: Any = chat_template_utils
+    clock.datetime = _clock(date) if (date := request.pop("date", "")) else datetime
     try:
-        texts = render_jinja_template(**request)[0]
+        texts = chat_template_utils.render_jinja_template(**request)[0]
     except Exception as error:  # a template may raise anything
         return {"error": f"{type(error).__name__}: {str(error)[:500]}"}
     longest = max(map(len, texts))

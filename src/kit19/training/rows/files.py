@@ -22,9 +22,9 @@ from kit19.core.notes import NoteKind
 from kit19.core.order import hash_order
 from kit19.core.parquet import UNREADABLE, scan_parquet
 from kit19.core.paths import path_exists
+from kit19.core.rows import MESSAGES, MESSAGES_TYPE
 from kit19.core.runs import DataEntry, Label
 from kit19.reading import InstructionFiles, InstructionRows, Remarks, find_instruction_files
-from kit19.reading.instruction_rows import without_conversations
 from kit19.reading.layouts import LAYOUTS
 from kit19.reading.rows import ROW
 from kit19.training.rows.malformed import MalformedRows
@@ -49,7 +49,9 @@ class RowSource(Protocol):
     """The rows of one split, in order."""
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """Yield data frames of ``COLUMNS`` with at most 10,000 rows each.
+        """Yield data frames of ``COLUMNS`` and ``messages`` with at most 10,000 rows each.
+
+        ``messages`` has the turns of a conversation, whose texts are ""; it is null for the other rows.
 
         Raises:
             TrainError: A file cannot be read.
@@ -77,7 +79,8 @@ class BuildRows:
         """As ``RowSource.batches``."""
         for path in self.paths:
             with _translate_errors(str(path)):
-                rows = scan_parquet(path).select(pl.col(COLUMNS).fill_null(""))
+                scanned = scan_parquet(path)
+                rows = scanned.select(_columns(scanned.collect_schema().names()))
                 for batch in rows.collect_batches(chunk_size=_AT_ONCE, maintain_order=True):
                     yield from _slices(_held(batch, self.below, self.from_, self.seed))
 
@@ -115,21 +118,20 @@ class FileRows:
     def read(
         self, remarks: Remarks | None = None
     ) -> Iterator[tuple[pl.DataFrame, InstructionRows]]:
-        """Yield all rows as ``COLUMNS``, with the result of the reader that they come from.
+        """Yield all rows as ``batches`` does, with the result of the reader that they come from.
 
         Args:
             remarks: As for ``InstructionFiles.read``.
         """
         with _translate_errors(str(self.files.paths[0])):
-            for part in map(without_conversations, self.files.read(_KEYS, remarks=remarks)):
+            for part in self.files.read(_KEYS, remarks=remarks):
                 yield self._as_columns(part), part
 
     def _as_columns(self, part: InstructionRows) -> pl.DataFrame:
         number = pl.concat_str(pl.lit(self.files.row_prefix(part.file)), pl.col(ROW))
         named = pl.col("id").str.strip_chars() != ""
-        return part.frame.with_columns(id=pl.when(named).then("id").otherwise(number)).select(
-            pl.col(COLUMNS).fill_null("")
-        )
+        frame = part.frame.with_columns(id=pl.when(named).then("id").otherwise(number))
+        return frame.select(_columns(frame.columns))
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class HeldOutRows:
     """Few rows, in memory.
 
     Attributes:
-        frame: The rows (``COLUMNS``).
+        frame: The rows, as ``RowSource.batches`` yields them.
     """
 
     frame: pl.DataFrame
@@ -168,6 +170,14 @@ class Data:
     key: str
     malformed: MalformedRows = field(default_factory=MalformedRows)
     notes: tuple[str, ...] = ()
+
+
+_SCHEMA = pl.Schema({**dict.fromkeys(COLUMNS, pl.String()), MESSAGES: MESSAGES_TYPE})
+
+
+def _columns(names: Sequence[str]) -> list[pl.Expr]:
+    nothing = pl.lit(None, dtype=MESSAGES_TYPE).alias(MESSAGES)
+    return [pl.col(COLUMNS).fill_null(""), pl.col(MESSAGES) if MESSAGES in names else nothing]
 
 
 def load_build_rows(folder: Path, manifest: Manifest, hold_out: int, seed: int) -> Data:
@@ -207,8 +217,7 @@ def load_file_rows(paths: Path | Sequence[Path], hold_out: int, seed: int) -> Da
     files, key = _find(given)
     rows = FileRows(files, seed=seed)
     malformed, remarks = MalformedRows(), Remarks()
-    count, lowest = 0, pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
-    lowest = lowest.with_columns(_hash(seed))
+    count, lowest = 0, pl.DataFrame(schema=_SCHEMA).with_columns(_hash(seed))
     for batch, part in rows.read(remarks):
         malformed.add(part.malformed, files.name_of(part.file))
         count += batch.height

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from kit19.core.errors import Problem, TrainError
+from kit19.training.rows.conversations import all_texts
 from kit19.training.rows.files import Data
 from kit19.training.rows.prompts import Prompts, encode_all
-from kit19.training.rows.tokens import Tokens, TokenStats
+from kit19.training.rows.token_stats import TokenStats
+from kit19.training.rows.tokens import Tokens
 from kit19.training.settings import Fault, Settings
 
 _MOST_UNKNOWN = 0.001  # share of tokens; above it, the tokenizer does not fit the text
@@ -33,6 +35,7 @@ def check_rows(stats: TokenStats, name: str, settings: Settings) -> None:
     """
     problems = [
         *_row_problems(stats, name),
+        *_rewritten_problems(stats, name, settings),
         *_length_problems(stats, name, settings),
         *_vocabulary_problems(stats, name, settings),
     ]
@@ -75,6 +78,20 @@ def _row_problems(stats: TokenStats, name: str) -> list[Problem]:
         for fault, (what, fix) in messages.items()
         if getattr(stats, fault)
     ]
+
+
+def _rewritten_problems(stats: TokenStats, name: str, settings: Settings) -> list[Problem]:
+    if not stats.split or settings.rewritten_turns == "split":
+        return []
+    what = (
+        f"{_conversations(stats.split)} of which the chat template writes an earlier turn differently "
+        f"from the last; {_first(stats, 'split')}"
+    )
+    fix = (
+        "train each answer as its own sequence: --set rewritten_turns=split; or only the last of each "
+        "conversation: --set loss_on=last"
+    )
+    return [Problem(what, name, fix)]
 
 
 def check_head(stats: TokenStats, name: str) -> None:
@@ -128,11 +145,10 @@ def check_syllables(data: Data, prompts: Prompts, allowed: Sequence[Fault]) -> f
         TrainError: The tokenizer splits Korean into bytes.
     """
     for batch in data.train.batches():
-        head = batch.head(_SAMPLED)
-        texts = [*head["instruction"], *head["input"], *head["output"]]
+        texts = [*all_texts(batch.head(_SAMPLED))]
         rate = tokens_per_syllable(texts, prompts.tokenizer)
         if rate > _MOST_PER_SYLLABLE and "byte_tokens" not in allowed:
-            shown = head["instruction"][0][:40]
+            shown = texts[0][:40]
             pieces = len(prompts.tokenizer(shown, add_special_tokens=False)["input_ids"])
             what = (
                 f"the tokenizer needs {rate:.1f} tokens for a syllable of Korean: it splits it into "
@@ -185,6 +201,10 @@ def check_batches(collate: Callable[[list[Any]], Any], tokens: Tokens, tokenizer
 
 def _rows(count: int) -> str:
     return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
+def _conversations(count: int) -> str:
+    return f"{count:,} conversation" if count == 1 else f"{count:,} conversations"
 
 
 def _first(stats: TokenStats, fault: str) -> str:

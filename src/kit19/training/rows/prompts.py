@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
 from typing import Any
-
-import polars as pl
 
 from kit19.catalog import PromptFormat
 from kit19.core.errors import Problem, TrainError
 from kit19.core.runs import RunRecord
-from kit19.training.rows.chat_template import Turns, find_answer_frame, render, render_all
+from kit19.training.rows.chat_template import (
+    Turns,
+    find_answer_frame,
+    render,
+    render_all,
+    writes_date,
+)
 from kit19.training.rows.control_tokens import ControlTokens, Ids, encode_all
+from kit19.training.rows.conversations import AnswerText, Row, user_turn
+from kit19.training.settings import LossOn
 
 __all__ = [
+    "AnswerText",
     "Ids",
     "Prompts",
-    "answer_head_of",
     "encode_all",
     "end_ids_of",
     "make_prompts",
+    "prompts_of_run",
     "set_end_token",
 ]
 
@@ -42,6 +51,7 @@ class Prompts:
         head: The text that the chat template writes before every answer; it is the end of the prompt.
         append_end: Whether to append the end token to answers if the chat template writes none.
         suffix: How many special tokens the tokenizer appends to every text.
+        date: The date that the chat template writes (YYYY-MM-DD); empty if it writes none.
     """
 
     tokenizer: Any
@@ -52,47 +62,71 @@ class Prompts:
     head: str = ""
     append_end: bool = False
     suffix: int = 0
+    date: str = ""
 
     @property
     def stops(self) -> list[int]:
         """``ends`` as a list for a generation config, the token of training first."""
         return [self.end, *sorted(self.ends - {self.end})]
 
-    def texts(self, rows: pl.DataFrame) -> tuple[list[str], list[str]]:
-        """The prompts of n rows, and the prompts with their answers."""
-        fields = rows.select("instruction", "input", "output").iter_rows()
-        if not self.format.chat:
-            prompts = [
-                (self.ask(instruction, text), output) for instruction, text, output in fields
-            ]
-            return [prompt for prompt, _ in prompts], [
-                self.with_answer(prompt, [], output) for prompt, output in prompts
-            ]
-        chats = [([_user(instruction, text)], output) for instruction, text, output in fields]
-        return self._chats(chats)
+    def texts(self, rows: Sequence[Row], loss_on: LossOn) -> list[list[AnswerText]]:
+        """The prompts and answers of n rows, for each answer that has a loss.
+
+        Raises:
+            TrainError: The chat template cannot write a row; the error names it.
+        """
+        places = [(row, place) for row in rows for place in row.answers(loss_on)]
+        try:
+            prompts, texts = self._texts_of(places)
+        except TrainError as error:
+            if len(rows) > 1:  # render the rows one by one, to find the first that fails
+                return [one for row in rows for one in self.texts([row], loss_on)]
+            raise _in_row(error, rows[0].name) from None
+        answers = (
+            AnswerText(row, place, prompt, text)
+            for (row, place), prompt, text in zip(places, prompts, texts, strict=True)
+        )
+        return [[next(answers) for _ in row.answers(loss_on)] for row in rows]
+
+    def _texts_of(self, places: Sequence[tuple[Row, int]]) -> tuple[list[str], list[str]]:
+        """Prompts, and prompts with their answers."""
+        chats = [(row.turns[:place], row.turns[place]["content"]) for row, place in places]
+        if self.format.chat:
+            return self._chats(chats)
+        prompts = [
+            self.ask(*row.pair) if row.pair else self.conversation(turns)
+            for (row, _), (turns, _) in zip(places, chats, strict=True)
+        ]
+        texts = [
+            self.with_answer(prompt, turns, answer)
+            for prompt, (turns, answer) in zip(prompts, chats, strict=True)
+        ]
+        return prompts, texts
 
     def _chats(self, chats: Sequence[tuple[Turns, str]]) -> tuple[list[str], list[str]]:
         """Prompts, and prompts with their answers, rendered by the chat template."""
         turns = [self._marked(question) for question, _ in chats]
-        prompts = render_all(self.tokenizer, turns, add_generation_prompt=True)
+        prompts = render_all(self.tokenizer, turns, date=self.date, add_generation_prompt=True)
         answers = [self._marked([{"role": "assistant", "content": text}]) for _, text in chats]
         both = [[*one, *answer] for one, answer in zip(turns, answers, strict=True)]
-        return [text + self.head for text in prompts], render_all(self.tokenizer, both)
+        texts = render_all(self.tokenizer, both, date=self.date)
+        return [text + self.head for text in prompts], texts
 
     def ask(self, instruction: str, text: str = "") -> str:
         """The text of a single prompt."""
         if self.format.chat:
-            return self.conversation([_user(instruction, text)])
+            return self.conversation([user_turn(instruction, text)])
         return self.format.ask(self.controls.mark(instruction), self.controls.mark(text))
 
     def conversation(self, turns: Sequence[dict[str, str]]) -> str:
         """The prompt of a conversation: roles system, user, assistant; the last turn is the user's."""
         if self.format.chat:
-            return (
-                render(self.tokenizer, self._marked(turns), add_generation_prompt=True) + self.head
-            )
-        # Formats of a single question have no turns: earlier turns come first, formatted as in
-        # training.
+            marked = self._marked(turns)
+            text = render(self.tokenizer, marked, date=self.date, add_generation_prompt=True)
+            return text + self.head
+        # Formats of a single question have no turns: earlier turns come first, each answer with its
+        # end token, as it is generated.
+        end = self._end_text
         parts = []
         for turn in turns:
             content = turn["content"]
@@ -100,7 +134,8 @@ class Prompts:
                 parts.append(self.ask(content))
                 continue
             text = self.controls.mark(content)
-            parts += [self.format.reply(text) if turn["role"] == "assistant" else text, "\n\n"]
+            answer = turn["role"] == "assistant"
+            parts += [self.format.reply(text) + end if answer else text, "\n\n"]
         return "".join(parts)
 
     def with_answer(self, prompt: str, turns: Sequence[dict[str, str]], output: str) -> str:
@@ -114,7 +149,7 @@ class Prompts:
         if not self.format.chat:
             return prompt + self.format.reply(self.controls.mark(output))
         answer = {"role": "assistant", "content": output}
-        return render(self.tokenizer, self._marked([*turns, answer]))
+        return render(self.tokenizer, self._marked([*turns, answer]), date=self.date)
 
     def pairs(self, chats: Sequence[tuple[Turns, str]]) -> list[tuple[Ids, Ids]]:
         """Tokens of prompts, and of their answers without the end token, as in training.
@@ -187,6 +222,12 @@ class Prompts:
                 return ids[: place + 1]
         return [*ids, self.end] if self.append_end else None
 
+    @cached_property
+    def _end_text(self) -> str:
+        """The end token as text that is encoded as this token; empty if there is no such text."""
+        text = str(self.tokenizer.convert_ids_to_tokens(self.end))
+        return text if encode_all(self.tokenizer, [text], special=False) == [[self.end]] else ""
+
     def _marked(self, turns: Sequence[dict[str, str]]) -> Turns:
         return [{**turn, "content": self.controls.mark(turn["content"])} for turn in turns]
 
@@ -198,6 +239,7 @@ def make_prompts(
     *,
     end: str = "",
     head: str | None = None,
+    date: str = "",
 ) -> Prompts:
     """Combine a tokenizer and a prompt format, and check that they fit.
 
@@ -209,6 +251,7 @@ def make_prompts(
             tokenizer's end token.
         head: The end of a chat template's prompts; default: the text that the template writes before
             every answer.
+        date: The date that the chat template writes, if it writes one; default: today.
 
     Raises:
         TrainError: There is no end token, no such token, or no chat template although one is needed.
@@ -238,6 +281,9 @@ def make_prompts(
         head=head,
         append_end=bool(end) and written is None,
         suffix=_suffix(tokenizer),
+        date=(date or datetime.now().astimezone().date().isoformat())
+        if form.chat and writes_date(tokenizer)
+        else "",
     )
 
 
@@ -251,6 +297,10 @@ def set_end_token(prompts: Prompts) -> None:
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(prompts.end)
     if tokenizer.pad_token_id is None:  # ``find_base`` had no end token to use yet
         tokenizer.pad_token = tokenizer.eos_token
+
+
+def _today() -> str:
+    return datetime.now().astimezone().date().isoformat()
 
 
 def _token_id(tokenizer: Any, end: str, name: str) -> int:
@@ -297,7 +347,26 @@ def end_ids_of(config: Any) -> list[int]:
     return list(ends) if isinstance(ends, list | tuple) else [] if ends is None else [ends]
 
 
-def answer_head_of(run: RunRecord | None, form: PromptFormat) -> str:
+def prompts_of_run(
+    tokenizer: Any, form: PromptFormat, run: RunRecord | None, stops: Iterable[int]
+) -> Prompts:
+    """The prompts of a run's training; for other models, those of the format.
+
+    Args:
+        tokenizer: A transformers tokenizer.
+        form: The prompt format, which may be another than the run's.
+        run: The record of the run, if the model is one.
+        stops: Ids of the tokens at which the model's own settings end an answer.
+
+    Raises:
+        TrainError: As ``make_prompts``.
+    """
+    ends = run.ends if run is not None and run.ends else stops
+    date = run.date if run is not None else ""
+    return make_prompts(tokenizer, form, ends, head=_answer_head_of(run, form), date=date)
+
+
+def _answer_head_of(run: RunRecord | None, form: PromptFormat) -> str:
     """The text at the end of every chat prompt that a run was trained with.
 
     It is empty for other models: their prompts are those of the chat template.
@@ -305,5 +374,8 @@ def answer_head_of(run: RunRecord | None, form: PromptFormat) -> str:
     return run.answer_head if run is not None and form.chat and run.format.get("chat") else ""
 
 
-def _user(instruction: str, text: str) -> dict[str, str]:
-    return {"role": "user", "content": f"{instruction}\n\n{text}" if text else instruction}
+def _in_row(error: TrainError, row: str) -> TrainError:
+    """The error of a chat template, with the row that it cannot write."""
+    return TrainError(
+        [replace(one, what=f"{one.what}; first in row {row}") for one in error.problems]
+    )

@@ -143,6 +143,11 @@ def _flatten(plan: dict[str, Any]) -> dict[str, Any]:
     return {**plan, **plan.get("settings", {}), "settings": None}
 
 
+def started_on(run: Path) -> str:
+    """The date that an unfinished run's chat template writes; empty if there is no such run."""
+    return str(_read_plan(run).get("date", ""))
+
+
 def read_decisions(run: Path) -> dict[str, Any]:
     """The decisions of an unfinished run on its loaded model; empty before they are made."""
     found: dict[str, Any] = _read_plan(run).get(_DECISIONS, {})

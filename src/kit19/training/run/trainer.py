@@ -128,7 +128,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         if tokens is None:
             return {}
         losses = self._losses(tokens)
-        counts = (tokens.lengths - tokens.prompt_lengths).astype(np.float64)
+        counts = tokens.supervised.astype(np.float64)
         prefix = metric_key_prefix
         found = {f"{prefix}_loss": float(losses.sum() / counts.sum())}
         tasks = tokens.rows["task"].to_numpy()

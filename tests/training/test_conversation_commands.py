@@ -1,0 +1,226 @@
+"""Conversations from files to runs to chat and back, as a person does it."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit19 import OutputError, TrainError, chat, read_run, train
+from kit19.chatting.answering import SyllableStreamer
+from kit19.cli import cli
+from kit19.training.rows.conversations import rows_of
+from kit19.training.rows.files import load_file_rows
+from tests.support.invoking import invoke
+from tests.support.prompt_tokenizers import CHATML, byte_level
+from tests.support.small_models import save_llama, settings, write_rows
+
+SYSTEM = "짧게 답하세요."
+
+
+def turns_of(draw: random.Random, number: int) -> list[tuple[str, str]]:
+    count = draw.randint(1, 12)
+    return [(f"질문 {number}-{n}은 무엇입니까?", f"답 {n}") for n in range(count)]
+
+
+def layout(draw: random.Random, turns: list[tuple[str, str]]) -> dict[str, Any]:
+    """Questions and answers in one of the layouts."""
+    flat = [(role, text) for pair in turns for role, text in zip(("q", "a"), pair, strict=True)]
+    with_system = draw.random() < 0.3
+    kind = draw.choice(["messages", "sharegpt", "mixed", "alpaca", "completion"])
+    if kind in ("messages", "mixed"):
+        names = {"q": "user", "a": "assistant"}
+        made = [{"role": names[role], "content": text} for role, text in flat]
+        if with_system:
+            made.insert(0, {"role": "system", "content": SYSTEM})
+        return {"messages" if kind == "messages" else "conversations": made}
+    if kind == "sharegpt":
+        names = {"q": "human", "a": "gpt"}
+        row: dict[str, Any] = {
+            "conversations": [{"from": names[role], "value": text} for role, text in flat]
+        }
+        return row | ({"system": SYSTEM} if with_system else {})
+    if kind == "alpaca":
+        row = {"instruction": turns[-1][0], "output": turns[-1][1]}
+        return row | {"history": [list(pair) for pair in turns[:-1]]}
+    return {"prompt": turns[0][0], "completion": turns[0][1]}
+
+
+def malformed(draw: random.Random) -> tuple[dict[str, Any], str]:
+    user, said = {"role": "user", "content": "가?"}, {"role": "assistant", "content": "나"}
+    rows: list[tuple[dict[str, Any], str]] = [
+        ({"messages": [user, user, said]}, "two in a row"),
+        ({"messages": [user, {**said, "content": " "}, user, said]}, "empty turn"),
+        ({"messages": [user, said, user]}, "ends in a question"),
+        ({"messages": [user, {"role": "critic", "content": "다"}]}, "unknown role"),
+        ({"messages": [{"role": "system", "content": SYSTEM}]}, "no question"),
+        ({"text": "글"}, "plain text"),
+    ]
+    return draw.choice(rows)
+
+
+def mixed(count: int) -> tuple[list[dict[str, Any]], Counter[str], int]:
+    """Rows in mixed layouts with 3% malformed ones, their faults, and the answers of the others."""
+    draw = random.Random(19)
+    rows, faults, answers = [], Counter[str](), 0
+    for number in range(count):
+        if draw.random() < 0.03:
+            row, fault = malformed(draw)
+            faults[fault] += 1
+        else:
+            turns = turns_of(draw, number)
+            row = layout(draw, turns)
+            answers += 1 if "prompt" in row else len(turns)
+        rows.append(row)
+    return rows, faults, answers
+
+
+def base_of(place: Path, template: str = CHATML) -> Path:
+    return save_llama(byte_level("<|im_end|>", template), place / "base")
+
+
+GIVEN: dict[str, Any] = {"format": "chat", "max_length": 512, "allow": ["byte_tokens"]}
+
+
+def test_a_mixed_file_is_trained_on_row_by_row(tmp_path: Path) -> None:
+    rows, faults, answers = mixed(300)
+    data = write_rows(tmp_path / "rows.jsonl", rows)
+    assert len(faults) == 6
+    base = base_of(tmp_path)
+    words: list[Any] = [
+        "train",
+        "--data",
+        data,
+        "--model",
+        base,
+        "--out",
+        tmp_path / "run",
+        "--quiet",
+    ]
+    words += ["--format", "chat", "--allow", "byte_tokens", "--set", "max_steps=2"]
+    words += ["--set", "max_length=300", "--set", "long_rows=shorten", "--set", "validation=0"]
+    words += ["--set", "max_overlong_fraction=1"]
+    done = invoke(*words)
+    assert done.code == 0, done.err
+    record = read_run(tmp_path / "run")
+    assert record is not None
+    assert record.data.malformed == faults
+    counts = record.rows
+    assert counts["read"] + counts["malformed"] == len(rows)
+    assert counts["train"] + counts["dropped"] == counts["read"]
+    assert counts["shortened"] > 0
+    assert counts["split"] == 0
+    assert f"{faults.total()} rows are malformed and not used" in done.out
+    assert f"{counts['shortened']} of them were shortened by their oldest turns" in done.out
+    listed = (tmp_path / "run" / "quarantined.jsonl").read_text("utf-8").splitlines()
+    assert Counter(json.loads(line)["fault"] for line in listed) == faults
+    source = load_file_rows(data, 0, 19).train
+    read = [row for batch in source.batches() for row in rows_of(batch)]
+    assert sum(row.questions for row in read) == answers
+
+
+def test_the_complete_seeded_file_loses_no_row(tmp_path: Path) -> None:
+    rows, faults, answers = mixed(10_000)
+    found = load_file_rows(write_rows(tmp_path / "rows.jsonl", rows), 0, 19)
+    assert found.malformed.counts == faults
+    read = [row for batch in found.train.batches() for row in rows_of(batch)]
+    assert len(read) + faults.total() == 10_000
+    assert sum(row.questions for row in read) == answers
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_saved_conversation_is_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = base_of(tmp_path)
+    saved = tmp_path / "saved.jsonl"
+    typed = f"/save {saved}\n/system {SYSTEM}\n/system\n하나?\n둘?\n/save {saved}\n/reset\n"
+    typed += f"/system -\n셋?\n/save {saved}\n/save\n/quit\n"
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    # A random model may answer nothing; what is kept of a conversation is not its matter.
+    from kit19.chatting.answering import ChatModel
+
+    heard: list[list[dict[str, str]]] = []
+
+    def stream(_self: ChatModel, turns: list[dict[str, str]], **_: Any) -> Any:
+        heard.append([*turns])
+        yield "네, 그래요."
+
+    monkeypatch.setattr(ChatModel, "stream", stream)
+    cli(["chat", str(base)], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "there is no conversation to save" in said
+    assert f"(5 turns saved to {saved})" in said
+    assert f"(2 turns saved to {saved})" in said
+    assert "(no system prompt)" in said
+    assert "unknown command /save" in said
+    assert [turn["role"] for turn in heard[1]] == ["system", "user", "assistant", "user"]
+    assert heard[2] == [{"role": "user", "content": "셋?"}]
+    lines = [json.loads(line) for line in saved.read_text("utf-8").splitlines()]
+    assert [len(line["messages"]) for line in lines] == [5, 2]
+    how = settings(base, **GIVEN, max_steps=1, validation=0)
+    record = train(saved, tmp_path / "run", how).record
+    assert (record.rows["train"], record.rows["conversations"], record.data.malformed) == (2, 1, {})
+
+
+def test_a_system_prompt_without_a_place_is_refused(tmp_path: Path) -> None:
+    ignoring = CHATML.replace("in messages", "in messages if m.role != 'system'")
+    with pytest.raises(TrainError, match="the chat template leaves a system prompt out"):
+        chat(base_of(tmp_path, ignoring), system=SYSTEM)
+    done = invoke("chat", tmp_path / "base", "--system", SYSTEM, "--prompt", "가?")
+    assert (done.code, "leaves a system prompt out" in done.err) == (1, True)
+    talk = chat(tmp_path / "base")
+    talk.turns = [{"role": "user", "content": "가?"}, {"role": "assistant", "content": "나"}]
+    with pytest.raises(OutputError, match="cannot be written"):
+        talk.save(tmp_path)
+
+
+def test_earlier_turns_go_before_the_system_prompt(tmp_path: Path) -> None:
+    talk = chat(base_of(tmp_path), system=SYSTEM, max_new_tokens=8)
+    talk.turns = [{"role": role, "content": "이야기 " * 40} for role in ("user", "assistant") * 3]
+    model = talk._model
+    ids = model._fit_prompt([*talk.messages, {"role": "user", "content": "끝?"}], 8)
+    text = model.prompts.tokenizer.decode(ids)
+    assert len(ids) <= model.window - 8
+    assert SYSTEM in text
+    assert text.count("이야기") in (0, 40, 80, 120)
+    assert "끝?" in text
+
+
+@pytest.mark.parametrize(
+    "text", ["한국어로 답해요.", "가\U0001f600나\n다 라", "하\u1112\u1161\u11ab글"]
+)
+def test_streaming_never_shows_a_part_of_a_syllable(text: str) -> None:
+    import torch
+
+    tokenizer = byte_level()
+    streamer = SyllableStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert len(ids) > len(text)
+    streamer.put(torch.tensor([1, 2, 3]))
+    for number in ids:
+        streamer.put(torch.tensor([number]))
+    streamer.end()
+    pieces = list(streamer)
+    assert "".join(pieces) == text
+    assert len(list(filter(None, pieces))) >= 2
+    assert not any("\ufffd" in piece for piece in pieces)
+    assert not any(piece.endswith(("\u1112", "\u1161")) for piece in pieces)
+    # Generation that ends inside a syllable.
+    streamer = SyllableStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+    streamer.put(torch.tensor([1]))
+    part = tokenizer("한국", add_special_tokens=False)["input_ids"][:-1]
+    for number in part:
+        streamer.put(torch.tensor([number]))
+    streamer.end()
+    assert "".join(streamer) == "한"
