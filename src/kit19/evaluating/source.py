@@ -91,12 +91,17 @@ def use_files(data_dir: Path | None) -> Iterator[None]:
         _LOCATION.reset(token)
 
 
+def current_location() -> Path | None:
+    """The folder that ``use_files`` set."""
+    return _LOCATION.get()
+
+
 def load(benchmark: str, data_dir: str | None = None, **_metadata: Any) -> DatasetDict:
     """Load the documents of a benchmark; called by the harness.
 
     Returns:
         Splits ``train`` (empty without a train file) and the scored split. A document has the card's
-        fields as text, ``label`` (if the card names one) as the index of its class in the card's order,
+        fields as text, the label (if it is one of several classes) as its index in the card's order,
         and ``item`` (``<split>/<id>``). Its index in the split is its row in the file.
 
     Raises:
@@ -119,11 +124,12 @@ def _documents(files: BenchmarkFiles, found: list[UpstreamFile]) -> Rows:
     card = files.card
     source = load_catalog().source(card.source)
     rows = read_table(source, card.table, found, trim=False)
-    classes = source.tables[card.table].categories()[card.label] if card.label else []
+    # The label of some benchmarks is a text, not one of several classes.
+    classes = source.tables[card.table].categories().get(card.label or "")
     fields = [name for name in rows.columns if not name.startswith("#") and name != "split"]
     return [
         {name: row[name] or "" for name in fields}
-        | ({card.label: classes.index(row[card.label])} if card.label else {})
+        | ({card.label: classes.index(row[card.label])} if classes and card.label else {})
         | {"item": f"{row['split']}/{row['#id']}"}
         for row in rows.iter_rows(named=True)
     ]

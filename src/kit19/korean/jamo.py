@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from kit19.korean.finals import is_syllable
+
 # Letters at half width have no order that one could calculate with, so all go to full width first.
 _HALF = re.compile(r"[\uffa1-\uffdc]+")
 _INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
@@ -25,6 +27,24 @@ def join_letters(text: str) -> str:
     """Put a text's separate letters together as syllables; what is none stays as it is."""
     wide = _HALF.sub(lambda run: "".join(map(_full_width, run[0])), text)
     return _SYLLABLE.sub(_syllable, wide)
+
+
+def split_letters(text: str) -> str:
+    """Write every syllable as its letters: 한글 becomes ㅎㅏㄴㄱㅡㄹ; other characters stay."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join("".join(_letters(one)) if is_syllable(one) else one for one in composed)
+
+
+def initial_letters(text: str) -> str:
+    """The first letter (초성) of every syllable: 한글 becomes ㅎㄱ; other characters stay."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(_letters(one)[0] if is_syllable(one) else one for one in composed)
+
+
+def _letters(syllable: str) -> tuple[str, str, str]:
+    place, final = divmod(ord(syllable) - ord("가"), len(_FINALS) + 1)
+    initial, vowel = divmod(place, len(_VOWELS))
+    return _INITIALS[initial], _VOWELS[vowel], _FINALS[final - 1] if final else ""
 
 
 def _full_width(letter: str) -> str:
