@@ -52,7 +52,7 @@ def leak(
     names = [f"leaky {n}" for n in range(len(leaky))] + [f"clean {n}" for n in range(len(clean))]
     pairs = zip(names, [*leaky, *clean], strict=True)
     given = [f"base={base}", *(f"{name}={path}" for name, path in pairs)]
-    models = read_all(given, load_catalog(catalog))
+    models = [model.first for model in read_all(given, load_catalog(catalog))]
     problems = [
         Problem(str(one), fix="evaluate all models in the same way")
         for model in models[1:]

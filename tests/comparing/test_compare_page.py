@@ -29,7 +29,7 @@ def test_the_page_opens_without_an_error_or_a_request(
 ) -> None:
     page = opened(comparison.out / "report.html", ITEMS)
     assert page.title() == "기준 · tuned · flat"
-    assert page.locator("figure svg").count() == 2 + 2 * 7
+    assert page.locator("figure svg").count() == 3 + 2 * 7
     assert page.locator("mark").first.inner_text() == "C"
     page.screenshot(path=tmp_path / "page.png", full_page=True)
     assert (tmp_path / "page.png").stat().st_size > 100_000
@@ -123,7 +123,7 @@ def test_charts_have_korean_glyphs_and_no_text_that_needs_a_font(
 ) -> None:
     charts = comparison.out / "charts"
     names = {path.stem for path in charts.glob("*.svg")}
-    assert len(names) == 16
+    assert len(names) == 17
     assert names == {path.stem for path in charts.glob("*.png")}
     for path in charts.glob("*.svg"):
         assert "<text" not in path.read_text(encoding="utf-8"), path.name

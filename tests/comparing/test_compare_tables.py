@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from kit19 import Comparison, compare
-from kit19.comparing.table import latex, markdown, p_text, score_table, tables
+from kit19.comparing.table import p_text, score_table, tables
+from kit19.comparing.typesetting import latex, markdown
 from tests.support.invoking import invoke
 from tests.support.simulate import model
 
@@ -42,7 +43,8 @@ def test_markdown_shows_the_same(comparison: SimpleNamespace) -> None:
     heads = [one for one in text.splitlines() if one.startswith("## ")]
     assert heads[0] == "## Scores, percent, with 95% intervals"
     assert heads[1] == "## Differences to 기준, points, paired"
-    assert "published, not re-run" in heads[3]
+    assert heads[2:4] == ["## Leaderboard, percent", "## Ranks by benchmark, with 95% intervals"]
+    assert "published, not re-run" in heads[5]
     row = line(text, "| KLUE STS (n=300) | F1 ")
     assert row.startswith("| KLUE STS (n=300) | F1 | 60.47 | 60.47 [54.7, 65.5] C | ")
     for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):

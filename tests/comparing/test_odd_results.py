@@ -140,7 +140,7 @@ def test_an_empty_comparison_is_an_error(pair: list[Path], change: Change) -> No
         _document(folder, change)
     ran = invoke("compare", *pair)
     assert ran.code == 1
-    assert f"has no multiple-choice task to compare ({LEFT}: " in ran.err
+    assert f"has no task to compare ({LEFT}: " in ran.err
 
 
 def test_results_without_a_common_task_are_an_error(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from kit19 import ResultsError, compare, load_catalog
 from kit19.comparing import check
-from kit19.comparing.model_results import ModelResults, normalized_choice
+from kit19.comparing.model_results import ChoiceResults, ModelResults, normalized_choice
 from kit19.comparing.reading import read_results
 from tests.support.simulate import model
 
@@ -73,7 +73,9 @@ def test_our_results_are_read_with_their_record(ours: Path) -> None:
     assert scored.writer == "kit19"
     assert scored.tasks["kobest_copa"].truncated == 0
     assert scored.tasks["kobest_copa"].items["item"][0] == "test/1"
-    assert scored.tasks["kobest_copa"].labels() == ["1", "2"]
+    results = scored.tasks["kobest_copa"]
+    assert isinstance(results, ChoiceResults)
+    assert results.labels() == ["1", "2"]
 
 
 def test_the_length_of_a_choice_excludes_the_space_before_it() -> None:
@@ -158,11 +160,13 @@ def test_a_stated_score_that_differs_from_the_items_is_an_error(ours: Path, tiny
 
 def test_a_task_without_choices_is_skipped_with_a_note(tiny: Path) -> None:
     def generate(document: Any) -> None:
-        document["configs"]["kobest_copa"]["output_type"] = "generate_until"
+        document["configs"]["kobest_copa"]["output_type"] = "loglikelihood_rolling"
 
     edited(tiny, "results_*.json", generate)
     scored = read(tiny)
-    assert scored.skipped == {"kobest_copa": "it is of type generate_until, not multiple_choice"}
+    assert scored.skipped == {
+        "kobest_copa": "it is of type loglikelihood_rolling, whose items have no grades"
+    }
     assert list(scored.tasks) == ["kobest_hellaswag"]
 
 

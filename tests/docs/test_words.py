@@ -50,7 +50,7 @@ DOCSTRING_WORDS = {
 """Phrase in a docstring → better ones."""
 
 NAMES_ALLOWED = {
-    ("comparing/result.py", "asked"),  # a key of compare.json
+    ("comparing/compared.py", "asked"),  # a key of compare.json
     ("reading/opening.py", "tell"),  # the method of file objects
     ("training/run/decisions.py", "unpacked_because"),  # a key of a run's decisions.json
 }

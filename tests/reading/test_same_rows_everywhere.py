@@ -58,7 +58,7 @@ def sharegpt(q: str, i: str, a: str) -> Case:
 
 def several(q: str, i: str, a: str) -> Case:
     row, _ = messages(q, i, a)
-    return {"messages": [{"role": "user", "content": i}, *row["messages"]]}, "two in a row"
+    return {"messages": [{"role": "system", "content": i}, *row["messages"]]}, "several turns"
 
 
 def plain(q: str, i: str, a: str) -> Case:

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kit19.catalog.benchmark import Benchmark
+    from kit19.catalog.benchmark import Benchmark, benchmark_of_task
     from kit19.catalog.layers import BUILT_IN
     from kit19.catalog.load import Catalog, CatalogLike, load_catalog
     from kit19.catalog.prompt_format import PromptFormat
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kit19.catalog.templates import Template, TemplateFile
 
 _MODULES = {
-    "benchmark": ["Benchmark"],
+    "benchmark": ["Benchmark", "benchmark_of_task"],
     "layers": ["BUILT_IN"],
     "load": ["Catalog", "CatalogLike", "load_catalog"],
     "prompt_format": ["PromptFormat"],
@@ -45,6 +45,7 @@ __all__ = [
     "Table",
     "Template",
     "TemplateFile",
+    "benchmark_of_task",
     "load_catalog",
 ]
 

@@ -164,3 +164,13 @@ class BenchmarkSet(Card):
     def names(self) -> Iterable[str]:
         """Everything that it names."""
         return [*self.benchmarks, *self.if_present]
+
+
+def benchmark_of_task(
+    benchmarks: Mapping[str, Benchmark], task: str, groups: Iterable[str] = ()
+) -> Benchmark | None:
+    """The card of a task of lm-evaluation-harness; see ``Catalog.benchmark_of_task``."""
+    names = [one for one in benchmarks if task == one or task.startswith(f"{one}_")]
+    if names:
+        return benchmarks[max(names, key=len)]
+    return next((benchmarks[one] for one in groups if one in benchmarks), None)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import InstanceOf
 
-from kit19.catalog.benchmark import ITEM, Benchmark, BenchmarkSet
+from kit19.catalog.benchmark import ITEM, Benchmark, BenchmarkSet, benchmark_of_task
 from kit19.catalog.benchmark_sets import DEFAULT, ChosenBenchmarks, choose_benchmarks, load_sets
 from kit19.catalog.extra import Extra
 from kit19.catalog.layers import BUILT_IN, Kind, Layers, layers_of
@@ -97,10 +97,7 @@ class Catalog:
                 (``kmmlu_hard_law``).
             groups: Groups that contain the task.
         """
-        names = [one for one in self.benchmarks if task == one or task.startswith(f"{one}_")]
-        if names:
-            return self.benchmarks[max(names, key=len)]
-        return next((self.benchmarks[one] for one in groups if one in self.benchmarks), None)
+        return benchmark_of_task(self.benchmarks, task, groups)
 
     def choose_benchmarks(self, names: Collection[str]) -> ChosenBenchmarks:
         """The benchmarks that names of benchmarks and of sets stand for.

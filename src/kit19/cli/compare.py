@@ -25,12 +25,17 @@ Examples:
   kit19 compare out/base out/tuned                        tables in the terminal
   kit19 compare out/base out/tuned --out report           also HTML, charts, Markdown, LaTeX, JSON
   kit19 compare base=out/a "tuned, seed 1=out/b" --json   with your own names
+  kit19 compare base=out/a tuned=out/s1,out/s2,out/s3     several seeds of one model
+  kit19 compare out/a out/b out/c out/d                   three models or more: also a leaderboard
+  kit19 compare out/base logs/2026-11-30_click.eval       with a log of Inspect
   kit19 compare out/base out/tuned --audit audit.json     without items found in the training data
   kit19 compare out/base out/tuned --check                exit code 3 if it would be unfair
 
 \b
 RESULT is a folder of `kit19 eval`, or of lm-evaluation-harness (`lm_eval --output_path DIR
---log_samples`): DIR, the model's folder in it, or its results_….json. The first is the base.
+--log_samples`): DIR, the model's folder in it, or its results_….json. It may also be a log of
+Inspect (.eval, .json), an output folder of lighteval, or a JSON file of HRET. The first is the
+base. NAME=RESULT,RESULT are several runs (training seeds, samples) of one model.
 """
 )
 @click.argument("results", nargs=-1, required=True, metavar="BASE TUNED [MORE]...")
@@ -53,6 +58,11 @@ RESULT is a folder of `kit19 eval`, or of lm-evaluation-harness (`lm_eval --outp
     is_flag=True,
     help="Only list what makes the comparison unfair; exit with 3 if there is anything.",
 )
+@click.option(
+    "--members",
+    is_flag=True,
+    help="Show the members of groups, such as the subjects of KMMLU, in the terminal.",
+)
 @click.option("--seed", type=SEED, default=0, help="Seed of the bootstrap. Default: 0.")
 @click.option(
     "--replicates",
@@ -63,11 +73,12 @@ RESULT is a folder of `kit19 eval`, or of lm-evaluation-harness (`lm_eval --outp
 @catalog_option
 @json_option
 @quiet_option
-def compare(  # noqa: PLR0913  one parameter an option
+def compare(  # noqa: PLR0913, PLR0917  one parameter an option
     results: tuple[str, ...],
     out: Path | None,
     audits: tuple[str, ...],
     only_check: bool,
+    members: bool,
     seed: int,
     replicates: int,
     catalog: CatalogLike,
@@ -97,7 +108,7 @@ def compare(  # noqa: PLR0913  one parameter an option
     if as_json:
         print_json(found.to_dict())
     else:
-        print_comparison(found, out)
+        print_comparison(found, out, members=members)
 
 
 def _before_drawing(on_progress: OnProgress) -> OnProgress:
@@ -124,11 +135,14 @@ def _check(results: tuple[str, ...], catalog: CatalogLike, *, as_json: bool) -> 
         raise click.exceptions.Exit(UNFAIR)
 
 
-def print_comparison(found: Comparison, out: Path | None, *, brief: bool = False) -> None:
+def print_comparison(
+    found: Comparison, out: Path | None, *, brief: bool = False, members: bool = True
+) -> None:
     """Print the tables and warnings; with ``brief``, only the scores."""
     from kit19.comparing.table import remarks, tables  # noqa: PLC0415
 
-    for table in tables(found)[: 1 if brief else None]:
+    shown = [one if members else one.folded() for one in tables(found)]
+    for table in shown[: 1 if brief else None]:
         print_table(table.title, table.columns, table.rows, numbers=table.columns[table.names :])
         for note in table.notes:
             print_text(f"  {note}")

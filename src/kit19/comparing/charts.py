@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kit19.comparing.result import ComparedTask, Comparison
-from kit19.comparing.table import ALPHA, METRICS
+from kit19.comparing.compared import ComparedTask, Leaderboard
+from kit19.comparing.result import Comparison
+from kit19.comparing.table import ALPHA, metric_label
 from kit19.drawing.glyphs import FAMILY, font_path, missing_layer, outlined
 from kit19.drawing.safe_text import printable
 
@@ -46,7 +47,12 @@ def draw_charts(result: Comparison) -> Iterator[Chart]:
     if result.differences:
         title = f"From {result.models[0].name} to each other model"
         yield Chart("slopes", title, "", _svg(_slopes(result)))
+    for board in result.leaderboards:
+        if not board.task:
+            yield Chart("ranks", "Ranks over all benchmarks", "", _svg(_ranks(result, board)))
     for place, task in enumerate(result.tasks):
+        if not task.golds:
+            continue
         name = _file_name(task.name, place)
         title = f"{task.title}: answers by class"
         yield Chart(f"confusion_{name}", title, task.name, _svg(_confusion(result, task)))
@@ -104,17 +110,21 @@ def _color(alt: Any, names: list[str]) -> Any:
 
 def _scores(result: Comparison) -> Any:
     alt, names = _engine()[0], _names(result)
-    titles = {task.name: task.title for task in result.tasks}
     values = [
         {
-            "row": printable(f"{titles[cell.task]} · {METRICS[cell.metric]}"),
-            "model": printable(cell.model),
+            "row": printable(f"{task.title} · {metric_label(metric)}"),
+            "model": printable(model.name),
             "score": 100 * cell.score,
             "low": 100 * cell.interval[0],
             "high": 100 * cell.interval[1],
-            "baseline": 100 * cell.baseline,
+            "baseline": None if cell.baseline is None else 100 * cell.baseline,
         }
-        for cell in result.cells
+        for task, depth in result.benchmarks()
+        if not depth
+        for metric in task.metrics
+        if task.scale(metric) == "share"
+        for model in result.models
+        if (cell := result.score(task.name, metric, model.name))
     ]
     rows = list(dict.fromkeys(value["row"] for value in values))
     base = alt.Chart(alt.Data(values=values)).encode(
@@ -135,9 +145,11 @@ def _scores(result: Comparison) -> Any:
 def _slopes(result: Comparison) -> Any:
     alt, names = _engine()[0], _names(result)
     values, titles = [], []
-    for task in result.tasks:
-        metric = task.metrics[0]
-        title = printable(f"{task.title} · {METRICS[metric]}")
+    for task, depth in result.benchmarks():
+        metric = next(iter(task.metrics), "")
+        if depth or not metric or task.scale(metric) != "share":
+            continue
+        title = printable(f"{task.title} · {metric_label(metric)}")
         before = result.score(task.name, metric, result.models[0].name)
         for model in result.models[1:]:
             after = result.score(task.name, metric, model.name)
@@ -174,6 +186,28 @@ def _slopes(result: Comparison) -> Any:
     return one.properties(width=width, height=280).facet(
         facet=alt.Facet("to:N", sort=names, title=None), columns=3
     )
+
+
+def _ranks(result: Comparison, board: Leaderboard) -> Any:
+    alt, names = _engine()[0], [printable(one.model) for one in board.models]
+    values = [
+        {"model": printable(one.model), "rank": one.rank, "best": one.best, "worst": one.worst}
+        for one in board.models
+    ]
+    base = alt.Chart(alt.Data(values=values)).encode(
+        y=alt.Y("model:N", sort=names, title=None),
+        color=alt.Color(
+            "model:N", scale=_scale(alt, _names(result)), sort=_names(result), legend=None
+        ),
+    )
+    scale = alt.Scale(domain=[0.5, len(names) + 0.5], nice=False)
+    axis = alt.Axis(values=list(range(1, len(names) + 1)), format="d")
+    title = "rank, with its simultaneous 95% interval"
+    reach = base.mark_rule(strokeWidth=4).encode(
+        x=alt.X("best:Q", scale=scale, axis=axis, title=title), x2="worst:Q"
+    )
+    points = base.mark_point(filled=True, size=70, opacity=1).encode(x="rank:Q")
+    return alt.layer(reach, points).properties(width=_WIDTH, height=26 * len(names))
 
 
 def _confusion(result: Comparison, task: ComparedTask) -> Any:

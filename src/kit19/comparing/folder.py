@@ -8,7 +8,7 @@ from typing import Any
 from kit19.comparing.charts import draw_charts, to_png
 from kit19.comparing.page import comparison_page
 from kit19.comparing.result import Comparison
-from kit19.comparing.table import latex, markdown
+from kit19.comparing.typesetting import latex, markdown
 from kit19.core.json_text import to_json
 from kit19.drawing.safe_text import printable
 from kit19.writing.place import replacing

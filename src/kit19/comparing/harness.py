@@ -11,9 +11,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kit19.comparing.harness_graded import (
+    GRADED_TYPES,
+    GradedRows,
+    graded_rows,
+    item_id,
+)
 from kit19.comparing.harness_schema import (
     Document,
     Item,
+    SkippedTaskError,
     TaskStatement,
     first_error,
     task_statement,
@@ -21,14 +28,9 @@ from kit19.comparing.harness_schema import (
 from kit19.core.errors import Problem, ResultsError
 
 _RERUN = "run lm_eval again with --output_path and --log_samples"
-_ID_FIELDS = ("guid", "id", "idx")
 _NO_FILTER = "none"  # the name of the filter that changes nothing
 
 Row = dict[str, Any]
-
-
-class SkippedTaskError(Exception):
-    """The reason why a task of valid results cannot be compared."""
 
 
 def harness_document(document: Row, file: Path) -> Document:
@@ -44,17 +46,22 @@ def harness_document(document: Row, file: Path) -> Document:
         raise ResultsError(Problem(what, str(file), _RERUN)) from None
 
 
+Items = list[Row] | GradedRows
+"""Items of a multiple-choice task, as rows like ``kit19.core.results.Sample`` with their ``doc``; or
+graded items."""
+
+
 def harness_tasks(
     file: Path, document: Document
-) -> tuple[dict[str, tuple[list[Row], TaskStatement]], dict[str, str]]:
-    """Read the items of every multiple-choice task, as rows like ``kit19.core.results.Sample``.
+) -> tuple[dict[str, tuple[Items, TaskStatement]], dict[str, str]]:
+    """Read the items of every task.
 
     Args:
         file: The results file; the samples are next to it, with the same time in their names.
         document: The content of the file.
 
     Returns:
-        Rows and statement by task, and the reasons of skipped tasks.
+        Items and statement by task, and the reasons of skipped tasks.
 
     Raises:
         ResultsError: The layout is of another version, or samples are missing or incomplete.
@@ -76,11 +83,11 @@ def harness_tasks(
     return tasks, skipped
 
 
-def _task(file: Path, document: Document, name: str) -> tuple[list[Row], TaskStatement]:
+def _task(file: Path, document: Document, name: str) -> tuple[Items, TaskStatement]:
     """The items of one task.
 
     Raises:
-        LeftOutError: It is of a kind that is not compared, or something in it has an odd shape.
+        SkippedTaskError: It is of a kind that is not compared, or something in it has an odd shape.
         ResultsError: Its files are not those that the harness wrote.
     """
     try:
@@ -90,14 +97,16 @@ def _task(file: Path, document: Document, name: str) -> tuple[list[Row], TaskSta
             f"{file.name} has an unexpected value: {first_error(error)}"
         ) from None
     kind = statement.config.output_type
-    if kind != "multiple_choice":
-        raise SkippedTaskError(f"it is of type {kind}, not multiple_choice")
+    if kind not in ("multiple_choice", *GRADED_TYPES):
+        raise SkippedTaskError(f"it is of type {kind}, whose items have no grades")
     if statement.config.predicts_only:
         raise SkippedTaskError("it has predictions without scores (--predict_only)")
     filters = sorted({key.partition(",")[2] for key in statement.scores} - {""})
     if not filters:
         what = f"{name}: its scores have no filter in their names (`acc,none`)"
         raise ResultsError(Problem(what, str(file), "evaluate with lm-evaluation-harness 0.4"))
+    if kind != "multiple_choice":
+        return graded_items(_samples_path(file, name), name, statement), statement
     if _NO_FILTER not in filters:
         raise SkippedTaskError(f"its answers are filtered ({', '.join(filters)})")
     samples = _samples_path(file, name)
@@ -110,6 +119,19 @@ def _task(file: Path, document: Document, name: str) -> tuple[list[Row], TaskSta
         what = f"has {len(rows):,} items; {file.name} states {expected:,}"
         raise ResultsError(Problem(what, str(samples), _RERUN))
     return rows, statement
+
+
+def graded_items(samples: Path, name: str, statement: TaskStatement) -> GradedRows:
+    """The items of a task whose answers were graded.
+
+    Raises:
+        SkippedTaskError: They cannot be compared.
+        ResultsError: They are missing, or contradict the stated scores.
+    """
+    if not is_file(samples):
+        what = f"{name}: its items are missing: {samples.name} does not exist"
+        raise ResultsError(Problem(what, str(samples.parent), _RERUN))
+    return graded_rows(_read_lines(samples), statement, samples)
 
 
 def is_file(path: Path) -> bool:
@@ -193,11 +215,10 @@ def _to_row(
     texts = [text.removeprefix(delimiter) for text in choices]
     prediction = max(range(len(answers)), key=lambda place: (answers[place], -place))
     doc = item.doc if isinstance(item.doc, dict) else {}
-    keys = (doc[field] for field in _ID_FIELDS if isinstance(doc.get(field), str))
-    key = next((key for key in keys if key.isprintable()), "")
     return {
+        "doc": doc,
         "doc_id": item.doc_id,
-        "item": f"{split}/{key}" if key else "",
+        "item": item_id(doc, split),
         "prompt": requests[0].arg_0,
         "choices": choices,
         "loglikelihoods": answers,

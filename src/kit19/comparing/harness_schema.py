@@ -11,6 +11,10 @@ _MAX_DOC_ID = 2**32 - 1  # the largest value of the doc_id column
 Fields = dict[str, Any]
 
 
+class SkippedTaskError(Exception):
+    """The reason why a task of valid results cannot be compared."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
@@ -28,6 +32,14 @@ class Document(_Part):
     model_name: str | None = None
     chat_template: str | None = None
     system_instruction: str | None = None
+
+    def groups(self) -> dict[str, list[str]]:
+        """The members of the groups; groups without members are left out."""
+        return {
+            name: [str(member) for member in members]
+            for name, members in self.group_subtasks.items()
+            if isinstance(members, list) and members
+        }
 
 
 class TaskConfig(_Part):

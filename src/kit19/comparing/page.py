@@ -19,6 +19,7 @@ from kit19.comparing.table import (
     Table,
     contamination_table,
     difference_table,
+    leaderboard_tables,
     published_table,
     remarks,
     score_table,
@@ -30,9 +31,11 @@ _HERE = Path(__file__).parent
 _MARKED = re.compile(rf" ([{re.escape(''.join(MARKS))}]+)$")
 
 _METHOD = """\
-<p class="note">Accuracy: Wilson's interval, exact McNemar test. F1: percentile bootstrap over items,
-paired for differences. p is Holm-corrected over all differences in the table. <b>detectable</b>: the
-smallest difference that a test on these items would detect in 80% of cases.</p>"""
+<p class="note">Right or wrong: Wilson's interval, exact McNemar test. F1 and grades: percentile
+bootstrap over items, paired for differences. Clusters and several runs: jackknife over both with
+Student's t; for single runs the exact test that flips the signs of clusters. p is Holm-corrected over
+all differences in the table. <b>detectable</b>: the smallest difference that a test on these items
+would detect in 80% of cases.</p>"""
 
 _KINDS = {
     "": "all shown here",
@@ -40,6 +43,7 @@ _KINDS = {
     "lost": "lost",
     "right": "both right",
     "wrong": "both wrong",
+    "same": "the same grade",
 }
 
 
@@ -73,7 +77,9 @@ def comparison_page(result: Comparison, charts: Sequence[Chart], items: dict[str
         *(_figure(chart) for chart in general.values() if chart.name == "scores"),
         *_table(difference_table(result)),
         _METHOD,
-        *(_figure(chart) for chart in general.values() if chart.name != "scores"),
+        *(_figure(chart) for chart in general.values() if chart.name == "slopes"),
+        *(line for table in leaderboard_tables(result) for line in _table(table)),
+        *(_figure(chart) for chart in general.values() if chart.name == "ranks"),
         *_optional_table(contamination_table(result)),
         *_by_task(result, charts),
         *_item_browser(result, items),
@@ -138,8 +144,13 @@ def _table(table: Table) -> Iterator[str]:
         yield f"<th{kind}>{plain(text)}</th>"
     yield "</tr></thead>\n<tbody>"
     before = ""
-    for row in table.rows:
-        yield '<tr class="again">' if row[0] == before else "<tr>"
+    depths = table.depths or [0] * len(table.rows)
+    below = [*depths[1:], 0]
+    for row, depth, next_depth in zip(table.rows, depths, below, strict=True):
+        again = ' class="again"' if row[0] == before else ""
+        level = f' data-depth="{depth}"' if any(depths) else ""
+        folds = " data-folds" if next_depth > depth else ""
+        yield f"<tr{again}{level}{folds}>"
         before = row[0]
         for kind, text in zip(kinds, row, strict=True):
             yield f"<td{kind}>{_with_marks(text) if kind else plain(text)}</td>"
@@ -164,10 +175,14 @@ def _figure(chart: Chart) -> str:
 
 
 def _by_task(result: Comparison, charts: Sequence[Chart]) -> Iterator[str]:
+    if not any(task.golds for task in result.tasks):
+        return
     yield "<h2>Benchmark by benchmark</h2>"
     yield '<p class="note">Left: how often each right class (rows) got each answer (columns); '
     yield "right: accuracy on the quarters of items with the shortest to the longest prompts.</p>"
     for task in result.tasks:
+        if not task.golds:
+            continue
         yield '<section class="pair">'
         yield from (_figure(chart) for chart in charts if chart.task == task.name)
         yield "</section>"
@@ -180,7 +195,8 @@ def _item_browser(result: Comparison, items: dict[str, Any]) -> Iterator[str]:
     shown = f"The first {counts} of each model and benchmark are shown"
     more = ", ".join(f"{count:,} of {plain(task)}" for task, count in left.items())
     yield f'<p class="note">{shown}{f"; {more} are not" if more else ""}. A ✓ marks the right '
-    yield "choice, a color the chosen one; figures are log-likelihoods.</p>"
+    yield "choice, a color the chosen one; figures are log-likelihoods. Generated answers are next to "
+    yield "each other, below the right one.</p>"
     yield "<noscript><p>Browsing items needs JavaScript.</p></noscript>"
     yield '<div class="filters">'
     yield from _select("task", {"": "all", **{one.name: one.title for one in result.tasks}})

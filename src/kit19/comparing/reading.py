@@ -1,4 +1,4 @@
-"""Reading results of ``kit19 eval`` and of lm-evaluation-harness.
+"""Reading results of ``kit19 eval``, lm-evaluation-harness and other programs.
 
 Results with mistakes are errors that say what to do; nothing is guessed. Scores are computed again from
 the items, and must equal the stated ones.
@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import ValidationError
 
-from kit19.catalog import Benchmark
+from kit19.catalog import Benchmark, benchmark_of_task
+from kit19.comparing.graded_results import cluster_keys, graded_results
 from kit19.comparing.harness import (
+    Items,
     describe_prompting,
+    graded_items,
     harness_document,
     harness_dtype,
     harness_name,
@@ -24,10 +28,35 @@ from kit19.comparing.harness import (
     harness_tasks,
     is_file,
 )
-from kit19.comparing.model_results import SCHEMA, ModelResults, TaskResults, normalized_choice
+from kit19.comparing.harness_graded import GradedRows, text_fields
+from kit19.comparing.harness_schema import (
+    SkippedTaskError,
+    TaskStatement,
+    task_statement,
+)
+from kit19.comparing.hret_results import hret_results, is_hret
+from kit19.comparing.inspect_log import SUFFIX, inspect_results, is_inspect_log, read_eval
+from kit19.comparing.lighteval_results import find_lighteval, is_lighteval, lighteval_results
+from kit19.comparing.model_results import (
+    CHOICE_COLUMNS,
+    ChoiceResults,
+    GradedResults,
+    ModelResults,
+    TaskResults,
+    answer_column,
+    groups_above,
+    normalized_choice,
+)
 from kit19.core.errors import Kit19Error, Problem, ResultsError
 from kit19.core.paths import read_small_file
-from kit19.core.results import NAME, EvalRecord, read_record, read_samples, samples_path
+from kit19.core.results import (
+    NAME,
+    EvalRecord,
+    TaskEntry,
+    read_record,
+    read_samples,
+    samples_path,
+)
 from kit19.statistics import KEYS, confusion, metric
 
 _RERUN = "evaluate again with `kit19 eval`, or give another folder"
@@ -41,7 +70,8 @@ def read_results(path: str | Path, benchmarks: Mapping[str, Benchmark]) -> Model
 
     Args:
         path: A folder of ``kit19 eval`` or of the harness (``--output_path`` with ``--log_samples``),
-            a folder with a single model's folder in it, or a ``results_….json``.
+            a folder with a single model's folder in it, or a ``results_….json``; a log of Inspect; an
+            output folder of lighteval; a JSON file of HRET.
         benchmarks: Cards by task name, with the metrics to check against the items.
 
     Raises:
@@ -50,25 +80,43 @@ def read_results(path: str | Path, benchmarks: Mapping[str, Benchmark]) -> Model
     """
     path = Path(path)
     file = _find_file(path)
-    document = _read_document(file)
-    try:
-        record = read_record(document, str(file))
-    except Kit19Error as error:
-        raise ResultsError(error.problems) from None
-    results = _from_kit19(file, document, record) if record else _from_harness(file, document)
+    document = read_eval(file) if file.suffix == SUFFIX else _read_document(file)
+    results = _read_as_written(file, document, benchmarks)
     _skip_tasks_without_metric(results, benchmarks)
     if not results.tasks:
         why = "; ".join(f"{task}: {why}" for task, why in results.skipped.items())
-        what = f"has no multiple-choice task to compare ({why or 'it lists no task'})"
+        what = f"has no task to compare ({why or 'it lists no task'})"
         raise ResultsError(Problem(what, str(file), _RERUN))
     problems = [
         problem
         for task, one in results.tasks.items()
+        if isinstance(one, ChoiceResults)
         for problem in _contradictions(task, one, benchmarks.get(task), file)
     ]
     if problems:
         raise ResultsError(problems)
     return results
+
+
+def _read_as_written(
+    file: Path, document: dict[str, Any], benchmarks: Mapping[str, Benchmark]
+) -> ModelResults:
+    """Read the results in the layout of the program that wrote them."""
+    if is_inspect_log(document):
+        return inspect_results(file, document, benchmarks)
+    if is_hret(document):
+        return hret_results(file, document, benchmarks)
+    if not isinstance(document.get("results"), dict):
+        raise ResultsError(Problem("has no section `results`", str(file), _RERUN))
+    if is_lighteval(document):
+        return lighteval_results(file, document, benchmarks)
+    try:
+        record = read_record(document, str(file))
+    except Kit19Error as error:
+        raise ResultsError(error.problems) from None
+    if record:
+        return _from_kit19(file, document, record, benchmarks)
+    return _from_harness(file, document, benchmarks)
 
 
 def _skip_tasks_without_metric(results: ModelResults, benchmarks: Mapping[str, Benchmark]) -> None:
@@ -88,6 +136,7 @@ def _find_file(path: Path) -> Path:
     if is_file(path / NAME):
         return path / NAME
     found = sorted(path.glob("results_*.json")) or sorted(path.glob("*/results_*.json"))
+    found = found or find_lighteval(path) or sorted(path.glob(f"*{SUFFIX}"))
     if len(found) == 1:
         return found[0]
     if found:
@@ -112,56 +161,30 @@ def _read_document(file: Path) -> dict[str, Any]:
     ) as error:  # a number with thousands of digits, deeply nested lists
         what = f"cannot be read as JSON: {error}"
         raise ResultsError(Problem(what, str(file), _RERUN)) from None
-    if not isinstance(document, dict) or not isinstance(document.get("results"), dict):
-        what = "has no section `results`"
-        raise ResultsError(Problem(what, str(file), _RERUN))
+    if not isinstance(document, dict):
+        raise ResultsError(Problem("has no section `results`", str(file), _RERUN))
     return document
 
 
-def _from_kit19(file: Path, document: dict[str, Any], record: EvalRecord) -> ModelResults:
-    tasks, problems, skipped = {}, [], {}
+def _from_kit19(
+    file: Path, content: dict[str, Any], record: EvalRecord, benchmarks: Mapping[str, Benchmark]
+) -> ModelResults:
+    document = harness_document(content, file)
+    groups = document.groups()
+    tasks: dict[str, TaskResults] = {}
+    problems: list[Problem] = []
+    skipped: dict[str, str] = {}
     for name, entry in record.tasks.items():
-        samples = samples_path(file.parent, name)
-        kind = _config(document, name).get("output_type", "multiple_choice")
-        if kind != "multiple_choice":
-            skipped[name] = f"it is of type {kind}, not multiple_choice"
-            continue
-        if not is_file(samples):
-            what = f"its items are missing: {samples.name} does not exist"
-            problems.append(Problem(what, str(file), _RERUN))
-            continue
-        if _is_harness_log(samples):
-            skipped[name] = "its items do not have one prompt, choices and one right answer"
-            continue
+        card = benchmark_of_task(benchmarks, name, groups_above(groups, name))
         try:
-            rows = [sample.model_dump() for sample in read_samples(samples)]
+            tasks[name] = _task_of_kit19(file, content, (name, entry), card)
+        except SkippedTaskError as why:
+            skipped[name] = str(why)
         except Kit19Error as error:
             problems += error.problems
-            continue
-        if len(rows) != entry.scored:
-            what = f"has {len(rows):,} items; {file.name} states {entry.scored:,}"
-            problems.append(Problem(what, str(samples), _RERUN))
-            continue
-        problems += _row_problems(rows, samples)
-        tasks[name] = (rows, entry)
     if problems:
         raise ResultsError(problems)
-    results = {
-        name: TaskResults(
-            # kit19 writes choices without the delimiter; files without configs are not from kit19.
-            to_items(rows, "" if _config(document, name) else None),
-            _figures(document["results"].get(name)),
-            entry.version,
-            entry.shots,
-            entry.shots_from,
-            entry.files,
-            entry.truncated,
-        )
-        for name, (rows, entry) in tasks.items()
-    }
-    groups = document.get("group_subtasks")
-    known = {*record.tasks, *(groups if isinstance(groups, dict) else ())}
-    others = sorted(set(document["results"]) - known)
+    others = sorted(set(document.results) - {*record.tasks, *groups})
     adapter = f" + {record.model.adapter}" if record.model.adapter else ""
     return ModelResults(
         name=record.model.name + adapter,
@@ -170,9 +193,47 @@ def _from_kit19(file: Path, document: dict[str, Any], record: EvalRecord) -> Mod
         record=record,
         dtype=record.model.dtype,
         prompting=describe_prompting(f"{record.format} {record.format_id}".strip(), record.system),
-        tasks=results,
+        tasks=tasks,
         skipped=skipped | dict.fromkeys(others, "its items are not stored"),
+        groups=groups,
+        group_scores={name: _figures(document.results.get(name)) for name in groups},
     )
+
+
+def _task_of_kit19(
+    file: Path, content: dict[str, Any], named: tuple[str, TaskEntry], card: Benchmark | None
+) -> TaskResults:
+    name, entry = named
+    samples = samples_path(file.parent, name)
+    if not is_file(samples):
+        what = f"its items are missing: {samples.name} does not exist"
+        raise ResultsError(Problem(what, str(file), _RERUN))
+    settings: dict[str, Any] = {
+        "reported": _figures(content["results"].get(name)),
+        "version": entry.version,
+        "shots": entry.shots,
+        "shots_from": entry.shots_from,
+        "files": entry.files,
+        "truncated": entry.truncated,
+    }
+    if _is_harness_log(samples):
+        document = harness_document(content, file)
+        try:
+            statement = task_statement(document, name)
+        except (ValidationError, KeyError) as error:
+            raise SkippedTaskError(f"{file.name} has an unexpected value: {error}") from None
+        if statement.config.output_type == "multiple_choice":
+            raise SkippedTaskError("its items do not have one prompt, choices and one right answer")
+        return _graded(graded_items(samples, name, statement), card, settings)
+    rows = [sample.model_dump() for sample in read_samples(samples)]
+    if len(rows) != entry.scored:
+        what = f"has {len(rows):,} items; {file.name} states {entry.scored:,}"
+        raise ResultsError(Problem(what, str(samples), _RERUN))
+    problems = _row_problems(rows, samples)
+    if problems:
+        raise ResultsError(problems)
+    # kit19 writes choices without the delimiter; files without configs are not from kit19.
+    return ChoiceResults(to_items(rows, "" if _config(content, name) else None), **settings)
 
 
 def _config(document: dict[str, Any], task: str) -> dict[str, Any]:
@@ -203,21 +264,22 @@ def _row_problems(rows: Sequence[dict[str, Any]], path: Path) -> list[Problem]:
     return []
 
 
-def _from_harness(file: Path, content: dict[str, Any]) -> ModelResults:
+def _from_harness(
+    file: Path, content: dict[str, Any], benchmarks: Mapping[str, Benchmark]
+) -> ModelResults:
     document = harness_document(content, file)
-    rows, skipped = harness_tasks(file, document)
-    tasks = {}
-    for name, (found, statement) in rows.items():
-        problems = _row_problems(found, file.parent / f"samples_{name}")
-        if problems:
-            raise ResultsError(problems)
-        tasks[name] = TaskResults(
-            to_items(found, statement.config.delimiter(chat=bool(document.chat_template))),
-            _figures(statement.scores),
-            "" if statement.version is None else str(statement.version),
-            statement.shots,
-            None if statement.shots else "",
+    groups = document.groups()
+    found, skipped = harness_tasks(file, document)
+    tasks = {
+        name: _harness_task(
+            file,
+            name,
+            (items, statement),
+            benchmark_of_task(benchmarks, name, groups_above(groups, name)),
+            chat=bool(document.chat_template),
         )
+        for name, (items, statement) in found.items()
+    }
     return ModelResults(
         name=harness_name(document),
         path=file.parent,
@@ -227,11 +289,48 @@ def _from_harness(file: Path, content: dict[str, Any]) -> ModelResults:
         prompting=harness_prompting(document),
         tasks=tasks,
         skipped=skipped,
+        groups=groups,
+        group_scores={name: _figures(document.results.get(name)) for name in groups},
     )
 
 
+def _harness_task(
+    file: Path,
+    name: str,
+    found: tuple[Items, TaskStatement],
+    card: Benchmark | None,
+    *,
+    chat: bool,
+) -> TaskResults:
+    items, statement = found
+    settings: dict[str, Any] = {
+        "reported": _figures(statement.scores),
+        "version": "" if statement.version is None else str(statement.version),
+        "shots": statement.shots,
+        "shots_from": None if statement.shots else "",
+    }
+    if isinstance(items, GradedRows):
+        return _graded(items, card, settings)
+    problems = _row_problems(items, file.parent / f"samples_{name}")
+    if problems:
+        raise ResultsError(problems)
+    clusters = cluster_keys(card, [(row["item"], row["doc"]) for row in items])
+    rows = [row | {"cluster": key} for row, key in zip(items, clusters, strict=True)]
+    order = sorted(range(len(rows)), key=lambda place: rows[place]["doc_id"])
+    texts = [text_fields(rows[place]["doc"]) for place in order]
+    return ChoiceResults(
+        to_items(rows, statement.config.delimiter(chat=chat)), **settings, texts=texts
+    )
+
+
+def _graded(found: GradedRows, card: Benchmark | None, settings: dict[str, Any]) -> GradedResults:
+    keys = zip([row["item"] for row in found.rows], found.docs, strict=True)
+    clusters = cluster_keys(card, list(keys))
+    return graded_results(found, clusters, settings)
+
+
 def to_items(rows: Sequence[dict[str, Any]], delimiter: str | None = None) -> pl.DataFrame:
-    """Convert samples to the frame of a ``TaskResults``.
+    """Convert samples to the frame of ``ChoiceResults``.
 
     Args:
         rows: The samples.
@@ -239,8 +338,11 @@ def to_items(rows: Sequence[dict[str, Any]], delimiter: str | None = None) -> pl
     """
     choices = [row["choices"] for row in rows]
     normalized = normalized_choice(choices, [row["loglikelihoods"] for row in rows], delimiter)
-    complete = [{**row, "normalized": place} for row, place in zip(rows, normalized, strict=True)]
-    return pl.DataFrame(complete, schema=SCHEMA).sort("doc_id")
+    complete = [
+        {name: row.get(name) for name in CHOICE_COLUMNS} | {"normalized": place}
+        for row, place in zip(rows, normalized, strict=True)
+    ]
+    return pl.DataFrame(complete, schema=CHOICE_COLUMNS).sort("doc_id")
 
 
 def _figures(stated: Any) -> dict[str, float]:
@@ -254,15 +356,15 @@ def _figures(stated: Any) -> dict[str, float]:
 
 
 def _contradictions(
-    task: str, results: TaskResults, card: Benchmark | None, file: Path
+    task: str, results: ChoiceResults, card: Benchmark | None, file: Path
 ) -> list[Problem]:
     """Stated scores that differ from those of the items."""
     problems = []
     classes, gold = results.classes(), results.indices("gold")
     names = metrics_of(results, card)
     for name in names:
-        column = "normalized" if name == "acc_norm" else "prediction"
-        counted = float(metric(name, confusion(gold, results.indices(column), classes)))
+        answers = results.indices(answer_column(name))
+        counted = float(metric(name, confusion(gold, answers, classes)))
         stated = results.reported.get(KEYS[name])
         if stated is None:
             what = f"{task}: states no {KEYS[name]!r}; kit19 reads lm-evaluation-harness 0.4"
@@ -274,7 +376,9 @@ def _contradictions(
 
 
 def metrics_of(results: TaskResults, card: Benchmark | None) -> list[str]:
-    """The metrics of a task: its card's, or the accuracies that its results state."""
+    """The metrics of a task: all grades; of choices the card's metrics, or the stated accuracies."""
+    if isinstance(results, GradedResults):
+        return list(results.grades)
     if card:
         return list(card.metrics)
     return [name for name in ("acc", "acc_norm") if KEYS[name] in results.reported]

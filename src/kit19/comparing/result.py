@@ -1,12 +1,22 @@
-"""The result of a comparison. Scores are shares from 0 to 1; published scores are in percent."""
+"""The result of a comparison. Shares are from 0 to 1; published scores are in percent."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import Field, PrivateAttr
 
+from kit19.comparing.compared import (
+    ComparedGroup,
+    ComparedModel,
+    ComparedTask,
+    Interval,
+    Leaderboard,
+    Method,
+    ResultPart,
+    Test,
+)
 from kit19.core.arguments import public
 
 SCHEMA_VERSION = 1
@@ -16,62 +26,8 @@ Exposure = Literal["unknown", "held_out", "held_in", "contaminated"]
 scored split, or items that an audit found; ``held_out``: neither; ``unknown``: not recorded.
 Pretraining data is unknown."""
 
-Interval = tuple[float, float]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ComparedModel(_Part):
-    """A model of the comparison.
-
-    Attributes:
-        name: The name in tables.
-        writer: The program that scored it.
-        dtype: The dtype of its weights; empty if not recorded.
-        asked: The prompt format.
-        data: Label of its training data: ``clean``, ``contaminated``, ``unverified``; empty if not
-            recorded.
-        recipe: Recipe of its training data; empty if not recorded.
-        sample: Whether it was trained on kit19's sample rather than the datasets.
-        digest: The digest of its files; empty if not recorded.
-        trained_from: The compared model that its training started from: the digest of the run's base
-            model is that model's digest. Empty if none is, or if no digest is recorded.
-    """
-
-    name: str
-    writer: str
-    dtype: str
-    asked: str
-    data: str = ""
-    recipe: str = ""
-    sample: bool = False
-    digest: str = ""
-    trained_from: str = ""
-
-
-class ComparedTask(_Part):
-    """A benchmark of the comparison.
-
-    Attributes:
-        name: The task's name.
-        title: The title in tables.
-        items: Number of compared items.
-        metrics: Reported metrics.
-        labels: Names of the classes.
-        golds: Number of items of each class.
-    """
-
-    name: str
-    title: str
-    items: int
-    metrics: list[str]
-    labels: list[str]
-    golds: list[int]
-
-
-class Score(_Part):
+class Score(ResultPart):
     """A score of a model on a task.
 
     Attributes:
@@ -79,12 +35,18 @@ class Score(_Part):
         metric: Metric.
         model: Model.
         score: The score.
-        interval: 95%: Wilson's for accuracies, the bootstrap's percentiles for F1.
-        baseline: The best score of one answer for every item.
-        above_baseline: Whether the entire interval is above the baseline.
+        interval: 95%.
+        method: How the interval was computed: ``wilson``, ``bootstrap`` (percentiles), or ``jackknife``
+            (over clusters and runs, with Student's t).
+        baseline: The best score of one answer for every item; None if the answers were graded.
+        above_baseline: Whether the entire interval is above the baseline; None without one.
         answers: ``constant``, ``near_constant`` or empty.
-        share: Share of the most common answer.
+        share: Share of the most common answer; None if the answers were graded.
         seen: How much of the benchmark the model was trained on.
+        runs: Number of runs.
+        repeats: Number of answers of a run to each item.
+        from_runs: The part of the score's variance that is due to runs, from 0 to 1; None for one run.
+        from_repeats: The part that is due to sampled answers; None without repeats.
     """
 
     task: str
@@ -92,14 +54,19 @@ class Score(_Part):
     model: str
     score: float
     interval: Interval
-    baseline: float
-    above_baseline: bool
-    answers: Literal["", "constant", "near_constant"]
-    share: float
+    method: Method = "wilson"
+    baseline: float | None = None
+    above_baseline: bool | None = None
+    answers: Literal["", "constant", "near_constant"] = ""
+    share: float | None = None
     seen: Exposure
+    runs: int = 1
+    repeats: int = 1
+    from_runs: float | None = None
+    from_repeats: float | None = None
 
 
-class Difference(_Part):
+class Difference(ResultPart):
     """A model's score minus the base model's, on the same items.
 
     Attributes:
@@ -107,12 +74,13 @@ class Difference(_Part):
         metric: Metric.
         model: Model.
         difference: Model minus base.
-        interval: 95%, paired bootstrap.
-        test: ``mcnemar`` (exact) for accuracies, ``bootstrap`` (paired, shifted) for F1.
+        interval: 95%: paired bootstrap; with clusters or several runs, the jackknife with Student's t.
+        test: ``mcnemar`` (exact), ``bootstrap`` (paired, shifted), ``sign_flip`` (exact, by clusters)
+            or ``t`` (jackknife).
         p: The p-value of no difference.
         p_holm: The p-value, Holm-corrected over all differences of the comparison.
-        won: Number of items that only the model has right.
-        lost: Number of items that only the base has right.
+        won: Number of items on which the model is better.
+        lost: Number of items on which the base is better.
         detectable: The smallest difference that the test would detect in 80% of cases at 5%,
             uncorrected; None if no answer differs.
     """
@@ -122,7 +90,7 @@ class Difference(_Part):
     model: str
     difference: float
     interval: Interval
-    test: Literal["mcnemar", "bootstrap"]
+    test: Test
     p: float
     p_holm: float
     won: int
@@ -130,7 +98,7 @@ class Difference(_Part):
     detectable: float | None
 
 
-class ScoreGap(_Part):
+class ScoreGap(ResultPart):
     """Scores of one model on compromised and on clean items.
 
     Attributes:
@@ -146,7 +114,7 @@ class ScoreGap(_Part):
     interval: Interval
 
 
-class ContaminationEffect(_Part):
+class ContaminationEffect(ResultPart):
     """The effect of compromised items on a score.
 
     Attributes:
@@ -172,7 +140,7 @@ class ContaminationEffect(_Part):
     interval: Interval
 
 
-class Mismatch(_Part):
+class Mismatch(ResultPart):
     """A setting that differs between two results and makes the comparison unfair.
 
     Attributes:
@@ -199,7 +167,7 @@ class Mismatch(_Part):
         )
 
 
-class Note(_Part):
+class Note(ResultPart):
     """A note for the reader of a model's scores.
 
     Attributes:
@@ -213,7 +181,7 @@ class Note(_Part):
     what: str
 
 
-class Confusion(_Part):
+class Confusion(ResultPart):
     """Counts of answers: rows are right classes, columns answered classes."""
 
     task: str
@@ -221,7 +189,7 @@ class Confusion(_Part):
     counts: list[list[int]]
 
 
-class LengthBin(_Part):
+class LengthBin(ResultPart):
     """Accuracy on items whose prompts have ``shortest`` to ``longest`` characters."""
 
     task: str
@@ -233,7 +201,7 @@ class LengthBin(_Part):
     interval: Interval
 
 
-class PublishedScore(_Part):
+class PublishedScore(ResultPart):
     """A published score in percent; it is not part of any test.
 
     Attributes:
@@ -257,7 +225,7 @@ class PublishedScore(_Part):
     share: float | None
 
 
-class Comparison(_Part):
+class Comparison(ResultPart):
     """A comparison of models with the first of them, the base.
 
     Attributes:
@@ -277,6 +245,8 @@ class Comparison(_Part):
         published: Published scores, always shown with ``published_note``.
         published_note: The label of published scores.
         caveats: Caveats for comparing published scores with these.
+        groups: Groups of benchmarks.
+        leaderboards: Ranks, if there are at least three models.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -295,6 +265,8 @@ class Comparison(_Part):
     published: list[PublishedScore]
     published_note: str
     caveats: list[str]
+    groups: list[ComparedGroup] = Field(default=[])
+    leaderboards: list[Leaderboard] = Field(default=[])
     _changed: dict[str, Any] = PrivateAttr(
         default_factory=lambda: {"models": [], "items": [], "left": {}}
     )
@@ -320,6 +292,34 @@ class Comparison(_Part):
         from kit19.comparing.folder import write_comparison  # noqa: PLC0415  needs kit19[report]
 
         write_comparison(self, self._changed, Path(folder))
+
+    def benchmarks(self) -> list[tuple[ComparedTask | ComparedGroup, int]]:
+        """Groups and tasks in the order of tables, each group before its members, with their depth.
+
+        The depth counts the groups with scores that contain a benchmark.
+        """
+        found: list[tuple[ComparedTask | ComparedGroup, int]] = []
+        entries: dict[str, ComparedTask | ComparedGroup] = {
+            **{one.name: one for one in self.tasks},
+            **{one.name: one for one in self.groups},
+        }
+
+        def add(name: str, depth: int) -> None:
+            one = entries.pop(name, None)
+            if one is None:
+                return
+            found.append((one, depth))
+            if isinstance(one, ComparedGroup):
+                for member in one.members:
+                    add(member, depth + bool(one.weighting))
+
+        groups = {one.name for one in self.groups}
+        for name in sorted(entries):
+            if name in entries and entries[name].group not in groups:
+                add(name, 0)
+        for name in list(entries):
+            add(name, 0)
+        return found
 
     def score(self, task: str, metric: str, model: str) -> Score | None:
         """A score; None if the model was not scored on the task."""

@@ -3,149 +3,237 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kit19.catalog import Benchmark, Catalog
-from kit19.comparing.model_results import ModelResults
-from kit19.comparing.reading import metrics_of
-from kit19.comparing.result import (
-    ComparedTask,
-    Confusion,
-    Difference,
-    Exposure,
-    Interval,
-    LengthBin,
-    PublishedScore,
-    Score,
+from kit19.comparing.compared import ComparedTask, Interval, Scale
+from kit19.comparing.estimates import BootstrapSettings, Tested, compare_pair, estimate
+from kit19.comparing.measures import MeanMeasure, Units, find_units, measure
+from kit19.comparing.model import Model
+from kit19.comparing.model_results import (
+    ACCURACIES,
+    ChoiceResults,
+    TaskResults,
+    answer_column,
 )
+from kit19.comparing.reading import metrics_of
+from kit19.comparing.result import Confusion, Difference, Exposure, LengthBin, PublishedScore, Score
 from kit19.statistics import (
-    bootstrap_p_value,
+    Spread,
     confusion,
     constant_scores,
     detectable,
-    detectable_shift,
     explain_published,
     interval,
     mcnemar,
-    metric,
     paired_replicates,
     replicates,
     summarize_answers,
     wilson,
 )
 
-BootstrapSettings = tuple[int, int]
-"""Number of replicates, and seed."""
-_ACCURACIES = ("acc", "acc_norm")
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """What is compared on a task.
+
+    Attributes:
+        name: The task.
+        metrics: The metrics that at least two models, or the only one, have.
+        units: Its independent units.
+        scales: The scale of each metric.
+        group: The group that contains it.
+    """
+
+    name: str
+    metrics: list[str]
+    units: Units
+    scales: dict[str, Scale]
+    group: str = ""
 
 
-def answer_column(metric_name: str) -> str:
-    """The column of answers that a metric is computed from."""
-    return "normalized" if metric_name == "acc_norm" else "prediction"
+def plan_task(
+    models: Sequence[Model], task: str, card: Benchmark | None, group: str = ""
+) -> TaskPlan:
+    """Decide what is compared on a task; all models have the same items."""
+    having = [model for model in models if task in model.tasks]
+    names = [metrics_of(one, card) for model in having for one in model.results(task)]
+    metrics = list(dict.fromkeys(name for each in names for name in each))
+    kept, scales, weighted = [], {}, False
+    for name in metrics:
+        found = [one for one in (measure(model, task, name) for model in having) if one]
+        if not found:
+            continue
+        kept.append(name)
+        means = [one for one in found if isinstance(one, MeanMeasure)]
+        inside = all(one.values.min() >= 0 and one.values.max() <= 1 for one in means)
+        scales[name] = _scale(inside)
+        weighted = weighted or not all(one.is_plain for one in means)
+    units = find_units([one for model in having for one in model.results(task)], weighted=weighted)
+    return TaskPlan(task, kept, units, scales, group)
 
 
-def compared_task(
-    models: Sequence[ModelResults], task: str, card: Benchmark | None
-) -> ComparedTask:
+def _scale(inside: bool) -> Scale:
+    return "share" if inside else "points"
+
+
+def compared_task(models: Sequence[Model], plan: TaskPlan, card: Benchmark | None) -> ComparedTask:
     """Describe a task; all models have the same items and right answers."""
-    results = next(model.tasks[task] for model in models if task in model.tasks)
-    golds = np.bincount(results.indices("gold"), minlength=results.classes())
+    results = next(model.results(plan.name)[0] for model in models if plan.name in model.tasks)
+    choices = results if isinstance(results, ChoiceResults) else None
     return ComparedTask(
-        name=task,
-        title=card.title if card else task,
+        name=plan.name,
+        title=card.title if card else plan.name,
         items=results.items.height,
-        metrics=metrics_of(results, card),
-        labels=results.labels(),
-        golds=golds.tolist(),
+        metrics=plan.metrics,
+        labels=choices.labels() if choices else [],
+        golds=_golds(choices).tolist() if choices else [],
+        scales=plan.scales,
+        clusters=plan.units.count if _has_clusters(plan.units) else None,
+        group=plan.group,
     )
 
 
+def _has_clusters(units: Units) -> bool:
+    return units.clustered and units.count < len(units.places)
+
+
+def _golds(results: ChoiceResults) -> NDArray[np.int64]:
+    return np.bincount(results.indices("gold"), minlength=results.classes())
+
+
 def task_scores(
-    model: ModelResults,
-    task: str,
-    metrics: Sequence[str],
-    exposure: Exposure,
-    bootstrap: BootstrapSettings,
+    model: Model, plan: TaskPlan, exposure: Exposure, bootstrap: BootstrapSettings
 ) -> Iterator[Score]:
     """A model's scores on a task, with intervals."""
-    results = model.tasks[task]
-    gold, classes = results.indices("gold"), results.classes()
-    golds = np.bincount(gold, minlength=classes)
-    for name in metrics:
-        answers = results.indices(answer_column(name))
-        counts = confusion(gold, answers, classes)
-        score = float(metric(name, counts))
-        bounds: Interval
-        if name in _ACCURACIES:
-            bounds = wilson(int(np.trace(counts)), len(gold))
-        else:
-            (drawn,) = replicates(gold, [answers], classes, *bootstrap)
-            bounds = interval(drawn.scores(name)[1])
-        baseline = float(constant_scores(name, golds).max())
-        concentration = summarize_answers(counts)
+    results = model.results(plan.name)
+    for name in plan.metrics:
+        found = measure(model, plan.name, name)
+        if found is None:
+            continue
+        each = estimate(found, plan.units, bootstrap, plan.scales[name])
         yield Score(
-            task=task,
+            task=plan.name,
             metric=name,
             model=model.name,
-            score=score,
-            interval=bounds,
-            baseline=baseline,
-            above_baseline=bounds[0] > baseline,
-            answers=concentration.kind,
-            share=concentration.share,
+            score=each.score,
+            interval=each.interval,
+            method=each.method,
+            **_answers(results, name, each.interval),
             seen=exposure,
+            runs=found.runs,
+            repeats=model.repeats(plan.name),
+            **variance_parts(found.noise, each.spread),
         )
+
+
+def variance_parts(noise: float | None, found: Spread | None) -> dict[str, float | None]:
+    """The parts of a variance that are due to runs and to sampled answers."""
+    if found is None or found.variance <= 0:
+        return {"from_runs": None, "from_repeats": None}
+    runs = found.runs / found.variance if found.runs else None
+    return {
+        "from_runs": runs,
+        "from_repeats": None if noise is None else min(1.0, noise / found.variance),
+    }
+
+
+def _answers(results: Sequence[TaskResults], name: str, bounds: Interval) -> dict[str, Any]:
+    """How concentrated the answers of the runs are, and the score of one answer for every item."""
+    choices = [one for one in results if isinstance(one, ChoiceResults)]
+    if len(choices) < len(results):
+        return {}
+    golds = _golds(choices[0])
+    metric_name = name if name in (*ACCURACIES, "f1", "macro_f1") else "acc"
+    baseline = float(constant_scores(metric_name, golds).max())
+    # Of several runs, the one with the most varied answers.
+    found = min(
+        (
+            summarize_answers(
+                confusion(one.indices("gold"), one.indices(answer_column(name)), one.classes())
+            )
+            for one in choices
+        ),
+        key=lambda summary: summary.share,
+    )
+    return {
+        "baseline": baseline,
+        "above_baseline": bounds[0] > baseline,
+        "answers": found.kind,
+        "share": found.share,
+    }
 
 
 def task_differences(
-    base: ModelResults,
-    model: ModelResults,
-    task: str,
-    metrics: Sequence[str],
-    bootstrap: BootstrapSettings,
+    base: Model, model: Model, plan: TaskPlan, bootstrap: BootstrapSettings
 ) -> Iterator[Difference]:
     """A model's scores minus the base model's, each with a paired test without correction."""
-    base_results, model_results = base.tasks[task], model.tasks[task]
-    gold, classes = base_results.indices("gold"), base_results.classes()
-    drawn = {}
-    for name in metrics:
-        column = answer_column(name)
-        before, after = base_results.indices(column), model_results.indices(column)
-        if column not in drawn:
-            drawn[column] = replicates(gold, [before, after], classes, *bootstrap)
-        observed, shifted = paired_replicates(name, *drawn[column])
-        won = int(((after == gold) & (before != gold)).sum())
-        lost = int(((after != gold) & (before == gold)).sum())
-        is_accuracy = name in _ACCURACIES
-        p = mcnemar(lost, won) if is_accuracy else bootstrap_p_value(observed, shifted)
+    for name in plan.metrics:
+        before, after = (measure(one, plan.name, name) for one in (base, model))
+        if before is None or after is None:
+            continue
+        found = _choice_pair(base, model, plan, name, bootstrap)
+        found = found or compare_pair(before, after, plan.units, bootstrap)
         yield Difference(
-            task=task,
+            task=plan.name,
             metric=name,
             model=model.name,
-            difference=observed,
-            interval=interval(shifted),
-            test="mcnemar" if is_accuracy else "bootstrap",
-            p=p,
-            p_holm=p,
-            won=won,
-            lost=lost,
-            detectable=detectable(len(gold), won + lost)
-            if is_accuracy
-            else detectable_shift(float(shifted.std())),
+            difference=found.difference,
+            interval=found.interval,
+            test=found.test,
+            p=found.p,
+            p_holm=found.p,
+            won=found.won,
+            lost=found.lost,
+            detectable=found.detectable,
         )
 
 
-def task_confusion(model: ModelResults, task: str) -> Confusion:
-    """A model's answers by right class."""
-    results = model.tasks[task]
-    counts = confusion(results.indices("gold"), results.indices("prediction"), results.classes())
-    return Confusion(task=task, model=model.name, counts=counts.tolist())
+def _choice_pair(
+    base: Model, model: Model, plan: TaskPlan, name: str, bootstrap: BootstrapSettings
+) -> Tested | None:
+    """The test of an accuracy of single runs on choices; None in other cases.
+
+    Accuracy and F1 of a task share their replicates, which are of (right answer, answer, answer).
+    """
+    one, other = base.results(plan.name), model.results(plan.name)
+    if plan.units.clustered or len(one) + len(other) > 2 or name not in ACCURACIES:
+        return None
+    before, after = one[0], other[0]
+    if not (isinstance(before, ChoiceResults) and isinstance(after, ChoiceResults)):
+        return None
+    column, gold = answer_column(name), before.indices("gold")
+    answers = [before.indices(column), after.indices(column)]
+    drawn = replicates(gold, answers, max(before.classes(), after.classes()), *bootstrap)
+    observed, shifted = paired_replicates(name, *drawn)
+    won = int(((answers[1] == gold) & (answers[0] != gold)).sum())
+    lost = int(((answers[1] != gold) & (answers[0] == gold)).sum())
+    could = detectable(len(gold), won + lost)
+    p = mcnemar(lost, won)
+    return Tested(observed, interval(shifted), "mcnemar", p, won, lost, could)
 
 
-def length_bins(model: ModelResults, task: str, bins: int = 4) -> Iterator[LengthBin]:
-    """Accuracy by quantile of prompt length; items of equal length stay in one bin."""
-    items = model.tasks[task].items
+def task_confusion(model: Model, task: str) -> Iterator[Confusion]:
+    """A model's answers by right class, of all runs; nothing if the answers were graded."""
+    choices = [one for one in model.results(task) if isinstance(one, ChoiceResults)]
+    if choices:
+        counts = [
+            confusion(one.indices("gold"), one.indices("prediction"), one.classes())
+            for one in choices
+        ]
+        yield Confusion(task=task, model=model.name, counts=sum(counts[1:], counts[0]).tolist())
+
+
+def length_bins(model: Model, task: str, bins: int = 4) -> Iterator[LengthBin]:
+    """Accuracy of the first run by quantile of prompt length; equal lengths stay in one bin."""
+    results = model.first.tasks[task]
+    if not isinstance(results, ChoiceResults):
+        return
+    items = results.items
     lengths = items["prompt"].str.len_chars().to_numpy()
     right = (items["prediction"] == items["gold"]).to_numpy()
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, bins + 1)[1:-1], method="lower"))
@@ -193,7 +281,7 @@ def published_scores(catalog: Catalog, tasks: Sequence[str]) -> list[PublishedSc
 
 def _published_interval(metric_name: str, percent: float, items: int) -> tuple[float, float] | None:
     """Wilson's interval in percent; None for an F1, which does not determine one."""
-    if metric_name not in _ACCURACIES:
+    if metric_name not in ACCURACIES:
         return None
     low, high = wilson(round(percent * items / 100), items)
     return 100 * low, 100 * high

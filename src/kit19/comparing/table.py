@@ -1,16 +1,35 @@
-"""A comparison as tables: for a terminal, as Markdown, as LaTeX (booktabs)."""
+"""A comparison as tables of texts."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
+from kit19.comparing.compared import (
+    ComparedGroup,
+    ComparedModel,
+    ComparedTask,
+    Leaderboard,
+    Scale,
+    Test,
+)
 from kit19.comparing.result import Comparison, Difference, PublishedScore, Score
 
 ALPHA = 0.05
 
-METRICS = {"acc": "acc", "acc_norm": "acc_norm", "macro_f1": "macro F1", "f1": "F1"}
+_METRICS = {
+    "acc": "acc",
+    "acc_norm": "acc_norm",
+    "macro_f1": "macro F1",
+    "f1": "F1",
+    "exact_match": "exact match",
+}
+_TESTS: dict[Test, str] = {
+    "mcnemar": "exact McNemar",
+    "bootstrap": "paired bootstrap",
+    "sign_flip": "exact, by flipping the signs of clusters",
+    "t": "Student's t of the jackknife over clusters and runs",
+}
 
 MARKS = {
     "C": "the same answer every time",
@@ -33,6 +52,7 @@ class Table:
         rows: The cells of each row.
         notes: Lines below the table.
         names: The number of columns with names; the columns after them have figures.
+        depths: For each row, the number of groups that contain its benchmark; empty if none does.
     """
 
     title: str
@@ -40,35 +60,92 @@ class Table:
     rows: list[list[str]]
     notes: list[str]
     names: int = 2
+    depths: list[int] = field(default_factory=list)
+
+    def folded(self) -> Table:
+        """The table without the members of groups, and with a note on them."""
+        hidden = sum(depth > 0 for depth in self.depths)
+        if not hidden:
+            return self
+        rows = [row for row, depth in zip(self.rows, self.depths, strict=True) if not depth]
+        note = f"{hidden} rows of members of groups are folded: --members shows them"
+        return replace(self, rows=rows, depths=[], notes=[*self.notes, note])
+
+
+def metric_label(name: str, scale: Scale = "share") -> str:
+    """The name of a metric in tables."""
+    plain, _, filtered = name.partition(",")
+    label = _METRICS.get(plain, plain)
+    more = [one for one in (filtered, "points" if scale == "points" else "") if one]
+    return f"{label} ({', '.join(more)})" if more else label
 
 
 def score_table(result: Comparison) -> Table:
     """Scores in percent with intervals and marks, in the layout of the paper's table."""
-    rows, used = [], set()
-    for task in result.tasks:
+    rows, used, depths = [], set(), []
+    for task, depth in result.benchmarks():
         for metric in task.metrics:
             found = [result.score(task.name, metric, model.name) for model in result.models]
             used |= {mark for cell in found if cell for mark in marks(cell)}
-            baseline = max((cell.baseline for cell in found if cell), default=0.0)
-            figures = [_figure(cell) if cell else "–" for cell in found]
-            first = [f"{task.title} (n={task.items:,})", METRICS[metric]]
-            rows.append([*first, f"{100 * baseline:.2f}", *figures])
-    names = [model.name for model in result.models]
+            baselines = [cell.baseline for cell in found if cell and cell.baseline is not None]
+            baseline = f"{100 * max(baselines):.2f}" if baselines else "–"
+            scale = task.scale(metric)
+            figures = [_figure(cell, scale) if cell else "–" for cell in found]
+            name = f"{_indented(task.title, depth)} ({_size(task)})"
+            rows.append([name, metric_label(metric, scale), baseline, *figures])
+            depths.append(depth)
+    names = [_with_runs(model) for model in result.models]
     title = "Scores, percent, with 95% intervals"
-    return Table(title, ["benchmark", "metric", "one answer", *names], rows, _legend(used))
+    notes = [*_legend(used), *_variance_notes(result)]
+    columns = ["benchmark", "metric", "one answer", *names]
+    return Table(title, columns, rows, notes, depths=depths)
+
+
+def _indented(title: str, depth: int) -> str:
+    return "\u2003" * depth + title
+
+
+def _size(task: ComparedTask | ComparedGroup) -> str:
+    items = f"n={task.items:,}"
+    if isinstance(task, ComparedGroup):
+        return f"{items}, {task.tasks} tasks"
+    return f"{items}, {task.clusters:,} clusters" if task.clusters else items
+
+
+def _with_runs(model: ComparedModel) -> str:
+    return f"{model.name} ({model.runs} runs)" if model.runs > 1 else model.name
+
+
+def _variance_notes(result: Comparison) -> list[str]:
+    """What the intervals of several runs and repeats include."""
+    notes = []
+    for model in result.models:
+        cells = [cell for cell in result.cells if cell.model == model.name]
+        parts = [cell.from_runs for cell in cells if cell.from_runs is not None]
+        if model.runs > 1:
+            most = f", at most {100 * max(parts):.0f}% of a variance" if parts else ""
+            notes.append(f"{model.name}: intervals include items and {model.runs} runs{most}")
+        repeats = max((cell.repeats for cell in cells), default=1)
+        if repeats > 1:
+            notes.append(f"{model.name}: scores are means of up to {repeats} answers to an item")
+    return notes
 
 
 def difference_table(result: Comparison) -> Table:
     """Paired differences of every model to the base."""
-    rows, used = [], set()
-    for task in result.tasks:
+    rows, used, depths = [], set(), []
+    for task, depth in result.benchmarks():
         for metric in task.metrics:
+            scale = task.scale(metric)
             for model in result.models[1:]:
                 one = result.difference(task.name, metric, model.name)
                 if one is None:
                     continue
                 used |= {"*"} if one.p_holm < ALPHA else set()
-                rows.append([f"{task.title}", METRICS[metric], model.name, *_difference(one)])
+                title = _indented(task.title, depth)
+                label = metric_label(metric, scale)
+                rows.append([title, label, model.name, *_difference(one, scale)])
+                depths.append(depth)
     columns = ["benchmark", "metric", "model", "difference", "95%", "p", "p Holm", "won", "lost"]
     title = f"Differences to {result.models[0].name}, points, paired"
     base = result.models[0].name
@@ -76,11 +153,83 @@ def difference_table(result: Comparison) -> Table:
     joined = (
         [f"trained from {base}, by the digest of its files: {', '.join(tuned)}"] if tuned else []
     )
-    tests = "p: exact McNemar for accuracies, paired bootstrap for F1"
     could = "detectable: the smallest difference that a test would detect in 80% of cases"
-    return Table(
-        title, [*columns, "detectable"], rows, [*_legend(used), *joined, tests, could], names=3
-    )
+    notes = [*_legend(used), *joined, _tests_note(result), could]
+    return Table(title, [*columns, "detectable"], rows, notes, names=3, depths=depths)
+
+
+def _tests_note(result: Comparison) -> str:
+    used = dict.fromkeys(one.test for one in result.differences)
+    if set(used) <= {"mcnemar", "bootstrap"}:
+        graded = any(not task.golds for task in result.tasks)
+        other = "F1 and grades" if graded else "F1"
+        right = "right or wrong answers" if graded else "accuracies"
+        return f"p: exact McNemar for {right}, paired bootstrap for {other}"
+    kinds = []
+    for test in used:
+        where = dict.fromkeys(
+            f"{one.task} {metric_label(one.metric)}"
+            for one in result.differences
+            if one.test == test
+        )
+        kinds.append(f"{_TESTS[test]} ({_listed(list(where))})")
+    return f"p: {'; '.join(kinds)}"
+
+
+def _listed(names: list[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def leaderboard_tables(result: Comparison) -> Iterator[Table]:
+    """The ranks over everything, and those on each benchmark that is in no group."""
+    boards = {board.task: board for board in result.leaderboards}
+    if "" in boards:
+        yield _board_table(result, boards[""])
+    if not boards:
+        return
+    rows, depths = [], []
+    for task, depth in result.benchmarks():
+        board = boards.get(task.name)
+        if board is None:
+            continue
+        by = {one.model: one for one in board.models}
+        figures = []
+        for model in result.models:
+            one = by.get(model.name)
+            figures.append(f"{one.rank} [{one.best}–{one.worst}] {one.groups}" if one else "–")
+        label = metric_label(board.metric, board.scale)
+        rows.append([_indented(task.title, depth), label, *figures])
+        depths.append(depth)
+    columns = ["benchmark", "metric", *(model.name for model in result.models)]
+    yield Table("Ranks by benchmark, with 95% intervals", columns, rows, _RANK_NOTES, depths=depths)
+
+
+_RANK_NOTES = [
+    "rank: one more than the number of models that are better for certain, so that models share it",
+    "intervals of ranks hold together with 95% (Holm over all pairs of a row)",
+    "models with a common letter cannot be distinguished",
+]
+
+
+def _board_table(result: Comparison, board: Leaderboard) -> Table:
+    titles = {one.name: one.title for one, _ in result.benchmarks()}
+    names = [titles.get(name, name) for name in board.weights]
+    rows = [
+        [
+            str(one.rank),
+            one.model,
+            f"{100 * one.score:.2f}",
+            _bounds(one.interval),
+            f"{one.best}–{one.worst}",
+            one.groups,
+        ]
+        for one in board.models
+    ]
+    mean = f"score: the mean of {len(names)} benchmarks, 1/{len(names)} each: {_listed(names, 12)}"
+    columns = ["rank", "model", "score", "95%", "ranks, 95%", "group"]
+    title = "Leaderboard, percent"
+    return Table(title, columns, rows, [mean, *_RANK_NOTES])
 
 
 def contamination_table(result: Comparison) -> Table | None:
@@ -89,19 +238,25 @@ def contamination_table(result: Comparison) -> Table | None:
         return None
     rows = []
     for one in result.compromises:
+        task = next(task for task in result.tasks if task.name == one.task)
+        scale = task.scale(one.metric)
         gaps = [
             text
             for gap in (one.model_gap, one.base_gap)
             for text in (
-                f"{100 * gap.compromised:.2f}",
-                f"{100 * gap.clean:.2f}",
-                f"{100 * gap.gap:+.2f} {_bounds(gap.interval, signed=True)}",
+                _number(gap.compromised, scale),
+                _number(gap.clean, scale),
+                f"{_number(gap.gap, scale, '+')} {_bounds(gap.interval, scale, signed=True)}",
             )
         ]
-        beyond = f"{100 * one.beyond_base:+.2f} {_bounds(one.interval, signed=True)}"
-        title = next(task.title for task in result.tasks if task.name == one.task)
+        beyond = (
+            f"{_number(one.beyond_base, scale, '+')} {_bounds(one.interval, scale, signed=True)}"
+        )
+        title = task.title
         counts = f"{one.compromised:,} / {one.clean:,}"
-        rows.append([f"{title} ({one.model})", METRICS[one.metric], counts, *gaps, beyond])
+        rows.append(
+            [f"{title} ({one.model})", metric_label(one.metric, scale), counts, *gaps, beyond]
+        )
     parts = ["found", "clean", "gap"]
     columns = ["items", *parts, *(f"base {part}" for part in parts), "gap beyond base"]
     title = "Items that were in the training data, and the others, percent"
@@ -120,7 +275,7 @@ def published_table(result: Comparison) -> Table | None:
     for task, metric in keys:
         found = [by[task, metric, model] for model in models if (task, metric, model) in by]
         used |= {_ANSWER_MARKS[cell.answers] for cell in found}
-        rows.append([titles.get(task, task), METRICS[metric], *map(_published, found)])
+        rows.append([titles.get(task, task), metric_label(metric), *map(_published, found)])
     title = (
         f"{', '.join(dict.fromkeys(c.table for c in result.published))}: {result.published_note}"
     )
@@ -129,7 +284,7 @@ def published_table(result: Comparison) -> Table | None:
 
 def tables(result: Comparison) -> list[Table]:
     """All tables, in reading order."""
-    found = [score_table(result), difference_table(result)]
+    found = [score_table(result), difference_table(result), *leaderboard_tables(result)]
     return [*found, *(t for t in (contamination_table(result), published_table(result)) if t)]
 
 
@@ -152,12 +307,12 @@ _EXPOSURE_MARKS = {"contaminated": "X", "held_in": "I", "held_out": "", "unknown
 
 def marks(cell: Score) -> str:
     """The marks of a score, as one string."""
-    below = "" if cell.above_baseline or cell.answers == "constant" else "B"
+    below = "B" if cell.above_baseline is False and cell.answers != "constant" else ""
     return _ANSWER_MARKS[cell.answers] + below + _EXPOSURE_MARKS[cell.seen]
 
 
-def _figure(cell: Score) -> str:
-    figure = f"{100 * cell.score:.2f} {_bounds(cell.interval)}"
+def _figure(cell: Score, scale: Scale) -> str:
+    figure = f"{_number(cell.score, scale)} {_bounds(cell.interval, scale)}"
     return " ".join(part for part in (figure, marks(cell)) if part)
 
 
@@ -167,16 +322,16 @@ def _published(cell: PublishedScore) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _difference(one: Difference) -> list[str]:
+def _difference(one: Difference, scale: Scale) -> list[str]:
     star = " *" if one.p_holm < ALPHA else ""
     return [
-        f"{100 * one.difference:+.2f}{star}",
-        _bounds(one.interval, signed=True),
+        f"{_number(one.difference, scale, '+')}{star}",
+        _bounds(one.interval, scale, signed=True),
         p_text(one.p),
         p_text(one.p_holm),
         f"{one.won:,}",
         f"{one.lost:,}",
-        "–" if one.detectable is None else f"{100 * one.detectable:.2f}",
+        "–" if one.detectable is None else _number(one.detectable, scale),
     ]
 
 
@@ -185,94 +340,16 @@ def p_text(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _bounds(interval: tuple[float, float], *, signed: bool = False) -> str:
-    low, high = (100 * bound for bound in interval)
-    return f"[{low:+.1f}, {high:+.1f}]" if signed else f"[{low:.1f}, {high:.1f}]"
+def _number(value: float, scale: Scale, sign: str = "") -> str:
+    return f"{value * (100 if scale == 'share' else 1):{sign}.2f}"
+
+
+def _bounds(interval: tuple[float, float], scale: Scale = "share", *, signed: bool = False) -> str:
+    factor, digits = (100, 1) if scale == "share" else (1, 2)
+    form = f"{'+' if signed else ''}.{digits}f"
+    low, high = (f"{factor * bound:{form}}" for bound in interval)
+    return f"[{low}, {high}]"
 
 
 def _legend(used: set[str]) -> list[str]:
     return [f"{mark}: {meaning}" for mark, meaning in MARKS.items() if mark in used]
-
-
-def markdown(result: Comparison) -> str:
-    """All tables as one Markdown document."""
-    lines = [f"# {' · '.join(_md(model.name) for model in result.models)}", ""]
-    for table in tables(result):
-        lines += [f"## {_md(table.title)}", ""]
-        lines.append("| " + " | ".join(map(_md, table.columns)) + " |")
-        lines.append("|" + "---|" * table.names + "---:|" * (len(table.columns) - table.names))
-        lines += ["| " + " | ".join(map(_md, row)) + " |" for row in table.rows]
-        lines += ["", *(f"- {_md(note)}" for note in table.notes)]
-        lines += [""] if table.notes else []
-    lines += [
-        "## Remarks",
-        "",
-        *(f"- {_md(line)}" for line in [*remarks(result), *_caveats(result)]),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _caveats(result: Comparison) -> list[str]:
-    return result.caveats if result.published else []
-
-
-_MD_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
-
-
-def _md(text: str) -> str:
-    # An interval's brackets need no escape: without parentheses they are not a link.
-    safe = _MD_SPECIAL.sub(r"\\\1", " ".join(text.split()))
-    return safe.replace("\\[", "[").replace("\\]", "]") if "(" not in text else safe
-
-
-def latex(result: Comparison) -> str:
-    """All tables in LaTeX; needs booktabs, and kotex or similar for Korean names."""
-    parts = ["% needs \\usepackage{booktabs}\n"]
-    for table in tables(result):
-        parts += list(_latex_table(table, _tex))
-    return "\n".join(parts)
-
-
-def _latex_table(table: Table, tex: Callable[[str], str]) -> Iterator[str]:
-    yield "\\begin{table}\n\\centering\\small"
-    yield f"\\caption{{{tex(table.title)}}}"
-    kinds = "l" * table.names + "r" * (len(table.columns) - table.names)
-    yield f"\\begin{{tabular}}{{{kinds}}}\n\\toprule"
-    yield _latex_row(table.columns, tex) + "\n\\midrule"
-    before = ""
-    for row in table.rows:
-        # A benchmark's name is shown once, with its first metric.
-        shown = ["" if row[0] == before else row[0], *row[1:]]
-        before = row[0]
-        yield _latex_row(shown, tex)
-    yield "\\bottomrule\n\\end{tabular}"
-    yield from (f"\\par {tex(note)}" for note in table.notes)
-    yield "\\end{table}\n"
-
-
-def _latex_row(cells: Sequence[str], tex: Callable[[str], str]) -> str:
-    return " & ".join(map(tex, cells)) + r" \\"
-
-
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"$<$",
-    ">": r"$>$",
-    "–": "--",
-    # LaTeX reads a bracket after a line break as an option.
-    "[": "{[}",
-    "]": "{]}",
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in " ".join(text.split()))
