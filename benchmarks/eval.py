@@ -2,6 +2,7 @@
 
 python -m benchmarks.eval --data-dir ../shared/data            zero-shot, five-shot, levers, end to end
 python -m benchmarks.eval --only zero --limit 100 --rounds 1   a quick look
+python -m benchmarks.eval --only letters --limit 30            exams of the harness, one-token answers
 
 The model is a small GPT-NeoX from a fixed seed, with a tokenizer trained on the benchmarks' own text.
 ``--shape`` sets another size, ``--model FOLDER`` another model, ``--gguf`` weights in GGUF.
@@ -22,10 +23,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.exams import lay_out_exams
 from benchmarks.results import Recorder, add_arguments, at_least, results_folder
 
 TASKS = (
@@ -43,6 +45,8 @@ AGREE = 1e-3
 END = "<|endoftext|>"
 NEOX = "neox"
 Times = dict[str, dict[str, float]]
+Requests = tuple[str, list[Any]]
+EXAMS = ("kmmlu_criminal_law", "haerae", "click")
 
 
 def main() -> None:
@@ -58,7 +62,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--only", nargs="*", default=["zero", "five", "levers", "memory", "command"]
+        "--only", nargs="*", default=["zero", "five", "levers", "memory", "letters", "command"]
     )
     parser.add_argument("--measure", choices=["ours", "hflm"], help=argparse.SUPPRESS)
     add_arguments(parser)
@@ -84,11 +88,15 @@ def main() -> None:
         for kind, shots in (("zero", 0), ("five", 5)):
             if kind in asked.only:
                 ways = _ways(asked, [f"HFLM, batch {n}" for n in asked.batches])
-                _report(recorder, asked, shots, _measure(asked, ways, shots))
-        if "levers" in asked.only:
-            _report_levers(recorder, asked, _measure(asked, _lever_ways(asked), 0))
-        if "command" in asked.only:
-            _report_command(recorder, asked, Path(folder))
+                _report(recorder, asked, shots, _measure(asked, ways, _requests(asked, shots)))
+        parts: dict[str, Callable[[], None]] = {
+            "levers": lambda: _report_levers(recorder, asked),
+            "letters": lambda: _report_letters(recorder, asked, Path(folder) / "exams"),
+            "command": lambda: _report_command(recorder, asked, Path(folder)),
+        }
+        for name, report in parts.items():
+            if name in asked.only:
+                report()
     recorder.write(results_folder(asked))
 
 
@@ -159,7 +167,7 @@ def _lever_ways(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _requests(asked: argparse.Namespace, shots: int) -> Iterator[tuple[str, list[Any]]]:
+def _requests(asked: argparse.Namespace, shots: int) -> Iterator[Requests]:
     from lm_eval.tasks import TaskManager
 
     from kit19.evaluating import TASKS as FOLDER
@@ -173,10 +181,33 @@ def _requests(asked: argparse.Namespace, shots: int) -> Iterator[tuple[str, list
         yield name, task.instances
 
 
-def _measure(asked: argparse.Namespace, ways: Mapping[str, Any], shots: int) -> Times:
+def _exam_requests(asked: argparse.Namespace, folder: Path, shots: int) -> Iterator[Requests]:
+    """The requests of three exams, whose choices are one token each."""
+    import lm_eval
+
+    from kit19.evaluating.source import use_files
+    from kit19.evaluating.task_files import load_tasks
+
+    harness = Path(lm_eval.__file__).parent / "tasks"
+    folders = [harness / name for name in ("kmmlu/default", "haerae", "click")]
+    for name in EXAMS:
+        requests: list[Any] = []
+        with use_files(folder):
+            tasks = load_tasks([name], folders).tasks
+        for task in tasks.values():
+            task.set_config(key="num_fewshot", value=shots)
+            task.set_fewshot_seed(seed=1234)
+            task.build_all_requests(limit=asked.limit, rank=0, world_size=1)
+            requests += task.instances
+        yield name, requests
+
+
+def _measure(
+    asked: argparse.Namespace, ways: Mapping[str, Any], of_tasks: Iterable[Requests]
+) -> Times:
     """Seconds of each way on each task, medians over the rounds."""
     found: Times = {name: {} for name in ways}
-    for task, requests in _requests(asked, shots):
+    for task, requests in of_tasks:
         taken: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(asked.rounds):
             values: dict[str, list[float]] = {}
@@ -230,7 +261,29 @@ def _report(recorder: Recorder, asked: argparse.Namespace, shots: int, times: Ti
     )
 
 
-def _report_levers(recorder: Recorder, asked: argparse.Namespace, times: Times) -> None:
+def _report_letters(recorder: Recorder, asked: argparse.Namespace, folder: Path) -> None:
+    """Exams whose answers are letters: HFLM, too, feeds such a question once for all of them."""
+    lay_out_exams(asked.data_dir, folder)
+    rows = []
+    for shots in (0, 5):
+        ways = _ways(asked, [f"HFLM, batch {n}" for n in asked.batches])
+        times = _measure(asked, ways, _exam_requests(asked, folder, shots))
+        own, others = times.pop("kit19"), list(times.values())
+        for task in EXAMS:
+            best, first = min(one[task] for one in others), others[0][task]
+            ratios = [f"{one / own[task]:.1f}" for one in (best, first)]
+            rows.append([f"`{task}`", str(shots), f"{own[task]:.2f}", *ratios])
+    recorder.add(
+        "Exams with one-token answers",
+        ["task", "examples", "kit19 s", "× HFLM's best batch", f"× HFLM, batch {asked.batches[0]}"],
+        rows,
+        rounds=asked.rounds,
+        notes=[_settings(asked)],
+    )
+
+
+def _report_levers(recorder: Recorder, asked: argparse.Namespace) -> None:
+    times = _measure(asked, _lever_ways(asked), _requests(asked, 0))
     own = sum(times["kit19"].values())
     recorder.add(
         "Each lever alone, zero-shot, all tasks together",

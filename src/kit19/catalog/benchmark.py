@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from kit19.catalog.card import Card, Name, Pattern
+from kit19.catalog.hub_dataset import HubDataset
 
 _KEY = 48
 _DIGEST = 16
@@ -111,6 +112,11 @@ class Benchmark(Card):
         default=None,
         description="items that are not independent, because they share a passage, a template …: the "
         "field, or `{field, pattern}`. Intervals and tests of `kit19 compare` are then of clusters",
+    )
+    harness: HubDataset | None = Field(
+        default=None,
+        description="the dataset by which tasks of lm-evaluation-harness know the benchmark: they "
+        "read its files ([evaluation](evaluation.md#tasks-of-the-harness))",
     )
     citation: str = ""
 

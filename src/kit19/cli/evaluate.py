@@ -204,18 +204,14 @@ def tasks(path: bool, as_json: bool) -> None:
     if path:
         print_json(str(TASKS)) if as_json else print_text(str(TASKS))
         return
-    cards = load_catalog().benchmarks
-    found = [cards[name] for name in own_tasks()]
+    catalog = load_catalog()
+    found = [(name, card) for name in own_tasks() if (card := catalog.benchmark_of_task(name))]
     if as_json:
-        print_json(
-            [
-                card.model_dump(include={"id", "title", "scored", "items", "metrics"})
-                for card in found
-            ]
-        )
+        kept = {"title", "scored", "items", "metrics"}
+        print_json([{"id": name, **card.model_dump(include=kept)} for name, card in found])
         return
     rows = [
-        [card.id, card.title, card.scored, card.items, ", ".join(card.metrics)] for card in found
+        [name, card.title, card.scored, card.items, ", ".join(card.metrics)] for name, card in found
     ]
     print_table("", ["task", "title", "split", "items", "metrics"], rows, numbers=["items"])
 

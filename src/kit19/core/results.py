@@ -95,7 +95,7 @@ class Caution(_Part):
         code: A short name, for programs: ``constant``, ``near_constant``, ``below_majority``,
             ``truncated``, ``byte_tokens``, ``unknown_tokens``, ``chat_without_template``,
             ``shots_from_scored_split``, ``contaminated_training``, ``unverified_training``,
-            ``scored_by_hflm``, ``one_answer``, ``not_finite``,
+            ``scored_by_hflm``, ``one_answer``, ``not_finite``, ``options_not_shown``,
             ``system_left_out`` …
         task: The task; empty if the caution concerns the complete evaluation.
         what: The caution in one sentence.

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kit19.catalog import load_catalog
 from kit19.core.results import Caution, Sample, TaskEntry
 from kit19.core.runs import RunRecord
 
@@ -107,6 +108,37 @@ def model_cautions(
         found.append(Caution(code=code, task="", what=run.data.caution))
     if fallback:
         found.append(Caution(code="scored_by_hflm", task="", what=f"scored by HFLM: {fallback}"))
+    return found
+
+
+def hidden_options_cautions(
+    tasks: Mapping[str, Any], logged: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[Caution]:
+    """Items with an option that the prompt does not show, by the column that the card names.
+
+    Args:
+        tasks: The harness's tasks by name.
+        logged: Its logged samples by task.
+    """
+    found = []
+    for name, entries in logged.items():
+        card = load_catalog().benchmark_of_task(name)
+        column = card.harness.options if card and card.harness else ""
+        docs = {int(entry["doc_id"]): entry["doc"] for entry in entries}
+        hidden = right = 0
+        for doc in docs.values() if column else ():
+            # A mark in place of each option: its text may be in the question as well.
+            marks = {f"⟦{place}⟧": option for place, option in enumerate(doc[column])}
+            answer = next((mark for mark, option in marks.items() if option == doc["answer"]), "")
+            prompt = str(tasks[name].doc_to_text({**doc, column: list(marks), "answer": answer}))
+            hidden += any(mark not in prompt for mark in marks)
+            right += answer not in prompt
+        if hidden:
+            what = (
+                f"the prompt of {hidden:,} of {len(docs):,} items does not show all options; of "
+                f"{right:,} it does not show the right one"
+            )
+            found.append(Caution(code="options_not_shown", task=name, what=what))
     return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from kit19.catalog import load_catalog
 from kit19.core.json_text import to_json
 from kit19.core.results import NAME, SECTION, EvalRecord, Sample, sample_line, samples_path
-from kit19.evaluating.task_files import scored_split
+from kit19.evaluating.splits import scored_split
 
 _KEPT_KEYS = (
     "results",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import starmap
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
@@ -177,8 +178,9 @@ def _find_all(options: EvalOptions) -> dict[str, BenchmarkFiles]:
 
     files: dict[str, BenchmarkFiles] = {}
     problems: list[Problem] = []
+    benchmarks = load_catalog().benchmarks
     for name in _task_names(options):
-        if name not in own_tasks():
+        if name not in own_tasks() or name not in benchmarks:
             continue
         try:
             files[name] = find_benchmark(name, options.data_dir)
@@ -198,11 +200,16 @@ def _task_names(options: EvalOptions) -> list[str]:
 
 
 def _load_tasks(options: EvalOptions) -> LoadedTasks:
+    from kit19.evaluating.hub_tasks import example_problems  # noqa: PLC0415
     from kit19.evaluating.source import use_files  # noqa: PLC0415
     from kit19.evaluating.task_files import load_tasks  # noqa: PLC0415
 
     with use_files(options.data_dir):
-        return load_tasks(_task_names(options), options.include_paths)
+        loaded = load_tasks(_task_names(options), options.include_paths)
+    problems = list(example_problems(loaded.tasks.values(), options.shots))
+    if problems:
+        raise FilesError(problems)
+    return loaded
 
 
 def _prompt_format(options: EvalOptions, ref: ModelRef) -> PromptFormat | None:
@@ -315,17 +322,22 @@ def _write(
     results: dict[str, Any],
     tasks: dict[str, Any],
 ) -> Evaluation:
+    from kit19.evaluating.cautions import hidden_options_cautions, non_finite_caution  # noqa: PLC0415
     from kit19.evaluating.collect import not_finite, to_samples, write_results  # noqa: PLC0415
 
     samples = {name: to_samples(tasks[name], logged) for name, logged in results["samples"].items()}
     entries = {
         name: task_entry(
-            name, task, _files_of(name, files, request.options), request.scorer, results
+            name, task, _files_of(name, task, files, request.options), request.scorer, results
         )
         for name, task in tasks.items()
     }
     logs = {name: samples[name] or logged for name, logged in results["samples"].items()}
-    record = eval_record(request, entries, logs, not_finite(results))
+    cautions = [
+        *hidden_options_cautions(tasks, results["samples"]),
+        *starmap(non_finite_caution, not_finite(results)),
+    ]
+    record = eval_record(request, entries, logs, cautions)
     with replacing(out, is_ours=lambda path: (path / NAME).is_file()) as place:
         write_results(place, results, samples, record)
     figures = {
@@ -336,9 +348,13 @@ def _write(
 
 
 def _files_of(
-    name: str, files: dict[str, BenchmarkFiles], options: EvalOptions
+    name: str, task: Any, files: dict[str, BenchmarkFiles], options: EvalOptions
 ) -> BenchmarkFiles | None:
     """A benchmark's files; a benchmark in a user's group was not found by name before."""
+    from kit19.evaluating.hub_tasks import HubTask  # noqa: PLC0415
+
+    if isinstance(task, HubTask):
+        return task.files
     if name not in files and name in own_tasks():
         from kit19.evaluating.source import find_benchmark  # noqa: PLC0415
 

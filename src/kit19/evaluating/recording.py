@@ -6,7 +6,6 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from kit19.catalog import PromptFormat
@@ -58,7 +57,7 @@ def task_entry(
         scorer: The model, after scoring.
         results: The harness's results.
     """
-    from kit19.evaluating.task_files import scored_split, shots_split  # noqa: PLC0415
+    from kit19.evaluating.splits import scored_split, shots_split  # noqa: PLC0415
 
     counts = results["n-samples"][name]
     truncations = {cut.doc_id: 0 for cut in scorer.truncations if cut.task == name}
@@ -86,7 +85,7 @@ def eval_record(
     request: EvalRequest,
     entries: dict[str, TaskEntry],
     samples: Mapping[str, Sequence[Any]],
-    not_finite: Iterable[tuple[str, str]] = (),
+    more_cautions: Iterable[Caution] = (),
 ) -> EvalRecord:
     """Everything that kit19 adds to the harness's figures.
 
@@ -94,7 +93,7 @@ def eval_record(
         request: The model and how it was evaluated.
         entries: The tasks.
         samples: Scored items by task: ``Sample``, or as the harness logs them.
-        not_finite: (task, metric) of figures that are NaN or infinite.
+        more_cautions: Cautions of the caller's, in addition to those about model and tasks.
     """
     scorer, ref, options = request.scorer, request.ref, request.options
     model = scorer.model
@@ -123,10 +122,7 @@ def eval_record(
         hardware=_hardware(scorer),
         tasks=entries,
         fallbacks=dict(sorted(scorer.fallbacks.items())),
-        cautions=[
-            *_cautions(request, entries, samples),
-            *starmap(cautions.non_finite_caution, not_finite),
-        ],
+        cautions=[*_cautions(request, entries, samples), *more_cautions],
     )
 
 

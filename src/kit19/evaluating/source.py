@@ -7,12 +7,12 @@ task metadata: the harness passes metadata to every task, and a user's task may 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from datasets import Dataset, DatasetDict
 from lm_eval.api.task import ConfigurableTask
@@ -25,8 +25,10 @@ from kit19.reading import read_table
 SHOTS_SPLIT = "train"
 
 Rows = list[dict[str, Any]]
+Value = TypeVar("Value")
 
 _LOCATION: ContextVar[Path | None] = ContextVar("place", default=None)
+_REMEMBERED: ContextVar[dict[Any, Any] | None] = ContextVar("remembered", default=None)
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,19 @@ class BenchmarkFiles:
     Attributes:
         card: Its card.
         scored: Files of the scored split.
-        shots: Files of the train split, the pool of examples; empty if there are none.
+        shots: Files of the pool of examples; empty if there are none.
+        pool: The split of this pool.
     """
 
     card: Benchmark
     scored: list[UpstreamFile]
     shots: list[UpstreamFile]
+    pool: str = SHOTS_SPLIT
 
     @property
     def shots_split(self) -> str:
-        """The split of the examples: train, or the scored split without a train file."""
-        return SHOTS_SPLIT if self.shots else self.card.scored
+        """The split of the examples: the pool's, or the scored split without a file of it."""
+        return self.pool if self.shots else self.card.scored
 
     @property
     def scored_split_may_give_shots(self) -> bool:
@@ -84,16 +88,28 @@ def find_benchmark(name: str, data_dir: Path | None = None) -> BenchmarkFiles:
 @contextmanager
 def use_files(data_dir: Path | None) -> Iterator[None]:
     """Set where ``load`` finds files while the context lasts; its own arguments take precedence."""
-    token = _LOCATION.set(data_dir)
+    token, memory = _LOCATION.set(data_dir), _REMEMBERED.set({})
     try:
         yield
     finally:
         _LOCATION.reset(token)
+        _REMEMBERED.reset(memory)
 
 
 def current_location() -> Path | None:
     """The folder that ``use_files`` set."""
     return _LOCATION.get()
+
+
+def remembered(key: Hashable, make: Callable[[], Value]) -> Value:
+    """What ``make`` returns, called once for a key while a context of ``use_files`` lasts."""
+    memory = _REMEMBERED.get()
+    if memory is None:
+        return make()
+    if key not in memory:
+        memory[key] = make()
+    value: Value = memory[key]
+    return value
 
 
 def load(benchmark: str, data_dir: str | None = None, **_metadata: Any) -> DatasetDict:

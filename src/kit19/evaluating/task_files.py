@@ -12,6 +12,7 @@ from lm_eval.tasks._yaml_loader import load_yaml
 
 from kit19.core.errors import CatalogError, Kit19Error, Problem, UnknownNameError, suggest_names
 from kit19.evaluating import TASKS, own_tasks
+from kit19.evaluating.hub_tasks import LocalTaskFactory
 
 _FILES = (".yaml", ".yml")
 
@@ -49,7 +50,7 @@ def load_tasks(names: Sequence[str], folders: Sequence[Path] = ()) -> LoadedTask
     if problems:
         raise CatalogError(problems)
     foreign = [name for name in names if name not in own_tasks()]
-    manager = TaskManager(include_path=[TASKS, *folders], include_defaults=False)
+    manager = _manager(folders, include_defaults=False)
     if not _unknown_names(foreign, manager):
         try:
             return _load(manager, names)
@@ -57,7 +58,7 @@ def load_tasks(names: Sequence[str], folders: Sequence[Path] = ()) -> LoadedTask
             # A user's group may name tasks of the harness, which are not listed yet.
             if not foreign or not isinstance(error.__cause__, (KeyError, ValueError)):
                 raise
-    manager = TaskManager(include_path=[TASKS, *folders], include_defaults=True)
+    manager = _manager(folders, include_defaults=True)
     unknown = _unknown_names(foreign, manager)
     if unknown:
         fixes = [
@@ -72,6 +73,12 @@ def load_tasks(names: Sequence[str], folders: Sequence[Path] = ()) -> LoadedTask
         ]
         raise UnknownNameError(problems)
     return _load(manager, names)
+
+
+def _manager(folders: Sequence[Path], *, include_defaults: bool) -> TaskManager:
+    manager = TaskManager(include_path=[TASKS, *folders], include_defaults=include_defaults)
+    manager._factory = LocalTaskFactory(meta=manager.metadata)
+    return manager
 
 
 def _folder_problems(folders: Sequence[Path]) -> Iterator[Problem]:
@@ -130,18 +137,3 @@ def _load(manager: TaskManager, names: Sequence[str]) -> LoadedTasks:
 def _describe(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
-
-
-def scored_split(task: Any) -> str:
-    """The split that the harness scores."""
-    return str(task.config.test_split or task.config.validation_split or "")
-
-
-def shots_split(task: Any) -> str:
-    """The split that the harness draws examples from."""
-    if task.fewshot_cfg.split is not None:
-        return str(task.fewshot_cfg.split)
-    if task.fewshot_cfg.samples is not None:
-        return "the task file"
-    config = task.config
-    return str(config.training_split or config.validation_split or config.test_split or "")
