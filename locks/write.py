@@ -46,7 +46,9 @@ def main() -> None:
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     core = needed(project["dependencies"])
     extras = project["optional-dependencies"]
-    models = needed([*extras["hub"], *extras["eval"], *extras["train"], *extras["report"]])
+    models = needed(
+        [*extras["hub"], *extras["eval"], *extras["train"], *extras["report"], *extras["serve"]]
+    )
     dev = needed(extras["dev"])
     docs = needed(extras["docs"])
     written: set[str] = set()

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from kit19.linting.examples import Example, Examples, show
     from kit19.loading.loaded import Loaded, load
     from kit19.publishing.pushing import Pushed, push
+    from kit19.serving.server import Served, serve
     from kit19.training import Settings, load_preset
     from kit19.training.pipeline import Trained, merge, train
     from kit19.training.planning import TrainPlan, plan_training
@@ -107,6 +108,7 @@ _HOMES = {
     "kit19.core.manifest": ["Manifest"],
     "kit19.publishing": ["Pushed", "push"],
     "kit19.core.runs": ["RunRecord", "read_run"],
+    "kit19.serving.server": ["Served", "serve"],
     "kit19.training": ["Settings", "load_preset"],
     "kit19.training.pipeline": ["Trained", "merge", "train"],
     "kit19.training.planning": ["TrainPlan", "plan_training"],
@@ -149,6 +151,7 @@ __all__ = [
     "Recipe",
     "ResultsError",
     "RunRecord",
+    "Served",
     "Settings",
     "Source",
     "SourceEntry",
@@ -181,6 +184,7 @@ __all__ = [
     "plan_training",
     "push",
     "read_run",
+    "serve",
     "show",
     "sources",
     "stats",

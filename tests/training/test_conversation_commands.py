@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kit19 import OutputError, TrainError, chat, read_run, train
-from kit19.chatting.answering import SyllableStreamer
+from kit19.chatting.generation import SyllableStreamer
 from kit19.cli import cli
 from kit19.training.rows.conversations import rows_of
 from kit19.training.rows.files import load_file_rows
@@ -189,7 +189,7 @@ def test_earlier_turns_go_before_the_system_prompt(tmp_path: Path) -> None:
     talk = chat(base_of(tmp_path), system=SYSTEM, max_new_tokens=8)
     talk.turns = [{"role": role, "content": "이야기 " * 40} for role in ("user", "assistant") * 3]
     model = talk._model
-    ids = model._fit_prompt([*talk.messages, {"role": "user", "content": "끝?"}], 8)
+    ids = model.fit_prompt([*talk.messages, {"role": "user", "content": "끝?"}], 8)
     text = model.prompts.tokenizer.decode(ids)
     assert len(ids) <= model.window - 8
     assert SYSTEM in text

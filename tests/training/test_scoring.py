@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit19.chatting.answering import until_stop
+from kit19.chatting.generation import until_stop
 from kit19.core.runs import BaseModelEntry, DataEntry, RunRecord
 from kit19.demo.scoring import Score, scorable_rows, score
 from kit19.training.run.curves import curves_of, draw

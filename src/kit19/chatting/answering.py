@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import (
-    StoppingCriteria,
-    StoppingCriteriaList,
-    TextIteratorStreamer,
-)
 
 from kit19.catalog import PromptFormat
+from kit19.chatting.generation import CANNOT_ANSWER, Generation, until_stop
 from kit19.core.runs import RunRecord
 from kit19.training.model.adapters import load_with_adapter
 from kit19.training.model.device import device
@@ -25,9 +19,8 @@ from kit19.training.model_errors import convert_model_errors
 from kit19.training.rows.prompts import Prompts, end_ids_of, prompts_of_run
 
 _WINDOW = 2048  # tokens, if the configuration names no limit
-_NO_CHARACTER = "\ufffd"  # how incomplete bytes are decoded
-_INCOMPLETE = re.compile(f"[{_NO_CHARACTER}\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]*$")
-_CANNOT_ANSWER = "the model cannot answer"
+TOP_P = 0.9
+"""The share of probability that answers are sampled from, unless it is given."""
 
 
 @dataclass(frozen=True)
@@ -57,39 +50,38 @@ class ChatModel:
             max_new_tokens: The most tokens of the answer.
             temperature: 0 for greedy decoding.
         """
-        ids = self._fit_prompt(list(turns), max_new_tokens)
-        tokenizer = self.prompts.tokenizer
-        streamer = SyllableStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        stops = self.prompts.format.stop
-        halt = _StopWhenRead(tokenizer, len(ids), stops)
-        given = self._generation_options(max_new_tokens, temperature)
-        failed: list[BaseException] = []
+        ids = self.fit_prompt(turns, max_new_tokens)
+        yield from self.generate(ids, max_new_tokens=max_new_tokens, temperature=temperature)
 
-        def run() -> None:
-            try:
-                on_device = torch.tensor([ids], device=self.model.device)
-                with torch.inference_mode():
-                    self.model.generate(
-                        on_device,
-                        attention_mask=torch.ones_like(on_device),
-                        streamer=streamer,
-                        stopping_criteria=StoppingCriteriaList([halt]),
-                        **given,
-                    )
-            except BaseException as error:
-                failed.append(error)
-                streamer.end()
+    def generate(
+        self,
+        ids: Sequence[int],
+        *,
+        max_new_tokens: int,
+        temperature: float = 0.0,
+        top_p: float = TOP_P,
+        stops: Sequence[str] = (),
+        is_answer: bool = True,
+    ) -> Generation:
+        """The text after a prompt, to iterate over.
 
-        worker = threading.Thread(target=run, daemon=True)
-        worker.start()
-        try:
-            yield from until_stop(streamer, stops, self.prompts.format.reply(""))
-        finally:
-            halt.now = True  # closing the generator stops the model
-            worker.join()
-        if failed:
-            with convert_model_errors(str(tokenizer.name_or_path), _CANNOT_ANSWER):
-                raise failed[0]
+        Args:
+            ids: Tokens of the prompt.
+            max_new_tokens: The most tokens of the text.
+            temperature: 0 for greedy decoding.
+            top_p: The share of probability that is sampled from.
+            stops: Texts that end it, in addition to those of the prompt format.
+            is_answer: Whether the prompt ends as the prompt format ends it.
+        """
+        form = self.prompts.format
+        return Generation(
+            self.model,
+            self.prompts.tokenizer,
+            ids,
+            [*form.stop, *stops] if is_answer else list(stops),
+            form.reply("") if is_answer else "",
+            self._generation_options(max_new_tokens, temperature, top_p),
+        )
 
     def answers(
         self, prompts: Sequence[str], *, max_new_tokens: int, at_once: int = 32
@@ -109,7 +101,7 @@ class ChatModel:
             mask = torch.tensor([[0] * (width - len(k)) + [1] * len(k) for k in kept])
             where = self.model.device
             with (
-                convert_model_errors(str(tokenizer.name_or_path), _CANNOT_ANSWER),
+                convert_model_errors(str(tokenizer.name_or_path), CANNOT_ANSWER),
                 torch.inference_mode(),
             ):
                 generated = self.model.generate(
@@ -120,7 +112,12 @@ class ChatModel:
         stops = self.prompts.format.stop
         return ["".join(until_stop([found[number]], stops, "")) for number in range(len(encoded))]
 
-    def _fit_prompt(self, turns: list[dict[str, str]], max_new_tokens: int) -> list[int]:
+    def fit_prompt(self, given: Sequence[dict[str, str]], max_new_tokens: int) -> list[int]:
+        """Tokens of the prompt of a conversation.
+
+        Early turns that do not fit are dropped, except for a system prompt.
+        """
+        turns = list(given)
         room = max(self.window - max_new_tokens, 1)
         system = 1 if turns[0]["role"] == "system" else 0
         while True:
@@ -129,7 +126,9 @@ class ChatModel:
                 return ids[-room:]
             turns = [*turns[:system], *turns[system + 2 :]]
 
-    def _generation_options(self, max_new_tokens: int, temperature: float) -> dict[str, Any]:
+    def _generation_options(
+        self, max_new_tokens: int, temperature: float, top_p: float = TOP_P
+    ) -> dict[str, Any]:
         pad = self.prompts.tokenizer.pad_token_id
         end = self.prompts.tokenizer.eos_token_id
         given: dict[str, Any] = {
@@ -139,65 +138,8 @@ class ChatModel:
             "do_sample": temperature > 0,
         }
         if temperature > 0:
-            given |= {"temperature": temperature, "top_p": 0.9}
+            given |= {"temperature": temperature, "top_p": top_p}
         return given
-
-
-class SyllableStreamer(TextIteratorStreamer):  # type: ignore[misc]  # transformers is untyped here
-    """Streams text as soon as its characters are complete.
-
-    A token may end inside a character: byte-level tokenizers split syllables into bytes, and a
-    syllable may be written as several jamo. Such an end is held back until it is decided. What is left
-    of a character where generation ends is not sent.
-    """
-
-    next_tokens_are_prompt: bool
-    print_len: int
-
-    def put(self, value: Any) -> None:
-        """Take the prompt, then one token at a time."""
-        if self.next_tokens_are_prompt:
-            self.next_tokens_are_prompt = False
-            return
-        self.token_cache.extend(value.tolist())
-        self._send(_INCOMPLETE.sub("", self._decode()))
-
-    def end(self) -> None:
-        """Send what is left."""
-        self._send(self._decode().rstrip(_NO_CHARACTER))
-        self.on_finalized_text("", stream_end=True)
-
-    def _decode(self) -> str:
-        return str(self.tokenizer.decode(self.token_cache, **self.decode_kwargs))
-
-    def _send(self, text: str) -> None:
-        if len(text) > self.print_len:
-            self.on_finalized_text(text[self.print_len :])
-            self.print_len = len(text)
-
-
-def until_stop(pieces: Any, stops: Sequence[str], leading: str) -> Iterator[str]:
-    """Stream text up to the first stop text, without the whitespace that the format puts before it.
-
-    Text that may be the beginning of a stop text is held back until that is decided.
-    """
-    held, at_start = "", leading.strip() != leading
-    hold = max((len(stop) for stop in stops), default=1) - 1
-    for piece in pieces:
-        held += piece
-        if at_start:
-            held = held.removeprefix(leading)
-            at_start = not held
-        cut = min((held.find(stop) for stop in stops if stop in held), default=-1)
-        if cut >= 0:
-            yield held[:cut]
-            return
-        ready = len(held) - hold
-        if ready > 0:
-            yield held[:ready]
-            held = held[ready:]
-    if held:
-        yield held
 
 
 def load_chat_model(
@@ -238,16 +180,3 @@ def load_chat_model(
         window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         prompts = prompts_of_run(tokenizer, form, run, end_ids_of(model.generation_config))
         return ChatModel(model, prompts, run, int(window or _WINDOW))
-
-
-class _StopWhenRead(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped here
-    """Ends an answer at a stop text, or when the reader stops reading."""
-
-    def __init__(self, tokenizer: Any, prompt_length: int, stops: Sequence[str]) -> None:
-        self.tokenizer, self.prompt_length, self.stops = tokenizer, prompt_length, stops
-        self.now = False
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002
-        text = self.tokenizer.decode(input_ids[0, self.prompt_length :]) if self.stops else ""
-        done = self.now or any(stop in text for stop in self.stops)
-        return torch.full((len(input_ids),), done, device=input_ids.device, dtype=torch.bool)

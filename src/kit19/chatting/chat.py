@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from kit19.calling.client import Client
+from kit19.calling.endpoint import KEY_ENV, make_endpoint
 from kit19.catalog import Catalog, CatalogLike, PromptFormat, load_catalog
+from kit19.chatting.remote import RemoteModel
 from kit19.core.arguments import Count, public
 from kit19.core.errors import OutputError, Problem, TrainError
 from kit19.core.json_text import to_json
@@ -37,7 +40,7 @@ class Chat:
     name: str
     max_new_tokens: int
     temperature: float
-    _model: ChatModel = field(repr=False)
+    _model: ChatModel | RemoteModel = field(repr=False)
     _catalog: Catalog = field(repr=False)
     turns: list[dict[str, str]] = field(default_factory=list)
     system: str = ""
@@ -50,17 +53,26 @@ class Chat:
 
     @property
     def format(self) -> PromptFormat:
-        """The prompt format in use."""
-        return self._model.prompts.format
+        """The prompt format in use.
+
+        Raises:
+            TrainError: The model is on a server, which chooses the format.
+        """
+        return self._loaded().prompts.format
+
+    @property
+    def format_name(self) -> str:
+        """The name of the prompt format; ``server`` if a server chooses it."""
+        return "server" if isinstance(self._model, RemoteModel) else self.format.id
 
     @property
     def run(self) -> RunRecord | None:
-        """The record of the run; None if the model is not a run."""
-        return self._model.run
+        """The record of the run; None if the model is not a run, or on a server."""
+        return None if isinstance(self._model, RemoteModel) else self._model.run
 
     def to_dict(self) -> dict[str, Any]:
         """The conversation so far as JSON data."""
-        return {"model": self.name, "format": self.format.id, "turns": self.messages}
+        return {"model": self.name, "format": self.format_name, "turns": self.messages}
 
     def send(self, text: str) -> Iterator[str]:
         """Send a message and stream the answer. Both are remembered when the answer is complete.
@@ -92,11 +104,11 @@ class Chat:
         """Use a system prompt from now on; an empty text removes it.
 
         Raises:
-            TrainError: The chat template has no place for it.
+            TrainError: The chat template has no place for it. Of a model on a server, nobody knows.
         """
         _require_utf8(text)
         system = text.strip()
-        if system:
+        if system and not isinstance(self._model, RemoteModel):
             turns = [{"role": "system", "content": system}, {"role": "user", "content": "?"}]
             prompts = self._model.prompts
             if prompts.omits_data(prompts.conversation(turns), [system]):
@@ -131,45 +143,77 @@ class Chat:
         """Use another prompt format from now on.
 
         Raises:
-            Kit19Error: There is no such format, or the tokenizer has no chat template for it.
+            Kit19Error: There is no such format, the tokenizer has no chat template for it, or the model
+                is on a server.
         """
         from dataclasses import replace  # noqa: PLC0415
 
         from kit19.training.rows.prompts import prompts_of_run  # noqa: PLC0415
 
-        prompts, form = self._model.prompts, self._catalog.prompt_format(name)
+        model = self._loaded()
+        prompts, form = model.prompts, self._catalog.prompt_format(name)
         new = prompts_of_run(prompts.tokenizer, form, self.run, prompts.ends)
-        self._model = replace(self._model, prompts=new)
+        self._model = replace(model, prompts=new)
+
+    def _loaded(self) -> ChatModel:
+        if isinstance(self._model, RemoteModel):
+            what = "the server chooses the prompt format"
+            fix = "serve the model with another one: kit19 serve --format"
+            raise TrainError(Problem(what, fix=fix))
+        return self._model
 
 
 @public
-def chat(
+def chat(  # noqa: PLR0913  one parameter an option of the command
     model: str | Path,
     *,
     format: str | Path = "",  # noqa: A002  as the command and the settings call it
     system: str = "",
     max_new_tokens: Count = 512,
     temperature: Annotated[float, Field(ge=0)] = 0.0,
+    base_url: str = "",
+    key_env: str = KEY_ENV,
     catalog: CatalogLike = None,
     trust_remote_code: bool = False,
 ) -> Chat:
-    """Load a model for a conversation.
+    """Load a model for a conversation, or connect to one on a server.
 
     Args:
-        model: A run's folder, any causal model's folder, or a Hub id (also ``owner/name@revision``).
+        model: A run's folder, any causal model's folder, or a Hub id (also ``owner/name@revision``);
+            with ``base_url``, its name on the server.
         format: Prompt format; default: the run's format, else the model's chat template, else
             ``alpaca``.
         system: A system prompt before the conversation.
         max_new_tokens: The most tokens of an answer.
         temperature: 0 for greedy decoding; higher values sample.
+        base_url: The address of an OpenAI-compatible API that answers, instead of a model loaded here.
+        key_env: The environment variable that holds the API key.
         catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
         trust_remote_code: Run code from the model's repository.
 
     Raises:
         TrainError: Optional packages are not installed, the model cannot be loaded, or its chat
             template has no place for the system prompt.
-        Kit19Error: There is no such format.
+        ModelError: The address is not valid.
+        Kit19Error: There is no such format, or a server would have to use it.
     """
+    answering: ChatModel | RemoteModel
+    if base_url:
+        answering = RemoteModel(Client(make_endpoint(base_url, str(model), key_env), retries=2))
+        cards = load_catalog(catalog)
+    else:
+        answering, cards = open_model(model, format, catalog, trust_remote_code=trust_remote_code)
+    talk = Chat(str(model), max_new_tokens, temperature, answering, cards)
+    if base_url and format:
+        talk.use_format(str(format))  # an error
+    talk.use_system(system)
+    return talk
+
+
+def open_model(
+    model: str | Path, form: str | Path, catalog: CatalogLike, *, trust_remote_code: bool
+) -> tuple[ChatModel, Catalog]:
+    """Load a model for generating answers; the arguments and errors are those of ``chat``."""
     require_model()
     from transformers import logging  # noqa: PLC0415
 
@@ -178,15 +222,13 @@ def chat(
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     cards = load_catalog(catalog)
-    chosen = cards.prompt_format(str(format)) if format else None
+    chosen = cards.prompt_format(str(form)) if form else None
 
     def default(has_template: bool) -> PromptFormat:
         return cards.prompt_format(_CHAT if has_template else _PLAIN)
 
     answering = load_chat_model(str(model), chosen, default, trust=trust_remote_code)
-    talk = Chat(str(model), max_new_tokens, temperature, answering, cards)
-    talk.use_system(system)
-    return talk
+    return answering, cards
 
 
 def _require_utf8(text: str) -> None:

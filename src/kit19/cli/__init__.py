@@ -40,6 +40,7 @@ _COMMANDS = {
     "compare": "compare",
     "train": "train",
     "chat": "chat",
+    "serve": "serve",
     "merge": "train",
     "push": "push",
     "eval": "evaluate",

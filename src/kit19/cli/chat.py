@@ -32,6 +32,7 @@ Examples:
   kit19 chat runs/mine --prompt "다음 문장을 긍정과 부정 가운데 하나로 분류해 주세요. 정말 재미있었다"
   cat question.txt | kit19 chat runs/mine
   kit19 chat owner/name --format koalpaca --temperature 0.7
+  kit19 chat mine --base-url http://localhost:8000/v1      a model on a server (kit19 serve, vLLM)
   kit19 chat runs/mine --system "존댓말로 짧게 답하세요."
 
 \b
@@ -50,16 +51,29 @@ In a conversation: /reset, /system, /save, /template, /help, /quit.
     show_default=True,
     help="0: greedy decoding, with the same answer each time.",
 )
+@click.option(
+    "--base-url", default="", metavar="URL", help="An OpenAI-compatible API that has MODEL."
+)
+@click.option(
+    "--api-key-env",
+    "key_env",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    metavar="NAME",
+    help="The environment variable that holds its key.",
+)
 @click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
 @catalog_option
 @json_option
-def chat(  # noqa: PLR0913  one parameter an option
+def chat(  # noqa: PLR0913, PLR0917  one parameter an option
     model: str,
     prompt: str | None,
     form: str,
     system: str,
     max_tokens: int,
     temperature: float,
+    base_url: str,
+    key_env: str,
     trust_remote_code: bool,
     catalog: CatalogLike,
     as_json: bool,
@@ -79,6 +93,8 @@ def chat(  # noqa: PLR0913  one parameter an option
         system=system,
         max_new_tokens=max_tokens,
         temperature=temperature,
+        base_url=base_url,
+        key_env=key_env,
         catalog=catalog,
         trust_remote_code=trust_remote_code,
     )
@@ -86,7 +102,7 @@ def chat(  # noqa: PLR0913  one parameter an option
         _converse(talk)
     elif as_json:
         answer = "".join(talk.send(prompt))
-        found = {"prompt": prompt.strip(), "answer": answer, "format": talk.format.id}
+        found = {"prompt": prompt.strip(), "answer": answer, "format": talk.format_name}
         print_json(found | ({"system": talk.system} if talk.system else {}))
     else:
         _answer(talk, prompt)
@@ -94,7 +110,7 @@ def chat(  # noqa: PLR0913  one parameter an option
 
 def _converse(talk: Chat) -> None:
     about = f", trained on {talk.run.data.label} data" if talk.run else ""
-    print_text(f"{talk.name}{about}; prompt format {talk.format.id}. Type /help for commands.")
+    print_text(f"{talk.name}{about}; prompt format {talk.format_name}. Type /help for commands.")
     while (text := _read()) is not None:
         command, _, rest = text.strip().partition(" ")
         if command in ("/quit", "/exit"):

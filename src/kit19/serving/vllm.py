@@ -1,0 +1,135 @@
+"""The command that serves a model through vLLM, in the prompt format of its training."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit19.catalog import CatalogLike, PromptFormat, load_catalog
+from kit19.training.model.finding import find_model
+from kit19.training.model.reference import ModelRef
+
+
+@dataclass(frozen=True)
+class VllmCommand:
+    """How to serve a model through vLLM.
+
+    Attributes:
+        arguments: The command and its arguments.
+        stop: Texts that end an answer, which requests must name: vLLM has no setting for them.
+    """
+
+    arguments: list[str]
+    stop: list[str]
+
+    @property
+    def line(self) -> str:
+        """The command for a shell."""
+        return shlex.join(self.arguments)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The command as JSON data."""
+        return {"command": self.arguments, "line": self.line, "stop": self.stop}
+
+
+def vllm_command(
+    model: str | Path,
+    *,
+    host: str,
+    port: int,
+    name: str = "",
+    form: str | Path = "",
+    catalog: CatalogLike = None,
+) -> VllmCommand:
+    """The command that serves a model through vLLM. An adapter is served on its base model.
+
+    Args:
+        model: A run's folder, any causal model's folder, or a Hub id.
+        host: The address to listen on.
+        port: The port.
+        name: The model's name in the API. Default: that of its folder, or its Hub id.
+        form: Prompt format. Default: the run's, else the model's own chat template.
+        catalog: As for ``serve``.
+
+    Raises:
+        TrainError: There is no such model.
+        Kit19Error: There is no such format.
+    """
+    ref = find_model(str(model))
+    chosen = None
+    if form:
+        chosen = load_catalog(catalog).prompt_format(str(form))
+    elif ref.run is not None:
+        chosen = PromptFormat.model_validate(ref.run.format)
+    title = name or served_name(model)
+    arguments = [
+        "vllm",
+        "serve",
+        *_model_arguments(ref, title),
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
+    if chosen is not None and not chosen.chat:
+        arguments += ["--chat-template", chat_template(chosen, begins=_begins(ref))]
+    # Else vLLM takes the temperature of the model's folder where a request names none.
+    arguments += ["--generation-config", "vllm"]
+    return VllmCommand(arguments, chosen.stop if chosen else [])
+
+
+def served_name(model: str | Path) -> str:
+    """The name of a model in the API, unless another is given: its folder's, or its Hub id."""
+    return Path(model).resolve().name if Path(model).is_dir() else str(model)
+
+
+def chat_template(form: PromptFormat, *, begins: bool) -> str:
+    """A Jinja chat template, in one line, that writes the prompts of a format.
+
+    Args:
+        form: A format that is no chat template itself.
+        begins: Whether the tokenizer puts its first token before every text. vLLM leaves it to the
+            template.
+    """
+    before, _, after = form.prompt.partition("{instruction}")
+    opening, _, closing = form.answer.partition("{output}")
+    user, answer = (before, after), (opening, closing + "\n\n")
+    parts = {"user": user, "assistant": answer}
+    branches = "".join(
+        f"{{%- {'elif' if number else 'if'} turn.role == {_quote(role)} -%}}"
+        f"{{{{ {_quote(start)} + turn.content + {_quote(end)} }}}}"
+        for number, (role, (start, end)) in enumerate(parts.items())
+    )
+    other = '{%- else -%}{{ turn.content + "\\n\\n" }}{%- endif -%}'
+    first = "{{ bos_token }}" if begins else ""
+    return f"{first}{{%- for turn in messages -%}}{branches}{other}{{%- endfor -%}}"
+
+
+def _begins(ref: ModelRef) -> bool:
+    from kit19.training.model.loading import read_tokenizer  # noqa: PLC0415  loads transformers
+
+    tokenizer = read_tokenizer(str(ref.tokenizer))
+    first = tokenizer("a")["input_ids"][0]
+    return tokenizer.bos_token_id is not None and first == tokenizer.bos_token_id
+
+
+def _quote(text: str) -> str:
+    """A text as a string of Jinja."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _model_arguments(ref: ModelRef, name: str) -> list[str]:
+    if ref.base is None:
+        revision = ["--revision", ref.revision] if ref.revision else []
+        return [ref.source, *revision, "--served-model-name", name]
+    base = ref.base
+    revision = ["--revision", base.revision] if base.revision else []
+    config = json.loads((ref.folder / "adapter_config.json").read_text(encoding="utf-8"))
+    rank = int(config.get("r") or 16)
+    allowed = next((one for one in (8, 16, 32, 64, 128, 256, 320, 512) if one >= rank), rank)
+    module = f"{name}={ref.source}"
+    lora = ["--enable-lora", "--max-lora-rank", str(allowed), "--lora-modules", module]
+    return [base.source, *revision, *lora]
