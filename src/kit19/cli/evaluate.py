@@ -27,6 +27,7 @@ Examples:
   kit19 eval out/run --tasks kobest_copa,klue_sts --shots 5 --out results/five
   kit19 eval me/model --tasks haerae,kmmlu --out results/more     any task of lm-evaluation-harness
   kit19 eval me/model --tasks mine/qa.yaml --out results/mine     your own task file
+  kit19 eval --base-url http://localhost:8000/v1 --model me/model --out results/served
   kit19 eval me/model --peft me/adapter --dtype bfloat16 --limit 100 --out results/quick
 
 \b
@@ -36,7 +37,8 @@ the harness's. An interrupted evaluation resumes where it stopped.
 On several GPUs: accelerate launch -m kit19 eval ...
 """,
 )
-@click.argument("model")
+@click.argument("model", required=False)
+@click.option("--model", "named", metavar="NAME", help="The same as MODEL.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The results folder.")
 @click.option("--tasks", default="", metavar="NAME|FILE,...", help="Default: the seven.")
 @click.option(
@@ -89,6 +91,28 @@ On several GPUs: accelerate launch -m kit19 eval ...
     type=SEED,
     help="Decides which few-shot examples are drawn.",
 )
+@click.option(
+    "--base-url",
+    default="",
+    metavar="URL",
+    help="An OpenAI-compatible API (vLLM, kit19 serve) that runs MODEL.",
+)
+@click.option(
+    "--tokenizer",
+    metavar="FOLDER|NAME",
+    help="Of a model on a server. Default: that of the Hub's model of the same name.",
+)
+@click.option(
+    "--api-key-env",
+    "key_env",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    metavar="NAME",
+    help="The environment variable that holds the server's key.",
+)
+@click.option(
+    "--concurrency", type=COUNT, default=8, show_default=True, help="Requests to a server at once."
+)
 @click.option("--no-cache", is_flag=True, help="Neither read nor write cached scores.")
 @click.option(
     "--sample", is_flag=True, help="Score kit19's own small sample instead of the benchmarks."
@@ -97,7 +121,8 @@ On several GPUs: accelerate launch -m kit19 eval ...
 @json_option
 @quiet_option
 def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
-    model: str,
+    model: str | None,
+    named: str | None,
     out: Path,
     tasks: str,
     include_paths: tuple[Path, ...],
@@ -115,6 +140,10 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
     trust_remote_code: bool,
     allow_pickle: bool,
     seed: int,
+    base_url: str,
+    tokenizer: str | None,
+    key_env: str,
+    concurrency: int,
     no_cache: bool,
     sample: bool,
     data_dir: Path | None,
@@ -122,12 +151,14 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet: bool,
 ) -> None:
     """Score MODEL (a folder, or owner/name[@revision] on the Hub) on Korean benchmarks."""
+    if (model is None) == (named is None):
+        raise click.UsageError("name one model: MODEL or --model")
     calm()
     from kit19.evaluating.pipeline import evaluate as run  # noqa: PLC0415  slow to load
 
     with rate_progress(quiet=quiet or as_json) as on_progress:
         found = run(
-            model,
+            model or named or "",
             out,
             tasks=tuple(name.strip() for name in tasks.split(",") if name.strip()),
             include_paths=include_paths,
@@ -147,6 +178,10 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter an option
             allow_pickle=allow_pickle,
             seed=seed,
             use_cache=not no_cache,
+            base_url=base_url,
+            tokenizer=tokenizer,
+            key_env=key_env,
+            concurrency=concurrency,
             on_progress=on_progress,
         )
     if not found.figures:

@@ -49,6 +49,8 @@ class ScoredModel(_Part):
         dtype: ``float32``, ``bfloat16`` …
         context: Length of the context window in tokens.
         run: The record of the training run, if kit19 trained the model.
+        base_url: The address of the server that runs the model; empty for a model that was loaded. Of
+            a model on a server, only its name and the context are known.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ScoredModel(_Part):
     dtype: str
     context: int
     run: RunRecord | None
+    base_url: str = ""
 
 
 class TaskEntry(_Part):

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kit19.calling.endpoint import KEY_ENV
 from kit19.core.results import Format
 from kit19.fetching.data_dir import is_sample
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
+CONCURRENCY = 8
+"""Requests to a server at once, unless another number is given."""
 SEED = 1234
 """The harness's own seed for drawing examples."""
 
@@ -37,6 +40,10 @@ class EvalOptions:
     allow_pickle: bool = False
     seed: int = SEED
     use_cache: bool = True
+    base_url: str = ""
+    tokenizer: str | None = None
+    key_env: str = KEY_ENV
+    concurrency: int = CONCURRENCY
 
     @property
     def sample(self) -> bool:

@@ -17,15 +17,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from kit19.calling.endpoint import KEY_ENV
 from kit19.catalog import PromptFormat, load_catalog
 from kit19.core.arguments import Count, OnProgress, Seed, one_or_more, public, silent
 from kit19.core.errors import FilesError, Kit19Error, ModelError, Problem
 from kit19.core.json_text import replace_non_finite
-from kit19.core.paths import cache_dir
 from kit19.core.results import NAME, EvalRecord, Format
+from kit19.core.runs import RunRecord
 from kit19.evaluating import default_tasks, own_tasks
-from kit19.evaluating.options import SEED, Dtype, EvalOptions
-from kit19.evaluating.recording import EvalRequest, eval_record, scoring_identity, task_entry
+from kit19.evaluating.options import CONCURRENCY, SEED, Dtype, EvalOptions
+from kit19.evaluating.recording import (
+    EvalRequest,
+    eval_record,
+    request_of_model,
+    request_of_server,
+    task_entry,
+)
 from kit19.fetching.data_dir import resolve_data_dir
 from kit19.writing.place import replacing
 
@@ -75,6 +82,10 @@ def evaluate(  # noqa: PLR0913  one parameter an option of the command
     allow_pickle: bool = False,
     seed: Seed = SEED,
     use_cache: bool = True,
+    base_url: str = "",
+    tokenizer: str | Path | None = None,
+    key_env: str = KEY_ENV,
+    concurrency: Count = CONCURRENCY,
     on_progress: OnProgress = silent,
 ) -> Evaluation:
     """Score a causal language model on Korean benchmarks, and write a results folder.
@@ -83,7 +94,7 @@ def evaluate(  # noqa: PLR0913  one parameter an option of the command
 
     Args:
         model: A folder (a training run of kit19's, any model or adapter of transformers), or an id on
-            the Hub (also ``owner/name@revision``).
+            the Hub (also ``owner/name@revision``); with ``base_url``, its name on the server.
         out: The results folder: ``results.json`` and ``samples_<task>.jsonl``. An earlier one is
             replaced when the new one is complete.
         tasks: Names of kit19's tasks or of the harness's, or task files' paths; default: the seven.
@@ -105,6 +116,11 @@ def evaluate(  # noqa: PLR0913  one parameter an option of the command
         allow_pickle: Load weights in torch's pickle format too.
         seed: The seed for drawing examples.
         use_cache: Read scores from the cache, and write new ones to it.
+        base_url: The address of an OpenAI-compatible API that runs the model.
+        tokenizer: Of a model on a server: a folder or an id on the Hub. Default: that of the Hub's
+            model of the same name.
+        key_env: The environment variable that holds the API key.
+        concurrency: Requests to the server at once.
         on_progress: Called with the current step, requests done, and total requests.
 
     Raises:
@@ -133,6 +149,10 @@ def evaluate(  # noqa: PLR0913  one parameter an option of the command
         allow_pickle=allow_pickle,
         seed=seed,
         use_cache=use_cache,
+        base_url=base_url,
+        tokenizer=None if tokenizer is None else str(tokenizer),
+        key_env=key_env,
+        concurrency=concurrency,
     )
     return _evaluate(str(model), Path(out), options, on_progress)
 
@@ -142,6 +162,20 @@ def _evaluate(model: str, out: Path, options: EvalOptions, on_progress: OnProgre
     on_progress("checking files", 0, 0)
     files = _find_all(options)
     tasks = _load_tasks(options)
+    if options.base_url:
+        request = _connect(model, options, tasks, on_progress)
+    else:
+        request = _load(model, options, on_progress)
+    scorer = request.scorer
+    scorer.on_progress = lambda done, total: on_progress("scoring", done, total)
+    results = _score(request, tasks)
+    if scorer.rank != 0:  # one process of several writes
+        return Evaluation({}, eval_record(request, {}, {}))
+    return _write(out, request, files, results, tasks.tasks)
+
+
+def _load(model: str, options: EvalOptions, on_progress: OnProgress) -> EvalRequest:
+    """Find and load a model."""
     from kit19.evaluating.resolve import find_scored_model  # noqa: PLC0415
 
     on_progress("finding the model", 0, 0)
@@ -149,16 +183,25 @@ def _evaluate(model: str, out: Path, options: EvalOptions, on_progress: OnProgre
         model, options.revision, options.adapter, allow_pickle=options.allow_pickle
     )
     ref.digest(on_progress)  # remembered by the reference
-    prompt_format = _prompt_format(options, ref)
+    prompt_format = _prompt_format(options, ref.name, ref.record)
     on_progress("loading the model", 0, 0)
     scorer = load_scorer(ref, options)
     _set_format(scorer, options, ref, prompt_format)
-    request = EvalRequest(scorer, ref, options, prompt_format)
-    scorer.on_progress = lambda done, total: on_progress("scoring", done, total)
-    results = _score(request, tasks)
-    if scorer.rank != 0:  # one process of several writes
-        return Evaluation({}, eval_record(request, {}, {}))
-    return _write(out, request, files, results, tasks.tasks)
+    request = request_of_model(scorer, ref, options, prompt_format)
+    scorer.score_cache = request.cache
+    return request
+
+
+def _connect(
+    model: str, options: EvalOptions, tasks: LoadedTasks, on_progress: OnProgress
+) -> EvalRequest:
+    """Connect to a model on a server."""
+    from kit19.evaluating.connecting import connect  # noqa: PLC0415
+
+    on_progress("asking the server", 0, 0)
+    prompt_format = _prompt_format(options, model, None)
+    scorer = connect(model, options, tasks, prompt_format)
+    return request_of_server(scorer, options, prompt_format)
 
 
 def require_layer() -> None:
@@ -212,21 +255,21 @@ def _load_tasks(options: EvalOptions) -> LoadedTasks:
     return loaded
 
 
-def _prompt_format(options: EvalOptions, ref: ModelRef) -> PromptFormat | None:
+def _prompt_format(options: EvalOptions, model: str, run: RunRecord | None) -> PromptFormat | None:
     """The prompt format of an ``instruction`` evaluation; None for other formats."""
     if options.format != "instruction":
         return None
     if options.prompt_format:
         chosen = load_catalog().prompt_format(options.prompt_format)
-    elif ref.record is not None:
-        chosen = PromptFormat.model_validate(ref.record.format)
+    elif run is not None:
+        chosen = PromptFormat.model_validate(run.format)
     else:
         what = "is not a kit19 training run, so its prompt format is unknown"
         fix = "name one: --prompt-format alpaca, koalpaca, kullm, or your own YAML file"
-        raise ModelError(Problem(what, ref.name, fix))
+        raise ModelError(Problem(what, model, fix))
     if chosen.chat:
         fix = "use --format chat"
-        raise ModelError(Problem("was trained with the chat template", ref.name, fix))
+        raise ModelError(Problem("was trained with the chat template", model, fix))
     return chosen
 
 
@@ -274,7 +317,11 @@ def _set_format(
     prompt_format: PromptFormat | None,
 ) -> None:
     """Use the prompts of training for a prompt format, and for runs trained with a chat template."""
-    from kit19.evaluating.formats import use_training_prompts  # noqa: PLC0415
+    from kit19.evaluating.formats import (  # noqa: PLC0415
+        require_chat_template,
+        require_system_turn,
+        use_training_prompts,
+    )
     from kit19.training.rows.prompts import end_ids_of, prompts_of_run  # noqa: PLC0415
 
     chosen, run = prompt_format, ref.record
@@ -284,35 +331,27 @@ def _set_format(
         stops = end_ids_of(scorer.model.generation_config)
         prompts = prompts_of_run(scorer.tokenizer, chosen, run, stops)
         use_training_prompts(scorer, prompts)
-
-
-def _score(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
-    """The harness's results."""
-    from kit19.evaluating.formats import require_chat_template, require_system_turn  # noqa: PLC0415
-    from kit19.evaluating.harness import run_harness  # noqa: PLC0415
-    from kit19.evaluating.score_cache import ScoreCache  # noqa: PLC0415
-
-    scorer, options = request.scorer, request.options
     if options.format == "chat":
         require_chat_template(scorer)
     if options.system and options.format != "raw":
         require_system_turn(scorer, options.system)
-    may_change = options.trust_remote_code and request.ref.has_code_elsewhere
-    if options.use_cache and not may_change:
-        scorer.score_cache = ScoreCache(
-            cache_dir() / "scores", scoring_identity(scorer, request.ref)
-        )
+
+
+def _score(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
+    """The harness's results."""
+    from kit19.evaluating.harness import run_harness  # noqa: PLC0415
+
     try:
-        return run_harness(scorer, tasks, options)
+        return run_harness(request.scorer, tasks, request.options)
     except Kit19Error:
         raise
     except Exception as error:  # tasks and models run their own code, and may raise anything
         lines = str(error).strip().splitlines() or ["no reason given"]
         what = f"cannot be scored: {type(error).__name__}: {lines[0][:500]}"
-        raise ModelError(Problem(what, request.ref.name)) from error
+        raise ModelError(Problem(what, request.scored.name)) from error
     finally:
-        if scorer.score_cache:
-            scorer.score_cache.close()
+        if request.cache:
+            request.cache.close()
 
 
 def _write(

@@ -9,13 +9,16 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from kit19.catalog import PromptFormat
+from kit19.core.paths import cache_dir
 from kit19.core.results import Caution, EvalRecord, Sample, ScoredModel, TaskEntry
 from kit19.evaluating import cautions
 from kit19.evaluating.generation_cautions import generation_cautions
 from kit19.evaluating.options import EvalOptions
+from kit19.evaluating.score_cache import ScoreCache
 
 if TYPE_CHECKING:
     from kit19.evaluating.scorer import Kit19LM
+    from kit19.evaluating.servers import ServedLM
     from kit19.evaluating.source import BenchmarkFiles
     from kit19.training.model.reference import ModelRef
 
@@ -24,15 +27,68 @@ _VERSIONS = ("kit19", "lm_eval", "peft", "torch", "transformers")
 
 @dataclass(frozen=True)
 class EvalRequest:
-    """A loaded model, its origin, and how to evaluate it.
+    """A model of the harness, its origin, and how to evaluate it.
 
-    ``prompt_format`` is None for raw prompts and the chat template.
+    Attributes:
+        scorer: The loaded model, or the one that a server runs.
+        scored: What results say about it.
+        options: How to evaluate.
+        prompt_format: The prompt format; None for raw prompts and the chat template.
+        device: ``cpu``, ``cuda`` …, or ``server``.
+        hardware: The name of the device; empty for a server.
+        cache: The cache of scores; None without one.
     """
 
-    scorer: Kit19LM
-    ref: ModelRef
+    scorer: Kit19LM | ServedLM
+    scored: ScoredModel
     options: EvalOptions
     prompt_format: PromptFormat | None
+    device: str
+    hardware: str
+    cache: ScoreCache | None
+
+
+def request_of_model(
+    scorer: Kit19LM, ref: ModelRef, options: EvalOptions, prompt_format: PromptFormat | None
+) -> EvalRequest:
+    """The evaluation of a loaded model."""
+    model = scorer.model
+    scored = ScoredModel(
+        name=ref.complete.name,
+        revision=ref.complete.revision,
+        digest=ref.digest(),
+        adapter=ref.name if ref.base else "",
+        architecture=(model.config.architectures or [type(model).__name__])[0],
+        parameters=sum(weights.numel() for weights in model.parameters()),
+        dtype=str(model.dtype).removeprefix("torch."),
+        context=scorer.max_length,
+        run=ref.record,
+    )
+    may_change = options.trust_remote_code and ref.has_code_elsewhere
+    cache = None
+    if options.use_cache and not may_change:
+        cache = ScoreCache(cache_dir() / "scores", scoring_identity(scorer, ref))
+    device = scorer.device.type
+    return EvalRequest(scorer, scored, options, prompt_format, device, _hardware(scorer), cache)
+
+
+def request_of_server(
+    scorer: ServedLM, options: EvalOptions, prompt_format: PromptFormat | None
+) -> EvalRequest:
+    """The evaluation of a model that a server runs, of which only the name is known."""
+    scored = ScoredModel(
+        name=scorer.endpoint.model,
+        revision="",
+        digest="",
+        adapter="",
+        architecture="",
+        parameters=0,
+        dtype="",
+        context=scorer.max_length,
+        run=None,
+        base_url=scorer.endpoint.base_url,
+    )
+    return EvalRequest(scorer, scored, options, prompt_format, "server", "", None)
 
 
 def scoring_identity(scorer: Kit19LM, ref: ModelRef) -> dict[str, Any]:
@@ -46,7 +102,11 @@ def scoring_identity(scorer: Kit19LM, ref: ModelRef) -> dict[str, Any]:
 
 
 def task_entry(
-    name: str, task: Any, files: BenchmarkFiles | None, scorer: Kit19LM, results: Mapping[str, Any]
+    name: str,
+    task: Any,
+    files: BenchmarkFiles | None,
+    scorer: Kit19LM | ServedLM,
+    results: Mapping[str, Any],
 ) -> TaskEntry:
     """Describe a scored task: items, files, examples and truncations.
 
@@ -95,22 +155,11 @@ def eval_record(
         samples: Scored items by task: ``Sample``, or as the harness logs them.
         more_cautions: Cautions of the caller's, in addition to those about model and tasks.
     """
-    scorer, ref, options = request.scorer, request.ref, request.options
-    model = scorer.model
+    scorer, options = request.scorer, request.options
     return EvalRecord(
         kit19_version=version("kit19"),
         versions={name: version(name) for name in _VERSIONS},
-        model=ScoredModel(
-            name=ref.complete.name,
-            revision=ref.complete.revision,
-            digest=ref.digest(),
-            adapter=ref.name if ref.base else "",
-            architecture=(model.config.architectures or [type(model).__name__])[0],
-            parameters=sum(weights.numel() for weights in model.parameters()),
-            dtype=str(model.dtype).removeprefix("torch."),
-            context=scorer.max_length,
-            run=ref.record,
-        ),
+        model=request.scored,
         format=options.format,
         format_id=request.prompt_format.id if request.prompt_format else "",
         seed=options.seed,
@@ -118,8 +167,8 @@ def eval_record(
         sample=options.sample,
         system=options.system or "",
         batch_size=options.batch_size,
-        device=scorer.device.type,
-        hardware=_hardware(scorer),
+        device=request.device,
+        hardware=request.hardware,
         tasks=entries,
         fallbacks=dict(sorted(scorer.fallbacks.items())),
         cautions=[*_cautions(request, entries, samples), *more_cautions],
@@ -133,7 +182,7 @@ def _cautions(
     reasons = request.scorer.fallbacks
     for_all = request.scorer.fallback if request.scorer.fallback in reasons.values() else ""
     found = cautions.model_cautions(
-        request.ref.record,
+        request.scored.run,
         has_chat_template=bool(getattr(request.scorer.tokenizer, "chat_template", None)),
         raw=request.options.format == "raw",
         fallback=for_all,
@@ -143,7 +192,8 @@ def _cautions(
     )
     if request.scorer.prompts_without_system:
         found.append(cautions.system_turn_caution(request.scorer.prompts_without_system))
-    found += cautions.tokenizer_cautions(request.scorer.tokenizer, texts)
+    if request.scorer.tokenizer is not None:
+        found += cautions.tokenizer_cautions(request.scorer.tokenizer, texts)
     for name, logged in samples.items():
         if name in entries:
             found += cautions.task_cautions(name, entries[name])
