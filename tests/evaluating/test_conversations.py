@@ -11,11 +11,13 @@ import pytest
 
 pytest.importorskip("lm_eval")
 
-from kit19 import Kit19Error, evaluate, load_catalog
+from kit19 import Kit19Error, evaluate, judge, load_catalog
+from kit19.core.results import read_record
 from kit19.evaluating import TASKS, default_tasks, own_tasks
 from kit19.evaluating.source import load
 from kit19.judging.answers import read_answers
 from kit19.training.rows.prompts import make_prompts
+from tests.support.openai_server import OpenAIServer
 
 Models = Callable[..., Path]
 ITEMS = {"logickor": 3, "komt_bench": 2}
@@ -72,6 +74,21 @@ def test_the_second_prompt_holds_the_first_answer(
                 {"role": "assistant", "content": answer},
                 {"role": "user", "content": doc["turn_2"]},
             ]
+
+
+def test_judged_results_are_results(model_of: Models, tmp_path: Path, loopback: None) -> None:
+    task = short_task(tmp_path, "logickor")
+    options: Any = {"format": "instruction", "prompt_format": "alpaca", "data_dir": "sample"}
+    found = evaluate(model_of(), tmp_path / "out", tasks=[task], device="cpu", **options)
+    with OpenAIServer(lambda _: "[[7]]") as server:
+        judged = judge(tmp_path / "out", "j", base_url=server.url)
+    document = json.loads((judged.out / "results.json").read_text("utf-8"))
+    record = read_record(document, "results.json")
+    assert record is not None
+    assert record.model == found.record.model
+    assert record.tasks == found.record.tasks
+    assert "judged" in {one.code for one in record.cautions}
+    assert document["results"]["short"]["score,none"] == 7
 
 
 def test_raw_prompts_are_refused(model_of: Models, tmp_path: Path) -> None:

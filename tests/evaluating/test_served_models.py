@@ -147,7 +147,7 @@ def test_another_tokenizer_is_an_error(model_of: Models, tmp_path: Path) -> None
     ("more", "says"),
     [
         ({"device": "cpu", "dtype": "float32"}, "--device, --dtype: the server decides this"),
-        ({"tokenizer": None}, "--tokenizer FOLDER"),
+        ({"tokenizer": "no/such/tokenizer"}, "--tokenizer FOLDER"),
         ({"model": "other"}, "has no model 'other'\n    it has tiny"),
     ],
     ids=["local options", "no tokenizer", "no such model"],

@@ -200,8 +200,12 @@ def test_pairs_are_asked_in_both_orders(served: Served, tmp_path: Path) -> None:
     pairs = found.pairs["logickor"]
     assert (pairs.turns, pairs.wins, pairs.win_rate, pairs.first) == (8, 8, 1.0, 0)
     assert len(server.requests) == 16
-    server.reply = lambda _: "[[A]]"
-    found = judge(own, against=other, model="biased", base_url=server.url)
+    server.reply = lambda body: prefers_good(body) if body["model"] == "j" else "[[A]]"
+    found = judge(own, against=other, model="biased", base_url=server.url, second_model="j")
+    agreed = found.agreement
+    assert agreed is not None
+    # One judge decides nothing, the other everything: the first gives 0.5 to all, the second 1.
+    assert (agreed.answers, agreed.same, agreed.mean_difference) == (8, 0.0, 0.5)
     pairs = found.pairs["logickor"]
     assert (pairs.wins, pairs.losses, pairs.inconsistent, pairs.first) == (0, 0, 8, 8)
     assert pairs.win_rate == 0.5
@@ -286,6 +290,20 @@ def test_the_key_is_sent_and_never_written(
     assert "set the key in the environment variable MY_KEY" in refused.err
     texts = [path.read_text("utf-8") for path in tmp_path.rglob("*") if path.is_file()]
     assert not any("geheim" in text for text in [*texts, refused.err])
+
+
+def test_a_key_is_not_sent_to_another_provider(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "geheim-19")
+    monkeypatch.setenv("OTHER_KEY", "anders-19")
+    first, second, result = served(fair), served(fair), write_results(tmp_path / "talks", items=1)
+    options: Any = {"base_url": first.url, "second_base_url": second.url}
+    judge(result, "one", second_model="other", **options)
+    assert all("Authorization" not in one for one in second.headers)
+    judge(result, "one", second_model="third", second_key_env="OTHER_KEY", **options)
+    assert second.headers[-1]["Authorization"] == "Bearer anders-19"
+    assert {one["Authorization"] for one in first.headers} == {"Bearer geheim-19"}
 
 
 def test_results_without_conversations_are_refused(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_system_prompt_without_a_place_is_refused(tmp_path: Path) -> None:
 def test_earlier_turns_go_before_the_system_prompt(tmp_path: Path) -> None:
     talk = chat(base_of(tmp_path), system=SYSTEM, max_new_tokens=8)
     talk.turns = [{"role": role, "content": "이야기 " * 40} for role in ("user", "assistant") * 3]
-    model = talk._model
+    model = talk._loaded()
     ids = model.fit_prompt([*talk.messages, {"role": "user", "content": "끝?"}], 8)
     text = model.prompts.tokenizer.decode(ids)
     assert len(ids) <= model.window - 8

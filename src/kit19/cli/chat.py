@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kit19.cli.options import COUNT, FiniteRange, catalog_option, json_option
+from kit19.cli.options import COUNT, FiniteRange, api_key_option, catalog_option, json_option
 from kit19.cli.output import print_json, print_piece, print_text
 from kit19.cli.streams import is_terminal
 from kit19.core.errors import Kit19Error
@@ -54,14 +54,7 @@ In a conversation: /reset, /system, /save, /template, /help, /quit.
 @click.option(
     "--base-url", default="", metavar="URL", help="An OpenAI-compatible API that has MODEL."
 )
-@click.option(
-    "--api-key-env",
-    "key_env",
-    default="OPENAI_API_KEY",
-    show_default=True,
-    metavar="NAME",
-    help="The environment variable that holds its key.",
-)
+@api_key_option
 @click.option("--trust-remote-code", is_flag=True, help="Let the model run code of its own.")
 @catalog_option
 @json_option

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit19.cli.options import COUNT, SEED, data_dir_option, json_option, quiet_option
+from kit19.cli.options import (
+    COUNT,
+    SEED,
+    api_key_option,
+    data_dir_option,
+    json_option,
+    quiet_option,
+)
 from kit19.cli.output import print_json, print_table, print_text, rate_progress
 
 if TYPE_CHECKING:
@@ -102,14 +109,7 @@ On several GPUs: accelerate launch -m kit19 eval ...
     metavar="FOLDER|NAME",
     help="Of a model on a server. Default: that of the Hub's model of the same name.",
 )
-@click.option(
-    "--api-key-env",
-    "key_env",
-    default="OPENAI_API_KEY",
-    show_default=True,
-    metavar="NAME",
-    help="The environment variable that holds the server's key.",
-)
+@api_key_option
 @click.option(
     "--concurrency", type=COUNT, default=8, show_default=True, help="Requests to a server at once."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit19.cli.options import COUNT, json_option, parse_settings, quiet_option
+from kit19.cli.options import COUNT, api_key_option, json_option, parse_settings, quiet_option
 from kit19.cli.output import print_json, print_note, print_table, print_text, rate_progress
 from kit19.cli.streams import is_terminal
 
@@ -54,6 +54,13 @@ The API key is read from OPENAI_API_KEY and never written.
     "--second-base-url", default="", metavar="URL", help="Its API. Default: that of the first."
 )
 @click.option(
+    "--second-api-key-env",
+    "second_key_env",
+    default="",
+    metavar="NAME",
+    help="The environment variable of its key. Default: the first judge's, at the same address only.",
+)
+@click.option(
     "--second-verdicts",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -67,14 +74,7 @@ The API key is read from OPENAI_API_KEY and never written.
     callback=parse_settings,
     help="A field of the request; null removes one. Default: temperature=0, max_tokens=1024.",
 )
-@click.option(
-    "--api-key-env",
-    "key_env",
-    default="OPENAI_API_KEY",
-    show_default=True,
-    metavar="NAME",
-    help="The environment variable that holds the API key.",
-)
+@api_key_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: RESULT-judged-by-MODEL.")
 @click.option("--max-calls", type=click.IntRange(0), help="Make at most so many calls now.")
 @click.option("--concurrency", type=COUNT, default=4, show_default=True, help="Calls at once.")
@@ -178,7 +178,8 @@ def _print_quality(found: Judged) -> None:
         )
     if found.agreement:
         one = found.agreement
-        within = "" if one.within_one is None else f", {one.within_one:.0%} within 1 point"
+        within = "" if one.same is None else f", {one.same:.0%} the same"
+        within += "" if one.within_one is None else f", {one.within_one:.0%} within 1 point"
         print_text(
             f"agreement with {one.second} on {one.answers:,} answers: weighted kappa "
             f"{_number(one.kappa)}, Spearman {_number(one.spearman)}{within}"

@@ -30,6 +30,14 @@ data_dir_option = click.option(
     type=_FOLDER,
     help="Upstream files, as <source>/<path>. Default: KIT19_DATA_DIR, else the user's cache.",
 )
+api_key_option = click.option(
+    "--api-key-env",
+    "key_env",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    metavar="NAME",
+    help="The environment variable that holds the API key.",
+)
 folder_argument = click.argument("folder", type=click.Path(path_type=Path))
 
 

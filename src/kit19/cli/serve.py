@@ -85,6 +85,7 @@ def serve(  # noqa: PLR0913  one parameter an option
     def report(name: str, base_url: str) -> None:
         if not is_loopback(host):
             print_note(f"{host} can be reached from other machines, and no key is required.")
+            print_note("Name the hosts under which they call it with --allowed-host.")
         print_note(f"{name} at {base_url}; Ctrl-C ends the server.")
 
     served = run(

@@ -52,7 +52,6 @@ def connect(
         endpoint,
         tokenizer,
         window=window,
-        chat=options.format == "chat",
         batch_size=options.batch_size or 1,
         concurrency=options.concurrency,
     )

@@ -80,7 +80,6 @@ class ServedLM(LM):  # type: ignore[misc]
         endpoint: The server and the model's name there.
         tokenizer: The model's tokenizer, of transformers; None if no task needs its tokens.
         window: The context length in tokens.
-        chat: Whether generated answers are asked for as conversations.
         batch_size: Prompts in a request.
         concurrency: Requests at once.
 
@@ -101,7 +100,6 @@ class ServedLM(LM):  # type: ignore[misc]
         tokenizer: Any,
         *,
         window: int,
-        chat: bool,
         batch_size: int = 1,
         concurrency: int = 1,
     ) -> None:
@@ -113,7 +111,6 @@ class ServedLM(LM):  # type: ignore[misc]
         self.prompts_without_system = 0
         self.ends: dict[tuple[str, int], str] = {}
         self.on_progress: Callable[[int, int], None] = lambda _done, _total: None
-        self._chat = chat
         self._done, self._total = 0, 0
         given: dict[str, Any] = {
             "model": endpoint.model,

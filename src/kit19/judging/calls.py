@@ -130,29 +130,35 @@ def make_calls(
     """
     found: list[Verdict] = []
     left = iter(calls)
-    running: set[Future[Verdict]] = set()
+    unsaved: set[Future[Verdict]] = set()
     with ThreadPoolExecutor(concurrency, thread_name_prefix="judge") as pool:
         try:
             on_progress("judging", 0, len(calls))
             while True:
-                for call in itertools.islice(left, concurrency - len(running)):
-                    running.add(pool.submit(_ask, clients[call.endpoint], call))
-                if not running:
+                for call in itertools.islice(left, concurrency - len(unsaved)):
+                    unsaved.add(pool.submit(_ask, clients[call.endpoint], call))
+                if not unsaved:
                     return found
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                verdicts = [future.result() for future in done if future.exception() is None]
-                for verdict in sorted(verdicts, key=lambda one: one.status == "refused"):
+                done, _ = wait(unsaved, return_when=FIRST_COMPLETED)
+                for future in sorted(done, key=_save_last):
+                    verdict = future.result()  # raises the error of a call
                     _require_use(verdict, found)
                     file.append(verdict)
+                    unsaved.discard(future)
                     found.append(verdict)
-                for error in filter(None, (future.exception() for future in done)):
-                    raise error
                 on_progress("judging", len(found), len(calls))
         finally:
             # After an error or Ctrl-C: the calls under way are paid for, so their verdicts are kept.
-            for future in wait(running).done:
+            for future in wait(unsaved).done:
                 if future.exception() is None and future.result().status != "refused":
                     file.append(future.result())
+
+
+def _save_last(future: Future[Verdict]) -> int:
+    """The order of finished calls: errors come last, and refusals before them."""
+    if future.exception() is not None:
+        return 2
+    return int(future.result().status == "refused")
 
 
 def _require_use(verdict: Verdict, earlier: Sequence[Verdict]) -> None:

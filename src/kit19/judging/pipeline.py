@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +30,7 @@ from kit19.judging.scores import (
     agreement,
     count_pairs,
     item_scores,
+    pair_scores,
     repeat_spread,
     summarize,
     turn_scores,
@@ -131,6 +132,7 @@ def plan_judging(  # noqa: PLR0913  one parameter an option of the command
     repeats: Count = 1,
     second_model: str = "",
     second_base_url: str = "",
+    second_key_env: str = "",
     key_env: str = KEY_ENV,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
@@ -146,6 +148,7 @@ def plan_judging(  # noqa: PLR0913  one parameter an option of the command
         repeats: How often each call is made.
         second_model: A second judge.
         second_base_url: The address of its API.
+        second_key_env: The environment variable of its key.
         key_env: The environment variable of the key.
         settings: Fields of the request.
         out: The folder of verdicts and scores.
@@ -157,8 +160,11 @@ def plan_judging(  # noqa: PLR0913  one parameter an option of the command
     own = base_url or os.environ.get("OPENAI_BASE_URL", "") or OPENAI
     endpoints = [make_endpoint(own, model, key_env)]
     if second_model:
-        endpoints.append(make_endpoint(second_base_url or own, second_model, key_env))
-    if len(set(endpoints)) < len(endpoints):
+        other = make_endpoint(second_base_url or own, second_model, second_key_env or key_env)
+        if not second_key_env and other.base_url != endpoints[0].base_url:
+            other = replace(other, key_env="")  # a key is for one provider
+        endpoints.append(other)
+    if len({(one.base_url, one.model) for one in endpoints}) < len(endpoints):
         raise ResultsError(Problem("the second judge is the first one", second_model))
     names = one_or_more(tasks, "tasks")
     answers = read_answers(Path(result), names)
@@ -176,9 +182,7 @@ def plan_judging(  # noqa: PLR0913  one parameter an option of the command
                 calls += plan_scores(found, endpoint, body, repeats)
     folder = Path(out) if out is not None else _default_out(answers, others, model)
     refuse_foreign(folder, is_ours=lambda path: (path / NAME).is_file())
-    file = folder / NAME
-    known = {one.key: one for one in read_verdicts(file)} if file.is_file() else {}
-    return JudgePlan(answers, others, tuple(endpoints), folder, calls, known)
+    return JudgePlan(answers, others, tuple(endpoints), folder, calls, _read_known(folder))
 
 
 @public
@@ -192,6 +196,7 @@ def judge(  # noqa: PLR0913
     repeats: Count = 1,
     second_model: str = "",
     second_base_url: str = "",
+    second_key_env: str = "",
     second_verdicts: str | Path | None = None,
     key_env: str = KEY_ENV,
     settings: Mapping[str, Any] | None = None,
@@ -216,6 +221,8 @@ def judge(  # noqa: PLR0913
         repeats: How often each answer is judged.
         second_model: A second judge of the same answers, whose agreement is reported.
         second_base_url: The address of its API. Default: that of the first.
+        second_key_env: The environment variable of its key. Default: that of the first at the same
+            address, and no key at another.
         second_verdicts: The verdicts of an earlier judgment, in place of a second judge.
         key_env: The environment variable that holds the API key. The key is never written anywhere.
         settings: Fields of the request; null removes one. Default: temperature 0, 1,024 tokens.
@@ -239,6 +246,7 @@ def judge(  # noqa: PLR0913
         repeats=repeats,
         second_model=second_model,
         second_base_url=second_base_url,
+        second_key_env=second_key_env,
         key_env=key_env,
         settings=settings,
         out=out,
@@ -248,14 +256,21 @@ def judge(  # noqa: PLR0913
         endpoint: Client(endpoint, retries=retries, connections=concurrency)
         for endpoint in plan.endpoints
     }
-    calls = plan.missing[:max_calls]
     plan.out.mkdir(parents=True, exist_ok=True)
     with locked(plan.out):
+        plan = replace(plan, verdicts=_read_known(plan.out))  # another process may have made calls
         with VerdictFile(plan.out / NAME) as file:
+            calls = plan.missing[:max_calls]
             new = make_calls(calls, clients, file, concurrency, on_progress)
         known = plan.verdicts | {one.key: one for one in new}
         verdicts = [known[call.key] for call in plan.calls if call.key in known]
         return _conclude(plan, verdicts, earlier, repeats)
+
+
+def _read_known(folder: Path) -> dict[str, Verdict]:
+    """The verdicts of an output folder, by key."""
+    file = folder / NAME
+    return {one.key: one for one in read_verdicts(file)} if file.is_file() else {}
 
 
 def _conclude(
@@ -266,12 +281,18 @@ def _conclude(
         [one for one in verdicts if (one.base_url, one.judge) == (end.base_url, end.model)]
         for end in plan.endpoints
     )
-    of_second = second[0] if second else [one for one in earlier if one.kind == "score"]
+    of_pairs = plan.others is not None
+    kind = "pair" if of_pairs else "score"
+    of_second = second[0] if second else [one for one in earlier if one.kind == kind]
     scores = turn_scores(first)
     items: dict[str, list[ItemScore]] = {}
-    if plan.others is None:
+    agreed = None
+    if not of_pairs:
         items = {task: item_scores(found, scores) for task, found in plan.answers.tasks.items()}
-    names = (plan.endpoints[0].model, of_second[0].judge if of_second else "")
+    if of_second:
+        names = plan.endpoints[0].model, of_second[0].judge
+        values = pair_scores if of_pairs else turn_scores
+        agreed = agreement(values(first), values(of_second), names, of_pairs=of_pairs)
     judged = Judged(
         judge=plan.endpoints[0].model,
         out=plan.out,
@@ -279,10 +300,10 @@ def _conclude(
         scores={task: summarize(found) for task, found in items.items()},
         pairs={
             task: count_pairs(one for one in first if one.task == task)
-            for task in (plan.answers.tasks if plan.others else ())
+            for task in (plan.answers.tasks if of_pairs else ())
         },
         repeat_spread=repeat_spread(scores),
-        agreement=agreement(scores, turn_scores(of_second), names) if of_second else None,
+        agreement=agreed,
     )
     if items:
         about = {

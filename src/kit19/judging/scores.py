@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import sqrt
 
 from kit19.judging.answers import Conversation
-from kit19.judging.prompts import FIRST, TIE
+from kit19.judging.prompts import FIRST, SECOND, TIE
 from kit19.judging.verdicts import Verdict
 from kit19.statistics.agreement import share_within, spearman, weighted_kappa
 
@@ -93,15 +93,18 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two judges agree on the answers that both scored.
+    """How far two judges agree on the answers that both judged.
+
+    Of pairs, a win is the score 1, a loss 0, and what is undecided 0.5.
 
     Attributes:
-        first: The judge whose scores are reported.
+        first: The judge whose verdicts are reported.
         second: The other judge.
-        answers: Answers that both scored.
+        answers: Answers that both judged.
         kappa: Cohen's kappa with quadratic weights; None if it is not defined.
         spearman: Rank correlation; None if it is not defined.
-        within_one: The share of answers whose scores differ by at most 1.
+        same: The share of answers with the same score.
+        within_one: The share of answers whose scores differ by at most 1; None for pairs.
         mean_difference: The mean of the second judge's score minus the first's.
     """
 
@@ -110,6 +113,7 @@ class Agreement:
     answers: int
     kappa: float | None
     spearman: float | None
+    same: float | None
     within_one: float | None
     mean_difference: float | None
 
@@ -163,32 +167,49 @@ def repeat_spread(scores: Mapping[Place, Sequence[float]]) -> float | None:
     return sqrt(statistics.fmean(statistics.variance(found) for found in several))
 
 
-def count_pairs(verdicts: Iterable[Verdict]) -> Pairs:
-    """Wins, ties and bias by position, of the turns that have a verdict in both orders."""
+def _both_orders(verdicts: Iterable[Verdict]) -> Iterator[tuple[Place, str, str]]:
+    """Turns with a verdict in both orders: place, choice if ours is first, choice if it is second."""
     choices: dict[tuple[Place, int], dict[str, str]] = defaultdict(dict)
     for one in verdicts:
         if one.choice is not None:
             choices[(one.task, one.item, one.turn), one.repeat][one.order] = one.choice
-    counts = dict.fromkeys(("wins", "losses", "ties", "inconsistent", "first", "second"), 0)
-    both = [found for found in choices.values() if found.keys() >= {"own", "other"}]
-    for found in both:
-        ahead, behind = found["own"], found["other"]  # the choice when ours is first, and second
-        if ahead == behind:
-            name = "ties" if ahead == TIE else "inconsistent"
-            if ahead != TIE:
-                counts["first" if ahead == FIRST else "second"] += 1
-        elif TIE in (ahead, behind):
-            name = "inconsistent"
-        else:
-            name = "wins" if ahead == FIRST else "losses"
-        counts[name] += 1
-    return Pairs(turns=len(both), **counts)
+    for (place, _), found in choices.items():
+        if found.keys() >= {"own", "other"}:
+            yield place, found["own"], found["other"]
+
+
+def _outcome(ahead: str, behind: str) -> str:
+    """What two verdicts in both orders say together."""
+    if ahead == behind:
+        return "ties" if ahead == TIE else "inconsistent"
+    if TIE in (ahead, behind):
+        return "inconsistent"
+    return "wins" if ahead == FIRST else "losses"
+
+
+def count_pairs(verdicts: Iterable[Verdict]) -> Pairs:
+    """Wins, ties and bias by position, of the turns that have a verdict in both orders."""
+    found = [(ahead, behind) for _, ahead, behind in _both_orders(verdicts)]
+    counts = Counter(_outcome(ahead, behind) for ahead, behind in found)
+    alike = Counter(ahead for ahead, behind in found if ahead == behind)
+    return Pairs(len(found), **counts, first=alike[FIRST], second=alike[SECOND])
+
+
+def pair_scores(verdicts: Iterable[Verdict]) -> dict[Place, list[float]]:
+    """1 for each win, 0 for each loss, 0.5 for what is undecided, by turn."""
+    values = {"wins": 1.0, "losses": 0.0}
+    found: dict[Place, list[float]] = defaultdict(list)
+    for place, ahead, behind in _both_orders(verdicts):
+        found[place].append(values.get(_outcome(ahead, behind), 0.5))
+    return dict(found)
 
 
 def agreement(
     first: Mapping[Place, Sequence[float]],
     second: Mapping[Place, Sequence[float]],
     names: tuple[str, str],
+    *,
+    of_pairs: bool,
 ) -> Agreement:
     """The agreement of two judges, by the mean of each one's repetitions."""
     shared = sorted(first.keys() & second.keys())
@@ -200,6 +221,7 @@ def agreement(
         answers=len(shared),
         kappa=weighted_kappa(one, other),
         spearman=spearman(one, other),
-        within_one=share_within(one, other, 1.0),
+        same=share_within(one, other, 0.0),
+        within_one=None if of_pairs else share_within(one, other, 1.0),
         mean_difference=difference,
     )

@@ -11,6 +11,7 @@ from typing import Any
 from kit19.catalog import CatalogLike, PromptFormat, load_catalog
 from kit19.training.model.finding import find_model
 from kit19.training.model.reference import ModelRef
+from kit19.training.rows.prompts import Prompts, prompts_of_run
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,12 @@ def vllm_command(
         str(port),
     ]
     if chosen is not None and not chosen.chat:
-        arguments += ["--chat-template", chat_template(chosen, begins=_begins(ref))]
+        from kit19.training.model.loading import read_tokenizer  # noqa: PLC0415  slow to load
+
+        tokenizer = read_tokenizer(str(ref.tokenizer))
+        ends = ref.run.ends if ref.run is not None else []
+        prompts = prompts_of_run(tokenizer, chosen, ref.run, ends)
+        arguments += ["--chat-template", chat_template(prompts)]
     # Else vLLM takes the temperature of the model's folder where a request names none.
     arguments += ["--generation-config", "vllm"]
     return VllmCommand(arguments, chosen.stop if chosen else [])
@@ -86,32 +92,40 @@ def served_name(model: str | Path) -> str:
     return Path(model).resolve().name if Path(model).is_dir() else str(model)
 
 
-def chat_template(form: PromptFormat, *, begins: bool) -> str:
+def chat_template(prompts: Prompts) -> str:
     """A Jinja chat template, in one line, that writes the prompts of a format.
 
-    Args:
-        form: A format that is no chat template itself.
-        begins: Whether the tokenizer puts its first token before every text. vLLM leaves it to the
-            template.
+    What the format writes around each turn is read off conversations of marks. vLLM leaves the
+    tokenizer's first token to the template.
     """
-    before, _, after = form.prompt.partition("{instruction}")
-    opening, _, closing = form.answer.partition("{output}")
-    user, answer = (before, after), (opening, closing + "\n\n")
-    parts = {"user": user, "assistant": answer}
+    user, answer = "\ue000", "\ue001"
+    question = {"role": "user", "content": user}
+    reply = {"role": "assistant", "content": answer}
+    system = {"role": "system", "content": answer}
+
+    def written(*turns: dict[str, str]) -> str:
+        return prompts.unmark(prompts.conversation(turns))
+
+    before, _, after = written(question).partition(user)
+    opening, _, rest = written(question, reply, question).partition(user)[2].partition(answer)
+    frames = {"user": (before, after)}
+    frames["assistant"] = (
+        opening.removeprefix(after),
+        rest.partition(user)[0].removesuffix(before),
+    )
+    head, _, tail = written(system, question).partition(user)[0].partition(answer)
+    frames["system"] = (head, tail.removesuffix(before))
     branches = "".join(
         f"{{%- {'elif' if number else 'if'} turn.role == {_quote(role)} -%}}"
         f"{{{{ {_quote(start)} + turn.content + {_quote(end)} }}}}"
-        for number, (role, (start, end)) in enumerate(parts.items())
+        for number, (role, (start, end)) in enumerate(frames.items())
     )
-    other = '{%- else -%}{{ turn.content + "\\n\\n" }}{%- endif -%}'
-    first = "{{ bos_token }}" if begins else ""
-    return f"{first}{{%- for turn in messages -%}}{branches}{other}{{%- endfor -%}}"
+    first = "{{ bos_token }}" if _begins(prompts.tokenizer) else ""
+    return f"{first}{{%- for turn in messages -%}}{branches}{{%- endif -%}}{{%- endfor -%}}"
 
 
-def _begins(ref: ModelRef) -> bool:
-    from kit19.training.model.loading import read_tokenizer  # noqa: PLC0415  loads transformers
-
-    tokenizer = read_tokenizer(str(ref.tokenizer))
+def _begins(tokenizer: Any) -> bool:
+    """Whether a tokenizer puts its first token before every text."""
     first = tokenizer("a")["input_ids"][0]
     return tokenizer.bos_token_id is not None and first == tokenizer.bos_token_id
 
