@@ -14,11 +14,12 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
+from polars.testing import assert_frame_equal, assert_series_equal
 
 from kit19.curating import ItemIndex, contamination, find_items
 from kit19.curating.decoding import ANY, SPACED, decode
-from kit19.curating.grams import spaced, without_blanks
+from kit19.curating.grams import bare, spaced, without_blanks
+from kit19.curating.letters import letters_of
 from tests.support import slow_search
 from tests.support.small_items import benchmark
 
@@ -130,6 +131,8 @@ def test_decoding_gives_the_bare_form_and_where_words_begin(some: list[str]) -> 
     for mine, right in zip(decoded(some, ANY), expected, strict=True):
         assert mine in (None, right)
     assert decoded(words, SPACED) == expected
+    texts = pl.Series("text", some)
+    assert_series_equal(letters_of(texts), bare(texts))
 
 
 @pytest.mark.parametrize("context", ["{}", "가{}나", "ㅋ{}ㅠ", "e{}ㄱ", "Σ{}ㅏ", "ㄱ{}", "あ{} 1"])
@@ -143,6 +146,7 @@ def test_every_character_is_decoded_as_polars_does(context: str) -> None:
     expected = without_blanks(spaced(some.gather(fast)))
     mine = pl.Series([found.text(place) for place in fast])
     assert (mine == expected).all()
+    assert_series_equal(letters_of(some), bare(some))
     if context == "{}":  # the slow path is for rare characters
         assert len(fast) > 60_000
 

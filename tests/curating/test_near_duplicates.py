@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal, assert_series_equal
 from kit19.curating import bare, near_search
 from kit19.curating.grams import composed
 from kit19.curating.near import _with_case
-from kit19.curating.signs import extract_signs
+from kit19.curating.signs import _signs_and_lines, extract_signs
 from tests.support.near import find_near
 from tests.support.perturb import replaced, spaces
 from tests.support.slow_near import SlowNearSearch
@@ -204,3 +204,36 @@ def test_only_some_characters_have_case() -> None:
     some = pl.Series([f"가{chr(one)}b" for one in codes])
     expected = composed(some).str.replace_all(r"[^\p{L}\p{N}]", "")
     assert_series_equal(_with_case(bare(some), some), expected)
+
+
+PIECES = [
+    *("가", "나다 라", "\u11a8", "\u0338", "\u3099", "ㅋㅋ", "_", "a", "C", "漢"),
+    *(
+        "3",
+        "35",
+        ",000",
+        ".",
+        ",",
+        ":",
+        "!",
+        "~",
+        "=",
+        "!=",
+        ":=",
+        "+",
+        "-",
+        "*",
+        "(",
+        ")",
+        "|",
+        "&",
+    ),
+    *("²", "①", "￥", "♥", "`", " ", "  ", "\n", "\n\t", "\u200b", "\u3164", "가 \n 나"),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=12).map("".join), min_size=1))
+def test_words_between_signs_do_not_matter(some: list[str]) -> None:
+    texts = pl.Series(some)
+    assert extract_signs(texts).to_list() == _signs_and_lines(texts, texts).to_list()

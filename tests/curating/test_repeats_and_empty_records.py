@@ -9,9 +9,13 @@ import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from polars.testing import assert_series_equal
 from xxhash import xxh3_64_intdigest
 
+from kit19.core.order import stable_hash
 from kit19.curating import find_empty, find_repeats, with_place
+from kit19.curating.reasons import _identity
+from kit19.korean import identity_key
 from tests.support.small_items import records, subset
 
 Row = tuple[str, str, str | None]
@@ -115,3 +119,16 @@ def test_the_evidence_of_an_empty_record_is_its_first_empty_field() -> None:
         ("s/train/2", "label"),
         ("s/train/3", "more"),
     ]
+
+
+def test_texts_that_are_not_normalized_are_normal() -> None:
+    inside = [f"가{chr(code)}나" for code in range(0x3400) if not 0xD800 <= code < 0xE000]
+    around = [
+        f"{before}가{mark}{after}"
+        for before in (" ", "", "\t")
+        for mark in ("…", "ㅋㅋ", "“나”", "  …", "e\u0301…", "\n…")
+        for after in (" ", "", "\n")
+    ]
+    records = pl.DataFrame({"text": [*inside, *around]})
+    expected = records.select(stable_hash(identity_key(pl.col("text")))).to_series()
+    assert_series_equal(_identity(records, ["text"]), expected, check_names=False)

@@ -132,25 +132,20 @@ def find_items(texts: pl.Series, items: ItemIndex) -> pl.DataFrame:
         If several rules find an item, only the first of ``RULES`` is returned, with the larger
         overlap of trigrams and stems.
     """
-    return _best_matches(texts.fill_null(""), items, ANY)
+    return _best_matches(texts.fill_null(""), items)
 
 
-def find_items_in_words(words: pl.Series, items: ItemIndex) -> pl.DataFrame:
-    """Like ``find_items``, but for texts in the form that ``spaced`` gives (none null)."""
-    return _best_matches(words, items, SPACED)
-
-
-def _best_matches(texts: pl.Series, items: ItemIndex, form: int) -> pl.DataFrame:
-    """Search texts in a form (see ``decode``). The result does not depend on the number of threads."""
+def _best_matches(texts: pl.Series, items: ItemIndex) -> pl.DataFrame:
+    """Search texts. The result does not depend on the number of threads."""
     threads = pl.thread_pool_size()
     bounds = slices_by_length(texts, _BYTES, threads)
     places = [np.arange(start, end) for start, end in bounds]
     slices = [texts[start:end] for start, end in bounds]
     if threads == 1 or len(slices) == 1:
-        parts = [_search(some, items, form) for some in slices]
+        parts = [_search(some, items, ANY) for some in slices]
     else:
         with ThreadPoolExecutor(threads) as pool:
-            parts = list(pool.map(lambda some: _search(some, items, form), slices))
+            parts = list(pool.map(lambda some: _search(some, items, ANY), slices))
     slow = np.concatenate([some[part.slow] for some, part in zip(places, parts, strict=True)])
     if len(slow):
         parts.append(_search(spaced(texts.gather(slow)), items, SPACED))

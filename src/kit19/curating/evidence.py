@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from kit19.catalog.benchmark import Benchmark
-from kit19.curating.contamination import MIN_NEAR, RANK, ItemIndex, find_items, find_items_in_words
+from kit19.curating.contamination import MIN_NEAR, RANK, ItemIndex, find_items
 from kit19.curating.grams import GRAM, spaced, without_blanks
 from kit19.curating.stored import load_index
 
@@ -72,7 +72,7 @@ class ItemSearch:
         """Find records that contain text which helps to compromise an item.
 
         Args:
-            records: Column id, and the fields in the form that ``spaced`` gives (none null).
+            records: Column id, and the fields; null counts as empty.
             fields: The fields to search, each by itself.
 
         Returns:
@@ -80,9 +80,9 @@ class ItemSearch:
             match by the strictest rule, then with the largest overlap, then the first item by name.
         """
         # All fields are searched together: joining with the items costs more than the texts do.
-        words = pl.concat([records[name].rename("text") for name in fields])
-        rows = pl.int_range(len(words), eager=True) % max(1, records.height)
-        hits = self._counted(find_items_in_words(words, self.index), rows, words.gather)
+        texts = pl.concat([records[name].rename("text") for name in fields])
+        rows = pl.int_range(len(texts), eager=True) % max(1, records.height)
+        hits = self.find(texts, rows)
         benchmark = pl.col("item").str.extract(r"^([^/]*)/")
         telling = pl.concat_str(benchmark, pl.lit(" "), "field").is_in(list(self.telling))
         hits = hits.filter(telling & ~pl.col("is_weak"))

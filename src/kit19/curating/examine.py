@@ -10,7 +10,7 @@ from kit19.catalog.source import Subset
 from kit19.core.ledger import Reason
 from kit19.curating.across import find_across, hash_texts
 from kit19.curating.evidence import ItemSearch
-from kit19.curating.grams import spaced, without_blanks
+from kit19.curating.letters import letters_of
 from kit19.curating.near import NearSearch
 from kit19.curating.personal import find_personal
 from kit19.curating.signs import extract_signs
@@ -19,8 +19,8 @@ Examine = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 """Takes candidates (in order) and the records kept before them; returns columns id, reason, evidence of
 the candidates to drop. Each has one reason: the first that applies, in the order of ``REASONS``."""
 
-_Finder = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
-# The words of a record take as much memory as its texts; only their bare form is kept.
+_Finder = Callable[[pl.DataFrame], pl.DataFrame]
+# What is found of a record takes as much memory as its texts; only their bare form is kept.
 _RECORDS_PER_SLICE = 20_000
 
 
@@ -107,13 +107,13 @@ class Examiner:
         """Return the evidence of some records, their fields in bare form, and the signs of those."""
         exposed, compared = self._card.exposed, self._near.texts if self._near else []
         fields = list(dict.fromkeys([*exposed, *compared]))
-        words = part.select("id", *(spaced(part[name].fill_null("")) for name in fields))
-        hits = [with_reason("contaminated", self._find_contaminated(part, words))]
+        texts = part.select(pl.col(fields).fill_null(""))
+        hits = [with_reason("contaminated", self._find_contaminated(part))]
         if self._personal:
             clean = part.join(hits[0], on="id", how="anti", maintain_order="left")
             hits.append(with_reason("pii", find_personal(clean, self._personal)))
-        plain = pl.DataFrame({name: without_blanks(words[name]) for name in fields})
-        signs = pl.DataFrame({name: extract_signs(part[name].fill_null("")) for name in fields})
+        plain = pl.DataFrame([letters_of(text) for text in texts])
+        signs = pl.DataFrame([extract_signs(text) for text in texts])
         hashes = hash_texts(plain.select(exposed), signs.select(exposed))
         found = part.select("id").join(pl.concat(hits), on="id", how="left", maintain_order="left")
         evidence = found.with_columns(hashes.alias("text_hash"))
@@ -121,11 +121,11 @@ class Examiner:
 
 
 def _contamination_finder(live: pl.DataFrame, card: Subset, items: ItemSearch | None) -> _Finder:
-    """Return what finds contaminated records (id, evidence), given records and their words."""
+    """Return what finds contaminated records (id, evidence)."""
     if items is None:
-        return lambda batch, _words: batch.select("id", evidence="id").clear()
+        return lambda batch: batch.select("id", evidence="id").clear()
     if not card.pairs:
-        return lambda _batch, words: items.find_contaminated(words, card.exposed)
+        return lambda batch: items.find_contaminated(batch, card.exposed)
     return _group_finder(live, items)
 
 
@@ -134,10 +134,9 @@ def _group_finder(live: pl.DataFrame, items: ItemSearch) -> _Finder:
     sides = [("group", "sentence1"), ("partner", "sentence2")]
     every = pl.concat([live.select(id=group, text=text) for group, text in sides])
     texts = every.unique().sort("id", "text")
-    words = texts.with_columns(spaced(texts["text"].fill_null("")))
-    found = items.find_contaminated(words, ["text"])
+    found = items.find_contaminated(texts, ["text"])
 
-    def find(batch: pl.DataFrame, _words: pl.DataFrame) -> pl.DataFrame:
+    def find(batch: pl.DataFrame) -> pl.DataFrame:
         hits = [
             batch.select("id", group=name).join(found, left_on="group", right_on="id")
             for name, _ in sides

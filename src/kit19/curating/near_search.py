@@ -24,13 +24,13 @@ from kit19.curating.near_kernel import (
     find_near,
     write_tokens,
 )
-from kit19.curating.near_texts import I32, I64, Index, NearTexts, Records, Tokens
+from kit19.curating.near_texts import I32, I64, U32, Index, NearTexts, Records, Tokens
 
 Result = TypeVar("Result")
 _FIRST = 2048  # records of the first block, and of each at least
 _GROWTH = 3
 _MOST_PAIRS = _FIRST**2
-_MOST_TOKENS = 1 << 26  # of a block
+_MOST_TOKENS = 1 << 25  # of a block
 _CHUNK = 1024  # records searched for at a time, by one thread
 _BITS = 22
 _COUNTED = (
@@ -124,9 +124,10 @@ class _Search:
         """Return the tokens of some of the records."""
         records = tokens.records[left]
         starts = self._starts(records)
-        before, after = tokens.starts[:: self.fields], starts[:: self.fields]
-        moved = np.repeat(before[left] - after[:-1], np.diff(after))
-        return Tokens(records, tokens.tokens[np.arange(starts[-1]) + moved], starts)
+        begins = tokens.starts[:: self.fields][left]
+        chosen = np.empty(starts[-1], dtype=np.uint32)
+        _copy_parts(tokens.tokens, begins, np.ascontiguousarray(starts[:: self.fields]), chosen)
+        return Tokens(records, chosen, starts)
 
     def index(self, tokens: Tokens) -> Index:
         count = len(tokens.tokens)
@@ -175,6 +176,15 @@ class _Search:
             return first, pairs, is_over
 
         return _in_chunks(work, len(tokens.records), self.threads)
+
+
+@native
+def _copy_parts(tokens: U32, begins: I64, starts: I64, chosen: U32) -> None:
+    """Copy parts of tokens: from where each begins, to between its start and the next one's."""
+    for part in range(len(begins)):
+        moved = begins[part] - starts[part]
+        for at in range(starts[part], starts[part + 1]):
+            chosen[at] = tokens[at + moved]
 
 
 @native

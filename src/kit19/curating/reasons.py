@@ -13,8 +13,10 @@ from kit19.catalog.source import Subset
 from kit19.core.order import hash_order, stable_hash
 from kit19.korean import identity_key
 
-# Any character but ASCII, Hangul syllables and the separator, or two blanks in a row.
+# Any character but ASCII, Hangul syllables and the separator, or two blanks in a row. Of these texts,
+# only those with others than separate Hangul letters and common punctuation change inside.
 _MAY_CHANGE = r"[^ -~가-힣\x1f]|  "
+_MAY_CHANGE_INSIDE = r"[^ -~가-힣\x1fㄱ-ㆎ‘-”…·]|  "
 PLACE = "#place"
 """A record's place in the order of choice (UInt64)."""
 
@@ -75,7 +77,8 @@ def _identity(records: pl.DataFrame, fields: list[str]) -> pl.Series:
     """Hash each record's identity: its fields in NFC, with runs of blanks merged (UInt64)."""
     text = records.select(pl.concat_str(fields, separator="\x1f")).to_series()
     # Normalizing is slow and nearly all text is normalized already, so skip texts that cannot change.
-    changing = text.str.contains(_MAY_CHANGE).arg_true()
+    inside = text.str.contains(_MAY_CHANGE_INSIDE) | (text.str.strip_chars() != text)
+    changing = (text.str.contains(_MAY_CHANGE) & inside).arg_true()
     composed = (
         text.gather(changing).to_frame("text").select(identity_key(pl.col("text"))).to_series()
     )

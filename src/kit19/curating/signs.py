@@ -22,6 +22,7 @@ _SUPERSCRIPTS = r"([²³¹⁰⁴-⁹]+)"
 _NEXT_TO_A_NUMBER = r"\-*/%&#@!\^~|\\"
 _SIGNS = rf"\p{{S}}{_NEXT_TO_A_NUMBER}"
 _REST = "_"  # replaces everything that is not a sign
+_WORDS = r"[가-힣][가-힣\s]*[가-힣]"
 _STEPS = (
     (r"[`´¨¯]", " "),
     (r"!=", "≠"),
@@ -56,9 +57,14 @@ def extract_signs(texts: pl.Series) -> pl.Series:
     if places.is_empty():
         return none
     some = texts.gather(places)
-    plain = composed(some.str.replace_all(_SUPERSCRIPTS, "^$1"))
-    both = pl.DataFrame({"text": some, "plain": plain})
-    return none.scatter(places, both.select(_signs(pl.col("plain")) + _LINES).to_series())
+    # The words between signs are most of a text, and every step would read them.
+    return none.scatter(places, _signs_and_lines(some, some.str.replace_all(_WORDS, _REST)))
+
+
+def _signs_and_lines(texts: pl.Series, shorter: pl.Series) -> pl.Series:
+    plain = composed(shorter.str.replace_all(_SUPERSCRIPTS, "^$1"))
+    both = pl.DataFrame({"text": texts, "plain": plain})
+    return both.select(_signs(pl.col("plain")) + _LINES).to_series()
 
 
 _LINES = indentation(pl.col("text"))
