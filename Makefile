@@ -42,6 +42,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.audit --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.eval --data-dir $(DATA) --limit 200
+	$(BIN)/python -m benchmarks.generate --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.train --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.lint --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.read

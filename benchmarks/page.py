@@ -19,6 +19,7 @@ TITLES = {
     "fetch": "Fetching",
     "train": "Training",
     "eval": "Evaluation",
+    "generate": "Generated answers",
     "compare": "Comparing",
     "lint": "Linting",
     "read": "Reading people's files",

@@ -27,6 +27,8 @@ Ids = list[int]
 End = Literal["end", "stop", "length"]
 """Why an answer ended: an end token, a stop text, or the most tokens allowed."""
 
+_ROOM = 64
+"""Tokens that a layer of the cache gets room for at once."""
 _CACHE_LAYERS = (DynamicLayer, DynamicSlidingWindowLayer, DummyLayer)
 
 
@@ -100,6 +102,46 @@ class StopTexts:
             stop in last and stop in self._tokenizer.decode(tokens[-width:])
             for stop, width in self._stops
         )
+
+
+class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped here
+    """A cache layer with room for further tokens.
+
+    transformers copies all keys and values at every token; here they are copied when the room is full.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._room: tuple[torch.Tensor, ...] = ()
+        self._seen: tuple[torch.Tensor, ...] = ()
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append keys and values; returns all. Called by the model."""
+        new = (key_states, value_states)
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.keys, self.values = key_states, value_states
+            return new
+        start, more = self.keys.shape[-2], key_states.shape[-2]
+        held = (self.keys, self.values)
+        # Other tensors than those returned last: rows were selected or joined meanwhile.
+        same = len(self._seen) == 2 and self._seen[0] is held[0] and self._seen[1] is held[1]
+        if not same or start + more > self._room[0].shape[-2]:
+            size = start + more + _ROOM
+            self._room = tuple(_with_room(tensor, size) for tensor in held)
+        for room, tensor in zip(self._room, new, strict=True):
+            room[..., start : start + more, :] = tensor
+        self.keys, self.values = (room[..., : start + more, :] for room in self._room)
+        self._seen = (self.keys, self.values)
+        return self._seen[0], self._seen[1]
+
+
+def _with_room(tensor: torch.Tensor, size: int) -> torch.Tensor:
+    roomy = tensor.new_empty((*tensor.shape[:-2], size, tensor.shape[-1]))
+    roomy[..., : tensor.shape[-2], :] = tensor
+    return roomy
 
 
 class KeyValues:
@@ -209,11 +251,18 @@ class GreedyDecoder:
         ids = torch.tensor([[self._pad] * (width - len(one)) + one for one in prompts])
         mask = torch.tensor([[0] * (width - len(one)) + [1] * len(one) for one in prompts])
         mask = mask.to(self._device)
-        state = KeyValues(DynamicCache(config=self._config), mask)
+        state = KeyValues(self._new_cache(), mask)
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         logits = self._forward(ids.to(self._device), state, positions)
         self.bytes_per_token = max(self.bytes_per_token, state.bytes // mask.numel())
         return state, logits
+
+    def _new_cache(self) -> DynamicCache:
+        cache = DynamicCache(config=self._config)
+        cache.layers = [
+            _RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers
+        ]
+        return cache
 
     def step(self, state: KeyValues, tokens: Sequence[int]) -> torch.Tensor:
         """Append one token to each row; returns the (rows, vocabulary) logits after it, in float32."""

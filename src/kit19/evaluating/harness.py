@@ -54,10 +54,11 @@ def run_harness(scorer: Any, tasks: LoadedTasks, options: EvalOptions) -> dict[s
 
 
 def _add_finish_reasons(scorer: Any, task: str, samples: Sequence[dict[str, Any]]) -> None:
-    """Say of each logged sample why its answers ended, one for every request."""
+    """Add to each logged sample why its answers ended, one for every request."""
+    known = getattr(scorer, "ends", {})  # other model types of the harness have none
     for sample in samples:
         places = range(len(sample["resps"]))
-        ends = [scorer.ends.get((task, sample["doc_id"], place)) for place in places]
+        ends = [known.get((task, sample["doc_id"], place)) for place in places]
         if all(ends):
             sample[FINISH] = ["length" if end == "length" else "stop" for end in ends]
 
