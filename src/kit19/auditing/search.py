@@ -76,12 +76,8 @@ class Searcher:
         self.options, self.base = options, base
         self.items = load_search({name: (one.card, one.rows) for name, one in benchmarks.items()})
         self.names = {name: one.names for name, one in benchmarks.items()}
-        self.texts: dict[tuple[str, str], str] = {}
-        for name, one in benchmarks.items():
-            for row in one.rows.iter_rows(named=True):
-                for field in (*one.card.texts, *one.card.only_with):
-                    key = f"{name}/{row['split']}/{row['#id']}", field
-                    self.texts[key] = _shorten(row[field] or "")
+        self.rows = {name: one.rows for name, one in benchmarks.items()}
+        self.places: dict[str, dict[str, int]] = {}
 
     def search(self, part: Part, on_rows: Callable[[int], None]) -> Found:
         """Search a part.
@@ -153,8 +149,16 @@ class Searcher:
             item=pl.col("item").str.replace(r"^[^/]*/", ""),
             field=pl.Series(names, dtype=pl.String),
             overlap=pl.Series([round(one, 4) for one in found["overlap"]], dtype=pl.Float64),
-            item_text=pl.Series([self.texts[item, field] for _, item, field in pairs]),
+            item_text=pl.Series([self._item_text(*pair) for pair in pairs]),
         ).select(pl.col(name).cast(dtype) for name, dtype in HITS.items())
+
+    def _item_text(self, benchmark: str, item: str, field: str) -> str:
+        """Return an excerpt of a text of an item. Few items are found, so none is kept ready."""
+        rows = self.rows[benchmark]
+        if benchmark not in self.places:
+            names = rows.select(pl.concat_str(pl.lit(f"{benchmark}/"), "split", pl.lit("/"), "#id"))
+            self.places[benchmark] = {name: at for at, name in enumerate(names.to_series())}
+        return _shorten(rows[field][self.places[benchmark][item]] or "")
 
 
 def _ids(chunk: Chunk, rows: pl.Series, columns: Collection[str]) -> pl.Series:

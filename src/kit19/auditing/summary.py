@@ -9,7 +9,7 @@ import polars as pl
 
 from kit19.auditing.items import BenchmarkItems
 from kit19.auditing.result import RULES, Compromised, Remark
-from kit19.curating import bare
+from kit19.curating.grams import has_letters
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,7 @@ def describe(benchmark: BenchmarkItems) -> Searched:
     item = pl.concat_str("split", pl.lit("/"), "#id")
     names = {field: field for field in (*card.texts, *card.only_with)} | benchmark.names
     texts = pl.concat(
-        rows.select(item=item, field=pl.lit(names[field])).filter(
-            bare(rows[field]).fill_null("") != ""
-        )
+        rows.select(item=item, field=pl.lit(names[field])).filter(has_letters(rows[field]))
         for field in card.texts
     )
     combinations = None

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,13 +44,21 @@ from kit19.curating.lookup import (
     match_stems,
     match_trigrams,
 )
+from kit19.curating.owners import Names, Owners
 
 MIN_NEAR = 15
 COVERAGE = 0.5
 STEM_COVERAGE = 0.7
 RULES = ("equal", "contained", "near")
 _BYTES = 2_000_000  # searched at a time, by one thread
-_COLUMNS = ("place", "item", "field", "rule", "overlap", "at")
+_SCHEMA = {
+    "place": pl.UInt32,
+    "item": pl.String,
+    "field": pl.String,
+    "rule": pl.String,
+    "overlap": pl.Float64,
+    "at": pl.UInt32,
+}
 RANK = pl.col("rule").replace_strict({name: rank for rank, name in enumerate(RULES)})
 """The place of a match's rule among ``RULES``, the strictest first."""
 
@@ -59,17 +68,23 @@ class ItemIndex:
     """An index of benchmark texts.
 
     Attributes:
-        equal: Columns item, field, key (hash of the bare text).
+        items: The names of items.
+        fields: The names of their fields.
+        keys: Hashes of all bare texts, sorted.
+        equal: The items that have each of them.
         hashes: A table of other hashes of the bare texts (see ``Decoded``). Only a text with one of
             them is compared by its key.
-        owners: Columns text, item, field: the items that contain each long text.
+        long: The items that have each long text.
         trigrams: Index of long texts by their trigrams.
         stems: Index of long texts by the stems of their words.
     """
 
-    equal: pl.DataFrame
+    items: Names
+    fields: Names
+    keys: npt.NDArray[np.uint64]
+    equal: Owners
     hashes: npt.NDArray[np.uint64]
-    owners: pl.DataFrame
+    long: Owners
     trigrams: GramIndex
     stems: GramIndex
 
@@ -103,17 +118,32 @@ def build_index(
     every = pl.concat(parts)
     every = every.with_columns(bare=without_blanks(every["words"]))
     named = every.filter(pl.col("bare") != "").unique(maintain_order=True)
-    long = named.filter(pl.col("bare").str.len_chars() >= shortest)
+    del every, parts
+    items, fields = (named[name].unique().sort() for name in ("item", "field"))
+    numbered = named.select(
+        "words",
+        "bare",
+        item=pl.col("item").replace_strict(items, pl.int_range(len(items), eager=True)),
+        field=pl.col("field").replace_strict(fields, pl.int_range(len(fields), eager=True)),
+        key=stable_hash(pl.col("bare")),
+    )
+    del named
+    by_key = numbered.select("item", "field", "key").unique(maintain_order=True)
+    keys = by_key["key"].unique().sort()
+    long = numbered.filter(pl.col("bare").str.len_chars() >= shortest)
     texts = long.unique("bare", keep="first", maintain_order=True).with_row_index("text")
-    lengths = texts.select("text", length=pl.col("bare").str.len_chars().cast(pl.UInt32))
+    owners = long.join(texts.select("text", "bare"), on="bare", maintain_order="left")
+    owners = owners.select("text", "item", "field").unique(maintain_order=True)
+    lengths = texts["bare"].str.len_chars().cast(pl.UInt32).to_numpy()
     return ItemIndex(
-        equal=named.select("item", "field", key=stable_hash(pl.col("bare"))).unique(
-            maintain_order=True
+        items=Names.build(items),
+        fields=Names.build(fields),
+        keys=keys.to_numpy(),
+        equal=Owners.build(
+            keys.search_sorted(by_key["key"]), by_key["item"], by_key["field"], len(keys)
         ),
-        hashes=hash_table(decode(named["bare"], SPACED).hashes),
-        owners=long.join(texts.select("text", "bare"), on="bare")
-        .select("text", "item", "field")
-        .unique(maintain_order=True),
+        hashes=hash_table(decode(numbered["bare"], SPACED).hashes),
+        long=Owners.build(owners["text"], owners["item"], owners["field"], texts.height),
         trigrams=index_trigrams(texts["bare"], lengths, coverage),
         stems=index_stems(texts["words"], lengths, stem_coverage),
     )
@@ -193,37 +223,53 @@ def _name_items(
         parts: What was found, and the places of the texts that were searched.
         items: The index of benchmark items.
     """
-    plain = pl.DataFrame(
-        {
-            "place": np.concatenate([places[part.equal] for places, part in parts]),
-            "bare": pl.Series([text for _, part in parts for text in part.plain], dtype=pl.String),
-        },
-        schema={"place": pl.UInt32, "bare": pl.String},
-    )
-    # One query: here, each call of polars costs as much as the search of a hundred texts.
-    hashed = plain.lazy().select("place", key=stable_hash(pl.col("bare")))
-    equal = hashed.join(items.equal.lazy(), on="key").with_columns(
-        rule=pl.lit(0, pl.UInt8), overlap=pl.lit(1.0), at=pl.lit(0, pl.UInt32)
-    )
-    by_trigrams = pl.when(pl.col("overlap") >= 1).then(1).otherwise(2)
-    named = [equal.select(_COLUMNS)]
-    for matches, rule in (
-        ([(places, part.trigrams) for places, part in parts], by_trigrams),
-        ([(places, part.stems) for places, part in parts], pl.lit(2)),
-    ):
-        grams = pl.DataFrame(
-            {
-                "place": np.concatenate([places[some.place] for places, some in matches]),
-                "text": np.concatenate([some.text for _, some in matches]),
-                "overlap": np.concatenate([some.overlap for _, some in matches]),
-                "at": np.concatenate([some.at for _, some in matches]),
-            },
-            schema={"place": pl.UInt32, "text": pl.UInt32, "overlap": pl.Float64, "at": pl.UInt32},
+    matches = [_equal(parts, items)]
+    for by_trigrams in (True, False):
+        found = [(places, part.trigrams if by_trigrams else part.stems) for places, part in parts]
+        place, text, overlap, at = (
+            np.concatenate(some)
+            for some in zip(
+                *((places[one.place], one.text, one.overlap, one.at) for places, one in found),
+                strict=True,
+            )
         )
-        ranked = grams.lazy().with_columns(rule=rule.cast(pl.UInt8))
-        found = ranked.join(items.owners.lazy(), on="text")
-        named.append(found.select(_COLUMNS))
-    ordered = pl.concat(named).sort("place", "item", "field", "rule", -pl.col("overlap"), "at")
-    first = ordered.unique(["place", "item", "field"], keep="first", maintain_order=True)
-    rule = pl.col("rule").replace_strict(dict(enumerate(RULES)), return_dtype=pl.String)
-    return first.with_columns(rule).collect()
+        which, item, field = items.long.of(text)
+        overlap = overlap[which]
+        rule = np.where(by_trigrams & (overlap >= 1), 1, 2)
+        matches.append((place[which], item, field, rule, overlap, at[which]))
+    place, item, field, rule, overlap, at = (
+        np.concatenate(some) for some in zip(*matches, strict=True)
+    )
+    order = np.lexsort((at, -overlap, rule, field, item, place))
+    place, item, field = place[order], item[order], field[order]
+    first = np.ones(len(order), dtype=np.bool_)
+    first[1:] = np.diff(place) | np.diff(item) | np.diff(field)
+    best = order[first]
+    return pl.DataFrame(
+        {
+            "place": place[first],
+            "item": items.items.of(item[first]),
+            "field": items.fields.of(field[first]),
+            "rule": pl.Series(RULES, dtype=pl.String).gather(rule[best]),
+            "overlap": overlap[best],
+            "at": at[best],
+        },
+        schema=_SCHEMA,
+    )
+
+
+def _equal(
+    parts: list[tuple[npt.NDArray[np.int64], _Found]], items: ItemIndex
+) -> tuple[npt.NDArray[Any], ...]:
+    """Find the items that texts equal: arrays place, item, field, rule, overlap, at."""
+    place = np.concatenate([places[part.equal] for places, part in parts])
+    plain = pl.Series([text for _, part in parts for text in part.plain], dtype=pl.String)
+    hashed = np.empty(0, np.uint64)
+    if len(place):
+        hashed = pl.select(stable_hash(pl.lit(plain))).to_series().to_numpy()
+    key = np.searchsorted(items.keys, hashed)
+    is_item = np.append(items.keys, np.uint64(0))[key] == hashed
+    is_item &= key < len(items.keys)
+    which, item, field = items.equal.of(key[is_item])
+    place = place[is_item][which]
+    return place, item, field, np.zeros_like(place), np.ones(len(place)), np.zeros_like(place)

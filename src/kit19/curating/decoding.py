@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +27,14 @@ _U32 = npt.NDArray[np.uint32]
 _U64 = npt.NDArray[np.uint64]
 _I64 = npt.NDArray[np.int64]
 ANY, SPACED, LITERAL = 0, 1, 2
-_FIRST, _LAST = ord("가"), ord("힣")
+SPARE = 3
+"""Places behind the last letter, so that the letters of a word can be read without a check."""
+_CODE_POINTS = 0x11_0000
+_NONE = 0xFFFF_FFFE  # no character
 # Places without a sign: numba would also look for places counted from the end.
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
+_PRIMES = (np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Decoded:
     """Some texts in bare form, as arrays. Those in ``slow`` are empty here.
 
     Attributes:
-        letters: Code points of all texts, one text after the other.
+        letters: Code points of all texts, one text after the other, and ``SPARE`` places more.
         text_ends: For each text, where its letters end.
         words: For each word, the number of letters of its text before it.
         word_ends: For each text, where its words end.
@@ -67,128 +72,141 @@ def decode(texts: pl.Series, form: int = ANY) -> Decoded:
         form: Their form: ``ANY``; ``SPACED`` (or bare); or ``LITERAL`` to take every character for a
             letter.
     """
-    known = load_characters()
-    data = np.frombuffer(texts.str.join("").cast(pl.Binary).item() or b"", dtype=np.uint8)
+    known = _tables(form)
+    blank = np.uint32(_NONE if form == LITERAL else BLANK)
+    drop = np.uint32(DROP if form == ANY else _NONE)
+    joined = texts.str.join("").cast(pl.Binary).item() or b""
+    data = np.frombuffer(joined + bytes(SPARE), dtype=np.uint8)
     ends = texts.str.len_bytes().to_numpy().cumsum(dtype=np.int64)
-    letters = np.empty(len(data), dtype=np.uint32)
+    letters = np.empty(len(data) + SPARE, dtype=np.uint32)
     words = np.empty(len(data), dtype=np.uint32)
     text_ends, word_ends = np.empty_like(ends), np.empty_like(ends)
     hashes = np.empty(len(ends), dtype=np.uint64)
     is_slow = np.zeros(len(ends), dtype=np.uint8)
-    _decode(
-        data,
-        ends,
-        (known.table, known.several),
-        form,
-        (letters, text_ends, words, word_ends, hashes, is_slow),
-    )
+    _decode(data, ends, known, (blank, drop), (letters, text_ends, words, word_ends, is_slow))
+    _hash(letters, text_ends, hashes)
     used, words_used = (int(some[-1]) if len(some) else 0 for some in (text_ends, word_ends))
+    letters[used : used + SPARE] = 0
     slow = np.flatnonzero(is_slow)
-    return Decoded(letters[:used], text_ends, words[:words_used], word_ends, hashes, slow)
+    return Decoded(letters[: used + SPARE], text_ends, words[:words_used], word_ends, hashes, slow)
 
 
-# One function: a call for each character would double the time.
+@lru_cache(3)
+def _tables(form: int) -> tuple[_U32, _U32]:
+    """Return what is left of each code point in a form, and what is left of those marked SEVERAL."""
+    known = load_characters()
+    if form == ANY:
+        return known.table, known.several
+    return np.arange(_CODE_POINTS, dtype=np.uint32), known.several
+
+
+# One function, and as few branches as possible: a processor cannot foresee where words end.
 @native
-def _decode(  # noqa: C901, PLR0912, PLR0915
+def _decode(  # noqa: C901, PLR0915
     data: _Bytes,
     ends: _I64,
     known: tuple[_U32, _U32],
-    form: int,
-    out: tuple[_U32, _I64, _U32, _I64, _U64, _Bytes],
+    apart: tuple[np.uint32, np.uint32],
+    out: tuple[_U32, _I64, _U32, _I64, _Bytes],
 ) -> None:
-    table, several = known
-    letters, text_ends, words, word_ends, hashes, is_slow = out
-    low = np.uint32(0x3F)
+    (table, several), (blank, drop) = known, apart
+    letters, text_ends, words, word_ends, is_slow = out
+    low, six, plain = np.uint32(0x3F), np.uint32(6), np.uint32(CODE)
     at, kept, begun = np.uint64(0), np.uint64(0), np.uint64(0)
     for text in range(len(ends)):
         first, first_word, end = kept, begun, np.uint64(ends[text])
-        in_word, after_consonant = False, False
+        outside = _ONE  # 0 in a word
+        behind_consonant = np.uint64(
+            0
+        )  # where the letter behind the last consonant would be, plus 1
         while at < end:
             lead = np.uint32(data[at])
-            if lead < 0x80:
-                code = lead
-                at += _ONE
+            second, third = np.uint32(data[at + _ONE]) & low, np.uint32(data[at + _TWO]) & low
+            if (lead < 0x80) | (lead >> np.uint32(4) == 0xE):
+                wide = (lead & np.uint32(0x0F)) << np.uint32(12) | second << six | third
+                code = lead if lead < 0x80 else wide
+                at += _ONE if lead < 0x80 else _THREE
             elif lead < 0xE0:
-                code = (lead & np.uint32(0x1F)) << np.uint32(6) | (data[at + _ONE] & low)
+                code = (lead & np.uint32(0x1F)) << six | second
                 at += _TWO
             else:
-                code = (lead & np.uint32(0x0F)) << np.uint32(12)
-                code |= (data[at + _ONE] & low) << np.uint32(6) | (data[at + _TWO] & low)
-                at += _THREE
-                if lead >= 0xF0:
-                    code = (code & np.uint32(0x7FFF)) << np.uint32(6) | (data[at] & low)
-                    at += _ONE
-            if _FIRST <= code <= _LAST:
-                after_consonant = False
-            else:
-                if form == ANY:
-                    code = _left_of(code, table)
-                    if code == DROP:
+                code = (lead & np.uint32(0x07)) << np.uint32(18) | second << np.uint32(12)
+                code |= third << six | (np.uint32(data[at + _THREE]) & low)
+                at += _THREE + _ONE
+                if code >= len(table):
+                    if code >= PRIVATE:
                         continue
-                if code == BLANK and form != LITERAL:
-                    in_word = after_consonant = False
-                    continue
-                # What shows nothing between a consonant and a vowel does not part them.
-                if code == SLOW or (after_consonant and code & np.uint32(VOWEL)):
                     is_slow[text] = 1
                     at, kept, begun = end, first, first_word
                     break
-                after_consonant = (code & np.uint32(CONSONANT)) != 0
-                if code & np.uint32(SEVERAL):
-                    kept, begun, in_word = _put_several(
-                        several, code, first, letters, words, (kept, begun, in_word)
+            left = table[code]
+            if left > plain:
+                # What shows nothing between a consonant and a vowel does not part them.
+                joins = left & np.uint32(VOWEL) and behind_consonant == kept + _ONE and not outside
+                if left == SLOW or joins:
+                    is_slow[text] = 1
+                    at, kept, begun = end, first, first_word
+                    break
+                if left & np.uint32(SEVERAL):
+                    kept, begun, outside = _put_several(
+                        several, left & plain, blank, first, letters, words, (kept, begun, outside)
                     )
                     continue
-                code &= np.uint32(CODE)
-            if not in_word:
-                words[begun] = np.uint32(kept - first)
-                begun += _ONE
-                in_word = True
-            letters[kept] = code
-            kept += _ONE
+                if left & np.uint32(CONSONANT):
+                    behind_consonant = kept + _TWO
+                left &= plain
+            # A blank, and what is dropped, is overwritten by the letter behind it.
+            is_blank = np.uint64(left == blank)
+            is_letter = np.uint64(left != drop) & (is_blank ^ _ONE)
+            letters[kept] = left
+            words[begun] = np.uint32(kept - first)
+            kept += is_letter
+            begun += is_letter & outside
+            outside = (outside | is_blank) & (is_letter ^ _ONE)
         text_ends[text], word_ends[text] = kept, begun
-        hashes[text] = _hash(letters, int(np.int64(first)), int(np.int64(kept)))
-
-
-@native
-def _left_of(code: np.uint32, table: _U32) -> np.uint32:
-    if code < len(table):
-        return np.uint32(table[code])
-    return np.uint32(DROP) if code >= PRIVATE else np.uint32(SLOW)
 
 
 @native
 def _put_several(
     several: _U32,
-    code: np.uint32,
+    place: np.uint32,
+    blank: np.uint32,
     first: np.uint64,
     letters: _U32,
     words: _U32,
-    state: tuple[np.uint64, np.uint64, bool],
-) -> tuple[np.uint64, np.uint64, bool]:
+    state: tuple[np.uint64, np.uint64, np.uint64],
+) -> tuple[np.uint64, np.uint64, np.uint64]:
     """Add the several characters that are left of one."""
-    kept, begun, in_word = state
-    place = code & np.uint32(CODE)
+    kept, begun, outside = state
     while several[place]:
-        if several[place] != BLANK:
-            if not in_word:
-                words[begun] = np.uint32(kept - first)
-                begun += _ONE
+        if several[place] != blank:
+            words[begun] = np.uint32(kept - first)
+            begun += outside
             letters[kept] = several[place]
             kept += _ONE
-        in_word = several[place] != BLANK
+        outside = np.uint64(several[place] == blank)
         place += np.uint32(1)
-    return kept, begun, in_word
+    return kept, begun, outside
 
 
 @native
-def _hash(letters: _U32, first: int, end: int) -> np.uint64:
-    """Hash the number of letters and eight of them."""
-    hashed = np.uint64(end - first)
-    for nth in range(8 if hashed else 0):
-        hashed = (hashed << np.uint64(5)) ^ (hashed >> np.uint64(59))
-        hashed = (hashed ^ np.uint64(letters[first + (end - first) * nth // 8])) * _PRIME
-    return hashed
+def _hash(letters: _U32, ends: _I64, hashes: _U64) -> None:
+    """Hash the number of letters of each text, and five of them."""
+    first = np.int64(0)
+    for text in range(len(ends)):
+        length = ends[text] - first
+        hashed = np.uint64(length) * _PRIME
+        if length:
+            upper = np.uint64(letters[first]) << np.uint64(42)
+            upper |= np.uint64(letters[first + length // 2]) << np.uint64(21)
+            upper |= np.uint64(letters[first + length - 1])
+            lower = np.uint64(letters[first + length // 4]) << np.uint64(21)
+            lower |= np.uint64(letters[first + length * 3 // 4])
+            hashed ^= upper * _PRIMES[0] ^ lower * _PRIMES[1]
+            hashed ^= hashed >> np.uint64(32)
+            hashed |= _ONE
+        hashes[text] = hashed
+        first = ends[text]
 
 
 @native

@@ -22,6 +22,13 @@ def bare(texts: pl.Series) -> pl.Series:
     return composed(texts).str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
 
 
+def has_letters(texts: pl.Series) -> pl.Series:
+    """Whether anything is left of each text in bare form; not of null."""
+    found = texts.str.contains("[가-힣a-zA-Z0-9]").fill_null(value=False)
+    rest = (~found).arg_true()  # few texts: bare form takes time
+    return found.scatter(rest, bare(texts.gather(rest)).fill_null("") != "")
+
+
 def spaced(texts: pl.Series) -> pl.Series:
     """Convert texts to bare form, but keep one blank between words."""
     # Remove non-letters before merging blanks: a zero-width character does not separate words.

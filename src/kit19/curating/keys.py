@@ -1,4 +1,4 @@
-"""A table from keys (grams) to the texts that have them, made for many lookups of which most fail.
+"""A table from keys (grams) to the items that have them, made for many lookups of which most fail.
 
 A bit table in front says for most keys that they are not in the table; it is small enough for a
 processor's own cache.
@@ -14,44 +14,79 @@ import numpy.typing as npt
 from kit19.core.native import native
 
 U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+Parts = tuple[U64, U64, U64, U64]
+"""The arrays of a table, in their order, for native code."""
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
-SEVERAL = np.uint64(1 << 63)
+MOST_WEIGHT = (1 << 16) - 1
+"""The largest weight of an entry."""
 _BITS_OF_KEY = 13  # bits of the table for each key, at least
-_LEAST_WORDS, _MOST_WORDS = 1 << 4, 1 << 16  # of 64 bits; at most 512 KiB
+_LEAST_WORDS, _MOST_WORDS = 1 << 4, 1 << 17  # of 64 bits; at most 1 MiB
 
 
 @dataclass(frozen=True)
 class KeyTable:
     """A hash table with open addressing.
 
-    The hash of a key is its product with ``FACTOR``. Its upper 16 bits choose a word of ``bits``, where
-    two bits are set for the key, chosen by its bits 20 to 31. Its upper 32 bits choose the first place
-    of ``slots`` to look at.
+    The hash of a key is its product with ``FACTOR``, of which the upper half is mixed into the lower
+    one. Its lower half chooses the first of ``slots`` to look at. Its upper half chooses a word of
+    ``bits``, and its upper 12 bits two bits of this word, which are set for the key.
+
+    A slot has a tag (the upper 16 bits of the hash, the last of them set), 16 bits of weight, and 32
+    bits: the number of an item; or, if the weight is 0, a place in ``entries``. A free slot is 0.
+
+    Without ``exact``, keys with equal tags that meet in the table share a slot, so that a search may
+    find a few items too many, and never one too few.
 
     Attributes:
         bits: Words of 64 bits.
-        slots: Pairs of a key and its value. A key of 0 marks a free place. The value is an entry, or
-            ``SEVERAL`` and a place in ``entries``.
-        entries: For each key with several entries their number, then the entries.
+        slots: See above.
+        entries: For each slot with several entries their number, then the entries: like slots, but
+            without a tag.
+        exact: The key of each slot; empty if tags are enough.
     """
 
     bits: U64
     slots: U64
     entries: U64
+    exact: U64
 
     @classmethod
-    def build(cls, keys: U64, entries: U64) -> KeyTable:
-        """Create a table from pairs of a key (not 0) and an entry (less than 2⁶³)."""
-        order = np.lexsort((entries, keys))
-        distinct, first, counts = np.unique(keys[order], return_index=True, return_counts=True)
-        words = _power_of_two(len(distinct) * _BITS_OF_KEY // 64)
-        bits = np.zeros(min(max(words, _LEAST_WORDS), _MOST_WORDS), dtype=np.uint64)
-        slots = np.zeros(2 * _power_of_two(len(distinct) * 3 // 2 + 2), dtype=np.uint64)
+    def build(cls, keys: U64, items: U64, weights: U64, *, exact: bool) -> KeyTable:
+        """Create a table.
+
+        Args:
+            keys: Keys. The first ones are found the fastest.
+            items: For each the number of an item that has it, less than 2³².
+            weights: For each its weight, 1 to ``MOST_WEIGHT``.
+            exact: Whether to keep the keys.
+        """
+        size = _power_of_two(len(keys) * 3 // 2 + 2)
+        places, table = np.zeros(len(keys), np.int64), np.zeros(size, np.uint64)
+        of_slots = np.zeros(size if exact else 0, np.uint64)
+        used = _place(keys, table, of_slots, places)
+        words = min(max(_power_of_two(used * _BITS_OF_KEY // 64), _LEAST_WORDS), _MOST_WORDS)
+        bits = np.zeros(words, dtype=np.uint64)
+        # The table was made for as many keys as there are entries.
+        least = _power_of_two(used * 3 // 2 + 2)
+        if least < size:
+            table = np.zeros(least, np.uint64)
+            of_slots = np.zeros(least if exact else 0, np.uint64)
+            _place(keys, table, of_slots, places)
+        order = np.lexsort((items, places))
+        _set_bits(keys, bits)
+        counts = np.unique(places, return_counts=True)[1]
         lists = np.zeros(int((counts[counts > 1] + 1).sum()), dtype=np.uint64)
-        _fill(distinct, first, counts, entries[order], bits, slots, lists)
-        for part in (bits, slots, lists):
+        pairs = weights[order] << np.uint64(32) | items[order]
+        _fill(places[order], pairs, table, lists)
+        for part in (bits, table, lists, of_slots):
             part.flags.writeable = False
-        return cls(bits, slots, lists)
+        return cls(bits, table, lists, of_slots)
+
+    @property
+    def parts(self) -> Parts:
+        """Its arrays."""
+        return self.bits, self.slots, self.entries, self.exact
 
 
 def _power_of_two(least: int) -> int:
@@ -59,31 +94,52 @@ def _power_of_two(least: int) -> int:
 
 
 @native
-def _fill(
-    keys: U64,
-    first: npt.NDArray[np.int64],
-    counts: npt.NDArray[np.int64],
-    entries: U64,
-    bits: U64,
-    slots: U64,
-    lists: U64,
-) -> None:
-    one, used = np.uint64(1), 0
-    mask = np.uint64(len(slots) // 2 - 1)
+def _place(keys: U64, slots: U64, exact: U64, places: I64) -> int:
+    """Give each key a slot, with its tag; return how many slots are used."""
+    one, mask, used = np.uint64(1), np.uint64(len(slots) - 1), 0
     for number in range(len(keys)):
         hashed = keys[number] * FACTOR
-        word = (hashed >> np.uint64(48)) & np.uint64(len(bits) - 1)
-        bits[word] |= one << ((hashed >> np.uint64(20)) & np.uint64(63))
-        bits[word] |= one << ((hashed >> np.uint64(26)) & np.uint64(63))
-        place = (hashed >> np.uint64(32)) & mask
-        while slots[2 * place]:
+        hashed ^= hashed >> np.uint64(32)
+        place = hashed & mask
+        tag = hashed >> np.uint64(48) | one
+        while slots[place] and (
+            exact[place] != keys[number] if len(exact) else slots[place] >> np.uint64(48) != tag
+        ):
             place = (place + one) & mask
-        slots[2 * place] = keys[number]
-        if counts[number] == 1:
-            slots[2 * place + one] = entries[first[number]]
-            continue
-        slots[2 * place + one] = SEVERAL | np.uint64(used)
-        lists[used] = np.uint64(counts[number])
-        for nth in range(counts[number]):
-            lists[used + 1 + nth] = entries[first[number] + nth]
-        used += 1 + counts[number]
+        if not slots[place]:
+            used += 1
+            slots[place] = tag << np.uint64(48)
+            if len(exact):
+                exact[place] = keys[number]
+        places[number] = np.int64(place)
+    return used
+
+
+@native
+def _set_bits(keys: U64, bits: U64) -> None:
+    one, last_word = np.uint64(1), np.uint64(len(bits) - 1)
+    for number in range(len(keys)):
+        hashed = keys[number] * FACTOR
+        hashed ^= hashed >> np.uint64(32)
+        word = hashed >> np.uint64(32) & last_word
+        bits[word] |= one << (hashed >> np.uint64(58))
+        bits[word] |= one << (hashed >> np.uint64(52) & np.uint64(63))
+
+
+@native
+def _fill(places: I64, pairs: U64, slots: U64, lists: U64) -> None:
+    """Write the entries of each slot, given in the order of slots."""
+    first, used = 0, 0
+    while first < len(places):
+        end = first + 1
+        while end < len(places) and places[end] == places[first]:
+            end += 1
+        if end == first + 1:
+            slots[places[first]] |= pairs[first]
+        else:
+            slots[places[first]] |= np.uint64(used)
+            lists[used] = np.uint64(end - first)
+            for nth in range(end - first):
+                lists[used + 1 + nth] = pairs[first + nth]
+            used += 1 + end - first
+        first = end

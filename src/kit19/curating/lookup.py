@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,14 +18,15 @@ import numpy.typing as npt
 import polars as pl
 
 from kit19.curating.decoding import Decoded
-from kit19.curating.extraction import extract_stems, extract_trigrams
+from kit19.curating.extraction import Grams, stems_of, trigrams_of
 from kit19.curating.grams import GRAM
-from kit19.curating.keys import KeyTable
+from kit19.curating.keys import MOST_WEIGHT, KeyTable
 from kit19.curating.searching import (
-    LENGTH,
-    NEEDED,
+    FIRST_STAMP,
+    MOST_STAMPS,
     check_windows,
     find_windows,
+    new_state,
 )
 from kit19.curating.stem_search import check_stems, find_pairs
 from kit19.curating.word_stems import stems_of_words
@@ -40,10 +42,36 @@ MAX_ITEMS_OF_PAIR = 10
 # a search by keys misses no candidate. That holds for any order: trigrams that are common in Korean
 # text come last, so that few of a text's trigrams are keys.
 _KEY_SHARE = 0.15
+# The exact share is enough, despite rounding: the weights of keys are rounded up.
+_LEAST_WEIGHT = np.uint64(math.floor((_KEY_SHARE - 1e-9) * MOST_WEIGHT))
 _SCALE = 1000
+_ROOM = 1 << 12  # rows
 _U32 = npt.NDArray[np.uint32]
 _U64 = npt.NDArray[np.uint64]
 _I64 = npt.NDArray[np.int64]
+
+
+@dataclass
+class _State:
+    """What a search keeps from one call to the next, and uses again.
+
+    Attributes:
+        arrays: The arrays of native code.
+        base: A number larger than those of all texts before.
+        found: Room for what is found.
+    """
+
+    arrays: tuple[npt.NDArray[Any], ...]
+    base: int
+    found: _I64 = field(default_factory=lambda: np.empty((_ROOM, 3), np.int64))
+
+    def collect(self, width: int, search: Callable[[int, _I64], tuple[int, int]]) -> _I64:
+        """Return the rows that a search finds; it is done again if there was no room for them."""
+        count, self.base = search(self.base, self.found)
+        if count > len(self.found):
+            self.found = np.empty((2 * count, 3), np.int64)
+            count, self.base = search(self.base, self.found)
+        return self.found[:count, :width].copy()
 
 
 @dataclass(frozen=True)
@@ -55,8 +83,8 @@ class GramIndex:
         min_grams: Number of its grams that must be found.
         lengths: For each text its length in characters.
         totals: For each text its weight.
-        needed: For each text the number of pairs of stems, or the weight of trigrams, that must be
-            found to make it a candidate.
+        needed: For each text the number of pairs of stems that must be found to make it a candidate.
+            Empty for trigrams: a share of the weight must be found, the same for all texts.
         ends: For each text, where its grams end.
         grams: The distinct grams of each text, sorted.
         weights: Their weights.
@@ -72,44 +100,64 @@ class GramIndex:
     grams: _U64
     weights: _U32
     keys: KeyTable
-    states: deque[_I64] = field(default_factory=deque, compare=False, repr=False)
-    """Arrays of searches that are done, for further searches."""
+    states: deque[_State] = field(default_factory=deque, compare=False, repr=False)
+    """Those of searches that are done, for further searches."""
 
     @classmethod
     def build(
-        cls,
-        coverage: float,
-        min_grams: int,
-        lengths: pl.DataFrame,
-        weighted: pl.DataFrame,
-        keys: pl.DataFrame,
+        cls, coverage: float, min_grams: int, lengths: _U32, weighted: _Weighted, keys: _Keys
     ) -> GramIndex:
-        """Create an index.
-
-        Args:
-            coverage: See above.
-            min_grams: See above.
-            lengths: Columns text, length, in the order of texts, numbered from 0.
-            weighted: Columns text, gram, weight.
-            keys: Columns text, gram, needed, entry (what the table of keys says of the text).
-        """
-        grams = weighted.sort("text", "gram")
-        text = grams["text"].to_numpy()
-        totals = np.bincount(text, grams["weight"].to_numpy(), minlength=lengths.height)
-        needed = np.zeros(lengths.height, dtype=np.uint32)
-        needed[keys["text"].to_numpy()] = keys["needed"].to_numpy()
-        entries = keys["entry"].to_numpy() << np.uint64(32) | keys["text"].to_numpy()
+        """Create an index."""
+        exact = keys.needed is not None
         return cls(
             coverage,
             min_grams,
-            lengths=_fixed(lengths["length"].to_numpy()),
-            totals=_fixed(totals.astype(np.uint32)),
-            needed=_fixed(needed),
-            ends=_fixed(np.bincount(text, minlength=lengths.height).cumsum(dtype=np.int64)),
-            grams=_fixed(grams["gram"].to_numpy()),
-            weights=_fixed(grams["weight"].to_numpy()),
-            keys=KeyTable.build(keys["gram"].to_numpy(), entries),
+            lengths=_fixed(lengths),
+            totals=_fixed(weighted.totals),
+            needed=_fixed(np.empty(0, np.uint32) if keys.needed is None else keys.needed),
+            ends=_fixed(np.bincount(weighted.text, minlength=len(lengths)).cumsum(dtype=np.int64)),
+            grams=_fixed(weighted.grams),
+            weights=_fixed(weighted.weights),
+            keys=KeyTable.build(
+                keys.grams, keys.text.astype(np.uint64), keys.weights.astype(np.uint64), exact=exact
+            ),
         )
+
+
+@dataclass(frozen=True)
+class _Weighted:
+    """The distinct grams of texts with enough of them, sorted by text and gram.
+
+    Attributes:
+        text: For each gram the number of its text.
+        grams: The grams.
+        in_texts: How many texts have them.
+        weights: Their weights.
+        totals: For each text the weight of its grams.
+    """
+
+    text: _U32
+    grams: _U64
+    in_texts: _U32
+    weights: _U32
+    totals: _U32
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """What a table of keys is made from (see ``KeyTable.build``).
+
+    Attributes:
+        grams: Grams.
+        text: For each a text that has it.
+        weights: Its weight.
+        needed: For each text how many must be found; None if a share of the weight must be.
+    """
+
+    grams: _U64
+    text: _U32
+    weights: _U64
+    needed: _U32 | None = None
 
 
 def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -118,67 +166,101 @@ def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
-def index_trigrams(texts: pl.Series, lengths: pl.DataFrame, coverage: float) -> GramIndex:
-    """Index texts in bare form by their trigrams."""
-    weighted, indexed = _weight_grams(extract_trigrams(texts), lengths, min_grams=1)
-    common = weighted.join(indexed, on="text").join(_common_trigrams(), on="gram", how="left")
-    rarest = common.sort("text", pl.col("level").fill_null(0), "in_texts", "gram")
-    before = pl.col("weight").cum_sum().over("text") - pl.col("weight")
-    keys = rarest.filter(before < (1 - coverage + _KEY_SHARE) * pl.col("total"))
-    # The exact share is enough, despite rounding of floats.
-    needed = ((_KEY_SHARE - 1e-9) * pl.col("total")).ceil().cast(pl.UInt32)
-    keys = keys.select("gram", "text", needed=needed, entry=pl.col("weight").cast(pl.UInt64))
+def index_trigrams(texts: pl.Series, lengths: _U32, coverage: float) -> GramIndex:
+    """Index texts in bare form by their trigrams.
+
+    Args:
+        texts: The texts, all different.
+        lengths: Their lengths.
+        coverage: See ``GramIndex``.
+    """
+    weighted = _weight_grams(trigrams_of(texts), len(texts), min_grams=1)
+    common, levels = _common_trigrams()
+    place = np.minimum(np.searchsorted(common, weighted.grams), len(common) - 1)
+    level = np.where(common[place] == weighted.grams, levels[place], 0)
+    # Only the sums of whole texts begin at 0.
+    order = np.lexsort((weighted.grams, weighted.in_texts, level, weighted.text))
+    weights, text = weighted.weights[order].astype(np.uint64), weighted.text[order]
+    sums = weights.cumsum() - weights
+    before = sums - sums[np.searchsorted(text, text)]
+    total = weighted.totals.astype(np.uint64)[text]
+    order = order[before < (1 - coverage + _KEY_SHARE) * total]
+    commonest = np.lexsort((weighted.text[order], weighted.grams[order], -level[order]))
+    order = order[commonest]
+    total = weighted.totals.astype(np.uint64)[weighted.text[order]]
+    shares = (weighted.weights[order] * np.uint64(MOST_WEIGHT) + total - np.uint64(1)) // total
+    keys = _Keys(weighted.grams[order], weighted.text[order], shares)
     return GramIndex.build(coverage, 1, lengths, weighted, keys)
 
 
-def _common_trigrams() -> pl.DataFrame:
-    """Return columns gram, level (larger for more common ones)."""
+def _common_trigrams() -> tuple[_U64, npt.NDArray[np.int64]]:
+    """Return trigrams, sorted, and the level of each: larger for more common ones."""
     levels = common_trigrams()
     parts = [
-        extract_trigrams(pl.Series([level[at : at + GRAM] for at in range(0, len(level), GRAM)]))
+        trigrams_of(pl.Series([level[at : at + GRAM] for at in range(0, len(level), GRAM)]))
         for level in levels
     ]
-    return pl.concat(
-        part.select("gram", level=pl.lit(len(levels) - place)) for place, part in enumerate(parts)
-    )
+    grams = np.concatenate([part.grams for part in parts])
+    level = np.repeat(len(levels) - np.arange(len(parts)), [len(part.grams) for part in parts])
+    order = np.argsort(grams)
+    return grams[order], level[order]
 
 
-def index_stems(words: pl.Series, lengths: pl.DataFrame, coverage: float) -> GramIndex:
-    """Index texts, with blanks between words, by the stems of their words."""
-    stems, every_pair = extract_stems(words)
-    weighted, indexed = _weight_grams(stems, lengths, min_grams=MIN_STEMS)
-    pairs = every_pair.select("gram", text="place").unique(maintain_order=True)
-    usable = pairs.join(indexed, on="text", how="semi", maintain_order="left")
-    rare = usable.with_columns(in_texts=pl.len().over("gram"))
-    rare = rare.filter(pl.col("in_texts") <= MAX_ITEMS_OF_PAIR)
-    first = rare.sort("text", "in_texts", maintain_order=True).group_by("text", maintain_order=True)
-    chosen = first.head(MAX_PAIRS).select("gram", "text")
-    keys = chosen.with_columns(
-        needed=(pl.len().over("text") + 3) // 4,
-        entry=pl.int_range(pl.len(), dtype=pl.UInt64).over("text"),
+def index_stems(words: pl.Series, lengths: _U32, coverage: float) -> GramIndex:
+    """Index texts, with blanks between words, by the stems of their words.
+
+    Args:
+        words: The texts, all different without blanks.
+        lengths: Their lengths without blanks.
+        coverage: See ``GramIndex``.
+    """
+    stems, pairs = stems_of(words)
+    weighted = _weight_grams(stems, len(words), min_grams=MIN_STEMS)
+    usable = (weighted.totals > 0)[pairs.place] & (coverage <= 1)
+    text, grams = pairs.place[usable], pairs.grams[usable]
+    distinct = _first_of_each(text, grams)
+    text, grams = text[distinct], grams[distinct]
+    _, gram, counts = np.unique(grams, return_inverse=True, return_counts=True)
+    rare = np.flatnonzero(counts[gram] <= MAX_ITEMS_OF_PAIR)
+    # Of equally rare pairs the first ones.
+    rare = rare[np.lexsort((rare, counts[gram[rare]], text[rare]))]
+    nth = np.arange(len(rare)) - np.searchsorted(text[rare], text[rare])
+    chosen, nth = rare[nth < MAX_PAIRS], nth[nth < MAX_PAIRS]
+    held = np.bincount(text[chosen], minlength=len(lengths))
+    keys = _Keys(
+        grams[chosen],
+        text[chosen],
+        (1 + nth).astype(np.uint64),
+        ((held + 3) // 4).astype(np.uint32),
     )
-    keys = keys if coverage <= 1 else keys.clear()
     return GramIndex.build(coverage, MIN_STEMS, lengths, weighted, keys)
 
 
-def _weight_grams(
-    grams: pl.DataFrame, lengths: pl.DataFrame, min_grams: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Weigh the grams of each text by their rarity.
+def _first_of_each(text: _U32, grams: _U64) -> npt.NDArray[np.intp]:
+    """Return the places of the first of equal grams of each text, in order."""
+    order = np.lexsort((grams, text))  # stable
+    text, grams = text[order], grams[order]
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (text[1:] != text[:-1]) | (grams[1:] != grams[:-1])
+    return np.sort(order[is_first])
 
-    Returns:
-        Columns gram, text, in_texts, weight (scaled logarithm of rarity). Then, of each text with
-        enough grams, columns text, length, total.
-    """
-    distinct = grams.select("gram", text="place").unique(maintain_order=True)
-    enough = distinct.filter(pl.len().over("text") >= min_grams)
-    frequency = distinct.group_by("gram").agg(in_texts=pl.len())
-    seen = frequency["in_texts"].unique().to_list()
-    weights = {n: max(1, round(_SCALE * math.log((lengths.height + 1) / (n + 1)))) for n in seen}
-    weight = pl.col("in_texts").replace_strict(weights, return_dtype=pl.UInt32)
-    weighted = enough.join(frequency.with_columns(weight=weight), on="gram", maintain_order="left")
-    totals = weighted.group_by("text").agg(total=pl.col("weight").sum())
-    return weighted, lengths.join(totals, on="text")
+
+def _weight_grams(found: Grams, texts: int, min_grams: int) -> _Weighted:
+    """Weigh the distinct grams of each text by their rarity: a scaled logarithm."""
+    order = np.lexsort((found.grams, found.place))
+    text, grams = found.place[order], found.grams[order]
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (text[1:] != text[:-1]) | (grams[1:] != grams[:-1])
+    text, grams = text[is_first], grams[is_first]
+    is_enough = (np.bincount(text, minlength=texts) >= min_grams)[text]
+    _, gram, counts = np.unique(grams, return_inverse=True, return_counts=True)
+    weight_of = np.zeros(counts.max(initial=0) + 1, dtype=np.uint32)
+    for count in np.unique(counts).tolist():
+        weight_of[count] = max(1, round(_SCALE * math.log((texts + 1) / (count + 1))))
+    in_texts = counts[gram].astype(np.uint32)[is_enough]
+    text, grams, weights = text[is_enough], grams[is_enough], weight_of[in_texts]
+    totals = np.bincount(text, weights, minlength=texts).astype(np.uint32)
+    return _Weighted(text, grams, in_texts, weights, totals)
 
 
 @dataclass(frozen=True)
@@ -200,11 +282,16 @@ class Matches:
 
 def match_trigrams(texts: Decoded, index: GramIndex) -> Matches:
     """Find windows that contain enough of the trigrams of an indexed text: the best of each text."""
-    state = index.states.pop() if index.states else _new_trigram_state(index)
-    base = int(state[-1, 0])
-    letters, ends, keys = texts.letters, texts.text_ends, index.keys
-    windows, state[-1, 0] = find_windows(
-        letters, ends, (keys.bits, keys.slots, keys.entries), state, base
+    state = index.states.pop() if index.states else _State(new_state(index.lengths), FIRST_STAMP)
+    if state.base >= MOST_STAMPS:
+        state = _State(new_state(index.lengths), FIRST_STAMP)
+    letters, ends, (stamps, flagged) = texts.letters, texts.text_ends, state.arrays
+    items = (index.lengths, stamps, flagged)
+    windows = state.collect(
+        3,
+        lambda base, found: find_windows(
+            letters, ends, index.keys.parts, items, _LEAST_WEIGHT, base, found
+        ),
     )
     index.states.append(state)
     grams = (index.ends, index.grams, index.weights)
@@ -218,24 +305,23 @@ def match_stems(texts: Decoded, index: GramIndex) -> Matches:
 
     Like ``match_trigrams``, but by words.
     """
-    state = index.states.pop() if index.states else np.zeros((len(index.lengths) + 1, 2), np.int64)
-    ends, keys = texts.word_ends, index.keys
+    if index.states:
+        state = index.states.pop()
+    else:
+        state = _State((np.zeros((len(index.lengths), 2), np.int64),), 1)
+    ends, (pairs,) = texts.word_ends, state.arrays
+    items = (index.needed, pairs)
     stems = stems_of_words(texts.letters, texts.text_ends, texts.words, ends)
-    table = (keys.bits, keys.slots, keys.entries)
-    base = int(state[-1, 0]) + 1
-    found, state[-1, 0] = find_pairs(stems, ends, table, index.needed, state, base)
+    found = state.collect(
+        2, lambda base, found: find_pairs(stems, ends, index.keys.parts, items, base, found)
+    )
     index.states.append(state)
     grams = (index.ends, index.grams, index.weights)
-    limits = (index.lengths, index.coverage * index.totals.astype(np.float64), index.min_grams)
+    totals = index.totals.astype(np.float64)
+    least = index.coverage * totals
+    limits = (index.lengths, least, totals - least + 1, index.min_grams)
     weights, at = check_stems(stems, texts.words, ends, found, grams, limits)
     return _best(index, found[:, 0], found[:, 1], weights, at, weights > 0)
-
-
-def _new_trigram_state(index: GramIndex) -> _I64:
-    state = np.full((len(index.lengths) + 1, NEEDED + 1), -1, dtype=np.int64)
-    state[:-1, LENGTH], state[:-1, NEEDED] = index.lengths, index.needed
-    state[-1, 0] = 0
-    return state
 
 
 def _best(

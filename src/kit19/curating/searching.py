@@ -1,7 +1,6 @@
-"""Search decoded texts for items by their grams, in native code (see ``kit19.curating.lookup``).
+"""Search decoded texts for items by their trigrams, in native code (see ``kit19.curating.lookup``).
 
-Candidates come from a table of keys (see ``kit19.curating.keys``). An entry of it is the number of an
-item, and above 32 bits the weight of the key (trigrams) or its place among the item's keys (pairs).
+Candidates come from a table of keys (see ``kit19.curating.keys``).
 """
 
 from __future__ import annotations
@@ -10,21 +9,33 @@ import numpy as np
 import numpy.typing as npt
 
 from kit19.core.native import native
-from kit19.curating.keys import FACTOR, SEVERAL
+from kit19.curating.keys import FACTOR, Parts
 
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
-Table = tuple[U64, U64, U64]
 BITS = np.uint64(21)
-_LOW = np.uint64(0xFFFF_FFFF)
 _COMPLETE = np.uint64((1 << 63) - 1)
-_CHUNK = 1024  # trigrams whose keys are looked up at a time
-STAMP, FLAGGED, EARLIER, CURRENT, LENGTH, NEEDED = range(6)
-"""Columns of the state of an item while trigrams are searched. ``STAMP`` is the number of the last bin
-with a key of the item; the numbers go on from text to text. ``CURRENT`` and ``EARLIER`` are the weights
-found in this bin and the one before, ``FLAGGED`` the last window found."""
+_BLOCK = 2048  # trigrams whose keys are looked up at a time
+FIRST_STAMP, MOST_STAMPS = 4, 1 << 31
+_LOW, _MOST = np.uint64(0xFFFF_FFFF), np.uint64(0xFFFF)
+_SHIFT = 44  # bits of the fraction of a reciprocal
+_MOST_AT = 1 << 20  # positions that may be multiplied by a reciprocal instead of divided
+
+
+def new_state(lengths: U32) -> tuple[U64, U32]:
+    """Make the state of a search for items of these lengths.
+
+    Returns:
+        For each item two numbers, one after the other. The first has the number of the last bin with a
+        key of the item (the numbers go on from text to text) above 32 bits, the weights found there in
+        the lower 16 bits, and those of the bin before above these. The second is the reciprocal of the
+        item's length. Then for each item the last window found.
+    """
+    state = np.zeros((len(lengths), 2), dtype=np.uint64)
+    state[:, 1] = (1 << _SHIFT) // lengths.astype(np.uint64) + np.uint64(1)
+    return state.ravel(), np.zeros(len(lengths), dtype=np.uint32)
 
 
 @native
@@ -41,133 +52,117 @@ def pack_trigrams(letters: U32, ends: I64, place: U32, at: U32, grams: U64) -> i
 
 
 @native
-def find_windows(  # noqa: C901, PLR0915  one function: calls for each letter would take most of the time
-    letters: U32, ends: I64, table: Table, state: I64, base: int
-) -> tuple[I64, int]:
+def find_windows(  # noqa: C901, PLR0912, PLR0915  one function: calls would take most of the time
+    letters: U32,
+    ends: I64,
+    table: Parts,
+    items: tuple[U32, U64, U32],
+    least: np.uint64,
+    base: int,
+    found: I64,
+) -> tuple[int, int]:
     """Find windows with enough keys of an item; a few more may be included.
 
     Args:
         letters: The letters of some texts, one text after the other.
         ends: Where the letters of each text end.
         table: The parts of a ``KeyTable``.
-        state: For each item the columns ``STAMP``..``NEEDED``.
-        base: A number larger than all stamps.
+        items: The length of each item, and the arrays that ``new_state`` gives.
+        least: The weight that a window must have.
+        base: A number larger than all stamps, at least ``FIRST_STAMP``.
+        found: Receives rows text, item, window, as many as it has places for.
 
     Returns:
-        Rows text, item, window. Then the base for the next call.
+        How many rows there are, and the base for the next call.
     """
-    bits, slots, entries = table
-    found, used = np.empty((64, 3), dtype=np.int64), 0
-    likely = np.empty(_CHUNK, dtype=np.int64)
-    grams, values = np.empty(_CHUNK, dtype=np.uint64), np.empty(_CHUNK, dtype=np.uint64)
-    start, last_word = 0, np.uint64(len(bits) - 1)
-    for text in range(len(ends)):
-        end = ends[text] - 2
-        for begin in range(start, end, _CHUNK):
-            # In steps without branches, which a processor could not foresee.
-            count = 0
-            gram = np.uint64(letters[begin]) << BITS | np.uint64(letters[begin + 1])
-            for first in range(begin, min(begin + _CHUNK, end)):
-                gram = (gram << BITS | np.uint64(letters[first + 2])) & _COMPLETE
-                hashed = gram * FACTOR
-                word = bits[(hashed >> np.uint64(48)) & last_word]
-                both = word >> (hashed >> np.uint64(20) & np.uint64(63))
-                both &= word >> (hashed >> np.uint64(26) & np.uint64(63))
-                likely[count], grams[count] = first, gram
-                count += int(np.int64(both & np.uint64(1)))
-            count = _first_slots(slots, likely, grams, values, count)
-            for nth in range(count):
-                entry = values[nth]
-                if not entry:
-                    entry = _look_up(slots, grams[nth])
-                    if not entry:
-                        continue
-                at, left, where = int(likely[nth]) - start, 1, 0
-                if entry & SEVERAL:
-                    where = int(np.int64(entry & ~SEVERAL)) + 1
-                    left, entry = int(np.int64(entries[where - 1])), entries[where]
-                while True:
-                    item = int(np.int64(entry & _LOW))
-                    if _add(state, item, int(np.int64(entry >> np.uint64(32))), at, base):
-                        window = _next_window(state, item, base)
-                        while window >= 0:
-                            if used == len(found):
-                                found = np.concatenate((found, np.empty_like(found)))
-                            found[used, 0], found[used, 1], found[used, 2] = text, item, window
+    (bits, slots, entries, _), (lengths, state, flagged) = table, items
+    used = 0
+    likely, values = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.uint64)
+    none, one = np.uint64(0), np.uint64(1)
+    last_word, mask = np.uint64(len(bits) - 1), np.uint64(len(slots) - 1)
+    text, start, total = 0, np.int64(0), 0
+    end = start
+    gram = np.uint64(0)
+    if len(ends):
+        end, total = ends[0], int(ends[-1]) - 2
+        if total > 0:
+            gram = np.uint64(letters[0]) << BITS | np.uint64(letters[1])
+    for begin in range(0, total, _BLOCK):
+        # In steps without branches, which a processor could not foresee. Trigrams that begin in one
+        # text and end in the next are left out in the last step.
+        count = np.uint64(0)
+        for at in range(begin, min(begin + _BLOCK, total)):
+            gram = (gram << BITS | np.uint64(letters[np.uint64(at) + np.uint64(2)])) & _COMPLETE
+            hashed = gram * FACTOR
+            hashed ^= hashed >> np.uint64(32)
+            word = bits[hashed >> np.uint64(32) & last_word]
+            both = word >> (hashed >> np.uint64(58)) & word >> (
+                hashed >> np.uint64(52) & np.uint64(63)
+            )
+            likely[count], values[count] = at, hashed
+            count += both & one
+        kept = np.uint64(0)
+        for nth in range(count):
+            hashed = values[nth]
+            place, tag = hashed & mask, hashed >> np.uint64(48) | one
+            slot = slots[place]
+            while slot and slot >> np.uint64(48) != tag:
+                place = (place + one) & mask
+                slot = slots[place]
+            likely[kept], values[kept] = likely[nth], slot
+            kept += np.uint64(slot != 0)
+        for nth in range(kept):
+            at = likely[nth]
+            while at >= end:
+                base += int(end - start) + 4
+                text, start = text + 1, end
+                end = ends[text]
+            if at + 2 >= end:
+                continue
+            at -= start
+            entry, where, left = values[nth], np.uint64(0), np.uint64(1)
+            if not entry >> np.uint64(32) & _MOST:
+                where = entry & _LOW
+                left = entries[where]
+                where += one
+                entry = entries[where]
+            while left:
+                item = entry & _LOW
+                number = np.uint64(at) * state[item + item + one] >> np.uint64(_SHIFT)
+                if at >= _MOST_AT:
+                    number = np.uint64(at) // np.uint64(lengths[item])
+                stamp, word = np.uint64(base) + number, state[item + item]
+                # The weight of the bin before: it stays, or it is what was this bin until now.
+                gap = stamp - (word >> np.uint64(32))
+                sums = word & _LOW & (none - np.uint64(gap == none))
+                sums |= (word << np.uint64(16) & (_MOST << np.uint64(16))) & (
+                    none - np.uint64(gap == one)
+                )
+                weight = min((entry >> np.uint64(32) & _MOST) + (sums & _MOST), _MOST)
+                sums = sums & ~_MOST | weight
+                state[item + item] = stamp << np.uint64(32) | sums
+                if weight + (sums >> np.uint64(16)) >= least:
+                    for first in range(np.int64(stamp) - 1, np.int64(stamp) + 1):
+                        # A window is enough with the bin before, or by this one alone.
+                        is_window = first >= base if first < np.int64(stamp) else weight >= least
+                        if is_window and first > flagged[item]:
+                            flagged[item] = np.uint32(first)
+                            # Another array in place of a full one would slow down everything here.
+                            if used < len(found):
+                                found[used, 0], found[used, 1] = text, np.int64(item)
+                                found[used, 2] = first - base
                             used += 1
-                            window = _next_window(state, item, base)
-                    left -= 1
-                    if not left:
-                        break
-                    where += 1
+                left -= one
+                if left:
+                    where += one
                     entry = entries[where]
-        base += end - start + 4
-        start = ends[text]
-    return found[:used], base
-
-
-@native
-def _first_slots(slots: U64, likely: I64, grams: U64, values: U64, count: int) -> int:
-    """Keep the positions of trigrams that may be keys; write a value if the first slot has it, or 0.
-
-    No load waits for another one here.
-    """
-    kept, mask = 0, np.uint64(len(slots) // 2 - 1)
-    for nth in range(count):
-        gram = grams[nth]
-        place = (gram * FACTOR >> np.uint64(32)) & mask
-        key = slots[2 * place]
-        likely[kept], grams[kept] = likely[nth], gram
-        values[kept] = slots[2 * place + np.uint64(1)] if key == gram else np.uint64(0)
-        kept += int(key != 0)
-    return kept
+    return used, base + int(end - start) + 4
 
 
 @native
 def _trigram(letters: U32, first: int) -> np.uint64:
     upper = np.uint64(letters[first]) << (BITS + BITS) | np.uint64(letters[first + 1]) << BITS
     return upper | np.uint64(letters[first + 2])
-
-
-@native
-def _look_up(slots: U64, key: np.uint64) -> np.uint64:
-    """Return the value of a key; 0 if it has none."""
-    one, mask = np.uint64(1), np.uint64(len(slots) // 2 - 1)
-    place = (key * FACTOR >> np.uint64(32)) & mask
-    while slots[2 * place] and slots[2 * place] != key:
-        place = (place + one) & mask
-    return np.uint64(slots[2 * place + one])
-
-
-@native
-def _add(state: I64, item: int, weight: int, at: int, base: int) -> bool:
-    """Add a key of an item to its bin. Return whether two neighboring bins now have enough."""
-    length, last = state[item, LENGTH], state[item, STAMP]
-    stamp = base
-    if at >= length:
-        stamp += int(np.int64(np.uint32(at) // np.uint32(length)))
-    if last == stamp:
-        state[item, CURRENT] += weight
-    else:
-        adjacent = last == stamp - 1 and stamp > base
-        state[item, EARLIER] = state[item, CURRENT] if adjacent else 0
-        state[item, CURRENT] = weight
-        state[item, STAMP] = stamp
-    return bool(state[item, EARLIER] + state[item, CURRENT] >= state[item, NEEDED])
-
-
-@native
-def _next_window(state: I64, item: int, base: int) -> int:
-    """Return the earliest window of the last bin that has enough and was not returned, or -1."""
-    stamp, flagged, needed = state[item, STAMP], state[item, FLAGGED], state[item, NEEDED]
-    both = state[item, EARLIER] + state[item, CURRENT] >= needed
-    if both and stamp > base and flagged < stamp - 1:
-        state[item, FLAGGED] = stamp - 1
-        return int(stamp) - 1 - base
-    if state[item, CURRENT] >= needed and flagged < stamp:
-        state[item, FLAGGED] = stamp
-        return int(stamp) - base
-    return -1
 
 
 @native
@@ -233,7 +228,9 @@ def _fill(table: U64, grams: tuple[I64, U64, U32], item: int) -> tuple[U64, np.u
 @native
 def _find(table: U64, mask: np.uint64, gram: np.uint64) -> np.uint64:
     """Return the place of a gram, or the free place where it belongs."""
-    place = (gram * FACTOR >> np.uint64(32)) & mask
+    place = (
+        gram * FACTOR >> np.uint64(40)
+    ) & mask  # of its lower bits, few depend on the first letter
     while table[place, 0] and table[place, 0] != gram:
         place = (place + np.uint64(1)) & mask
     return place

@@ -6,78 +6,85 @@ import numpy as np
 import numpy.typing as npt
 
 from kit19.core.native import native
-from kit19.curating.keys import FACTOR, SEVERAL
+from kit19.curating.keys import FACTOR, Parts
 from kit19.curating.word_stems import OTHER_FACTOR
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
-Table = tuple[U64, U64, U64]
-_LOW = np.uint64(0xFFFF_FFFF)
+_Floats = npt.NDArray[np.float64]
+_BLOCK = 2048  # pairs that are looked up at a time
 _HALF, _LOW_HALF = 32, 0xFFFF_FFFF
 
 
 @native
-def find_pairs(
-    stems: U64, word_ends: I64, table: Table, needed: U32, state: I64, base: int
-) -> tuple[I64, int]:
+def find_pairs(  # noqa: C901
+    stems: U64, word_ends: I64, table: Parts, items: tuple[U32, I64], base: int, found: I64
+) -> tuple[int, int]:
     """Find items of which a text has enough pairs.
 
     Args:
         stems: The stems of some texts, one text after the other.
         word_ends: Where the stems of each text end.
-        table: The parts of a ``KeyTable``.
-        needed: For each item the number of pairs that must be found.
-        state: For each item the number of the last text with a pair of it, and the pairs found there.
+        table: The parts of an exact ``KeyTable``; weights are places among an item's pairs, from 1.
+        items: For each item the number of pairs that must be found; and a row with the number of the
+            last text with a pair of it, and the pairs found there.
         base: A number larger than those of all texts before.
+        found: Receives rows text, item, as many as it has places for.
 
     Returns:
-        Rows text, item. Then the base for the next call.
+        How many rows there are, and the base for the next call.
     """
-    bits, slots, entries = table
-    found, used = np.empty((64, 2), dtype=np.int64), 0
-    one = np.empty(1, dtype=np.uint64)
-    first, last_word = 0, np.uint64(len(bits) - 1)
-    for text in range(len(word_ends)):
-        for word in range(first, word_ends[text] - 1):
-            pair = stems[word] * FACTOR + stems[word + 1] * OTHER_FACTOR
+    (bits, slots, entries, exact), (needed, state), used = table, items, 0
+    likely, values = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.uint64)
+    one, low = np.uint64(1), np.uint64(0xFFFF_FFFF)
+    last_word, mask = np.uint64(len(bits) - 1), np.uint64(len(slots) - 1)
+    text, total = 0, len(stems) - 1
+    for begin in range(0, total, _BLOCK):
+        # In steps without branches, as in ``find_windows``.
+        count = np.uint64(0)
+        for word in range(begin, min(begin + _BLOCK, total)):
+            first, second = stems[np.uint64(word)], stems[np.uint64(word) + one]
+            pair = first * FACTOR + second * OTHER_FACTOR
             hashed = pair * FACTOR
-            both = bits[(hashed >> np.uint64(48)) & last_word]
-            both = both >> (hashed >> np.uint64(20) & np.uint64(63)) & (
-                both >> (hashed >> np.uint64(26) & np.uint64(63))
+            hashed ^= hashed >> np.uint64(32)
+            both = bits[hashed >> np.uint64(32) & last_word]
+            both = both >> (hashed >> np.uint64(58)) & both >> (
+                hashed >> np.uint64(52) & np.uint64(63)
             )
-            if not both & np.uint64(1):
+            likely[count], values[count] = word, pair
+            count += both & one
+        for nth in range(count):
+            hashed = values[nth] * FACTOR
+            place = (hashed ^ hashed >> np.uint64(32)) & mask
+            while slots[place] and exact[place] != values[nth]:
+                place = (place + one) & mask
+            while likely[nth] >= word_ends[text]:
+                text += 1
+            if not slots[place] or likely[nth] + 1 == word_ends[text]:
                 continue
-            value = _look_up(slots, pair)
-            lowest, many, length = 0, one, 1 if value else 0
-            one[0] = value
-            if value & SEVERAL:
-                lowest = int(np.int64(value & ~SEVERAL)) + 1
-                many, length = entries, int(np.int64(entries[lowest - 1]))
-            for which in range(lowest, lowest + length):
-                item = int(np.int64(many[which] & _LOW))
-                if _add(state, item, many[which] >> np.uint64(32), base + text, needed[item]):
-                    if used == len(found):
-                        found = np.concatenate((found, np.empty_like(found)))
-                    found[used, 0], found[used, 1] = text, item
+            entry, where, left = slots[place], np.uint64(0), one
+            if not entry >> np.uint64(32) & np.uint64(0xFFFF):
+                where = entry & low
+                left = entries[where]
+                where += one
+                entry = entries[where]
+            while left:
+                item, nth_pair = int(np.int64(entry & low)), entry >> np.uint64(32)
+                if _add(state, item, nth_pair & np.uint64(0xFFFF), base + text, needed[item]):
+                    if used < len(found):
+                        found[used, 0], found[used, 1] = text, item
                     used += 1
-        first = word_ends[text]
-    return found[:used], base + len(word_ends)
-
-
-@native
-def _look_up(slots: U64, key: np.uint64) -> np.uint64:
-    """Return the value of a key; 0 if it has none."""
-    one, mask = np.uint64(1), np.uint64(len(slots) // 2 - 1)
-    place = (key * FACTOR >> np.uint64(32)) & mask
-    while slots[2 * place] and slots[2 * place] != key:
-        place = (place + one) & mask
-    return np.uint64(slots[2 * place + one])
+                left -= one
+                if left:
+                    where += one
+                    entry = entries[where]
+    return used, base + len(word_ends)
 
 
 @native
 def _add(state: I64, item: int, pair: np.uint64, text: int, needed: np.uint32) -> bool:
-    """Add a pair of an item; return whether just now there are enough of them."""
+    """Add a pair of an item (from 1); return whether just now there are enough of them."""
     if state[item, 0] != text:
         state[item, 0], state[item, 1] = text, 0
     mark = 1 << int(np.int64(pair))
@@ -85,7 +92,7 @@ def _add(state: I64, item: int, pair: np.uint64, text: int, needed: np.uint32) -
         return False
     state[item, 1] |= mark
     held = 0
-    for nth in range(8):
+    for nth in range(1, 9):
         held += (state[item, 1] >> nth) & 1
     return held == needed
 
@@ -97,7 +104,7 @@ def check_stems(
     word_ends: I64,
     candidates: I64,
     grams: tuple[I64, U64, U32],
-    limits: tuple[U32, npt.NDArray[np.float64], int],
+    limits: tuple[U32, _Floats, _Floats, int],
 ) -> tuple[U32, U32]:
     """Find the best window of each candidate: the largest weight of distinct stems, then the first.
 
@@ -107,53 +114,66 @@ def check_stems(
         word_ends: Where the stems of each text end.
         candidates: Rows text, item.
         grams: For each item where its stems end; the stems; their weights.
-        limits: The length of each item; the weight that a window must have of it; the number of
-            distinct stems that a window must have.
+        limits: The length of each item; the weight that a window must have of it; the weight that may
+            be missing, at most; the number of distinct stems that a window must have.
 
     Returns:
         For each candidate the weight of its best window, and the position of the first stem there.
     """
-    lengths, least, min_held = limits
+    lengths, least, missing, min_held = limits
     weights = np.zeros(len(candidates), dtype=np.uint32)
     positions = np.zeros(len(candidates), dtype=np.uint32)
-    table, before = np.zeros(4, dtype=np.int64), np.empty(0, dtype=np.int64)
+    most = 0
+    for row in range(len(candidates)):
+        text = candidates[row, 0]
+        most = max(most, int(word_ends[text] - (word_ends[text - 1] if text else 0)))
+    room, before = np.zeros(_table_size(most), dtype=np.int64), np.empty(most, dtype=np.int64)
+    table, hits = room, np.empty(most, dtype=np.int64)
     last = -1
     for row in range(len(candidates)):
         text, item = candidates[row]
         first, end = word_ends[text - 1] if text else 0, word_ends[text]
         if text != last:
-            table, before = _places(stems[first:end])
+            table = room[: _table_size(end - first)]
+            _places(stems[first:end], table, before)
             last = text
-        hits, total = _hits(stems[first:end], words[first:end], (table, before), grams, item)
+        held, total = _hits(
+            stems[first:end], words[first:end], (table, before), grams, (item, missing[item]), hits
+        )
         if total >= least[item]:
-            hits.sort()
             weights[row], positions[row] = _best_window(
-                hits, int(np.int64(lengths[item])), grams[2], min_held
+                np.sort(hits[:held]), int(np.int64(lengths[item])), grams[2], min_held
             )
     return weights, positions
 
 
 @native
-def _places(stems: U64) -> tuple[I64, I64]:
-    """Return a hash table with the last place of each stem plus one, and for each place the one before.
+def _table_size(stems: int) -> int:
+    size = 4
+    while size < 2 * stems:
+        size *= 2
+    return size
+
+
+@native
+def _places(stems: U64, table: I64, before: I64) -> None:
+    """Write a hash table with the last place of each stem plus one, and for each place the one before.
 
     A free place of the table, or none before, is 0.
     """
-    size = 4
-    while size < 2 * len(stems):
-        size *= 2
-    table, before = np.zeros(size, dtype=np.int64), np.empty(len(stems), dtype=np.int64)
+    table[:] = 0
     for place in range(len(stems)):
         slot = _slot(table, stems, stems[place])
         before[place] = table[slot]
         table[slot] = place + 1
-    return table, before
 
 
 @native
 def _slot(table: I64, stems: U64, stem: np.uint64) -> np.uint64:
     mask = np.uint64(len(table) - 1)
-    slot = (stem * FACTOR >> np.uint64(32)) & mask
+    slot = (
+        stem * FACTOR >> np.uint64(40)
+    ) & mask  # of its lower bits, few depend on the first letter
     while table[slot] and stems[table[slot] - 1] != stem:
         slot = (slot + np.uint64(1)) & mask
     return slot
@@ -161,25 +181,34 @@ def _slot(table: I64, stems: U64, stem: np.uint64) -> np.uint64:
 
 @native
 def _hits(
-    stems: U64, words: U32, places: tuple[I64, I64], grams: tuple[I64, U64, U32], item: int
-) -> tuple[I64, int]:
+    stems: U64,
+    words: U32,
+    places: tuple[I64, I64],
+    grams: tuple[I64, U64, U32],
+    wanted: tuple[int, float],
+    hits: I64,
+) -> tuple[int, int]:
     """Find the stems of an item in a text: their positions, and in the lower half their numbers.
 
     Returns:
-        The hits, and the weight of the distinct stems among them.
+        The number of hits, and the weight of the distinct stems among them; 0 if too much is missing.
     """
     ends, every, weights = grams
-    table, before = places
-    hits, held, total = np.empty(len(stems), dtype=np.int64), 0, 0
+    (table, before), (item, missing) = places, wanted
+    held, total = 0, 0
     for number in range(ends[item - 1] if item else 0, ends[item]):
         place = table[_slot(table, stems, every[number])]
         if place:
             total += int(np.int64(weights[number]))
+        else:
+            missing -= weights[number]
+            if missing < 0:
+                return 0, 0
         while place:
             hits[held] = np.int64(words[place - 1]) << _HALF | number
             held += 1
             place = before[place - 1]
-    return hits[:held], total
+    return held, total
 
 
 @native

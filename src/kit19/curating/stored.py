@@ -16,9 +16,9 @@ import json
 import mmap
 import uuid
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +35,12 @@ from kit19.curating import (
     grams,
     keys,
     lookup,
+    owners,
     searching,
     stem_search,
     word_stems,
 )
 from kit19.curating.contamination import ItemIndex, build_index
-from kit19.curating.keys import KeyTable
-from kit19.curating.lookup import GramIndex
 from kit19.korean import invisible, jamo, stems
 from kit19.korean.common_trigrams import common_trigrams
 
@@ -56,6 +55,7 @@ _MODULES = (
         decoding,
         extraction,
         keys,
+        owners,
         searching,
         stem_search,
         word_stems,
@@ -64,6 +64,7 @@ _MODULES = (
 )
 _DIGEST, _LENGTH, _UNIT = 32, 8, 64
 _Arrays = dict[str, npt.NDArray[Any]]
+_T = TypeVar("_T")
 
 
 def load_index(benchmarks: Mapping[str, tuple[Benchmark, pl.DataFrame]]) -> ItemIndex:
@@ -108,7 +109,7 @@ def _read(path: Path) -> ItemIndex | None:
         return None
     with contextlib.suppress(OSError):
         path.touch()  # for _remove_oldest
-    return _from_arrays(_unpack(content))
+    return _from_arrays(ItemIndex, _unpack(content))
 
 
 def _unpack(content: memoryview) -> _Arrays:
@@ -138,48 +139,30 @@ def _rounded(place: int) -> int:
     return -(-place // _UNIT) * _UNIT
 
 
-def _to_arrays(items: ItemIndex) -> _Arrays:
-    arrays = {"hashes": items.hashes}
-    for name in ("equal", "owners"):
-        stream = io.BytesIO()
-        getattr(items, name).write_ipc(stream)
-        arrays[name] = np.frombuffer(stream.getvalue(), dtype=np.uint8)
-    for name in ("trigrams", "stems"):
-        index: GramIndex = getattr(items, name)
-        arrays[f"{name}.limits"] = np.array([index.coverage, index.min_grams])
-        arrays |= {f"{name}.{part}": getattr(index, part) for part in _PARTS}
-        arrays |= {f"{name}.{part}": getattr(index.keys, part) for part in _KEYS}
+def _to_arrays(value: Any, name: str = "") -> _Arrays:
+    """Return the arrays of an index and of its parts, by their path."""
+    if isinstance(value, np.ndarray):
+        return {name: value}
+    if isinstance(value, float | int):
+        return {name: np.array([value])}
+    arrays: _Arrays = {}
+    for one in fields(value):
+        if one.compare:
+            arrays |= _to_arrays(getattr(value, one.name), f"{name}.{one.name}")
     return arrays
 
 
-_PARTS = ("lengths", "totals", "needed", "ends", "grams", "weights")
-_KEYS = tuple(one.name for one in fields(KeyTable))
-
-
-def _from_arrays(arrays: _Arrays) -> ItemIndex:
-    return ItemIndex(
-        equal=pl.read_ipc(io.BytesIO(arrays["equal"].tobytes())),
-        hashes=arrays["hashes"],
-        owners=pl.read_ipc(io.BytesIO(arrays["owners"].tobytes())),
-        trigrams=_grams_from(arrays, "trigrams"),
-        stems=_grams_from(arrays, "stems"),
-    )
-
-
-def _grams_from(arrays: _Arrays, name: str) -> GramIndex:
-    coverage, min_grams = arrays[f"{name}.limits"].tolist()
-    mine = {part: arrays[f"{name}.{part}"] for part in (*_PARTS, *_KEYS)}
-    return GramIndex(
-        coverage,
-        int(min_grams),
-        lengths=mine["lengths"],
-        totals=mine["totals"],
-        needed=mine["needed"],
-        ends=mine["ends"],
-        grams=mine["grams"],
-        weights=mine["weights"],
-        keys=KeyTable(bits=mine["bits"], slots=mine["slots"], entries=mine["entries"]),
-    )
+def _from_arrays(kind: type[_T], arrays: _Arrays, name: str = "") -> _T:
+    """Create a part of an index from its arrays."""
+    hints = get_type_hints(kind)
+    given: dict[str, Any] = {}
+    for one in fields(kind):  # type: ignore[arg-type]
+        path, hint = f"{name}.{one.name}", hints[one.name]
+        if is_dataclass(hint):
+            given[one.name] = _from_arrays(hint, arrays, path)  # type: ignore[arg-type]
+        elif one.compare:
+            given[one.name] = arrays[path].item() if hint in (int, float) else arrays[path]
+    return kind(**given)
 
 
 def _write(path: Path, items: ItemIndex) -> None:

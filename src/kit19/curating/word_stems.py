@@ -23,25 +23,29 @@ OTHER_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
 _IS_NUMBER, _BEHIND_A_LETTER = np.uint64(1 << 63), np.uint64(1 << 62)
 _LONGEST_NUMBER = 15  # characters; the stem of a longer number is its first 15
 _ZERO, _NINE = ord("0"), ord("9")
+_MOST = (1 << 64) - 1
+_TABLE_BITS = 12
 
 
 def _pack(letters: str) -> int:
     return sum(ord(letter) << _BITS * (2 - nth) for nth, letter in enumerate(letters))
 
 
-def _hash_table(keys: list[int]) -> U64:
-    table = np.zeros(1 << (4 * len(keys)).bit_length(), dtype=np.uint64)
-    for key in keys:
-        place = (key * int(FACTOR) >> 32) % len(table)
-        while table[place]:
-            place = (place + 1) % len(table)
-        table[place] = key
-    return table
+def _hash_table(keys: list[int]) -> tuple[U64, np.uint64]:
+    """Make a table in which the first place looked at decides, and find the factor for it."""
+    factor = int(FACTOR)
+    while True:
+        table = np.zeros(1 << _TABLE_BITS, dtype=np.uint64)
+        for key in keys:
+            table[(key * factor & _MOST) >> 64 - _TABLE_BITS] = key
+        if np.count_nonzero(table) == len(keys):
+            return table, np.uint64(factor)
+        factor = factor * int(OTHER_FACTOR) & _MOST
 
 
 _NUMERALS = np.array(sorted(map(ord, "0123456789" + MULTIPLIERS)), dtype=np.uint32)
-_RULES = (_NUMERALS, _hash_table([_pack(tail) for tail in sorted(TAILS)]), LONGEST_TAIL)
-_Rules = tuple[U32, U64, int]
+_RULES = (_NUMERALS, *_hash_table([_pack(tail) for tail in sorted(TAILS)]), LONGEST_TAIL)
+_Rules = tuple[U32, U64, np.uint64, int]
 
 
 def stems_of_words(letters: U32, ends: I64, words: U32, word_ends: I64) -> U64:
@@ -51,32 +55,31 @@ def stems_of_words(letters: U32, ends: I64, words: U32, word_ends: I64) -> U64:
 
 @native
 def _stems(letters: U32, ends: I64, words: U32, word_ends: I64, rules: _Rules) -> U64:
-    numerals, tails, longest_tail = rules
-    mask, shift = np.uint64(len(tails) - 1), np.uint64(_BITS)
+    numerals, tails, factor, longest_tail = rules
+    shift, none = np.uint64(_BITS), np.uint64(0)
     stems = np.empty(len(words), dtype=np.uint64)
-    start, first_word = 0, 0
+    start, first_word = np.uint64(0), 0
     for text in range(len(ends)):
-        for word in range(first_word, word_ends[text]):
-            first = start + int(np.int64(words[word]))
-            last = word + 1 == word_ends[text]
-            end = int(ends[text]) if last else start + int(np.int64(words[word + 1]))
-            length, stem = end - first, np.uint64(letters[first]) << shift << shift
-            second = np.uint64(letters[first + 1] if length > 1 else 0)
-            if _is_digit(letters[first]) or _is_digit(second):
-                stem = _number(letters, first, end, numerals)
-            elif length > 1:
-                tail = second << shift << shift
-                if length > 2:
-                    tail |= np.uint64(letters[first + 2]) << shift
-                if length > 3:
-                    tail |= np.uint64(letters[first + 3])
-                place = (tail * FACTOR >> np.uint64(32)) & mask
-                while tails[place] and tails[place] != tail:
-                    place = (place + np.uint64(1)) & mask
-                if length > 1 + longest_tail or tails[place] != tail:
-                    stem |= second << shift
-            stems[word] = stem
-        start, first_word = ends[text], word_ends[text]
+        end_word = word_ends[text]
+        for word in range(first_word, end_word):
+            first, end = start + np.uint64(words[word]), np.uint64(ends[text])
+            if word + 1 < end_word:
+                end = start + np.uint64(words[word + 1])
+            length = end - first
+            # There are letters behind the last one, so all four can be read: no branch is needed.
+            one = np.uint64(letters[first])
+            two = np.uint64(letters[first + np.uint64(1)]) if length > 1 else none
+            three = np.uint64(letters[first + np.uint64(2)]) if length > 2 else none
+            four = np.uint64(letters[first + np.uint64(3)]) if length > 3 else none
+            if _is_digit(one) or _is_digit(two):
+                stems[word] = _number(letters, int(first), int(end), numerals)
+                continue
+            tail = two << shift << shift | three << shift | four
+            is_tail = (tails[tail * factor >> np.uint64(64 - _TABLE_BITS)] == tail) & (
+                length <= 1 + longest_tail
+            )
+            stems[word] = one << shift << shift | (none if is_tail else two << shift)
+        start, first_word = np.uint64(ends[text]), end_word
     return stems
 
 
