@@ -51,6 +51,11 @@ def test_logs_of_inspect_are_paired_by_their_texts(base: Path, tmp_path: Path, k
     assert not any(one.stops for one in check([base, log]))
 
 
+def test_large_samples_of_inspect_are_folders(base: Path, tmp_path: Path) -> None:
+    log = write_eval(tmp_path / "log.eval", inspect_document("other", [LETTERS]), chunked={1, 7})
+    assert compare([base, log], replicates=100).tasks[0].items == N
+
+
 def test_items_are_paired_whatever_their_order(base: Path, tmp_path: Path) -> None:
     document = inspect_document("other", [LETTERS])
     order = np.random.default_rng(2).permutation(N)

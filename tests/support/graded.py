@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,12 +127,25 @@ def inspect_document(name: str, epochs: Sequence[Sequence[str]], **changes: Any)
     } | changes
 
 
-def write_eval(path: Path, document: Mapping[str, Any], *, zstd: bool = False) -> Path:
-    """Write a log of Inspect as a ``.eval`` archive."""
-    header = {key: value for key, value in document.items() if key != "samples"}
-    members = {"header.json": header} | {
-        f"samples/{one['id']}_epoch_{one['epoch']}.json": one for one in document["samples"]
+def write_eval(
+    path: Path,
+    document: Mapping[str, Any],
+    *,
+    zstd: bool = False,
+    chunked: Collection[int] = (),
+) -> Path:
+    """Write a log of Inspect as a ``.eval`` archive; samples with an id of ``chunked`` as folders."""
+    members: dict[str, Any] = {
+        "header.json": {key: value for key, value in document.items() if key != "samples"},
+        "summaries.json": [],
+        "reductions.json": [],
     }
+    for one in document["samples"]:
+        name = f"samples/{one['id']}_epoch_{one['epoch']}"
+        if one["id"] in chunked:
+            members |= {f"{name}/sample.json": one, f"{name}/messages/0.json": []}
+        else:
+            members[f"{name}.json"] = one
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
             archive.writestr(name, _packed(content) if zstd else json.dumps(content))

@@ -24,7 +24,9 @@ def graded_results(
     """
     rows = [row | {"cluster": key} for row, key in zip(found.rows, clusters, strict=True)]
     return GradedResults(
-        pl.DataFrame(rows, schema=GRADED_COLUMNS),
+        pl.DataFrame(
+            {name: [row[name] for row in rows] for name in GRADED_COLUMNS}, schema=GRADED_COLUMNS
+        ),
         **settings,
         texts=found.texts,
         grades=found.grades,

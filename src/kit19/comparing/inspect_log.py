@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,9 @@ from kit19.comparing.model_results import ModelResults
 from kit19.core.errors import Problem, ResultsError
 
 SUFFIX = ".eval"
-_HEADER, _SAMPLES = "header.json", "samples/"
+_HEADER = "header.json"
+# A sample is one file; a large one is a folder, with its events and messages in other files.
+_SAMPLE = re.compile(r"samples/.+_epoch_\d+(?:\.json|/sample\.json)")
 _RERUN = "run it again with `inspect eval`, or convert it with `inspect log convert --to json`"
 _ZSTD = (
     93  # the method of zip archives that Inspect uses since 0.3.180; zipfile knows it since 3.14
@@ -57,7 +60,7 @@ def read_eval(path: Path) -> Json:
             samples = [
                 json.loads(_member(path, archive, name))
                 for name in names
-                if name.startswith(_SAMPLES) and name.endswith(".json")
+                if _SAMPLE.fullmatch(name)
             ]
     except (OSError, ValueError, RecursionError, zipfile.BadZipFile, NotImplementedError) as error:
         what = f"cannot be read: {type(error).__name__}: {error}"

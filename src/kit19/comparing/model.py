@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from kit19.comparing.model_results import GradedResults, ModelResults, TaskResults
@@ -36,7 +37,7 @@ class Model:
         """The record of the first run's training; None if it is not a kit19 run."""
         return self.first.run
 
-    @property
+    @cached_property
     def tasks(self) -> list[str]:
         """The tasks that all runs have."""
         return [task for task in self.first.tasks if all(task in run.tasks for run in self.runs)]
