@@ -16,6 +16,7 @@ from tests.support.graded import (
     hret,
     inspect_document,
     lighteval,
+    question,
     write_eval,
 )
 
@@ -63,6 +64,17 @@ def test_items_are_paired_whatever_their_order(base: Path, tmp_path: Path) -> No
     log = write_eval(tmp_path / "log.eval", document)
     (found,) = compare([base, log], replicates=100).differences
     assert found.won == sum(b and not a for a, b in zip(BASE, OTHER, strict=True))
+
+
+def test_numbers_alone_do_not_pair_items(tmp_path: Path) -> None:
+    """Inspect numbers items from 1, the harness's data from 0: equal numbers are neighbors."""
+    docs = [{"id": str(place), "question": question(place)} for place in range(N)]
+    grades = {"hrm8k": {EM: [float(right) for right in BASE]}}
+    base = harness(tmp_path / "base", grades, docs=docs)
+    log = write_eval(tmp_path / "log.eval", inspect_document("other", [LETTERS]))
+    (found,) = compare([base, log], replicates=100).differences
+    assert found.won == sum(b and not a for a, b in zip(BASE, OTHER, strict=True))
+    assert found.lost == sum(a and not b for a, b in zip(BASE, OTHER, strict=True))
 
 
 def test_what_has_no_counterpart_is_left_out_and_named(base: Path, tmp_path: Path) -> None:

@@ -88,12 +88,27 @@ def _match(reference: TaskResults, other: TaskResults) -> dict[int, int]:
 
 
 def _match_ids(reference: TaskResults, other: TaskResults) -> dict[int, int]:
-    """Items with equal ids whose prompts do not contradict each other."""
+    """Items with equal ids. Ids that are numbers count only with a text in common.
+
+    Programs number items from 0 or from 1, so that equal numbers may be of neighbors.
+    """
     ours, theirs = (
         _unique(one.partition("/")[2] or one for one in results.items["item"])
         for results in (reference, other)
     )
-    return {row: theirs[key] for key, row in ours.items() if key and key in theirs}
+    pairs = {key: (row, theirs[key]) for key, row in ours.items() if key and key in theirs}
+    if not any(key.isdecimal() for key in pairs):
+        return dict(pairs.values())
+    texts = _texts(reference), _texts(other)
+    return {
+        row: place
+        for key, (row, place) in pairs.items()
+        if not key.isdecimal() or _have_common_text(texts[0][row], texts[1][place])
+    }
+
+
+def _have_common_text(ours: Sequence[str], theirs: Sequence[str]) -> bool:
+    return bool(set(ours) & set(theirs)) or _is_inside(ours, theirs)
 
 
 def _match_texts(reference: TaskResults, other: TaskResults) -> dict[int, int]:
