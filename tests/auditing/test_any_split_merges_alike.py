@@ -21,6 +21,7 @@ from tests.support.corpora import (
     write_corpus,
     write_exam,
 )
+from tests.support.invoking import invoke
 
 ENDINGS = ("jsonl", "jsonl.gz", "json", "csv", "tsv", "parquet")
 TEXT = st.sampled_from(TEXTS)
@@ -224,3 +225,14 @@ def test_results_in_the_folder_of_the_dataset_are_no_part_of_it(tmp_path: Path, 
         ]
         assert (again.rows, again.hits) == (first.audit.rows, first.audit.hits)
         assert again.not_searched == first.audit.not_searched
+
+
+def test_large_files_that_have_no_parts_are_named(tmp_path: Path, exam: Path) -> None:
+    corpus = write_corpus(tmp_path / "data", {f"a.{one}": TEXTS for one in ENDINGS})
+    result = search(corpus, exam, span=100)
+    assert sorted(result.undivided) == ["a.csv", "a.json", "a.jsonl.gz"]
+    assert search(corpus, exam).undivided == []
+    done = invoke("audit", corpus, "--against", exam, "--split-bytes", "100")
+    assert done.code == 0
+    assert "a.csv" in done.err
+    assert "not divided" in done.err

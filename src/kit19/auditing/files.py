@@ -104,13 +104,15 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
         reused, failures = _search(setup, parts, (jobs, cluster), strict, on_progress)
         files = len({part.file for part in parts})
         if shard:
-            return FilesAudit(None, files, len(reused), failures)
+            mine = {part.file for part in parts}
+            undivided = [name for name in plan.undivided if name in mine]
+            return FilesAudit(None, files, len(reused), failures, undivided=undivided)
         merged = merge_results(record, folder, out is not None)
         cleaned = None
         if clean is not None:
             how = CopyOptions(clean_by, mask, header)
             cleaned = copy_files(plan, merged, Path(clean), how, jobs, on_progress)
-    return FilesAudit(merged.audit, files, len(reused), failures, cleaned)
+    return FilesAudit(merged.audit, files, len(reused), failures, cleaned, plan.undivided)
 
 
 def _check(out: object, shard: tuple[int, int] | None, clean: object, mask: str | None) -> None:

@@ -89,6 +89,7 @@ class Plan:
         folders: The inputs that are folders.
         parts: All parts, in the order of their rows; the parts of a file follow each other.
         remarks: What listing the files already tells.
+        undivided: Names of files that are larger than a part, and can only be read from the beginning.
     """
 
     dataset: str
@@ -96,6 +97,7 @@ class Plan:
     folders: list[str]
     parts: list[Part]
     remarks: Remarks = field(default_factory=Remarks)
+    undivided: list[str] = field(default_factory=list)
 
     def as_files(self) -> list[Part]:
         """Return the files, each as one part."""
@@ -150,7 +152,8 @@ def make_plan(inputs: Sequence[str | Path], remarks: Remarks, span: int = SPAN) 
         parts += _remote_parts(address, remarks, seen, alone=len(given) == 1)
     more = f" and {len(given) - 1:,} more" if len(given) > 1 else ""
     folders = [str(path) for path in paths if _is_folder(path)]
-    return Plan(f"{given[0]}{more}", base, folders, parts, remarks)
+    undivided = [part.file for part in parts if not part.span and part.size > span]
+    return Plan(f"{given[0]}{more}", base, folders, parts, remarks, undivided)
 
 
 def choose_parts(parts: Sequence[Part], number: int, count: int) -> list[Part]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
 
+from kit19.auditing.broken_lines import MARGIN, BrokenLines, has_plain_lines
 from kit19.auditing.items import BenchmarkItems
 from kit19.auditing.plan import Options, Part
 from kit19.auditing.remote import local_copy
-from kit19.curating import load_search
+from kit19.curating import bare, load_search
 from kit19.reading import Remarks
 from kit19.reading.chunks import Chunk
-from kit19.reading.spans import count_lines, lines_of_file, read_span
+from kit19.reading.spans import Span, count_lines, lines_of_file, read_span
 from kit19.reading.texts import ColumnFilter, chunk_texts
 
 HITS: dict[str, type[pl.DataType]] = {
@@ -100,16 +101,26 @@ class Searcher:
         hits: list[pl.DataFrame] = []
         rows, texts, size = 0, 0, 0
         header, ids = self.options.header, self.options.ids
+        broken = BrokenLines(self.items, self._bare_text) if has_plain_lines(part.file) else None
+        if broken:
+            hits += self._add_neighbors(broken, part)
         with lines_of_file(part.path, part.span):
             for chunk in read_span(part.path, part.span, header=header, remarks=remarks, keep=ids):
                 for batch in chunk_texts(chunk, rows, is_selected, remarks):
                     found = self._find(batch)
                     if found.height:
                         hits.append(found.with_columns(id=_ids(chunk, found["row"] - rows, ids)))
+                    if broken:
+                        hits += broken.add(batch)
                     texts += batch.height
                     size += int(batch["text"].str.len_bytes().sum())
                     on_rows(rows + chunk.height)
                 rows += chunk.height
+        if broken:
+            hits += [*self._add_neighbors(broken, part, rows), broken.finish()]
+            # A text that is broken over two parts of a file is found in both.
+            own = [one.filter(pl.col("row").is_between(0, rows, closed="left")) for one in hits]
+            hits = [one.cast({"row": pl.UInt64}) for one in own if one.height]
         return Found(
             rows=rows,
             lines=count_lines(part.path, part.span),
@@ -137,10 +148,28 @@ class Searcher:
             text=pl.Series([_excerpt_around(text, at) for text, at in texts], dtype=pl.String),
         )
 
+    def _add_neighbors(
+        self, broken: BrokenLines, part: Part, rows: int | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """Add the lines of a file before a part of it; or behind it, if it has so many rows."""
+        if part.span is None:
+            return
+        span = Span(max(0, part.span.begin - MARGIN), part.span.begin, part.span.unit)
+        if rows is not None:
+            span = Span(part.span.end, part.span.end + MARGIN, part.span.unit)
+        texts: list[pl.DataFrame] = []
+        count, is_selected = 0, ColumnFilter(self.options.columns)
+        read = read_span(part.path, span, header=self.options.header, remarks=Remarks())
+        for chunk in read:
+            texts += chunk_texts(chunk, count, is_selected, Remarks())
+            count += chunk.height
+        for batch in texts:
+            yield from broken.add(batch, count if rows is None else -rows)
+
     def _hits(self, parts: list[pl.DataFrame]) -> pl.DataFrame:
         if not parts:
             return pl.DataFrame(schema=HITS)
-        found = _drop_weaker_hits(pl.concat(parts))
+        found = _drop_weaker_hits(pl.concat(parts, how="diagonal"))
         owners = found["item"].str.split_exact("/", 1).struct.field("field_0")
         pairs = list(zip(owners, found["item"], found["field"], strict=True))
         names = [self.names[owner].get(field, field) for owner, _, field in pairs]
@@ -149,16 +178,20 @@ class Searcher:
             item=pl.col("item").str.replace(r"^[^/]*/", ""),
             field=pl.Series(names, dtype=pl.String),
             overlap=pl.Series([round(one, 4) for one in found["overlap"]], dtype=pl.Float64),
-            item_text=pl.Series([self._item_text(*pair) for pair in pairs]),
+            item_text=pl.Series([_shorten(self._item_text(*pair)) for pair in pairs]),
         ).select(pl.col(name).cast(dtype) for name, dtype in HITS.items())
 
     def _item_text(self, benchmark: str, item: str, field: str) -> str:
-        """Return an excerpt of a text of an item. Few items are found, so none is kept ready."""
+        """Return a text of an item. Few items are found, so none is kept ready."""
         rows = self.rows[benchmark]
         if benchmark not in self.places:
             names = rows.select(pl.concat_str(pl.lit(f"{benchmark}/"), "split", pl.lit("/"), "#id"))
             self.places[benchmark] = {name: at for at, name in enumerate(names.to_series())}
-        return _shorten(rows[field][self.places[benchmark][item]] or "")
+        return rows[field][self.places[benchmark][item]] or ""
+
+    def _bare_text(self, item: str, field: str) -> str:
+        text = self._item_text(item.split("/", 1)[0], item, field)
+        return str(bare(pl.Series([text]))[0])
 
 
 def _ids(chunk: Chunk, rows: pl.Series, columns: Collection[str]) -> pl.Series:

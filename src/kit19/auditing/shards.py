@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from kit19.auditing.broken_lines import MARGIN, has_plain_lines
 from kit19.auditing.items import BenchmarkItems
 from kit19.auditing.plan import Options, Part
 from kit19.auditing.search import HITS, Found
@@ -33,7 +34,7 @@ _HEADER = "kit19"
 _UNKNOWN = "?"  # the version of a file whose server tells none: it is searched by every run
 _UNREADABLE: tuple[type[BaseException], ...] = (*UNREADABLE, KeyError, ValueError, TypeError)
 _COUNTS = ("rows", "lines", "texts", "bytes", "matched", "names", "remarks")
-_RULES = ("auditing/search.py", "curating", "korean", "reading")
+_RULES = ("auditing/search.py", "auditing/broken_lines.py", "curating", "korean", "reading")
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class Store:
             ReadError: The file cannot be read.
         """
         if not part.remote:
-            return f"{self.key}:{digest(part.path, part.span)}"
+            margin = MARGIN if has_plain_lines(part.file) else 0
+            return f"{self.key}:{digest(part.path, part.span, margin)}"
         return f"{self.key}:{part.remote.version or _UNKNOWN}"
 
     def load(self, part: Part, key: str | None = None) -> Result | None:

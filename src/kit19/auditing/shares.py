@@ -32,6 +32,8 @@ class FilesAudit:
         reused: How many of their results were there already.
         failures: What is wrong with files that could not be searched, by name.
         cleaned: What became of the copy of each file; None if none were asked for.
+        undivided: Names of large files that one process read from beginning to end: CSV, documents of
+            JSON, compressed files and files in object stores have no parts.
     """
 
     audit: Audit | None
@@ -39,6 +41,7 @@ class FilesAudit:
     reused: int
     failures: Mapping[str, Problem]
     cleaned: Sequence[CleanFile] | None = None
+    undivided: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Convert it to JSON data."""
@@ -48,6 +51,7 @@ class FilesAudit:
             "reused": self.reused,
             "failures": {name: asdict(one) for name, one in self.failures.items()},
             "cleaned": None if self.cleaned is None else [one.to_dict() for one in self.cleaned],
+            "undivided": list(self.undivided),
         }
 
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from kit19.cli.audit_output import print_audit, print_copies, print_difference, print_failures
+from kit19.cli.audit_output import (
+    print_audit,
+    print_copies,
+    print_difference,
+    print_failures,
+    print_undivided,
+)
 from kit19.cli.options import (
     COUNT,
     FiniteRange,
@@ -230,6 +236,8 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
         rows = f"{result.audit.rows_read:,} rows" if result.audit else f"{result.files:,} files"
         on_progress(rows, 2, 2)
     _print(result, merge or out, clean, mask, as_json)
+    if result.undivided and not quiet:
+        print_undivided(result.undivided)
     if shard and out and not as_json:
         print_text(f"when all {shard[1]} shares are done: kit19 audit --merge {out}")
     _exit(result, fail_on_hit)

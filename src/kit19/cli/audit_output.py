@@ -103,6 +103,16 @@ def print_failures(problems: Sequence[Problem], what: str) -> None:
     print_note(f"{len(problems):,} file{'s' if len(problems) > 1 else ''} could not be {what}")
 
 
+def print_undivided(names: Sequence[str]) -> None:
+    """Say which large files several processes could not share, on stderr."""
+    more = f" and {len(names) - _REMARKS:,} more" if len(names) > _REMARKS else ""
+    print_note(
+        f"each read by one process, from beginning to end: {', '.join(names[:_REMARKS])}{more}. CSV, "
+        "JSON documents, compressed files and files in object stores are not divided: smaller files, "
+        "JSON lines or parquet are faster with several --jobs"
+    )
+
+
 def print_copies(cleaned: Sequence[CleanFile], folder: Path, mask: str | None) -> None:
     """Print how many rows the copies have."""
     copies = [one for one in cleaned if not one.problem]

@@ -151,8 +151,13 @@ def lines_of_file(path: Path, span: Span | None) -> Iterator[None]:
         ) from None
 
 
-def digest(path: Path, span: Span | None) -> str:
+def digest(path: Path, span: Span | None, margin: int = 0) -> str:
     """Return a digest of the bytes that the rows of a file, or of a span of it, depend on.
+
+    Args:
+        path: The file.
+        span: The span; None for the file.
+        margin: Bytes before and behind a span of lines that count, too.
 
     Raises:
         ReadError: The file cannot be read.
@@ -163,7 +168,8 @@ def digest(path: Path, span: Span | None) -> str:
         # The first lines name the columns, and the last bytes are the footer of parquet.
         hashed = hashlib.sha256(stream.read(_READ))
         if span.unit == "bytes":
-            with LineSpan(path, span.begin, span.end) as lines:
+            before, behind = max(0, span.begin - margin), span.end + margin
+            with LineSpan(path, before, behind) as lines:
                 begin, end = lines.begin, lines.end
         else:
             begin, end = _group_bytes(path, span)
