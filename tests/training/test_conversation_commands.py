@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from kit19 import OutputError, TrainError, chat, read_run, train
+from kit19 import OutputError, TrainError, chat, load_catalog, read_run, train
+from kit19.chatting.answering import load_chat_model
 from kit19.chatting.generation import SyllableStreamer
 from kit19.cli import cli
 from kit19.training.rows.conversations import rows_of
@@ -132,6 +133,33 @@ def test_the_complete_seeded_file_loses_no_row(tmp_path: Path) -> None:
     read = [row for batch in found.train.batches() for row in rows_of(batch)]
     assert len(read) + faults.total() == 10_000
     assert sum(row.questions for row in read) == answers
+
+
+class StopError(Exception):
+    """Where a run was interrupted."""
+
+
+def test_a_run_keeps_the_date_of_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = base_of(tmp_path, "{{ strftime_now('%Y-%m-%d') }}\n" + CHATML)
+    data = write_rows(tmp_path / "rows.jsonl", mixed(20)[0])
+    given = GIVEN | {"max_overlong_fraction": 1, "validation": 0}
+    how = settings(base, **given, max_steps=3, save_steps=1)
+
+    def stop(what: str, done: int, _total: int) -> None:
+        if what.startswith("training") and done > 1:
+            raise StopError
+
+    monkeypatch.setattr("kit19.training.rows.prompts._today", lambda: "2026-01-31")
+    with pytest.raises(StopError):
+        train(data, tmp_path / "run", how, on_progress=stop)
+    monkeypatch.setattr("kit19.training.rows.prompts._today", lambda: "2026-02-01")
+    done = train(data, tmp_path / "run", how)
+    assert (done.resumed, done.record.date) == (1, "2026-01-31")
+    turns = [{"role": "user", "content": "가?"}]
+    form = load_catalog().prompt_format("chat")
+    for folder, date in ((tmp_path / "run", "2026-01-31"), (base, "2026-02-01")):
+        prompts = load_chat_model(str(folder), None, lambda _: form).prompts
+        assert prompts.conversation(turns).startswith(f"{date}\n")
 
 
 class Terminal(io.StringIO):

@@ -118,6 +118,15 @@ def test_a_rewriting_template_splits_or_stops_with_the_first_difference() -> Non
     check_rows(stats, "my rows", train_settings(rewritten_turns="stop", loss_on="last"))
 
 
+def test_conversations_with_reasoning_in_some_answers_stop() -> None:
+    prompts = prompts_of("qwen3")
+    reasoned = talk("하나?", "<think>\n음\n</think>\n\n둘", "셋?", "넷")
+    _, stats = encoded(reasoned, prompts)
+    assert (stats.answers, stats.other_head, stats.other_head_answers) == (2, 1, 1)
+    with pytest.raises(TrainError, match="1 row before whose answer"):
+        check_rows(stats, "my rows", train_settings())
+
+
 def test_an_end_token_that_depends_on_the_place_is_a_difference() -> None:
     examples, stats = encoded(TALK, prompts_of("gpt-oss"))
     assert all(

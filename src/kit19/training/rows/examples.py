@@ -97,8 +97,7 @@ def _encode(
         found = []
         for answer in answers:
             _find_text_faults(prompts, answer, faults)
-            if "other_head" in faults:
-                stats.other_head_answers += 1
+            stats.other_head_answers += _has_other_head(prompts, answer)
             found.append(_with_answer(prompts, answer, next(alone), next(complete), faults))
         stats.answers += len(answers)
         if len(found) > 1:
@@ -120,8 +119,7 @@ def _with_answer(
 ) -> Example:
     """The sequence of one answer, as at inference."""
     count = len(alone)
-    starts_alike = not prompts.head or answer.text.startswith(answer.prompt)
-    if starts_alike and complete[:count] != alone:
+    if complete[:count] != alone and not _has_other_head(prompts, answer):
         shown = _describe_boundary(prompts.tokenizer, alone, complete)
         faults.setdefault("not_prefix", answer.turn + shown)
     ids = prompts.with_end_token(complete, count)
@@ -140,9 +138,14 @@ def _find_text_faults(prompts: Prompts, answer: AnswerText, faults: dict[str, st
         faults.setdefault("left_out", prompts.unmark(text))
     if control := prompts.controls.first_marked(text):
         faults.setdefault("control", control)
-    if prompts.head and not text.startswith(prompt):
+    if _has_other_head(prompts, answer):
         same = next((n for n, (a, b) in enumerate(zip(prompt, text, strict=False)) if a != b), 0)
         faults.setdefault("other_head", prompts.unmark(text[same:]))
+
+
+def _has_other_head(prompts: Prompts, answer: AnswerText) -> bool:
+    """Whether the chat template writes something else before this answer than before others."""
+    return bool(prompts.head) and not answer.text.startswith(answer.prompt)
 
 
 def _rewritten_turn(tokenizer: Any, answers: Sequence[AnswerText], found: Sequence[Example]) -> str:

@@ -281,9 +281,7 @@ def make_prompts(
         head=head,
         append_end=bool(end) and written is None,
         suffix=_suffix(tokenizer),
-        date=(date or datetime.now().astimezone().date().isoformat())
-        if form.chat and writes_date(tokenizer)
-        else "",
+        date=(date or _today()) if form.chat and writes_date(tokenizer) else "",
     )
 
 
