@@ -2,198 +2,30 @@
 
 ``python -m benchmarks.audit --data-dir ../shared/data`` prints tables and writes a results file.
 ``--quick`` takes small sizes and one round. With ``--before FOLDER``, the root of another checkout of
-kit19 (``git worktree add FOLDER COMMIT``), its search is measured in the same rounds.
-benchmarks/README.md describes what is measured.
+kit19 (``git worktree add FOLDER COMMIT``), its search and its audits are measured in the same rounds.
+``--decon PYTHON`` names a Python that has decon (PyPI ``decontaminate``, for 3.12 and later), if the
+one that runs this has not. benchmarks/README.md describes what is measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import os
-import re
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
-import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.audit_jobs import GRAM, SEVEN, read_texts
 from benchmarks.results import Recorder, add_arguments, at_least, at_most, results_folder
 from benchmarks.worker import run
 
-GRAM = 13
-LONG = 10_000  # characters
-Work = Callable[[], Any]
-
-
-# --- Jobs, each in a process of its own --------------------------------------------------------------
-
-
-def make_rows(data_dir: str, out: str, kind: str, count: int) -> Work:
-    """Write JSON lines of ``count`` distinct texts: ``short`` (reviews), ``long`` (petitions, joined).
-
-    If the texts run out, they are repeated with the number of the round appended.
-    """
-
-    def work() -> int:
-        characters = 0
-        with Path(out).open("w", encoding="utf-8") as stream:
-            for text in islice(_texts(Path(data_dir), kind), count):
-                characters += len(text)
-                stream.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
-        return characters
-
-    return work
-
-
-def _texts(data: Path, kind: str) -> Iterator[str]:
-    if kind == "short":
-        files = [data / "nsmc" / f"ratings_{split}.txt" for split in ("train", "test")]
-        lines = [line for path in files for line in path.read_text("utf-8").split("\n")[1:]]
-        texts = list(dict.fromkeys(line.split("\t")[1] for line in lines if line))
-    else:
-        texts = list(_joined_petitions(data))
-    for lap in range(sys.maxsize):
-        yield from (f"{text} {lap}" for text in texts) if lap else texts
-
-
-def _joined_petitions(data: Path) -> Iterator[str]:
-    held = ""
-    for path in sorted((data / "petitions").glob("petitions_*")):
-        for line in path.read_text("utf-8").splitlines():
-            held += json.loads(line)["content"] + "\n"
-            if len(held) >= LONG:
-                yield held
-                held = ""
-
-
-def rules(data_dir: str, rows: str, which: str) -> Work:
-    """Search the texts with kit19's rules: only the exact ones (equal, contained), or all."""
-    import polars as pl
-
-    from kit19.auditing.items import find_benchmark_items
-    from kit19.catalog import load_catalog
-    from kit19.curating import find_items
-    from kit19.curating.contamination import build_index
-
-    exams = find_benchmark_items(load_catalog(), ("default",), Path(data_dir)).benchmarks
-    benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
-    exact = which == "exact"
-    index = (
-        build_index(benchmarks, coverage=1, stem_coverage=2) if exact else build_index(benchmarks)
-    )
-    texts = pl.Series(_read(rows))
-
-    def work() -> int:
-        batches = (texts[start : start + 20_000] for start in range(0, len(texts), 20_000))
-        return sum(find_items(batch, index)["place"].n_unique() for batch in batches)
-
-    return work
-
-
-def search(data_dir: str, rows: str, threads: int) -> Work:
-    """Search the texts with all rules, in memory, on so many threads; the result names every hit."""
-    os.environ["POLARS_MAX_THREADS"] = str(threads)
-    import polars as pl
-
-    from kit19.auditing.items import find_benchmark_items
-    from kit19.catalog import load_catalog
-    from kit19.curating import find_items
-    from kit19.curating.contamination import build_index
-
-    exams = find_benchmark_items(load_catalog(), ("default",), Path(data_dir)).benchmarks
-    index = build_index({name: (exam.card, exam.rows) for name, exam in exams.items()})
-    texts = pl.Series(_read(rows))
-    find_items(texts[:10], index)  # compiles, or loads what is compiled
-
-    def work() -> tuple[int, int, str]:
-        batches = range(0, len(texts), 20_000)
-        found = pl.concat(
-            find_items(texts[start : start + 20_000], index).with_columns(pl.col("place") + start)
-            for start in batches
-        )
-        size = int(texts.str.len_bytes().sum())
-        return size, found.height, hashlib.sha256(found.write_csv().encode()).hexdigest()
-
-    return work
-
-
-def python_set(data_dir: str, rows: str) -> Work:
-    """Search for any shared character 13-gram, with the same bare form and a Python set."""
-    from kit19.auditing.items import find_benchmark_items
-    from kit19.catalog import load_catalog
-
-    exams = find_benchmark_items(load_catalog(), ("default",), Path(data_dir)).benchmarks.values()
-    items = [text for exam in exams for field in exam.card.texts for text in exam.rows[field]]
-    grams = {gram for text in items for gram in _grams(_bare(text or ""))}
-    texts = _read(rows)
-
-    def work() -> int:
-        return sum(any(gram in grams for gram in _grams(_bare(text))) for text in texts)
-
-    return work
-
-
-_NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
-
-
-def _bare(text: str) -> str:
-    return _NO_LETTER_OR_DIGIT.sub("", unicodedata.normalize("NFKC", text).lower())
-
-
-def _grams(text: str) -> Iterator[str]:
-    return (text[at : at + GRAM] for at in range(len(text) - GRAM + 1))
-
-
-def _read(rows: str) -> list[str]:
-    with Path(rows).open(encoding="utf-8") as lines:
-        return [json.loads(line)["text"] for line in lines]
-
-
-def whole(data_dir: str, rows: str, cache: str) -> Work:
-    """Run a complete audit of a file with ``kit19.audit``."""
-    os.environ["KIT19_CACHE"] = cache
-    from kit19 import audit
-
-    def work() -> int:
-        return len(audit(rows, against="default", data_dir=Path(data_dir)).rows)
-
-    return work
-
-
-def index(data_dir: str, cache: str) -> Work:
-    """Build the index of the benchmarks' items, or load it from the cache."""
-    os.environ["KIT19_CACHE"] = cache
-    from kit19.auditing.items import find_benchmark_items
-    from kit19.catalog import load_catalog
-    from kit19.curating import load_index
-
-    exams = find_benchmark_items(load_catalog(), ("default",), Path(data_dir)).benchmarks
-    benchmarks = {name: (exam.card, exam.rows) for name, exam in exams.items()}
-    return lambda: len(load_index(benchmarks).keys)
-
-
-def build(data_dir: str, cache: str, out: str, decontaminate: bool) -> Work:
-    """Build the default recipe, with or without decontamination."""
-    os.environ["KIT19_CACHE"] = cache
-    from kit19.building.pipeline import build as run_build
-
-    changes = {"decontaminate": decontaminate}
-
-    def work() -> int:
-        made = run_build("kit19", out, data_dir=data_dir, partial=True, changes=changes)
-        return sum(one.ledger.examples for one in made.subsets.values())
-
-    return work
-
-
-# --- Tables ----------------------------------------------------------------------------------------
+TODAY = ("today",)
 
 Runs = list[dict[str, Any]]
 
@@ -204,7 +36,7 @@ def measure(ways: dict[str, tuple[str, dict[str, Any]]], rounds: int) -> dict[st
     for number in range(rounds):
         for name, (job, given) in ways.items():
             print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
-            runs[name].append(run(f"audit:{job}", **given))
+            runs[name].append(run(f"audit_jobs:{job}", **given))
     return runs
 
 
@@ -273,7 +105,7 @@ def report_core(
             for name, (checkout, threads) in ways.items():
                 print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
                 given = {"data_dir": data, "rows": path, "threads": threads}
-                runs[name].append(run("audit:search", checkout, **given))
+                runs[name].append(run("audit_jobs:search", checkout, **given))
         results = {tuple(one["result"]) for done in runs.values() for one in done}
         ((size, hits, _),) = results  # every run found the same
         cells = [
@@ -324,19 +156,163 @@ def report_sizes(
     )
 
 
-def report_index(recorder: Recorder, data: str, scratch: Path, rounds: int) -> None:
-    """The index, created and read from the cache."""
-    runs: dict[str, Runs] = {"created": [], "read from the cache": []}
-    for _ in range(rounds):
-        cache = scratch / "index"
-        shutil.rmtree(cache, ignore_errors=True)
-        for done in runs.values():  # the first run creates it, the second one reads it
-            done.append(run("audit:index", data_dir=data, cache=cache))
+def report_whole(
+    recorder: Recorder,
+    data: str,
+    files: dict[str, Path],
+    cache: Path,
+    rounds: int,
+    before: Path | None,
+) -> None:
+    """Complete audits of files, start included, beside polars reading the file, and before."""
+    for kind, path in files.items():
+        runs: dict[str, Runs] = defaultdict(list)
+        given = {"data_dir": data, "rows": path, "cache": cache}
+        for checkout in {None, before}:  # compiles, and stores the index
+            run("audit_jobs:whole", checkout, **given)
+        ways: dict[str, tuple[str, Path | None, dict[str, Any]]] = {
+            "kit19.audit": ("whole", None, given),
+            "polars, counting characters": ("characters", None, {"rows": path}),
+        }
+        if before:
+            ways = {"kit19.audit, before": ("whole", before, given), **ways}
+        for number in range(rounds):
+            for name, (job, checkout, arguments) in ways.items():
+                print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr)
+                runs[name].append(run(f"audit_jobs:{job}", checkout, **arguments))
+        cells = [[name, *time_cells(done), f"{peak(done):,.0f}"] for name, done in runs.items()]
+        mine = seconds(runs["kit19.audit"], "cpu_seconds")
+        polars = seconds(runs["polars, counting characters"], "cpu_seconds")
+        targets = [at_most("CPU time / that of polars", mine / polars, 4)]
+        if before:
+            old = seconds(runs["kit19.audit, before"], "cpu_seconds")
+            targets.append(at_least("CPU time before / now", old / mine, 8))
+        if "long" in kind:
+            size = json.loads(path.with_suffix(".size").read_text())
+            rate = size / mine / 1e6
+            targets.append(at_least("MB of UTF-8 text a CPU second", rate, 40))
+        recorder.add(
+            f"The complete audit, start included: {kind}",
+            ["way", *TIMES, "peak MiB"],
+            cells,
+            rounds=rounds,
+            targets=targets,
+        )
+
+
+def report_index(
+    recorder: Recorder, data: str, scratch: Path, rows: dict[str, Path], rounds: int
+) -> None:
+    """The index of seven benchmarks and of all that are present: created, read, and searched with."""
+    cells, targets = [], []
+    for name, against in (("seven benchmarks", SEVEN), ("all benchmarks", TODAY)):
+        runs: dict[str, Runs] = {"created": [], "read from the cache": []}
+        for _ in range(rounds):
+            cache = scratch / "index"
+            shutil.rmtree(cache, ignore_errors=True)
+            for done in runs.values():  # the first run creates it, the second one reads it
+                done.append(run("audit_jobs:index", data_dir=data, cache=cache, against=against))
+        size = runs["created"][0]["result"]
+        cells += [
+            [f"{name}, {how}", *time_cells(done), f"{size:.1f}", f"{peak(done):,.0f}"]
+            for how, done in runs.items()
+        ]
+        if against == TODAY:
+            created, read = runs.values()
+            targets += [
+                at_most("seconds to create that of all", seconds(created), 5),
+                at_most("peak MiB of a process with that of all", peak(read), 400),
+            ]
+    for kind, path in rows.items():
+        both: dict[Sequence[str], Runs] = {SEVEN: [], TODAY: []}
+        for _ in range(rounds):
+            for names, done in both.items():
+                given: dict[str, Any] = {"rows": path, "threads": 1, "against": names}
+                done.append(run("audit_jobs:search", data_dir=data, **given))
+        seven, today = (seconds(done, "cpu_seconds") for done in both.values())
+        targets.append(at_least(f"speed with all / with seven, {kind}", seven / today, 2 / 3))
     recorder.add(
         "The index of the benchmarks' items",
-        ["index", *TIMES],
-        [[name, *time_cells(done)] for name, done in runs.items()],
+        ["index", *TIMES, "MiB on disk", "peak MiB"],
+        cells,
         rounds=rounds,
+        targets=targets,
+    )
+
+
+_DECON = """
+import sys, time, decon
+rows, items, out = sys.argv[1:]
+config = decon.Config(
+    training_dir=rows, evals_dir=items, report_output_dir=out, content_key="text", worker_threads=1
+)
+start, cpu = time.perf_counter(), time.process_time()
+decon.detect(config)
+print("\\n", time.perf_counter() - start, time.process_time() - cpu)
+"""
+
+
+def _has_decon(python: str) -> bool:
+    code = "import importlib.util as u, sys; sys.exit(u.find_spec('decon') is None)"
+    return subprocess.run([python, "-c", code], check=False).returncode == 0
+
+
+def _run_decon(python: str, rows: Path, items: Path, out: Path) -> dict[str, float]:
+    command = [python, "-c", _DECON, *map(str, (rows, items, out))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    elapsed, cpu = map(float, done.stdout.split()[-2:])
+    return {"seconds": elapsed, "cpu_seconds": cpu}
+
+
+def report_decon(
+    recorder: Recorder,
+    data: str,
+    rows: dict[str, Path],
+    scratch: Path,
+    rounds: int,
+    python: str,
+) -> None:
+    """One thread of kit19 beside one of decon, on the same files and the same items."""
+    if not _has_decon(python):
+        print("decon: SKIPPED: `decontaminate` is not installed (see --decon)", file=sys.stderr)
+        recorder.add("Beside decon", ["skipped: `decontaminate` is not installed"], [], rounds=0)
+        return
+    items, empty = scratch / "decon-items", scratch / "decon-empty"
+    items.mkdir()
+    empty.mkdir()
+    (empty / "a.jsonl").write_text('{"text": "하나"}\n', encoding="utf-8")
+    run("audit_jobs:items_for_decon", data_dir=data, out=items / "items.jsonl")
+    cache = scratch / "decon-cache"
+    index: dict[str, Runs] = {"kit19": [], "decon": []}
+    for number in range(rounds):
+        shutil.rmtree(cache, ignore_errors=True)
+        index["kit19"].append(run("audit_jobs:index", data_dir=data, cache=cache, against=SEVEN))
+        index["decon"].append(_run_decon(python, empty, items, scratch / f"decon-index-{number}"))
+    cells = [[f"{name}, its index", *time_cells(done)] for name, done in index.items()]
+    ours, theirs = (seconds(done, "cpu_seconds") for done in index.values())
+    targets = [at_most("CPU time of the index / that of decon's", ours / theirs, 1 / 3)]
+    for kind, path in rows.items():
+        (folder := scratch / f"decon-{path.stem}").mkdir()
+        shutil.copy(path, folder)
+        runs: dict[str, Runs] = {"kit19": [], "decon": []}
+        for number in range(rounds):
+            given: dict[str, Any] = {"rows": path, "cache": cache, "threads": 1}
+            runs["kit19"].append(run("audit_jobs:whole", data_dir=data, **given))
+            done = _run_decon(python, folder, items, scratch / f"decon-{path.stem}-{number}")
+            done["cpu_seconds"] -= theirs
+            done["seconds"] -= seconds(index["decon"])
+            runs["decon"].append(done)
+        cells += [[f"{name}, {kind}", *time_cells(done)] for name, done in runs.items()]
+        mine, other = (seconds(done, "cpu_seconds") for done in runs.values())
+        bound = 5 if "long" in kind else 20
+        targets.append(at_least(f"speed / that of decon, {kind}", other / mine, bound))
+    recorder.add(
+        "Beside decon",
+        ["way", *TIMES],
+        cells,
+        rounds=rounds,
+        notes=["kit19's audits include its start; decon's do not include its index."],
+        targets=targets,
     )
 
 
@@ -361,36 +337,62 @@ def report_build(recorder: Recorder, data: str, cache: Path, scratch: Path, roun
     )
 
 
+def _whole_files(data: str, scratch: Path, reviews: Path, long: int) -> dict[str, Path]:
+    """Return the files of complete audits; their sizes in UTF-8 are in files next to them."""
+    parquet, petitions = reviews.with_suffix(".parquet"), scratch / "many-long.jsonl"
+    run("audit_jobs:make_parquet", rows=reviews, out=parquet)
+    run("audit_jobs:make_rows", data_dir=data, out=petitions, kind="long", count=long)
+    size = sum(len(text.encode()) for text in read_texts(str(petitions)))
+    petitions.with_suffix(".size").write_text(str(size))
+    return {
+        "reviews, JSON lines": reviews,
+        "reviews, parquet": parquet,
+        "long documents, JSON lines": petitions,
+    }
+
+
+SECTIONS = ("rules", "core", "whole", "sizes", "index", "build", "decon")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--only", nargs="*", default=["rules", "core", "sizes", "index", "build"])
-    parser.add_argument("--before", type=Path, help="another checkout of kit19, for core")
+    parser.add_argument("--only", nargs="*", default=list(SECTIONS), choices=SECTIONS)
+    parser.add_argument("--before", type=Path, help="another checkout of kit19, for core and whole")
+    parser.add_argument("--decon", default=sys.executable, help="a Python that has decon")
     add_arguments(parser)
     given = parser.parse_args()
     data = str(given.data_dir.resolve())
     sizes = (10_000, 20_000) if given.quick else (100_000, 1_000_000, 3_000_000)
     long, rounds = (50, 1) if given.quick else (500, 3)
-    recorder = Recorder("audit", ["polars"])
+    recorder = Recorder("audit", ["polars", "numba"])
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        rows = {count: scratch / f"{count}.jsonl" for count in sizes}
+        counts = sizes if "sizes" in given.only else sizes[:2]
+        rows = {count: scratch / f"{count}.jsonl" for count in counts}
         for count, path in rows.items():
-            run("audit:make_rows", data_dir=data, out=path, kind="short", count=count)
+            run("audit_jobs:make_rows", data_dir=data, out=path, kind="short", count=count)
         petitions = scratch / "long.jsonl"
-        made = run("audit:make_rows", data_dir=data, out=petitions, kind="long", count=long)
+        made = run("audit_jobs:make_rows", data_dir=data, out=petitions, kind="long", count=long)
         name = f"{long:,} texts of some {made['result'] / long:,.0f} characters"
         kinds = {f"{sizes[1]:,} reviews": rows[sizes[1]], name: petitions}
+        cache = scratch / "cache"
         if "rules" in given.only:
             report_rules(recorder, data, kinds, rounds)
         if "core" in given.only:
             report_core(recorder, data, kinds, rounds, given.before)
+        if "whole" in given.only:
+            files = _whole_files(data, scratch, rows[sizes[1]], 10 * long)
+            report_whole(recorder, data, files, cache, rounds, given.before)
         if "sizes" in given.only:
-            report_sizes(recorder, data, rows, scratch / "cache", rounds)
+            report_sizes(recorder, data, rows, cache, rounds)
         if "index" in given.only:
-            report_index(recorder, data, scratch, rounds)
+            report_index(recorder, data, scratch, kinds, rounds)
         if "build" in given.only:
-            report_build(recorder, data, scratch / "cache", scratch, rounds)
+            report_build(recorder, data, cache, scratch, rounds)
+        if "decon" in given.only:
+            some = {f"{sizes[0]:,} reviews": rows[sizes[0]], f"long texts: {name}": petitions}
+            report_decon(recorder, data, some, scratch, rounds, given.decon)
     recorder.write(results_folder(given))
 
 
