@@ -112,7 +112,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     ),
     "turns deep": (
         b'{"messages": [{"role": ' + b"[" * 900 + b"]" * 900 + b"}]}",
-        "not one question|nested|recursion",
+        "unknown or no role|nested|recursion",
     ),
 }
 

@@ -183,7 +183,7 @@ def test_an_unreadable_row_is_reported_with_its_line(tmp_path: Path) -> None:
         "mydata/extra/my:3": ["mydata/my.jsonl:4", "output: is not text"],
         "mydata/extra/my:4": [
             "mydata/my.jsonl:5",
-            "messages: not one question and one answer: system, user",
+            "turn 2 is a question without an answer",
         ],
         "mydata/extra/my:5": [
             "mydata/my.jsonl:6",

@@ -58,7 +58,7 @@ def sharegpt(q: str, i: str, a: str) -> Case:
 
 def several(q: str, i: str, a: str) -> Case:
     row, _ = messages(q, i, a)
-    return {"messages": [{"role": "system", "content": i}, *row["messages"]]}, "several turns"
+    return {"messages": [{"role": "user", "content": i}, *row["messages"]]}, "two in a row"
 
 
 def plain(q: str, i: str, a: str) -> Case:

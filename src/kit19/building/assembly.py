@@ -10,10 +10,11 @@ from kit19.building.selection import PlannedSubset, Selection
 from kit19.catalog import Recipe
 from kit19.core.ledger import Ledger
 from kit19.core.manifest import SubsetFacts
-from kit19.core.rows import ROW_SCHEMA
-from kit19.curating import PLACE, SubsetTexts, mask_records
+from kit19.core.rows import MESSAGES, ROW_SCHEMA
+from kit19.curating import PLACE, SubsetTexts, mask_records, mask_turns
 from kit19.rendering import TemplateSet, choose, count_choices, render
 from kit19.rendering.several import BATCH, FURTHER
+from kit19.rendering.templates import TEXTS
 
 AS_IS = "as_is"
 """The template name of extra rows, which are not rendered."""
@@ -107,8 +108,7 @@ def _render_rows(
         rendered = render(part.shown, chosen, templates, pool.shown)
         rendered = _total_masked(rendered, part.shown, pool.shown)
     else:
-        none = pl.lit([], dtype=pl.List(pl.String)).alias(FURTHER)
-        rendered = part.shown.with_columns(none, template=pl.lit(AS_IS), **{BATCH: pl.lit(None)})
+        rendered = _as_is(part.shown)
     label = pl.col(subset.card.label) if subset.card.label else pl.lit(None)
     # The records of a batch may have different labels.
     label = pl.when(pl.col(BATCH).is_null()).then(label)
@@ -118,6 +118,7 @@ def _render_rows(
         "instruction",
         "input",
         "output",
+        *([MESSAGES] if MESSAGES in rendered else []),
         task=pl.lit(subset.card.task),
         source=pl.lit(subset.source.id),
         subset=pl.lit(subset.name),
@@ -126,7 +127,17 @@ def _render_rows(
         license=pl.lit(subset.source.license.spdx),
         masked=pl.col(_MASKED),
         further_records=pl.col(FURTHER).list.join("\n"),
-    ).select(ROW_SCHEMA.names())
+    ).select(*ROW_SCHEMA.names(), *([MESSAGES] if MESSAGES in rendered else []))
+
+
+def _as_is(records: pl.DataFrame) -> pl.DataFrame:
+    """Rows of extra records. The turns of a conversation are only in its messages."""
+    none = pl.lit([], dtype=pl.List(pl.String)).alias(FURTHER)
+    rows = records.with_columns(none, template=pl.lit(AS_IS), **{BATCH: pl.lit(None)})
+    if MESSAGES not in rows:
+        return rows
+    is_pair = pl.col(MESSAGES).is_null()
+    return rows.with_columns(pl.when(is_pair).then(name).otherwise(pl.lit("")) for name in TEXTS)
 
 
 def _mask(records: pl.DataFrame, subset: PlannedSubset, plan: Recipe) -> _Part:
@@ -135,6 +146,9 @@ def _mask(records: pl.DataFrame, subset: PlannedSubset, plan: Recipe) -> _Part:
     if plan.pii == "mask":
         fields = [name for name in subset.text_fields if name in records.columns]
         shown, masked = mask_records(records, fields)
+        if MESSAGES in shown:
+            shown, in_turns = mask_turns(shown)
+            masked = masked.zip_with(records[MESSAGES].is_null(), in_turns)
     return _Part(records, shown.with_columns(masked.alias(_MASKED)))
 
 

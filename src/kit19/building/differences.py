@@ -11,7 +11,8 @@ import polars as pl
 
 from kit19.core.arguments import public
 from kit19.core.manifest import Manifest, read_manifest
-from kit19.writing import read_rows
+from kit19.core.rows import MESSAGES, turns_as_text
+from kit19.writing import read_splits
 
 
 @dataclass(frozen=True)
@@ -85,18 +86,12 @@ def diff(left: str | Path, right: str | Path) -> Diff:
 def _join_rows(folder: Path) -> pl.DataFrame:
     """Join all rows of each record to one text: columns subset, id, rows."""
     parts = [
-        read_rows(folder, split).with_columns(split=pl.lit(split))
-        for split in ("train", "validation")
+        rows.with_columns(split=pl.lit(split))
+        for split, rows in zip(("train", "validation"), read_splits(folder), strict=True)
     ]
-    row = pl.concat_str(
-        "split",
-        "template",
-        "instruction",
-        "input",
-        "output",
-        pl.col("label").fill_null(""),
-        separator="\x1f",
-    )
+    texts = ["split", "template", "instruction", "input", "output"]
+    turns = turns_as_text() if MESSAGES in parts[0] else pl.lit("")
+    row = pl.concat_str(*texts, pl.col("label").fill_null(""), turns, separator="\x1f")
     rows = pl.concat(parts).select("subset", "id", rows=row)
     return rows.group_by("subset", "id").agg(pl.col("rows").sort().str.join("\x1e"))
 

@@ -18,6 +18,7 @@ from kit19.core.ledger import REASON_DESCRIPTIONS
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.core.order import hash_order
 from kit19.core.parquet import read_parquet
+from kit19.core.rows import MESSAGES
 from kit19.writing import read_rows
 
 
@@ -70,7 +71,9 @@ def explain(folder: str | Path, record: str, *, catalog: CatalogLike = None) -> 
     parts = {part: _rows_with(folder, part, record) for part in ("train", "validation")}
     if part := next((part for part, rows in parts.items() if rows.height), None):
         why = "kept for training" if part == "train" else "held out for validation"
-        return Explanation(record, part, why, rows=pl.concat(parts.values()).to_dicts())
+        return Explanation(
+            record, part, why, rows=pl.concat(parts.values(), how="diagonal").to_dicts()
+        )
     dropped = read_parquet(folder / "dropped.parquet").filter(pl.col("id") == record)
     if dropped.height:
         row = dropped.row(0, named=True)
@@ -83,8 +86,17 @@ def _rows_with(folder: Path, part: str, record: str) -> pl.DataFrame:
     """The rows made of a record, alone or with others: in a batch, or as a solved example."""
     own, further = pl.col("id") == record, pl.col("further_records")
     rows = read_rows(folder, part).filter(own | further.str.split("\n").list.contains(record))
-    shown = ("template", "instruction", "input", "output", "label", "id", "further_records")
-    return rows.sort(~own, "id", "template").select(shown)
+    shown = (
+        "template",
+        "instruction",
+        "input",
+        "output",
+        MESSAGES,
+        "label",
+        "id",
+        "further_records",
+    )
+    return rows.sort(~own, "id", "template").select(name for name in shown if name in rows)
 
 
 def _explain_absence(

@@ -22,6 +22,7 @@ from kit19.catalog import Catalog, CatalogLike, Recipe, load_catalog
 from kit19.core.arguments import OnProgress, one_or_more, public, silent
 from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.core.manifest import Manifest
+from kit19.core.rows import with_one_schema
 from kit19.curating import ItemSearch, load_search
 from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.reading import ParsedFiles, Records, read_own_rows, read_subset, read_table
@@ -84,17 +85,24 @@ def _build(
     subsets = {
         name: PlannedSubset(name, *catalog.subset(name), templates.get(name)) for name in files.used
     }
+    joined = {extra.name for extra in plan.extra if extra.join_turns}
     selections = select_records(
-        subsets, plan, items, lambda subset: _read_records(subset, files, parsed), on_progress
+        subsets,
+        plan,
+        items,
+        lambda subset: _read_records(subset, files, parsed, joined),
+        on_progress,
     )
     # A selection is let go once its rows are rendered: both at once would take twice the memory.
     built = {name: assemble(selections.pop(name), plan) for name in subsets}
     on_progress("writing", len(files.used), len(files.used) + 1)
-    tables = Tables(
-        _order_rows([part.train for part in built.values()], plan),
-        _order_rows([part.validation for part in built.values()], plan),
-        pl.concat([part.dropped for part in built.values()]),
+    train, validation = with_one_schema(
+        [
+            _order_rows([part.train for part in built.values()], plan),
+            _order_rows([part.validation for part in built.values()], plan),
+        ]
     )
+    tables = Tables(train, validation, pl.concat([part.dropped for part in built.values()]))
     if not tables.train.height:
         what = "has no rows left: everything was dropped"
         fix = "change the recipe with --exclude or --set, or use other files"
@@ -104,11 +112,13 @@ def _build(
     return manifest
 
 
-def _read_records(subset: PlannedSubset, files: BuildFiles, parsed: ParsedFiles) -> Records:
+def _read_records(
+    subset: PlannedSubset, files: BuildFiles, parsed: ParsedFiles, joined: Collection[str]
+) -> Records:
     used = files.used[subset.name]
     if subset.templates:
         return read_subset(subset.name, subset.source, subset.card, used, parsed)
-    return read_own_rows(subset.name, subset.source, used)
+    return read_own_rows(subset.name, subset.source, used, join_turns=subset.name in joined)
 
 
 def _load_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:
@@ -139,5 +149,5 @@ def _load_benchmark_items(
 
 
 def _order_rows(parts: list[pl.DataFrame], plan: Recipe) -> pl.DataFrame:
-    rows = pl.concat(parts)
+    rows = pl.concat(parts, how="diagonal")
     return shuffled(rows, plan.seed) if plan.shuffle else in_card_order(rows, plan.subsets)

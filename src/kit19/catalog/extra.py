@@ -14,6 +14,7 @@ from kit19.catalog.license_ids import spdx_id
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.tables import Column, File, Table
 from kit19.catalog.tasks import TaskId
+from kit19.core.rows import MESSAGES
 
 _Path = Annotated[str, Field(min_length=1)]
 SPLIT = "extra"
@@ -44,6 +45,10 @@ class Extra(Card):
     label: Name | None = Field(
         default=None, description="the key of a row's label; rows without it are `empty`"
     )
+    join_turns: bool = Field(
+        default=False,
+        description="join consecutive turns of one role; otherwise such conversations are malformed",
+    )
     citation: str = Field(default="", description="BibTeX; goes into the dataset card")
     notice: str = Field(default="", description="the attribution in NOTICE")
 
@@ -70,7 +75,7 @@ class Extra(Card):
 
     @model_validator(mode="after")
     def _check_label(self) -> Self:
-        if self.label in {*TEXTS, "id", "split", "group"}:
+        if self.label in {*TEXTS, MESSAGES, "id", "split", "group"}:
             raise ValueError(f"`label` names {self.label}, which has another meaning in a row")
         return self
 

@@ -7,7 +7,7 @@ build has the column ``messages`` only if one of its rows is a conversation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -42,21 +42,25 @@ CONVERSATION_SCHEMA = pl.Schema({**_COLUMNS, MESSAGES: MESSAGES_TYPE})
 """The columns of a build that has conversations."""
 
 
+def with_one_schema(parts: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Give all rows of a build the same columns: ``messages`` only if one of them is a conversation.
+
+    Args:
+        parts: Rows with all columns but perhaps ``messages``.
+    """
+    has_messages = any(MESSAGES in rows and rows[MESSAGES].count() for rows in parts)
+    none = pl.lit(None, dtype=MESSAGES_TYPE).alias(MESSAGES)
+    schema = CONVERSATION_SCHEMA if has_messages else ROW_SCHEMA
+    return [
+        (rows if MESSAGES in rows else rows.with_columns(none)).select(schema.names())
+        for rows in parts
+    ]
+
+
 def question() -> pl.Expr:
     """Instruction and input as one text; without input, the instruction alone."""
     joined = pl.concat_str("instruction", pl.lit("\n\n"), "input")
     return pl.when(pl.col("input") == "").then(pl.col("instruction")).otherwise(joined)
-
-
-def turn(role: str, content: pl.Expr, keys: tuple[str, str] = ("role", "content")) -> pl.Expr:
-    """One turn as a struct.
-
-    Args:
-        role: The value of its role.
-        content: Its text.
-        keys: The names of both fields.
-    """
-    return pl.struct(pl.lit(role).alias(keys[0]), content.alias(keys[1]))
 
 
 def all_messages(schema: Iterable[str]) -> pl.Expr:
@@ -65,5 +69,19 @@ def all_messages(schema: Iterable[str]) -> pl.Expr:
     Args:
         schema: The names of the columns; ``messages`` may be missing.
     """
-    pair = pl.concat_list(turn("user", question()), turn("assistant", pl.col("output")))
+    pair = pl.concat_list(_turn("user", question()), _turn("assistant", pl.col("output")))
     return pl.coalesce(MESSAGES, pair) if MESSAGES in schema else pair.alias(MESSAGES)
+
+
+def turns_as_text() -> pl.Expr:
+    """The turns of each row as one text; "" without any.
+
+    They are joined by U+001D, and the role and content of each by U+001E.
+    """
+    turn = pl.element().struct
+    one = pl.concat_str(turn.field("role"), turn.field("content"), separator="\x1e")
+    return pl.col(MESSAGES).list.eval(one).list.join("\x1d").fill_null("")
+
+
+def _turn(role: str, content: pl.Expr) -> pl.Expr:
+    return pl.struct(role=pl.lit(role), content=content)

@@ -8,6 +8,7 @@ from kit19.curating.grams import bare
 from kit19.curating.personal import mask_records
 from kit19.curating.reasons import PLACE, find_empty, find_repeats, with_place
 from kit19.curating.stored import load_index
+from kit19.curating.turns import mask_turns
 
 __all__ = [
     "PLACE",
@@ -24,6 +25,7 @@ __all__ = [
     "load_index",
     "load_search",
     "mask_records",
+    "mask_turns",
     "with_place",
     "with_reason",
 ]

@@ -82,14 +82,31 @@ class ItemSearch:
         # All fields are searched together: joining with the items costs more than the texts do.
         texts = pl.concat([records[name].rename("text") for name in fields])
         rows = pl.int_range(len(texts), eager=True) % max(1, records.height)
+        hits = self._find_telling(texts, rows)
+        named = hits.with_columns(id=records["id"].gather(rows.gather(hits["place"])))
+        return _best(named, "id").select("id", "evidence")
+
+    def find_evidence(self, texts: pl.Series, rows: pl.Series) -> pl.DataFrame:
+        """Find rows with a text that helps to compromise an item.
+
+        Args:
+            texts: The texts; null counts as empty.
+            rows: The row of each text.
+
+        Returns:
+            Columns row, place (of the text), evidence (as of ``find_contaminated``), one row for each
+            row found, in order.
+        """
+        hits = self._find_telling(texts, rows)
+        named = hits.with_columns(row=rows.gather(hits["place"]))
+        return _best(named, "row").select("row", "place", "evidence")
+
+    def _find_telling(self, texts: pl.Series, rows: pl.Series) -> pl.DataFrame:
+        """Return the matches that help to compromise an item: columns as of ``find``."""
         hits = self.find(texts, rows)
         benchmark = pl.col("item").str.extract(r"^([^/]*)/")
         telling = pl.concat_str(benchmark, pl.lit(" "), "field").is_in(list(self.telling))
-        hits = hits.filter(telling & ~pl.col("is_weak"))
-        found = hits.with_columns(id=records["id"].gather(hits["place"] % max(1, records.height)))
-        ordered = found.sort("id", RANK, -pl.col("overlap"), "item")
-        first = ordered.unique("id", keep="first", maintain_order=True)
-        return first.select("id", evidence=pl.concat_str("rule", pl.lit(" "), "item"))
+        return hits.filter(telling & ~pl.col("is_weak"))
 
     def _counted(self, hits: pl.DataFrame, rows: pl.Series, words: _WordsOf) -> pl.DataFrame:
         """Return the matches that count, and those of their companions."""
@@ -131,6 +148,13 @@ class ItemSearch:
         ]
         best = pl.concat(parts).sort("row", "item", "field", RANK, -pl.col("overlap"), "place")
         return best.unique(["row", "item", "field"], keep="first", maintain_order=True)
+
+
+def _best(hits: pl.DataFrame, owner: str) -> pl.DataFrame:
+    """Return the best match of each owner, with its evidence."""
+    ordered = hits.sort(owner, RANK, -pl.col("overlap"), "item")
+    first = ordered.unique(owner, keep="first", maintain_order=True)
+    return first.with_columns(evidence=pl.concat_str("rule", pl.lit(" "), "item"))
 
 
 def load_search(benchmarks: Benchmarks) -> ItemSearch:

@@ -8,12 +8,14 @@ import polars as pl
 
 from kit19.catalog.source import Subset
 from kit19.core.ledger import Reason
+from kit19.core.rows import MESSAGES
 from kit19.curating.across import find_across, hash_texts
 from kit19.curating.evidence import ItemSearch
 from kit19.curating.letters import letters_of
 from kit19.curating.near import NearSearch
 from kit19.curating.personal import find_personal
 from kit19.curating.signs import extract_signs
+from kit19.curating.turns import find_contaminated_turns, find_personal_turns
 
 Examine = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 """Takes candidates (in order) and the records kept before them; returns columns id, reason, evidence of
@@ -111,7 +113,7 @@ class Examiner:
         hits = [with_reason("contaminated", self._find_contaminated(part))]
         if self._personal:
             clean = part.join(hits[0], on="id", how="anti", maintain_order="left")
-            hits.append(with_reason("pii", find_personal(clean, self._personal)))
+            hits.append(with_reason("pii", _find_personal(clean, self._personal)))
         plain = pl.DataFrame([letters_of(text) for text in texts])
         signs = pl.DataFrame([extract_signs(text) for text in texts])
         hashes = hash_texts(plain.select(exposed), signs.select(exposed))
@@ -125,8 +127,30 @@ def _contamination_finder(live: pl.DataFrame, card: Subset, items: ItemSearch | 
     if items is None:
         return lambda batch: batch.select("id", evidence="id").clear()
     if not card.pairs:
-        return lambda batch: items.find_contaminated(batch, card.exposed)
+        return _record_finder(card.exposed, items)
     return _group_finder(live, items)
+
+
+def _record_finder(fields: list[str], items: ItemSearch) -> _Finder:
+    """Search the fields of each record, or the turns of those that have turns."""
+
+    def find(batch: pl.DataFrame) -> pl.DataFrame:
+        if MESSAGES not in batch:
+            return items.find_contaminated(batch, fields)
+        is_pair = batch[MESSAGES].is_null()
+        found = items.find_contaminated(batch.filter(is_pair), fields)
+        return pl.concat([found, find_contaminated_turns(batch.filter(~is_pair), items)])
+
+    return find
+
+
+def _find_personal(records: pl.DataFrame, fields: list[str]) -> pl.DataFrame:
+    """Find records with personal data in the fields, or in a turn: columns id, evidence."""
+    if MESSAGES not in records:
+        return find_personal(records, fields)
+    is_pair = records[MESSAGES].is_null()
+    found = find_personal(records.filter(is_pair), fields)
+    return pl.concat([found, find_personal_turns(records.filter(~is_pair))])
 
 
 def _group_finder(live: pl.DataFrame, items: ItemSearch) -> _Finder:

@@ -170,8 +170,8 @@ def load(
         The split, ready to be read as polars, Arrow, pandas or ``datasets``. Records have the
         columns id, split, group, and the fields of the subset's card. Categorical fields are Enum
         (or lists of names, where several values are possible), all others String. Your own rows have
-        id, instruction, input, output, task, subset, template, label and license; those that cannot be
-        used are in ``malformed``.
+        id, instruction, input, output, task, subset, template, label and license, and messages if one
+        of them is a conversation; those that cannot be used are in ``malformed``.
 
     Raises:
         UnknownNameError: There is no such subset, folder or split.

@@ -15,6 +15,7 @@ from kit19.korean import nothing_if_invisible
 from kit19.reading.layouts import Fault
 from kit19.reading.rows import ROW
 
+_BETWEEN = "\x1e"  # of turns in one field: the record separator is in no text that people write
 TURNS_SCHEMA = pl.Schema({ROW: pl.UInt32, "role": pl.String, "content": pl.String})
 """The turns of rows: canonical role and text. The turns of a row are together, in order."""
 
@@ -118,4 +119,26 @@ def _rows(turns: pl.DataFrame) -> pl.DataFrame:
         input=nothing,
         output=pl.when(is_pair).then("answer").otherwise(nothing),
         messages=pl.when(~is_pair).then(MESSAGES).cast(MESSAGES_TYPE),
+    )
+
+
+def with_turns_as_texts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Write the turns of conversations into the three texts, to compare rows with each other.
+
+    The instruction gets all questions, the input the system prompt, the output all answers.
+
+    Args:
+        rows: Columns instruction, input, output and messages.
+    """
+    roles = {"instruction": "user", "input": "system", "output": "assistant"}
+    turn = pl.element().struct
+    texts = {
+        name: pl.col(MESSAGES)
+        .list.eval(turn.field("content").filter(turn.field("role") == role))
+        .list.join(_BETWEEN)
+        for name, role in roles.items()
+    }
+    is_pair = pl.col(MESSAGES).is_null()
+    return rows.with_columns(
+        pl.when(is_pair).then(name).otherwise(text).alias(name) for name, text in texts.items()
     )

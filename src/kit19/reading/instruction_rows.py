@@ -236,13 +236,3 @@ def _checked_scalars(value: Any, settings: Settings) -> list[str | None]:
 def _is_surplus(name: str, file: str) -> bool:
     """Whether a key is that of a cell beyond the header of a delimited file."""
     return name.isdecimal() and format_suffix(file) in _DELIMITED
-
-
-def without_conversations(rows: InstructionRows) -> InstructionRows:
-    """Return rows whose conversations are malformed, for those who take one question and answer."""
-    is_pair = rows.frame[MESSAGES].is_null()
-    why = "is a conversation: only one question and its answer are supported here"
-    refused = rows.frame.filter(~is_pair).select(ROW, LINE).iter_rows()
-    several = [MalformedRow(rows.file, row, line, "several turns", why) for row, line in refused]
-    malformed = sorted([*rows.malformed, *several], key=lambda one: one.row)
-    return InstructionRows(rows.file, rows.frame.filter(is_pair), malformed)

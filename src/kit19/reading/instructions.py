@@ -17,13 +17,7 @@ import polars as pl
 from kit19.core.errors import Problem, ReadError
 from kit19.reading.chunks import read_chunks
 from kit19.reading.folders import dataset_files
-from kit19.reading.instruction_rows import (
-    InstructionRows,
-    MalformedRow,
-    Settings,
-    convert,
-    without_conversations,
-)
+from kit19.reading.instruction_rows import InstructionRows, MalformedRow, Settings, convert
 from kit19.reading.layouts import LAYOUTS
 from kit19.reading.remarks import Remarks
 from kit19.reading.rows import ROW
@@ -87,7 +81,7 @@ class InstructionFiles:
         """
         frames: list[pl.DataFrame] = []
         malformed: list[MalformedRow] = []
-        for part in map(without_conversations, self.read(keys, checked, remarks)):
+        for part in self.read(keys, checked, remarks):
             number = pl.concat_str(pl.lit(self.row_prefix(part.file)), pl.col(ROW))
             file = pl.lit(part.file)
             frames.append(part.frame.with_columns(file.alias(FILE), number.alias(NUMBER)))

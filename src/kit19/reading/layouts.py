@@ -50,6 +50,7 @@ CONTEXT = (
 
 TOOLS = ("tools", "functions", "function_call", "tool_calls")
 """Keys of a row or a turn that are part of tool calls."""
+_TAKE_INPUT = tuple(question for question, _ in PAIRS)  # layouts of texts, by their question
 _TOOL_ROLES = (
     *("tool", "function", "observation", "ipython"),
     *("function_call", "tool_call", "function_response", "tool_response"),
@@ -67,7 +68,6 @@ Fault = Literal[
     "unreadable",
     "no layout",
     "plain text",
-    "several turns",
     "would be lost",
     "tool call",
     "unknown role",
@@ -141,7 +141,10 @@ def _choose_layout(row: Mapping[str, Any]) -> tuple[str, Content]:
     if any(_as_turns(content) != _as_turns(filled[0][1]) for _, content in filled):
         raise LayoutError("two questions", "holds two different questions in two layouts")
     if filled:
-        return filled[0]
+        name, content = filled[0]
+        if name not in _TAKE_INPUT and not is_empty(row.get("input")):
+            raise LayoutError("would be lost", f"input: would be lost, since {name} is used")
+        return name, content
     found += _question_and_answer(row)
     if found and _is_filled(found[-1][1]):
         return found[-1]
@@ -178,12 +181,13 @@ def _main_layouts(row: Mapping[str, Any]) -> list[tuple[str, Content]]:
             isinstance(one, list) or isinstance(other, list)
         ):  # as TRL has
             turns = [*_as_list(question, one), *_as_list(answer, other)]
-            found.append((question, _turns(f"{question} and {answer}", turns, row)))
+            name = f"{question} and {answer}"
+            found.append((name, _turns(name, turns)))
         else:
             found.append((question, _pair(row, question, answer)))
     for key in TURN_LISTS:
         if row.get(key) is not None:
-            found.append((key, _turns(key, row[key], row)))
+            found.append((key, _turns(key, row[key])))
     return found
 
 
@@ -257,14 +261,12 @@ def _as_list(key: str, value: Any) -> list[Any]:
     return value
 
 
-def _turns(key: str, turns: Any, row: Mapping[str, Any]) -> Content:
+def _turns(key: str, turns: Any) -> Content:
     if not isinstance(turns, list) or not all(isinstance(turn, Mapping) for turn in turns):
         raise LayoutError("not text", f"{key}: is not a list of objects")
     first, second = TURN_KEYS
     keys = first if any(not is_empty(turn.get(first[0])) for turn in turns) else second
     found = [_turn(f"{key}[{number}]", turn, keys) for number, turn in enumerate(turns)]
-    if not is_empty(row.get("input")):
-        raise LayoutError("would be lost", f"input: would be lost, since {key} is used")
     if [role for role, _ in found] == ["user", "assistant"]:
         return found[0][1], "", found[1][1]
     return found
@@ -275,7 +277,8 @@ def _turn(name: str, turn: Mapping[str, Any], keys: tuple[str, str]) -> tuple[st
     if role in _TOOL_ROLES or any(not is_empty(turn.get(key)) for key in TOOLS):
         raise LayoutError("tool call", f"{name}: tool calls are not supported")
     if not isinstance(role, str) or role not in ROLES:
-        raise LayoutError("unknown role", f"{name}.{keys[0]}: unknown role {role!r}")
+        shown = f"role {role[:40]!r}" if isinstance(role, str) else "or no role"
+        raise LayoutError("unknown role", f"{name}.{keys[0]}: unknown {shown}")
     dropped = [
         key for key in sorted(turn) if key not in (*keys, *ABOUT_A_TURN) and not is_empty(turn[key])
     ]

@@ -7,29 +7,37 @@ contradict the recipe.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from kit19.catalog.extra import SPLIT, TEXTS
 from kit19.catalog.license_ids import same_license
 from kit19.catalog.source import Source
+from kit19.core.rows import MESSAGES
 from kit19.fetching import UpstreamFile
+from kit19.reading.conversations import with_turns_as_texts
 from kit19.reading.instruction_rows import MalformedRow
 from kit19.reading.instructions import FILE, InstructionFiles, no_rows, row_keys
 from kit19.reading.records import BadRow, Records
 from kit19.reading.rows import LINE, ROW
 
 
-def read_own_rows(name: str, source: Source, found: Sequence[UpstreamFile]) -> Records:
+def read_own_rows(
+    name: str, source: Source, found: Sequence[UpstreamFile], *, join_turns: bool = False
+) -> Records:
     """Read a user's own rows.
 
     Args:
         name: The subset that they become.
         source: The card of that subset (see ``Extra.source``).
         found: The files.
+        join_turns: Whether consecutive turns of one role are joined.
 
     Returns:
-        Records with the fields instruction, input, output and, if there is one, the label. A record's
+        Records with the fields instruction, input, output and, if there is one, the label; and, if one
+        of them is a conversation, messages, whose turns are also in the fields (see
+        ``with_turns_as_texts``), so that all rules on fields hold for conversations. A record's
         key is its ``id`` if every row has a unique one (text or an integer), otherwise its 0-based
         number in its file, after the file's name if there are several files.
 
@@ -37,7 +45,7 @@ def read_own_rows(name: str, source: Source, found: Sequence[UpstreamFile]) -> R
         ReadError: A file, or every one of the rows, cannot be read.
     """
     label = source.subsets[name].label
-    files = _files(source, found)
+    files = replace(_files(source, found), join_turns=join_turns)
     frame, malformed = files.read_all(["id"], ["license", *([label] if label else [])])
     refused = _contradicting(frame, source.license.spdx)
     if refused:
@@ -51,6 +59,8 @@ def read_own_rows(name: str, source: Source, found: Sequence[UpstreamFile]) -> R
             raise no_rows(malformed, files.paths[0])
     key = pl.concat_str(pl.lit(f"{name}/{SPLIT}/"), row_keys(frame).alias("#key"))
     fields = [*TEXTS, *([label] if label else [])]
+    if frame[MESSAGES].count():
+        frame, fields = with_turns_as_texts(frame), [*fields, MESSAGES]
     records = frame.select(*fields, id=key, split=pl.lit(SPLIT), group=key)
     bad = [_bad_row(name, one, files, found) for one in malformed]
     return Records(records, bad, upstream_rows=frame.height + len(bad))

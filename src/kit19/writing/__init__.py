@@ -2,6 +2,6 @@
 
 from kit19.writing.folder import Description, write_build
 from kit19.writing.tables import Tables
-from kit19.writing.verify import read_rows, verify
+from kit19.writing.verify import read_rows, read_splits, verify
 
-__all__ = ["Description", "Tables", "read_rows", "verify", "write_build"]
+__all__ = ["Description", "Tables", "read_rows", "read_splits", "verify", "write_build"]

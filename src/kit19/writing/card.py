@@ -11,6 +11,7 @@ from kit19.catalog.license_ids import hub_license
 from kit19.core.ledger import REASON_DESCRIPTIONS, REASONS
 from kit19.core.manifest import Manifest
 from kit19.core.notes import BuildNote
+from kit19.core.rows import MESSAGES
 from kit19.writing.tables import Tables
 
 _SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
@@ -28,7 +29,7 @@ def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
         f"---\n{_front_matter(manifest, tables, catalog)}---\n",
         f"# {manifest.recipe['title']}\n\n{manifest.recipe['about']}\n",
         *_warnings(manifest),
-        _use(manifest),
+        _use(manifest, tables),
         _example(tables),
         _subset_table(manifest, catalog),
         _ledger_table(manifest),
@@ -36,7 +37,7 @@ def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
         _licenses(manifest, catalog),
         _contamination(manifest),
         _TEMPLATES + _own_rows(manifest),
-        _trainers(manifest),
+        _trainers(manifest, tables),
         _sources(manifest, catalog),
     ]
     return "\n".join(parts)
@@ -81,7 +82,8 @@ def _capitalize(text: str) -> str:
     return text if text.startswith("kit19") else text[:1].upper() + text[1:]
 
 
-def _use(manifest: Manifest) -> str:
+def _use(manifest: Manifest, tables: Tables) -> str:
+    turns = _MESSAGES if MESSAGES in tables.train else ""
     return f"""## Use
 
 ```python
@@ -94,14 +96,24 @@ Columns: `id` (`<subset>/<upstream split>/<upstream key>`), `task`, `source`, `s
 `upstream_split`, `template`, `instruction`, `input`, `output`, `label` (the canonical label, if the
 subset has one), `license` (of the row's source), `masked` (personal data masked in the row),
 `further_records` (the other records of a batch, or of the solved examples).
+{turns}"""
+
+
+_MESSAGES = """
+Some rows are conversations: their texts are empty, and their turns are in `messages`, a list of `role`
+(`system`, `user`, `assistant`) and `content`. It is null for all other rows. The exports `messages` and
+`sharegpt` have both in one form.
 """
 
 
 def _example(tables: Tables) -> str:
     row = tables.train.row(0, named=True)
     shown = "\n".join(f"{key}: {_short(str(row[key]))}" for key in ("id", "template"))
-    texts = "\n".join(f"{key}: {_short(row[key])}" for key in ("instruction", "input", "output"))
-    return f"One row:\n\n````text\n{shown}\n{texts}\n````\n"
+    texts = {key: row[key] for key in ("instruction", "input", "output")}
+    lines = [f"{key}: {_short(text)}" for key, text in texts.items()]
+    if turns := row.get(MESSAGES):
+        lines = [f"{turn['role']}: {_short(turn['content'])}" for turn in turns]
+    return "One row:\n\n````text\n" + "\n".join([shown, *lines]) + "\n````\n"
 
 
 def _short(text: str, limit: int = 300) -> str:
@@ -244,7 +256,9 @@ def _own_rows(manifest: Manifest) -> str:
     return f"\nThis does not apply to {names}: those rows are included as provided (`as_is`).\n"
 
 
-def _trainers(manifest: Manifest) -> str:
+def _trainers(manifest: Manifest, tables: Tables) -> str:
+    if MESSAGES in tables.train:
+        return _trainers_of_conversations(manifest)
     alpaca = "exports/alpaca-train.jsonl" if "alpaca" in manifest.recipe["formats"] else None
     name = alpaca or "data/train-00000-of-00001.parquet"
     kind = "json" if alpaca else "parquet"
@@ -265,6 +279,37 @@ datasets:
     data_files: path/to/this/folder/{name}
     split: train
     type: alpaca
+```
+"""
+
+
+def _trainers_of_conversations(manifest: Manifest) -> str:
+    name = "exports/messages-train.jsonl"
+    missing = (
+        "" if "messages" in manifest.recipe["formats"] else " (build with `--format messages`)"
+    )
+    return f"""## In trainers
+
+The export `messages`{missing} has every row as turns.
+
+LLaMA-Factory, `dataset_info.json` (with `dataset_dir` set to this folder):
+
+```json
+{{"kit19": {{"file_name": "{name}", "formatting": "sharegpt",
+           "columns": {{"messages": "messages"}},
+           "tags": {{"role_tag": "role", "content_tag": "content", "user_tag": "user",
+                    "assistant_tag": "assistant", "system_tag": "system"}}}}}}
+```
+
+axolotl:
+
+```yaml
+datasets:
+  - path: json
+    data_files: path/to/this/folder/{name}
+    split: train
+    type: chat_template
+    field_messages: messages
 ```
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kit19.catalog import Catalog
 from kit19.core.manifest import Manifest, OutputFile
-from kit19.core.rows import ROW_SCHEMA
+from kit19.core.rows import MESSAGES, ROW_SCHEMA
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -46,13 +46,20 @@ _CONTEXT: dict[str, Any] = {
 }
 
 
-def croissant(manifest: Manifest, written: Sequence[OutputFile], catalog: Catalog) -> str:
+def croissant(
+    manifest: Manifest,
+    written: Sequence[OutputFile],
+    catalog: Catalog,
+    *,
+    has_messages: bool = False,
+) -> str:
     """Render croissant.json for the parquet files of a build.
 
     Args:
         manifest: The build's manifest, without its outputs.
         written: The files written so far.
         catalog: The source cards.
+        has_messages: Whether the rows have the column messages.
     """
     files = [file for file in written if file.path.startswith("data/")]
     splits = [
@@ -73,7 +80,7 @@ def croissant(manifest: Manifest, written: Sequence[OutputFile], catalog: Catalo
         "citeAs": "\n\n".join(catalog.source(name).citation.strip() for name in names),
         "distribution": [_file_object(file) for file in files]
         + [_file_set(split) for split in splits],
-        "recordSet": [_record_set(split) for split in splits],
+        "recordSet": [_record_set(split, has_messages=has_messages) for split in splits],
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
@@ -99,19 +106,42 @@ def _file_set(split: str) -> dict[str, Any]:
     }
 
 
-def _record_set(split: str) -> dict[str, Any]:
+def _record_set(split: str, *, has_messages: bool) -> dict[str, Any]:
+    messages = [_messages_field(split)] if has_messages else []
     return {
         "@type": "cr:RecordSet",
         "@id": split,
         "name": split,
         "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"{split}/{name}",
-                "name": name,
-                "dataType": "sc:Integer" if dtype.is_integer() else "sc:Text",
-                "source": {"fileSet": {"@id": f"{split}-files"}, "extract": {"column": name}},
-            }
+            _field(split, name, "sc:Integer" if dtype.is_integer() else "sc:Text", name)
             for name, dtype in ROW_SCHEMA.items()
-        ],
+        ]
+        + messages,
+    }
+
+
+def _field(split: str, name: str, kind: str, column: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{split}/{name}",
+        "name": name,
+        "dataType": kind,
+        "source": {"fileSet": {"@id": f"{split}-files"}, "extract": {"column": column}},
+    }
+
+
+def _messages_field(split: str) -> dict[str, Any]:
+    """The turns of a conversation: a list of objects."""
+    parts = [
+        _field(split, f"{MESSAGES}/{name}", "sc:Text", MESSAGES) for name in ("role", "content")
+    ]
+    for part in parts:
+        name = part["@id"].rpartition("/")[2]
+        part["source"]["transform"] = {"jsonPath": f"$[*].{name}"}
+    return {
+        "@type": "cr:Field",
+        "@id": f"{split}/{MESSAGES}",
+        "name": MESSAGES,
+        "repeated": True,
+        "subField": parts,
     }

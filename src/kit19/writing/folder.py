@@ -17,6 +17,7 @@ from kit19.core.manifest import (
     SubsetEntry,
     UserCatalog,
 )
+from kit19.core.rows import MESSAGES
 from kit19.writing.card import dataset_card
 from kit19.writing.croissant import croissant
 from kit19.writing.exports import write_export
@@ -71,7 +72,10 @@ def write_build(folder: Path, tables: Tables, about: Description, catalog: Catal
         for name, text in (
             ("README.md", dataset_card(manifest, tables, catalog)),
             ("NOTICE", notice(manifest, catalog)),
-            ("croissant.json", croissant(manifest, outputs.files, catalog)),
+            (
+                "croissant.json",
+                croissant(manifest, outputs.files, catalog, has_messages=MESSAGES in tables.train),
+            ),
         ):
             outputs.write_text(name, text)
         files = sorted(outputs.files, key=lambda output: output.path)

@@ -7,7 +7,7 @@ import hashlib
 import polars as pl
 
 from kit19.core.order import stable_hash
-from kit19.core.rows import ROW_SCHEMA
+from kit19.core.rows import MESSAGES, ROW_SCHEMA, turns_as_text
 from kit19.writing.outputs import Outputs
 
 _ROWS_PER_FILE = 500_000
@@ -29,11 +29,15 @@ def write_parquet(rows: pl.DataFrame, outputs: Outputs, split: str) -> None:
 def content_digest(*parts: pl.DataFrame) -> str:
     """Compute a digest of all rows that does not depend on their order.
 
-    sha256 over the sorted 64-bit hashes of the rows (all columns, joined by U+001F, null as U+0000).
+    sha256 over the sorted 64-bit hashes of the rows: all columns, joined by U+001F, null as U+0000. The
+    turns of a conversation are joined by U+001D, and each one's role and content by U+001E.
+
+    Args:
+        parts: Rows, all with the same columns.
     """
     columns = [pl.col(name).cast(pl.String).fill_null("\0") for name in ROW_SCHEMA]
-    hashes = [
-        part.select(hash=stable_hash(pl.concat_str(columns, separator="\x1f"))) for part in parts
-    ]
+    turns = [turns_as_text()] if any(MESSAGES in part for part in parts) else []
+    text = pl.concat_str([*columns, *turns], separator="\x1f")
+    hashes = [part.select(hash=stable_hash(text)) for part in parts]
     ordered = pl.concat(hashes)["hash"].sort()
     return hashlib.sha256(ordered.to_numpy().astype("<u8").tobytes()).hexdigest()

@@ -13,7 +13,7 @@ from kit19.core.ledger import REASONS
 from kit19.core.manifest import NAME, Manifest, read_manifest
 from kit19.core.parquet import UNREADABLE, read_parquet, scan_parquet
 from kit19.core.paths import require_regular_file
-from kit19.core.rows import ROW_SCHEMA
+from kit19.core.rows import CONVERSATION_SCHEMA, ROW_SCHEMA, with_one_schema
 from kit19.writing.parquet import content_digest
 
 _FIX = "the folder was changed after it was built: build it again"
@@ -55,10 +55,20 @@ def read_rows(folder: Path, split: str) -> pl.DataFrame:
     except UNREADABLE as error:
         first = first_line(error)
         raise VerifyError(Problem(f"cannot be read: {first}", str(folder / "data"), _FIX)) from None
-    if rows.schema != ROW_SCHEMA:
+    if rows.schema not in (ROW_SCHEMA, CONVERSATION_SCHEMA):
         what = f"has columns {', '.join(rows.columns)}, not {', '.join(ROW_SCHEMA)}"
         raise VerifyError(Problem(what, str(folder / "data"), _FIX))
     return rows
+
+
+def read_splits(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read all rows of a build: those of training and of validation, with the same columns.
+
+    Raises:
+        VerifyError: As ``read_rows``.
+    """
+    train, validation = with_one_schema([read_rows(folder, one) for one in ("train", "validation")])
+    return train, validation
 
 
 def _check_files(folder: Path, manifest: Manifest) -> list[Problem]:
@@ -107,7 +117,7 @@ def _count_rows(path: Path) -> int:
 def _check_rows(folder: Path, manifest: Manifest) -> list[Problem]:
     """Check the manifest's counts: digests of files do not detect an edited manifest."""
     where = str(folder / NAME)
-    train, validation = read_rows(folder, "train"), read_rows(folder, "validation")
+    train, validation = read_splits(folder)
     dropped = read_parquet(folder / "dropped.parquet")
     problems = []
 
