@@ -12,7 +12,14 @@ from kit19.core.ledger import Ledger
 from kit19.core.manifest import SubsetFacts
 from kit19.core.rows import MESSAGES, ROW_SCHEMA
 from kit19.curating import PLACE, SubsetTexts, mask_records, mask_turns
-from kit19.rendering import TemplateSet, choose, count_choices, render
+from kit19.rendering import (
+    TemplateSet,
+    choose,
+    choose_conversations,
+    count_choices,
+    render,
+    render_conversations,
+)
 from kit19.rendering.several import BATCH, FURTHER
 from kit19.rendering.templates import TEXTS
 
@@ -76,7 +83,7 @@ def assemble(selection: Selection, plan: Recipe) -> AssembledSubset:
         license=subset.source.license.spdx,
         splits=selection.read.splits,
         ledger=ledger,
-        templates=_count_values(pl.concat([train, validation]), "template"),
+        templates=_count_values(pl.concat([train, validation], how="diagonal"), "template"),
         labels=_count_values(train, "label"),
         cut=selection.last_places,
         short=cap - train.height if cap and subset.templates else 0,
@@ -103,9 +110,7 @@ def _render_rows(
     ``pool`` has the training records, which alone may be shown as solved examples.
     """
     if subset.templates:
-        templates = _usable(subset.templates, plan)
-        chosen = _choose_templates(part.records, templates, plan, cap, pool.records)
-        rendered = render(part.shown, chosen, templates, pool.shown)
+        rendered = _render_records(part, _usable(subset.templates, plan), plan, cap, pool)
         rendered = _total_masked(rendered, part.shown, pool.shown)
     else:
         rendered = _as_is(part.shown)
@@ -128,6 +133,23 @@ def _render_rows(
         masked=pl.col(_MASKED),
         further_records=pl.col(FURTHER).list.join("\n"),
     ).select(*ROW_SCHEMA.names(), *([MESSAGES] if MESSAGES in rendered else []))
+
+
+def _render_records(
+    part: _Part, templates: TemplateSet, plan: Recipe, cap: int | None, pool: _Part
+) -> pl.DataFrame:
+    share = 0 if plan.fill else plan.conversations  # they take more records than they give rows
+    talks = choose_conversations(part.records, templates, share, plan.seed)
+    records, shown = (
+        frame.join(talks, on="id", how="anti", maintain_order="left") if talks.height else frame
+        for frame in (part.records, part.shown)
+    )
+    chosen = _choose_templates(records, templates, plan, cap, pool.records)
+    rendered = render(shown, chosen, templates, pool.shown)
+    if not talks.height:
+        return rendered
+    spoken = render_conversations(part.shown, talks, templates)
+    return pl.concat([rendered, spoken], how="diagonal")
 
 
 def _as_is(records: pl.DataFrame) -> pl.DataFrame:

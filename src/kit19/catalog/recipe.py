@@ -60,6 +60,13 @@ class Recipe(Card):
         description="also use templates whose rows are made of several records: batches, and solved "
         "examples; rows then depend on which other records are kept",
     )
+    conversations: float = Field(
+        default=0,
+        ge=0,
+        le=0.2,
+        description="the share of the rows of each subset that are conversations, at most, where its "
+        "templates declare some; `fill` uses none",
+    )
     views: int = Field(default=1, ge=1, le=100, description="templates for each record")
     balance: Literal["card", "label", "none"] = Field(
         default="card",

@@ -101,6 +101,52 @@ class Template(Card):
     retired: Retired | None = None
 
 
+class Turn(Card):
+    """One question of a conversation and its answer, in the language of templates."""
+
+    instruction: str = Field(min_length=1, description="the question, as in a template")
+    input: str = Field(default="", description="the text that the question is about")
+    output: str = Field(min_length=1, description="the answer")
+    direction: Literal["forward", "inverse"] = Field(
+        default="forward", description="`inverse` asks for a text rather than for a label"
+    )
+
+
+class Conversation(Card):
+    """A conversation: the turns of one record, or a turn for each of several records."""
+
+    id: Name = Field(description="its id; no template of the file has the same")
+    style: Style = Field(description="the register of its questions")
+    why: str = Field(min_length=5, description="how it differs from the others")
+    records: Literal["one", "group", "any"] = Field(
+        description="`one`: every turn asks about the same record; `group`: about the records of one "
+        "group, such as the questions on one paragraph; `any`: about any records"
+    )
+    most: int = Field(
+        default=2,
+        ge=2,
+        le=10,
+        description="the number of records, with `group` at most; it has no meaning with `one`",
+    )
+    system: str = Field(default="", description="the system prompt, the same for every record")
+    turns: list[Turn] = Field(
+        min_length=1,
+        description="with several records, the first asks about the first record, and so on; the "
+        "last asks about all further ones",
+    )
+    when: dict[Name, list[str]] = Field(
+        default={}, description="categorical field → values: use only records with one of them"
+    )
+
+    @model_validator(mode="after")
+    def _several_turns(self) -> Conversation:
+        if self.records == "one" and len(self.turns) < 2:
+            raise ValueError("a conversation on one record needs at least two turns")
+        if self.records != "one" and len(self.turns) > self.most:
+            raise ValueError("there are more turns than records: set `most`")
+        return self
+
+
 class TemplateFile(Card):
     """All templates of one subset, and their words for labels.
 
@@ -111,12 +157,16 @@ class TemplateFile(Card):
     subset: Name
     words: dict[Name, dict[Name, dict[str, str]]] = Field(default={})
     templates: list[Template] = Field(min_length=1)
+    conversations: list[Conversation] = Field(
+        default=[], description="used where a recipe sets `conversations`"
+    )
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> TemplateFile:
         seen: set[str] = set()
-        for template in self.templates:
-            if template.id in seen:
-                raise ValueError(f"the template id {template.id!r} is used twice")
-            seen.add(template.id)
+        ids = [one.id for one in self.templates] + [one.id for one in self.conversations]
+        for name in ids:
+            if name in seen:
+                raise ValueError(f"the template id {name!r} is used twice")
+            seen.add(name)
         return self

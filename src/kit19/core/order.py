@@ -13,7 +13,9 @@ from typing import Literal
 import polars as pl
 import polars_hash  # noqa: F401  registers the ``nchash`` namespace on expressions
 
-Purpose = Literal["sample", "template", "validation", "shuffle", "negative", "options", "shots"]
+Purpose = Literal[
+    "sample", "template", "validation", "shuffle", "negative", "options", "shots", "conversation"
+]
 
 
 def stable_hash(text: pl.Expr) -> pl.Expr:

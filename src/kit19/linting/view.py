@@ -64,7 +64,7 @@ class View:
         """The same with every template as of one record, and solved examples as templates.
 
         The item and the answer of a batch take its place; an example becomes ``<id>.example``, whose
-        output is the example.
+        output is the example. A turn of a conversation becomes ``<id>.<number>``.
         """
         parsed: list[ParsedTemplate] = []
         for template in self.templates.templates:
@@ -75,7 +75,8 @@ class View:
                 card = template.card.model_copy(update={"direction": "inverse"})
                 shown = {"instruction": texts["instruction"], "input": [], "output": example}
                 parsed.append(ParsedTemplate(f"{template.id}.example", card, shown))
-        return replace(self, templates=replace(self.templates, templates=parsed))
+        turns = [turn for one in self.templates.conversations for turn in one.turns]
+        return replace(self, templates=replace(self.templates, templates=[*parsed, *turns]))
 
     def is_free_text(self, piece: Insertion) -> bool:
         """Whether it inserts free text, whose last sound is unknown."""

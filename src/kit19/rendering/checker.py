@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kit19.catalog.source import Source, Subset
-from kit19.catalog.templates import Options, Template
+from kit19.catalog.templates import Conversation, Options, Template
 from kit19.catalog.yaml_file import Lines
 from kit19.core.errors import Kit19Error, Problem, suggest_names
 from kit19.rendering.options import MOST
 from kit19.rendering.parse import OPTIONS, Insertion, Literal, OptionPart, Piece, Slot, parse
-from kit19.rendering.templates import TEXTS, ParsedTemplate, Words
+from kit19.rendering.templates import TEXTS, ParsedConversation, ParsedTemplate, Words
 
 
 class Checker:
@@ -38,12 +38,26 @@ class Checker:
         parsed = [
             template
             for index, card in enumerate(cards)
-            if (template := self._parse(index, card)) and not card.retired
+            if (template := self._parse(("templates", index), card.id, card)) and not card.retired
         ]
         self._check_duplicates(parsed)
         if not self.problems and not parsed:
             self._report(("templates",), "every template is retired")
         return parsed
+
+    def check_conversations(self, cards: list[Conversation]) -> list[ParsedConversation]:
+        """Parse the conversations; each turn has to be a template of one record."""
+        found = []
+        for index, card in enumerate(cards):
+            turns = []
+            for number, turn in enumerate(card.turns):
+                one = Template(
+                    id=card.id, style=card.style, why=card.why, when=card.when, **turn.model_dump()
+                )
+                at = ("conversations", index, "turns", number)
+                turns.append(self._parse(at, f"{card.id}.{number + 1}", one))
+            found.append(ParsedConversation(card.id, card, [turn for turn in turns if turn]))
+        return found
 
     def _report(self, at: tuple[str | int, ...], what: str, fix: str = "") -> None:
         line = self.lines.get(at) or self.lines.get(at[:2])
@@ -64,25 +78,25 @@ class Checker:
                 if len(set(words.values())) < len(words):
                     self._report(at, f"words.{field}.{form}: one word is used for two values")
 
-    def _parse(self, index: int, card: Template) -> ParsedTemplate | None:
+    def _parse(self, at: tuple[str | int, ...], name: str, card: Template) -> ParsedTemplate | None:
         before = len(self.problems)
-        written = {name: getattr(card, name) for name in TEXTS}
-        texts = self._parse_texts(("templates", index), card, written)
+        written = {text: getattr(card, text) for text in TEXTS}
+        texts = self._parse_texts(at, card, written)
         written = {"item": card.batch.item, "answer": card.batch.answer} if card.batch else {}
         if card.shots:
             written["example"] = card.shots.example
-        parts = self._parse_texts(("templates", index), card, written)
-        self._check_slots(("templates", index), card, texts, parts)
+        parts = self._parse_texts(at, card, written)
+        self._check_slots(at, card, texts, parts)
         for field, values in card.when.items():
-            self._check_when(("templates", index, "when"), card.id, field, values)
-        self._check_options(index, card, {**texts, **parts})
+            self._check_when((*at, "when"), card.id, field, values)
+        self._check_options(at, card, {**texts, **parts})
         if len(self.problems) > before:
             return None
-        parsed = ParsedTemplate(card.id, card, texts, parts)
+        parsed = ParsedTemplate(name, card, texts, parts)
         if not parsed.alone.fields("output"):
             self._report(
-                ("templates", index, "output"),
-                f"template {card.id}: the output inserts nothing from the record",
+                (*at, "output"),
+                f"template {name}: the output inserts nothing from the record",
                 "insert a field or a label word",
             )
         return parsed
@@ -175,9 +189,11 @@ class Checker:
             what = f"no such value: {', '.join(unknown)}" if unknown else "names no value"
             self._report(at, f"template {name}: when.{field}: {what}", f"known: {', '.join(known)}")
 
-    def _check_options(self, index: int, card: Template, texts: Mapping[str, list[Piece]]) -> None:
+    def _check_options(
+        self, at: tuple[str | int, ...], card: Template, texts: Mapping[str, list[Piece]]
+    ) -> None:
         """Check that the options are declared and used, and that they differ."""
-        at, options = ("templates", index, "options"), card.options
+        at, options = (*at, "options"), card.options
         parts = [p for pieces in texts.values() for p in pieces if isinstance(p, OptionPart)]
         head = f"template {card.id}: options"
         if options is None:

@@ -42,8 +42,13 @@ def check_templates(
     """
     checker = Checker(lines, where, source, subset, file.words)
     parsed = checker.check(file.templates)
+    conversations = checker.check_conversations(file.conversations)
     if checker.problems:
         raise CatalogError(checker.problems)
     return TemplateSet(
-        file.subset, parsed, file.words, frozenset(source.multi_valued_fields(subset))
+        file.subset,
+        parsed,
+        file.words,
+        frozenset(source.multi_valued_fields(subset)),
+        conversations,
     )

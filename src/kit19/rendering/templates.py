@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from kit19.catalog.templates import Options, Template
+from kit19.catalog.templates import Conversation, Options, Template
 from kit19.rendering.parse import Insertion, OptionPart, Piece, Slot
 
 TEXTS = ("instruction", "input", "output")
@@ -87,6 +87,21 @@ class ParsedTemplate:
 
 
 @dataclass(frozen=True)
+class ParsedConversation:
+    """One conversation, parsed.
+
+    Attributes:
+        id: Its id.
+        card: Its entry in the templates file.
+        turns: Its turns, each as a template of one record.
+    """
+
+    id: str
+    card: Conversation
+    turns: list[ParsedTemplate]
+
+
+@dataclass(frozen=True)
 class TemplateSet:
     """All templates of a subset that are in use.
 
@@ -95,12 +110,14 @@ class TemplateSet:
         templates: Parsed templates in file order, without retired ones.
         words: The words for categorical values.
         many: Categorical fields that may have several values at once.
+        conversations: Parsed conversations in file order.
     """
 
     subset: str
     templates: list[ParsedTemplate]
     words: Words
     many: frozenset[str]
+    conversations: list[ParsedConversation] = field(default_factory=list)
 
     @property
     def of_one_record(self) -> TemplateSet:
