@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from kit19 import Kit19Error, chat, merge, plan_training
+from kit19.evaluating.model_loading import load_scorer
 from kit19.evaluating.options import EvalOptions
-from kit19.evaluating.pipeline import load_scorer
 from kit19.evaluating.resolve import find_scored_model
 from tests.support.effort import tries
 from tests.support.small_models import SAVE, rows, settings, write_rows

@@ -12,19 +12,18 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import starmap
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from kit19.calling.endpoint import KEY_ENV
-from kit19.catalog import PromptFormat, load_catalog
+from kit19.catalog import load_catalog
 from kit19.core.arguments import Count, OnProgress, Seed, one_or_more, public, silent
 from kit19.core.errors import FilesError, Kit19Error, ModelError, Problem
 from kit19.core.json_text import replace_non_finite
 from kit19.core.results import NAME, EvalRecord, Format
-from kit19.core.runs import RunRecord
 from kit19.evaluating import default_tasks, own_tasks
+from kit19.evaluating.model_loading import choose_prompt_format, load_scorer, use_format
 from kit19.evaluating.options import CONCURRENCY, SEED, Dtype, EvalOptions
 from kit19.evaluating.recording import (
     EvalRequest,
@@ -37,13 +36,9 @@ from kit19.fetching.data_dir import resolve_data_dir
 from kit19.writing.place import replacing
 
 if TYPE_CHECKING:
-    from kit19.evaluating.scorer import Kit19LM
     from kit19.evaluating.source import BenchmarkFiles
     from kit19.evaluating.task_files import LoadedTasks
-    from kit19.training.model.reference import ModelRef
 
-# transformers replaces torch's default dtype and initializers while it loads a model.
-_LOADING = Lock()
 _LAYER = ("torch", "transformers", "lm_eval", "accelerate", "peft")
 
 
@@ -183,10 +178,10 @@ def _load(model: str, options: EvalOptions, on_progress: OnProgress) -> EvalRequ
         model, options.revision, options.adapter, allow_pickle=options.allow_pickle
     )
     ref.digest(on_progress)  # remembered by the reference
-    prompt_format = _prompt_format(options, ref.name, ref.record)
+    prompt_format = choose_prompt_format(options, ref.name, ref.record)
     on_progress("loading the model", 0, 0)
     scorer = load_scorer(ref, options)
-    _set_format(scorer, options, ref, prompt_format)
+    use_format(scorer, options, ref, prompt_format)
     request = request_of_model(scorer, ref, options, prompt_format)
     scorer.score_cache = request.cache
     return request
@@ -199,7 +194,7 @@ def _connect(
     from kit19.evaluating.connecting import connect  # noqa: PLC0415
 
     on_progress("asking the server", 0, 0)
-    prompt_format = _prompt_format(options, model, None)
+    prompt_format = choose_prompt_format(options, model, None)
     scorer = connect(model, options, tasks, prompt_format)
     return request_of_server(scorer, options, prompt_format)
 
@@ -253,88 +248,6 @@ def _load_tasks(options: EvalOptions) -> LoadedTasks:
     if problems:
         raise FilesError(problems)
     return loaded
-
-
-def _prompt_format(options: EvalOptions, model: str, run: RunRecord | None) -> PromptFormat | None:
-    """The prompt format of an ``instruction`` evaluation; None for other formats."""
-    if options.format != "instruction":
-        return None
-    if options.prompt_format:
-        chosen = load_catalog().prompt_format(options.prompt_format)
-    elif run is not None:
-        chosen = PromptFormat.model_validate(run.format)
-    else:
-        what = "is not a kit19 training run, so its prompt format is unknown"
-        fix = "name one: --prompt-format alpaca, koalpaca, kullm, or your own YAML file"
-        raise ModelError(Problem(what, model, fix))
-    if chosen.chat:
-        fix = "use --format chat"
-        raise ModelError(Problem("was trained with the chat template", model, fix))
-    return chosen
-
-
-def load_scorer(ref: ModelRef, options: EvalOptions) -> Kit19LM:
-    """Load a model for the harness.
-
-    Raises:
-        ModelError: The model cannot be loaded, or its weights are incomplete.
-    """
-    import lm_eval.models  # noqa: F401, PLC0415  registers the harness's model types before ours
-
-    from kit19.evaluating.scorer import Kit19LM  # noqa: PLC0415
-    from kit19.training.model.device import device  # noqa: PLC0415
-    from kit19.training.model.loading import check_complete  # noqa: PLC0415
-    from kit19.training.model_errors import convert_model_errors  # noqa: PLC0415
-
-    fix = ""
-    if not options.trust_remote_code and "auto_map" in _config(ref.complete.folder):
-        fix = "a model with its own code needs --trust-remote-code"
-    check_complete(
-        str(ref.complete.folder), ModelError, trust_remote_code=bool(options.trust_remote_code)
-    )
-    with _LOADING, convert_model_errors(ref.name, "cannot be loaded", fix, ModelError):
-        return Kit19LM(
-            pretrained=str(ref.complete.folder),
-            peft=str(ref.folder) if ref.base else None,
-            tokenizer=str(ref.tokenizer),
-            batch_tokens=options.batch_tokens,
-            batch_size=options.batch_size or 1,
-            device=options.device or device(),
-            dtype=options.dtype,
-            trust_remote_code=options.trust_remote_code,
-            use_safetensors=None if options.allow_pickle else True,
-        )
-
-
-def _config(folder: Path) -> str:
-    return (folder / "config.json").read_text(encoding="utf-8")
-
-
-def _set_format(
-    scorer: Kit19LM,
-    options: EvalOptions,
-    ref: ModelRef,
-    prompt_format: PromptFormat | None,
-) -> None:
-    """Use the prompts of training for a prompt format, and for runs trained with a chat template."""
-    from kit19.evaluating.formats import (  # noqa: PLC0415
-        require_chat_template,
-        require_system_turn,
-        use_training_prompts,
-    )
-    from kit19.training.rows.prompts import end_ids_of, prompts_of_run  # noqa: PLC0415
-
-    chosen, run = prompt_format, ref.record
-    if options.format == "chat" and run is not None and run.format.get("chat"):
-        chosen = PromptFormat.model_validate(run.format)
-    if chosen is not None:
-        stops = end_ids_of(scorer.model.generation_config)
-        prompts = prompts_of_run(scorer.tokenizer, chosen, run, stops)
-        use_training_prompts(scorer, prompts)
-    if options.format == "chat":
-        require_chat_template(scorer)
-    if options.system and options.format != "raw":
-        require_system_turn(scorer, options.system)
 
 
 def _score(request: EvalRequest, tasks: LoadedTasks) -> dict[str, Any]:
