@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit19.auditing import audit
@@ -302,7 +302,13 @@ values = st.recursive(
 )
 
 
+def is_list_of_objects(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+
 @given(st.lists(values, max_size=8), st.sampled_from([None, 1]), st.booleans())
+@example([[{}, {"": ""}]], None, False)
+@example([[{"a": "x"}], [{}, {"a": "y"}]], 1, False)
 def test_an_array_gives_the_rows_of_its_lines(
     tmp_path_factory: pytest.TempPathFactory,
     rows: list[Any],
@@ -312,6 +318,8 @@ def test_an_array_gives_the_rows_of_its_lines(
     folder = tmp_path_factory.mktemp("json")
     lines = [json.dumps(row, ensure_ascii=ascii_only) for row in rows]
     (folder / "a.jsonl").write_bytes("\n".join(lines).encode())
+    if len(rows) == 1 and rows[0] and is_list_of_objects(rows[0]):
+        rows = rows[0]  # the only line is itself an array of rows
     whole = json.dumps(rows, ensure_ascii=ascii_only, indent=indent)
     (folder / "a.json").write_bytes(whole.encode())
 
@@ -319,6 +327,25 @@ def test_an_array_gives_the_rows_of_its_lines(
         return [cell for _, batch in read_texts(path) for cell in batch.rows()]
 
     assert texts(folder / "a.json") == texts(folder / "a.jsonl")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", '[{"a": "가"}, {"a": "나"}]'),
+        ("a.json", '[{"a": "가"}, {"a": "나"}]'),
+        ("a.json", '{"data": [{"a": "가"}, {"a": "나"}]}'),
+    ],
+)
+def test_blank_lines_after_a_document_of_one_line_change_nothing(
+    name: str, content: str, encoding: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    for after in ("", "\n", "\n\n", "\r\n \r\n", "\n" * 100_000):
+        path.write_bytes((content + after).encode(encoding))
+        found = [row for _, batch in read_texts(path) for row in batch.rows()]
+        assert found == [(0, "a", "가"), (1, "a", "나")]
 
 
 @pytest.mark.parametrize("cut", [1 << 20, (1 << 20) - 1, (1 << 20) + 1])

@@ -82,6 +82,15 @@ def test_one_exchange_is_no_conversation(tmp_path: Path) -> None:
     assert read(rows, tmp_path) == ([("안녕?", "", "안녕!", None)] * 2, {})
 
 
+def test_a_row_of_texts_may_have_no_answer(tmp_path: Path) -> None:
+    rows: list[Row] = [
+        {"instruction": "안녕?", "output": " "},
+        {"prompt": "안녕?", "completion": ""},
+        {"question": "안녕?", "answer": "\u200b"},
+    ]
+    assert read(rows, tmp_path) == ([("안녕?", "", "", None)] * 3, {})
+
+
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
@@ -93,6 +102,22 @@ def test_one_exchange_is_no_conversation(tmp_path: Path) -> None:
         ({"messages": TWO[:3]}, "ends in a question: turn 3"),
         ({"messages": [*TWO[:3], ANSWERS[1] | {"content": "\u3164"}]}, "empty turn: turn 4"),
         ({"messages": [*TWO[:3], {"role": "assistant"}]}, "empty turn: turn 4"),
+        ({"messages": [ASKS[0], ANSWERS[0] | {"content": ""}]}, "empty turn: turn 2"),
+        ({"messages": [ASKS[0], ANSWERS[0] | {"content": "\u200b\n"}]}, "empty turn: turn 2"),
+        ({"messages": [ASKS[0] | {"content": " "}, ANSWERS[0]]}, "empty turn: turn 1"),
+        ({"messages": [ASKS[0], {"role": "assistant"}]}, "empty turn: turn 2"),
+        (
+            {"messages": [turn | {"content": ""} for turn in (ASKS[0], ANSWERS[0])]},
+            "empty turn: turn 1",
+        ),
+        (
+            {"conversations": sharegpt([ASKS[0], ANSWERS[0] | {"content": "\t"}])},
+            "empty turn: turn 2",
+        ),
+        (
+            {"prompt": ASKS[:1], "completion": [ANSWERS[0] | {"content": ""}]},
+            "empty turn: turn 2",
+        ),
         ({"messages": [SYSTEM]}, "no question: turn 1"),
         ({"messages": [{"role": "system", "content": ""}]}, "no question: has no turn"),
         ({"messages": []}, "no question: has no turn"),

@@ -61,6 +61,11 @@ def several(q: str, i: str, a: str) -> Case:
     return {"messages": [{"role": "user", "content": i}, *row["messages"]]}, "two in a row"
 
 
+def unanswered(q: str, i: str, a: str) -> Case:
+    row, _ = messages(q, i, " \u200b")
+    return row, "empty turn"
+
+
 def plain(q: str, i: str, a: str) -> Case:
     return {"text": q}, "plain text"
 
@@ -74,7 +79,7 @@ def unknown(q: str, i: str, a: str) -> Case:
 
 
 FLAT = [alpaca, completion, question, plain, context]  # CSV has no absent keys
-NESTED = [*FLAT, unknown, messages, sharegpt, several]
+NESTED = [*FLAT, unknown, messages, sharegpt, several, unanswered]
 
 
 def cases(layouts: Sequence[Callable[[str, str, str], Case]]) -> st.SearchStrategy[list[Case]]:
@@ -205,11 +210,10 @@ def test_every_reader_gives_the_same_rows(
         assert len(used) + faults.total() == len(found)
         count, texts = as_audited(path)
         assert count == len(found)
-        # A text that is JSON is searched by its parts.
-        assert {one for row in used for one in row if not one.startswith(("{", "[", '"'))} <= {
-            *texts,
-            "",
-        }
+        # A text that is JSON is searched by its parts. Refused turns are searched too.
+        turns = [turn["content"].strip() for row, _ in found for turn in row.get("messages", [])]
+        given = {*turns, *(one for row in used for one in row)}
+        assert {one for one in given if not one.startswith(("{", "[", '"'))} <= {*texts, ""}
 
     check()
 

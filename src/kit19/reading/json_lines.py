@@ -19,6 +19,7 @@ BLANKS = b" \t\r\n\x0b\x0c"
 """What ``bytes.strip`` removes."""
 _KEY_ENDS = re.compile(rb'"\s*:')
 _FIRST_LINE = 1 << 24
+_PART = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -168,16 +169,16 @@ def _begins_document(line: bytes, more: bool) -> bool:
 
 
 def _first_line(stream: IO[bytes], encoding: str) -> tuple[bytes, bool, bool]:
-    """Return the first non-blank line, whether it was cut, and whether anything follows it."""
+    """Return the first non-blank line, whether it was cut, and whether another follows it."""
     if encoding in ("utf-16", "utf-32"):  # here a line feed byte need not end a line
         text = stream.read(_FIRST_LINE).decode(encoding, "replace")
         stream.seek(0)
         head, _, rest = text.lstrip().partition("\n")
-        return head.strip().encode(), False, bool(rest)
+        return head.strip().encode(), False, bool(rest.strip())
     first, line = b"", b"?"
     while not first and line:
         line = stream.readline(_FIRST_LINE)
         first = line.removeprefix(BOM).strip()
-    more = bool(stream.read(1))
+    more = any(part.strip() for part in iter(lambda: stream.read(_PART), b""))
     stream.seek(0)
     return first, len(line) == _FIRST_LINE, more

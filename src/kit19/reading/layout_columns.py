@@ -13,6 +13,7 @@ from operator import add, and_, or_
 
 import polars as pl
 
+from kit19.korean.invisible import VISIBLE
 from kit19.reading.layouts import (
     ABOUT_A_TURN,
     ANSWER_ROLES,
@@ -171,7 +172,7 @@ def _pair(columns: Columns, question: str, answer: str) -> _Layout:
 
 
 def _turns(columns: Columns, key: str) -> _Layout:
-    """One question and one answer as a list of turns."""
+    """One question and one answer as a list of turns; an empty turn is left to ``conversations``."""
     nothing = _Layout(_NO, (pl.lit(""), pl.lit(""), pl.lit("")))
     dtype = columns.schema[key]
     if not isinstance(dtype, pl.List) or not isinstance(dtype.inner, pl.Struct):
@@ -203,7 +204,8 @@ def _turns(columns: Columns, key: str) -> _Layout:
                 *roles,
                 *empty,
                 columns.blank("input"),
-                (question != "") | (answer != ""),
+                question.str.contains(VISIBLE),
+                answer.str.contains(VISIBLE),
             ],
         )
         filled = filled.fill_null(value=False)

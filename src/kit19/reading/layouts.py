@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from kit19.korean.invisible import shows_something
+
 MAIN = (("instruction", "output"), ("prompt", "completion"))
 """Keys of question and answer."""
 QUESTION_ANSWER = ("question", "answer")
@@ -114,7 +116,8 @@ class LayoutError(Exception):
 def content_of(row: Any) -> Content:
     """Return what a row in any of the layouts holds.
 
-    It is a question and its answer, or the turns of anything longer. The order of turns is not checked.
+    It is a question and its answer, or the turns of anything longer, or of a list with an empty turn.
+    Turns are not checked here.
 
     An integer becomes its digits: it has one written form, and answers of arithmetic sets are often
     stored so. A float has several (0.1, 1e-1), and true and false are no answer in Korean, so these
@@ -267,7 +270,9 @@ def _turns(key: str, turns: Any) -> Content:
     first, second = TURN_KEYS
     keys = first if any(not is_empty(turn.get(first[0])) for turn in turns) else second
     found = [_turn(f"{key}[{number}]", turn, keys) for number, turn in enumerate(turns)]
-    if [role for role, _ in found] == ["user", "assistant"]:
+    roles = [role for role, _ in found]
+    # An empty turn makes a conversation unusable, however short it is (see ``conversations``).
+    if roles == ["user", "assistant"] and all(shows_something(text) for _, text in found):
         return found[0][1], "", found[1][1]
     return found
 
