@@ -313,6 +313,40 @@ def test_items_of_a_group_that_an_audit_found_are_apart(tmp_path: Path) -> None:
     assert one(result, "cells", model="tuned").seen == "contaminated"
 
 
+@pytest.mark.parametrize(
+    ("task", "benchmark", "found"),
+    [
+        ("belebele_kor_Hang", "belebele_ko", True),
+        ("global_mmlu_full_ko_anatomy", "global_mmlu_ko", True),
+        ("kmmlu_direct_hard_law", "kmmlu_hard", True),
+        ("kbl_legal_concept_qa_em", "kbl_knowledge", True),
+        ("csatqa_gr", "csatqa", True),
+        # Of other datasets: Belebele in English, Global-MMLU-Lite, KMMLU-HARD.
+        ("belebele_eng_Latn", "belebele_ko", False),
+        ("global_mmlu_ko_stem", "global_mmlu_ko", False),
+        ("kmmlu_cot_hard_law", "kmmlu", False),
+    ],
+)
+def test_tasks_of_the_harness_are_those_that_the_cards_name(
+    tmp_path: Path, task: str, benchmark: str, found: bool
+) -> None:
+    docs = [{"item": f"test/{place}", "question": f"문제 {place}"} for place in range(30)]
+    folders = [
+        harness(
+            tmp_path / name, {task: {EM: drawn(seed, 30)}}, docs=docs, groups={benchmark: [task]}
+        )
+        for seed, name in enumerate(("base", "tuned"))
+    ]
+    audit = tmp_path / "audit.json"
+    ids = [f"test/{place}" for place in range(5)]
+    audit.write_text(json.dumps({"benchmarks": {benchmark: {"ids": ids}}}), encoding="utf-8")
+    result = compare(folders, audits=[audit], replicates=100)
+    assert [entry.compromised for entry in result.compromises] == [5] * found
+    assert one(result, "cells", model="tuned", task=task).seen == (
+        "contaminated" if found else "unknown"
+    )
+
+
 def test_models_that_cannot_be_distinguished_share_a_rank(tmp_path: Path) -> None:
     shares = {"good": 0.9, "same": 0.9, "bad": 0.3, "worse": 0.1}
     rng = np.random.default_rng(5)

@@ -176,7 +176,16 @@ def benchmark_of_task(
     benchmarks: Mapping[str, Benchmark], task: str, groups: Iterable[str] = ()
 ) -> Benchmark | None:
     """The card of a task of lm-evaluation-harness; see ``Catalog.benchmark_of_task``."""
-    names = [one for one in benchmarks if task == one or task.startswith(f"{one}_")]
-    if names:
-        return benchmarks[max(names, key=len)]
-    return next((benchmarks[one] for one in groups if one in benchmarks), None)
+    declared = {
+        one: card.harness
+        for one, card in benchmarks.items()
+        if card.harness is not None and card.harness.tasks
+    }
+    named = [one for one, dataset in declared.items() if dataset.has_task(task)]
+    if named or task in benchmarks:
+        return benchmarks[named[0] if named else task]
+    by_id = benchmarks.keys() - declared.keys()
+    begun = [one for one in by_id if task.startswith(f"{one}_")]
+    if begun:
+        return benchmarks[max(begun, key=len)]
+    return next((benchmarks[one] for one in groups if one in by_id), None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal, Self
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +14,9 @@ from kit19.catalog.tables import File
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 _KNOWN = {"config", "split"}
+
+TaskPattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+\*?$")]
+"""The name of a task, or the beginning of names."""
 
 
 class HubDataset(Card):
@@ -34,7 +38,11 @@ class HubDataset(Card):
     splits: dict[Name, Name] = Field(
         default={}, description="the Hub's split → the card's, if their names differ"
     )
-
+    tasks: list[TaskPattern] = Field(
+        default=[],
+        description="the tasks: names, or beginnings of names with `*` after them; default: the "
+        "benchmark's id, and names that begin with it and `_`",
+    )
     options: Name | Literal[""] = Field(
         default="",
         description="the Hub's column that lists the options of a question whose answer is `answer`; "
@@ -49,6 +57,10 @@ class HubDataset(Card):
         if self.configs and "config" not in found:
             raise ValueError("`configs` needs {config} in `file`")
         return self
+
+    def has_task(self, name: str) -> bool:
+        """Whether `tasks` names a task."""
+        return any(fnmatchcase(name, pattern) for pattern in self.tasks)
 
     def card_split(self, split: str) -> str:
         """The card's name of a split."""

@@ -93,8 +93,8 @@ class Catalog:
         """The card of a task of lm-evaluation-harness; None if there is none.
 
         Args:
-            task: The task's name. A benchmark's tasks have its name, or begin with it
-                (``kmmlu_hard_law``).
+            task: The task's name. The benchmark's card lists its tasks; if not, they have the
+                benchmark's name, or begin with it (``csatqa_gr``).
             groups: Groups that contain the task.
         """
         return benchmark_of_task(self.benchmarks, task, groups)
