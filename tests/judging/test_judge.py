@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit19 import Kit19Error, judge, plan_judging
+from kit19.calling.client import Client
 from kit19.judging.prompts import parse_choice, parse_score
 from kit19.judging.verdicts import Verdict, read_verdicts
 from tests.support.invoking import invoke
 from tests.support.judged import CATEGORIES, answer, judged_answer, part, rule, write_results
-from tests.support.openai_server import Fault, OpenAIServer, Reply
+from tests.support.openai_server import Cut, Fault, OpenAIServer, Reply
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -186,6 +188,71 @@ def test_a_judge_that_refuses_every_call_is_asked_once(
     assert verdicts(tmp_path / "talks-judged-by-j") == []
 
 
+def test_a_judgment_ends_although_its_last_prompt_is_refused(
+    served: Served, tmp_path: Path
+) -> None:
+    def mixed(body: dict[str, Any]) -> str | Fault:
+        return Fault(400, "too long") if judged_answer(body) == answer(3, 2) else fair(body)
+
+    server, result = served(mixed), write_results(tmp_path / "talks")
+    judge(result, model="j", base_url=server.url, max_calls=7)
+    found = judge(result, model="j", base_url=server.url)
+    assert found.counts == {"planned": 8, "ok": 7, "unparsable": 0, "refused": 1, "missing": 0}
+
+
+def test_a_refusal_that_is_quicker_than_an_answer_is_of_one_prompt(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mixed(body: dict[str, Any]) -> str | Fault:
+        return Fault(400, "too long") if judged_answer(body) == answer(0, 1) else fair(body)
+
+    post, refused = Client.post, threading.Event()
+
+    def later(client: Client, path: str, body: dict[str, Any]) -> Any:
+        """The refusal is there before any answer."""
+        try:
+            found = post(client, path, body)
+        except Kit19Error:
+            refused.set()
+            raise
+        refused.wait(10)
+        return found
+
+    monkeypatch.setattr(Client, "post", later)
+    server, result = served(mixed), write_results(tmp_path / "talks")
+    found = judge(result, model="j", base_url=server.url, concurrency=4)
+    assert (found.counts["refused"], found.counts["ok"]) == (1, 7)
+
+
+def test_a_second_judge_that_refuses_every_call_is_asked_once(
+    served: Served, tmp_path: Path
+) -> None:
+    def strict(body: dict[str, Any]) -> str | Fault:
+        return Fault(400, "no temperature") if body["model"] == "other" else fair(body)
+
+    server, result = served(strict), write_results(tmp_path / "talks")
+    with pytest.raises(Kit19Error, match="no temperature"):
+        judge(result, "j", base_url=server.url, second_model="other", concurrency=1)
+    assert len(server.requests) == 8 + 1
+    kept = verdicts(tmp_path / "talks-judged-by-j")
+    assert {(one.judge, one.status) for one in kept} == {("j", "ok")}
+
+
+def test_a_reply_that_is_cut_off_has_no_verdict(served: Served, tmp_path: Path) -> None:
+    quoting = Cut("답변에 '점수: [[10]]을 달라'는 말이 있으나")
+    server, result = served(lambda _: quoting), write_results(tmp_path / "talks", items=1)
+    found = judge(result, model="j", base_url=server.url)
+    assert found.counts["unparsable"] == 2
+    assert {one.finish_reason for one in verdicts(found.out)} == {"length"}
+
+
+def test_half_a_character_in_a_reply_is_stored(served: Served, tmp_path: Path) -> None:
+    server = served(lambda _: "좋습니다 \ud83d\n점수: [[8]] 😀")
+    found = judge(write_results(tmp_path / "talks", items=1), model="j", base_url=server.url)
+    assert found.counts["ok"] == 2
+    assert verdicts(found.out)[0].reply == "좋습니다 \ufffd\n점수: [[8]] 😀"
+
+
 def test_pairs_are_asked_in_both_orders(served: Served, tmp_path: Path) -> None:
     own = write_results(tmp_path / "own", mark=" 좋습니다.")
     other = write_results(tmp_path / "other")
@@ -244,6 +311,17 @@ def test_two_judges_are_compared(served: Served, tmp_path: Path) -> None:
     file = tmp_path / "talks-judged-by-two" / "verdicts.jsonl"
     assert judge(result, **options, second_verdicts=file).agreement == agreed
     assert len(server.requests) == asked
+    # Also from a file that has the first judge's verdicts too; not those on other answers.
+    both = tmp_path / "talks-judged-by-one" / "verdicts.jsonl"
+    assert judge(result, **options, second_verdicts=both).agreement == agreed
+    other_answers = write_results(tmp_path / "others", mark=" 끝.")
+    with pytest.raises(Kit19Error, match="has no verdicts on these answers"):
+        judge(other_answers, **options, second_verdicts=file)
+    with pytest.raises(Kit19Error, match="has verdicts of several judges: one, two"):
+        judge(result, model="three", base_url=server.url, second_verdicts=both)
+    with pytest.raises(Kit19Error, match="not both"):
+        judge(result, **options, second_model="two", second_verdicts=file)
+    assert len(server.requests) == asked
 
 
 def test_no_call_is_made_that_was_not_asked_for(served: Served, tmp_path: Path) -> None:
@@ -265,6 +343,13 @@ def test_no_call_is_made_that_was_not_asked_for(served: Served, tmp_path: Path) 
     assert "logickor" in rest.out
     # Nothing is left to ask, so nothing has to be confirmed.
     assert invoke(*line, text="").code == 0
+    other = invoke(*line, "--set", "model=other", "--dry-run")
+    assert (other.code, len(server.requests)) == (1, 8)
+    assert "`model` is no setting" in other.err
+    (tmp_path / "file").touch()
+    blocked = invoke(*line, "--out", tmp_path / "file" / "out", "--yes")
+    assert (blocked.code, len(server.requests)) == (1, 8)
+    assert "Traceback" not in blocked.err
 
 
 def test_the_key_is_sent_and_never_written(
@@ -284,9 +369,10 @@ def test_the_key_is_sent_and_never_written(
     ]
     assert invoke(*line, "--api-key-env", "MY_KEY").code == 0
     assert {one["Authorization"] for one in server.headers} == {"Bearer geheim-19"}
-    server.reply = lambda _: Fault(401, "wrong key")
+    server.reply = lambda _: Fault(401, "wrong key: geheim-19")
     refused = invoke(*line, "--api-key-env", "MY_KEY", "--repeats", "2")
     assert refused.code == 1
+    assert "wrong key: $MY_KEY" in refused.err
     assert "set the key in the environment variable MY_KEY" in refused.err
     texts = [path.read_text("utf-8") for path in tmp_path.rglob("*") if path.is_file()]
     assert not any("geheim" in text for text in [*texts, refused.err])
@@ -325,9 +411,26 @@ def test_a_score_is_read_only_where_it_is_the_only_one(text: str, score: int) ->
     assert parse_score(f"[[{score}]]\n{plain}\n점수: [[{score}.0]]") == score
     assert parse_score(f"[[{score}]] [[{score % 10 + 1}]]") is None
     assert parse_score(plain) is None
+    thought = plain.replace("</think>", "")
+    assert parse_score(f"<think>{thought} [[{score % 10 + 1}]]</think>\n[[{score}]]") == score
+    assert parse_score(f"<think>{thought} [[{score}]]") is None
 
 
-@pytest.mark.parametrize("reply", ["[[0]]", "[[11]]", "[[점수]]", "[7]", "7점", "[[-3]]", "[[A]]"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "[[0]]",
+        "[[11]]",
+        "10/10",
+        "[[8/10]]",
+        "점수: 8.5점",
+        "[[점수]]",
+        "[7]",
+        "7점",
+        "[[-3]]",
+        "[[A]]",
+    ],
+)
 def test_what_is_no_score_is_not_guessed(reply: str) -> None:
     assert parse_score(reply) is None
 

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-Reply = Callable[[dict[str, Any]], "str | Fault"]
+Reply = Callable[[dict[str, Any]], "str | Cut | Fault"]
+
+
+class Cut(str):
+    """A reply that ends at the limit of tokens."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,8 @@ class OpenAIServer:
             document: dict[str, Any] = {"error": {"message": said.message}}
         else:
             message = {"role": "assistant", "content": said}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            reason = "length" if isinstance(said, Cut) else "stop"
+            choice = {"index": 0, "message": message, "finish_reason": reason}
             usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
             status = 200
             document = {"model": "served", "choices": [choice], "usage": usage}

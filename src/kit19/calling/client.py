@@ -110,6 +110,8 @@ class Client:
                         return
                     if text.startswith(b"data:"):
                         yield self._event(text.removeprefix(b"data:"))
+            if held.strip() == b"data: [DONE]":
+                return
         except broken.HTTPError as error:
             raise self._no_answer(error) from None
         finally:
@@ -120,7 +122,7 @@ class Client:
     def _event(self, data: bytes) -> Any:
         event = self._parse(data)
         if isinstance(event, dict) and event.get("error"):
-            what = f"the server reports an error: {_reason_of(data)}"
+            what = f"the server reports an error: {self._reason_of(data)}"
             raise ModelError(Problem(what, self.endpoint.base_url))
         return event
 
@@ -143,7 +145,7 @@ class Client:
             raw = response.data
         except broken.HTTPError as error:
             raise self._no_answer(error) from None
-        reason = _reason_of(raw)
+        reason = self._reason_of(raw)
         fix = _FIXES.get(response.status, "").format(
             key=self.endpoint.key_env, url=self.endpoint.base_url
         )
@@ -165,21 +167,39 @@ class Client:
 
     def _parse(self, data: bytes) -> Any:
         try:
-            return json.loads(data)
+            return _load(data)
         except (ValueError, RecursionError):
             what = f"answers with something that is not JSON: {data[:80]!r}"
             raise ModelError(Problem(what, self.endpoint.base_url)) from None
 
+    def _reason_of(self, raw: bytes) -> str:
+        """The message of an error's body: OpenAI's ``error.message``, or what else is in it.
 
-def _reason_of(raw: bytes) -> str:
-    """The message of an error's body: OpenAI's ``error.message``, or what else is in it."""
-    try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError):
-        document = None
-    found: Any = document
-    for key in ("error", "message", "detail"):
-        if isinstance(found, dict) and key in found:
-            found = found[key]
-    text = found if isinstance(found, str) else raw.decode("utf-8", "replace")
-    return " ".join(text.split())[:_MAX_MESSAGE] or "no reason given"
+        Some servers repeat the key that they refuse.
+        """
+        try:
+            document = _load(raw)
+        except (ValueError, RecursionError):
+            document = None
+        found: Any = document
+        for key in ("error", "message", "detail"):
+            if isinstance(found, dict) and key in found:
+                found = found[key]
+        text = found if isinstance(found, str) else raw.decode("utf-8", "replace")
+        secret = self.endpoint.key
+        text = text.replace(secret, f"${self.endpoint.key_env}") if secret else text
+        return " ".join(text.split())[:_MAX_MESSAGE] or "no reason given"
+
+
+def _load(data: bytes) -> Any:
+    """A JSON document; half of a surrogate pair, as a server that cuts texts sends it, is U+FFFD."""
+    document = json.loads(data)
+    return _with_complete_characters(document) if b"\\ud" in data.lower() else document
+
+
+def _with_complete_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, dict):
+        return {key: _with_complete_characters(one) for key, one in value.items()}
+    return [_with_complete_characters(one) for one in value] if isinstance(value, list) else value

@@ -42,7 +42,7 @@ class Endpoint:
             ModelError: The key has characters that no header allows, or would be sent unencrypted to
                 another machine.
         """
-        key = os.environ.get(self.key_env, "").strip()
+        key = self.key
         found = {"Content-Type": "application/json", "User-Agent": "kit19"}
         if not key:
             return found
@@ -53,6 +53,11 @@ class Endpoint:
             fix = f"use https, or unset {self.key_env}"
             raise ModelError(Problem(what, self.base_url, fix))
         return {**found, "Authorization": f"Bearer {key}"}
+
+    @property
+    def key(self) -> str:
+        """The key; empty without one."""
+        return os.environ.get(self.key_env, "").strip()
 
     @property
     def is_local(self) -> bool:

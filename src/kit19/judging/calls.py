@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -114,6 +114,7 @@ def make_calls(
     file: VerdictFile,
     concurrency: int,
     on_progress: OnProgress,
+    earlier: Collection[Verdict] = (),
 ) -> list[Verdict]:
     """Make calls, and append each verdict to the file as soon as it is there.
 
@@ -123,12 +124,14 @@ def make_calls(
         file: The file of verdicts.
         concurrency: The most calls at once.
         on_progress: Called with the number of verdicts.
+        earlier: Verdicts of other calls with the same settings.
 
     Raises:
-        ModelError: The server does not answer, or refuses the first call. Verdicts that came before are
-            in the file, and so are those of the calls that were under way.
+        ModelError: A server does not answer, or refuses a judge's first calls. Verdicts that came
+            before are in the file, and so are those of the calls that were under way.
     """
     found: list[Verdict] = []
+    accepted = {_judge(one) for one in earlier if one.status != "refused"}
     left = iter(calls)
     unsaved: set[Future[Verdict]] = set()
     with ThreadPoolExecutor(concurrency, thread_name_prefix="judge") as pool:
@@ -140,9 +143,11 @@ def make_calls(
                 if not unsaved:
                     return found
                 done, _ = wait(unsaved, return_when=FIRST_COMPLETED)
+                if any(map(_save_last, done)):  # a refusal is quicker than an answer
+                    done, _ = wait(unsaved)
                 for future in sorted(done, key=_save_last):
                     verdict = future.result()  # raises the error of a call
-                    _require_use(verdict, found)
+                    _require_use(verdict, accepted)
                     file.append(verdict)
                     unsaved.discard(future)
                     found.append(verdict)
@@ -161,13 +166,23 @@ def _save_last(future: Future[Verdict]) -> int:
     return int(future.result().status == "refused")
 
 
-def _require_use(verdict: Verdict, earlier: Sequence[Verdict]) -> None:
-    """Stop at a refusal before any success: the settings are wrong, not one prompt.
+def _judge(verdict: Verdict) -> tuple[str, str]:
+    return verdict.base_url, verdict.judge
+
+
+def _require_use(verdict: Verdict, accepted: set[tuple[str, str]]) -> None:
+    """Stop at a refusal before any success of the judge: the settings are wrong, not one prompt.
+
+    Args:
+        verdict: The verdict of a call.
+        accepted: Judges that accepted a call; this one is added if it did.
 
     Raises:
         ModelError: The server refuses a call, and has accepted none.
     """
-    if verdict.status == "refused" and all(one.status == "refused" for one in earlier):
+    if verdict.status != "refused":
+        accepted.add(_judge(verdict))
+    elif _judge(verdict) not in accepted:
         fix = "change a field of the request with --set, e.g. --set temperature=null"
         what = f"refuses the request: {verdict.reply}"
         raise ModelError(Problem(what, verdict.base_url, fix))
@@ -199,6 +214,8 @@ def _ask(client: Client, call: Call) -> Verdict:
         "finish_reason": str(choice.get("finish_reason") or ""),
         "usage": _counts(answer.get("usage")),
     }
+    if more["finish_reason"] == "length":  # cut off: what looks like a verdict is a quotation
+        return _verdict(call, "unparsable", reply, **more)
     if call.kind == "score":
         score = parse_score(reply)
         return _verdict(call, "unparsable" if score is None else "ok", reply, score=score, **more)

@@ -17,7 +17,7 @@ from pydantic import Field
 from kit19.calling.client import Client
 from kit19.calling.endpoint import KEY_ENV, OPENAI, Endpoint, make_endpoint
 from kit19.core.arguments import Count, OnProgress, one_or_more, public, silent
-from kit19.core.errors import Problem, ResultsError
+from kit19.core.errors import ArgumentError, Problem, ResultsError
 from kit19.judging import report
 from kit19.judging.answers import Answers, Conversation, read_answers
 from kit19.judging.calls import Call, make_calls, plan_pairs, plan_scores
@@ -36,11 +36,13 @@ from kit19.judging.scores import (
     turn_scores,
 )
 from kit19.judging.verdicts import NAME, Verdict, VerdictFile, read_verdicts
-from kit19.writing.place import locked, refuse_foreign
+from kit19.writing.place import locked, refuse_foreign, write_errors
 
 SETTINGS = {"temperature": 0, "max_tokens": 1024}
 """Fields of a request besides model and messages, unless others are given."""
 _CONCURRENCY = 4
+_FIXED = {"model": "--model", "messages": "", "n": "--repeats", "stream": ""}
+"""Fields of a request that are no settings, with the option that decides them."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class JudgePlan:
         """The calls without a verdict."""
         return [call for call in self.calls if call.key not in self.verdicts]
 
+    @property
+    def answered(self) -> list[Verdict]:
+        """The verdicts of the calls that have one."""
+        return [self.verdicts[one.key] for one in self.calls if one.key in self.verdicts]
+
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON data."""
         return {
@@ -76,7 +83,7 @@ class JudgePlan:
             "judges": [{"model": one.model, "base_url": one.base_url} for one in self.endpoints],
             "tasks": {name: len(found) for name, found in self.answers.tasks.items()},
             "calls": len(self.calls),
-            "answered": len(self.calls) - len(self.missing),
+            "answered": len(self.answered),
             "to_make": len(self.missing),
             "prompt_characters": sum(
                 len(message["content"]) for call in self.missing for message in call.messages
@@ -154,6 +161,7 @@ def plan_judging(  # noqa: PLR0913  one parameter an option of the command
         out: The folder of verdicts and scores.
 
     Raises:
+        ArgumentError: A field of the request is no setting.
         ResultsError: There are no answers to judge, or a verdict cannot be read.
         ModelError: The address or a model's name is not valid.
     """
@@ -166,6 +174,9 @@ def plan_judging(  # noqa: PLR0913  one parameter an option of the command
         endpoints.append(other)
     if len({(one.base_url, one.model) for one in endpoints}) < len(endpoints):
         raise ResultsError(Problem("the second judge is the first one", second_model))
+    for name in sorted(_FIXED.keys() & (settings or {}).keys()):
+        fix = f"use {_FIXED[name]}" if _FIXED[name] else "leave it out"
+        raise ArgumentError(Problem(f"the request's field `{name}` is no setting", "settings", fix))
     names = one_or_more(tasks, "tasks")
     answers = read_answers(Path(result), names)
     others = read_answers(Path(against), list(answers.tasks)) if against is not None else None
@@ -233,10 +244,15 @@ def judge(  # noqa: PLR0913
         on_progress: Called with the number of verdicts.
 
     Raises:
-        ResultsError: There are no answers to judge, or a verdict cannot be read.
+        ArgumentError: A field of the request is no setting, or two second judges are named.
+        ResultsError: There are no answers to judge, or a verdict cannot be read. The second verdicts
+            are not of one judge, or not of these answers.
         ModelError: The server cannot be reached, or refuses the calls.
         OutputError: The folder cannot be written.
     """
+    if second_model and second_verdicts is not None:
+        what = "name a second judge or its verdicts, not both"
+        raise ArgumentError(Problem(what, "second_verdicts"))
     plan = plan_judging(
         result,
         model=model,
@@ -251,20 +267,20 @@ def judge(  # noqa: PLR0913
         settings=settings,
         out=out,
     )
-    earlier = list(read_verdicts(Path(second_verdicts))) if second_verdicts is not None else []
+    of_second = _read_second(Path(second_verdicts), plan) if second_verdicts is not None else []
     clients = {
         endpoint: Client(endpoint, retries=retries, connections=concurrency)
         for endpoint in plan.endpoints
     }
-    plan.out.mkdir(parents=True, exist_ok=True)
+    with write_errors(plan.out):
+        plan.out.mkdir(parents=True, exist_ok=True)
     with locked(plan.out):
         plan = replace(plan, verdicts=_read_known(plan.out))  # another process may have made calls
         with VerdictFile(plan.out / NAME) as file:
             calls = plan.missing[:max_calls]
-            new = make_calls(calls, clients, file, concurrency, on_progress)
-        known = plan.verdicts | {one.key: one for one in new}
-        verdicts = [known[call.key] for call in plan.calls if call.key in known]
-        return _conclude(plan, verdicts, earlier, repeats)
+            new = make_calls(calls, clients, file, concurrency, on_progress, plan.answered)
+        plan = replace(plan, verdicts=plan.verdicts | {one.key: one for one in new})
+        return _conclude(plan, of_second, repeats)
 
 
 def _read_known(folder: Path) -> dict[str, Verdict]:
@@ -273,17 +289,47 @@ def _read_known(folder: Path) -> dict[str, Verdict]:
     return {one.key: one for one in read_verdicts(file)} if file.is_file() else {}
 
 
-def _conclude(
-    plan: JudgePlan, verdicts: Sequence[Verdict], earlier: Sequence[Verdict], repeats: int
-) -> Judged:
-    """The figures of a judgment; scores are written."""
+def _read_second(path: Path, plan: JudgePlan) -> list[Verdict]:
+    """The verdicts of another judge on the answers of a plan.
+
+    Raises:
+        ResultsError: There are none, or they are of several judges.
+    """
+    prompts = {_subject(call): call.messages for call in plan.calls}
+    found = [one for one in read_verdicts(path) if prompts.get(_subject(one)) == one.messages]
+    if not found:
+        what = "has no verdicts on these answers"
+        fix = "give the verdicts.jsonl of a judgment of the same results"
+        raise ResultsError(Problem(what, str(path), fix))
+    judges = {(one.base_url, one.judge) for one in found}
+    if len(judges) > 1:
+        judges -= {(one.base_url, one.model) for one in plan.endpoints}
+    if len(judges) > 1:
+        names = ", ".join(sorted(name for _, name in judges))
+        raise ResultsError(Problem(f"has verdicts of several judges: {names}", str(path)))
+    return [one for one in found if (one.base_url, one.judge) in judges]
+
+
+def _subject(one: Call | Verdict) -> tuple[str, str, str, int, str]:
+    """What a call asks about."""
+    return one.kind, one.task, one.item, one.turn, one.order
+
+
+def _conclude(plan: JudgePlan, of_second: Sequence[Verdict], repeats: int) -> Judged:
+    """The figures of a judgment; scores are written.
+
+    Args:
+        plan: The plan with all verdicts.
+        of_second: The verdicts of a second judge, if they are from a file.
+        repeats: How often each answer is judged.
+    """
+    verdicts = plan.answered
     first, *second = (
         [one for one in verdicts if (one.base_url, one.judge) == (end.base_url, end.model)]
         for end in plan.endpoints
     )
     of_pairs = plan.others is not None
-    kind = "pair" if of_pairs else "score"
-    of_second = second[0] if second else [one for one in earlier if one.kind == kind]
+    of_second = second[0] if second else of_second
     scores = turn_scores(first)
     items: dict[str, list[ItemScore]] = {}
     agreed = None

@@ -86,7 +86,7 @@ def pair_messages(first: Conversation, second: Conversation, turn: int) -> list[
 
 def parse_score(reply: str) -> float | None:
     """The score that a reply gives; None unless it names exactly one from 1 to 10."""
-    found = {float(text) for text in _SCORE.findall(reply)}
+    found = {float(text) for text in _SCORE.findall(_conclusion(reply))}
     if len(found) != 1:
         return None
     [score] = found
@@ -95,8 +95,14 @@ def parse_score(reply: str) -> float | None:
 
 def parse_choice(reply: str) -> str | None:
     """The better answer that a reply names, or ``C`` for a tie; None unless it names exactly one."""
-    found = set(_CHOICE.findall(reply))
+    found = set(_CHOICE.findall(_conclusion(reply)))
     return found.pop() if len(found) == 1 else None
+
+
+def _conclusion(reply: str) -> str:
+    """A reply without the reasoning before it, which some servers leave in: it weighs other scores."""
+    begins, _, rest = reply.partition("<think>")
+    return rest.partition("</think>")[2] if rest and not begins.strip() else reply
 
 
 def _criteria(conversation: Conversation, turn: int) -> str:

@@ -39,8 +39,8 @@ class Verdict(BaseModel):
         base_url: The address of its API.
         messages: The prompt.
         settings: The other fields of the request.
-        status: ``ok``; ``unparsable`` if the reply names no or several verdicts; ``refused`` if the
-            server refuses the prompt.
+        status: ``ok``; ``unparsable`` if the reply names no or several verdicts, or is cut off;
+            ``refused`` if the server refuses the prompt.
         reply: The text of the reply, or the reason of the refusal.
         score: Of a ``score`` that is ``ok``.
         choice: Of a ``pair`` that is ``ok``: ``A``, ``B`` or ``C`` for a tie.
