@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,6 +132,22 @@ def test_a_server_without_log_likelihoods_is_an_error(model_of: Models, tmp_path
     assert "gives no log-likelihoods of prompts" in failed.err
     assert "kit19 serve" in failed.err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_key_is_in_no_message_of_a_server_that_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "geheim-19")
+    options: Any = {"tasks": ["logickor"], "data_dir": "sample", "limit": 2, "format": "chat"}
+    with OpenAIServer(lambda _: Fault(400)) as server, caplog.at_level("DEBUG"):
+        with pytest.raises(Kit19Error, match="does not answer") as failed:
+            evaluate("m", tmp_path / "out", base_url=server.url, **options)
+        assert {one["Authorization"] for one in server.headers} == {"Bearer geheim-19"}
+        message = str(failed.value)
+        del failed
+        gc.collect()  # asyncio logs errors that nobody asked for when their tasks are gone
+    assert "geheim" not in message + caplog.text
+    assert "never retrieved" not in caplog.text
 
 
 def test_another_tokenizer_is_an_error(model_of: Models, tmp_path: Path) -> None:

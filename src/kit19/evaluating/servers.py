@@ -8,9 +8,12 @@ and has the same tokenizer, and errors that say what a server cannot do.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from lm_eval.api.model import LM
@@ -40,7 +43,24 @@ _NO_LOGPROBS = (
 )
 
 
-class _Completions(LocalCompletionsAPI):  # type: ignore[misc]
+class _Requests:
+    """Requests of the harness whose errors are raised once, and not printed as well.
+
+    asyncio prints errors that nobody awaits, as the other requests have them after the first error,
+    with the headers of their requests, and so the key.
+    """
+
+    async def get_batched_requests(self, *arguments: Any, **options: Any) -> Any:
+        """Send requests at once; called by the harness in a loop of its own."""
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+        return await super().get_batched_requests(*arguments, **options)  # type: ignore[misc]
+
+
+class _Talks(_Requests, LocalChatCompletion):  # type: ignore[misc]
+    """The harness's chat model."""
+
+
+class _Completions(_Requests, LocalCompletionsAPI):  # type: ignore[misc]
     """The harness's completions model, with the token ids of its transformers model.
 
     Attributes:
@@ -132,7 +152,7 @@ class ServedLM(LM):  # type: ignore[misc]
             self._completions.tokenizer_backend = "huggingface"
             self._completions.tokenized_requests = True
             self._completions.add_bos_token = None
-        self._talks = LocalChatCompletion(base_url=f"{url}/chat/completions", **given)
+        self._talks = _Talks(base_url=f"{url}/chat/completions", **given)
 
     @property
     def tokenizer_name(self) -> str:
@@ -262,13 +282,25 @@ class ServedLM(LM):  # type: ignore[misc]
     def _call(self, function: Any, chunk: Sequence[Any], *arguments: Any, **options: Any) -> Any:
         """Call the harness's model; its errors become a ``ModelError``."""
         try:
-            return function(*arguments, **options)
+            with _silent_harness():
+                return function(*arguments, **options)
         except Kit19Error:
             raise
         except Exception as error:
             task = chunk[0].task_name or ""
             what = f"{self.endpoint.base_url} does not answer: {type_and_message(error)}"
             raise ModelError(Problem(what, task, "start again when the server does")) from None
+
+
+@contextmanager
+def _silent_harness() -> Iterator[None]:
+    """Without the harness's messages about requests: they quote the headers, and so the key."""
+    logger = logging.getLogger("lm_eval.models.api_models")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _messages(request: Any) -> JsonChatStr:
