@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -132,9 +133,13 @@ def test_every_rule_has_a_case() -> None:
     assert set(CASES) == set(RULES)
 
 
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("identity", CASES)
-def test_a_rule_tells_an_answer_that_follows_from_a_close_one(identity: str) -> None:
-    for arguments, good, bad in CASES[identity]:
+def test_a_rule_tells_an_answer_that_follows_from_a_close_one(
+    identity: str, form: Literal["NFC", "NFD"]
+) -> None:
+    for arguments, *answers in CASES[identity]:
+        good, bad = (normalize(form, text) for text in answers)
         assert follows(identity, good, arguments), good
         assert good == bad or not follows(identity, bad, arguments), bad
         assert not follows(identity, " \n", arguments)
@@ -168,6 +173,13 @@ REGISTERS = {
     "준비물: 우산 (필요)": [],
     "바다\n필요\n먹었음": [],
     "그랬구나! 내가 금방 돌아올게. 이건 책이야": ["plain", "plain", "plain"],
+    "그 말은 사실이 아니다. 비가 오니까. 책을 판다.": ["plain", "plain", "plain"],
+    "제가 할게요. 그렇죠? 학교에 가요. 죄송합니다만.": ["polite"] * 4,
+    "내가 할게. 그렇네. 참 좋지?": ["plain", "plain", "plain"],
+    "네! 예, 네. 와, 정말 멋지네요!": ["polite", "polite", "polite"],
+    "와! 자! 우와~": [],
+    "시민 참여\n## 품질 유지\n1. 에너지\n**아이디어**\n- 사용자": [],
+    "나도 갈래\n이제 좀 쉬자\n잘 지내지": ["plain", "plain", "plain"],
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -294,7 +295,7 @@ def follows(identity: str, text: str, given: Arguments) -> bool:
     if not text.strip():
         return False
     try:
-        return check(text, given)
+        return check(unicodedata.normalize("NFC", text), given)
     except (KeyError, TypeError, ValueError) as error:
         what = f"the arguments {dict(given)} do not fit: {type(error).__name__}: {error}"
         raise CatalogError(Problem(what, identity)) from error
