@@ -172,6 +172,7 @@ def test_log_likelihoods_of_a_prompt_are_the_model_s(client: Any, model: Path, m
         ({"messages": [{"role": "tool", "content": "?"}]}, "messages.0.role"),
         ({"messages": [*QUESTION, TALK[1]]}, "the last message is from the user"),
         ({"max_tokens": -1}, "max_tokens"),
+        ({"max_tokens": 0}, "max_tokens"),
         ({"temperature": "warm"}, "temperature"),
         ({"stop": [""]}, "none of them empty"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "type text"),
@@ -185,12 +186,26 @@ def test_what_the_server_cannot_do_is_refused(
         client.chat.completions.create(model="tiny", messages=QUESTION, extra_body=change)
 
 
+def test_an_answer_can_be_sent_back_as_it_came(client: Any) -> None:
+    first = client.chat.completions.create(model="tiny", messages=QUESTION, max_tokens=4)
+    answer = first.choices[0].message.model_dump()
+    assert answer["refusal"] is None
+    answer["content"] = "네."
+    again = client.chat.completions.create(
+        model="tiny", messages=[*QUESTION, answer, *QUESTION], max_tokens=4
+    )
+    assert again.usage.prompt_tokens > first.usage.prompt_tokens
+
+
 def test_a_prompt_that_does_not_fit_is_refused(client: Any) -> None:
     with pytest.raises(openai.BadRequestError, match="the model's window has 256"):
         client.completions.create(model="tiny", prompt=[5] * 250, max_tokens=7)
     long = [{"role": "user", "content": "아주 긴 글입니다. " * 60}]
     with pytest.raises(openai.BadRequestError, match="the model's window has 256"):
         client.chat.completions.create(model="tiny", messages=long)
+    system = [{**long[0], "role": "system"}]
+    with pytest.raises(openai.BadRequestError, match="the model's window has 256"):
+        client.chat.completions.create(model="tiny", messages=[*system, *QUESTION])
     # Early turns that do not fit are dropped.
     short = client.chat.completions.create(model="tiny", messages=[*long, *TALK])
     assert short.usage.prompt_tokens < 256

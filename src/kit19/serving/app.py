@@ -237,11 +237,12 @@ class Service:
     def _fit(self, turns: list[dict[str, str]], requested: int | None) -> tuple[list[int], int]:
         """Tokens of a conversation, and the most tokens of its answer.
 
-        Early turns that do not fit are dropped, the last one never. Without a request for a number of
-        tokens, the answer may be as long as the window allows.
+        Early turns that do not fit are dropped, a system prompt and the last turn never. Without a
+        request for a number of tokens, the answer may be as long as the window allows.
         """
         prompts = self._model.prompts
-        [last] = prompts.encode([prompts.conversation(turns[-1:])])
+        system = [turn for turn in turns[:1] if turn["role"] == "system"]
+        [last] = prompts.encode([prompts.conversation([*system, turns[-1]])])
         most = requested or min(self._max_tokens, max(self._model.window - len(last), 1))
         self._check_room(len(last), most)
         return self._model.fit_prompt(turns, most), most

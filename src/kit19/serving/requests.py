@@ -107,6 +107,14 @@ class Message(BaseModel):
     content: Annotated[str, BeforeValidator(_content)]
     name: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, message: Any) -> Any:
+        """Without the fields that are null, as clients send an answer back (``refusal: null``)."""
+        if not isinstance(message, dict):
+            return message
+        return {name: value for name, value in message.items() if value is not None}
+
     @property
     def turn(self) -> dict[str, str]:
         """The turn as prompt formats take it."""
@@ -118,6 +126,7 @@ class ChatRequest(_Request):
     """A request for the answer to the last turn of a conversation."""
 
     messages: list[Message] = Field(min_length=1)
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     logprobs: Literal[False] = False
 
