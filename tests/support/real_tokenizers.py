@@ -139,8 +139,8 @@ def save_small_tokenizer(name: str, texts: Sequence[str], folder: Path) -> None:
     for special in (one for each in processors for one in each.get("special_tokens", {}).values()):
         special["ids"] = [new[token] for token in special["tokens"]]
     config = json.loads((FOLDER / about.package / "tokenizer_config.json").read_bytes())
-    del config["chat_template"], config["clean_up_tokenization_spaces"]
-    config.pop("added_tokens_decoder", None)
+    for key in ("chat_template", "clean_up_tokenization_spaces", "added_tokens_decoder"):
+        config.pop(key, None)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_text(json.dumps(data), "utf-8")
     (folder / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")

@@ -173,6 +173,8 @@ def test_a_saved_conversation_is_trained_on(
 ) -> None:
     base = base_of(tmp_path)
     saved = tmp_path / "saved.jsonl"
+    mine = {"instruction": "넷?", "output": "다섯"}
+    saved.write_text(json.dumps(mine), "utf-8")  # without a line break at the end
     typed = f"/save {saved}\n/system {SYSTEM}\n/system\n하나?\n둘?\n/save {saved}\n/reset\n"
     typed += f"/system -\n셋?\n/save {saved}\n/save\n/quit\n"
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
@@ -196,10 +198,11 @@ def test_a_saved_conversation_is_trained_on(
     assert [turn["role"] for turn in heard[1]] == ["system", "user", "assistant", "user"]
     assert heard[2] == [{"role": "user", "content": "셋?"}]
     lines = [json.loads(line) for line in saved.read_text("utf-8").splitlines()]
-    assert [len(line["messages"]) for line in lines] == [5, 2]
+    assert lines[0] == mine
+    assert [len(line["messages"]) for line in lines[1:]] == [5, 2]
     how = settings(base, **GIVEN, max_steps=1, validation=0)
     record = train(saved, tmp_path / "run", how).record
-    assert (record.rows["train"], record.rows["conversations"], record.data.malformed) == (2, 1, {})
+    assert (record.rows["train"], record.rows["conversations"], record.data.malformed) == (3, 1, {})
 
 
 def test_a_system_prompt_without_a_place_is_refused(tmp_path: Path) -> None:
@@ -208,7 +211,10 @@ def test_a_system_prompt_without_a_place_is_refused(tmp_path: Path) -> None:
         chat(base_of(tmp_path, ignoring), system=SYSTEM)
     done = invoke("chat", tmp_path / "base", "--system", SYSTEM, "--prompt", "가?")
     assert (done.code, "leaves a system prompt out" in done.err) == (1, True)
-    talk = chat(tmp_path / "base")
+    talk = chat(tmp_path / "base", format="alpaca", system=SYSTEM)
+    with pytest.raises(TrainError, match="the chat template leaves a system prompt out"):
+        talk.use_format("chat")
+    assert talk.format_name == "alpaca"
     talk.turns = [{"role": "user", "content": "가?"}, {"role": "assistant", "content": "나"}]
     with pytest.raises(OutputError, match="cannot be written"):
         talk.save(tmp_path)

@@ -175,6 +175,7 @@ def test_the_oldest_turns_of_long_conversations_go_or_the_row(name: str) -> None
     assert (dropped, stats.too_long, stats.dropped, stats.shortened) == ([], 1, 1, 0)
     shortened, stats = encoded(turns, prompts, max_tokens=whole - 1, long_rows="shorten")
     assert (stats.too_long, stats.dropped, stats.shortened, stats.turns_left_out) == (1, 0, 1, 1)
+    assert stats.supervised == sum(one.supervised for one in shortened)
     expected, _ = encoded([turns[0], *turns[3:]], prompts)
     assert shortened == expected
     short = len(encoded(talk("가", "나"), prompts)[0][0].ids)
@@ -183,6 +184,38 @@ def test_the_oldest_turns_of_long_conversations_go_or_the_row(name: str) -> None
     cut, stats = encoded(turns, prompts, max_tokens=whole - 1, long_rows="cut")
     assert max(len(one.ids) for one in cut) == whole - 1
     assert sum(one.supervised for one in cut) == stats.supervised
+
+
+def test_a_shortened_conversation_has_its_answer() -> None:
+    turns = [*talk("가나다라 " * 40, "네"), *talk("하나? 둘? 셋?", "넷")]
+    limit = len(encoded(turns[2:], prompts_of("llama"))[0][0].ids)
+    for long_rows, lost in (("shorten", 0), ("drop", 1), ("cut", 1)):
+        _, stats = encoded(turns, prompts_of("llama"), max_tokens=limit, long_rows=long_rows)
+        assert (stats.too_long, stats.answers_lost) == (1, lost)
+        if lost:
+            with pytest.raises(TrainError, match=r"1 row of 1 \(100.0%\) are longer"):
+                check_rows(stats, "my rows", train_settings(long_rows=long_rows))
+        else:
+            check_rows(stats, "my rows", train_settings(long_rows=long_rows))
+    only, stats = encoded(
+        turns, prompts_of("llama"), max_tokens=limit, long_rows="shorten", loss_on="last"
+    )
+    assert (len(only), stats.conversations, stats.shortened, stats.answers_lost) == (1, 1, 1, 0)
+
+
+def test_a_fault_of_the_shortened_conversation_alone_stops() -> None:
+    late = "{% for m in messages if m.role != 'system' or messages|length > 5 %}"
+    form = load_catalog().prompt_format("chat")
+    template = CHATML.replace("{% for m in messages %}", late)
+    prompts = make_prompts(byte_level(template=template), form)
+    turns = [{"role": "system", "content": "짧게."}, *TALK]
+    rules: dict[str, Any] = {"loss_on": "last", "long_rows": "shorten"}
+    [whole], stats = encoded(turns, prompts, **rules)
+    assert (stats.left_out, stats.shortened) == (0, 0)
+    _, stats = encoded(turns, prompts, max_tokens=len(whole.ids) - 1, **rules)
+    assert (stats.left_out, stats.shortened) == (1, 1)
+    with pytest.raises(TrainError, match="of whose text the chat template omits a part"):
+        check_rows(stats, "my rows", train_settings(long_rows="shorten"))
 
 
 # -- batches and losses ---------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -21,6 +22,7 @@ from kit19.training.requirements import require_model
 if TYPE_CHECKING:
     from kit19.chatting.answering import ChatModel
     from kit19.core.runs import RunRecord
+    from kit19.training.rows.prompts import Prompts
 
 _PLAIN, _CHAT = "alpaca", "chat"  # for models that are not runs, without and with a chat template
 
@@ -108,12 +110,8 @@ class Chat:
         """
         _require_utf8(text)
         system = text.strip()
-        if system and not isinstance(self._model, RemoteModel):
-            turns = [{"role": "system", "content": system}, {"role": "user", "content": "?"}]
-            prompts = self._model.prompts
-            if prompts.omits_data(prompts.conversation(turns), [system]):
-                fix = "write it into the first message, or use another prompt format"
-                raise TrainError(Problem("the chat template leaves a system prompt out", fix=fix))
+        if not isinstance(self._model, RemoteModel):
+            _require_place(self._model.prompts, system)
         self.system = system
 
     def save(self, path: str | Path) -> int:
@@ -132,8 +130,9 @@ class Chat:
             )
         path = Path(path)
         try:
-            with path.open("a", encoding="utf-8", newline="\n") as stream:
-                stream.write(to_json({"messages": self.messages}) + "\n")
+            with path.open("ab+") as stream:
+                row = to_json({"messages": self.messages}) + "\n"
+                stream.write((row if _ends_a_line(stream) else f"\n{row}").encode())
         except OSError as error:
             what = f"cannot be written: {error.strerror or error}"
             raise OutputError(Problem(what, str(path), "name another file")) from None
@@ -143,8 +142,8 @@ class Chat:
         """Use another prompt format from now on.
 
         Raises:
-            Kit19Error: There is no such format, the tokenizer has no chat template for it, or the model
-                is on a server.
+            Kit19Error: There is no such format, the tokenizer has no chat template for it, or one
+                without a place for the system prompt, or the model is on a server.
         """
         from dataclasses import replace  # noqa: PLC0415
 
@@ -153,6 +152,7 @@ class Chat:
         model = self._loaded()
         prompts, form = model.prompts, self._catalog.prompt_format(name)
         new = prompts_of_run(prompts.tokenizer, form, self.run, prompts.ends)
+        _require_place(new, self.system)
         self._model = replace(model, prompts=new)
 
     def _loaded(self) -> ChatModel:
@@ -229,6 +229,22 @@ def open_model(
 
     answering = load_chat_model(str(model), chosen, default, trust=trust_remote_code)
     return answering, cards
+
+
+def _require_place(prompts: Prompts, system: str) -> None:
+    """Check that a prompt format writes a system prompt, if there is one."""
+    turns = [{"role": "system", "content": system}, {"role": "user", "content": "?"}]
+    if system and prompts.omits_data(prompts.conversation(turns), [system]):
+        fix = "write it into the first message, or use another prompt format"
+        raise TrainError(Problem("the chat template leaves a system prompt out", fix=fix))
+
+
+def _ends_a_line(stream: IO[bytes]) -> bool:
+    """Whether a file is empty or ends in a line break, as text that people write may not."""
+    if not stream.seek(0, os.SEEK_END):
+        return True
+    stream.seek(-1, os.SEEK_END)
+    return stream.read() == b"\n"
 
 
 def _require_utf8(text: str) -> None:

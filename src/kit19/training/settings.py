@@ -134,7 +134,10 @@ class Settings(Card):
         "drop what is still too long; or `cut` rows, so that they have no end token",
     )
     max_overlong_fraction: float = Field(
-        default=0.05, ge=0, le=1, description="stop if a larger share of rows is too long"
+        default=0.05,
+        ge=0,
+        le=1,
+        description="stop if a larger share of rows is too long and not shortened",
     )
     allow: list[Fault] = Field(default=[], description="preflight faults to accept")
     layout: Literal["packed", "grouped", "padded"] = Field(

@@ -100,8 +100,8 @@ def _encode(
             stats.other_head_answers += _has_other_head(prompts, answer)
             found.append(_with_answer(prompts, answer, next(alone), next(complete), faults))
         stats.answers += len(answers)
+        stats.conversations += row.questions > 1
         if len(found) > 1:
-            stats.conversations += 1
             if different := _rewritten_turn(prompts.tokenizer, answers, found):
                 faults["split"] = different
             else:
@@ -169,12 +169,13 @@ def _fit(
         return examples
     begin = examples[-1].answers[-1][0]
     stats.note("too_long", row.name, f"{longest} tokens, {begin} of them the prompt")
-    stats.answers_lost += begin >= limit
     kept: list[Example] = []
     if rules.long_rows == "shorten":
         kept = _shorten(row, prompts, rules, stats)
     elif rules.long_rows == "cut":
         kept = [one for example in examples if (one := example.cut(limit)).answers]
+    is_shortened = bool(kept) and rules.long_rows == "shorten"
+    stats.answers_lost += begin >= limit and not is_shortened
     stats.dropped += not kept
     return kept
 
@@ -183,8 +184,11 @@ def _shorten(row: Row, prompts: Prompts, rules: TokenRules, stats: TokenStats) -
     """The row without as many of its oldest turns as necessary; nothing if it never fits."""
     for pairs in range(1, row.questions):
         shorter = row.without_oldest(pairs)
-        [examples] = _encode([shorter], prompts, rules.loss_on, TokenStats())
+        found = TokenStats()
+        [examples] = _encode([shorter], prompts, rules.loss_on, found)
         if all(len(example.ids) <= rules.max_tokens for example in examples):
+            for fault in found.first.keys() - stats.first.keys():  # of what is trained alone
+                stats.note(fault, *found.first[fault])
             stats.shortened += 1
             stats.turns_left_out += pairs
             return examples

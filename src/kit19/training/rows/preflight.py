@@ -105,11 +105,12 @@ def check_head(stats: TokenStats, name: str) -> None:
 
 
 def _length_problems(stats: TokenStats, name: str, settings: Settings) -> list[Problem]:
-    share = stats.too_long / max(stats.read, 1)
+    count = stats.too_long - stats.shortened
+    share = count / max(stats.read, 1)
     if share <= settings.max_overlong_fraction or "lost_answers" in settings.allow:
         return []
     what = (
-        f"{_rows(stats.too_long)} of {stats.read:,} ({share:.1%}) are longer than max_length "
+        f"{_rows(count)} of {stats.read:,} ({share:.1%}) are longer than max_length "
         f"({settings.max_length}), {stats.answers_lost:,} whose answer is cut completely; "
         f"{_first(stats, 'too_long')}"
     )

@@ -12,11 +12,12 @@ class TokenStats:
     Attributes:
         read: Rows read.
         too_long: Rows longer than the limit.
-        answers_lost: Rows among these that keep no token of their last answer.
+        answers_lost: Rows among these whose prompt leaves no room for the last answer, shortened
+            ones aside.
         dropped: Rows dropped because of their length.
         shortened: Rows whose oldest turns were left out because of their length.
         turns_left_out: Questions left out of these rows, each with its answer.
-        conversations: Rows with several answers that have a loss.
+        conversations: Rows with several questions.
         split: Rows among these with one sequence for each answer, because the chat template writes
             earlier turns differently from the last.
         answers: Answers that have a loss, in the rows read.

@@ -30,7 +30,7 @@ from kit19.training.rows.files import RowSource
 from kit19.training.rows.prompts import Prompts
 from kit19.training.rows.token_stats import TokenStats
 
-_VERSION = 6  # of the cache layout and of the rules below; increase it when either changes
+_VERSION = 7  # of the cache layout and of the rules below; increase it when either changes
 _AT_ONCE = 1_000  # rows: the texts of a conversation are as long as its turns, times their number
 _COLUMNS: dict[str, pl.DataType] = {
     "id": pl.String(),
