@@ -202,8 +202,8 @@ def test_keys_that_belong_to_a_question_are_never_dropped(tmp_path: Path) -> Non
     row = {"instruction": "그건 몇 층이야?", "output": "3층입니다."}
     said = ROWS[3]["messages"]
     beside: list[dict[str, Any]] = [
-        row | {"history": [["도서관이 어디야?", "본관에 있습니다."]]},
-        row | {"system": "너는 늙은 소나무다"},
+        row | {"history": [["도서관이 어디야?", "본관에 있습니다."]]},  # a conversation
+        row | {"system": "너는 늙은 소나무다"},  # a conversation
         row | {"history": [], "system": "", "tools": None, "url": "a"},
         {"messages": [said[0], said[1] | {"reasoning_content": "인사하자."}]},
         {"instruction": None, "input": None, "output": None, "messages": said},
@@ -214,15 +214,19 @@ def test_keys_that_belong_to_a_question_are_never_dropped(tmp_path: Path) -> Non
     made(tmp_path, beside)
     gone = dropped_of(tmp_path / "out").filter(reason="malformed")
     assert dict(gone.select("id", "evidence").rows()) == {
-        "mydata/extra/my:0": "mydata/my.jsonl:1: history: belongs to the question or its answer, "
-        "and would be lost",
-        "mydata/extra/my:1": "mydata/my.jsonl:2: system: belongs to the question or its answer, "
-        "and would be lost",
         "mydata/extra/my:3": "mydata/my.jsonl:4: messages[1].reasoning_content: belongs to its turn, "
         "and would be lost",
         "mydata/extra/my:5": "mydata/my.jsonl:6: holds two different questions in two layouts",
     }
-    assert mine(tmp_path).select("id", "instruction", "input", "output").rows() == [
+    rows = mine(tmp_path)
+    turns = rows.filter(pl.col("messages").is_not_null()).select("id", "messages").rows()
+    asked, answered = row["instruction"], row["output"]
+    assert [(key, [turn["content"] for turn in said]) for key, said in turns] == [
+        ("mydata/extra/0", ["도서관이 어디야?", "본관에 있습니다.", asked, answered]),
+        ("mydata/extra/1", ["너는 늙은 소나무다", asked, answered]),
+    ]
+    pairs = rows.filter(pl.col("messages").is_null())
+    assert pairs.select("id", "instruction", "input", "output").rows() == [
         ("mydata/extra/2", "그건 몇 층이야?", "", "3층입니다."),
         ("mydata/extra/4", "안녕?", "", "반가워요."),
         ("mydata/extra/6", "안녕?", "", "그래."),

@@ -442,16 +442,24 @@ def test_a_part_that_is_not_what_it_should_be_does_no_harm(
     assert_all_there(tmp_path / "data", "digest")
 
 
-@pytest.mark.parametrize("fault", ["stall", "429"])
+# polars installs a signal handler of its own.
+WITH_POLARS = "import polars, runpy; runpy.run_module('kit19', run_name='__main__', alter_sys=True)"
+
+
+@pytest.mark.parametrize(
+    ("fault", "command"),
+    [("stall", ("-m", "kit19")), ("429", ("-m", "kit19")), ("stall", ("-c", WITH_POLARS))],
+)
 def test_ctrl_c_ends_at_once_even_when_the_server_is_silent_and_what_came_is_kept(
-    origins: Origins, tmp_path: Path, fault: str
+    origins: Origins, tmp_path: Path, fault: str, command: tuple[str, ...]
 ) -> None:
     big, _ = big_source(origins, tmp_path, 2_000_000)
     origins.hold = 30
     say = "50" if fault == "429" else ""
     origins.script[f"{RAW}/big.tsv"].extend([Fault("cut", 0.4), Fault(fault, 0.5, say)])
     cache = tmp_path / "cache"
-    process = start(big, tmp_path / "data", environ(origins, cache), "big")
+    line = [sys.executable, *command]
+    process = start(big, tmp_path / "data", environ(origins, cache), "big", command=line)
     # The second request is being answered with silence, or was answered with how long to wait.
     wait_for(lambda: not origins.script[f"{RAW}/big.tsv"], process)
     wait_for(lambda: fault == "stall" or not origins.busy, process)

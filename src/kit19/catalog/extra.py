@@ -14,7 +14,6 @@ from kit19.catalog.license_ids import spdx_id
 from kit19.catalog.source import Source, Subset
 from kit19.catalog.tables import Column, File, Table
 from kit19.catalog.tasks import TaskId
-from kit19.core.rows import MESSAGES
 
 _Path = Annotated[str, Field(min_length=1)]
 SPLIT = "extra"
@@ -75,7 +74,7 @@ class Extra(Card):
 
     @model_validator(mode="after")
     def _check_label(self) -> Self:
-        if self.label in {*TEXTS, MESSAGES, "id", "split", "group"}:
+        if self.label in {*TEXTS, "messages", "id", "split", "group"}:
             raise ValueError(f"`label` names {self.label}, which has another meaning in a row")
         return self
 

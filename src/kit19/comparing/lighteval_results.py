@@ -99,7 +99,7 @@ def _details(file: Path, model: str, time: str, key: str) -> Path | None:
 
 def _items(path: Path) -> Iterator[ForeignItem]:
     try:
-        rows = pl.read_parquet(path).to_dicts()
+        rows = pl.read_parquet(path, glob=False).to_dicts()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ResultsError(Problem(f"cannot be read: {error}", str(path), _RERUN)) from None
     for number, row in enumerate(rows):

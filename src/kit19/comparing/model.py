@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kit19.comparing.model_results import GradedResults, ModelResults, TaskResults
+from kit19.core.arguments import one_or_more
 from kit19.core.runs import RunRecord
 
 RunPaths = str | Path | Collection[str | Path]
@@ -67,13 +68,10 @@ def requested_runs(results: Requested) -> list[tuple[str, list[str]]]:
     that exists is taken as it is.
     """
     if isinstance(results, Mapping):
-        named = [
-            (name, [paths] if isinstance(paths, str | Path) else list(paths))
-            for name, paths in results.items()
-        ]
-        return [(name, [str(path) for path in paths]) for name, paths in named]
-    several = [results] if isinstance(results, str | Path) else list(results)
-    return [_one_request(str(one)) for one in several]
+        runs = [one if isinstance(one, Collection) else [one] for one in results.values()]
+        names = one_or_more(list(results), "results")
+        return list(zip(names, [one_or_more(paths, "results") for paths in runs], strict=True))
+    return [_one_request(one) for one in one_or_more(results, "results")]
 
 
 def _one_request(text: str) -> tuple[str, list[str]]:

@@ -11,6 +11,9 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 _GRACE = 1.0
+# Seconds between looks at the results. A wait without a limit may not end at Ctrl-C: polars installs a
+# signal handler of its own, after which the system restarts the wait instead of interrupting it.
+_LOOK = 0.2
 
 
 def run_in_threads(
@@ -56,7 +59,10 @@ def run_in_threads(
         for thread in threads:
             thread.start()
         while len(results) < len(items):
-            result = done.get()
+            try:
+                result = done.get(timeout=_LOOK)
+            except queue.Empty:
+                continue
             if isinstance(result, BaseException):
                 raise result
             results[result[0]] = result[1]

@@ -41,7 +41,8 @@ def load(benchmark: str, data_dir: str | None = None, **_metadata: Any) -> Datas
     split = files.card.scored
     rows = source.load(benchmark, data_dir)[split]
     lists = pl.concat(
-        [pl.read_parquet(file.path, columns=list(_LISTS)) for file in files.scored], how="diagonal"
+        [pl.read_parquet(file.path, columns=list(_LISTS), glob=False) for file in files.scored],
+        how="diagonal",
     )
     documents = []
     for row, more in zip(rows, lists.iter_rows(named=True), strict=True):
