@@ -229,7 +229,8 @@ def test_an_answer_is_shown_as_it_streams(monkeypatch: pytest.MonkeyPatch) -> No
     # A small model cannot produce these, so a stub streams them character by character.
     talk = SimpleNamespace(
         send=lambda _text: iter(f"안녕{EVIL}\n\t하세요"),
-        format=SimpleNamespace(id="alpaca"),
+        format_name="alpaca",
+        system="",
         name=EVIL,
         run=None,
     )

@@ -482,7 +482,9 @@ def test_a_model_with_code_of_its_own_is_trained_only_if_it_is_trusted(
         assert done.code == 0, done.err
     with pytest.raises(TrainError, match="runs only if you trust it"):
         kit19.chat(run)
-    assert list(kit19.chat(run, trust_remote_code=True, max_new_tokens=2).send("size of ant"))
+    talk = kit19.chat(run, trust_remote_code=True, max_new_tokens=2)
+    list(talk.send("size of ant"))  # two random tokens may be no complete character
+    assert [turn["role"] for turn in talk.messages] == ["user", "assistant"]
     if method == "lora":
         with pytest.raises(TrainError, match="runs only if you trust it"):
             kit19.merge(run, tmp_path / "merged")

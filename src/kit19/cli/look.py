@@ -12,7 +12,6 @@ from kit19.catalog.layers import OURS
 from kit19.cli.lint import or_sample_option, print_findings
 from kit19.cli.options import COUNT, SEED, catalog_option, folder_argument, json_option
 from kit19.cli.output import print_example, print_json, print_table, print_text
-from kit19.core.rows import MESSAGES
 
 if TYPE_CHECKING:
     from kit19.catalog import CatalogLike
@@ -119,7 +118,7 @@ def explain(folder: Path, record: str, catalog: CatalogLike, as_json: bool) -> N
         for name in ("instruction", "input", "output"):
             if row[name]:
                 print_text(f"  {name}: {row[name]}")
-        for turn in row.get(MESSAGES) or []:
+        for turn in row.get("messages") or []:
             print_text(f"  {turn['role']}: {turn['content']}")
 
 
