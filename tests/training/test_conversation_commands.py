@@ -218,6 +218,10 @@ def test_a_system_prompt_without_a_place_is_refused(tmp_path: Path) -> None:
     talk.turns = [{"role": "user", "content": "가?"}, {"role": "assistant", "content": "나"}]
     with pytest.raises(OutputError, match="cannot be written"):
         talk.save(tmp_path)
+    talk.turns[1]["content"] = "\n"
+    with pytest.raises(TrainError, match="an answer is empty"):
+        talk.save(tmp_path / "saved.jsonl")
+    assert not (tmp_path / "saved.jsonl").exists()
 
 
 def test_earlier_turns_go_before_the_system_prompt(tmp_path: Path) -> None:

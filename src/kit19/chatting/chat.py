@@ -17,6 +17,7 @@ from kit19.chatting.remote import RemoteModel
 from kit19.core.arguments import Count, public
 from kit19.core.errors import OutputError, Problem, TrainError
 from kit19.core.json_text import to_json
+from kit19.korean.invisible import shows_something
 from kit19.training.requirements import require_model
 
 if TYPE_CHECKING:
@@ -121,13 +122,16 @@ class Chat:
             The number of its turns.
 
         Raises:
-            TrainError: There is no answer yet.
+            TrainError: There is no answer yet, or one is empty.
             OutputError: The file cannot be written.
         """
         if not self.turns:
             raise TrainError(
                 Problem("there is no conversation to save", fix="ask a question first")
             )
+        if not all(shows_something(turn["content"]) for turn in self.turns):
+            what = "an answer is empty, and `train` takes no such conversation"
+            raise TrainError(Problem(what, fix="begin a new one: /reset or `reset`"))
         path = Path(path)
         try:
             with path.open("ab+") as stream:
