@@ -197,10 +197,20 @@ def test_the_register_of_sentences(text: str) -> None:
         ("이십 분 동안 삼십오 세", {"sino"}),
         ("오 마리, 삼일째", {"sino"}),
         ("네 가지와 20분", {"native", "digits"}),
+        ("그 일 시작했다. 일 해 보니 네 번호는 일 점심 뒤에 오 분위기", set()),
+        ("세 시쯤 두 명씩 두 해 전", {"native"}),
+        ("삼 년간 일 년에 칠 년 만에", {"sino"}),
     ],
 )
 def test_systems_of_numerals(text: str, found: set[str]) -> None:
     assert systems(text) == found
+
+
+def test_nouns_that_end_like_a_particle_have_none() -> None:
+    nouns = "사랑 바나나 누나 여가 협의 선호도 낭만 프로 나들이 지팡이 호랑이 두께 교과"
+    assert [word for word in nouns.split() if has_particle(word)] == []
+    carried = "사랑이 바나나를 누나가 여가를 협의도 낭만과 프로만 두께와 세계로 너랑"
+    assert all(map(has_particle, carried.split()))
 
 
 @pytest.mark.real
