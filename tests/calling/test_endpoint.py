@@ -39,6 +39,12 @@ def test_secrets_in_an_address_are_refused_and_not_repeated(typed: str) -> None:
     assert "geheim" not in str(error.value)
 
 
+def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ModelError, match="not the name of an environment variable") as error:
+        make_endpoint("https://host/v1", "m", "sk-geheim")
+    assert "geheim" not in str(error.value)
+
+
 def test_a_key_leaves_this_machine_only_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "geheim")
     sent = {"Authorization": "Bearer geheim"}

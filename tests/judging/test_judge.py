@@ -69,7 +69,7 @@ def test_scores_are_the_means_of_what_the_judge_says(served: Served, tmp_path: P
     assert document["n-samples"] == {"logickor": {"original": 4, "effective": 4}}
     assert set(document["results"]) == set(document["configs"]) == {"logickor"}
     assert {one["code"] for one in document["kit19"]["cautions"]} == {"judged"}
-    assert document["judge"]["prompts"] == "1"
+    assert document["judge"]["prompts"] == "2"
     lines = (found.out / "samples_logickor.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["score"] for line in lines] == means
     assert "answered" not in json.loads(lines[0])
@@ -390,6 +390,9 @@ def test_a_key_is_not_sent_to_another_provider(
     judge(result, "one", second_model="third", second_key_env="OTHER_KEY", **options)
     assert second.headers[-1]["Authorization"] == "Bearer anders-19"
     assert {one["Authorization"] for one in first.headers} == {"Bearer geheim-19"}
+    second.reply = lambda _: Fault(401)
+    with pytest.raises(Kit19Error, match="name the environment variable that holds this server's"):
+        judge(result, "one", second_model="fourth", **options)
 
 
 def test_results_without_conversations_are_refused(tmp_path: Path) -> None:

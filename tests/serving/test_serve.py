@@ -18,12 +18,14 @@ pytest.importorskip("torch")
 pytest.importorskip("uvicorn", reason="kit19[serve] is not installed")
 pytest.importorskip("openai")
 
+import anyio
 import openai
 import torch
 import urllib3
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import kit19
+from kit19.serving.app import HostCheck
 from kit19.training.rows.prompts import make_prompts
 from tests.support.eval_models import make
 from tests.support.invoking import command_line, invoke
@@ -241,6 +243,31 @@ def test_pages_of_other_sites_are_refused(url: str) -> None:
         assert ask(data=b'{"messages": "' + b"x" * (17 << 20) + b'"}')[0] == 413
         assert ask("/chat/completion")[0] == 404
         assert pool.request("GET", url + "/chat/completions").status == 405
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *[("home.example", 200), ("HOME.example:8000", 200), ("[::1]:8000", 200), ("::1", 200)],
+        *[("home.example.evil", 403), ("evil:home.example", 403), ("[::2]:8000", 403), ("", 403)],
+    ],
+)
+def test_a_server_answers_to_its_own_names(host: str, status: int) -> None:
+    sent: list[Any] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b""}
+
+    checked = HostCheck(app, ["Home.example:8000", "::1"])
+    scope: dict[str, Any] = {"type": "http", "headers": [(b"host", host.encode())]}
+    anyio.run(checked.__call__, scope, receive, send)
+    assert sent[0]["status"] == status
 
 
 def test_a_reader_that_leaves_frees_the_server(client: Any, model: Path) -> None:

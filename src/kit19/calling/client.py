@@ -149,6 +149,8 @@ class Client:
         fix = _FIXES.get(response.status, "").format(
             key=self.endpoint.key_env, url=self.endpoint.base_url
         )
+        if response.status in (401, 403) and not self.endpoint.key_env:
+            fix = "name the environment variable that holds this server's key"
         problem = Problem(f"answers with status {response.status}: {reason}", url, fix)
         if response.status in RETRIED:
             raise ModelError(problem)

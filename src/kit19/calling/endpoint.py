@@ -74,8 +74,14 @@ def make_endpoint(base_url: str, model: str, key_env: str = "") -> Endpoint:
         key_env: The environment variable of the key. Default: ``OPENAI_API_KEY``.
 
     Raises:
-        ModelError: It is not an address, contains a password, or no model is named.
+        ModelError: It is not an address, contains a password, or no model is named. The variable's name
+            is none, such as the key itself.
     """
+    if key_env and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key_env):
+        fix = f"name the environment variable that holds the key, such as {KEY_ENV}"
+        raise ModelError(
+            Problem("is not the name of an environment variable", "--api-key-env", fix)
+        )
     if not model.strip():
         raise ModelError(Problem("no model is named", base_url, "give its name there: --model"))
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Examples:
   kit19 judge results/talks --base-url http://localhost:8000/v1 --model judge --dry-run
   kit19 judge results/talks --base-url http://localhost:8000/v1 --model judge --yes
-  kit19 judge results/talks --model gpt-5 --repeats 3 --max-calls 200 --set temperature=null
+  kit19 judge results/talks --model gpt-5 --max-calls 200 --set temperature=null --set max_tokens=null
   kit19 judge results/talks --model one --second-model other --base-url URL --yes
   kit19 judge results/tuned --against results/base --base-url URL --model judge --yes
 

@@ -281,18 +281,24 @@ class HostCheck:
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
-        self._app, self._hosts = app, {host.lower().strip("[]") for host in hosts}
+        self._app, self._hosts = app, set(map(_host_name, hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] == "http":
-            given = dict(scope["headers"]).get(b"host", b"").decode("latin-1").lower()
-            name = given.partition("]")[0] if given.startswith("[") else given.partition(":")[0]
-            if name.strip("[]") not in self._hosts:
+            given = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+            if _host_name(given) not in self._hosts:
                 what = f"the host {given!r} is not one of this server (--allowed-host)"
                 await JSONResponse(replies.error(what, 403), 403)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _host_name(host: str) -> str:
+    """A host name or address without its port and brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return (host.partition(":")[0] if host.count(":") == 1 else host).lower()
 
 
 def make_app(service: Service, hosts: Collection[str]) -> ASGIApp:
