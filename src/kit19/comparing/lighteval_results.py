@@ -13,6 +13,7 @@ from kit19.comparing.foreign import ACCURACY, ForeignItem, foreign_results, task
 from kit19.comparing.harness_schema import SkippedTaskError
 from kit19.comparing.model_results import ModelResults, TaskResults
 from kit19.core.errors import Problem, ResultsError
+from kit19.core.parquet import read_parquet
 
 _RERUN = "run lighteval 0.11 or later again with --save-details"
 _METRICS = {"acc": ACCURACY, "em": "exact_match"}
@@ -99,7 +100,7 @@ def _details(file: Path, model: str, time: str, key: str) -> Path | None:
 
 def _items(path: Path) -> Iterator[ForeignItem]:
     try:
-        rows = pl.read_parquet(path, glob=False).to_dicts()
+        rows = read_parquet(path).to_dicts()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ResultsError(Problem(f"cannot be read: {error}", str(path), _RERUN)) from None
     for number, row in enumerate(rows):

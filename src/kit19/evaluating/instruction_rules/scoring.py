@@ -17,6 +17,7 @@ import polars as pl
 from datasets import Dataset, DatasetDict
 
 from kit19.core.errors import CatalogError, Problem
+from kit19.core.parquet import read_parquet
 from kit19.evaluating import source
 from kit19.evaluating.instruction_rules.rules import Arguments, follows
 from kit19.evaluating.source import current_location, find_benchmark
@@ -41,8 +42,7 @@ def load(benchmark: str, data_dir: str | None = None, **_metadata: Any) -> Datas
     split = files.card.scored
     rows = source.load(benchmark, data_dir)[split]
     lists = pl.concat(
-        [pl.read_parquet(file.path, columns=list(_LISTS), glob=False) for file in files.scored],
-        how="diagonal",
+        [read_parquet(file.path).select(_LISTS) for file in files.scored], how="diagonal"
     )
     documents = []
     for row, more in zip(rows, lists.iter_rows(named=True), strict=True):
