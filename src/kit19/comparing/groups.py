@@ -16,7 +16,7 @@ from kit19.comparing.estimates import (
 from kit19.comparing.measures import measure
 from kit19.comparing.model import Model
 from kit19.comparing.result import Difference, Exposure, Note, Score
-from kit19.comparing.scores import TaskPlan, variance_parts
+from kit19.comparing.scores import TaskPlan, to_difference, variance_parts
 
 _TOLERANCE = 6e-5
 _WEIGHTINGS: tuple[Weighting, Weighting] = ("items", "tasks")
@@ -205,16 +205,4 @@ def group_differences(base: Model, model: Model, plan: GroupPlan) -> Iterator[Di
         found = compare_weighted(
             pairs, sum(won for won, _ in counts), sum(lost for _, lost in counts)
         )
-        yield Difference(
-            task=plan.name,
-            metric=metric,
-            model=model.name,
-            difference=found.difference,
-            interval=found.interval,
-            test=found.test,
-            p=found.p,
-            p_holm=found.p,
-            won=found.won,
-            lost=found.lost,
-            detectable=found.detectable,
-        )
+        yield to_difference(found, plan.name, metric, model)

@@ -178,19 +178,24 @@ def task_differences(
             continue
         found = _choice_pair(base, model, plan, name, bootstrap)
         found = found or compare_pair(before, after, plan.units, bootstrap)
-        yield Difference(
-            task=plan.name,
-            metric=name,
-            model=model.name,
-            difference=found.difference,
-            interval=found.interval,
-            test=found.test,
-            p=found.p,
-            p_holm=found.p,
-            won=found.won,
-            lost=found.lost,
-            detectable=found.detectable,
-        )
+        yield to_difference(found, plan.name, name, model)
+
+
+def to_difference(found: Tested, task: str, metric: str, model: Model) -> Difference:
+    """The difference of a tested pair, before correction."""
+    return Difference(
+        task=task,
+        metric=metric,
+        model=model.name,
+        difference=found.difference,
+        interval=found.interval,
+        test=found.test,
+        p=found.p,
+        p_holm=found.p,
+        won=found.won,
+        lost=found.lost,
+        detectable=found.detectable,
+    )
 
 
 def _choice_pair(
