@@ -17,6 +17,7 @@ from kit19.korean import identity_key
 # only those with others than separate Hangul letters and common punctuation change inside.
 _MAY_CHANGE = r"[^ -~가-힣\x1f]|  "
 _MAY_CHANGE_INSIDE = r"[^ -~가-힣\x1fㄱ-ㆎ‘-”…·]|  "
+_ROWS_AT_ONCE = 20_000
 PLACE = "#place"
 """A record's place in the order of choice (UInt64)."""
 
@@ -75,7 +76,13 @@ def find_repeats(records: pl.DataFrame, subset: Subset) -> tuple[pl.DataFrame, p
 
 def _identity(records: pl.DataFrame, fields: list[str]) -> pl.Series:
     """Hash each record's identity: its fields in NFC, with runs of blanks merged (UInt64)."""
-    text = records.select(pl.concat_str(fields, separator="\x1f")).to_series()
+    # In parts: the joined texts take as much memory as the records.
+    parts = [_identity_of(some.select(fields)) for some in records.iter_slices(_ROWS_AT_ONCE)]
+    return pl.concat(parts) if parts else pl.Series([], dtype=pl.UInt64)
+
+
+def _identity_of(records: pl.DataFrame) -> pl.Series:
+    text = records.select(pl.concat_str(pl.all(), separator="\x1f")).to_series()
     # Normalizing is slow and nearly all text is normalized already, so skip texts that cannot change.
     inside = text.str.contains(_MAY_CHANGE_INSIDE) | (text.str.strip_chars() != text)
     changing = (text.str.contains(_MAY_CHANGE) & inside).arg_true()

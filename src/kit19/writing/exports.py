@@ -14,6 +14,7 @@ from kit19.catalog.recipe import Format
 from kit19.core.rows import MESSAGES, all_messages, question
 from kit19.writing.outputs import Outputs
 
+_ROWS_AT_ONCE = 20_000  # the JSON of all rows takes twice their memory
 _SHAREGPT = ("from", "value")
 _SHAREGPT_ROLES = {"user": "human", "assistant": "gpt"}
 
@@ -108,4 +109,5 @@ EXPORTS: Mapping[Format, Callable[[pl.DataFrame], pl.DataFrame]] = {
 def write_export(rows: pl.DataFrame, outputs: Outputs, kind: Format, split: str) -> None:
     """Write one split in one layout, as ``exports/<format>-<split>.jsonl``."""
     with outputs.open(f"exports/{kind}-{split}.jsonl", rows.height) as stream:
-        EXPORTS[kind](rows).write_ndjson(stream)
+        for part in rows.iter_slices(_ROWS_AT_ONCE):
+            EXPORTS[kind](part).write_ndjson(stream)

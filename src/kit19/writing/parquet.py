@@ -38,6 +38,10 @@ def content_digest(*parts: pl.DataFrame) -> str:
     columns = [pl.col(name).cast(pl.String).fill_null("\0") for name in ROW_SCHEMA]
     turns = [turns_as_text()] if any(MESSAGES in part for part in parts) else []
     text = pl.concat_str([*columns, *turns], separator="\x1f")
-    hashes = [part.select(hash=stable_hash(text)) for part in parts]
+    hashes = [pl.DataFrame(schema={"hash": pl.UInt64})]
+    for part in parts:  # in slices: the joined text takes as much memory as the rows
+        hashes += [
+            some.select(hash=stable_hash(text)) for some in part.iter_slices(_ROWS_PER_GROUP)
+        ]
     ordered = pl.concat(hashes)["hash"].sort()
     return hashlib.sha256(ordered.to_numpy().astype("<u8").tobytes()).hexdigest()
