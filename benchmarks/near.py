@@ -39,6 +39,7 @@ KINDS = {
     "answers": "two reviews, and two to eight as the answer",
 }
 _ADDED = 1_000_000
+_CONVERTED = 20_000  # as a build does
 _LEAST = 20  # characters of a review that is halved
 TITLE = "The search for near duplicates alone: short texts in memory"
 FAILS_BEFORE = "one question"
@@ -113,11 +114,11 @@ def search(data_dir: str, count: int, threads: int) -> Work:
     os.environ["POLARS_MAX_THREADS"] = str(threads)
     import polars as pl
 
-    from kit19.curating import bare
-    from kit19.curating.near import NearSearch
+    from kit19.curating import Workers, bare
+    from kit19.curating.near import NearFields, NearSearch
     from kit19.curating.signs import extract_signs
 
-    near = NearSearch(["text"])
+    form, near = NearFields(["text"]), NearSearch(1, Workers(threads=threads))
     ids = pl.Series([f"mine/train/{number}" for number in range(count)])
     texts = _halves(Path(data_dir), count)
 
@@ -126,9 +127,14 @@ def search(data_dir: str, count: int, threads: int) -> Work:
         for start in range(0, count, _ADDED):
             some = pl.Series("text", list(islice(texts, _ADDED)))
             plain, signs = bare(some), extract_signs(some)
-            records = pl.DataFrame([ids[start : start + _ADDED].alias("id"), some])
+            every = pl.DataFrame(
+                {"id": ids[start : start + _ADDED], "text": some, "plain": plain, "signs": signs}
+            )
             began = time.process_time()
-            near.add(records, {"text": plain}, {"text": signs})
+            for at in range(0, len(some), _CONVERTED):
+                part = every[at : at + _CONVERTED]
+                forms = (part.select(text=name) for name in ("text", "plain", "signs"))
+                near.add(part["id"], form.convert(*forms))
             spent += time.process_time() - began
         began, since = time.process_time(), time.perf_counter()
         found = near.find(ids, ids.clear()).height

@@ -16,8 +16,9 @@ from kit19.building import pipeline
 from kit19.building.assembly import assemble, count_train_rows
 from kit19.building.candidates import Candidates
 from kit19.building.selection import PlannedSubset, Selection
-from kit19.curating import Examiner, SubsetTexts
+from kit19.curating import SubsetTexts, Workers
 from kit19.curating.near import NearSearch
+from kit19.curating.near_texts import NearTexts
 from kit19.reading import Records, read_subset
 from kit19.rendering import load_templates
 from tests.support.effort import tries
@@ -67,7 +68,7 @@ def candidates_of(name: str, some: list[Review], plan: dict[str, Any]) -> Candid
     columns = ["id", "split", "group", "cafe", "text", "label"]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
     recipe = CATALOG.recipe("cafe", plan)
-    return Candidates(subset, Records(frame, [], frame.height), recipe, ITEMS)
+    return Candidates(subset, Records(frame, [], frame.height), recipe, Workers(ITEMS))
 
 
 def texts_of(some: list[Review]) -> list[SubsetTexts]:
@@ -134,13 +135,13 @@ def test_rows_are_counted_without_rendering_them(
 
 def _watched(shown: list[str]) -> Any:
     """Record the id of every record that is examined."""
-    usual = Examiner._examine_slice
+    usual = Workers.examine
 
-    def watching(self: Examiner, part: pl.DataFrame) -> Any:
-        shown.extend(part["id"])
-        return usual(self, part)
+    def watching(self: Workers, work: Any, parts: list[pl.DataFrame]) -> Any:
+        shown.extend(name for part in parts for name in part["id"])
+        return usual(self, work, parts)
 
-    return mock.patch.object(Examiner, "_examine_slice", watching)
+    return mock.patch.object(Workers, "examine", watching)
 
 
 @pytest.mark.parametrize(
@@ -160,9 +161,9 @@ def test_a_build_reads_each_subset_once_and_examines_each_record_at_most_once(
     read: list[str] = []
     usual_add, usual_read = NearSearch.add, read_subset
 
-    def add(self: NearSearch, records: pl.DataFrame, *forms: Any) -> None:
-        compared.extend(records["id"])
-        usual_add(self, records, *forms)
+    def add(self: NearSearch, ids: pl.Series, texts: NearTexts) -> None:
+        compared.extend(ids)
+        usual_add(self, ids, texts)
 
     def reading(name: str, *rest: Any) -> Records:
         read.append(name)

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from kit19 import build
 from kit19.core.cluster import Cluster, run_on_ray
 from kit19.core.errors import Kit19Error, Problem, ReadError
 from kit19.core.processes import Do, Killed, WorkerError
+from kit19.curating import examination, workers
 from tests.support.corpora import TEXTS, merged_bytes, plain_pages, search, write_corpus, write_exam
 from tests.support.invoking import invoke
+from tests.support.own_rows import write_recipe
+from tests.support.samples import files_of
 from tests.support.tasks import do_task
 
 ray = pytest.importorskip("ray", reason="ray is not installed")
@@ -96,3 +100,13 @@ def test_the_command_asks_for_a_folder_and_a_cluster(
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(Kit19Error, match=r"no Ray cluster at 10\.0\.0\.1:6379"):
         list(run_on_ray(["do a"], Cluster("10.0.0.1:6379"), partial(make, tmp_path)))
+
+
+def test_a_build_is_the_same_to_the_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "_MOST_RECORDS", 60)
+    monkeypatch.setattr(workers, "_LEAST", 50)
+    recipe = write_recipe(tmp_path, 160, pii="drop")
+    build(recipe, tmp_path / "here")
+    build(recipe, tmp_path / "there", cluster=Cluster())
+    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
+    assert ray.is_initialized()

@@ -12,13 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal, assert_series_equal
 
-from kit19.curating import bare, near_search
+from kit19.curating import Workers, bare, near_search, workers
 from kit19.curating.grams import composed
 from kit19.curating.near import _with_case
 from kit19.curating.signs import _MAY_HAVE, _signs_and_lines, extract_signs
-from tests.support.near import find_near
+from tests.support.near import find_near, find_near_slowly
 from tests.support.perturb import replaced, spaces
-from tests.support.slow_near import SlowNearSearch
 
 WORDS = [
     "어제는",
@@ -155,10 +154,9 @@ def test_blocks_chunks_and_threads_do_not_change_what_joins_of_tables_find(
         patch.setattr(near_search, "_FIRST", size)
         patch.setattr(near_search, "_MOST_PAIRS", size)
         patch.setattr(near_search, "_MOST_TOKENS", 40)
-        patch.setattr(near_search, "_CHUNK", 5)
-        patch.setattr(pl, "thread_pool_size", lambda: threads)
-        found = find_near(*given_)
-    assert_frame_equal(found, find_near(*given_, search=SlowNearSearch))
+        patch.setattr(workers, "CHUNK", 5)
+        found = find_near(*given_, Workers(threads=threads))
+    assert_frame_equal(found, find_near_slowly(*given_))
 
 
 def test_many_texts_that_are_near_to_each_other_after_many_that_are_not(
@@ -195,7 +193,7 @@ def test_real_files(kind: str, real_data: Path) -> None:
     named = frame([(f"s/train/{number}", text, "") for number, text in enumerate(every)])
     split = (named[1:], named[:1], ["text"])
     found = find_near(*split)
-    assert_frame_equal(found, find_near(*split, search=SlowNearSearch))
+    assert_frame_equal(found, find_near_slowly(*split))
     assert found.height > len(changed) / 2
 
 

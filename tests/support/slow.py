@@ -12,6 +12,7 @@ SLOW = (
     "auditing/test_interrupted_audits.py",
     "auditing/test_nothing_goes_unread.py",
     "building/test_build_is_upstream.py",
+    "building/test_builds_in_processes.py",
     "building/test_choices_of_a_build.py",
     "building/test_duplicates_across.py",
     "building/test_each_file_once.py::test_a_weighted_build_of_the_real_files",

@@ -15,7 +15,7 @@ only these grams are joined.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import polars as pl
 
@@ -53,12 +53,7 @@ class SlowNearSearch:
         self._records: pl.DataFrame | None = None
         self._pairs = pl.DataFrame(schema={"earlier": pl.UInt32, "later": pl.UInt32})
 
-    def add(
-        self,
-        records: pl.DataFrame,
-        plain: Mapping[str, pl.Series],
-        _signs: Mapping[str, pl.Series],
-    ) -> None:
+    def add(self, records: pl.DataFrame, plain: pl.DataFrame, _signs: pl.DataFrame) -> None:
         """Add records, and find the pairs that they form with each other and with those before.
 
         Args:

@@ -18,8 +18,9 @@ from kit19.core.ledger import Reason
 from kit19.curating import (
     PLACE,
     Examiner,
-    ItemSearch,
+    OnExamined,
     SubsetTexts,
+    Workers,
     find_empty,
     find_repeats,
     with_place,
@@ -33,7 +34,12 @@ class Candidates:
     """The records of one subset that the cheap reasons leave, to select from."""
 
     def __init__(
-        self, subset: PlannedSubset, records: Records, plan: Recipe, items: ItemSearch | None
+        self,
+        subset: PlannedSubset,
+        records: Records,
+        plan: Recipe,
+        workers: Workers,
+        on_examined: OnExamined = lambda _count, _total: None,
     ) -> None:
         """Apply the cheap reasons to all records.
 
@@ -41,18 +47,21 @@ class Candidates:
             subset: The subset.
             records: All its records.
             plan: The resolved recipe.
-            items: Benchmark items to keep out; None for no decontamination.
+            workers: What does the work, and searches for the benchmark items to keep out.
+            on_examined: Called while many records are examined.
         """
         self._subset, self._plan = subset, plan
         splits = sorted(records.frame["split"].unique())
         self._read = ReadCounts(records.upstream_rows, records.read, splits)
-        self._live, self._removed = _drop_cheaply(subset, records, plan)
+        live, self._removed = _drop_cheaply(subset, records, plan)
+        self._live = live.sort(PLACE, "id")  # the order of choice
         self._examiner = Examiner(
             self._live,
             subset.card,
-            items,
+            workers,
             near=plan.dedup in {"near", "across"},
             personal=subset.text_fields if plan.pii == "drop" else None,
+            on_examined=on_examined,
         )
 
     def select(self, cap: int | None, earlier: Iterable[SubsetTexts] = ()) -> Selection:
@@ -69,11 +78,10 @@ class Candidates:
         held = hold_out_nothing(self._live)
         if plan.validation and self._live.height:
             held = hold_out(self._live, plan.validation, plan.seed, examine, balance)
-        ordered = held.rest.sort(PLACE, "id")
         taken: Taken = (
-            take_balanced(ordered, balance, cap, examine, before=held.kept)
+            take_balanced(held.rest, balance, cap, examine, before=held.kept)
             if balance
-            else take(ordered, cap, examine, before=held.kept)
+            else take(held.rest, cap, examine, before=held.kept)
         )
         overlap = with_reason("validation_overlap", held.overlap)
         kept_ids = pl.concat([taken.kept["id"], held.kept["id"]])

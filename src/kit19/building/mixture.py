@@ -10,14 +10,14 @@ from kit19.building.selection import PlannedSubset, Selection
 from kit19.building.shares import cap_tasks, weigh
 from kit19.catalog import Recipe
 from kit19.core.arguments import OnProgress
-from kit19.curating import ItemSearch
+from kit19.curating import Workers
 from kit19.reading import Records
 
 
 def select_records(
     subsets: Mapping[str, PlannedSubset],
     plan: Recipe,
-    items: ItemSearch | None,
+    workers: Workers,
     read: Callable[[PlannedSubset], Records],
     on_progress: OnProgress,
 ) -> dict[str, Selection]:
@@ -26,9 +26,9 @@ def select_records(
     Args:
         subsets: The subsets.
         plan: The resolved recipe.
-        items: Benchmark items to keep out; None for no decontamination.
+        workers: What examines records, and searches for the benchmark items to keep out.
         read: Reads the records of a subset. It is called once for each.
-        on_progress: Called with each subset.
+        on_progress: Called with each subset, and while many of its records are examined.
     """
     is_mixed = bool(plan.weights or plan.per_task_cap)
     # A smaller cap of an earlier subset frees texts for the later ones, and without a cap, `fill` may
@@ -39,7 +39,11 @@ def select_records(
     candidates: dict[str, Candidates] = {}
     for done, (name, subset) in enumerate(subsets.items()):
         on_progress(name, done, len(subsets) + 1)
-        of_subset = Candidates(subset, read(subset), plan, items)
+
+        def examined(count: int, total: int, name: str = name, done: int = done) -> None:
+            on_progress(f"{name}: {count:,} of {total:,} examined", done, len(subsets) + 1)
+
+        of_subset = Candidates(subset, read(subset), plan, workers, examined)
         selections[name] = of_subset.select(plan.cap, (one.texts for one in selections.values()))
         if is_again:
             candidates[name] = of_subset

@@ -19,11 +19,12 @@ from kit19.building.mixture import select_records
 from kit19.building.selection import PlannedSubset
 from kit19.building.shuffle import in_card_order, shuffled
 from kit19.catalog import Catalog, CatalogLike, Recipe, load_catalog
-from kit19.core.arguments import OnProgress, one_or_more, public, silent
+from kit19.core.arguments import Count, OnProgress, one_or_more, public, silent
+from kit19.core.cluster import Cluster
 from kit19.core.errors import CatalogError, FilesError, Kit19Error, Problem
 from kit19.core.manifest import Manifest
 from kit19.core.rows import with_one_schema
-from kit19.curating import ItemSearch, load_search
+from kit19.curating import Benchmarks, workers_for
 from kit19.fetching.data_dir import is_sample, resolve_data_dir
 from kit19.reading import ParsedFiles, Records, read_own_rows, read_subset, read_table
 from kit19.rendering import TemplateSet, load_templates
@@ -41,6 +42,8 @@ def build(  # noqa: PLR0913  one parameter an option of the command
     without_benchmarks: str | Collection[str] = (),
     changes: Mapping[str, Any] | None = None,
     catalog: CatalogLike = None,
+    jobs: Count = 1,
+    cluster: Cluster | None = None,
     on_progress: OnProgress = silent,
 ) -> Manifest:
     """Build a recipe into a folder.
@@ -57,6 +60,10 @@ def build(  # noqa: PLR0913  one parameter an option of the command
         without_benchmarks: Benchmarks not to decontaminate against; they are reported.
         changes: Recipe values to replace, as ``--set key=value`` does.
         catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
+        jobs: How many processes examine the records of large subsets. The build is the same. A script
+            that asks for several needs the usual ``if __name__ == "__main__":``.
+        cluster: Examine records, and search for near duplicates, on this Ray cluster. The build is the
+            same.
         on_progress: Called with the current step, steps done, and total steps.
 
     Returns:
@@ -72,27 +79,32 @@ def build(  # noqa: PLR0913  one parameter an option of the command
     cards = load_catalog(catalog)
     plan = cards.recipe(recipe, changes)
     with_extra = cards.with_extra(plan.extra)
-    return _build(plan, Path(out), options, with_extra, on_progress)
+    return _build(plan, Path(out), options, with_extra, (jobs, cluster), on_progress)
 
 
 def _build(
-    plan: Recipe, out: Path, options: BuildOptions, catalog: Catalog, on_progress: OnProgress
+    plan: Recipe,
+    out: Path,
+    options: BuildOptions,
+    catalog: Catalog,
+    where: tuple[int, Cluster | None],
+    on_progress: OnProgress,
 ) -> Manifest:
     templates = _load_templates(catalog, plan)
     files = find_inputs(catalog, plan, options)
     parsed = ParsedFiles([*files.benchmarks.values(), *files.used.values()])
-    items = _load_benchmark_items(catalog, files, parsed)
     subsets = {
         name: PlannedSubset(name, *catalog.subset(name), templates.get(name)) for name in files.used
     }
     joined = {extra.name for extra in plan.extra if extra.join_turns}
-    selections = select_records(
-        subsets,
-        plan,
-        items,
-        lambda subset: _read_records(subset, files, parsed, joined),
-        on_progress,
-    )
+    with workers_for(_read_benchmarks(catalog, files, parsed), *where) as workers:
+        selections = select_records(
+            subsets,
+            plan,
+            workers,
+            lambda subset: _read_records(subset, files, parsed, joined),
+            on_progress,
+        )
     # A selection is let go once its rows are rendered: both at once would take twice the memory.
     built = {name: assemble(selections.pop(name), plan) for name in subsets}
     on_progress("writing", len(files.used), len(files.used) + 1)
@@ -135,17 +147,13 @@ def _load_templates(catalog: Catalog, plan: Recipe) -> dict[str, TemplateSet]:
     return loaded
 
 
-def _load_benchmark_items(
-    catalog: Catalog, files: BuildFiles, parsed: ParsedFiles
-) -> ItemSearch | None:
-    if not files.benchmarks:
-        return None
+def _read_benchmarks(catalog: Catalog, files: BuildFiles, parsed: ParsedFiles) -> Benchmarks:
     rows = {}
     for name, found in files.benchmarks.items():
         card = catalog.benchmarks[name]
         source = catalog.source(card.source)
         rows[name] = (card, read_table(source, card.table, found, parsed=parsed))
-    return load_search(rows)
+    return rows
 
 
 def _order_rows(parts: list[pl.DataFrame], plan: Recipe) -> pl.DataFrame:

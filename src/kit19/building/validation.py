@@ -23,7 +23,7 @@ class HoldOutResult:
         dropped: Columns id, reason, evidence: records that the examination dropped before the last one
             kept.
         overlap: Columns id, evidence: records that share a group with a held-out record.
-        rest: Records of groups that were not held out.
+        rest: Records of groups that were not held out, in their order.
     """
 
     kept: pl.DataFrame

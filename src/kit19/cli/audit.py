@@ -19,8 +19,8 @@ from kit19.cli.audit_output import (
 )
 from kit19.cli.options import (
     COUNT,
-    FiniteRange,
     catalog_option,
+    cluster_options,
     data_dir_option,
     json_option,
     quiet_option,
@@ -106,22 +106,9 @@ do not name yourself are listed if their files are missing. Sets: default, kobes
     "Results that are there are used again.",
 )
 @click.option("-j", "--jobs", type=COUNT, default=1, help="Search in this many processes.")
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="Search on this machine, or on the machines of a Ray cluster, which see the files and --out.",
-)
-@click.option(
-    "--ray-address", metavar="ADDRESS", help="The cluster. Default: RAY_ADDRESS, or this machine's."
-)
-@click.option(
-    "--cpus",
-    type=FiniteRange(0.01),
-    default=1,
-    show_default=True,
-    help="CPUs of the cluster that each file takes.",
+@cluster_options(
+    "Search on this machine, or on the machines of a Ray cluster, which see the files and --out.",
+    "file",
 )
 @click.option(
     "--shard",

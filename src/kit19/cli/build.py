@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit19.cli.options import (
+    COUNT,
     SEED,
     catalog_option,
+    cluster_options,
     data_dir_option,
     folder_argument,
     json_option,
@@ -31,6 +33,8 @@ Examples:
   kit19 build kit19 --data-dir data --partial --out out/kit19
   kit19 build kit19 --set cap=1000 --set validation=50 --format alpaca --format messages --out out/small
   kit19 build my.yaml --exclude unsmile --out out/mine
+  kit19 build my.yaml --jobs 8 --out out/mine              large files of your own, in 8 processes
+  kit19 build my.yaml --engine ray --out out/mine          on a Ray cluster
 
 \b
 Recipes: kit19 (default), full (no caps), commercial (licenses that allow it), paper (contaminated,
@@ -70,6 +74,17 @@ An earlier build in --out is replaced once the new one is complete.
 )
 @click.option("--seed", type=SEED, help="Decides which rows are chosen.")
 @set_option
+@click.option(
+    "-j",
+    "--jobs",
+    type=COUNT,
+    default=1,
+    help="Examine the records of large subsets in this many processes.",
+)
+@cluster_options(
+    "Examine records and search for near duplicates on this machine, or on a Ray cluster.",
+    "part of the records",
+)
 @catalog_option
 @json_option
 @quiet_option
@@ -85,12 +100,17 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
     formats: tuple[str, ...],
     seed: int | None,
     settings: dict[str, Any],
+    jobs: int,
+    engine: str,
+    ray_address: str | None,
+    cpus: float,
     catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Build instruction rows from verified upstream files, by RECIPE (a name, or a YAML file)."""
     from kit19.building.pipeline import build as run  # noqa: PLC0415  polars loads only when it works
+    from kit19.core.cluster import Cluster  # noqa: PLC0415
 
     changes = dict(settings)
     options = {
@@ -110,6 +130,8 @@ def build(  # noqa: PLR0913, PLR0917  one parameter an option
             without_benchmarks=without,
             changes=changes,
             catalog=catalog,
+            jobs=jobs,
+            cluster=Cluster(ray_address, cpus) if engine == "ray" else None,
             on_progress=on_progress,
         )
     if as_json:

@@ -54,6 +54,43 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+def cluster_options(what: str, each: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds ``--engine``, ``--ray-address`` and ``--cpus`` (see ``core.cluster``).
+
+    Args:
+        what: What ``--engine`` does, for its help.
+        each: What of it takes ``--cpus``.
+    """
+    options = [
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help=what,
+        ),
+        click.option(
+            "--ray-address",
+            metavar="ADDRESS",
+            help="The cluster. Default: RAY_ADDRESS, or this machine's.",
+        ),
+        click.option(
+            "--cpus",
+            type=FiniteRange(0.01),
+            default=1,
+            show_default=True,
+            help=f"CPUs of the cluster that each {each} takes.",
+        ),
+    ]
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 def catalog_option(command: Command) -> Command:
     """Add ``--catalog`` and ``--catalog-only``; the command gets the result as ``catalog``."""
 

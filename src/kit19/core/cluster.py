@@ -8,10 +8,10 @@ returned.
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Generic, Self
 
 from kit19.core.errors import Kit19Error, Problem
 from kit19.core.processes import THREADS, Do, Killed, Result, Task, pack_error, unpack_error
@@ -36,7 +36,7 @@ class Cluster:
 
 
 def run_on_ray(
-    tasks: Sequence[Task], cluster: Cluster, make: Callable[[], Do[Task, Result]]
+    tasks: Iterable[Task], cluster: Cluster, make: Callable[[], Do[Task, Result]]
 ) -> Iterator[tuple[Task, Result | Killed]]:
     """Do tasks on a Ray cluster, in any order.
 
@@ -53,26 +53,87 @@ def run_on_ray(
             tasks are given up.
         WorkerError: Doing a task raised any other error.
     """
-    ray, owned = _connect(cluster.address)
-    do = ray.remote(_do).options(
-        num_cpus=cluster.cpus,
-        max_retries=RETRIES,
-        runtime_env={"env_vars": dict.fromkeys(THREADS, "1")},
-    )
-    shared = ray.put(make)
-    waiting, running = deque(tasks), dict[Any, Task]()
-    try:
-        while waiting or running:
-            while waiting and len(running) < _WAITING * _places(ray, cluster.cpus):
-                task = waiting.popleft()
-                running[do.remote(shared.hex(), shared, task)] = task
-            (ready,), _ = ray.wait(list(running), num_returns=1)
-            yield running.pop(ready), _result(ray, ready)
-    finally:
-        for left in running:
-            ray.cancel(left, force=True)
-        if owned:
-            ray.shutdown()
+    with ClusterTasks(cluster, make) as connected:
+        yield from connected.run(tasks)
+
+
+class ClusterTasks(Generic[Task, Result]):
+    """A connection to a Ray cluster, to do tasks there. Its processes are kept for further tasks.
+
+    It is a context manager: it connects at its begin.
+    """
+
+    def __init__(self, cluster: Cluster, make: Callable[[], Do[Task, Result]]) -> None:
+        """Prepare to connect.
+
+        Args:
+            cluster: The cluster.
+            make: As in ``run_on_ray``.
+        """
+        self._cluster, self._make = cluster, make
+        self._running: dict[Any, Task] = {}
+
+    def __enter__(self) -> Self:
+        self._ray, self._owned = _connect(self._cluster.address)
+        self._do = self._ray.remote(_do).options(
+            num_cpus=self._cluster.cpus,
+            max_retries=RETRIES,
+            runtime_env={"env_vars": dict.fromkeys(THREADS, "1")},
+        )
+        self._made = self._ray.put(self._make)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_up()
+        del self._made
+        if self._owned:
+            self._ray.shutdown()
+
+    @property
+    def places(self) -> int:
+        """How many tasks can run at a time, on the machines that the cluster has now."""
+        return max(1, int(self._ray.cluster_resources().get("CPU", 1) / self._cluster.cpus))
+
+    def share(self, value: Any) -> Shared:
+        """Put a value that many tasks need into the cluster's memory, for as long as the result is."""
+        return Shared(self._ray.put(value))
+
+    def run(self, tasks: Iterable[Task]) -> Generator[tuple[Task, Result | Killed]]:
+        """Do tasks in any order, as ``run_on_ray`` does. The next is asked for when it is submitted."""
+        upcoming, running = iter(tasks), self._running
+        try:
+            while True:
+                for task in islice(upcoming, max(0, _WAITING * self.places - len(running))):
+                    running[self._do.remote(self._made.hex(), self._made, task)] = task
+                if not running:
+                    return
+                (ready,), _ = self._ray.wait(list(running), num_returns=1)
+                yield running.pop(ready), _result(self._ray, ready)
+        finally:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Cancel the tasks that still run."""
+        for left in self._running:
+            self._ray.cancel(left, force=True)
+        self._running.clear()
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A value in the memory of a cluster. A task that has it reads it there, without a copy of arrays.
+
+    Attributes:
+        reference: Ray's reference to it.
+    """
+
+    reference: Any
+
+    def get(self) -> Any:
+        """Return the value. Its arrays cannot be changed."""
+        import ray  # noqa: PLC0415  an extra, and slow to load
+
+        return ray.get(self.reference)
 
 
 def _connect(address: str | None) -> tuple[Any, bool]:
@@ -91,11 +152,6 @@ def _connect(address: str | None) -> tuple[Any, bool]:
         fix = "start one (`ray start --head`), or give its address"
         raise Kit19Error(Problem(what, "--engine ray", fix)) from None
     return ray, True
-
-
-def _places(ray: Any, cpus: float) -> int:
-    """Return how many tasks can run at a time, on the machines that the cluster has now."""
-    return max(1, int(ray.cluster_resources().get("CPU", 1) / cpus))
 
 
 _built: dict[str, Do[Any, Any]] = {}

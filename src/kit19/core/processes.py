@@ -13,11 +13,11 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from kit19.core.errors import Kit19Error
 
@@ -68,34 +68,92 @@ def run_tasks(
         Kit19Error: Doing a task raised it. All other tasks are given up.
         WorkerError: Doing a task raised any other error.
     """
-    waiting = deque((task, 1) for task in tasks)
-    busy: list[_Worker[Task, Result]] = []
-    idle: list[_Worker[Task, Result]] = []
-    try:
-        while waiting or busy:
-            while waiting and len(busy) < jobs:
-                busy.append(idle.pop() if idle else _Worker(make))
-                busy[-1].give(*waiting.popleft())
-            for worker, kind, value in _messages(busy):
-                if kind == "error":
-                    raise value
-                if kind == "amount":
-                    on_amount(worker.task, value)
-                    continue
-                busy.remove(worker)
-                if kind == "result":
-                    idle.append(worker)
-                    yield worker.task, value
-                elif worker.tries < _TRIES:
-                    worker.end()
-                    waiting.append((worker.task, worker.tries + 1))
-                else:
-                    yield worker.task, Killed(worker.end())
-    finally:
-        for worker in busy:
-            worker.process.kill()
-        for worker in busy + idle:
+    with Processes(jobs, make) as processes:
+        yield from processes.run(tasks, on_amount)
+
+
+class Processes(Generic[Task, Result]):
+    """Processes that do tasks, started when there are any, and kept for further ones.
+
+    It is a context manager: at its end, the processes end.
+    """
+
+    def __init__(self, jobs: int, make: Callable[[], Do[Task, Result]]) -> None:
+        """Prepare to start processes.
+
+        Args:
+            jobs: How many processes at most.
+            make: As in ``run_tasks``.
+        """
+        self.jobs, self._make = jobs, make
+        self._idle: list[_Worker[Task, Result]] = []
+        self._busy: list[_Worker[Task, Result]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_up()
+        for worker in self._idle:
             worker.end()
+        self._idle.clear()
+
+    def _give_up(self) -> None:
+        """End the processes that still do tasks."""
+        for worker in self._busy:
+            worker.process.kill()
+        for worker in self._busy:
+            worker.end()
+        self._busy.clear()
+
+    def run(
+        self,
+        tasks: Iterable[Task],
+        on_amount: Callable[[Task, int], None] = lambda _task, _amount: None,
+        most: int | None = None,
+    ) -> Generator[tuple[Task, Result | Killed]]:
+        """Do tasks in any order, as ``run_tasks`` does.
+
+        Args:
+            tasks: What to do. The next is asked for when a process is there to do it. No other tasks
+                are done at the same time.
+            on_amount: As in ``run_tasks``.
+            most: How many processes work; None for all.
+        """
+        jobs = self.jobs if most is None else min(most, self.jobs)
+        upcoming, again = iter(tasks), deque[tuple[Task, int]]()
+        busy = self._busy
+        try:
+            while True:
+                while len(busy) < jobs and (given := _next(upcoming, again)):
+                    busy.append(self._idle.pop() if self._idle else _Worker(self._make))
+                    busy[-1].give(*given)
+                if not busy:
+                    return
+                for worker, kind, value in _messages(busy):
+                    if kind == "amount":
+                        on_amount(worker.task, value)
+                        continue
+                    busy.remove(worker)
+                    if kind == "result":
+                        self._idle.append(worker)
+                        yield worker.task, value
+                    elif worker.tries < _TRIES:
+                        worker.end()
+                        again.append((worker.task, worker.tries + 1))
+                    else:
+                        yield worker.task, Killed(worker.end())
+        finally:
+            self._give_up()
+
+
+def _next(upcoming: Iterator[Task], again: deque[tuple[Task, int]]) -> tuple[Task, int] | None:
+    """Return a task and which try it is; None if there are no more."""
+    if again:
+        return again.popleft()
+    for task in upcoming:
+        return task, 1
+    return None
 
 
 class _Worker(Generic[Task, Result]):
@@ -122,16 +180,23 @@ class _Worker(Generic[Task, Result]):
     def give(self, task: Task, tries: int) -> None:
         """Give it a task. If the process is dead, ``receive`` tells."""
         self.task, self.tries = task, tries
-        with suppress(BrokenPipeError):
+        with suppress(BrokenPipeError, ConnectionResetError):
             self.pipe.send(task)
 
     def receive(self) -> tuple[str, Any]:
-        """Return the kind and the value of its next message; the kind is empty if it is dead."""
+        """Return the kind and the value of its next message; the kind is empty if it is dead.
+
+        Raises:
+            Kit19Error: Doing its task raised it.
+            WorkerError: Doing its task raised any other error.
+        """
         try:
             kind, value = self.pipe.recv()
         except (EOFError, OSError):
             return "", None
-        return (kind, unpack_error(value)) if kind == "error" else (kind, value)
+        if kind == "error":
+            raise unpack_error(value)
+        return kind, value
 
     def end(self) -> str:
         """Wait for its end. Returns how it ended."""

@@ -2,21 +2,26 @@
 
 from kit19.curating.across import SubsetTexts, find_shared
 from kit19.curating.contamination import ItemIndex, find_items
-from kit19.curating.evidence import ItemSearch, load_search
-from kit19.curating.examine import Examine, Examiner, with_reason
+from kit19.curating.evidence import Benchmarks, ItemSearch, load_search
+from kit19.curating.examination import with_reason
+from kit19.curating.examine import Examine, Examiner, OnExamined
 from kit19.curating.grams import bare
 from kit19.curating.personal import mask_records
 from kit19.curating.reasons import PLACE, find_empty, find_repeats, with_place
 from kit19.curating.stored import load_index
 from kit19.curating.turns import mask_turns
+from kit19.curating.workers import Workers, workers_for
 
 __all__ = [
     "PLACE",
+    "Benchmarks",
     "Examine",
     "Examiner",
     "ItemIndex",
     "ItemSearch",
+    "OnExamined",
     "SubsetTexts",
+    "Workers",
     "bare",
     "find_empty",
     "find_items",
@@ -28,4 +33,5 @@ __all__ = [
     "mask_turns",
     "with_place",
     "with_reason",
+    "workers_for",
 ]

@@ -13,7 +13,8 @@ Everything that must be equal is one hash of 64 bits for each record. All else i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -22,12 +23,49 @@ from kit19.core.order import stable_hash
 from kit19.curating.contamination import MIN_NEAR
 from kit19.curating.grams import composed
 from kit19.curating.near_search import choose
-from kit19.curating.near_texts import U64, NearTexts
+from kit19.curating.near_texts import U64, AllTexts, NearTexts
+from kit19.curating.workers import Workers
 
 _FACTOR, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
-_ROWS = 20_000  # converted at a time
 # Other characters have no case, also in NFKC: blanks, ASCII without capitals, punctuation, CJK, Hangul.
 _MAY_HAVE_CASE = r"[^\t\n\r -@\[-~‘-”…\u{3000}-〟ㄱ-ㆎ가-힣]"
+
+
+@dataclass(frozen=True)
+class NearFields:
+    """What of a record is compared.
+
+    Attributes:
+        fields: The fields of the identity.
+        answers: Fields in which near records must agree. They may be part of the identity.
+    """
+
+    fields: Sequence[str]
+    answers: Sequence[str] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """The fields and the answers."""
+        return list(dict.fromkeys([*self.fields, *self.answers]))
+
+    def convert(self, records: pl.DataFrame, plain: pl.DataFrame, signs: pl.DataFrame) -> NearTexts:
+        """Convert records, to compare them.
+
+        Args:
+            records: The fields and the answers.
+            plain: The same ``texts`` in bare form (see ``bare``).
+            signs: Their signs (see ``extract_signs``).
+        """
+        texts = {name: records[name].fill_null("") for name in self.texts}
+        equal = [signs[name] for name in self.texts]
+        equal += [_with_case(plain[name], texts[name]) for name in self.answers]
+        long = []
+        for name in self.fields:
+            text = _bare_or_original(plain[name], texts[name]).to_frame("text")
+            is_long = pl.col("text").str.len_chars() >= MIN_NEAR
+            long.append(text.select(pl.when(is_long).then("text").otherwise(pl.lit("")))["text"])
+            equal.append(text.select(pl.when(~is_long).then("text"))["text"])
+        return NearTexts.create(long, _hash_all(equal))
 
 
 class NearSearch:
@@ -37,43 +75,26 @@ class NearSearch:
     again for another order.
     """
 
-    def __init__(self, fields: list[str], answers: list[str] | None = None) -> None:
+    def __init__(self, fields: int, workers: Workers) -> None:
         """Search for near duplicates.
 
         Args:
-            fields: The fields of the identity.
-            answers: Fields in which near records must agree. They may be part of the identity.
-
-        Attributes:
-            texts: The fields and the answers.
+            fields: The number of fields of the identity.
+            workers: What does the work.
         """
-        self._fields, self._answers = fields, answers or []
-        self.texts = list(dict.fromkeys([*fields, *self._answers]))
+        self._workers = workers
         self._ids = pl.Series("id", [], dtype=pl.String)
-        self._added = NearTexts.empty(len(fields))
+        self._added = AllTexts(fields)
 
-    def add(
-        self,
-        records: pl.DataFrame,
-        plain: Mapping[str, pl.Series],
-        signs: Mapping[str, pl.Series],
-    ) -> None:
+    def add(self, ids: pl.Series, texts: NearTexts) -> None:
         """Add records.
 
         Args:
-            records: Columns id, the fields and the answers. None of them was added before.
-            plain: The ``texts`` in bare form, in the same order (see ``bare``).
-            signs: Their signs (see ``extract_signs``).
+            ids: Their ids. None of them was added before.
+            texts: What of them is compared (see ``NearFields.convert``).
         """
-        bare, marks = (
-            pl.DataFrame({name: of[name] for name in self.texts}) for of in (plain, signs)
-        )
-        parts = [
-            self._convert(*(some[start : start + _ROWS] for some in (records, bare, marks)))
-            for start in range(0, records.height, _ROWS)
-        ]
-        self._added = NearTexts.concat([self._added, *parts])
-        self._ids = pl.concat([self._ids, records["id"]])
+        self._ids.append(ids)
+        self._added.append(texts)
 
     def find(self, batch: pl.Series, kept: pl.Series) -> pl.DataFrame:
         """Find records of a batch that are near a kept record or an earlier record of the batch.
@@ -89,23 +110,10 @@ class NearSearch:
         number = self._ids.to_frame("id").with_row_index("number")
         numbers = ids.to_frame("id").join(number, on="id", how="left", maintain_order="left")
         order = numbers["number"].to_numpy().astype(np.int64)
-        chosen = choose(self._added, order[: len(kept)], order[len(kept) :], pl.thread_pool_size())
+        del number, numbers
+        chosen = choose(self._added.texts(), order[: len(kept)], order[len(kept) :], self._workers)
         found = np.flatnonzero(chosen >= 0)
         return pl.DataFrame({"id": batch.gather(found), "evidence": ids.gather(chosen[found])})
-
-    def _convert(
-        self, records: pl.DataFrame, plain: pl.DataFrame, signs: pl.DataFrame
-    ) -> NearTexts:
-        texts = {name: records[name].fill_null("") for name in self.texts}
-        equal = signs.get_columns()
-        equal += [_with_case(plain[name], texts[name]) for name in self._answers]
-        long = []
-        for name in self._fields:
-            text = _bare_or_original(plain[name], texts[name]).to_frame("text")
-            is_long = pl.col("text").str.len_chars() >= MIN_NEAR
-            long.append(text.select(pl.when(is_long).then("text").otherwise(pl.lit("")))["text"])
-            equal.append(text.select(pl.when(~is_long).then("text"))["text"])
-        return NearTexts.create(long, _hash_all(equal))
 
 
 def _hash_all(columns: list[pl.Series]) -> U64:

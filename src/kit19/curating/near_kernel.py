@@ -20,22 +20,23 @@ _BITS, _HALF = np.uint64(21), np.uint64(32)
 
 
 @native
-def count_sizes(records: Records, some: I64) -> None:
-    """Count the distinct trigrams of the texts of some records."""
-    units, ends, keys, sizes, _ = records
+def count_sizes(units: U16, ends: I64, keys: U64, some: I64) -> I32:
+    """Return the number of distinct trigrams of each text of some records (see ``NearTexts``)."""
     fields = (len(ends) - 1) // len(keys)
+    sizes = np.empty(len(some) * fields, dtype=np.int32)
     table, grams = np.empty(2, dtype=np.uint64), np.empty(2, dtype=np.uint64)
-    for record in some:
-        for text in range(record * fields, (record + 1) * fields):
+    for nth in range(len(some)):
+        for field in range(fields):
+            text = some[nth] * fields + field
             grams = _room(grams, ends[text + 1] - ends[text])
             table, count = _distinct(units, ends[text], ends[text + 1], table, grams)
-            sizes[text] = count
+            sizes[nth * fields + field] = count
+    return sizes
 
 
 @native
-def count_grams(records: Records, some: I64, counts: U32) -> None:
-    """Count the trigrams of some records by their hashes."""
-    units, ends, keys, _, _ = records
+def count_grams(units: U16, ends: I64, keys: U64, some: I64, counts: U32) -> None:
+    """Count the trigrams of some records (see ``NearTexts``) by their hashes."""
     fields = (len(ends) - 1) // len(keys)
     shift = _shift(len(counts))
     for record in some:

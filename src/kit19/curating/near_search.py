@@ -9,10 +9,9 @@ is divided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
-from typing import TypeVar
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -24,47 +23,60 @@ from kit19.curating.near_kernel import (
     find_near,
     write_tokens,
 )
-from kit19.curating.near_texts import I32, I64, U32, Index, NearTexts, Records, Tokens
+from kit19.curating.near_texts import (
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    Index,
+    NearTexts,
+    Records,
+    Tokens,
+    fixed,
+)
+from kit19.curating.workers import Workers
 
-Result = TypeVar("Result")
+_Texts = tuple[U16, I64, U64]  # units, ends and keys of ``Records``
+_Measures = tuple[I32, U8]  # its sizes and commonness
 _FIRST = 2048  # records of the first block, and of each at least
 _GROWTH = 3
 _MOST_PAIRS = _FIRST**2
 _MOST_TOKENS = 1 << 25  # of a block
-_CHUNK = 1024  # records searched for at a time, by one thread
 _BITS = 22
-_COUNTED = (
-    1 << 24
-)  # units of text of which trigrams are counted: enough to tell rare ones from others
+_COUNTED = 1 << 24  # units of text whose trigrams are counted: enough to tell rare ones from others
 # On a logarithmic scale, eight levels for each doubling.
 _LEVELS = (np.log2(np.arange(1 << 16) + 1.0) * 8).astype(np.uint8)
 
 
-def choose(texts: NearTexts, kept: I64, batch: I64, threads: int) -> I64:
+def choose(texts: NearTexts, kept: I64, batch: I64, workers: Workers) -> I64:
     """Find for each record of a batch the first kept record that it is near to.
 
     Args:
         texts: The texts of all records.
         kept: Records kept before, in order.
         batch: Records that are kept if they are near to no earlier kept one, in order.
-        threads: How many threads work. The result does not depend on it.
+        workers: What does the work. The result does not depend on it.
 
     Returns:
         For each record of the batch a place in ``kept`` and ``batch``, one after the other; or -1.
     """
     order = np.concatenate((kept, batch))
-    search = _Search(texts, order, threads)
+    search = _Search(texts, order, workers)
     chosen = np.full(len(order), -1, dtype=np.int64)
     alive = np.arange(len(kept))
-    index = search.index(search.tokens(order[alive]))
     done, size = len(kept), max(_FIRST, _GROWTH * len(kept))
     while done < len(order):
+        index = search.index(search.tokens(order[alive]))
         end = done + search.fit(order[done : done + size])
         block = order[done:end]
         tokens = search.tokens(block)
         first = search.first(tokens, index)
         left = np.flatnonzero(first < 0)
-        among = search.among(search.subset(tokens, left))
+        tokens = search.subset(tokens, left)
+        del index  # it takes as much memory as the one that is made now
+        among = search.among(tokens)
         if among is None:
             size = max(_FIRST, len(block) // 2)
             continue
@@ -74,28 +86,25 @@ def choose(texts: NearTexts, kept: I64, batch: I64, threads: int) -> I64:
         own[left[is_near]] = done + left[among[is_near]]
         alive = np.concatenate((alive, done + left[~is_near]))
         done, size = end, max(_FIRST, _GROWTH * end)
-        if done < len(order):
-            index = search.index(search.tokens(order[alive]))
+    _unused.clear()
     return chosen[len(kept) :]
 
 
 class _Search:
-    def __init__(self, texts: NearTexts, order: I64, threads: int) -> None:
-        self.fields, self.threads = texts.fields, threads
-        sizes = np.zeros(len(texts.ends) - 1, dtype=np.int32)
-        self.sizes = sizes.reshape(-1, texts.fields)
+    def __init__(self, texts: NearTexts, order: I64, workers: Workers) -> None:
+        self.fields, self.workers = texts.fields, workers
+        given = (fixed(texts.units), fixed(texts.ends), fixed(texts.keys))
+        self.texts = workers.share(given)
+        self.sizes = np.zeros((len(texts), texts.fields), dtype=np.int32)
+        at, shared = 0, (self.texts, workers.share(fixed(order)))
+        for sizes in workers.search(_count_sizes, shared, len(order)):
+            rows = len(sizes) // texts.fields
+            self.sizes[order[at : at + rows]] = sizes.reshape(rows, texts.fields)
+            at += rows
         counts = np.zeros(1 << _BITS, dtype=np.uint32)
-        none = np.empty(0, dtype=np.uint8)
-        self.records = Records(texts.units, texts.ends, texts.keys, sizes, none)
-
-        def work(first: int, last: int) -> None:
-            count_sizes(self.records, order[first:last])
-
-        for _ in _in_chunks(work, len(order), threads):
-            pass
-        count_grams(self.records, order[:: len(texts.units) // _COUNTED + 1], counts)
+        count_grams(*given, order[:: len(texts.units) // _COUNTED + 1], counts)
         levels = _LEVELS[np.minimum(counts, len(_LEVELS) - 1)]
-        self.records = self.records._replace(commonness=levels)
+        self.measures = workers.share((fixed(self.sizes.ravel()), fixed(levels)))
 
     def fit(self, some: I64) -> int:
         """Return how many of some records one block may have."""
@@ -104,15 +113,13 @@ class _Search:
 
     def tokens(self, some: I64) -> Tokens:
         starts = self._starts(some)
-        tokens = np.empty(starts[-1], dtype=np.uint32)
-
-        def work(first: int, last: int) -> None:
-            own = starts[first * self.fields : last * self.fields + 1]
-            write_tokens(self.records, some[first:last], own, tokens[own[0] : own[-1]])
-
-        for _ in _in_chunks(work, len(some), self.threads):
-            pass
-        return Tokens(some, tokens, starts)
+        tokens, at = np.empty(starts[-1], dtype=np.uint32), 0
+        share = self.workers.share
+        shared = (self.texts, self.measures, share(fixed(some)), share(fixed(starts)))
+        for found in self.workers.search(_write_tokens, shared, len(some)):
+            tokens[at : at + len(found)] = found
+            at += len(found)
+        return _tokens_of(some, tokens, starts)
 
     def _starts(self, some: I64) -> I64:
         sizes = self.sizes[some]
@@ -127,7 +134,7 @@ class _Search:
         begins = tokens.starts[:: self.fields][left]
         chosen = np.empty(starts[-1], dtype=np.uint32)
         _copy_parts(tokens.tokens, begins, np.ascontiguousarray(starts[:: self.fields]), chosen)
-        return Tokens(records, chosen, starts)
+        return _tokens_of(records, chosen, starts)
 
     def index(self, tokens: Tokens) -> Index:
         count = len(tokens.tokens)
@@ -135,14 +142,14 @@ class _Search:
         starts = np.zeros((1 << bits) + 2, dtype=np.uint32)
         places = np.empty(count, dtype=np.uint32)
         fill_index(tokens.tokens, tokens.starts, self.fields, bits, starts, places)
-        return Index(tokens.records, starts[:-1], places)
+        return Index(tokens.records, fixed(starts[:-1]), fixed(places))
 
     def first(self, tokens: Tokens, index: Index) -> I64:
         """Return for each record the place of the first one of an index that it is near to, or -1."""
         first = np.full(len(tokens.records), -1, dtype=np.int64)
         if len(index.records):
-            for start, pairs, _ in self._near(tokens, index, is_own=False):
-                first[start + pairs[:, 0]] = pairs[:, 1]
+            for pairs, _ in self._near(tokens, index, is_own=False):
+                first[pairs[:, 0]] = pairs[:, 1]
         return first
 
     def among(self, tokens: Tokens) -> I64 | None:
@@ -151,31 +158,74 @@ class _Search:
         None if too many are near to each other.
         """
         parts, total = [np.empty((0, 2), dtype=np.int64)], 0
-        for start, pairs, is_over in self._near(tokens, self.index(tokens), is_own=True):
+        for pairs, is_over in self._near(tokens, self.index(tokens), is_own=True):
             total += len(pairs)
             if (is_over or total > _MOST_PAIRS) and len(tokens.records) > _FIRST:
                 return None
-            pairs[:, 0] += start
             parts.append(pairs)
         return _choose_first(np.concatenate(parts), len(tokens.records))
 
-    def _near(
-        self, tokens: Tokens, index: Index, *, is_own: bool
-    ) -> Iterator[tuple[int, I64, bool]]:
-        idle: SimpleQueue[I32] = SimpleQueue()
-        for _ in range(self.threads):
-            idle.put(np.zeros(len(index.records), dtype=np.int32))
+    def _near(self, tokens: Tokens, index: Index, *, is_own: bool) -> Iterator[tuple[I64, bool]]:
+        share = self.workers.share
+        shared = (self.texts, self.measures, share(tokens), share(index), is_own, _MOST_PAIRS)
+        return self.workers.search(_find_near, shared, len(tokens.records))
 
-        def work(first: int, last: int) -> tuple[int, I64, bool]:
-            own = tokens.starts[first * self.fields : last * self.fields + 1]
-            queries = Tokens(tokens.records[first:last], tokens.tokens[own[0] : own[-1]], own)
-            found = idle.get()
-            limits = (not is_own, is_own, first, _MOST_PAIRS)
-            pairs, is_over = find_near(self.records, queries, index, limits, found)
-            idle.put(found)
-            return first, pairs, is_over
 
-        return _in_chunks(work, len(tokens.records), self.threads)
+# These may be called in other processes.
+
+
+def _count_sizes(texts: _Texts, order: I64, first: int, last: int) -> I32:
+    return count_sizes(*texts, order[first:last])
+
+
+def _write_tokens(
+    texts: _Texts, measures: _Measures, some: I64, starts: I64, first: int, last: int
+) -> U32:
+    records = Records(*texts, *measures)
+    own = starts[first * records.fields : last * records.fields + 1]
+    tokens = np.empty(own[-1] - own[0], dtype=np.uint32)
+    write_tokens(records, some[first:last], own, tokens)
+    return tokens
+
+
+def _find_near(  # noqa: PLR0913  as ``Workers.search`` calls it
+    texts: _Texts,
+    measures: _Measures,
+    tokens: Tokens,
+    index: Index,
+    is_own: bool,
+    most: int,
+    first: int,
+    last: int,
+) -> tuple[I64, bool]:
+    records = Records(*texts, *measures)
+    own = tokens.starts[first * records.fields : last * records.fields + 1]
+    queries = Tokens(tokens.records[first:last], tokens.tokens[own[0] : own[-1]], own)
+    limits = (not is_own, is_own, first, most)
+    with _zeros(len(index.records)) as found:
+        pairs, is_over = find_near(records, queries, index, limits, found)
+    pairs[:, 0] += first
+    return pairs, is_over
+
+
+_unused: deque[I32] = deque()
+
+
+@contextmanager
+def _zeros(count: int) -> Iterator[I32]:
+    """Yield so many zeros, which are zeros again afterwards; every thread has its own."""
+    try:
+        zeros = _unused.pop()
+    except IndexError:
+        zeros = np.zeros(count, dtype=np.int32)
+    if len(zeros) < count:
+        zeros = np.zeros(count, dtype=np.int32)
+    yield zeros[:count]
+    _unused.append(zeros)
+
+
+def _tokens_of(records: I64, tokens: U32, starts: I64) -> Tokens:
+    return Tokens(fixed(records), fixed(tokens), fixed(starts))
 
 
 @native
@@ -204,16 +254,3 @@ def _choose_first(pairs: I64, count: int) -> I64:
         if chosen[earlier] < 0 and (chosen[later] < 0 or earlier < chosen[later]):
             chosen[later] = earlier
     return chosen
-
-
-def _in_chunks(work: Callable[[int, int], Result], count: int, threads: int) -> Iterator[Result]:
-    """Do work in chunks, in threads; results in order. After an interrupt, no other chunk begins."""
-    chunks = [(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
-    if threads == 1 or len(chunks) < 2:
-        yield from (work(*chunk) for chunk in chunks)
-        return
-    pool = ThreadPoolExecutor(threads)
-    try:
-        yield from pool.map(lambda chunk: work(*chunk), chunks)
-    finally:
-        pool.shutdown(cancel_futures=True)

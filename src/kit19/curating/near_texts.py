@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+_Array = TypeVar("_Array", bound=npt.NDArray[Any])
 _BYTES = 8_000_000  # decoded at a time
 
 
@@ -42,12 +43,6 @@ class NearTexts:
         return len(self.keys)
 
     @classmethod
-    def empty(cls, fields: int) -> NearTexts:
-        """Return no records."""
-        none = [pl.Series([], dtype=pl.String)] * fields
-        return cls.create(none, np.empty(0, dtype=np.uint64))
-
-    @classmethod
     def create(cls, columns: list[pl.Series], keys: U64) -> NearTexts:
         """Convert columns of texts (none null), one for each field."""
         rows = pl.DataFrame({str(nth): column for nth, column in enumerate(columns)})
@@ -63,20 +58,47 @@ class NearTexts:
             ends.append(own + ends[-1][-1])
         return cls(len(columns), np.concatenate(units), np.concatenate(ends), keys)
 
-    @classmethod
-    def concat(cls, parts: list[NearTexts]) -> NearTexts:
-        """Return the records of all parts (with the same number of fields)."""
-        full = [part for part in parts if len(part)] or parts[:1]
-        if len(full) == 1:
-            return full[0]
-        before = np.cumsum([0, *(len(part.units) for part in full)])
-        moved = [part.ends[1:] + start for part, start in zip(full, before, strict=False)]
-        return cls(
-            full[0].fields,
-            np.concatenate([part.units for part in full]),
-            np.concatenate([np.zeros(1, dtype=np.int64), *moved]),
-            np.concatenate([part.keys for part in full]),
-        )
+
+class AllTexts:
+    """The texts of all records so far, in arrays that grow: parts of them are not kept beside."""
+
+    def __init__(self, fields: int) -> None:
+        """Begin without records, each of which will have so many texts."""
+        self._fields = fields
+        self._units = np.empty(0, dtype=np.uint16)
+        self._ends = np.zeros(1, dtype=np.int64)
+        self._keys = np.empty(0, dtype=np.uint64)
+
+    def append(self, part: NearTexts) -> None:
+        """Add records behind the others."""
+        before = len(self._units)
+        self._units = _extended(self._units, part.units)
+        self._ends = _extended(self._ends, part.ends[1:] + before)
+        self._keys = _extended(self._keys, part.keys)
+
+    def texts(self) -> NearTexts:
+        """Return all records."""
+        return NearTexts(self._fields, self._units, self._ends, self._keys)
+
+
+def _extended(array: _Array, more: _Array) -> _Array:
+    """Return an array with more behind it: the same one, made larger, if nothing else refers to it."""
+    try:
+        array.resize(len(array) + len(more))
+    except ValueError:
+        return np.concatenate((array, more))  # type: ignore[return-value]
+    array[len(array) - len(more) :] = more
+    return array
+
+
+def fixed(array: _Array) -> _Array:
+    """Return an array that cannot be changed, as one from a cluster cannot.
+
+    Native code tells both kinds apart, and would be compiled twice.
+    """
+    same = array.view()
+    same.flags.writeable = False
+    return same
 
 
 class Records(NamedTuple):
@@ -95,6 +117,11 @@ class Records(NamedTuple):
     keys: U64
     sizes: I32
     commonness: U8
+
+    @property
+    def fields(self) -> int:
+        """The number of texts of a record."""
+        return (len(self.ends) - 1) // len(self.keys)
 
 
 class Tokens(NamedTuple):
