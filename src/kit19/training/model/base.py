@@ -110,7 +110,7 @@ def load_weights(settings: Settings, base: Base) -> Any:
         "trust_remote_code": base.trust,
     }
     if settings.method == "qlora":
-        given["quantization_config"] = four_bit_config()
+        given["quantization_config"] = four_bit_config(settings)
     model = read_weights(base.ref.source, **given)
     for module in model.modules():
         # On such a CPU, bitsandbytes 0.50 repacks weights when a model is evaluated, and gradients
@@ -157,8 +157,11 @@ def describe_base(base: Base, on_progress: OnProgress = silent) -> Base:
     return replace(base, entry=base.entry.model_copy(update=digests))
 
 
-def four_bit_config() -> Any:
+def four_bit_config(settings: Settings) -> Any:
     """The configuration of 4-bit weights, after a test on the training device.
+
+    Args:
+        settings: Settings with the precision that the 4-bit layers compute in.
 
     Raises:
         TrainError: bitsandbytes does not work here.
@@ -170,7 +173,7 @@ def four_bit_config() -> Any:
     except Exception as error:  # kernels missing on a device raise various errors
         reason = first_line(error)
         what = f"QLoRA keeps weights in 4 bits by bitsandbytes, which does not work here: {reason}"
-        fix = "pip install -U bitsandbytes (0.50 supports CPUs too), or --set method=lora"
+        fix = "pip install -U 'kit19[qlora]' (bitsandbytes 0.50 supports CPUs too), or --set method=lora"
         raise TrainError(Problem(what, fix=fix)) from None
     from transformers import BitsAndBytesConfig  # noqa: PLC0415
 
@@ -178,5 +181,5 @@ def four_bit_config() -> Any:
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=torch.bfloat16 if in_bf16(settings) else torch.float32,
     )

@@ -75,7 +75,7 @@ def check_model(
     problems += trial.interval_problems(settings, validated=validated)
     problems += saved.savable_problems(base)
     if settings.method == "qlora" and not for_other_machine:
-        four_bit_config()
+        four_bit_config(settings)
     if not for_other_machine and not problems:
         problems += trial.training_problems(chosen, validated=validated)
     problems += _adapter_problems(chosen, meta_model)

@@ -11,6 +11,7 @@ from kit19.training import processes
 from kit19.training.model.base import Base
 from kit19.training.model.device import device
 from kit19.training.model.isolation import (
+    computes_in_half,
     evaluation_mode,
     in_training_precision,
     why_not_pack,
@@ -90,7 +91,11 @@ def _why_not_packed(
         why = why_not_pack_by_config(settings, base, tokens, sequences)
         return _NOT_TESTED if why is None else why
     with in_training_precision(model, settings):
-        return why_not_pack(model, tokens, sequences, Collate(base.tokenizer.pad_token_id))
+        why = why_not_pack(model, tokens, sequences, Collate(base.tokenizer.pad_token_id))
+        in_half = computes_in_half(model)
+    if why or not in_half or settings.layout != "packed":
+        return why
+    return why_not_pack_by_config(settings, base, tokens, sequences) or ""
 
 
 def _loss_method_of(model: Any, settings: Settings, base: Base, tokens: Tokens) -> LossMethod:
