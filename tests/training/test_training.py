@@ -74,7 +74,7 @@ def weights_of(other: str, how: Settings, base: Any) -> Any:
     return load_weights(how.model_copy(update={"model": other}), base)
 
 
-def another_adapter(how: Settings) -> Any:
+def another_adapter(how: Settings, _whole: object = ()) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(

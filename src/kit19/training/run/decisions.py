@@ -99,13 +99,15 @@ def _why_not_packed(
 
 
 def _loss_method_of(model: Any, settings: Settings, base: Base, tokens: Tokens) -> LossMethod:
-    row = tokens.row(0)[0]
+    row, smoothed = tokens.row(0)[0], settings.label_smoothing > 0
     if processes.is_sharded():
         twin = make_twin(base.config, settings.attn_implementation, trust=base.trust)
-        untested: LossMethod = "trl"
+        untested: LossMethod = "full" if smoothed else "trl"
         if twin is not None:
-            untested = choose_loss_method(twin, row % vocabulary_of(twin), on_cpu=False)
+            short = row % vocabulary_of(twin)
+            untested = choose_loss_method(twin, short, on_cpu=False, smoothed=smoothed)
         return untested
     with in_training_precision(model, settings), evaluation_mode(model):
-        method: LossMethod = choose_loss_method(model, row, on_cpu=device() == "cpu")
+        on_cpu = device() == "cpu"
+        method: LossMethod = choose_loss_method(model, row, on_cpu=on_cpu, smoothed=smoothed)
     return method
