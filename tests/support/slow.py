@@ -51,19 +51,23 @@ SLOW = (
     "rendering/test_renders_like_the_reference.py",
     "statistics/test_statistics.py::test_replicates_",
     "training/test_adapters",
+    "training/test_architecture_table.py",
     "training/test_asked_as_trained.py",
     "training/test_check_model.py",
     "training/test_interrupted.py",
     "training/test_isolation.py",
+    "training/test_measured_memory.py",
     "training/test_model_folders.py",
     "training/test_model_reference.py",
     "training/test_mutated_models.py",
+    "training/test_on_processors.py",
     "training/test_processes.py",
     "training/test_real_tokenizers.py",
     "training/test_resumed.py",
     "training/test_train_command.py",
     "training/test_training.py",
     "training/test_upstream.py",
+    "training/test_usual_settings.py",
 )
 """How the names of slow tests begin, below ``tests/``."""
 

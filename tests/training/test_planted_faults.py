@@ -31,11 +31,11 @@ def found_by_the_test(model: Any) -> str:
 def ignore_positions(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Positions are not passed on: rows see each other, as in a usual sequence."""
     original = model.base_model.forward
-    monkeypatch.setattr(
-        model.base_model,
-        "forward",
-        lambda *args, position_ids=None, **kwargs: original(*args, **kwargs),
-    )
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **{**kwargs, "position_ids": None})
+
+    monkeypatch.setattr(model.base_model, "forward", forward)
 
 
 def count_positions_on(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,11 +49,11 @@ def count_positions_on(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def forget_rows_in_windows(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Full attention separates rows; the mask of the window does not."""
     original = modeling_mistral.create_sliding_window_causal_mask
-    monkeypatch.setattr(
-        modeling_mistral,
-        "create_sliding_window_causal_mask",
-        lambda *args, position_ids=None, **kwargs: original(*args, position_ids=None, **kwargs),
-    )
+
+    def mask(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **{**kwargs, "position_ids": None})
+
+    monkeypatch.setattr(modeling_mistral, "create_sliding_window_causal_mask", mask)
 
 
 def carry_a_state(strength: float) -> Plant:
