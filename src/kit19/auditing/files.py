@@ -99,7 +99,8 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
     record = Record(plan, options, audit_key(benchmarks, options), sought)
     parts = choose_parts(plan.parts, *shard) if shard else plan.parts
     with _results_folder(out, shared=shard is not None) as folder:
-        record.write(folder)
+        if out is not None:
+            record.write(folder)
         setup = Setup(benchmarks, options, plan.base, folder, record.key)
         reused, failures = _search(setup, parts, (jobs, cluster), strict, on_progress)
         files = len({part.file for part in parts})

@@ -31,8 +31,13 @@ def has_letters(texts: pl.Series) -> pl.Series:
 
 def spaced(texts: pl.Series) -> pl.Series:
     """Convert texts to bare form, but keep one blank between words."""
+    return words_of(composed(texts))
+
+
+def words_of(texts: pl.Series) -> pl.Series:
+    """Convert texts from the form that ``composed`` gives to that of ``spaced``."""
     # Remove non-letters before merging blanks: a zero-width character does not separate words.
-    kept = composed(texts).str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}\s]", "")
+    kept = texts.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}\s]", "")
     return kept.str.replace_all(r"\s+", " ")
 
 
