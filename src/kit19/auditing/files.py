@@ -106,7 +106,7 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
         files = len({part.file for part in parts})
         if shard:
             mine = {part.file for part in parts}
-            undivided = [name for name in plan.undivided if name in mine]
+            undivided = {name: why for name, why in plan.undivided.items() if name in mine}
             return FilesAudit(None, files, len(reused), failures, undivided=undivided)
         merged = merge_results(record, folder, out is not None)
         cleaned = None
