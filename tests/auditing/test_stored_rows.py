@@ -11,6 +11,7 @@ from kit19.auditing import stored_rows
 from kit19.auditing.items import find_benchmark_items
 from kit19.catalog import load_catalog
 from kit19.core.cached import DIGEST
+from kit19.reading import read_table
 from kit19.sample import SAMPLE
 from tests.support.counting import counted
 from tests.support.exams import small_catalog
@@ -102,7 +103,6 @@ def test_a_file_that_changes_while_it_is_read_is_not_stored(
     cache: Path, cards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = cards / "data" / "exam" / "exam_sides.jsonl"
-    read_table = stored_rows.read_table
 
     def change(*given: object) -> pl.DataFrame:
         path.write_text(path.read_text("utf-8").replace("별로예요", "그저 그래요"), "utf-8")
