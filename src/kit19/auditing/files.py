@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from kit19.auditing.allowed import read_allowed
 from kit19.auditing.clean import By, CopyOptions, copy_files, require_clean_folder
 from kit19.auditing.engine import Setup, search_parts
 from kit19.auditing.folder import require_audit_folder
@@ -46,6 +47,7 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
     clean: str | Path | None = None,
     clean_by: By = "touched",
     mask: str | None = None,
+    allow: str | Path | Collection[str | Path] = (),
     span: Count = SPAN,
     on_progress: OnProgress = silent,
 ) -> FilesAudit:
@@ -75,6 +77,7 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
             hit of a compromised item.
         mask: The name of a column to add to the copies, with the items found in each row, instead of
             leaving rows out.
+        allow: As in ``audit``; with ``shard`` give it to ``merge_audit``.
         span: The size in bytes above which parts of a file are searched by themselves.
         on_progress: As in ``audit``; also called with ``READING_FILES`` and ``COPYING``, how many
             files are done, and how many there are.
@@ -83,6 +86,7 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
         Kit19Error: As in ``audit``; or no file can be read; or a result cannot be written.
     """
     _check(out, shard, clean, mask)
+    pairs = read_allowed(allow)
     if cluster and out is None:
         raise ArgumentError(Problem("needs `out`, a folder that all machines see", "cluster"))
     remarks = Remarks()
@@ -99,16 +103,15 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
     record = Record(plan, options, audit_key(benchmarks, options), sought)
     parts = choose_parts(plan.parts, *shard) if shard else plan.parts
     with _results_folder(out, shared=shard is not None) as folder:
-        if out is not None:
-            record.write(folder)
+        record.write(folder)
         setup = Setup(benchmarks, options, plan.base, folder, record.key)
         reused, failures = _search(setup, parts, (jobs, cluster), strict, on_progress)
         files = len({part.file for part in parts})
         if shard:
             mine = {part.file for part in parts}
-            undivided = {name: why for name, why in plan.undivided.items() if name in mine}
+            undivided = [name for name in plan.undivided if name in mine]
             return FilesAudit(None, files, len(reused), failures, undivided=undivided)
-        merged = merge_results(record, folder, out is not None)
+        merged = merge_results(record, folder, out is not None, pairs)
         cleaned = None
         if clean is not None:
             how = CopyOptions(clean_by, mask, header)

@@ -8,8 +8,17 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from kit19.auditing.allowed import without_allowed
 from kit19.auditing.plan import Part, Plan
-from kit19.auditing.result import COMMON_ROWS, COMMON_SHARE, Audit, CommonText, Hit, Remark
+from kit19.auditing.result import (
+    COMMON_ROWS,
+    COMMON_SHARE,
+    AllowedPair,
+    Audit,
+    CommonText,
+    Hit,
+    Remark,
+)
 from kit19.auditing.search import HITS, Found
 from kit19.auditing.shards import Failure, Result
 from kit19.auditing.summary import Sought, summarize
@@ -46,6 +55,7 @@ def merge(
     results: Iterable[tuple[Part, Result]],
     sought: Sought,
     columns: Collection[str] = (),
+    allow: Collection[AllowedPair] = (),
 ) -> Merged:
     """Merge the results of all parts of a plan.
 
@@ -54,6 +64,7 @@ def merge(
         results: Each of its parts with its result, in its order.
         sought: What was searched for.
         columns: The columns that were requested.
+        allow: Pairs that are no findings.
 
     Raises:
         ReadError: Nothing was searched: no file could be read, or none has text.
@@ -66,7 +77,8 @@ def merge(
     totals.require_texts(plan.dataset)
     every = pl.concat([pl.DataFrame(schema=_SCHEMA), *totals.hits])
     common = _common_texts(every, totals.rows)
-    hits = every.join(common, on=["benchmark", "item", "field"], how="anti", maintain_order="left")
+    rest = every.join(common, on=["benchmark", "item", "field"], how="anti", maintain_order="left")
+    hits, allowed = without_allowed(rest, allow)
     audit = Audit(
         dataset=plan.dataset,
         rows_read=totals.rows,
@@ -82,6 +94,7 @@ def merge(
         notes=[Remark(where=one.where, what=one.what) for one in totals.remarks.notes],
         not_searched_for=sought.missing,
         common=[CommonText(**one) for one in common.iter_rows(named=True)],
+        allowed=allowed,
     )
     return Merged(audit, totals.rows_of, totals.failures)
 

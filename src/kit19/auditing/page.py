@@ -93,6 +93,7 @@ def audit_page(result: Audit, most: int = MOST_SHOWN, face: str = "") -> str:
             for line in _section(name, hits, most, several)
         ),
         *_list_common(result),
+        *_list_allowed(result),
         *_list_remarks("Not searched for", result.not_searched_for),
         *_list_remarks("Notes", result.notes),
         "</body>\n</html>\n",
@@ -125,6 +126,22 @@ def _list_common(result: Audit) -> Iterator[str]:
         field = f'<span class="note">{_escape(one.field)}</span>'
         yield f'<td class="name">{_escape(f"{one.benchmark} {one.item}")}<br>{field}</td>'
         yield f'<td class="text" lang="ko" title="text:">{_escape(one.item_text)}</td></tr>'
+    yield "</tbody>\n</table>"
+
+
+def _list_allowed(result: Audit) -> Iterator[str]:
+    if not result.allowed:
+        return
+    yield "<h2>Allowed</h2>\n<p>Somebody found these pairs to be no leaks (--allow). They are not"
+    yield "counted.</p>"
+    yield '<table>\n<thead><tr><th class="number">rows</th><th>item</th><th>text</th><th>why</th>'
+    yield "</tr></thead>\n<tbody>"
+    for one in result.allowed:
+        yield f'<tr><td class="number" title="rows">{one.rows:,}</td>'
+        field = f'<span class="note">{_escape(one.field)}</span>'
+        yield f'<td class="name">{_escape(f"{one.benchmark} {one.item}")}<br>{field}</td>'
+        yield f'<td class="text" lang="ko" title="text:">{_escape(one.text)}</td>'
+        yield f"<td>{_escape(one.why)}</td></tr>"
     yield "</tbody>\n</table>"
 
 

@@ -108,6 +108,34 @@ class CommonText(_Result):
     item_text: str
 
 
+class AllowedPair(_Result):
+    """A text and an item that are no leak, as somebody found who looked at both.
+
+    Attributes:
+        benchmark: The benchmark's name.
+        item: ``<split>/<id>`` in that benchmark.
+        field: Which of the item's texts.
+        text: The excerpt of the row's text.
+        why: Why it is no leak; may be empty.
+    """
+
+    benchmark: str
+    item: str
+    field: str
+    text: str
+    why: str = ""
+
+
+class Allowed(AllowedPair):
+    """An allowed pair that an audit found.
+
+    Attributes:
+        rows: How many rows have it.
+    """
+
+    rows: int
+
+
 class Audit(_Result):
     """The result of an audit.
 
@@ -123,6 +151,7 @@ class Audit(_Result):
         not_searched_for: Benchmarks that lack files, all or some, and how many.
         common: Texts of items that more than ``COMMON_SHARE`` of the rows contain, and more than
             ``COMMON_ROWS`` of them. They are no evidence: neither hits, nor touched or compromised.
+        allowed: Pairs of an allow-list that were found. They are no findings either.
     """
 
     dataset: str
@@ -134,6 +163,7 @@ class Audit(_Result):
     notes: list[Remark] = []
     not_searched_for: list[Remark] = []
     common: list[CommonText] = []
+    allowed: list[Allowed] = []
 
     def to_dict(self) -> dict[str, Any]:
         """Convert the audit to JSON data."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from kit19.auditing.allowed import read_allowed
 from kit19.auditing.items import BenchmarkItems, FoundItems, find_benchmark_items
 from kit19.auditing.merge import merge
 from kit19.auditing.plan import Options, Part, make_plan
@@ -23,7 +24,7 @@ READING_ROWS = "rows read"
 
 
 @public
-def audit(
+def audit(  # noqa: PLR0913  one parameter an option of the command
     dataset: str | Path,
     against: str | Path | Collection[str | Path] = (),
     *,
@@ -31,6 +32,7 @@ def audit(
     columns: str | Collection[str] = (),
     header: bool | None = None,
     catalog: CatalogLike = None,
+    allow: str | Path | Collection[str | Path] = (),
     on_progress: OnProgress = silent,
 ) -> Audit:
     """Search a dataset for benchmark items, in this process and in memory.
@@ -45,12 +47,15 @@ def audit(
         columns: Search only these columns.
         header: Whether delimited files have a header line; None to detect it.
         catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
+        allow: Allow-lists (``kit19 view`` writes them): pairs in them are no findings, and listed as
+            ``allowed``.
         on_progress: Called with ``READING_BENCHMARKS``, then with ``READING_ROWS`` and the number of
             rows read so far. The total is unknown (0).
 
     Raises:
         Kit19Error: A name is unknown, or a file is missing or cannot be read.
     """
+    pairs = read_allowed(allow)  # before the search, which may take long
     remarks = Remarks()
     options = Options(tuple(one_or_more(columns, "columns")), header)
     items, sought = read_benchmarks(against, data_dir, catalog, remarks, on_progress)
@@ -72,7 +77,7 @@ def audit(
             yield part, (result := search(part))
             rows += result.rows if isinstance(result, Found) else 0
 
-    return merge(plan, results(), sought, options.columns).audit
+    return merge(plan, results(), sought, options.columns, pairs).audit
 
 
 def read_benchmarks(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kit19.auditing.allowed import read_allowed
 from kit19.auditing.clean import By, CleanFile, CopyOptions, copy_files, require_clean_folder
 from kit19.auditing.folder import place_audit
 from kit19.auditing.merge import Merged, merge
 from kit19.auditing.plan import Part
 from kit19.auditing.record import Record, read_record
-from kit19.auditing.result import Audit
+from kit19.auditing.result import AllowedPair, Audit
 from kit19.auditing.shards import Result, Store
 from kit19.core.arguments import Count, OnProgress, public, silent
 from kit19.core.errors import ArgumentError, Problem, ReadError
@@ -32,7 +33,8 @@ class FilesAudit:
         reused: How many of their results were there already.
         failures: What is wrong with files that could not be searched, by name.
         cleaned: What became of the copy of each file; None if none were asked for.
-        undivided: Large files that one process read from beginning to end: their names, and why.
+        undivided: Names of large files that one process read from beginning to end: CSV, documents of
+            JSON, compressed files and files in object stores have no parts.
     """
 
     audit: Audit | None
@@ -40,7 +42,7 @@ class FilesAudit:
     reused: int
     failures: Mapping[str, Problem]
     cleaned: Sequence[CleanFile] | None = None
-    undivided: Mapping[str, str] = field(default_factory=dict)
+    undivided: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Convert it to JSON data."""
@@ -50,12 +52,12 @@ class FilesAudit:
             "reused": self.reused,
             "failures": {name: asdict(one) for name, one in self.failures.items()},
             "cleaned": None if self.cleaned is None else [one.to_dict() for one in self.cleaned],
-            "undivided": dict(self.undivided),
+            "undivided": list(self.undivided),
         }
 
 
 @public
-def merge_audit(
+def merge_audit(  # noqa: PLR0913  one parameter an option of the command
     out: str | Path,
     *,
     jobs: Count = 1,
@@ -63,6 +65,7 @@ def merge_audit(
     clean: str | Path | None = None,
     clean_by: By = "touched",
     mask: str | None = None,
+    allow: str | Path | Collection[str | Path] = (),
     on_progress: OnProgress = silent,
 ) -> FilesAudit:
     """Merge the results in a folder, written by ``audit_files`` with ``shard``.
@@ -74,6 +77,7 @@ def merge_audit(
         clean: As in ``audit_files``. The files are where they were, relative to the working folder.
         clean_by: As in ``audit_files``.
         mask: As in ``audit_files``.
+        allow: As in ``audit``.
         on_progress: Called with ``COPYING``, how many files are done, and how many there are.
 
     Raises:
@@ -84,12 +88,13 @@ def merge_audit(
         raise ArgumentError(Problem("needs `clean`, and i of n to be at most n", "shard"))
     if mask is not None and (clean is None or not mask):
         raise ArgumentError(Problem("needs `clean`, and a name", "mask"))
+    pairs = read_allowed(allow)
     folder = Path(out)
     record = read_record(folder)
     if clean is not None:
         require_clean_folder(Path(clean), record.plan)
     with nullcontext() if shard else locked(folder):
-        merged = merge_results(record, folder, shard is None)
+        merged = merge_results(record, folder, shard is None, pairs)
     cleaned = None
     if clean is not None:
         how = CopyOptions(clean_by, mask, record.options.header, shard)
@@ -98,7 +103,9 @@ def merge_audit(
     return FilesAudit(merged.audit, files, files - len(merged.failures), merged.failures, cleaned)
 
 
-def merge_results(record: Record, folder: Path, is_kept: bool) -> Merged:
+def merge_results(
+    record: Record, folder: Path, is_kept: bool, allow: Collection[AllowedPair] = ()
+) -> Merged:
     """Merge the results in a folder."""
     store = Store(folder, record.key)
     missing = [part for part in record.plan.parts if not store.path(part).is_file()]
@@ -119,7 +126,7 @@ def merge_results(record: Record, folder: Path, is_kept: bool) -> Merged:
                 raise ReadError(Problem(what, part.file, "run the audit again"))
             yield part, result
 
-    merged = merge(record.plan, results(), record.sought, record.options.columns)
+    merged = merge(record.plan, results(), record.sought, record.options.columns, allow)
     if is_kept:
         place_audit(merged.audit, merged.failures, folder)
         store.remove_others(record.plan.parts)

@@ -118,6 +118,14 @@ do not name yourself are listed if their files are missing. Sets: default, kobes
 @click.option(
     "--merge", type=_FOLDER, metavar="OUT", help="Merge the results of all shares in this folder."
 )
+@click.option(
+    "--allow",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    metavar="FILE",
+    help="A list of pairs that are no leaks, as `kit19 view` writes it: not found, but counted as "
+    "allowed. May be repeated.",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read.")
 @click.option(
     "--clean",
@@ -159,6 +167,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
     cpus: float,
     shard: tuple[int, int] | None,
     merge: Path | None,
+    allow: tuple[Path, ...],
     strict: bool,
     clean: Path | None,
     clean_by: Literal["touched", "compromised"],
@@ -178,7 +187,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
     dataset on the Hub (owner/name). All columns are searched, also inside lists and objects. Parts
     that cannot be searched are listed.
     """
-    _require_one_task(inputs, out, shard, merge, clean, mask, diff)
+    _require_one_task(inputs, out, shard, merge, clean, mask, diff, allow)
     if engine == "ray" and not out:
         raise click.UsageError("--engine ray needs --out, in a folder that all machines see.")
     if diff:
@@ -198,6 +207,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
                 clean=clean,
                 clean_by=clean_by,
                 mask=mask,
+                allow=allow,
                 on_progress=_Steps(on_progress).report,
             )
         else:
@@ -217,6 +227,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
                 clean=clean,
                 clean_by=clean_by,
                 mask=mask,
+                allow=allow,
                 on_progress=_Steps(on_progress).report,
                 **{"span": split_bytes} if split_bytes else {},
             )
@@ -230,7 +241,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter an option
     _exit(result, fail_on_hit)
 
 
-def _require_one_task(
+def _require_one_task(  # noqa: PLR0913  all options that exclude each other
     inputs: tuple[str, ...],
     out: Path | None,
     shard: tuple[int, int] | None,
@@ -238,16 +249,19 @@ def _require_one_task(
     clean: Path | None,
     mask: str | None,
     diff: tuple[Path, Path] | None,
+    allow: tuple[Path, ...],
 ) -> None:
     """Refuse options that do not go together."""
     if sum(map(bool, (inputs, merge, diff))) != 1:
         raise click.UsageError("Give either datasets, or --merge OUT, or --diff A B.")
     if out and not inputs:
         raise click.UsageError("--out needs a dataset.")
-    if diff and (shard or clean):
-        raise click.UsageError("--diff takes no --shard and no --clean.")
+    if diff and (shard or clean or allow):
+        raise click.UsageError("--diff takes no --shard, no --clean and no --allow.")
     if shard and inputs and clean:
         raise click.UsageError("--clean needs all shares: use it with --merge, when they are done.")
+    if shard and inputs and allow:
+        raise click.UsageError("--allow needs all shares: use it with --merge, when they are done.")
     if shard and not (out or clean):
         raise click.UsageError("--shard needs --out, a folder that all shares use.")
     if mask is not None and not (clean and mask):

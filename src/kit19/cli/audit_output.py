@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +50,7 @@ def print_audit(result: Audit, out: Path | None) -> None:
     if left > 0:
         print_text(f"\nand {left:,} more hits; --out DIR or --json lists them all")
     _print_common(result)
+    _print_allowed(result)
     _print_remarks("not searched for", result.not_searched_for)
     _print_remarks("not searched", result.not_searched)
     _print_remarks("notes", result.notes)
@@ -67,6 +67,18 @@ def _print_common(result: Audit) -> None:
         share = one.rows / result.rows_read
         what = f"{one.benchmark} {_one_line(one.item)}: {_one_line(one.item_text)}"
         print_text(f"  {one.rows:,} rows ({share:.1%})  {what}")
+
+
+def _print_allowed(result: Audit) -> None:
+    """Print the pairs of an allow-list that were found."""
+    if not result.allowed:
+        return
+    print_text(f"\nallowed, not counted: {len(result.allowed):,} pairs of the allow-list")
+    for one in result.allowed[:_SHOWN]:
+        why = f" ({_one_line(one.why)})" if one.why else ""
+        print_text(f"  {one.benchmark} {_one_line(one.item)}: {_one_line(one.text)}{why}")
+    if len(result.allowed) > _SHOWN:
+        print_text(f"  and {len(result.allowed) - _SHOWN:,} more; --json lists them all")
 
 
 def _print_remarks(title: str, remarks: list[Remark]) -> None:
@@ -104,13 +116,13 @@ def print_failures(problems: Sequence[Problem], what: str) -> None:
     print_note(f"{len(problems):,} file{'s' if len(problems) > 1 else ''} could not be {what}")
 
 
-def print_undivided(files: Mapping[str, str]) -> None:
-    """Say which large files several processes could not share, and why, on stderr."""
-    told = "; ".join(f"{name} {why}" for name, why in islice(files.items(), _REMARKS))
-    more = f"; and {len(files) - _REMARKS:,} more" if len(files) > _REMARKS else ""
+def print_undivided(names: Sequence[str]) -> None:
+    """Say which large files several processes could not share, on stderr."""
+    more = f" and {len(names) - _REMARKS:,} more" if len(names) > _REMARKS else ""
     print_note(
-        f"not divided, but each read by one process from beginning to end: {told}{more}. Smaller "
-        "files, JSON lines or parquet are faster with several --jobs"
+        f"each read by one process, from beginning to end: {', '.join(names[:_REMARKS])}{more}. CSV, "
+        "JSON documents, compressed files and files in object stores are not divided: smaller files, "
+        "JSON lines or parquet are faster with several --jobs"
     )
 
 

@@ -1,0 +1,95 @@
+"""Pairs of an allow-list are no findings: they are counted, and named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import kit19
+from kit19.auditing.allowed import allow_list, read_allowed, write_allowed
+from kit19.auditing.result import AllowedPair
+from tests.support.exams import INNOCENT, SENTENCES, small_catalog, write_jsonl
+from tests.support.invoking import invoke
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with cards, their data, and a dataset with leaks."""
+    small_catalog(tmp_path / "cards")
+    rows: list[object] = [INNOCENT[0], {"text": SENTENCES[5]}, SENTENCES[2], {"text": SENTENCES[5]}]
+    write_jsonl(tmp_path / "leaks.jsonl", rows)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KIT19_DATA_DIR", "cards/data")
+    return tmp_path
+
+
+def found(**options: object) -> kit19.Audit:
+    return kit19.audit("leaks.jsonl", catalog="cards", **options)  # type: ignore[arg-type]
+
+
+def pair_of(hit: object, why: str = "") -> AllowedPair:
+    values = {name: getattr(hit, name) for name in ("benchmark", "item", "field", "text")}
+    return AllowedPair(**values, why=why)
+
+
+def test_an_allowed_pair_is_no_finding_in_any_row(place: Path) -> None:
+    before = found()
+    first = next(hit for hit in before.hits if hit.row == 1)
+    same = [hit for hit in before.hits if pair_of(hit) == pair_of(first)]
+    assert {hit.row for hit in same} == {1, 3}
+    write_allowed([pair_of(first, "a proverb")], Path("list.yaml"))
+    after = found(allow="list.yaml")
+    assert after.hits == [hit for hit in before.hits if hit not in same]
+    [allowed] = after.allowed
+    assert (allowed.rows, allowed.why, allowed.item) == (2, "a proverb", first.item)
+    assert before.allowed == []
+    for name, one in after.benchmarks.items():
+        assert one.touched == len({hit.item for hit in after.hits if hit.benchmark == name})
+
+
+def test_all_ways_to_audit_allow_the_same(place: Path) -> None:
+    before = found()
+    write_allowed([pair_of(hit) for hit in before.hits], Path("list.yaml"))
+    line = ["audit", "leaks.jsonl", "--catalog", "cards", "--allow", "list.yaml", "--fail-on-hit"]
+    assert invoke(*line[:-3], "--fail-on-hit").code == 3
+    ran = invoke(*line, "--out", "audit", "--clean", "clean")
+    assert ran.code == 0, ran.err
+    assert "allowed, not counted" in ran.out
+    assert "nothing found in 4 rows" in ran.out
+    assert Path("clean/leaks.jsonl").read_bytes() == Path("leaks.jsonl").read_bytes()
+    assert "Allowed" in Path("audit/report.html").read_text("utf-8")
+    merged = kit19.merge_audit("audit").audit
+    assert merged
+    assert merged.hits == before.hits
+    again = kit19.merge_audit("audit", allow=["list.yaml"]).audit
+    assert again
+    assert (again.hits, len(again.allowed)) == ([], len({pair_of(h) for h in before.hits}))
+
+
+def test_any_text_survives_the_file(tmp_path: Path) -> None:
+    texts = ["no", "1", "가: 나 # 다", "a\nb\n", "'\"", "- x", "😀", " 앞뒤 ", "\ufffd"]
+    pairs = [AllowedPair(benchmark="b", item="i/1", field="f", text=text, why="") for text in texts]
+    write_allowed(pairs, tmp_path / "list.yaml")
+    assert read_allowed(tmp_path / "list.yaml") == pairs
+    assert read_allowed([tmp_path / "list.yaml"] * 2) == pairs * 2
+    assert allow_list([]).endswith("allow: []\n")
+
+
+def test_a_text_that_no_file_may_have_is_allowed_all_the_same(place: Path) -> None:
+    write_jsonl(Path("leaks.jsonl"), [{"text": f"{SENTENCES[5]}\x00\u202e"}])
+    before = found()
+    assert "\x00" in before.hits[0].text
+    write_allowed(map(pair_of, before.hits), Path("list.yaml"))
+    after = found(allow="list.yaml")
+    assert (after.hits, len(after.allowed)) == ([], 1)
+
+
+def test_a_file_that_is_no_list_is_named(place: Path) -> None:
+    Path("list.yaml").write_text("allow:\n- benchmark: b\n  itm: x\n")
+    ran = invoke("audit", "leaks.jsonl", "--catalog", "cards", "--allow", "list.yaml")
+    assert ran.code == 1
+    assert "list.yaml:3: unknown key 'allow.0.itm'" in ran.err
+    assert invoke("audit", "--diff", "a", "b", "--allow", "list.yaml").code == 2
+    shared = invoke("audit", "x", "--out", "o", "--shard", "1/2", "--allow", "list.yaml")
+    assert "--allow needs all shares" in shared.err
