@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kit19.chatting.answering import TOP_P, ChatModel
 from kit19.chatting.generation import Generation
 from kit19.core.errors import Kit19Error
+from kit19.core.local_server import host_name
 from kit19.serving import replies
 from kit19.serving.requests import ChatRequest, CompletionRequest
 from kit19.serving.scoring import score_tokens
@@ -281,24 +282,17 @@ class HostCheck:
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
-        self._app, self._hosts = app, set(map(_host_name, hosts))
+        self._app, self._hosts = app, set(map(host_name, hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] == "http":
             given = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-            if _host_name(given) not in self._hosts:
+            if host_name(given) not in self._hosts:
                 what = f"the host {given!r} is not one of this server (--allowed-host)"
                 await JSONResponse(replies.error(what, 403), 403)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-
-def _host_name(host: str) -> str:
-    """A host name or address without its port and brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return (host.partition(":")[0] if host.count(":") == 1 else host).lower()
 
 
 def make_app(service: Service, hosts: Collection[str]) -> ASGIApp:

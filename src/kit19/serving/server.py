@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -12,16 +11,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from kit19.calling.endpoint import is_loopback
 from kit19.catalog import CatalogLike
 from kit19.chatting.chat import open_model
 from kit19.core.arguments import Count, one_or_more, public
-from kit19.core.errors import ModelError, OutputError, Problem
+from kit19.core.errors import ModelError, Problem
+from kit19.core.local_server import LOCAL_NAMES, base_url, listen
 from kit19.serving.vllm import served_name
 
 HOST = "127.0.0.1"
 PORT = 8000
-_LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 _LAYER = ("starlette", "uvicorn")
 
 
@@ -89,7 +87,7 @@ def serve(  # noqa: PLR0913  one parameter an option of the command
         what = f"serving needs {', '.join(missing)}, which is not installed"
         raise ModelError(Problem(what, fix="pip install 'kit19[serve,train]'"))
     names = one_or_more(allowed_hosts, "allowed_hosts")
-    listening = _listen(host, port)  # before the model is loaded, which takes long
+    listening = listen(host, port)  # before the model is loaded, which takes long
     with listening:
         answering, _ = open_model(model, format, catalog, trust_remote_code=trust_remote_code)
         import uvicorn  # noqa: PLC0415
@@ -98,28 +96,10 @@ def serve(  # noqa: PLR0913  one parameter an option of the command
 
         title = name or served_name(model)
         service = Service(answering, title, max_tokens=max_new_tokens, temperature=temperature)
-        app = make_app(service, [*_LOCAL_NAMES, host, *names])
-        shown = f"[{host}]" if ":" in host else host
-        base_url = f"http://{shown}:{listening.getsockname()[1]}/v1"
+        app = make_app(service, [*LOCAL_NAMES, host, *names])
+        address = f"{base_url(host, listening)}/v1"
         config = uvicorn.Config(app, log_level="warning", lifespan="off", server_header=False)
-        on_start(title, base_url)
+        on_start(title, address)
         with suppress(KeyboardInterrupt):  # uvicorn raises it again after its orderly end
             uvicorn.Server(config).run(sockets=[listening])
-        return Served(title, base_url, service.answered)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    Raises:
-        OutputError: The address or the port cannot be used.
-    """
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        fix = "use another --port; 0 takes any free one" if is_loopback(host) else ""
-        raise OutputError(
-            Problem(f"cannot be listened on: {reason}", f"{host}:{port}", fix)
-        ) from None
+        return Served(title, address, service.answered)
