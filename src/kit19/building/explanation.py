@@ -85,7 +85,7 @@ def explain(folder: str | Path, record: str, *, catalog: CatalogLike = None) -> 
 def _rows_with(folder: Path, part: str, record: str) -> pl.DataFrame:
     """The rows made of a record, alone or with others: in a batch, or as a solved example."""
     own, further = pl.col("id") == record, pl.col("further_records")
-    rows = read_rows(folder, part).filter(own | further.str.split("\n").list.contains(record))
+    rows = read_rows(folder, part, own | further.str.split("\n").list.contains(record))
     shown = (
         "template",
         "instruction",

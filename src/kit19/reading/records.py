@@ -27,7 +27,10 @@ from kit19.reading.table import read_file, read_rows
 
 _KEY = "#id"
 _WHY = "#why"
-_FILE = "#file"
+FILE = "#file"
+PLACES = (FILE, ROW, LINE, PLACE)
+"""Columns on where a record comes from: its file (``<source>/<path>``), its 0-based row and its 1-based
+line in it (0 where the format has none), and its place in a nested document (mostly empty)."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ def read_subset(
     subset: Subset,
     files: list[UpstreamFile],
     parsed: ParsedFiles | None = None,
+    *,
+    places: bool = False,
 ) -> Records:
     """Read the records of a subset from its files.
 
@@ -90,6 +95,7 @@ def read_subset(
         subset: Its entry in the card.
         files: Files that passed the check, twins included.
         parsed: Rows that other uses of the same build share; None for no other use.
+        places: Keep where each record comes from: the columns of ``PLACES``. Pairs have none.
 
     Returns:
         Records in file order, as derived pairs if the subset defines pairs.
@@ -112,6 +118,8 @@ def read_subset(
             frame = derive_pairs(frame, subset.pairs, key=_KEY, prefix=f"{name}/{found.split}/")
         frames.append(_with_id(frame, name, subset, found))
     merged, duplicates = _quarantine_duplicate_ids(pl.concat(frames, how="diagonal"), name)
+    if not places:
+        merged = merged.drop(PLACES, strict=False)
     return Records(merged, [*bad, *duplicates], total)
 
 
@@ -274,7 +282,7 @@ def _with_id(frame: pl.DataFrame, name: str, subset: Subset, found: UpstreamFile
         return frame.select(ids.alias("id"), split, pl.all().exclude(_KEY))
     group = pl.col(subset.group).fill_null(ids) if subset.group else ids
     return frame.select(
-        ids.alias("id"), split, group.alias("group"), pl.lit(found.name).alias(_FILE), pl.all()
+        ids.alias("id"), split, group.alias("group"), pl.lit(found.name).alias(FILE), pl.all()
     ).drop(_KEY)
 
 
@@ -285,15 +293,14 @@ def _bad_row(name: str, found: UpstreamFile, row: Quarantined) -> BadRow:
 
 def _quarantine_duplicate_ids(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[BadRow]]:
     """Keep the first of the rows that share an id; the others are malformed."""
-    if _FILE not in frame.columns:
+    if FILE not in frame.columns:
         return frame, []  # ids of pairs consist of record numbers, which are unique
-    places = [_FILE, ROW, LINE, PLACE]
     why = pl.concat_str(pl.lit("has the key of an earlier row: "), "id").alias(_WHY)
     repeated = frame.filter(~pl.col("id").is_first_distinct()).with_columns(why)
     duplicates = [
         BadRow(f"{name}/{split}/{PurePosixPath(file).stem}:{row}", file, line, "malformed", reason)
         for split, file, row, line, reason in repeated.select(
-            "split", _FILE, ROW, LINE, _at_place(_WHY)
+            "split", FILE, ROW, LINE, _at_place(_WHY)
         ).iter_rows()
     ]
-    return frame.filter(pl.col("id").is_first_distinct()).drop(places), duplicates
+    return frame.filter(pl.col("id").is_first_distinct()), duplicates

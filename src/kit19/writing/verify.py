@@ -39,8 +39,13 @@ def verify(folder: str | Path) -> Manifest:
     return manifest
 
 
-def read_rows(folder: Path, split: str) -> pl.DataFrame:
-    """Read all rows of one split, in order. A split that does not exist gives an empty frame.
+def read_rows(folder: Path, split: str, where: pl.Expr | None = None) -> pl.DataFrame:
+    """Read rows of one split, in order. A split that does not exist gives an empty frame.
+
+    Args:
+        folder: The build.
+        split: ``train`` or ``validation``.
+        where: Which rows; only these are kept in memory. None for all.
 
     Raises:
         VerifyError: A file cannot be read as rows.
@@ -51,7 +56,7 @@ def read_rows(folder: Path, split: str) -> pl.DataFrame:
     try:
         for path in paths:
             require_regular_file(path)
-        rows = pl.concat([read_parquet(path) for path in paths])
+        rows = pl.concat([_read_some(path, where) for path in paths])
     except UNREADABLE as error:
         first = first_line(error)
         raise VerifyError(Problem(f"cannot be read: {first}", str(folder / "data"), _FIX)) from None
@@ -59,6 +64,12 @@ def read_rows(folder: Path, split: str) -> pl.DataFrame:
         what = f"has columns {', '.join(rows.columns)}, not {', '.join(ROW_SCHEMA)}"
         raise VerifyError(Problem(what, str(folder / "data"), _FIX))
     return rows
+
+
+def _read_some(path: Path, where: pl.Expr | None) -> pl.DataFrame:
+    if where is None:
+        return read_parquet(path)
+    return scan_parquet(path).filter(where).collect(engine="streaming")
 
 
 def read_splits(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
