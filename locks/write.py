@@ -46,8 +46,16 @@ def main() -> None:
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     core = needed(project["dependencies"])
     extras = project["optional-dependencies"]
-    layers = ("hub", "eval", "train", "qlora", "report", "serve")
-    models = needed([requirement for layer in layers for requirement in extras[layer]])
+    models = needed(
+        [
+            *extras["hub"],
+            *extras["eval"],
+            *extras["train"],
+            *extras["report"],
+            *extras["serve"],
+            *extras["view"],
+        ]
+    )
     dev = needed(extras["dev"])
     docs = needed(extras["docs"])
     written: set[str] = set()

@@ -177,7 +177,7 @@ def _record(
         "parameters": 1_000,
         "dtype": "float32",
         "context": 2_048,
-        "run": _run(data) if data else None,
+        "run": run_record(data) if data else None,
     }
     record: dict[str, Any] = {
         "kit19_version": "0.1.0",
@@ -196,12 +196,13 @@ def _record(
     return EvalRecord(**record | _only(changes, EvalRecord))
 
 
-def _run(data: DataEntry) -> RunRecord:
+def run_record(data: DataEntry | None = None) -> RunRecord:
+    """The record of a made-up run; of unknown data by default."""
     return RunRecord(
         kit19_version="0.1.0",
         versions={},
         base=BaseModelEntry(name="base"),
-        data=data,
+        data=data or DataEntry(label="unverified", why="made up"),
         method="full",
         format={},
         seed=0,

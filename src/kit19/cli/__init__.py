@@ -40,6 +40,7 @@ _COMMANDS = {
     "compare": "compare",
     "train": "train",
     "chat": "chat",
+    "view": "view",
     "serve": "serve",
     "merge": "train",
     "push": "push",

@@ -80,6 +80,8 @@ def demo(out: Path, train: bool | None, data_dir: Path | None, as_json: bool, qu
         print_json(document)
         return
     _print_results(out, training, compared)
+    shown = [out, *([_report(out).parent] if training else [])]
+    print_text(f"Look: kit19 view {' '.join(map(str, shown))}")
     print_text(f"Next: kit19 stats {out} · kit19 explain {out} nsmc/train/… · kit19 build --help")
 
 

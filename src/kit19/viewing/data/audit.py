@@ -1,0 +1,170 @@
+"""An audit as its pages show it, with the hits that somebody marked as false."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from kit19.auditing.allowed import KEY, read_allowed, with_readable_text, write_allowed
+from kit19.auditing.result import RULES, AllowedPair, Audit
+from kit19.core.errors import Problem, VerifyError, first_line
+from kit19.core.parquet import UNREADABLE, read_parquet
+from kit19.core.paths import read_json
+
+FACETS = ("benchmark", "rule", "overlap", "effect", "marked", "file", "column", "field")
+_PLACE = "#place"
+_WRONG: tuple[type[BaseException], ...] = (*UNREADABLE, ValueError)
+ORDERS = ("surest", "row")
+
+
+class AuditFolder:
+    """An audit.
+
+    Args:
+        folder: Its folder. The list of false hits is beside it: ``<folder>.allow.yaml``.
+
+    Attributes:
+        folder: The same.
+        allow_path: The list of false hits.
+
+    Raises:
+        Kit19Error: The audit, or the list, cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.allow_path = folder.with_name(f"{folder.name}.allow.yaml")
+        self._lock = threading.Lock()
+        self._pairs = read_allowed(self.allow_path) if self.allow_path.is_file() else []
+        try:
+            document = read_json(folder / "audit.json")
+            self.result = Audit.model_validate({**document, "hits": []})
+            rows = read_parquet(folder / "hits.parquet")
+        except _WRONG as error:
+            what = f"cannot be read: {first_line(error)}"
+            raise VerifyError(Problem(what, str(folder), "run kit19 audit again")) from None
+        self._rows = self._described(rows)
+        self._keys = with_readable_text(self._rows).select(KEY)
+
+    def _described(self, rows: pl.DataFrame) -> pl.DataFrame:
+        compromised = pl.DataFrame(
+            [(name, item) for name, one in self.result.benchmarks.items() for item in one.ids],
+            schema={"benchmark": pl.String, "item": pl.String},
+            orient="row",
+        ).with_columns(effect=pl.lit("compromised"))
+        return (
+            rows.rename({"overlap": "share"})
+            .join(compromised, on=["benchmark", "item"], how="left", maintain_order="left")
+            .with_columns(pl.col("effect").fill_null("touched"))
+            .with_columns(overlap=_range_of(pl.col("share")))
+            .with_row_index(_PLACE)
+        )
+
+    @property
+    def pairs(self) -> Sequence[AllowedPair]:
+        """The pairs that are marked as false."""
+        return self._pairs
+
+    @property
+    def hits(self) -> pl.DataFrame:
+        """All hits, with five more columns.
+
+        ``#place`` (their number), ``share`` (of the item that was found), ``overlap`` (its
+        range), ``effect`` (``compromised`` or ``touched``) and ``marked`` (yes, no).
+        """
+        marked = pl.DataFrame(
+            [{name: getattr(pair, name) for name in KEY} for pair in self._pairs],
+            schema=dict.fromkeys(KEY, pl.String),
+        ).unique()
+        keys = self._keys.join(
+            marked.with_columns(marked=pl.lit("yes")),
+            on=list(KEY),
+            how="left",
+            maintain_order="left",
+        )
+        return self._rows.with_columns(keys["marked"].fill_null("no"))
+
+    def find(
+        self, chosen: Mapping[str, Sequence[str]], words: str, order: str
+    ) -> tuple[pl.DataFrame, dict[str, dict[str, int]]]:
+        """Hits by facets and words, and for each facet the hits with each value.
+
+        Args:
+            chosen: For facets by name, the values of which a hit has one.
+            words: Part of a text, an item or an id.
+            order: One of ``ORDERS``.
+        """
+        every = self.hits
+        if words:
+            texts = pl.col("text", "item_text", "item", "id", "file").fill_null("")
+            every = every.filter(
+                pl.any_horizontal(texts.str.contains_any([words], ascii_case_insensitive=True))
+            )
+        where = {
+            name: pl.col(name).fill_null("").is_in(list(values)) for name, values in chosen.items()
+        }
+        counts = {
+            name: dict(
+                every.filter(*(w for key, w in where.items() if key != name))[name]
+                .fill_null("")
+                .value_counts(sort=True)
+                .rows()
+            )
+            for name in FACETS
+        }
+        found = every.filter(*where.values())
+        if order == "surest":
+            rank = pl.col("rule").replace_strict(
+                {rule: n for n, rule in enumerate(RULES)}, default=9
+            )
+            found = found.sort(rank, -pl.col("share"), "row", maintain_order=True)
+        return found, counts
+
+    def mark(self, place: int, *, is_false: bool, why: str = "") -> None:
+        """Mark a hit, and all with the same text and item, as false, or take the mark away.
+
+        Raises:
+            OutputError: The list cannot be written.
+            VerifyError: There is no such hit.
+        """
+        if not 0 <= place < self._rows.height:
+            raise VerifyError(Problem(f"has no hit {place}", str(self.folder)))
+        row = self._keys.row(place, named=True)
+        pair = AllowedPair(**{name: row[name] for name in KEY}, why=why)
+        with self._lock:
+            kept = [one for one in self._pairs if _key(one) != _key(pair)]
+            pairs = [*kept, pair] if is_false else kept
+            write_allowed(pairs, self.allow_path)
+            self._pairs = pairs
+
+    @functools.cached_property
+    def by_file(self) -> list[dict[str, Any]]:
+        """Hits and rows with a hit in each file, the most first."""
+        counted = self._rows.group_by("file").agg(
+            hits=pl.len(),
+            rows=pl.col("file_row").n_unique(),
+            items=pl.struct("benchmark", "item").n_unique(),
+        )
+        return counted.sort("hits", "file", descending=[True, False]).to_dicts()
+
+
+def _range_of(share: pl.Expr) -> pl.Expr:
+    """The range of a share of an item, as a label."""
+    return (
+        pl.when(share >= 0.995)
+        .then(pl.lit("100%"))
+        .when(share >= 0.9)
+        .then(pl.lit("90–99%"))
+        .when(share >= 0.7)
+        .then(pl.lit("70–89%"))
+        .otherwise(pl.lit("0–69%"))
+    )
+
+
+def _key(pair: AllowedPair) -> tuple[str, ...]:
+    return tuple(getattr(pair, name) for name in KEY)

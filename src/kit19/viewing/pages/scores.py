@@ -1,0 +1,186 @@
+"""The pages of results, comparisons and runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from kit19.comparing.model_results import ChoiceResults
+from kit19.comparing.result import Comparison
+from kit19.comparing.table import MARKS, marks, remarks, tables
+from kit19.core.errors import Problem, UnknownNameError, VerifyError
+from kit19.core.paths import read_json
+from kit19.viewing.asked import Asked, Pager
+from kit19.viewing.data.results import FACETS, Items, Results
+from kit19.viewing.data.run import read_run_folder
+from kit19.viewing.opening import Opened
+from kit19.viewing.pages.audit import audit_of
+from kit19.viewing.plots import plot
+from kit19.viewing.site import Site
+
+
+def routes(site: Site) -> list[Route]:
+    """The routes of results and comparisons."""
+
+    def items(request: Request) -> Response:
+        opened = site.find(request.path_params["key"], "results")
+        return _items(site, request, opened)
+
+    def chart(request: Request) -> Response:
+        opened = site.find(request.path_params["key"], "comparison")
+        name = request.path_params["name"]
+        known = {path.name: path for path in (opened.path / "charts").glob("*.svg")}
+        if name not in known:
+            raise UnknownNameError(Problem(f"there is no chart {name!r}"))
+        policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+        headers = {"content-security-policy": policy}
+        return FileResponse(known[name], media_type="image/svg+xml", headers=headers)
+
+    return [Route("/o/{key}/items", items), Route("/o/{key}/charts/{name}", chart)]
+
+
+def results_of(site: Site, opened: Opened) -> Results:
+    """The results of a folder."""
+    return site.once(opened.key, lambda: Results(opened.path, site.catalog))
+
+
+def results(site: Site, request: Request, opened: Opened) -> Response:
+    """The scores of a model with intervals, beside those of the other opened results."""
+    others = [one for one in site.opened if one.kind == "results" and one.key != opened.key]
+    shown = [opened, *others]
+    scores = {one.key: results_of(site, one).scores for one in shown}
+    cells = {
+        (score.task, score.metric): {
+            key: found for key, all_ in scores.items() for found in all_
+            if (found.task, found.metric) == (score.task, score.metric)
+        }
+        for score in scores[opened.key]
+    }  # fmt: skip
+    found = results_of(site, opened)
+    return site.page(
+        request,
+        "results",
+        opened,
+        found=found.results,
+        cells=cells,
+        shown=shown,
+        titles={name: card.title for name in found.model.tasks if (card := found.card(name))},
+        marks=marks,
+        meanings=MARKS,
+    )
+
+
+def _items(site: Site, request: Request, opened: Opened) -> Response:
+    asked = Asked.of(request)
+    found = results_of(site, opened)
+    task = asked.one("task") or found.model.tasks[0]
+    others = [one for one in site.opened if one.kind == "results" and one.key != opened.key]
+    against = next((one for one in others if one.key == asked.one("against")), None)
+    other = results_of(site, against) if against else None
+    items = Items(found, task, other, _audited(site, found, task))
+    chosen = {name: values for name in FACETS if (values := asked.every(name))}
+    chosen = {name: ["" if v == "–" else v for v in values] for name, values in chosen.items()}
+    places, counts = items.find(chosen, asked.words)
+    pager = Pager(asked, len(places))
+    shown = places[pager.span].tolist()
+    names = [opened.title, *([against.title] if against else [])]
+    return site.page(
+        request,
+        "items",
+        opened,
+        items=[_item(items, place) for place in shown],
+        pager=pager,
+        counts=counts,
+        chosen=chosen,
+        task=task,
+        tasks=found.model.tasks,
+        others=others,
+        against=against,
+        names=names,
+        metric=items.metric,
+        is_choice=isinstance(items.sides[0], ChoiceResults),
+    )
+
+
+def _item(items: Items, place: int) -> dict[str, Any]:
+    """An item with what each model answered."""
+    row = items.frame.row(place, named=True)
+    sides = [side.items.row(place, named=True) for side in items.sides]
+    first = sides[0]
+    answers = []
+    for side, value in zip(sides, (row["value"], row["other_value"]), strict=False):
+        answers.append(
+            {
+                "value": value,
+                "prediction": side.get("prediction"),
+                "loglikelihoods": side.get("loglikelihoods") or [],
+                "responses": side.get("responses") or [],
+            }
+        )
+    return {
+        **row,
+        "choices": first["choices"] or [],
+        "gold": first.get("gold"),
+        "target": first.get("target", ""),
+        "answers": answers,
+    }
+
+
+def _audited(site: Site, found: Results, task: str) -> dict[str, set[str]]:
+    """What the opened audits say of the items of a task."""
+    card = found.card(task)
+    sets: dict[str, set[str]] = {}
+    for one in site.opened:
+        if one.kind != "audit" or card is None:
+            continue
+        audit = audit_of(site, one)
+        if card.id in audit.result.benchmarks:
+            counted = audit.hits.filter(benchmark=card.id, marked="no")
+            compromised = set(audit.result.benchmarks[card.id].ids) & set(counted["item"])
+            sets.setdefault("compromised", set()).update(compromised)
+            sets.setdefault("touched", set()).update(counted["item"])
+    return sets
+
+
+def comparison(site: Site, request: Request, opened: Opened) -> Response:
+    """The tables, warnings and charts of a comparison."""
+
+    def read() -> Comparison:
+        path = opened.path / "compare.json"
+        try:
+            return Comparison.model_validate(read_json(path))
+        except (OSError, ValueError) as error:
+            first = str(error).partition("\n")[0]
+            fix = "run kit19 compare again"
+            raise VerifyError(Problem(f"cannot be read: {first}", str(path), fix)) from None
+
+    found = site.once(opened.key, read)
+    charts = sorted(path.name for path in (opened.path / "charts").glob("*.svg"))
+    return site.page(
+        request,
+        "comparison",
+        opened,
+        found=found,
+        tables=tables(found),
+        remarks=remarks(found),
+        charts=charts,
+    )
+
+
+def run(site: Site, request: Request, opened: Opened) -> Response:
+    """The curves, settings and data of a run."""
+    found = site.once(opened.key, lambda: read_run_folder(opened.path))
+    return site.page(
+        request,
+        "run",
+        opened,
+        record=found.record,
+        plots={name: plot(curves) for name, curves in found.charts().items()},
+        builds=[one for one in site.opened if one.kind == "build"],
+        build_of=lambda one: (
+            site.build(one).manifest.content_digest == found.record.data.content_digest
+        ),
+    )

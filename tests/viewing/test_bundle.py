@@ -1,0 +1,86 @@
+"""A static site has the same pages, and asks nobody for anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+import kit19
+from tests.support.invoking import invoke
+from tests.viewing.conftest import Shown
+
+
+@pytest.fixture(scope="module")
+def site(shown: Shown, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("bundle") / "site"
+    folders = [shown.audit, shown.root / "comparison", shown.root / "run", shown.root / "results"]
+    written = kit19.bundle_view(folders, out, data_dir="sample", most=60)
+    assert written.pages == len(list(out.glob("*.html"))) == 60
+    assert written.left_out > 0
+    return out
+
+
+def test_every_link_leads_to_a_page_that_is_there(site: Path) -> None:
+    targets = set()
+    for path in site.glob("*.html"):
+        html = path.read_text("utf-8")
+        assert "http://" not in html.replace("http://www.w3.org/", "")
+        assert "https://" not in html
+        for found in re.findall(r'\b(?:href|src)="([^"]*)"', html):
+            address = unescape(found).partition("#")[0]
+            assert not address.startswith("/"), found
+            targets |= {unquote(address)} if address else set()
+    missing = {one for one in targets if not (site / one).is_file()}
+    assert missing <= {"assets/korean.font"}
+    assert {"index.html", "assets/view.css"} <= targets
+
+
+def test_pages_are_those_of_the_server(site: Path, shown: Shown) -> None:
+    hits = json.loads((shown.audit / "audit.json").read_text("utf-8"))["hits"]
+    page = next(path for path in site.glob("o-audit-hits-*.html") if "?" not in path.name)
+    text = page.read_text("utf-8")
+    assert f"{len(hits)} hits" in text
+    assert "data-bundle" in text
+    assert 'http-equiv="Content-Security-Policy"' in text
+
+
+def test_one_folder_is_the_first_page_and_korean_is_korean(shown: Shown, tmp_path: Path) -> None:
+    ran = invoke(
+        "view",
+        shown.root / "run",
+        "--bundle",
+        tmp_path / "site",
+        "--bundle-language",
+        "ko",
+        "--json",
+    )
+    assert ran.document == {"folder": str(tmp_path / "site"), "pages": 1, "left_out": 0}
+    assert "학습 손실" in (tmp_path / "site" / "index.html").read_text("utf-8")
+
+
+def test_a_folder_with_other_files_is_left_alone(shown: Shown, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    ran = invoke("view", shown.root / "run", "--bundle", tmp_path)
+    assert ran.code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_browser_shows_it_without_a_server(site: Path, browser: Any) -> None:
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("requestfailed", lambda request: said.append(request.url))
+    page.goto((site / "index.html").as_uri())
+    page.get_by_role("link", name=re.compile("^audit")).first.click()
+    page.get_by_role("link", name="kobest_boolq").click()
+    assert page.locator("article").count() > 10
+    assert not page.get_by_role("button").filter(visible=True).count()
+    assert page.evaluate("getComputedStyle(document.querySelector('.panel')).borderRadius") != "0px"
+    page.close()
+    assert said == []
