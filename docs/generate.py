@@ -7,6 +7,7 @@ around it is written by hand. ``make docs`` runs this, and tests/docs fails wher
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 import types
@@ -38,6 +39,7 @@ from kit19.rendering import load_templates
 from kit19.training import load_preset, preset_names, settings
 
 DOCS = Path(__file__).parent
+ARCHITECTURES = DOCS.parent / "tests" / "training" / "architectures.json"
 GENERATED = ("cli.md", "catalog.md", "labels.md", "training.md")
 WIDTH = 100  # of a terminal, so that the help does not follow the one that this runs in
 
@@ -300,6 +302,42 @@ def presets() -> str:
     return "\n".join(lines)
 
 
+def architectures() -> str:
+    """What was tried with each architecture, as ``make architectures`` stored it."""
+    lines = [
+        "| models | architecture | packed rows | full | LoRA | QLoRA |",
+        "|---|---|---|---|---|---|",
+    ]
+    for family in json.loads(ARCHITECTURES.read_text("utf-8"))["families"].values():
+        cells = family["cells"]
+        packed = {cells[f"{method} packed"].get("layout", "") for method in _METHODS}
+        layout = "no: `grouped`" if "grouped" in packed else "yes"
+        tried = [
+            _tried(cells[f"{method} packed"], cells[f"{method} padded"]) for method in _METHODS
+        ]
+        if family["adapter"]:
+            tried[1:] = [f"{one}, with `{family['adapter']}`" for one in tried[1:]]
+        row = [family["models"], f"`{family['type']}`", layout, *tried]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+_METHODS = ("full", "lora", "qlora")
+
+
+def _tried(packed: dict[str, str], padded: dict[str, str]) -> str:
+    """✓ if everything is equal in both layouts, else what is not."""
+    faults = {
+        f"{step}: {value}"
+        if step != "refused"
+        else f"refused: {value.split(' Incompatible modules')[0]}"
+        for cell in (packed, padded)
+        for step, value in cell.items()
+        if step != "layout" and value != "equal"
+    }
+    return "; ".join(sorted(faults)).replace("|", "\\|") or "✓"
+
+
 def labels() -> str:
     """Every value that templates have words for, with its definition and the words."""
     catalog = load_catalog()
@@ -332,6 +370,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "functions": functions,
     "reasons": reasons,
     "presets": presets,
+    "architectures": architectures,
     "tasks": task_list,
     "labels": labels,
     "styles": _listed(templates.Style),

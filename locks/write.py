@@ -46,16 +46,8 @@ def main() -> None:
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     core = needed(project["dependencies"])
     extras = project["optional-dependencies"]
-    models = needed(
-        [
-            *extras["hub"],
-            *extras["eval"],
-            *extras["train"],
-            *extras["report"],
-            *extras["serve"],
-            *extras["view"],
-        ]
-    )
+    layers = ("hub", "eval", "train", "qlora", "report", "serve", "view")
+    models = needed([requirement for layer in layers for requirement in extras[layer]])
     dev = needed(extras["dev"])
     docs = needed(extras["docs"])
     written: set[str] = set()

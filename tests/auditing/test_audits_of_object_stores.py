@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kit19.auditing import FilesAudit, audit, audit_files
+from kit19.auditing.clean import require_clean_folder
+from kit19.auditing.plan import make_plan
 from kit19.core.errors import OutputError, ReadError
 from kit19.fetching.remote import RemoteFile, download_remote
+from kit19.reading import Remarks
 from tests.support.bucket import Wire
 from tests.support.corpora import TEXTS, merged_bytes, search, write_corpus
 from tests.support.invoking import invoke
@@ -131,11 +135,50 @@ def test_a_full_disk_is_named_with_the_file(
     assert "set TMPDIR" in done.err
 
 
-def test_copies_and_empty_folders_are_refused(
+def test_copies_are_those_of_a_folder_of_these_files(
+    corpus: tuple[Path, str], exam: Path, tmp_path: Path, downloads: list[str]
+) -> None:
+    folder, url = corpus
+    search(folder, exam, clean=tmp_path / "local")
+    run(url, exam, tmp_path / "out", clean=tmp_path / "remote")
+    both = audit_files([str(folder), url], against=[exam], clean=tmp_path / "both")
+    assert both.cleaned is not None
+    assert all(one.problem is None for one in both.cleaned)
+    assert len(downloads) == 4 * len(FILES)
+    for name in FILES:
+        copy = (tmp_path / "local" / name).read_bytes()
+        assert (tmp_path / "remote" / name).read_bytes() == copy
+        for place in (name, f"{url.replace('://', '/')}/{name}"):
+            assert (tmp_path / "both" / place).read_bytes() == copy
+
+
+def test_a_file_that_is_gone_has_no_copy(
     bucket: Bucket, corpus: tuple[Path, str], exam: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(OutputError, match="is not on this machine"):
-        run(corpus[1], exam, tmp_path / "out", clean=tmp_path / "clean")
+    url = corpus[1]
+
+    def remove(what: str, done: int, total: int) -> None:
+        if what == "files read" and done == total:
+            bucket[1].rm(f"{url.removeprefix('s3://')}/a.jsonl")
+
+    done = run(url, exam, tmp_path / "out", clean=tmp_path / "copy", on_progress=remove)
+    assert done.cleaned is not None
+    problems = {one.file: one.problem for one in done.cleaned if one.problem}
+    assert list(problems) == ["a.jsonl"]
+    assert f"{url}/a.jsonl" in str(problems["a.jsonl"])
+    assert not (tmp_path / "copy" / "a.jsonl").exists()
+
+
+def test_a_name_that_leads_out_of_the_folder_has_no_copy(
+    corpus: tuple[Path, str], tmp_path: Path
+) -> None:
+    plan = make_plan([corpus[1]], Remarks())
+    part = replace(plan.parts[0], file="../../a.jsonl")
+    with pytest.raises(OutputError, match="leads out of the folder"):
+        require_clean_folder(tmp_path / "copy", replace(plan, parts=[part]))
+
+
+def test_empty_folders_are_refused(bucket: Bucket, exam: Path) -> None:
     bucket[1].pipe_file("corpus/pictures/a.png", b"png")
     bucket[1].pipe_file("corpus/pictures/b.png", b"png")
     with pytest.raises(ReadError, match="has no dataset files"):

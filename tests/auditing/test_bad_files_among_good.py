@@ -19,6 +19,7 @@ from tests.support.corpora import (
     search,
     write_corpus,
 )
+from tests.support.effort import tries
 from tests.support.invoking import invoke
 
 ROWS = make_rows(TEXTS)
@@ -65,6 +66,34 @@ def test_each_is_named_and_the_rest_is_searched(tmp_path: Path, corpus: Path, ex
     assert [one["where"].split(":")[0] for one in document["not_searched"]] == [
         one["file"] for one in told
     ]
+
+
+def test_a_line_of_200_mb_does_not_stop_the_others(
+    tmp_path: Path, corpus: Path, exam: Path
+) -> None:
+    good = tries(20, 1_000)
+    for number in range(good):
+        os.link(corpus / "good" / "0.jsonl", corpus / "good" / f"more-{number}.jsonl")
+    million = b"a" * 1_000_000
+    long = {"line.jsonl": b'{"text": "', "line.txt": b"", "line.csv": b'text\n"'}
+    for name, begin in long.items():
+        with (corpus / name).open("wb") as stream:
+            stream.write(begin)
+            stream.writelines([million] * 200)
+    (corpus / "folder.jsonl").mkdir()
+    out = tmp_path / "out"
+    done = invoke("audit", corpus, "--against", exam, "--out", out, "-q")
+    assert done.code == 1
+    told = {}
+    for line in (out / "failed.jsonl").read_text("utf-8").splitlines():
+        one = json.loads(line)
+        told[one["file"]] = f"{one['where']}: {one['what']}"
+    assert set(told) == {*BAD, *long}
+    for name in long:
+        assert "is longer than 128" in told[name]
+        assert f"error: {told[name]}" in done.err
+    document = json.loads((out / "audit.json").read_bytes())
+    assert document["rows_read"] == (good + len(BAD)) * len(TEXTS)
 
 
 def test_they_are_tried_again_and_forgotten_once_they_are_good(

@@ -225,7 +225,8 @@ def test_only_rows_of_compromised_items_on_request(tmp_path: Path) -> None:
     ("name", "data", "mask", "reason"),
     [
         ("a.json", b'{"data": [{"text": "%b"}]}', None, "not the elements of one array"),
-        ("a.txt", "%b\n", None, "is in UTF-16"),
+        ("a.csv", "%b\n", "x", "is in UTF-16"),
+        ("a.json", '[{"text": "%b"}]', None, "is in UTF-16"),
         ("a.json", b'[{"text": "%b"}]', "x", "no column can be added"),
         ("a.txt", b"%b\n", "x", "no column can be added"),
         ("a.jsonl", b'"%b"\n', "x", "row 0 is not an object"),
@@ -264,6 +265,60 @@ def test_what_cannot_be_copied_is_named_and_not_there(
     assert reason in done.err
     assert "1 file could not be copied" in done.err
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["good.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.tsv", "a.txt"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_copy_in_utf_16_has_the_bytes_of_all_other_rows(
+    name: str, encoding: str, tmp_path: Path, exam: Path
+) -> None:
+    def encoded(rows: list[dict[str, Any]]) -> bytes:
+        text = encode(rows, name).decode().replace("\n", "\r\n")
+        return f"\ufeff{text}".encode(encoding)
+
+    rows = make_rows([*TEXTS[:-1], "말끝\U0001f600", TEXTS[-1]])
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_bytes(encoded(rows))
+    ((_, read, found, written, problem),) = cleaned(
+        search(tmp_path / "data", exam, clean=tmp_path / "copy")
+    )
+    assert (read, found, written, problem) == (len(rows), len(FOUND), len(rows) - len(FOUND), "")
+    kept = [row for row in rows if row["text"] in INNOCENT or "말끝" in row["text"]]
+    assert (tmp_path / "copy" / name).read_bytes() == encoded(kept)
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+@pytest.mark.parametrize("mask", [None, "found"])
+def test_arrow_keeps_its_schema_metadata_and_kind(
+    kind: str, mask: str | None, tmp_path: Path, exam: Path
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    fields = [
+        pa.field("text", pa.string(), nullable=False, metadata={"of": "a field"}),
+        pa.field("kind", pa.dictionary(pa.int16(), pa.string())),
+        pa.field("n", pa.uint8()),
+    ]
+    schema = pa.schema(fields, metadata={"huggingface": "{}"})
+    rows = [{"text": text, "kind": "ab"[n % 2], "n": n} for n, text in enumerate(TEXTS)]
+    table = pa.Table.from_pylist(rows, schema=schema)
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "a.arrow"
+    with (pa.ipc.new_file if kind == "file" else pa.ipc.new_stream)(str(path), schema) as writer:
+        writer.write_table(table, max_chunksize=3)
+    ((_, read, found, _, problem),) = cleaned(
+        search(tmp_path / "data", exam, clean=tmp_path / "copy", mask=mask)
+    )
+    assert (read, found, problem) == (len(TEXTS), len(FOUND), "")
+    data = (tmp_path / "copy" / "a.arrow").read_bytes()
+    copy = (pa.ipc.open_file if kind == "file" else pa.ipc.open_stream)(data).read_all()
+    if mask is None:
+        assert copy.schema.equals(schema, check_metadata=True)
+        kept = table.filter(pa.array([n not in FOUND for n in range(len(TEXTS))]))
+        assert copy.to_pylist() == kept.to_pylist()
+    else:
+        assert copy.drop_columns(["found"]).schema.equals(schema, check_metadata=True)
+        assert copy.drop_columns(["found"]).equals(table)
+        assert [n for n, names in enumerate(copy["found"].to_pylist()) if names] == FOUND
 
 
 def test_an_archive_is_not_copied(tmp_path: Path, exam: Path) -> None:

@@ -22,12 +22,14 @@ from typing import Any
 import polars as pl
 import pytest
 
+from kit19.auditing import merge_audit
 from kit19.core.errors import OutputError
+from kit19.reading.spans import SPAN
 from tests.support.corpora import TEXTS, merged_bytes, search, write_corpus
+from tests.support.effort import tries
 from tests.support.invoking import run_main
 
-THOROUGH = os.environ.get("KIT19_TEST_EFFORT") == "thorough"
-KILLS = 60 if THOROUGH else 20
+KILLS = tries(20, 60)
 FILES = 4
 
 
@@ -111,6 +113,31 @@ def test_a_killed_run_is_taken_up_where_it_was(
     assert merged_bytes(out) == whole.merged
     assert names(out) == whole.names
     assert search(corpus, exam, out).reused == FILES
+
+
+@pytest.mark.parametrize("seed", range(tries(8, 60)))
+def test_killed_shares_in_any_order_are_taken_up_and_merged(
+    seed: int, tmp_path: Path, corpus: Path, exam: Path, whole: Whole
+) -> None:
+    chance = random.Random(seed)
+    out, span = tmp_path / "out", chance.choice([SPAN, 300])
+    count = chance.randint(1, 5)
+    shares = [(number, count) for number in range(1, count + 1)] * 2
+    chance.shuffle(shares)
+    for share in shares:
+        with pytest.MonkeyPatch.context() as patch, suppress(Dead):
+            Disk(patch, chance.randint(1, 25), half=chance.random() < 0.5)
+            search(corpus, exam, out, shard=share, span=span)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kit19.writing.place._is_running", lambda _process: False)
+        for share in sorted(shares, key=lambda _share: chance.random()):
+            search(corpus, exam, out, shard=share, span=span)
+        with pytest.MonkeyPatch.context() as kill, suppress(Dead):
+            Disk(kill, chance.randint(1, 8))
+            merge_audit(out)
+        merge_audit(out)
+    assert merged_bytes(out) == whole.merged
+    assert not [name for name in names(out) if name.endswith(".new")]
 
 
 @pytest.mark.parametrize("at", ["write_parquet", "fsync", "replace"])

@@ -424,15 +424,17 @@ def thresholds(name: str) -> tuple[int, ...]:
     return ARCHITECTURES[name].thresholds
 
 
-def make_config(name: str) -> Any:
-    """The configuration of an architecture."""
+def make_config(name: str, changes: Mapping[str, Any] | None = None) -> Any:
+    """The configuration of an architecture, with some values replaced."""
     from transformers import AutoConfig
 
     found = ARCHITECTURES[name]
-    return AutoConfig.for_model(found.kind, **_BASE, **found.options)
+    return AutoConfig.for_model(found.kind, **_BASE, **(dict(found.options) | dict(changes or {})))
 
 
-def make_model(name: str, seed: int = 19, **options: Any) -> Any:
+def make_model(
+    name: str, seed: int = 19, config: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
     """A model in float32 and evaluation mode, its weights drawn from a seed.
 
     Untrained weights predict nearly the same everywhere; larger ones make what is before a token, and
@@ -441,6 +443,7 @@ def make_model(name: str, seed: int = 19, **options: Any) -> Any:
     Args:
         name: A key of ``ARCHITECTURES``.
         seed: Draws the weights.
+        config: Values of the configuration to replace.
         **options: For ``from_config``, such as ``attn_implementation``.
     """
     import torch
@@ -449,7 +452,7 @@ def make_model(name: str, seed: int = 19, **options: Any) -> Any:
 
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(
-        make_config(name), dtype=torch.float32, **options
+        make_config(name, config), dtype=torch.float32, **options
     ).eval()
     wide = (torch.nn.Linear, torch.nn.Embedding, Conv1D)
     matrices = {id(part.weight): part.weight for part in model.modules() if isinstance(part, wide)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -426,7 +427,10 @@ def test_a_dry_run_refuses_a_model_that_sees_its_answers(tmp_path: Path) -> None
 # -- planned for another machine ------------------------------------------------------------------
 
 
-def test_a_plan_for_another_machine_ignores_this_machine(llama: Path, tmp_path: Path) -> None:
+def test_a_plan_for_another_machine_ignores_this_machine(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes.functional", None)  # as if it were not installed
     rows = short_rows(tmp_path)
     for changes in ({"method": "qlora"}, {"attn_implementation": "flash_attention_2"}):
         how = short_settings(tmp_path, llama, **changes)

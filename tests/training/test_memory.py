@@ -87,9 +87,12 @@ def test_more_memory_never_needs_more_changes(shape: ModelShape) -> None:
 
 def test_sharding_over_more_gpus_needs_less_memory_on_each(shape: ModelShape) -> None:
     how = settings(Path("x"))
-    one, four = (estimate_memory(shape, how, gpus=n) for n in (1, 4))
+    one, four = (estimate_memory(shape, how, gpus=n, bf16=False) for n in (1, 4))
     assert four.weights == one.weights // 4
     assert four.activations == one.activations
+    # One GPU keeps a copy of all weights in bf16, which sharded weights are cast to layer by layer.
+    one, four = (estimate_memory(shape, how, gpus=n) for n in (1, 4))
+    assert one.activations - four.activations == 2 * shape.dense
 
 
 def test_a_dry_run_trains_nothing(data: Path, tmp_path: Path) -> None:

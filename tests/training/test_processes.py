@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from kit19 import Settings, read_run, train
+from tests.support.sharded import SHARDED
 from tests.support.small_models import settings, weights
 
 
@@ -44,6 +45,31 @@ def test_two_processes_equal_one_with_twice_the_batches(data: Path, tmp_path: Pa
     assert all(torch.allclose(found[name], wanted[name], atol=1e-4) for name in wanted)
     measured = {name: one.record.metrics[name] for name in record.metrics if "eval" in name}
     assert measured == pytest.approx({n: record.metrics[n] for n in measured}, abs=1e-4)
+
+
+def test_a_sharded_run_equals_one_process_and_is_resumed_by_one(data: Path, tmp_path: Path) -> None:
+    import torch
+
+    how = settings(max_steps=4)
+    preset = tmp_path / "own.yaml"
+    preset.write_text(yaml.safe_dump(how.model_dump(mode="json")))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    command += ["--standalone", "-m", "tests.support.sharded", str(data), str(preset)]
+    command += [str(tmp_path / "two"), str(tmp_path / "killed")]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"} | SHARDED
+    done = subprocess.run(
+        command, check=False, capture_output=True, encoding="utf-8", env=env, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    one = train(data, tmp_path / "one", how.model_copy(update={"gradient_accumulation_steps": 2}))
+    found, wanted = weights(tmp_path / "two"), weights(one.folder)
+    assert set(found) == set(wanted)
+    assert all(torch.allclose(found[name], wanted[name], atol=1e-4) for name in wanted)
+    record = read_run(tmp_path / "two")
+    assert record is not None
+    losses = {name: value for name, value in record.metrics.items() if "loss" in name}
+    assert losses == pytest.approx({name: one.record.metrics[name] for name in losses}, abs=1e-4)
+    assert train(data, tmp_path / "killed", how).resumed == 2  # the checkpoint holds whole weights
 
 
 def test_two_processes_resume_from_a_checkpoint(data: Path, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def weights_of(other: str, how: Settings, base: Any) -> Any:
     return load_weights(how.model_copy(update={"model": other}), base)
 
 
-def another_adapter(how: Settings) -> Any:
+def another_adapter(how: Settings, _whole: object = ()) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(
@@ -360,7 +360,7 @@ def test_activations_computed_again_give_the_same_weights(
 
 
 def test_missing_inputs_are_reported_in_one_line(
-    data: Path, tokenizer: Any, tmp_path: Path
+    data: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(TrainError, match="no model is named"):
         train(data, tmp_path / "run", kit19.load_preset("", {"model": ""}))
@@ -370,7 +370,11 @@ def test_missing_inputs_are_reported_in_one_line(
     with pytest.raises(TrainError, match="holds no row to train on"):
         train(tmp_path / "empty.jsonl", tmp_path / "run", settings())
     model = SAVE["neox"](tokenizer, tmp_path / "base")
-    with pytest.raises(TrainError, match="bitsandbytes, which does not work here"):
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)  # as if it were not installed
+    monkeypatch.setitem(sys.modules, "bitsandbytes.functional", None)
+    with pytest.raises(
+        TrainError, match=r"(?s)bitsandbytes, which does not work here.*kit19\[qlora\]"
+    ):
         train(data, tmp_path / "run", settings(model, method="qlora"))
     with pytest.raises(TrainError, match="FlashAttention needs a CUDA GPU"):
         train(data, tmp_path / "run", settings(model, attn_implementation="flash_attention_2"))

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from kit19.auditing.clean_lines import copy_lines
-from kit19.auditing.clean_tables import copy_table
+from kit19.auditing.clean_tables import copy_arrow, copy_table
 from kit19.auditing.merge import Merged
 from kit19.auditing.plan import Plan, choose_parts
+from kit19.auditing.remote import local_copy
 from kit19.auditing.result import Audit
 from kit19.core.arguments import OnProgress
 from kit19.core.errors import OutputError, Problem, ReadError
 from kit19.core.processes import Killed, run_tasks
+from kit19.fetching.remote import RemoteFile
 from kit19.reading.folders import ARCHIVE, format_suffix
-from kit19.reading.opening import translate_errors
+from kit19.reading.formats import Format, detect_format
+from kit19.reading.opening import COMPRESSED, open_file, translate_errors
 from kit19.writing.place import is_leftover, placing
 
 COPYING = "files copied"
@@ -75,11 +78,12 @@ class CopyTask:
 
     Attributes:
         file: Its name.
-        path: Where it is.
+        path: Where it is; only its name, if it is not on this machine.
         target: Where the copy goes.
         rows: How many rows the audit counted.
         found: What each row with benchmark text has, by the row's number.
         options: What the copy is.
+        remote: Where the file is, if it is not on this machine.
     """
 
     file: str
@@ -88,6 +92,12 @@ class CopyTask:
     rows: int
     found: Mapping[int, list[str]]
     options: CopyOptions
+    remote: RemoteFile | None = None
+
+    @property
+    def where(self) -> str:
+        """The path or address of the file, for messages."""
+        return self.remote.url if self.remote else str(self.path)
 
 
 def require_clean_folder(folder: Path, plan: Plan) -> None:
@@ -102,12 +112,15 @@ def require_clean_folder(folder: Path, plan: Plan) -> None:
         if place == source or source in place.parents:
             what = f"is in {one}, which is read"
             raise OutputError(Problem(what, str(folder), "use another --clean"))
-    names = {part.file for part in plan.parts}
-    for part in plan.parts:
-        if part.remote:
-            what = "is not on this machine, where copies are made"
-            raise OutputError(Problem(what, part.where, "download it, and audit the copy"))
-        if (place / part.file).resolve() == part.path.resolve():
+    names: set[str] = set()
+    for part in plan.as_files():
+        name = _target(part.file, part.remote)
+        target = (place / name).resolve()
+        if name in names or (part.remote and place not in target.parents):
+            what = "has a name that another copy has, or that leads out of the folder for copies"
+            raise OutputError(Problem(what, part.where, "audit it by itself, under another name"))
+        names.add(name)
+        if not part.remote and target == part.path.resolve():
             what = f"a copy of {part.path} would replace it"
             raise OutputError(Problem(what, str(folder), "use another --clean"))
     for path in folder.rglob("*"):
@@ -115,6 +128,11 @@ def require_clean_folder(folder: Path, plan: Plan) -> None:
         if not path.is_dir() and name not in names and not is_leftover(path):
             what = f"holds {name}, which is not a copy of an audited file"
             raise OutputError(Problem(what, str(folder), "use another --clean, or empty it"))
+
+
+def _target(file: str, remote: RemoteFile | None) -> str:
+    """Return the name of a copy: that of the file, or of its address as folders."""
+    return file.replace("://", "/", 1) if remote else file
 
 
 def copy_files(
@@ -144,23 +162,31 @@ def copy_files(
     found = _found_rows(merged.audit, options.by)
     files = plan.as_files()
     chosen = choose_parts(files, *options.share) if options.share else files
-    paths = {part.file: part.path for part in chosen}
+    targets = {part.file: folder / _target(part.file, part.remote) for part in chosen}
     tasks = [
-        CopyTask(file, paths[file], folder / file, rows, found.get(file, {}), options)
-        for file, rows in merged.rows.items()
-        if file in paths
+        CopyTask(
+            part.file,
+            part.path,
+            targets[part.file],
+            merged.rows[part.file],
+            found.get(part.file, {}),
+            options,
+            part.remote,
+        )
+        for part in chosen
+        if part.file in merged.rows
     ]
     done = {
         file: CleanFile(file, 0, 0, 0, problem)
         for file, problem in merged.failures.items()
-        if file in paths
+        if file in targets
     }
     for file in done:
-        (folder / file).unlink(missing_ok=True)  # of an earlier run
+        targets[file].unlink(missing_ok=True)  # of an earlier run
     for number, one in enumerate(_copy_all(tasks, jobs), 1):
         done[one.file] = one
         on_progress(COPYING, number, len(tasks))
-    return [done[part.file] for part in files if part.file in paths]
+    return [done[part.file] for part in files if part.file in targets]
 
 
 def _found_rows(audit: Audit, by: By) -> dict[str, dict[int, list[str]]]:
@@ -183,7 +209,7 @@ def _copy_all(tasks: Sequence[CopyTask], jobs: int) -> Iterator[CleanFile]:
     for task, done in run_tasks(tasks, jobs, _copier, lambda _task, _amount: None):
         if isinstance(done, Killed):
             what = f"cannot be copied: {done.how} ended the process that did, twice"
-            yield _without_copy(task, Problem(what, str(task.path)))
+            yield _without_copy(task, Problem(what, task.where))
         else:
             yield done
 
@@ -198,6 +224,16 @@ def copy_file(task: CopyTask) -> CleanFile:
     Raises:
         OutputError: The copy cannot be written.
     """
+    if not task.remote:
+        return _copy_file(task)
+    try:
+        with local_copy(task.remote, task.file) as (path, _):
+            return _copy_file(replace(task, path=path))
+    except ReadError as error:
+        return _without_copy(task, error.problems[0])
+
+
+def _copy_file(task: CopyTask) -> CleanFile:
     left_out = 0 if task.options.mask else len(task.found)
     expected = task.rows - left_out
     try:
@@ -212,8 +248,10 @@ def copy_file(task: CopyTask) -> CleanFile:
             if read != task.rows or written != expected:
                 what = f"has {read:,} rows, of which {written:,} were kept; the audit counted "
                 what += f"{task.rows:,}, of which {expected:,} are to be kept"
-                raise ReadError(Problem(what, str(task.path), "run the audit again"))
+                raise ReadError(Problem(what, task.where, "run the audit again"))
     except ReadError as error:
+        if task.remote:  # which names its address
+            raise
         return _without_copy(task, error.problems[0])
     return CleanFile(task.file, task.rows, len(task.found), written)
 
@@ -225,6 +263,11 @@ def _copy(task: CopyTask, place: Path) -> tuple[int, int]:
         raise ReadError(Problem(what, str(task.path), "unpack it, and audit the folder"))
     if format_suffix(task.path.name) == ".parquet" and task.path.suffix.lower() == ".parquet":
         return copy_table(task.path, place, task.found, task.options.mask)
+    if task.path.suffix.lower() not in COMPRESSED:
+        with open_file(task.path) as stream, translate_errors(str(task.path)):
+            kind, _ = detect_format(stream, format_suffix(task.path.name), str(task.path))
+        if kind is Format.ARROW:
+            return copy_arrow(task.path, place, task.found, task.options.mask)
     return copy_lines(task.path, place, task.found, task.options.mask, task.options.header)
 
 

@@ -86,6 +86,9 @@ def _compressor(raw: IO[bytes], suffix: str) -> IO[bytes]:
 
 def _mask(rows: RowBytes, column: str, found: Mapping[int, list[str]], where: str) -> _Mask:
     """Return what adds a column to each piece of a file."""
+    if rows.encoding == "utf-16":
+        what = "is in UTF-16, so no column can be added"
+        raise ReadError(Problem(what, where, "leave out --mask, or convert it to UTF-8"))
     if rows.kind is Format.JSON_LINES:
         return lambda piece, row: _with_key(piece, row, column, found, where)
     if rows.kind is not Format.DELIMITED or rows.suffix not in (".csv", ".tsv"):

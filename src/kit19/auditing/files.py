@@ -103,13 +103,14 @@ def audit_files(  # noqa: PLR0913  one parameter an option of the command
     record = Record(plan, options, audit_key(benchmarks, options), sought)
     parts = choose_parts(plan.parts, *shard) if shard else plan.parts
     with _results_folder(out, shared=shard is not None) as folder:
-        record.write(folder)
+        if out is not None:
+            record.write(folder)
         setup = Setup(benchmarks, options, plan.base, folder, record.key)
         reused, failures = _search(setup, parts, (jobs, cluster), strict, on_progress)
         files = len({part.file for part in parts})
         if shard:
             mine = {part.file for part in parts}
-            undivided = [name for name in plan.undivided if name in mine]
+            undivided = {name: why for name, why in plan.undivided.items() if name in mine}
             return FilesAudit(None, files, len(reused), failures, undivided=undivided)
         merged = merge_results(record, folder, out is not None, pairs)
         cleaned = None

@@ -9,13 +9,14 @@ from pathlib import Path
 import polars as pl
 
 from kit19.auditing.hub import download_dataset, is_on_hub
+from kit19.auditing.stored_rows import load_rows
 from kit19.catalog import Benchmark, Catalog
 from kit19.core.errors import Problem, ReadError, UnknownNameError, suggest_names
 from kit19.core.paths import path_exists, resolve_composition
 from kit19.curating import bare
 from kit19.curating.contamination import MIN_NEAR
 from kit19.fetching import SelectedFiles, benchmark_use, select_files
-from kit19.reading import Remarks, read_table, read_texts
+from kit19.reading import Remarks, read_texts
 
 _OWN_SPLIT = "items"
 _MOST_TEXT = 1 << 28  # bytes; far more than any benchmark of questions
@@ -28,7 +29,7 @@ class BenchmarkItems:
 
     Attributes:
         card: The benchmark's card.
-        rows: Columns split, #id and the fields listed in the card's ``texts``.
+        rows: Columns split, #id and the fields listed in the card's ``texts`` and ``only_with``.
         names: Display names of fields, where they differ from the column names.
     """
 
@@ -76,7 +77,7 @@ def find_benchmark_items(
     for name, files in selected.items():
         if files.used:
             card = catalog.benchmarks[name]
-            rows = read_table(files.use.source, card.table, files.used)
+            rows = load_rows(card, files.use.source, files.used)
             benchmarks[name] = BenchmarkItems(card, rows)
     for name in names:
         if name not in catalog.benchmarks and name not in catalog.sets:

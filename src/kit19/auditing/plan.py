@@ -89,7 +89,8 @@ class Plan:
         folders: The inputs that are folders.
         parts: All parts, in the order of their rows; the parts of a file follow each other.
         remarks: What listing the files already tells.
-        undivided: Names of files that are larger than a part, and can only be read from the beginning.
+        undivided: Files that are larger than a part, and can only be read from the beginning: their
+            names, and why.
     """
 
     dataset: str
@@ -97,14 +98,14 @@ class Plan:
     folders: list[str]
     parts: list[Part]
     remarks: Remarks = field(default_factory=Remarks)
-    undivided: list[str] = field(default_factory=list)
+    undivided: dict[str, str] = field(default_factory=dict)
 
     def as_files(self) -> list[Part]:
         """Return the files, each as one part."""
         files: dict[str, Part] = {}
         for part in self.parts:
             size = files[part.file].size if part.file in files else 0
-            files[part.file] = Part(part.file, part.path, size + part.size)
+            files[part.file] = Part(part.file, part.path, size + part.size, remote=part.remote)
         return list(files.values())
 
 
@@ -140,6 +141,7 @@ def make_plan(inputs: Sequence[str | Path], remarks: Remarks, span: int = SPAN) 
             remarks.note(inside + one.where, one.what)
     remarks.base = base
     parts: list[Part] = []
+    undivided: dict[str, str] = {}
     seen: set[str] = set()
     for path in listed:
         name = str(path).removeprefix(base)
@@ -147,12 +149,16 @@ def make_plan(inputs: Sequence[str | Path], remarks: Remarks, span: int = SPAN) 
             remarks.note(name, "is in several inputs, and searched once")
         else:
             seen.add(name)
-            parts += _file_parts(name, path, span)
+            found_parts, why = _file_parts(name, path, span)
+            parts += found_parts
+            if why:
+                undivided[name] = why
     for address in addresses:
-        parts += _remote_parts(address, remarks, seen, alone=len(given) == 1)
+        remote = _remote_parts(address, remarks, seen, alone=len(given) == 1)
+        undivided |= {one.file: "is in an object store" for one in remote if one.size > span}
+        parts += remote
     more = f" and {len(given) - 1:,} more" if len(given) > 1 else ""
     folders = [str(path) for path in paths if _is_folder(path)]
-    undivided = [part.file for part in parts if not part.span and part.size > span]
     return Plan(f"{given[0]}{more}", base, folders, parts, remarks, undivided)
 
 
@@ -217,12 +223,13 @@ def _literal_parent(path: Path) -> Path:
     return parent
 
 
-def _file_parts(name: str, path: Path, span: int) -> list[Part]:
+def _file_parts(name: str, path: Path, span: int) -> tuple[list[Part], str]:
+    """Return the parts of a file, and why a large one has only one."""
     try:
         size = path.stat().st_size
-        spans = find_spans(path, span)
+        spans, why = find_spans(path, span)
     except (OSError, ReadError):  # the search reports it
-        return [Part(name, path, 0)]
+        return [Part(name, path, 0)], ""
     if not spans:
-        return [Part(name, path, size)]
-    return [Part(name, path, size // len(spans), one) for one in spans]
+        return [Part(name, path, size)], why
+    return [Part(name, path, size // len(spans), one) for one in spans], ""

@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+from polars.exceptions import PolarsError
+
 from kit19.auditing.plan import Options, Part, Plan
 from kit19.auditing.result import Remark
-from kit19.auditing.summary import Searched, Sought
+from kit19.auditing.summary import TEXTS, Searched, Sought
 from kit19.core.errors import Problem, ReadError, first_line
 from kit19.core.paths import read_json
 from kit19.fetching.remote import RemoteFile
@@ -68,7 +71,10 @@ class Record:
             "key": self.key,
             "options": asdict(self.options),
             "remarks": self.plan.remarks.dump(),
-            "benchmarks": {name: vars(one) for name, one in self.sought.benchmarks.items()},
+            "benchmarks": {
+                name: {**vars(one), "texts": one.texts.rows()}
+                for name, one in self.sought.benchmarks.items()
+            },
             "missing": [one.model_dump() for one in self.sought.missing],
             "parts": parts,
         }
@@ -99,7 +105,7 @@ def read_record(out: Path) -> Record:
         read = found["options"]
         options = Options(tuple(read["columns"]), read["header"], tuple(read["ids"]))
         benchmarks = {
-            name: Searched(**{**one, "texts": [(item, field) for item, field in one["texts"]]})
+            name: Searched(**{**one, "texts": pl.DataFrame(one["texts"], TEXTS, orient="row")})
             for name, one in found["benchmarks"].items()
         }
         plan = Plan(found["dataset"], found["base"], found["folders"], parts, remarks)
@@ -107,6 +113,6 @@ def read_record(out: Path) -> Record:
         return Record(plan, options, found["key"], Sought(benchmarks, missing))
     except FileNotFoundError:
         raise ReadError(Problem("has no results of an audit", str(out), fix)) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, PolarsError) as error:
         what = f"is not the plan of an audit: {first_line(error)}"
         raise ReadError(Problem(what, str(path), fix)) from None

@@ -23,6 +23,7 @@ from kit19.auditing.broken_lines import MARGIN, has_plain_lines
 from kit19.auditing.items import BenchmarkItems
 from kit19.auditing.plan import Options, Part
 from kit19.auditing.search import HITS, Found
+from kit19.core.cached import digest_code
 from kit19.core.errors import Problem
 from kit19.core.order import stable_hash
 from kit19.core.parquet import UNREADABLE
@@ -69,11 +70,7 @@ def audit_key(benchmarks: Mapping[str, BenchmarkItems], options: Options) -> str
 def _rules_digest() -> str:
     """A digest of the code that decides what is found."""
     house = Path(__file__).parents[1]
-    hashed = hashlib.sha256(pl.__version__.encode())
-    for name in _RULES:
-        for path in sorted((house / name).rglob("*.py")) or [house / name]:
-            hashed.update(path.read_bytes())
-    return hashed.hexdigest()
+    return pl.__version__ + digest_code(house / name for name in _RULES)
 
 
 class Store:

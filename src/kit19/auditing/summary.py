@@ -11,6 +11,9 @@ from kit19.auditing.items import BenchmarkItems
 from kit19.auditing.result import RULES, Compromised, Remark
 from kit19.curating.grams import has_letters
 
+TEXTS = {"item": pl.String, "field": pl.String}
+"""Columns of the texts of a benchmark's items."""
+
 
 @dataclass(frozen=True)
 class Searched:
@@ -21,13 +24,13 @@ class Searched:
             item has must be found.
         splits: Its splits.
         items: How many items it has.
-        texts: All texts of the items, as pairs of ``<split>/<id>`` and field, in order.
+        texts: All texts of the items, in order: columns item (``<split>/<id>``) and field.
     """
 
     combinations: list[list[str]] | None
     splits: list[str]
     items: int
-    texts: list[tuple[str, str]]
+    texts: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def describe(benchmark: BenchmarkItems) -> Searched:
     combinations = None
     if card.compromised != "all":
         combinations = [[names[field] for field in one] for one in card.combinations()]
-    return Searched(combinations, list(card.splits), rows.height, texts.rows())
+    return Searched(combinations, list(card.splits), rows.height, texts)
 
 
 def summarize(benchmark: Searched, hits: pl.DataFrame) -> Compromised:
@@ -65,9 +68,7 @@ def summarize(benchmark: Searched, hits: pl.DataFrame) -> Compromised:
         benchmark: The benchmark.
         hits: Columns item, field, rule and is_weak of all its hits.
     """
-    texts = pl.DataFrame(
-        benchmark.texts, schema={"item": pl.String, "field": pl.String}, orient="row"
-    )
+    texts = benchmark.texts
     by_rule = {
         rule: _find_compromised(
             hits.filter(pl.col("rule").is_in(RULES[: place + 1])), texts, benchmark.combinations
@@ -87,7 +88,7 @@ def summarize(benchmark: Searched, hits: pl.DataFrame) -> Compromised:
             }
             for split in benchmark.splits
         },
-        ids=[item for item in dict.fromkeys(texts["item"]) if item in compromised],
+        ids=_in_order(texts["item"], compromised),
     )
 
 
@@ -106,3 +107,11 @@ def _find_compromised(
             for combination in combinations
         )
     )
+
+
+def _in_order(items: pl.Series, chosen: set[str]) -> list[str]:
+    """Return the chosen items in the order of the benchmark, each once."""
+    if not chosen:
+        return []
+    found = items.filter(items.is_in(list(chosen))).unique(maintain_order=True)
+    return [str(item) for item in found]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,13 +117,13 @@ def print_failures(problems: Sequence[Problem], what: str) -> None:
     print_note(f"{len(problems):,} file{'s' if len(problems) > 1 else ''} could not be {what}")
 
 
-def print_undivided(names: Sequence[str]) -> None:
-    """Say which large files several processes could not share, on stderr."""
-    more = f" and {len(names) - _REMARKS:,} more" if len(names) > _REMARKS else ""
+def print_undivided(files: Mapping[str, str]) -> None:
+    """Say which large files several processes could not share, and why, on stderr."""
+    told = "; ".join(f"{name} {why}" for name, why in islice(files.items(), _REMARKS))
+    more = f"; and {len(files) - _REMARKS:,} more" if len(files) > _REMARKS else ""
     print_note(
-        f"each read by one process, from beginning to end: {', '.join(names[:_REMARKS])}{more}. CSV, "
-        "JSON documents, compressed files and files in object stores are not divided: smaller files, "
-        "JSON lines or parquet are faster with several --jobs"
+        f"not divided, but each read by one process from beginning to end: {told}{more}. Smaller "
+        "files, JSON lines or parquet are faster with several --jobs"
     )
 
 

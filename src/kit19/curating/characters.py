@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kit19.curating.grams import composed, spaced
+from kit19.curating.grams import composed, words_of
 
 DROP, BLANK, SLOW = 0, ord(" "), 0xFFFF_FFFF
 CONSONANT, VOWEL = 1 << 30, 1 << 29
@@ -27,6 +27,12 @@ PRIVATE = 0xF_0000
 _SYLLABLES = range(ord("가"), ord("힣") + 1)
 _SURROGATES = range(0xD800, 0xE000)
 _EMOJI = range(0x1F000, 0x1FB00)
+_CODES = (
+    range(_SYLLABLES.start),
+    range(_SYLLABLES.stop, _SURROGATES.start),
+    range(_SURROGATES.stop, 0x1_0000),
+    _EMOJI,
+)
 # Characters that join the one before: marks, and the last letters of a syllable. The lower case of a
 # capital sigma depends on the letters around it.
 _DEPENDS = r"^\p{M}|[\x{11A8}-\x{11C2}]|Σ"
@@ -51,10 +57,10 @@ class Characters:
 @lru_cache(1)
 def load_characters() -> Characters:
     """Create the table, once."""
-    plane = (one for one in range(0x1_0000) if one not in _SYLLABLES and one not in _SURROGATES)
-    codes = np.array([*plane, *_EMOJI], dtype=np.uint32)
-    characters = pl.Series([chr(one) for one in codes])
-    normal, left = composed(characters), spaced(characters)
+    codes = np.concatenate([np.arange(one.start, one.stop, dtype=np.uint32) for one in _CODES])
+    characters = pl.Series([chr(one) for one in codes.tolist()])
+    normal = composed(characters)
+    left = words_of(normal)
     length = left.str.len_chars().to_numpy()
     found = np.full(len(codes), DROP, dtype=np.uint32)
     found[length == 1] = _code_points(left.filter(length == 1))

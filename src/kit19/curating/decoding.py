@@ -75,8 +75,9 @@ def decode(texts: pl.Series, form: int = ANY) -> Decoded:
     known = _tables(form)
     blank = np.uint32(_NONE if form == LITERAL else BLANK)
     drop = np.uint32(DROP if form == ANY else _NONE)
-    joined = texts.str.join("").cast(pl.Binary).item() or b""
-    data = np.frombuffer(joined + bytes(SPARE), dtype=np.uint8)
+    # Joined with what is behind them: another copy would take time in which no other thread can run.
+    joined = texts.extend_constant("\0" * SPARE, 1).str.join("").cast(pl.Binary).item()
+    data = np.frombuffer(joined, dtype=np.uint8)
     ends = texts.str.len_bytes().to_numpy().cumsum(dtype=np.int64)
     letters = np.empty(len(data) + SPARE, dtype=np.uint32)
     words = np.empty(len(data), dtype=np.uint32)

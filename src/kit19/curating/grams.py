@@ -31,8 +31,13 @@ def has_letters(texts: pl.Series) -> pl.Series:
 
 def spaced(texts: pl.Series) -> pl.Series:
     """Convert texts to bare form, but keep one blank between words."""
+    return words_of(composed(texts))
+
+
+def words_of(texts: pl.Series) -> pl.Series:
+    """Convert texts from the form that ``composed`` gives to that of ``spaced``."""
     # Remove non-letters before merging blanks: a zero-width character does not separate words.
-    kept = composed(texts).str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}\s]", "")
+    kept = texts.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}\s]", "")
     return kept.str.replace_all(r"\s+", " ")
 
 
@@ -59,12 +64,15 @@ def composed(texts: pl.Series) -> pl.Series:
 def slices_by_length(texts: pl.Series, most: int, parts: int = 1) -> list[tuple[int, int]]:
     """Return starts and ends of slices of texts (none null) that have about so many bytes or less.
 
+    The slices are about equal, and about a multiple of ``parts``: so many threads end together.
+
     Args:
         texts: The texts.
         most: Bytes of a slice; only a text that has more by itself makes a larger one.
         parts: The least number of slices, if there are that many bytes and texts.
     """
     ends = texts.str.len_bytes().to_numpy().cumsum(dtype=np.int64)
-    size = max(1, min(most, int(ends[-1]) // parts + 1)) if len(ends) else most
+    total = int(ends[-1]) if len(ends) else 0
+    size = total // (parts * max(1, -(-total // (most * parts)))) + 1
     starts = np.flatnonzero(np.diff(ends // size) > 0) + 1
     return list(itertools.pairwise([0, *starts.tolist(), len(texts)]))

@@ -73,7 +73,9 @@ class KeyTable:
             table = np.zeros(least, np.uint64)
             of_slots = np.zeros(least if exact else 0, np.uint64)
             _place(keys, table, of_slots, places)
-        order = np.lexsort((items, places))
+        # The lists of the first keys are next to each other: they are read the most.
+        _, first, slot = np.unique(places, return_index=True, return_inverse=True)
+        order = np.lexsort((items, first[slot]))
         _set_bits(keys, bits)
         counts = np.unique(places, return_counts=True)[1]
         lists = np.zeros(int((counts[counts > 1] + 1).sum()), dtype=np.uint64)
@@ -128,7 +130,7 @@ def _set_bits(keys: U64, bits: U64) -> None:
 
 @native
 def _fill(places: I64, pairs: U64, slots: U64, lists: U64) -> None:
-    """Write the entries of each slot, given in the order of slots."""
+    """Write the entries of each slot; those of a slot follow each other."""
     first, used = 0, 0
     while first < len(places):
         end = first + 1

@@ -37,13 +37,15 @@ MAX_PAIRS = 8
 """Pairs of adjacent stems to keep of each item, the rarest first; a quarter of them must be found."""
 MAX_ITEMS_OF_PAIR = 10
 """A pair that more items contain (수 있다) is not evidence."""
-# Prefix filtering: the keys of an item are its rarest trigrams, up to 1 - coverage + _KEY_SHARE of its
-# weight. A text that covers ``coverage`` of the item covers at least _KEY_SHARE of it by keys alone, so
-# a search by keys misses no candidate. That holds for any order: trigrams that are common in Korean
-# text come last, so that few of a text's trigrams are keys.
-_KEY_SHARE = 0.15
+# Prefix filtering: the keys of an item are its rarest trigrams, up to 1 - coverage + share of its
+# weight. A text that covers ``coverage`` of the item covers at least the share by keys alone, so a
+# search by keys misses no candidate. That holds for any order and any share. Trigrams that are common
+# in Korean text come last, and the share is small, so that few of a text's trigrams are keys; but not
+# so small that the two heaviest trigrams would make a candidate, unless the item has few.
+_LEAST_SHARE, _MOST_SHARE = 0.06, 0.15
+_HEAVIEST = 2.02
 # The exact share is enough, despite rounding: the weights of keys are rounded up.
-_LEAST_WEIGHT = np.uint64(math.floor((_KEY_SHARE - 1e-9) * MOST_WEIGHT))
+_LEAST_WEIGHT = np.uint64(math.floor((_MOST_SHARE - 1e-9) * MOST_WEIGHT))
 _SCALE = 1000
 _ROOM = 1 << 12  # rows
 _U32 = npt.NDArray[np.uint32]
@@ -178,19 +180,30 @@ def index_trigrams(texts: pl.Series, lengths: _U32, coverage: float) -> GramInde
     common, levels = _common_trigrams()
     place = np.minimum(np.searchsorted(common, weighted.grams), len(common) - 1)
     level = np.where(common[place] == weighted.grams, levels[place], 0)
-    # Only the sums of whole texts begin at 0.
     order = np.lexsort((weighted.grams, weighted.in_texts, level, weighted.text))
     weights, text = weighted.weights[order].astype(np.uint64), weighted.text[order]
+    # Only the sums of whole texts begin at 0.
     sums = weights.cumsum() - weights
     before = sums - sums[np.searchsorted(text, text)]
-    total = weighted.totals.astype(np.uint64)[text]
-    order = order[before < (1 - coverage + _KEY_SHARE) * total]
+    share = _key_shares(weighted)
+    total = weighted.totals.astype(np.float64)
+    order = order[before < ((1 - coverage + share) * total)[text]]
     commonest = np.lexsort((weighted.text[order], weighted.grams[order], -level[order]))
     order = order[commonest]
-    total = weighted.totals.astype(np.uint64)[weighted.text[order]]
-    shares = (weighted.weights[order] * np.uint64(MOST_WEIGHT) + total - np.uint64(1)) // total
-    keys = _Keys(weighted.grams[order], weighted.text[order], shares)
+    text = weighted.text[order]
+    # As if the share were the same for all texts.
+    parts = weighted.weights[order] / total[text] * (_MOST_SHARE / share)[text]
+    most = np.minimum(np.ceil(parts * MOST_WEIGHT), MOST_WEIGHT).astype(np.uint64)
+    keys = _Keys(weighted.grams[order], text, most)
     return GramIndex.build(coverage, 1, lengths, weighted, keys)
+
+
+def _key_shares(weighted: _Weighted) -> npt.NDArray[np.float64]:
+    """Return the share of each text's weight that must be found by keys."""
+    heaviest = np.zeros(len(weighted.totals))
+    np.maximum.at(heaviest, weighted.text, weighted.weights)
+    share: npt.NDArray[np.float64] = heaviest / np.maximum(weighted.totals, 1)
+    return np.clip(_HEAVIEST * share, _LEAST_SHARE, _MOST_SHARE)
 
 
 def _common_trigrams() -> tuple[_U64, npt.NDArray[np.int64]]:
@@ -295,7 +308,8 @@ def match_trigrams(texts: Decoded, index: GramIndex) -> Matches:
     )
     index.states.append(state)
     grams = (index.ends, index.grams, index.weights)
-    weights, at, held = check_windows(letters, ends, windows, grams, index.lengths)
+    least = index.coverage * index.totals.astype(np.float64)
+    weights, at, held = check_windows(letters, ends, windows, grams, index.lengths, least)
     place, text = windows[:, 0], windows[:, 1]
     return _best(index, place, text, weights, at, held >= index.min_grams)
 

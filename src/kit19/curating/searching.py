@@ -21,6 +21,7 @@ _BLOCK = 2048  # trigrams whose keys are looked up at a time
 FIRST_STAMP, MOST_STAMPS = 4, 1 << 31
 _LOW, _MOST = np.uint64(0xFFFF_FFFF), np.uint64(0xFFFF)
 _SHIFT = 44  # bits of the fraction of a reciprocal
+_MARKS, _MARK = 1 << 10, np.uint64(54)  # of trigrams, by the upper bits of their hashes
 _MOST_AT = 1 << 20  # positions that may be multiplied by a reciprocal instead of divided
 
 
@@ -167,7 +168,12 @@ def _trigram(letters: U32, first: int) -> np.uint64:
 
 @native
 def check_windows(
-    letters: U32, ends: I64, windows: I64, grams: tuple[I64, U64, U32], lengths: U32
+    letters: U32,
+    ends: I64,
+    windows: I64,
+    grams: tuple[I64, U64, U32],
+    lengths: U32,
+    least: npt.NDArray[np.float64],
 ) -> tuple[U32, U32, U32]:
     """Sum the weights of the distinct trigrams of an item within windows.
 
@@ -177,22 +183,27 @@ def check_windows(
         windows: Rows text, item, window.
         grams: For each item where its grams end; the grams; their weights.
         lengths: The length of each item.
+        least: For each item the weight that is enough.
 
     Returns:
-        For each window the weight, the position of the first gram, and the number of grams.
+        For each window the weight, the position of the first gram, and the number of grams; zeros where
+        the weight is surely not enough.
     """
     weights, firsts, helds = (
         np.zeros(len(windows), dtype=np.uint32),
         np.zeros(len(windows), dtype=np.uint32),
         np.zeros(len(windows), dtype=np.uint32),
     )
-    table = np.zeros((2, 2), dtype=np.uint64)
+    table, marks = np.zeros((2, 2), dtype=np.uint64), np.zeros(_MARKS, dtype=np.uint8)
     for row in range(len(windows)):
         text, item, window = windows[row]
         start = ends[text - 1] if text else 0
-        table, mask = _fill(table, grams, item)
         begin = start + window * lengths[item]
-        for first in range(begin, min(begin + 2 * int(np.int64(lengths[item])), ends[text] - 2)):
+        end = min(begin + 2 * int(np.int64(lengths[item])), ends[text] - 2)
+        if _bound(letters, begin, end, grams, item, marks) < least[item]:
+            continue
+        table, mask = _fill(table, grams, item)
+        for first in range(begin, end):
             place = _find(table, mask, _trigram(letters, first))
             if table[place, 1]:
                 if not helds[row]:
@@ -201,6 +212,21 @@ def check_windows(
                 helds[row] += 1
                 table[place, 1] = 0  # each gram counts once
     return weights, firsts, helds
+
+
+@native
+def _bound(
+    letters: U32, begin: int, end: int, grams: tuple[I64, U64, U32], item: int, marks: U8
+) -> np.uint64:
+    """Return the weight of an item's grams that letters may have: never too little."""
+    ends, every, weights = grams
+    marks[:] = 0
+    for first in range(begin, end):
+        marks[_trigram(letters, first) * FACTOR >> _MARK] = 1
+    total = np.uint64(0)
+    for number in range(ends[item - 1] if item else 0, ends[item]):
+        total += np.uint64(weights[number]) * marks[every[number] * FACTOR >> _MARK]
+    return total
 
 
 @native

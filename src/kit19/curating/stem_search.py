@@ -18,7 +18,7 @@ _HALF, _LOW_HALF = 32, 0xFFFF_FFFF
 
 
 @native
-def find_pairs(  # noqa: C901
+def find_pairs(  # noqa: C901, PLR0915
     stems: U64, word_ends: I64, table: Parts, items: tuple[U32, I64], base: int, found: I64
 ) -> tuple[int, int]:
     """Find items of which a text has enough pairs.
@@ -56,14 +56,17 @@ def find_pairs(  # noqa: C901
             count += both & one
         for nth in range(count):
             hashed = values[nth] * FACTOR
-            place = (hashed ^ hashed >> np.uint64(32)) & mask
-            while slots[place] and exact[place] != values[nth]:
+            hashed ^= hashed >> np.uint64(32)
+            place, tag = hashed & mask, hashed >> np.uint64(48) | one
+            entry = slots[place]
+            while entry and (entry >> np.uint64(48) != tag or exact[place] != values[nth]):
                 place = (place + one) & mask
+                entry = slots[place]
             while likely[nth] >= word_ends[text]:
                 text += 1
-            if not slots[place] or likely[nth] + 1 == word_ends[text]:
+            if not entry or likely[nth] + 1 == word_ends[text]:
                 continue
-            entry, where, left = slots[place], np.uint64(0), one
+            where, left = np.uint64(0), one
             if not entry >> np.uint64(32) & np.uint64(0xFFFF):
                 where = entry & low
                 left = entries[where]

@@ -1,23 +1,19 @@
 """A cache of item indexes in the user's cache folder, keyed by what they were built from.
 
-A file ``index/<key>`` contains a sha256 of the rest, a header (JSON) that lists arrays, and the
+A file ``index/<key>`` (see ``kit19.core.cached``) contains a header (JSON) that lists arrays, and the
 arrays, each at a multiple of 64 bytes. They are mapped into memory, so processes share them. The key is
-a digest of every benchmark row and of the code that builds the index. A changed file, card or rule
-gives another key, so entries never need to be invalidated. The cache contains hashes only, no texts.
+a digest of every benchmark row and of the code that builds the index. An index has no texts, only
+hashes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import inspect
 import io
 import json
-import mmap
-import uuid
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
@@ -25,6 +21,7 @@ import numpy.typing as npt
 import polars as pl
 
 from kit19.catalog.benchmark import Benchmark
+from kit19.core.cached import DIGEST, read_cached, write_cached
 from kit19.core.order import stable_hash
 from kit19.core.paths import cache_dir
 from kit19.curating import (
@@ -62,7 +59,7 @@ _MODULES = (
     ),
     *(stems, jamo, invisible),
 )
-_DIGEST, _LENGTH, _UNIT = 32, 8, 64
+_LENGTH, _UNIT = 8, 64
 _Arrays = dict[str, npt.NDArray[Any]]
 _T = TypeVar("_T")
 
@@ -76,10 +73,10 @@ def load_index(benchmarks: Mapping[str, tuple[Benchmark, pl.DataFrame]]) -> Item
         benchmarks: As in ``build_index``.
     """
     path = cache_dir() / "index" / _key(benchmarks)
-    items = _read(path)
-    if items is None:
-        items = build_index(benchmarks)
-        _write(path, items)
+    if content := read_cached(path):
+        return _from_arrays(ItemIndex, _unpack(content))
+    items = build_index(benchmarks)
+    write_cached(path, _pack(_to_arrays(items)), KEPT)
     return items
 
 
@@ -98,23 +95,9 @@ def _key(benchmarks: Mapping[str, tuple[Benchmark, pl.DataFrame]]) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> ItemIndex | None:
-    """Read an index from a file; None if the file is missing or damaged."""
-    try:
-        with path.open("rb") as stream:
-            content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError):  # an empty file cannot be mapped
-        return None
-    if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
-        return None
-    with contextlib.suppress(OSError):
-        path.touch()  # for _remove_oldest
-    return _from_arrays(ItemIndex, _unpack(content))
-
-
 def _unpack(content: memoryview) -> _Arrays:
-    start = _DIGEST + _LENGTH
-    end = start + int.from_bytes(content[_DIGEST:start], "little")
+    start = DIGEST + _LENGTH
+    end = start + int.from_bytes(content[DIGEST:start], "little")
     arrays: _Arrays = {}
     at = _rounded(end)
     for name, kind, count in json.loads(bytes(content[start:end])):
@@ -127,12 +110,16 @@ def _pack(arrays: _Arrays) -> bytes:
     header = json.dumps([(name, one.dtype.str, len(one)) for name, one in arrays.items()]).encode()
     content = len(header).to_bytes(_LENGTH, "little") + header
     stream = io.BytesIO()
-    stream.write(bytes(_DIGEST) + content)
+    stream.write(content)
     for one in arrays.values():
-        stream.write(bytes(_rounded(stream.tell()) - stream.tell()) + one.tobytes())
-    stream.write(bytes(_rounded(stream.tell()) - stream.tell()))
-    packed = stream.getvalue()
-    return hashlib.sha256(packed[_DIGEST:]).digest() + packed[_DIGEST:]
+        stream.write(bytes(_padding(stream.tell())) + one.tobytes())
+    stream.write(bytes(_padding(stream.tell())))
+    return stream.getvalue()
+
+
+def _padding(place: int) -> int:
+    """Return how many bytes the next array is behind a place of the content."""
+    return _rounded(DIGEST + place) - DIGEST - place
 
 
 def _rounded(place: int) -> int:
@@ -163,24 +150,3 @@ def _from_arrays(kind: type[_T], arrays: _Arrays, name: str = "") -> _T:
         elif one.compare:
             given[one.name] = arrays[path].item() if hint in (int, float) else arrays[path]
     return kind(**given)
-
-
-def _write(path: Path, items: ItemIndex) -> None:
-    content = _pack(_to_arrays(items))
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
-    # If the cache is read-only or full, the next run builds the index again.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _remove_oldest(path.parent)
-
-
-def _remove_oldest(folder: Path) -> None:
-    """Remove all but the latest files, including partial files of killed runs."""
-    latest = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in latest[KEPT:]:
-        path.unlink(missing_ok=True)

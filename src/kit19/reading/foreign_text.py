@@ -9,6 +9,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO
 
 from kit19.core.errors import Problem, ReadError
@@ -29,6 +30,21 @@ _USUAL = {
 _TITLE = re.compile(r"(?!.*[.?!…])\S+( \S+){0,2}")
 
 
+@dataclass(frozen=True)
+class Head:
+    """What the first lines of delimited text tell.
+
+    Attributes:
+        names: The names of the columns.
+        has_header: Whether the first row has them.
+        delimiter: What separates the cells of CSV; "" for other formats.
+    """
+
+    names: list[str]
+    has_header: bool
+    delimiter: str
+
+
 def read_lines(
     stream: IO[bytes],
     encoding: str,
@@ -36,7 +52,7 @@ def read_lines(
     header: bool | None,
     where: str,
     remarks: Remarks,
-    names: list[str] | None = None,
+    head: Head | None = None,
 ) -> Iterator[dict[str, str | list[str]]]:
     """Yield rows of CSV (quoted), TSV (never quoted: a quote is text), or plain lines.
 
@@ -49,7 +65,7 @@ def read_lines(
         header: Whether the first line names the columns; None to detect it from the first lines.
         where: The file, for messages.
         remarks: Receives undecodable bytes and misplaced quotes.
-        names: The columns, where the lines are of the middle of a file; there is no header then.
+        head: What the first lines of the file tell, where the lines are of a part of it.
 
     Yields:
         One dict per row. Columns without a name are named by their 0-based number; columns that share
@@ -59,12 +75,13 @@ def read_lines(
         ReadError: A line is too long.
     """
     with io.TextIOWrapper(stream, encoding, errors=MARK, newline=_newline(suffix)) as text:
-        cells = _cells(text, encoding, suffix, where, remarks)
-        if names is None:
-            head = list(itertools.islice(cells, _HEAD_LINES))
-            names, has_header = _column_names(head, header, plain=suffix not in (".csv", ".tsv"))
-            cells = itertools.chain(head[1:] if has_header else head, cells)
-        yield from _named_rows(names, cells)
+        lines = _decoded_lines(text, encoding, where, remarks)
+        if head is None:
+            first, cells, head = _read_head(lines, suffix, header, where, remarks)
+            cells = itertools.chain(first, cells)
+        else:
+            cells = _cells(lines, suffix, head.delimiter, where, remarks)
+        yield from _named_rows(head.names, itertools.islice(cells, head.has_header, None))
 
 
 def _newline(suffix: str) -> str:
@@ -73,18 +90,18 @@ def _newline(suffix: str) -> str:
 
 
 def _cells(
-    text: io.TextIOWrapper, encoding: str, suffix: str, where: str, remarks: Remarks
+    lines: Iterator[str], suffix: str, delimiter: str, where: str, remarks: Remarks
 ) -> Iterator[list[str]]:
-    lines = _decoded_lines(text, encoding, where, remarks)
     if suffix == ".csv":
-        return _csv_rows(lines, where, remarks)
+        # A blank line is not a row, as in other CSV readers.
+        return (row for _, row in csv_records(lines, delimiter, where, remarks) if row)
     return _tab_rows(lines, blank=suffix != ".tsv")
 
 
 def read_head(
     stream: IO[bytes], encoding: str, suffix: str, header: bool | None, where: str
-) -> tuple[list[str], bool]:
-    """Return the names of the columns that ``read_lines`` finds, and whether a line has them.
+) -> Head:
+    """Return what ``read_lines`` finds in the first lines.
 
     Args:
         stream: As in ``read_lines``.
@@ -97,8 +114,21 @@ def read_head(
         ReadError: A line is too long.
     """
     with io.TextIOWrapper(stream, encoding, errors=MARK, newline=_newline(suffix)) as text:
-        head = list(itertools.islice(_cells(text, encoding, suffix, where, Remarks()), _HEAD_LINES))
-    return _column_names(head, header, plain=suffix not in (".csv", ".tsv"))
+        lines = _decoded_lines(text, encoding, where, Remarks())
+        return _read_head(lines, suffix, header, where, Remarks())[2]
+
+
+def _read_head(
+    lines: Iterator[str], suffix: str, header: bool | None, where: str, remarks: Remarks
+) -> tuple[list[list[str]], Iterator[list[str]], Head]:
+    """Return the first rows, all others, and what the first ones tell."""
+    delimiter = ""
+    if suffix == ".csv":
+        lines, delimiter = split_head(lines)
+    cells = _cells(lines, suffix, delimiter, where, remarks)
+    first = list(itertools.islice(cells, _HEAD_LINES))
+    names, has_header = _column_names(first, header, plain=suffix not in (".csv", ".tsv"))
+    return first, cells, Head(names, has_header, delimiter)
 
 
 def _decoded_lines(
@@ -160,11 +190,6 @@ def detect_delimiter(lines: list[str]) -> str:
     if "," in consistent or not consistent or len(lines) < 2:
         return ","
     return max(consistent, key=lambda separator: consistent[separator])
-
-
-def _csv_rows(lines: Iterator[str], where: str, remarks: Remarks) -> Iterator[list[str]]:
-    # A blank line is not a row, as in other CSV readers.
-    return (row for _, row in csv_records(*split_head(lines), where, remarks) if row)
 
 
 def split_head(lines: Iterator[str]) -> tuple[Iterator[str], str]:

@@ -6,6 +6,8 @@ Rows are numbered as everywhere in this package, since the same functions find t
 from __future__ import annotations
 
 import io
+import itertools
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +25,10 @@ from kit19.reading.json_lines import BOM
 from kit19.reading.opening import open_file, translate_errors
 from kit19.reading.remarks import Remarks
 
+_NARROW = "latin-1"  # makes each byte a character
 _ENCODINGS = ("utf-8", "utf-8-sig", "cp949")  # line ends and quotes are the same bytes as in ASCII
 _BLANKS = " \t\r\n"
+_WIDE = {BOM_UTF16_LE: "utf-16-le", BOM_UTF16_BE: "utf-16-be"}
 
 
 @dataclass(frozen=True)
@@ -83,13 +87,20 @@ def open_rows(path: Path, header: bool | None) -> Iterator[RowBytes]:
         if kind in (Format.PARQUET, Format.ARROW):
             what = f"is {kind.name.capitalize()} by its content, but not by its name"
             raise ReadError(Problem(what, where, "name it *.parquet"))
-        if encoding not in _ENCODINGS:
-            what = f"is in {encoding.upper()}, and only UTF-8 and CP949 are copied without rows"
+        is_wide = encoding == "utf-16" and kind is not Format.JSON
+        if encoding not in _ENCODINGS and not is_wide:
+            what = f"is in {encoding.upper()}, and its rows are not copied"
             raise ReadError(Problem(what, where, "convert it to UTF-8"))
+        codec = _WIDE[stream.read(2)] if is_wide else _NARROW
     with open_file(path) as stream:
-        if kind is Format.DELIMITED:
-            with io.TextIOWrapper(stream, "latin-1", newline=_newline(path)) as text:
-                yield _delimited(path, text, encoding, header)
+        if kind is Format.DELIMITED or is_wide:
+            newline = "" if format_suffix(path.name) == ".csv" else "\n"
+            with io.TextIOWrapper(stream, codec, "surrogatepass", newline) as text:
+                if kind is Format.DELIMITED:
+                    yield _delimited(path, text, encoding, header)
+                else:
+                    wide = (_piece(line, _line_kind(line.encode()), codec) for line in text)
+                    yield RowBytes(kind, encoding, _translated(wide, where))
         elif kind is Format.JSON_LINES:
             lines = (Piece(line, _line_kind(line)) for line in stream)
             yield RowBytes(kind, encoding, _translated(lines, where))
@@ -103,23 +114,32 @@ def _translated(pieces: Iterator[Piece], where: str) -> Iterator[Piece]:
         yield from pieces
 
 
-def _newline(path: Path) -> str:
-    return "" if format_suffix(path.name) == ".csv" else "\n"
+def _piece(text: str, kind: str, codec: str, width: int = 0) -> Piece:
+    return Piece(text.encode(codec, "surrogatepass"), kind, width)
 
 
 def _delimited(path: Path, text: io.TextIOWrapper, encoding: str, header: bool | None) -> RowBytes:
-    """Find the rows of a delimited file, of which each byte was made a character."""
+    """Find the rows of a delimited file.
+
+    Args:
+        path: The file.
+        text: Its characters, or its bytes as characters.
+        encoding: Its encoding.
+        header: Whether it has a header line; None to detect it.
+    """
     where, suffix, remarks = str(path), format_suffix(path.name), Remarks()
     with open_file(path) as stream:
-        names, has_header = read_head(stream, encoding, suffix, header, where)
-    mark = BOM.decode("latin-1") if encoding == "utf-8-sig" else ""
+        head = read_head(stream, encoding, suffix, header, where)
+    marks = {"utf-8-sig": BOM.decode(_NARROW), "utf-16": "\ufeff"}
+    mark, codec = marks.get(encoding, ""), text.encoding
     lines = _without_mark(text, mark)
     if suffix == ".csv":
-        found, delimiter = _csv_pieces(lines, where, remarks)
+        found, delimiter = _csv_pieces(lines, codec, where, remarks)
     else:
-        found, delimiter = _tab_pieces(lines, blank=suffix != ".tsv"), "\t"
-    pieces = _translated(_with_header(found, mark, has_header), where)
-    return RowBytes(Format.DELIMITED, encoding, pieces, suffix, names, delimiter, remarks)
+        found, delimiter = _tab_pieces(lines, codec, blank=suffix != ".tsv"), "\t"
+    first = [_piece(mark, "other", codec)] if mark else []
+    pieces = _translated(itertools.chain(first, _with_header(found, head.has_header)), where)
+    return RowBytes(Format.DELIMITED, encoding, pieces, suffix, head.names, delimiter, remarks)
 
 
 def _line_kind(line: bytes) -> str:
@@ -131,7 +151,9 @@ def _without_mark(text: io.TextIOWrapper, mark: str) -> Iterator[str]:
     yield from text
 
 
-def _csv_pieces(lines: Iterator[str], where: str, remarks: Remarks) -> tuple[Iterator[Piece], str]:
+def _csv_pieces(
+    lines: Iterator[str], codec: str, where: str, remarks: Remarks
+) -> tuple[Iterator[Piece], str]:
     kept: deque[str] = deque()
 
     def keep() -> Iterator[str]:
@@ -143,22 +165,20 @@ def _csv_pieces(lines: Iterator[str], where: str, remarks: Remarks) -> tuple[Ite
 
     def pieces() -> Iterator[Piece]:
         for count, cells in csv_records(given, delimiter, where, remarks):
-            data = "".join(kept.popleft() for _ in range(count)).encode("latin-1")
-            yield Piece(data, "row" if cells else "other", len(cells))
+            data = "".join(kept.popleft() for _ in range(count))
+            yield _piece(data, "row" if cells else "other", codec, len(cells))
 
     return pieces(), delimiter
 
 
-def _tab_pieces(lines: Iterator[str], *, blank: bool) -> Iterator[Piece]:
+def _tab_pieces(lines: Iterator[str], codec: str, *, blank: bool) -> Iterator[Piece]:
     for line in lines:
         text = line.rstrip("\r\n")
         kind = "row" if text or blank else "other"
-        yield Piece(line.encode("latin-1"), kind, text.count("\t") + 1)
+        yield _piece(line, kind, codec, text.count("\t") + 1)
 
 
-def _with_header(pieces: Iterator[Piece], mark: str, has_header: bool) -> Iterator[Piece]:
-    if mark:
-        yield Piece(mark.encode("latin-1"), "other")
+def _with_header(pieces: Iterator[Piece], has_header: bool) -> Iterator[Piece]:
     for piece in pieces:
         if has_header and piece.kind == "row":
             yield Piece(piece.data, "header", piece.width)

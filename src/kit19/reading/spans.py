@@ -1,8 +1,8 @@
 """Spans of large files, which are read by themselves: row groups of parquet, or lines.
 
-The spans of a file, read one after the other, give the rows that the file gives. Only what can
-be read from its middle has spans: parquet, and uncompressed lines whose ends are known without reading
-what is before them (JSON lines, TSV and plain lines; not CSV, where a quoted cell may span lines).
+The spans of a file, read one after the other, give the rows that the file gives. Only what can be read
+from its middle has spans: parquet, and uncompressed lines: JSON lines, TSV, plain lines, and CSV, where
+a pass over the bytes finds the records (see ``csv_records``), because a quoted cell may span lines.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import itertools
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +26,7 @@ from kit19.reading.chunks import (
     read_file,
 )
 from kit19.reading.columnar import parquet_frames
+from kit19.reading.csv_records import find_records
 from kit19.reading.folders import ARCHIVE, format_suffix
 from kit19.reading.foreign_text import read_head, read_lines
 from kit19.reading.formats import Format, detect_format
@@ -54,31 +55,51 @@ class Span:
     unit: str
 
 
-def find_spans(path: Path, size: int = SPAN) -> list[Span]:
-    """Divide a file into spans; none if it is small, or can only be read from its beginning.
+def find_spans(path: Path, size: int = SPAN) -> tuple[list[Span], str]:
+    """Divide a file into spans.
 
     Args:
         path: A plain file.
-        size: The size in bytes that a span has at most, as far as row groups allow.
+        size: The size in bytes that a span has at most, as far as row groups and records allow.
+
+    Returns:
+        The spans; none if the file is small, or can only be read from its beginning. And why a large
+        file cannot be divided: "" if it can.
 
     Raises:
         ReadError: The file cannot be read.
     """
     total = path.stat().st_size
+    if total <= size:
+        return [], ""
+    count = -(-total // size)
+    kind, encoding, why = _format(path)
+    if why:
+        return [], why
+    if kind is Format.PARQUET:
+        spans = _group_spans(row_groups(path), count)
+        return spans, "" if spans else "has one row group"
+    ends = [total * number // count for number in range(count + 1)]
+    if kind is Format.DELIMITED and path.suffix.lower() == ".csv":
+        with open_file(path) as stream, translate_errors(str(path)):
+            head = read_head(stream, encoding, ".csv", None, str(path))
+        inner, why = find_records(path, head.delimiter, ends[1:-1])
+        ends = sorted({0, *inner, total})
+    return [Span(*pair, "bytes") for pair in itertools.pairwise(ends) if not why], why
+
+
+def _format(path: Path) -> tuple[Format | None, str, str]:
+    """Return the format and the encoding of a file, and why it can only be read from its beginning."""
     suffix = path.suffix.lower()
-    if total <= size or suffix in (*COMPRESSED, ARCHIVE, ".arrow"):
-        return []
+    if suffix in (*COMPRESSED, ARCHIVE):
+        return None, "", "is compressed" if suffix in COMPRESSED else "is an archive"
     with open_file(path) as stream, translate_errors(str(path)):
         kind, encoding = detect_format(stream, format_suffix(path.name), str(path))
-    count = -(-total // size)
-    if kind is Format.PARQUET:
-        return _group_spans(row_groups(path), count)
-    is_lines = kind is Format.JSON_LINES and encoding.startswith("utf-8")
-    is_lines |= kind is Format.DELIMITED and suffix != ".csv" and encoding in _ENCODINGS
-    if not is_lines:
-        return []
-    ends = [total * number // count for number in range(count + 1)]
-    return [Span(*pair, "bytes") for pair in itertools.pairwise(ends)]
+    why = {Format.ARROW: "is Arrow", Format.JSON: "is one JSON document"}.get(kind, "")
+    readable = _ENCODINGS if kind is Format.DELIMITED else _ENCODINGS[:2]
+    if kind in (Format.JSON_LINES, Format.DELIMITED) and encoding not in readable:
+        why = f"is in {encoding.upper()}"
+    return kind, encoding, why
 
 
 def _group_spans(groups: list[RowGroup], count: int) -> list[Span]:
@@ -199,16 +220,16 @@ def _line_chunks(
         with open_file(path) as stream:
             kind, encoding = detect_format(stream, suffix, where)
             if kind is not Format.JSON_LINES:
-                names, has_header = read_head(stream, encoding, suffix, header, where)
+                head = read_head(stream, encoding, suffix, header, where)
         with io.BufferedReader(lines, _READ) as stream:
             if kind is Format.JSON_LINES:
                 yield from chunks_of_lines(stream, where)
                 return
-            # The header was detected from more lines than a span may have.
-            given = None if has_header and not lines.begin else names
+            # These were detected from more lines than a span may have.
+            head = replace(head, has_header=head.has_header and not lines.begin)
             if lines.begin:  # a byte order mark here is text
                 encoding = encoding.removesuffix("-sig")
-            rows = read_lines(stream, encoding, suffix, has_header, where, remarks, given)
+            rows = read_lines(stream, encoding, suffix, header, where, remarks, head)
             yield from chunks_of_values(((0, row) for row in rows), where)
 
 

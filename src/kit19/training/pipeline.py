@@ -38,6 +38,7 @@ from kit19.training.settings import Settings, choose_settings
 from kit19.writing.place import replacing
 
 if TYPE_CHECKING:
+    from kit19.training.model.adapters import InitialAdapter
     from kit19.training.run.trainer import AnswerTrainer
 
 CURVES = (JSON_NAME, SVG_NAME)
@@ -210,13 +211,18 @@ class _TrainingResult:
 def _train(
     prepared: Prepared, run: Path, checkpoint: Path | None, on_progress: OnProgress
 ) -> _TrainingResult:
-    from kit19.training.model.adapters import record_base  # noqa: PLC0415
-    from kit19.training.model.base import load_weights, lora_config, set_end_ids  # noqa: PLC0415
+    from kit19.training.model.adapters import InitialAdapter, record_base  # noqa: PLC0415
+    from kit19.training.model.base import (  # noqa: PLC0415
+        load_weights,
+        lora_config,
+        set_end_ids,
+        whole_modules,
+    )
     from kit19.training.model.generation_config import make_savable  # noqa: PLC0415
     from kit19.training.run import arguments  # noqa: PLC0415
-    from kit19.training.run.checkpoint import explain_write_error, step_of  # noqa: PLC0415
+    from kit19.training.run.checkpoint import step_of  # noqa: PLC0415
     from kit19.training.run.decisions import make_decisions  # noqa: PLC0415
-    from kit19.training.run.trainer import WRITE_ERRORS, AnswerTrainer, TrainingRows  # noqa: PLC0415
+    from kit19.training.run.trainer import AnswerTrainer, TrainingRows  # noqa: PLC0415
 
     on_progress("loading the model", 3, 4)
     model = load_weights(prepared.settings, prepared.base)
@@ -254,21 +260,18 @@ def _train(
                 balanced=arguments.can_balance_experts(model.config),
             ),
             loss_method=found.loss_method,
-            adapter=lora_config(settings),
+            adapter=lora_config(settings, whole_modules(settings, model)),
             on_progress=on_progress,
         )
         if settings.method != "full" and prepared.base.ref:
             record_base(trainer.model, prepared.base.ref)
+        decomposed = settings.method == "lora" and settings.lora.variant == "pissa"
+        initial = InitialAdapter(trainer.model) if decomposed else None
         start = time.perf_counter()
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.perf_counter() - start
         measured = trainer.evaluate()
-    try:
-        trainer.save_model(str(run))
-        if settings.method != "full" and processes.is_main():
-            model.generation_config.save_pretrained(run)  # where the adapter's answers end
-    except WRITE_ERRORS as error:
-        raise explain_write_error(error, run) from None
+    _save_model(trainer, run, initial)
     resumed = step_of(checkpoint) if checkpoint else 0
     history = trainer.state.log_history
     # On the CPU, sums depend on the number of threads, so it affects the weights.
@@ -277,6 +280,21 @@ def _train(
     epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
     seen = prepared.train.stats.supervised * epochs
     return _TrainingResult(prepared, record, history, resumed, seconds, seen / max(seconds, 1e-9))
+
+
+def _save_model(trainer: AnswerTrainer, run: Path, initial: InitialAdapter | None) -> None:
+    from kit19.training.run.checkpoint import explain_write_error  # noqa: PLC0415
+    from kit19.training.run.trainer import WRITE_ERRORS  # noqa: PLC0415
+
+    try:
+        trainer.save_model(str(run))
+        if initial and processes.is_main():
+            initial.save(trainer.model, run)
+        if trainer.settings.method != "full" and processes.is_main():
+            base = trainer.model.get_base_model()
+            base.generation_config.save_pretrained(run)  # where the adapter's answers end
+    except WRITE_ERRORS as error:
+        raise explain_write_error(error, run) from None
 
 
 def _last_loss(trainer: AnswerTrainer) -> float:

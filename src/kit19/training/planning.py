@@ -113,7 +113,7 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
     require_training()
     settings = choose_settings(settings, preset, changes)
     options = TrainOptions(cache, catalog, trust_remote_code)
-    from kit19.training.model.device import machine_memory, plans_in_bf16  # noqa: PLC0415
+    from kit19.training.model.device import device, machine_memory, plans_in_bf16  # noqa: PLC0415
     from kit19.training.model.loading import check_complete  # noqa: PLC0415
     from kit19.training.model.memory import estimate_memory, model_shape, suggest_settings  # noqa: PLC0415
     from kit19.training.run.arguments import steps  # noqa: PLC0415
@@ -135,8 +135,14 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         settings = prepared.settings
     available = gpu_memory or machine_memory()
     bf16 = plans_in_bf16(settings, for_other_machine=gpu_memory is not None)
-    fits = suggest_settings(shape, settings, available, gpus=gpus, bf16=bf16)
     lengths = prepared.train.lengths
+    where: dict[str, Any] = {
+        "gpus": gpus,
+        "bf16": bf16,
+        "on_gpu": for_other_machine or device() != "cpu",
+        "answers": prepared.train.stats.supervised / max(int(lengths.sum()), 1),
+    }
+    fits = suggest_settings(shape, settings, available, **where)
     width = settings.sequence_length if settings.layout == "packed" else int(lengths.max())
     return TrainPlan(
         settings=settings,
@@ -146,7 +152,7 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         steps=steps(settings, len(prepared.sequences), gpus),
         per_syllable=prepared.per_syllable,
         parameters=shape.parameters,
-        need=estimate_memory(shape, settings, gpus=gpus, bf16=bf16),
+        need=estimate_memory(shape, settings, **where),
         available=available,
         gpus=gpus,
         changes=fits[0] if fits else None,

@@ -48,6 +48,16 @@ class Lora(Card):
         default=32, ge=1, le=1_000_000, description="the adapter is scaled by alpha / rank"
     )
     dropout: float = Field(default=0.05, ge=0, lt=1, description="dropout of the adapter's input")
+    variant: Literal["lora", "rslora", "dora", "pissa"] = Field(
+        default="lora",
+        description="`lora`; `rslora`: scaled by alpha / √rank; `dora`: magnitudes of weights are "
+        "trained too; `pissa`: begins with the largest singular values of the weights, saved as plain "
+        "LoRA of twice the rank",
+    )
+    modules_to_save: list[str] = Field(
+        default=[],
+        description="modules that are trained and saved whole, by name, such as `lm_head`",
+    )
     targets: str | list[str] = Field(
         default="all-linear",
         description="modules to adapt: `all-linear`, names, or a regular expression for full names; "
@@ -96,6 +106,11 @@ class Settings(Card):
         default={}, description="published settings → their source; the other values are ours"
     )
 
+    new_tokens: list[str] = Field(
+        default=[],
+        description="tokens to add; their embeddings begin at the mean of the others, and adapters "
+        "train and save the embeddings whole",
+    )
     format: str = Field(default="alpaca", description="prompt format: a name, or a YAML file")
     end: str = Field(
         default="",
@@ -167,7 +182,20 @@ class Settings(Card):
     )
     num_train_epochs: float = Field(default=2, gt=0, le=_MANY, description="passes over the rows")
     max_steps: int = Field(default=0, ge=0, le=_STEPS, description="maximum steps; 0 for no limit")
-    optim: str = Field(default="adamw_torch", description="optimizer, by its name in transformers")
+    optim: str = Field(
+        default="adamw_torch",
+        description="optimizer, by its name in transformers: `adafactor`, `adamw_8bit`, "
+        "`paged_adamw_8bit` …",
+    )
+    neftune_alpha: float = Field(
+        default=0.0, ge=0, le=_LARGE, description="strength of NEFTune's noise on embeddings"
+    )
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the loss spread over all tokens; training only",
+    )
 
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto",
@@ -181,6 +209,9 @@ class Settings(Card):
     )
     gradient_checkpointing: bool = Field(
         default=False, description="recompute activations instead of storing them"
+    )
+    liger_kernels: bool = Field(
+        default=False, description="Liger's fused kernels; needs a CUDA GPU and liger-kernel"
     )
     threads: int = Field(
         default=0, ge=0, le=4_096, description="CPU threads; 0: chosen by the size of the model"
@@ -227,7 +258,7 @@ class Settings(Card):
         default=19, ge=0, le=2**32 - 1, description="seed of new weights, order and dropout"
     )
 
-    @field_validator("report_to", mode="before")
+    @field_validator("report_to", "new_tokens", mode="before")
     @classmethod
     def _as_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
@@ -251,6 +282,16 @@ class Settings(Card):
             raise ValueError(
                 "`early_stopping_patience` needs `best`, or the run does not end with its best weights"
             )
+        if self.tiny and self.new_tokens:
+            raise ValueError(
+                "a new model has a tokenizer of its own, so `new_tokens` must be empty"
+            )
+        if self.method == "qlora" and self.lora.variant == "pissa":
+            raise ValueError(
+                "`pissa` decomposes weights, which 4-bit weights do not allow; use lora"
+            )
+        if self.lora.variant == "pissa" and (self.lora.modules_to_save or self.new_tokens):
+            raise ValueError("`pissa` is saved as plain LoRA, without modules that are saved whole")
         unknown = sorted(set(self.stated) - set(type(self).model_fields))
         if unknown:
             raise ValueError(f"`stated` names no setting: {', '.join(unknown)}")

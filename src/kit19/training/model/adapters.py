@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from kit19.training.model.reference import ModelRef
@@ -43,12 +45,35 @@ def ignore_peft_warnings() -> Iterator[None]:
     """Suppress PEFT warnings that do not apply: ``merge`` unties tied embeddings, for example."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")
+        # The initial adapter is loaded next to the trained one only to be subtracted from it.
+        warnings.filterwarnings("ignore", message="PiSSA changes the base weights")
         warnings.filterwarnings("ignore", message="Setting `save_embedding_layers` to `True`")
         # GPT-2 stores the weights of linear layers transposed, and PEFT corrects the setting itself.
         # The ranks of experts are set by PEFT, and `all-linear` includes no experts.
         warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
         warnings.filterwarnings("ignore", message="The following (rank|alpha)_pattern keys did")
         yield
+
+
+class InitialAdapter:
+    """The adapter before the first step, for variants that change the base model's weights.
+
+    PiSSA trains the largest singular values of the weights, on a base model without them. Saved as it
+    is, such an adapter is right only where it is loaded by PEFT, which decomposes the weights again. So
+    the difference from its initial state is saved: a plain LoRA of twice the rank.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="kit19-adapter-")
+        config = model.peft_config[model.active_adapter]
+        kind, config.init_lora_weights = config.init_lora_weights, True
+        model.save_pretrained(self.folder.name)
+        config.init_lora_weights = kind
+
+    def save(self, model: Any, run: Path) -> None:
+        """Write the trained adapter as plain LoRA."""
+        with self.folder as initial, ignore_peft_warnings():
+            model.save_pretrained(run, path_initial_model_for_weight_conversion=initial)
 
 
 def record_base(model: Any, base: ModelRef) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, set_seed
+from transformers.integrations.liger import apply_liger_kernel
 
 from kit19.catalog import PromptFormat
 from kit19.core.arguments import OnProgress, silent
@@ -70,6 +72,7 @@ def find_base(settings: Settings, data: Data, form: PromptFormat, *, trust: bool
     revision = ref.revision or None  # all files come from one commit, even if the branch moves
     config = read_config(ref.source, revision, trust=trust)
     tokenizer = read_tokenizer(ref.source, revision, trust=trust)
+    tokenizer.add_tokens(list(settings.new_tokens))
     generation = _read_generation_config(ref)
     if tokenizer.pad_token_id is None:
         # No embedding is added. Padding is masked by length, so the end of an answer is not masked.
@@ -99,41 +102,86 @@ def load_weights(settings: Settings, base: Base) -> Any:
     Raises:
         TrainError: The weights cannot be loaded, or 4-bit weights do not work here.
     """
-    if base.ref is None:
-        return tiny.make_model(base.config, settings.seed)
+    model = (
+        tiny.make_model(base.config, settings.seed)
+        if base.ref is None
+        else _load_base(base.ref, settings, base)
+    )
+    if settings.liger_kernels:
+        # Before packing is tested: fused kernels are part of what must keep rows apart.
+        apply_liger_kernel(model, {"cross_entropy": False, "fused_linear_cross_entropy": False})
+    return model
+
+
+def _load_base(ref: ModelRef, settings: Settings, base: Base) -> Any:
     is_full = settings.method == "full"
     low = in_bf16(settings) and (not is_full or settings.weights_dtype == "bf16")
     given: dict[str, Any] = {
-        "revision": base.ref.revision or None,
+        "revision": ref.revision or None,
         "attn_implementation": attention(settings),
         "dtype": torch.bfloat16 if low else torch.float32,
         "trust_remote_code": base.trust,
     }
     if settings.method == "qlora":
-        given["quantization_config"] = four_bit_config()
-    model = read_weights(base.ref.source, **given)
-    for module in model.modules():
-        # On such a CPU, bitsandbytes 0.50 repacks weights when a model is evaluated, and gradients
-        # do not pass through repacked weights: training after an evaluation would have no effect.
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+        given["quantization_config"] = four_bit_config(settings)
+    model = read_weights(ref.source, **given)
+    keep_four_bit_layout(model)
+    add_embeddings(model, settings, base.tokenizer)
     return model
 
 
-def lora_config(settings: Settings) -> Any:
-    """The PEFT configuration of the adapter; None if all weights are trained."""
+def keep_four_bit_layout(model: Any) -> None:
+    """Keep the layout of 4-bit weights when a model is evaluated on a CPU with AVX512-BF16.
+
+    bitsandbytes 0.50 repacks them there, and gradients do not pass through repacked weights: training
+    after an evaluation would have no effect. Layers narrower than 64 could not be evaluated at all.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def lora_config(settings: Settings, whole: Sequence[str] = ()) -> Any:
+    """The PEFT configuration of the adapter; None if all weights are trained.
+
+    Args:
+        settings: The settings of the run.
+        whole: Modules that are trained and saved whole; see ``whole_modules``.
+    """
     if settings.method == "full":
         return None
     from peft import LoraConfig  # noqa: PLC0415  a second to load, and only for adapters
 
     lora = settings.lora
+    given: dict[str, Any] = {"pissa": {"init_lora_weights": "pissa"}}.get(lora.variant, {})
     return LoraConfig(
         task_type="CAUSAL_LM",
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=lora.targets,
+        modules_to_save=list(whole) or None,
+        use_rslora=lora.variant == "rslora",
+        use_dora=lora.variant == "dora",
+        **given,
     )
+
+
+def whole_modules(settings: Settings, model: Any) -> list[str]:
+    """Names of modules that an adapter trains and saves whole: those set, and resized embeddings."""
+    names = [*settings.lora.modules_to_save]
+    if settings.new_tokens:
+        embeddings = [model.get_input_embeddings(), model.get_output_embeddings()]
+        known = {id(module): name for name, module in model.named_modules()}
+        names += [known[id(one)].rsplit(".", 1)[-1] for one in embeddings if id(one) in known]
+    return list(dict.fromkeys(names))
+
+
+def add_embeddings(model: Any, settings: Settings, tokenizer: Any) -> None:
+    """Add embeddings for ``new_tokens``: the mean of the others, with a little noise of the seed."""
+    if settings.new_tokens and len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
+        set_seed(settings.seed)
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=model.device.type != "meta")
 
 
 def set_end_ids(model: Any, ends: list[int]) -> None:
@@ -157,8 +205,11 @@ def describe_base(base: Base, on_progress: OnProgress = silent) -> Base:
     return replace(base, entry=base.entry.model_copy(update=digests))
 
 
-def four_bit_config() -> Any:
+def four_bit_config(settings: Settings) -> Any:
     """The configuration of 4-bit weights, after a test on the training device.
+
+    Args:
+        settings: Settings with the precision that the 4-bit layers compute in.
 
     Raises:
         TrainError: bitsandbytes does not work here.
@@ -170,7 +221,7 @@ def four_bit_config() -> Any:
     except Exception as error:  # kernels missing on a device raise various errors
         reason = first_line(error)
         what = f"QLoRA keeps weights in 4 bits by bitsandbytes, which does not work here: {reason}"
-        fix = "pip install -U bitsandbytes (0.50 supports CPUs too), or --set method=lora"
+        fix = "pip install -U 'kit19[qlora]', which supports CPUs too, or --set method=lora"
         raise TrainError(Problem(what, fix=fix)) from None
     from transformers import BitsAndBytesConfig  # noqa: PLC0415
 
@@ -178,5 +229,5 @@ def four_bit_config() -> Any:
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=torch.bfloat16 if in_bf16(settings) else torch.float32,
     )

@@ -51,6 +51,13 @@ def attention(settings: Settings) -> str:
     return settings.attn_implementation
 
 
+def liger_problem() -> str:
+    """Why Liger's kernels cannot be used here; empty if they can."""
+    if device() != "cuda":
+        return "Liger's kernels need a CUDA GPU"
+    return "" if importlib.util.find_spec("liger_kernel") else "liger-kernel is not installed"
+
+
 def machine_memory() -> int:
     """Bytes of this machine's GPU, else of its memory."""
     if device() == "cuda":

@@ -26,13 +26,16 @@ _TOLERANCE_HALF = 0.25
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
-def choose_loss_method(model: Any, row: NDArray[np.int64], *, on_cpu: bool) -> LossMethod:
+def choose_loss_method(
+    model: Any, row: NDArray[np.int64], *, on_cpu: bool, smoothed: bool = False
+) -> LossMethod:
     """The fastest method that gives the model's own log-probabilities.
 
     Args:
         model: A transformers model in evaluation mode, on the device and in the precision of training.
         row: The tokens of a row.
         on_cpu: Whether training runs on the CPU, where TRL computes all positions.
+        smoothed: Whether labels are smoothed, which TRL's method does not do.
     """
     ids = torch.tensor(row[:_TOKENS], device=model.device)[None]
     known = model(input_ids=ids, use_cache=False).logits[:, :-1].float().log_softmax(-1)
@@ -40,7 +43,9 @@ def choose_loss_method(model: Any, row: NDArray[np.int64], *, on_cpu: bool) -> L
     limit = _TOLERANCE.get(model.dtype, _TOLERANCE_HALF)
     if torch.is_autocast_enabled(model.device.type):
         limit = _TOLERANCE_HALF
-    methods: list[LossMethod] = ["labelled", "trl"] if on_cpu and has_plain_head(model) else ["trl"]
+    methods: list[LossMethod] = [] if smoothed else ["trl"]
+    if (on_cpu or smoothed) and has_plain_head(model):
+        methods.insert(0, "labelled")
     for method in methods:
         if _max_difference(model, ids, own, method) <= limit:
             return method

@@ -54,13 +54,14 @@ def has_plain_head(model: Any) -> bool:
     return not any(getattr(config, name, None) for name in _LOGIT_CHANGES)
 
 
-def add_answer_losses(model: Any, *, own_logits: bool = False) -> None:
+def add_answer_losses(model: Any, *, own_logits: bool = False, smoothing: float = 0.0) -> None:
     """Make ``model(…, answers=labels)`` return ``AnswerLosses``. Other calls are unchanged.
 
     Args:
         model: A transformers model.
         own_logits: Use the model's own logits at all positions, for heads that are more than the output
             embeddings.
+        smoothing: The share of the loss that is spread over all tokens, in training mode only.
     """
     original = model.forward
 
@@ -76,7 +77,9 @@ def add_answer_losses(model: Any, *, own_logits: bool = False) -> None:
             hidden = self.base_model(*args, **kwargs).last_hidden_state[:, :-1]
             logits = self.get_output_embeddings()(hidden[labelled]).float()
         targets = labels[labelled]
-        found = functional.cross_entropy(logits, targets, reduction="none")
+        found = functional.cross_entropy(
+            logits, targets, reduction="none", label_smoothing=smoothing if self.training else 0.0
+        )
         losses = found.new_zeros(labels.shape).masked_scatter(labelled, found)
         right = (logits.detach().argmax(-1) == targets).sum()
         return AnswerLosses(losses=losses, right=right)

@@ -1,21 +1,24 @@
 """Estimate the memory that a run needs on each GPU, and find settings that fit.
 
-Weights, gradients and optimizer are exact counts. Activations are an estimate for a transformer layer
-in PyTorch: 34 bytes × tokens × hidden in 16 bits (Korthikanti et al. 2022), without the attention
-matrix, which sdpa and flash do not store. 1 GiB is added for the allocator and the driver.
+Weights, gradients and optimizer are counts of parameters, activations a count of the tensors that the
+layers keep (``activations``). A step needs the most at one of two moments: when the forward pass ends,
+with all activations and no gradient yet, or when the optimizer steps, with all gradients and no
+activation. Only gradients that accumulate over several batches exist together with activations.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kit19.training.settings import Settings
 
 GIB = 1 << 30
-_OVERHEAD = GIB
-_LOGIT_BYTES = 12  # bytes of a logit in fp32, its gradient and its softmax
-_ANSWER_SHARE = 4  # at most a quarter of the tokens are answers, and only these have logits
+OVERHEAD = GIB
+"""Bytes of the allocator and the driver."""
+_LOGIT_BYTES = 12  # bytes of a logit in fp32, its softmax and its gradient
+_STATES = {"sgd": 0, "adafactor": 0, "lomo": 0, "adalomo": 0}  # numbers kept for each weight
+_ONE_STATE = ("rmsprop", "adagrad", "lion", "paged_lion")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class ModelShape:
         hidden: Width.
         vocabulary: Logits at a position.
         linear: Sum of the in and out widths of a layer's linear modules, which adapters attach to.
+        dense: Weights of all linear modules but the head: those that autocast copies.
+        config: The configuration.
+        trust: Whether to run code from the model's repository.
+        counts: Counts of ``activations`` that were made already, by the settings they depend on.
     """
 
     parameters: int
@@ -37,21 +44,42 @@ class ModelShape:
     hidden: int
     vocabulary: int
     linear: int
+    dense: int = 0
+    config: Any = None
+    trust: bool = False
+    counts: dict[Any, int] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """Bytes on each GPU."""
+    """Bytes on each GPU.
+
+    Attributes:
+        weights: All weights, trained and frozen.
+        gradients: Gradients of the trained weights.
+        optimizer: States of the optimizer.
+        activations: What the forward pass keeps, with logits and weights that are cast.
+        step: What the optimizer's step needs for a moment.
+        accumulated: Whether gradients of earlier batches exist during a forward pass.
+    """
 
     weights: int
     gradients: int
     optimizer: int
     activations: int
+    step: int = 0
+    accumulated: bool = False
+
+    @property
+    def peak(self) -> int:
+        """The bytes of the larger of the two moments: the end of the forward pass, and the step."""
+        forward = self.activations + (self.gradients if self.accumulated else 0)
+        return self.weights + self.optimizer + max(forward, self.gradients + self.step)
 
     @property
     def total(self) -> int:
-        """The sum, with the overhead of driver and allocator."""
-        return self.weights + self.gradients + self.optimizer + self.activations + _OVERHEAD
+        """The peak, with the overhead of driver and allocator."""
+        return self.peak + OVERHEAD
 
     def to_dict(self) -> dict[str, int]:
         """The bytes as JSON data."""
@@ -85,11 +113,24 @@ def model_shape(config: Any, *, trust: bool = False) -> ModelShape:
         hidden=int(text.hidden_size),
         vocabulary=int(text.vocab_size),
         linear=linear // layers,
+        dense=sum(
+            module.weight.numel()
+            for module in model.modules()
+            if isinstance(module, torch.nn.Linear) and module is not head
+        ),
+        config=config,
+        trust=trust,
     )
 
 
 def estimate_memory(
-    shape: ModelShape, settings: Settings, *, gpus: int = 1, bf16: bool = True
+    shape: ModelShape,
+    settings: Settings,
+    *,
+    gpus: int = 1,
+    bf16: bool = True,
+    on_gpu: bool = True,
+    answers: float = 0.25,
 ) -> MemoryNeed:
     """Estimate the memory on each GPU.
 
@@ -98,39 +139,102 @@ def estimate_memory(
         settings: Settings of the run.
         gpus: GPUs over which weights, gradients and optimizer are sharded (FSDP, ZeRO-3).
         bf16: Whether the run computes in bfloat16.
+        on_gpu: Whether it runs on a GPU, where AdamW steps over all weights at once.
+        answers: The share of tokens that have a loss, and so logits.
     """
     wide = 2 if bf16 else 4
-    everything = shape.parameters
     if settings.method == "full":
-        trained = everything
+        trained = shape.parameters
         kept = wide if settings.weights_dtype == "bf16" else 4
-        # Master weights in fp32 are cast layer by layer during the forward pass; the copy is an
-        # activation.
-        weights = everything * kept
+        weights = trained * kept
     else:
-        trained = settings.lora.rank * shape.linear * shape.layers
-        four_bit_config = settings.method == "qlora"
-        body = (everything - shape.embedding) * (0.5625 if four_bit_config else wide)
+        trained, kept = settings.lora.rank * shape.linear * shape.layers, 4
+        body = (shape.parameters - shape.embedding) * (
+            0.5625 if settings.method == "qlora" else wide
+        )
         weights = int(body) + shape.embedding * wide + trained * 4
-        kept = 4
-    gradients, optimizer = trained * kept, trained * 2 * kept
+    states = trained * _states(settings.optim, kept)
+    together = on_gpu and settings.optim == "adamw_torch"
+    return MemoryNeed(
+        weights=weights // gpus,
+        gradients=trained * kept // gpus,
+        optimizer=states // gpus,
+        activations=_activations(
+            shape, settings, bf16=bf16, on_gpu=on_gpu, sharded=gpus > 1, answers=answers
+        ),
+        step=trained * kept // gpus if together else 0,
+        accumulated=settings.gradient_accumulation_steps > 1,
+    )
+
+
+def _states(optimizer: str, kept: int) -> int:
+    """Bytes of an optimizer's states for each trained weight."""
+    numbers = _STATES.get(optimizer, 1 if optimizer.startswith(_ONE_STATE) else 2)
+    return numbers * (1 if "8bit" in optimizer else kept)
+
+
+def _activations(
+    shape: ModelShape,
+    settings: Settings,
+    *,
+    bf16: bool,
+    on_gpu: bool,
+    sharded: bool,
+    answers: float,
+) -> int:
     tokens = settings.per_device_train_batch_size * settings.sequence_length
-    layer = 34 * tokens * shape.hidden * wide // 2
-    # With gradient checkpointing, only one layer's activations exist at a time, plus each layer's
-    # input.
-    between = shape.layers * tokens * shape.hidden * wide
-    body = layer + between if settings.gradient_checkpointing else shape.layers * layer
-    activations = int(body) + tokens * shape.vocabulary * _LOGIT_BYTES // _ANSWER_SHARE
-    return MemoryNeed(weights // gpus, gradients // gpus, optimizer // gpus, activations)
+    logits = int(answers * tokens) * shape.vocabulary * (_LOGIT_BYTES + (4 if bf16 else 0))
+    cast = bf16 and settings.method == "full" and settings.weights_dtype == "fp32"
+    copies = 2 * shape.dense if cast else 0  # autocast keeps them until the backward pass ends
+    kept = _count(shape, settings, bf16=bf16, on_gpu=on_gpu, checkpointing=False)
+    if settings.gradient_checkpointing:
+        one_layer = kept // shape.layers  # computed again
+        inputs = _count(shape, settings, bf16=bf16, on_gpu=on_gpu, checkpointing=True)
+        kept = inputs + max(one_layer, 0 if sharded else copies)
+    elif sharded:  # FSDP casts one layer at a time
+        kept = max(kept - copies, 0)
+    return kept + logits
+
+
+def _count(
+    shape: ModelShape, settings: Settings, *, bf16: bool, on_gpu: bool, checkpointing: bool
+) -> int:
+    from kit19.training.model.activations import Step, kept_bytes  # noqa: PLC0415  loads torch
+
+    names = ("method", "layout", "weights_dtype", "attn_implementation", "sequence_length")
+    sizes = tuple(getattr(settings, name) for name in (*names, "per_device_train_batch_size"))
+    step = Step(bf16, checkpointing, on_gpu)
+    key = (*sizes, settings.lora.model_dump_json(), step)
+    if key not in shape.counts:
+        found = None
+        if shape.config is not None:
+            found = kept_bytes(shape.config, settings, step, trust=shape.trust)
+        shape.counts[key] = _usual(shape, settings, bf16, checkpointing) if found is None else found
+    return shape.counts[key]
+
+
+def _usual(shape: ModelShape, settings: Settings, bf16: bool, checkpointing: bool) -> int:
+    """What a usual transformer keeps: 34 bytes × tokens × hidden in 16 bits (Korthikanti 2022)."""
+    wide = 2 if bf16 else 4
+    tokens = settings.per_device_train_batch_size * settings.sequence_length
+    layer = (1 if checkpointing else 17) * tokens * shape.hidden * wide
+    cast = bf16 and settings.method == "full" and settings.weights_dtype == "fp32"
+    return shape.layers * layer + (2 * shape.dense if cast and not checkpointing else 0)
 
 
 def suggest_settings(
-    shape: ModelShape, settings: Settings, available: int, *, gpus: int = 1, bf16: bool = True
+    shape: ModelShape, settings: Settings, available: int, **where: Any
 ) -> tuple[dict[str, Any], MemoryNeed] | None:
     """The first change of settings with which a run fits, and its memory then; None if none fits.
 
     The order is: no change; gradient checkpointing; smaller batches with gradient accumulation; weights
     in 16 bits; an adapter; an adapter on 4-bit weights.
+
+    Args:
+        shape: Sizes of the model.
+        settings: Settings of the run.
+        available: Bytes of each GPU.
+        **where: The other arguments of ``estimate_memory``.
     """
     steps: list[dict[str, Any]] = [{}, {"gradient_checkpointing": True}]
     smaller = {
@@ -145,7 +249,7 @@ def suggest_settings(
     if settings.method != "qlora":
         steps.append({**smaller, "method": "qlora"})
     for changes in steps:
-        need = estimate_memory(shape, settings.model_copy(update=changes), gpus=gpus, bf16=bf16)
+        need = estimate_memory(shape, settings.model_copy(update=changes), **where)
         if need.total <= available:
             return changes, need
     return None

@@ -94,13 +94,13 @@ def _shrink_width(text: Any) -> None:
         inner = int(text.mamba_expand * text.hidden_size)
         text.mamba_n_heads = inner // text.mamba_d_head
     _shrink_vocabulary_and_experts(text)
-    _keep_layers(text, _LAYERS)
+    keep_layers(text, _LAYERS)
 
 
 def _keep_width(text: Any) -> None:
     """Few layers of the original width, for models whose widths depend on each other."""
     _shrink_vocabulary_and_experts(text)
-    _keep_layers(text, 2)
+    keep_layers(text, 2)
 
 
 def _shrink_vocabulary_and_experts(text: Any) -> None:
@@ -121,7 +121,7 @@ def _shrink_vocabulary_and_experts(text: Any) -> None:
             setattr(text, name, getattr(text, name) % text.vocab_size)
 
 
-def _keep_layers(text: Any, layers: int) -> None:
+def keep_layers(text: Any, layers: int) -> None:
     """Keep the first layers, and at least one of each kind."""
     before = text.num_hidden_layers
     kinds = getattr(text, "layer_types", None) or getattr(text, "layers_block_type", None)

@@ -123,6 +123,7 @@ def make_arguments(
         "max_grad_norm": settings.max_grad_norm,
         "max_steps": total,
         "optim": settings.optim,
+        "neftune_noise_alpha": settings.neftune_alpha or None,
         "bf16": in_bf16(settings),
         "use_cpu": device() == "cpu",
         "activation_checkpointing": settings.gradient_checkpointing,

@@ -18,8 +18,14 @@ from transformers import AutoModelForCausalLM
 
 from kit19.core.errors import Problem, TrainError, suggest_names
 from kit19.training.model import generation_config as saved
-from kit19.training.model.base import Base, four_bit_config, lora_config
-from kit19.training.model.device import attention
+from kit19.training.model.base import (
+    Base,
+    add_embeddings,
+    four_bit_config,
+    lora_config,
+    whole_modules,
+)
+from kit19.training.model.device import attention, liger_problem
 from kit19.training.model.twin import make_twin, vocabulary_of
 from kit19.training.model_errors import one_line_reason
 from kit19.training.rows.tokens import Tokens
@@ -67,6 +73,7 @@ def check_model(
         TrainError: Lists every fault.
     """
     chosen, meta_model, note = _with_attention(settings, base, for_other_machine=for_other_machine)
+    add_embeddings(meta_model, settings, base.tokenizer)
     problems = [
         *_id_problems(meta_model, base, sets),
         *_length_problems(chosen, base, sets),
@@ -75,7 +82,10 @@ def check_model(
     problems += trial.interval_problems(settings, validated=validated)
     problems += saved.savable_problems(base)
     if settings.method == "qlora" and not for_other_machine:
-        four_bit_config()
+        four_bit_config(settings)
+    if settings.liger_kernels and not for_other_machine and liger_problem():
+        fix = "pip install liger-kernel on a machine with one, or --set liger_kernels=false"
+        problems.append(Problem(liger_problem(), "liger_kernels", fix))
     if not for_other_machine and not problems:
         problems += trial.training_problems(chosen, validated=validated)
     problems += _adapter_problems(chosen, meta_model)
@@ -215,28 +225,35 @@ def _weight_problems(base: Base) -> list[Problem]:
     return []
 
 
+def _missing_modules(wanted: Sequence[str], model: Any) -> list[str]:
+    names = [name for name, _ in model.named_modules()]
+    return [one for one in wanted if not any(n == one or n.endswith(f".{one}") for n in names)]
+
+
 def _adapter_problems(settings: Settings, meta_model: Any) -> list[Problem]:
     """Faults of the adapter, attached to the meta model."""
-    config = lora_config(settings)
+    whole = whole_modules(settings, meta_model)
+    config = lora_config(settings, whole)
     if config is None:
         return []
+    if settings.lora.variant == "pissa":
+        config.init_lora_weights = True  # weights without values cannot be decomposed
     from peft import get_peft_model  # noqa: PLC0415  a second to load, and only for adapters
 
     where = "lora.targets"
     targets = settings.lora.targets
-    names = [name for name, _ in meta_model.named_modules()]
-    if isinstance(targets, list):
-        missing = [
-            one for one in targets if not any(n == one or n.endswith(f".{one}") for n in names)
-        ]
-        if missing:
-            known = {
-                name.rsplit(".", 1)[-1]
-                for name, module in meta_model.named_modules()
-                if type(module).__name__ in _ADAPTABLE
-            }
-            what = f"the model has no module {missing[0]!r}"
-            return [Problem(what, where, f"{suggest_names(missing[0], known)} Or all-linear")]
+    if isinstance(targets, list) and (missing := _missing_modules(targets, meta_model)):
+        known = {
+            name.rsplit(".", 1)[-1]
+            for name, module in meta_model.named_modules()
+            if type(module).__name__ in _ADAPTABLE
+        }
+        what = f"the model has no module {missing[0]!r}"
+        return [Problem(what, where, f"{suggest_names(missing[0], known)} Or all-linear")]
+    if missing := _missing_modules(whole, meta_model):
+        known = {name.rsplit(".", 1)[-1] for name, _ in meta_model.named_modules() if name}
+        what = f"the model has no module {missing[0]!r}"
+        return [Problem(what, "lora.modules_to_save", suggest_names(missing[0], known))]
     try:
         adapted = get_peft_model(copy.deepcopy(meta_model), config)
     except Exception as error:

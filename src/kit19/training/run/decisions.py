@@ -11,6 +11,7 @@ from kit19.training import processes
 from kit19.training.model.base import Base
 from kit19.training.model.device import device
 from kit19.training.model.isolation import (
+    computes_in_half,
     evaluation_mode,
     in_training_precision,
     why_not_pack,
@@ -90,17 +91,23 @@ def _why_not_packed(
         why = why_not_pack_by_config(settings, base, tokens, sequences)
         return _NOT_TESTED if why is None else why
     with in_training_precision(model, settings):
-        return why_not_pack(model, tokens, sequences, Collate(base.tokenizer.pad_token_id))
+        why = why_not_pack(model, tokens, sequences, Collate(base.tokenizer.pad_token_id))
+        in_half = computes_in_half(model)
+    if why or not in_half or settings.layout != "packed":
+        return why
+    return why_not_pack_by_config(settings, base, tokens, sequences) or ""
 
 
 def _loss_method_of(model: Any, settings: Settings, base: Base, tokens: Tokens) -> LossMethod:
-    row = tokens.row(0)[0]
+    row, smoothed = tokens.row(0)[0], settings.label_smoothing > 0
     if processes.is_sharded():
         twin = make_twin(base.config, settings.attn_implementation, trust=base.trust)
-        untested: LossMethod = "trl"
+        untested: LossMethod = "full" if smoothed else "trl"
         if twin is not None:
-            untested = choose_loss_method(twin, row % vocabulary_of(twin), on_cpu=False)
+            short = row % vocabulary_of(twin)
+            untested = choose_loss_method(twin, short, on_cpu=False, smoothed=smoothed)
         return untested
     with in_training_precision(model, settings), evaluation_mode(model):
-        method: LossMethod = choose_loss_method(model, row, on_cpu=device() == "cpu")
+        on_cpu = device() == "cpu"
+        method: LossMethod = choose_loss_method(model, row, on_cpu=on_cpu, smoothed=smoothed)
     return method

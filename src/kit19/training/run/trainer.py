@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,12 +78,16 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
             peft_config=adapter,
             callbacks=[_ProgressCallback(on_progress), *stop],
         )
+        if adapter is not None:
+            _keep_adapter_in_float32(self.model)
         self.add_callback(_ResumeCallback(self))
         self.pop_callback(PrinterCallback)  # only kit19's command line prints
         inner = self.model.get_base_model() if adapter is not None else self.model
         self.plain = loss_method != "trl"
         if self.plain:
-            add_answer_losses(inner, own_logits=loss_method == "full")
+            add_answer_losses(
+                inner, own_logits=loss_method == "full", smoothing=settings.label_smoothing
+            )
 
     # -- batches and loss ---------------------------------------------------------------------------
 
@@ -93,7 +98,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         if self.settings.layout != "grouped":
             return super()._get_train_sampler(train_dataset)
         together = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return LengthGroupedSampler(together, lengths=self.rows.train.lengths.tolist())
+        return _GroupedSampler(together, self.rows.train.lengths.tolist(), self.args.data_seed)
 
     def compute_loss(
         self,
@@ -256,6 +261,35 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         """Whether the model holds its own complete weights: neither sharded nor an adapter."""
         sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
         return not sharded and not hasattr(self.model, "peft_config")
+
+
+class _GroupedSampler(LengthGroupedSampler):  # type: ignore[misc]  # transformers is untyped here
+    """Rows of similar length together, in an order that only the seed and the epoch decide.
+
+    transformers draws it from torch's global generator, so a resumed run may see other rows.
+    """
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int) -> None:
+        super().__init__(batch_size, lengths=lengths, generator=torch.Generator())
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by accelerate before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        self.generator.manual_seed(self.seed + self.epoch)
+        return iter(super().__iter__())
+
+
+def _keep_adapter_in_float32(model: Any) -> None:
+    """Undo TRL's rounding of adapters on 4-bit weights to bfloat16, which loses small updates.
+
+    PEFT restores them in float32, so a resumed run would not equal an uninterrupted one either.
+    """
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
 
 
 class _ResumeCallback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
