@@ -215,8 +215,8 @@ def _train(
     from kit19.training.model.base import (  # noqa: PLC0415
         load_weights,
         lora_config,
+        modules_to_save,
         set_end_ids,
-        whole_modules,
     )
     from kit19.training.model.generation_config import make_savable  # noqa: PLC0415
     from kit19.training.run import arguments  # noqa: PLC0415
@@ -260,7 +260,7 @@ def _train(
                 balanced=arguments.can_balance_experts(model.config),
             ),
             loss_method=found.loss_method,
-            adapter=lora_config(settings, whole_modules(settings, model)),
+            adapter=lora_config(settings, modules_to_save(settings, model)),
             on_progress=on_progress,
         )
         if settings.method != "full" and prepared.base.ref:

@@ -58,18 +58,18 @@ def _drop_as_on_processors(model: Any) -> None:
 
 def _make_fake(model: Any) -> None:
     """Replace the tensors of a model on the meta device, inside of a ``FakeTensorMode``."""
-    made: dict[int, Any] = {}
+    fakes: dict[int, Any] = {}
     for module in model.modules():
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
                 if tensor is None:
                     continue
-                if id(tensor) not in made:  # tied weights stay tied
+                if id(tensor) not in fakes:  # tied weights stay tied
                     new = torch.empty(tensor.shape, dtype=tensor.dtype)
                     if isinstance(tensor, torch.nn.Parameter):
                         new = torch.nn.Parameter(new, requires_grad=tensor.requires_grad)
-                    made[id(tensor)] = (tensor, new)
-                tensors[name] = made[id(tensor)][1]
+                    fakes[id(tensor)] = (tensor, new)
+                tensors[name] = fakes[id(tensor)][1]
 
 
 def kept_bytes(config: Any, settings: Settings, step: Step, *, trust: bool = False) -> int | None:

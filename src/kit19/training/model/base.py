@@ -141,12 +141,12 @@ def keep_four_bit_layout(model: Any) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def lora_config(settings: Settings, whole: Sequence[str] = ()) -> Any:
+def lora_config(settings: Settings, saved: Sequence[str] = ()) -> Any:
     """The PEFT configuration of the adapter; None if all weights are trained.
 
     Args:
         settings: The settings of the run.
-        whole: Modules that are trained and saved whole; see ``whole_modules``.
+        saved: Modules that are trained and saved themselves; see ``modules_to_save``.
     """
     if settings.method == "full":
         return None
@@ -160,15 +160,15 @@ def lora_config(settings: Settings, whole: Sequence[str] = ()) -> Any:
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=lora.targets,
-        modules_to_save=list(whole) or None,
+        modules_to_save=list(saved) or None,
         use_rslora=lora.variant == "rslora",
         use_dora=lora.variant == "dora",
         **given,
     )
 
 
-def whole_modules(settings: Settings, model: Any) -> list[str]:
-    """Names of modules that an adapter trains and saves whole: those set, and resized embeddings."""
+def modules_to_save(settings: Settings, model: Any) -> list[str]:
+    """Modules that an adapter trains and saves themselves: those set, and resized embeddings."""
     names = [*settings.lora.modules_to_save]
     if settings.new_tokens:
         embeddings = [model.get_input_embeddings(), model.get_output_embeddings()]

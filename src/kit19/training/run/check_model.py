@@ -23,7 +23,7 @@ from kit19.training.model.base import (
     add_embeddings,
     four_bit_config,
     lora_config,
-    whole_modules,
+    modules_to_save,
 )
 from kit19.training.model.device import attention, liger_problem
 from kit19.training.model.twin import make_twin, vocabulary_of
@@ -232,8 +232,8 @@ def _missing_modules(wanted: Sequence[str], model: Any) -> list[str]:
 
 def _adapter_problems(settings: Settings, meta_model: Any) -> list[Problem]:
     """Faults of the adapter, attached to the meta model."""
-    whole = whole_modules(settings, meta_model)
-    config = lora_config(settings, whole)
+    saved_modules = modules_to_save(settings, meta_model)
+    config = lora_config(settings, saved_modules)
     if config is None:
         return []
     if settings.lora.variant == "pissa":
@@ -250,7 +250,7 @@ def _adapter_problems(settings: Settings, meta_model: Any) -> list[Problem]:
         }
         what = f"the model has no module {missing[0]!r}"
         return [Problem(what, where, f"{suggest_names(missing[0], known)} Or all-linear")]
-    if missing := _missing_modules(whole, meta_model):
+    if missing := _missing_modules(saved_modules, meta_model):
         known = {name.rsplit(".", 1)[-1] for name, _ in meta_model.named_modules() if name}
         what = f"the model has no module {missing[0]!r}"
         return [Problem(what, "lora.modules_to_save", suggest_names(missing[0], known))]
