@@ -45,6 +45,10 @@ def ignore_peft_warnings() -> Iterator[None]:
     """Suppress PEFT warnings that do not apply: ``merge`` unties tied embeddings, for example."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")
+        # PEFT's own code reads an attribute that transformers deprecates.
+        warnings.filterwarnings(
+            "ignore", message=".*is_gradient_checkpointing", category=FutureWarning
+        )
         # The initial adapter is loaded next to the trained one only to be subtracted from it.
         warnings.filterwarnings("ignore", message="PiSSA changes the base weights")
         warnings.filterwarnings("ignore", message="Setting `save_embedding_layers` to `True`")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,6 @@ from kit19.training.model_errors import convert_model_errors
 CANNOT = "the model cannot be loaded"
 
 _SHOWN = 3
-
-# PEFT and accelerate load bitsandbytes wherever it is installed, and it then recommends a package.
-logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
 def read_config(name: str, revision: str | None = None, *, trust: bool = False) -> Any:
