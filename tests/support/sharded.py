@@ -21,7 +21,7 @@ from kit19 import load_preset, train
 from kit19.training.processes import is_main
 from kit19.training.run.trainer import AnswerTrainer
 
-AFTER = 3
+AFTER = 2
 """The step after which a copy of the run's files is made, as they would be if it were killed."""
 SHARDED = {
     "ACCELERATE_USE_FSDP": "true",
