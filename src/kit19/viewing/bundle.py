@@ -83,25 +83,25 @@ async def _crawl(
     """Write every page as it is served; returns the file of each address."""
     names: dict[str, str] = {"/": "index.html"}
     lists, singles = deque(["/"]), deque[str]()
-    made: dict[str, str] = {}
+    saved: dict[str, str] = {}
     seen = {"/"}
-    while (lists or singles) and len(made) < most:
+    while (lists or singles) and len(saved) < most:
         address = (lists or singles).popleft()
         text, target = await _ask(app, address, language)
         if target:  # one folder alone: its overview is the first page
             text, _ = await _ask(app, target, language)
-            made[target] = names["/"]
+            saved[target] = names["/"]
             seen.add(target)
         if text is None:
             continue
-        made[address] = names.get(address) or _file_name(address)
-        (place / made[address]).write_text(text, encoding="utf-8")
+        saved[address] = names.get(address) or _file_name(address)
+        (place / saved[address]).write_text(text, encoding="utf-8")
         for link in _links(text):
             if link not in seen and _is_included(link):
                 seen.add(link)
                 (singles if _SINGLE.search(urlsplit(link).path) else lists).append(link)
-        on_progress(MAKING, len(made), min(most, len(seen)))
-    return made
+        on_progress(MAKING, len(saved), min(most, len(seen)))
+    return saved
 
 
 async def _ask(app: ASGIApp, address: str, language: str) -> tuple[str | None, str]:
@@ -147,12 +147,12 @@ def _is_included(link: str) -> bool:
     parts = urlsplit(link)
     if _LEFT_OUT.search(parts.path) or not parts.path.startswith("/o/"):
         return False
-    asked = [name for name, _ in parse_qsl(parts.query)]
-    if _NEVER & set(asked):
+    query = [name for name, _ in parse_qsl(parts.query)]
+    if _NEVER & set(query):
         return False
     if parts.path.endswith("/template"):
-        return "record" not in asked  # every template on every record would be the square of both
-    filters = [name for name in asked if name not in _NO_FILTERS]
+        return "record" not in query  # every template on every record would be the square of both
+    filters = [name for name in query if name not in _NO_FILTERS]
     if parts.path.endswith("/items"):
         filters = [name for name in filters if name != "task"]
     return not _LISTS.search(parts.path) or (len(filters) < 2 and set(filters) <= _FILTERS)

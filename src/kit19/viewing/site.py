@@ -18,9 +18,9 @@ from kit19.core.errors import Kit19Error, Problem, UnknownNameError
 from kit19.drawing.safe_text import printable
 from kit19.sample import SAMPLE
 from kit19.viewing import links
-from kit19.viewing.asked import Asked
 from kit19.viewing.data.build import Build
 from kit19.viewing.opening import Kind, Opened
+from kit19.viewing.query import Query
 from kit19.viewing.visible import excerpt, find_all, marked, segments, visible
 from kit19.viewing.wording import LANGUAGES, Words, preferred
 
@@ -102,7 +102,7 @@ class Site:
             status: The HTTP status.
             values: What the template shows.
         """
-        asked = Asked.of(request)
+        query = Query.of(request)
         words = Words(language_of(request))
         theme = request.cookies.get("theme", THEMES[0])
         text = self._environment.get_template(f"{template}.html").render(
@@ -111,8 +111,8 @@ class Site:
             languages=LANGUAGES,
             theme=theme if theme in THEMES else THEMES[0],
             themes=THEMES,
-            asked=asked,
-            here=links.with_query(asked.path, asked.pairs),
+            query=query,
+            here=links.with_query(query.path, query.pairs),
             site=self,
             opened=opened,
             pages=_PAGES.get(opened.kind, ("",)) if opened else (),
@@ -161,8 +161,8 @@ def _printable(value: Any) -> Any:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _percent(part: float, whole: float) -> str:
-    share = 100 * part / whole if whole else 0.0
+def _percent(part: float, total: float) -> str:
+    share = 100 * part / total if total else 0.0
     return "<0.1%" if 0 < share < 0.05 else f"{share:.1f}%"
 
 

@@ -26,7 +26,7 @@ class AuditFolder:
     """An audit.
 
     Args:
-        folder: Its folder. The list of false hits is beside it: ``<folder>.allow.yaml``.
+        folder: Its folder. The list of false hits is next to it: ``<folder>.allow.yaml``.
 
     Attributes:
         folder: The same.

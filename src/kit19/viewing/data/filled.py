@@ -18,7 +18,7 @@ Part = tuple[str, str]
 
 
 def source_parts(template: ParsedTemplate) -> dict[str, list[Part]]:
-    """The source of a template's texts, with its insertions told apart."""
+    """The source of a template's texts, with its insertions marked."""
     every = {**template.texts, **template.parts}
     return {name: [_written(piece) for piece in pieces] for name, pieces in every.items() if pieces}
 
@@ -29,7 +29,7 @@ def filled_parts(
     row: Mapping[str, str],
     record: pl.DataFrame | None,
 ) -> dict[str, list[Part]] | None:
-    """The texts of a row, with what the template has filled in told apart.
+    """The texts of a row, with what the template has filled in marked.
 
     Args:
         template: The template.

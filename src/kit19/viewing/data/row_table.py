@@ -67,7 +67,7 @@ class Facet:
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows that were asked for.
+    """Rows that were requested.
 
     Attributes:
         places: Their places in the build, in the requested order.

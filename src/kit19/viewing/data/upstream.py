@@ -45,7 +45,7 @@ class Record:
 class Upstream:
     """The upstream files of a catalog's cards, as far as they are there.
 
-    What was read is kept for the subsets and benchmarks asked about last.
+    What was read is kept for the subsets and benchmarks requested last.
 
     Args:
         catalog: The cards.

@@ -1,4 +1,4 @@
-"""The pages of an audit: what is touched and compromised, and every hit beside its item."""
+"""The pages of an audit: what is touched and compromised, and every hit next to its item."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from starlette.routing import Route
 from kit19.auditing.allowed import KEY, allow_list
 from kit19.auditing.result import AllowedPair
 from kit19.viewing import links
-from kit19.viewing.asked import Asked, Pager
 from kit19.viewing.data.audit import FACETS, ORDERS, AuditFolder
 from kit19.viewing.data.shared import shared_spans
 from kit19.viewing.exports import send
 from kit19.viewing.forms import read_form
 from kit19.viewing.opening import Opened
+from kit19.viewing.query import Pager, Query
 from kit19.viewing.site import Site
 from kit19.viewing.visible import marked
 
@@ -42,7 +42,7 @@ def routes(site: Site) -> list[Route]:
         await run_in_threadpool(
             audit.mark, place, is_false=is_false, why=form.get("why", "").strip()
         )
-        pairs = Asked.parse(form.get("back", ""))
+        pairs = Query.parse(form.get("back", ""))
         return RedirectResponse(
             links.with_query(links.to(opened.key, "hits"), pairs) + f"#hit-{place}", 303
         )
@@ -55,13 +55,13 @@ def routes(site: Site) -> list[Route]:
 
     def export(request: Request) -> Response:
         opened, audit = open_(request)
-        found = _find(audit, Asked.of(request))[0].drop("#place").lazy()
+        found = _find(audit, Query.of(request))[0].drop("#place").lazy()
         return send(found, request.path_params["kind"], f"{opened.key}-hits")
 
     def allow_filtered(request: Request) -> Response:
         """An allow-list of all hits that are filtered."""
         _, audit = open_(request)
-        found = _find(audit, Asked.of(request))[0].select(KEY).unique(maintain_order=True)
+        found = _find(audit, Query.of(request))[0].select(KEY).unique(maintain_order=True)
         pairs = [AllowedPair(**row) for row in found.iter_rows(named=True)]
         return PlainTextResponse(allow_list(pairs), media_type="text/yaml")
 
@@ -95,10 +95,10 @@ def overview(site: Site, request: Request, opened: Opened) -> Response:
 
 
 def _hits(site: Site, request: Request, opened: Opened, audit: AuditFolder) -> Response:
-    asked = Asked.of(request)
-    order = asked.among("sort", ORDERS)
-    found, counts = _find(audit, asked)
-    pager = Pager(asked, found.height)
+    query = Query.of(request)
+    order = query.among("sort", ORDERS)
+    found, counts = _find(audit, query)
+    pager = Pager(query, found.height)
     return site.page(
         request,
         "hits",
@@ -106,20 +106,20 @@ def _hits(site: Site, request: Request, opened: Opened, audit: AuditFolder) -> R
         hits=[_beside(hit) for hit in found[pager.span].to_dicts()],
         pager=pager,
         counts=counts,
-        chosen=_choices(asked),
+        chosen=_choices(query),
         order=order,
         orders=ORDERS,
         audit=audit,
     )
 
 
-def _choices(asked: Asked) -> dict[str, list[str]]:
-    chosen = {name: ["" if v == "–" else v for v in asked.every(name)] for name in FACETS}
+def _choices(query: Query) -> dict[str, list[str]]:
+    chosen = {name: ["" if v == "–" else v for v in query.every(name)] for name in FACETS}
     return {name: values for name, values in chosen.items() if values}
 
 
-def _find(audit: AuditFolder, asked: Asked) -> tuple[pl.DataFrame, dict[str, dict[str, int]]]:
-    return audit.find(_choices(asked), asked.words, asked.among("sort", ORDERS))
+def _find(audit: AuditFolder, query: Query) -> tuple[pl.DataFrame, dict[str, dict[str, int]]]:
+    return audit.find(_choices(query), query.words, query.among("sort", ORDERS))
 
 
 def _beside(hit: dict[str, Any]) -> dict[str, Any]:

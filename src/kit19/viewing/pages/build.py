@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kit19.core.errors import Kit19Error, UnknownNameError
-from kit19.viewing.asked import Asked, Pager
 from kit19.viewing.data.build import FACETS, Build
 from kit19.viewing.data.filled import filled_parts, source_parts
 from kit19.viewing.data.row_table import ORDERS, TEXTS
@@ -20,6 +19,7 @@ from kit19.viewing.data.templates import render_alone
 from kit19.viewing.data.upstream import Record, try_upstream
 from kit19.viewing.exports import send
 from kit19.viewing.opening import Opened
+from kit19.viewing.query import Pager, Query
 from kit19.viewing.site import Site
 from kit19.viewing.visible import marked
 
@@ -54,7 +54,7 @@ def overview(site: Site, request: Request, opened: Opened) -> Response:
         build=build,
         manifest=build.manifest,
         notes=build.manifest.notes(),
-        flow=build.flow(Asked.of(request).one("subset")),
+        flow=build.flow(Query.of(request).one("subset")),
         charts=charts,
         lengths=build.lengths(),
     )
@@ -64,17 +64,17 @@ class _BuildPages:
     def __init__(self, site: Site) -> None:
         self._site = site
 
-    def _open(self, request: Request) -> tuple[Opened, Build, Asked]:
+    def _open(self, request: Request) -> tuple[Opened, Build, Query]:
         opened = self._site.find(request.path_params["key"], "build")
-        return opened, self._site.build(opened), Asked.of(request)
+        return opened, self._site.build(opened), Query.of(request)
 
     def rows(self, request: Request) -> Response:
         """Rows by facets and words."""
-        opened, build, asked = self._open(request)
-        chosen = choices(build, asked)
-        order = asked.among("sort", ORDERS)
-        selection = build.table.select(chosen, asked.words, order)
-        pager = Pager(asked, len(selection.places))
+        opened, build, query = self._open(request)
+        chosen = choices(build, query)
+        order = query.among("sort", ORDERS)
+        selection = build.table.select(chosen, query.words, order)
+        pager = Pager(query, len(selection.places))
         rows = build.table.rows(selection.places[pager.span]).to_dicts()
         return self._site.page(
             request,
@@ -90,25 +90,25 @@ class _BuildPages:
 
     def export_rows(self, request: Request) -> Response:
         """All rows by facets and words, as a file, in the order of the build."""
-        opened, build, asked = self._open(request)
-        places = build.table.select(choices(build, asked), asked.words).places
+        opened, build, query = self._open(request)
+        places = build.table.select(choices(build, query), query.words).places
         rows = build.table.scan_some(places)
         return send(rows, request.path_params["kind"], f"{opened.key}-rows")
 
     def export_dropped(self, request: Request) -> Response:
         """All dropped records by reason and subset, as a file."""
-        opened, build, asked = self._open(request)
-        found, _, _ = build.find_dropped(asked.every("reason"), asked.every("subset"), asked.words)
+        opened, build, query = self._open(request)
+        found, _, _ = build.find_dropped(query.every("reason"), query.every("subset"), query.words)
         return send(found.lazy(), request.path_params["kind"], f"{opened.key}-dropped")
 
     def dropped(self, request: Request) -> Response:
         """Dropped records by reason and subset."""
-        opened, build, asked = self._open(request)
-        chosen = {name: asked.every(name) for name in ("reason", "subset")}
+        opened, build, query = self._open(request)
+        chosen = {name: query.every(name) for name in ("reason", "subset")}
         found, reasons, subsets = build.find_dropped(
-            chosen["reason"], chosen["subset"], asked.words
+            chosen["reason"], chosen["subset"], query.words
         )
-        pager = Pager(asked, found.height)
+        pager = Pager(query, found.height)
         rows = found[pager.span].to_dicts()
         return self._site.page(
             request,
@@ -124,12 +124,12 @@ class _BuildPages:
 
     def record(self, request: Request) -> Response:
         """A record: its rows, where it comes from, and why it is in the build or is not."""
-        opened, build, asked = self._open(request)
-        name = asked.one("id").strip()
+        opened, build, query = self._open(request)
+        name = query.one("id").strip()
         places = build.rows.find(name) if name else np.array([], dtype=np.int64)
         rows = build.rows.rows(places[:50]).to_dicts()
-        if asked.one("template"):
-            rows.sort(key=lambda row: row["template"] != asked.one("template"))
+        if query.one("template"):
+            rows.sort(key=lambda row: row["template"] != query.one("template"))
         if not rows:
             return self._absent(request, opened, build, name)
         row = rows[0]
@@ -181,12 +181,12 @@ class _BuildPages:
         )
 
 
-def choices(build: Build, asked: Asked) -> dict[str, list[str]]:
-    """The facet values that are asked for; "–" stands for none."""
+def choices(build: Build, query: Query) -> dict[str, list[str]]:
+    """The facet values that are requested; "–" means none."""
     facets = build.table.facets
     found = {}
     for name in FACETS:
-        values = ["" if value == "–" else value for value in asked.every(name)]
+        values = ["" if value == "–" else value for value in query.every(name)]
         if values and name in facets:
             found[name] = values
     return found
@@ -212,7 +212,7 @@ def _filled(build: Build, row: dict[str, Any], record: Record | None) -> dict[st
 def _beside(
     build: Build, record: Record | None, evidence: re.Match[str] | None, text: str
 ) -> list[dict[str, Any]]:
-    """A dropped record beside what it resembles: texts, with what they share marked."""
+    """A dropped record next to what it resembles: texts, with what they share marked."""
     if record is None:
         return []
     if evidence is not None:

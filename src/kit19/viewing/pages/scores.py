@@ -13,12 +13,12 @@ from kit19.comparing.result import Comparison
 from kit19.comparing.table import MARKS, marks, remarks, tables
 from kit19.core.errors import Problem, UnknownNameError, VerifyError
 from kit19.core.paths import read_json
-from kit19.viewing.asked import Asked, Pager
 from kit19.viewing.data.results import FACETS, Items, Results
 from kit19.viewing.data.run import read_run_folder
 from kit19.viewing.opening import Opened
 from kit19.viewing.pages.audit import audit_of
 from kit19.viewing.plots import plot
+from kit19.viewing.query import Pager, Query
 from kit19.viewing.site import Site
 
 
@@ -48,7 +48,7 @@ def results_of(site: Site, opened: Opened) -> Results:
 
 
 def results(site: Site, request: Request, opened: Opened) -> Response:
-    """The scores of a model with intervals, beside those of the other opened results."""
+    """The scores of a model with intervals, next to those of the other opened results."""
     others = [one for one in site.opened if one.kind == "results" and one.key != opened.key]
     shown = [opened, *others]
     scores = {one.key: results_of(site, one).scores for one in shown}
@@ -74,17 +74,17 @@ def results(site: Site, request: Request, opened: Opened) -> Response:
 
 
 def _items(site: Site, request: Request, opened: Opened) -> Response:
-    asked = Asked.of(request)
+    query = Query.of(request)
     found = results_of(site, opened)
-    task = asked.one("task") or found.model.tasks[0]
+    task = query.one("task") or found.model.tasks[0]
     others = [one for one in site.opened if one.kind == "results" and one.key != opened.key]
-    against = next((one for one in others if one.key == asked.one("against")), None)
+    against = next((one for one in others if one.key == query.one("against")), None)
     other = results_of(site, against) if against else None
     items = Items(found, task, other, _audited(site, found, task))
-    chosen = {name: values for name in FACETS if (values := asked.every(name))}
+    chosen = {name: values for name in FACETS if (values := query.every(name))}
     chosen = {name: ["" if v == "–" else v for v in values] for name, values in chosen.items()}
-    places, counts = items.find(chosen, asked.words)
-    pager = Pager(asked, len(places))
+    places, counts = items.find(chosen, query.words)
+    pager = Pager(query, len(places))
     shown = places[pager.span].tolist()
     names = [opened.title, *([against.title] if against else [])]
     return site.page(

@@ -17,13 +17,13 @@ from kit19.linting.view import View
 from kit19.rendering import ParsedTemplate
 from kit19.rendering.fit import eligible
 from kit19.rendering.templates import TEXTS
-from kit19.viewing.asked import Asked
 from kit19.viewing.data.build import Build
 from kit19.viewing.data.filled import filled_parts, source_parts
 from kit19.viewing.data.templates import Draft, draft, render_alone
 from kit19.viewing.data.upstream import try_upstream
 from kit19.viewing.forms import read_form
 from kit19.viewing.opening import Opened
+from kit19.viewing.query import Query
 from kit19.viewing.site import Site
 
 SHAPE = ("style", "opener", "answer", "options", "layout")
@@ -50,7 +50,7 @@ class _TemplatePages:
     def matrix(self, request: Request) -> Response:
         """All templates of a subset, or of all, by their shapes."""
         opened, build = self._open(request)
-        subset = Asked.of(request).one("subset")
+        subset = Query.of(request).one("subset")
         names = [subset] if subset in build.views else list(build.views)
         used = {name: entry.templates for name, entry in build.manifest.subsets.items()}
         return self._site.page(
@@ -68,11 +68,11 @@ class _TemplatePages:
     def one(self, request: Request) -> Response:
         """One template, on a record."""
         opened, build = self._open(request)
-        asked = Asked.of(request)
-        view, template = _find(build, asked.one("subset"), asked.one("id"))
-        shown = self._on_record(build, view, template, asked.one("record"))
+        query = Query.of(request)
+        view, template = _find(build, query.one("subset"), query.one("id"))
+        shown = self._on_record(build, view, template, query.one("record"))
         findings = None
-        if asked.one("lint"):
+        if query.one("lint"):
             name = view.templates.subset
             report, why = try_upstream(
                 lambda: lint(

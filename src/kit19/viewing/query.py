@@ -16,7 +16,7 @@ _MOST_WORDS = 2_000
 
 
 @dataclass(frozen=True)
-class Asked:
+class Query:
     """The query of an address.
 
     Attributes:
@@ -28,7 +28,7 @@ class Asked:
     pairs: Sequence[tuple[str, str]]
 
     @classmethod
-    def of(cls, request: Request) -> Asked:
+    def of(cls, request: Request) -> Query:
         """The query of a request; names that occur in no page are kept, and mean nothing."""
         return cls(request.url.path, cls.parse(request.scope["query_string"].decode("latin-1")))
 
@@ -38,7 +38,7 @@ class Asked:
         return parse_qsl(query)
 
     @property
-    def query(self) -> str:
+    def text(self) -> str:
         """The query, as an address has it."""
         return links.with_query("", self.pairs).removeprefix("?")
 
@@ -72,14 +72,14 @@ class Asked:
         return value if value in SIZES else 50
 
     def number(self, name: str, default: int, most: int) -> int:
-        """A whole number from 1 to the most; anything else is the default."""
+        """An integer from 1 to the most; anything else is the default."""
         value = self.one(name)
         if not (value.isascii() and value.isdecimal() and len(value) < 12):
             return default
         return min(int(value), most) or default
 
     def toggled(self, name: str, value: str) -> str:
-        """The address with one value more, or without it if it is asked for."""
+        """The address with one value more, or without it if it is requested."""
         return links.with_query(self.path, links.toggled(self.pairs, name, value))
 
     def with_(self, **values: object) -> str:
@@ -87,7 +87,7 @@ class Asked:
         return links.with_query(self.path, links.replaced(self.pairs, **values))
 
     def as_file(self, kind: str) -> str:
-        """The address of everything that is asked for, on all pages, as a file."""
+        """The address of everything that is requested, on all pages, as a file."""
         kept = [pair for pair in self.pairs if pair[0] not in ("page", "size", "sort")]
         return links.with_query(f"{self.path}.{kind}", kept)
 
@@ -102,28 +102,28 @@ class Pager:
     """The pages of a list.
 
     Attributes:
-        asked: What is asked for.
+        query: What is requested.
         total: The number of entries.
     """
 
-    asked: Asked
+    query: Query
     total: int
 
     @property
     def last(self) -> int:
         """The last page."""
-        return max(1, -(-self.total // self.asked.size))
+        return max(1, -(-self.total // self.query.size))
 
     @property
     def page(self) -> int:
         """The page that is shown."""
-        return min(self.asked.page, self.last)
+        return min(self.query.page, self.last)
 
     @property
     def span(self) -> slice:
         """The entries of the page."""
-        begin = (self.page - 1) * self.asked.size
-        return slice(begin, min(begin + self.asked.size, self.total))
+        begin = (self.page - 1) * self.query.size
+        return slice(begin, min(begin + self.query.size, self.total))
 
     @property
     def first_shown(self) -> int:
@@ -137,4 +137,4 @@ class Pager:
 
     def to(self, page: int) -> str:
         """The address of another page."""
-        return self.asked.with_(page=page)
+        return self.query.with_(page=page)
