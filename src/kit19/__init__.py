@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from kit19.training import Settings, load_preset
     from kit19.training.pipeline import Trained, merge, train
     from kit19.training.planning import TrainPlan, plan_training
-    from kit19.viewing.server import Viewed, bundle_view, view
+    from kit19.viewing.server import Bundled, Viewed, bundle_view, view
     from kit19.writing import verify
 
 _HOMES = {
@@ -113,7 +113,7 @@ _HOMES = {
     "kit19.training": ["Settings", "load_preset"],
     "kit19.training.pipeline": ["Trained", "merge", "train"],
     "kit19.training.planning": ["TrainPlan", "plan_training"],
-    "kit19.viewing.server": ["Viewed", "bundle_view", "view"],
+    "kit19.viewing.server": ["Bundled", "Viewed", "bundle_view", "view"],
     "kit19.writing": ["verify"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -122,6 +122,7 @@ __all__ = [
     "ArgumentError",
     "Audit",
     "AuditDiff",
+    "Bundled",
     "Catalog",
     "CatalogError",
     "Chat",

@@ -32,6 +32,7 @@ TWINS = {
     "train": "train",
     "chat": "chat",
     "serve": "serve",
+    "view": "view",
     "merge": "merge",
     "push": "push",
     "eval": "evaluate",
@@ -45,6 +46,7 @@ BY_PLACE = {
     "audit": ["dataset", "against"],
     "audit_files": ["inputs", "out"],
     "build": ["recipe", "out"],
+    "bundle_view": ["paths", "out"],
     "chat": ["model"],
     "compare": ["results"],
     "diff": ["left", "right"],
@@ -69,6 +71,7 @@ BY_PLACE = {
     "stats": ["folder"],
     "train": ["data", "out", "settings"],
     "verify": ["folder"],
+    "view": ["paths"],
 }
 # What a name means, it means in every function; what it names may be left out in some (None).
 VOCABULARY = {

@@ -53,6 +53,7 @@ BASES = {
     "train": ["--data", "{rows}", "--model", "tiny", "--dry-run"],
     "chat": ["{folder}", "--prompt", "안녕"],
     "serve": ["{folder}", "--port", "0"],
+    "view": ["{folder}", "--bundle", "{new}", "--bundle-pages", "1"],
     "judge": ["{folder}", "--model", "m", "--base-url", "http://127.0.0.1:9", "--dry-run"],
     "merge": ["{folder}", "--out", "{new}"],
     "push": ["{build}", "me/mine", "--dry-run", "--accept-sample"],
