@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +16,8 @@ from kit19.core.results import read_record, read_samples, samples_path
 from kit19.evaluating import default_tasks
 from kit19.evaluating.source import find_benchmark
 from kit19.sample import SAMPLE
-from tests.support.invoking import Outcome, command_line, invoke
+from tests.support.invoking import Outcome, invoke
+from tests.support.warm import start
 
 Models = Callable[..., Path]
 ONE = ["--tasks", "klue_sts", "--sample"]
@@ -99,14 +98,22 @@ def test_resuming_after_a_kill_gives_the_same_bytes(
 ) -> None:
     # Many small batches.
     given = ["--tasks", "klue_ynat,kobest_copa", "--sample", "--quiet", "--batch-tokens", "64"]
-    line = command_line("eval", model_of(), "--out", tmp_path / "out", "--device", "cpu", *given)
-    environment = os.environ | {"KIT19_CACHE": str(tmp_path / "killed"), "OMP_NUM_THREADS": "1"}
-    killed = subprocess.Popen(line, env=environment)
+    words: list[str | Path] = [
+        "eval",
+        model_of(),
+        "--out",
+        tmp_path / "out",
+        "--device",
+        "cpu",
+        *given,
+    ]
+    environment = {"KIT19_CACHE": str(tmp_path / "killed"), "OMP_NUM_THREADS": "1"}
+    killed = start(*words, folder=tmp_path, **environment)
     scores = tmp_path / "killed" / "scores" / "scores.sqlite"
-    while killed.poll() is None and not (scores.exists() and _batches(tmp_path / "killed") >= 5):
+    while killed.is_running and not (scores.exists() and _batches(tmp_path / "killed") >= 5):
         time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    killed.send(signal.SIGKILL)
+    assert killed.ended().code == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
     known = _batches(tmp_path / "killed")
     for cache, out in (("killed", "out"), ("undisturbed", "whole")):

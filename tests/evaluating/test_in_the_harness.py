@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from lm_eval.__main__ import cli_evaluate
 from lm_eval.api.model import LM
 
 from kit19.evaluating import TASKS
 from kit19.evaluating.cautions import answer_cautions
 from kit19.evaluating.collect import to_samples
 from tests.support.harness_runs import manager, run
+from tests.support.invoking import invoke
 
 
-def _run(command: list[str], data_dir: Path) -> None:
-    environment = os.environ | {"KIT19_DATA_DIR": str(data_dir), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+def _run_harness(arguments: list[str]) -> None:
+    with patch("sys.argv", ["lm_eval", *arguments]):
+        cli_evaluate()
+
+
+def _run_ours(arguments: list[str]) -> None:
+    ran = invoke("lm-eval", *arguments)
+    assert ran.code == 0, ran.err[-2000:]
 
 
 @pytest.mark.real
 def test_the_harness_s_own_command_and_ours_give_the_same_figures(
-    model_of: Callable[..., Path], tmp_path: Path, real_data: Path
+    model_of: Callable[..., Path],
+    tmp_path: Path,
+    real_data: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    given = [
-        "--model_args",
-        f"pretrained={model_of()},dtype=float32",
-        "--tasks",
-        "klue_sts,kobest_copa",
-    ]
-    given += ["--limit", "8", "--device", "cpu"]
-    harness = [sys.executable, "-m", "lm_eval", "--model", "hf", "--include_path", str(TASKS)]
-    ours = [sys.executable, "-m", "kit19", "lm-eval", "--model", "kit19"]
+    monkeypatch.setenv("KIT19_DATA_DIR", str(real_data))
+    given = ["--model_args", f"pretrained={model_of()},dtype=float32"]
+    given += ["--tasks", "klue_sts,kobest_copa", "--limit", "8", "--device", "cpu"]
     figures = []
-    for name, command in (("a", harness), ("b", ours)):
-        _run([*command, *given, "--output_path", str(tmp_path / name)], real_data)
+    for name, run_command, model in (
+        ("a", _run_harness, ["--model", "hf", "--include_path", str(TASKS)]),
+        ("b", _run_ours, ["--model", "kit19"]),
+    ):
+        run_command([*model, *given, "--output_path", str(tmp_path / name)])
         (path,) = (tmp_path / name).rglob("results_*.json")
         found = json.loads(path.read_text("utf-8"))["results"]
         figures.append(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import socket
-from typing import Any, NoReturn
+from typing import Any
 
 THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 _CONNECT = socket.socket.connect
 
 
-def refuse(*_: Any, **__: Any) -> NoReturn:
-    raise AssertionError("a test reached for the network")
+def refuse(self: socket.socket, address: Any) -> None:
+    """``socket.socket.connect`` for tests: only to other processes of this machine, by a file."""
+    if self.family != socket.AF_UNIX:
+        raise AssertionError("a test reached for the network")
+    _CONNECT(self, address)
 
 
 def only_this_machine(self: socket.socket, address: Any) -> None:
     """``socket.socket.connect`` for tests with a server of their own."""
-    if not (isinstance(address, tuple) and address[0] in THIS_MACHINE):
+    by_address = isinstance(address, tuple) and address[0] in THIS_MACHINE
+    if not (by_address or self.family == socket.AF_UNIX):
         raise AssertionError(f"a test reached for the network: {address}")
     _CONNECT(self, address)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
 from kit19 import TrainError, read_run, train
 from kit19.training.model.isolation import why_not_pack
@@ -22,6 +21,7 @@ from tests.support.effort import every
 from tests.support.invoking import invoke
 from tests.support.short_rows import short_rows, short_settings
 from tests.support.small_models import equal, weights
+from tests.support.warm import start_two
 
 MIXING = {
     *("afmoe", "bamba", "bert", "big_bird", "biogpt", "bloom", "camembert", "electra", "falcon_h1"),
@@ -196,16 +196,20 @@ def test_a_run_of_an_earlier_kit19_with_mixed_rows_is_not_resumed(
 def test_two_processes_make_the_same_decisions(tmp_path: Path) -> None:
     model = architectures.save_model("lfm2", tmp_path / "base")
     preset = tmp_path / "own.yaml"
-    import yaml
-
     how = short_settings(tmp_path, model, per_device_train_batch_size=1)
     preset.write_text(yaml.safe_dump(how.model_dump(mode="json")))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
-    command += ["--standalone", "-m", "kit19", "train", "--quiet", "--data"]
-    command += [str(short_rows(tmp_path)), "--model", str(preset), "--out", str(tmp_path / "run")]
-    done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8", timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("layout=grouped") == 1
+    words: list[str | Path] = [
+        "train",
+        "--quiet",
+        "--data",
+        short_rows(tmp_path),
+        "--model",
+        preset,
+    ]
+    both = start_two(*words, "--out", tmp_path / "run", folder=tmp_path)
+    first, other = (one.ended() for one in both)
+    assert first.code == other.code == 0, first.err + other.err
+    assert (first.out + other.out).count("layout=grouped") == 1
     record = read_run(tmp_path / "run")
     assert record is not None
     assert (record.settings["layout"], record.settings["devices"]) == ("grouped", 2)

@@ -13,15 +13,21 @@ import yaml
 from kit19 import Settings, read_run, train
 from tests.support.sharded import SHARDED
 from tests.support.small_models import settings, weights
+from tests.support.warm import start_two
+
+
+def training_of(data: Path, run: Path, how: Settings) -> list[str]:
+    """The arguments of ``kit19``."""
+    preset = run.with_suffix(".yaml")
+    preset.write_text(yaml.safe_dump(how.model_dump(mode="json")))
+    words = ["train", "--quiet", "--data", str(data), "--model", str(preset)]
+    return [*words, "--out", str(run)]
 
 
 def launched(data: Path, run: Path, how: Settings) -> subprocess.CompletedProcess[str]:
-    """``kit19 train`` in two processes."""
-    preset = run.with_suffix(".yaml")
-    preset.write_text(yaml.safe_dump(how.model_dump(mode="json")))
+    """``kit19 train`` in two processes, as torchrun starts them."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
-    command += ["--standalone", "-m", "kit19", "train", "--quiet"]
-    command += ["--data", str(data), "--model", str(preset), "--out", str(run)]
+    command += ["--standalone", "-m", "kit19", *training_of(data, run, how)]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         command, check=False, capture_output=True, encoding="utf-8", env=env, timeout=300
@@ -89,6 +95,7 @@ def test_two_processes_resume_from_a_checkpoint(data: Path, tmp_path: Path) -> N
     how = settings(max_steps=4, validation=0)
     with pytest.raises(StopError):
         train(data, tmp_path / "run", how, on_progress=stop)
-    gone_on = launched(data, tmp_path / "run", how)
-    assert gone_on.returncode == 0, gone_on.stderr
-    assert "resumed from step 2" in gone_on.stdout
+    both = start_two(*training_of(data, tmp_path / "run", how), folder=tmp_path)
+    gone_on, other = (one.ended() for one in both)
+    assert gone_on.code == other.code == 0, gone_on.err + other.err
+    assert "resumed from step 2" in gone_on.out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from kit19 import (
 )
 from kit19.training.model.base import load_weights
 from tests.support.small_models import SAVE, equal, rows, settings, weights, write_rows
+from tests.support.warm import start
 
 
 class StopError(Exception):
@@ -307,8 +307,8 @@ def test_killed_during_a_checkpoint_it_resumes_from_the_previous_one(
     preset = tmp_path / "own.yaml"
     preset.write_text(yaml.safe_dump(how.model_dump(mode="json")))
     run = tmp_path / "run"
-    command = [sys.executable, "-c", KILLED, str(data), str(run), str(preset)]
-    assert subprocess.run(command, check=False, capture_output=True).returncode == -9
+    killed = start(data, run, preset, folder=tmp_path, code=KILLED)
+    assert killed.ended().code == -9
     left = sorted(path.name for path in (run / "checkpoints").iterdir())
     assert left == [".unfinished", "checkpoint-2"]
     done = train(data, run, how)

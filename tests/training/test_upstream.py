@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("trl", reason="kit19[train] is not installed")
+
+from tests.support.warm import start
 
 REPORT = Path(__file__).parents[2] / "docs" / "upstream" / "neox_resume.md"
 
@@ -20,12 +19,6 @@ def test_the_reproduction_prints_the_output_in_the_report(tmp_path: Path) -> Non
     text = REPORT.read_text("utf-8")
     [script] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     [claimed] = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        check=True,
-        cwd=tmp_path,
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.stdout == claimed
+    done = start(folder=tmp_path, code=script, OMP_NUM_THREADS="1").ended()
+    assert done.code == 0, done.err
+    assert done.out == claimed
