@@ -103,7 +103,10 @@ class _Search:
             at += rows
         counts = np.zeros(1 << _BITS, dtype=np.uint32)
         count_grams(*given, order[:: len(texts.units) // _COUNTED + 1], counts)
-        levels = _LEVELS[np.minimum(counts, len(_LEVELS) - 1)]
+        # Few records count few of these millions of trigrams.
+        levels = np.zeros(len(counts), dtype=np.uint8)
+        counted = np.flatnonzero(counts != 0)
+        levels[counted] = _LEVELS[np.minimum(counts[counted], len(_LEVELS) - 1)]
         self.measures = workers.share((fixed(self.sizes.ravel()), fixed(levels)))
 
     def fit(self, some: I64) -> int:
