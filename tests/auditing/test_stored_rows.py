@@ -51,17 +51,16 @@ def test_rows_from_the_cache_are_those_of_the_files(cache: Path) -> None:
         assert rows.schema == again[name].schema
 
 
-@pytest.mark.parametrize("change", ["file", "columns", "texts", "split", "code"])
+@pytest.mark.parametrize("change", ["file", "columns", "split", "code"])
 def test_what_rows_depend_on_is_in_their_name(
     change: str, cache: Path, cards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, parsed = read(cards)
     assert parsed == 2
-    source, card = cards / "sources" / "exam.yaml", cards / "benchmarks" / "exam_sides.yaml"
+    source = cards / "sources" / "exam.yaml"
     edits = {  # of one file, and in how many benchmarks this changes anything
         "file": (cards / "data" / "exam" / "exam_sides.jsonl", "별로예요", "그저 그래요", 1),
         "columns": (source, "two: two", "two: one", 2),
-        "texts": (card, "texts:\n- one\n- two", "texts:\n- two", 1),
         "split": (source, "test:", "dev:", 2),
     }
     expected = 2

@@ -29,7 +29,8 @@ class BenchmarkItems:
 
     Attributes:
         card: The benchmark's card.
-        rows: Columns split, #id and the fields listed in the card's ``texts`` and ``only_with``.
+        rows: Columns split, #id, the fields listed in the card's ``texts`` and ``only_with``, and
+            others.
         names: Display names of fields, where they differ from the column names.
     """
 

@@ -35,7 +35,7 @@ def load_rows(card: Benchmark, source: Source, files: list[UpstreamFile]) -> pl.
         files: Its files, of which ``select_files`` told the digests.
 
     Returns:
-        Columns split, #id and the fields that the card names.
+        As ``read_table``.
 
     Raises:
         ReadError: A row cannot be read.
@@ -43,17 +43,12 @@ def load_rows(card: Benchmark, source: Source, files: list[UpstreamFile]) -> pl.
     path = cache_dir() / "items" / _key(card, source, files)
     if content := read_cached(path):
         return pl.read_ipc(io.BytesIO(content[DIGEST:]))
-    every = read_table(source, card.table, files)
-    rows = every.select("split", "#id", *_fields(card))
+    rows = read_table(source, card.table, files)
     if all(digest_file(one.path).sha256 == one.sha256 for one in files):  # not changed meanwhile
         stream = io.BytesIO()
         rows.write_ipc(stream)
         write_cached(path, stream.getvalue(), KEPT)
     return rows
-
-
-def _fields(card: Benchmark) -> list[str]:
-    return list(dict.fromkeys([*card.texts, *card.only_with]))
 
 
 def _key(card: Benchmark, source: Source, files: list[UpstreamFile]) -> str:
@@ -62,7 +57,6 @@ def _key(card: Benchmark, source: Source, files: list[UpstreamFile]) -> str:
         _code_digest(),
         source.id,
         source.tables[card.table].model_dump(mode="json"),
-        _fields(card),
         [
             [one.split, one.sha256, one.packed, one.twin, one.spec.model_dump(mode="json")]
             for one in files
