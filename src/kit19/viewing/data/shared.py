@@ -46,17 +46,15 @@ class _Bare:
 
     def spans(self, shared: set[str], size: int) -> Iterator[Span]:
         """The parts of the text whose letters are in shared sequences."""
-        begin = end = -1
+        begin = end = stop = -1
         for at in range(len(self.letters) - size + 1):
             if self.letters[at : at + size] not in shared:
                 continue
             first, last = self._places[at], self._places[at + size - 1] + 1
-            if begin < 0:
-                begin, end = first, last
-            elif at and first <= end + 2:
-                end = last
-            else:
+            if begin >= 0 and at > stop:  # letters between them are not shared
                 yield begin, end
-                begin, end = first, last
+                begin = -1
+            begin = first if begin < 0 else begin
+            end, stop = last, at + size
         if begin >= 0:
             yield begin, end
