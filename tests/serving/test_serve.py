@@ -6,8 +6,8 @@ import json
 import re
 import shlex
 import signal
-import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,9 @@ import kit19
 from kit19.serving.app import HostCheck
 from kit19.training.rows.prompts import make_prompts
 from tests.support.eval_models import make
-from tests.support.invoking import command_line, invoke
+from tests.support.invoking import invoke
 from tests.support.running import running
+from tests.support.warm import start
 
 pytestmark = pytest.mark.usefixtures("loopback")
 
@@ -295,18 +296,28 @@ def test_requests_at_the_same_time_wait_for_each_other(client: Any, model: Path)
     assert answers == [said(model, QUESTION)] * 3
 
 
-def test_the_command_serves_until_ctrl_c(model: Path) -> None:
-    line = command_line("serve", model, "--port", "0", "--format", "koalpaca", "--name", "mine")
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    first = process.stderr.readline()
-    assert first.startswith("mine at http://127.0.0.1:"), first + process.stderr.read()
+def test_the_command_serves_until_ctrl_c(model: Path, tmp_path: Path) -> None:
+    words: list[str | Path] = [
+        "serve",
+        model,
+        "--port",
+        "0",
+        "--format",
+        "koalpaca",
+        "--name",
+        "mine",
+    ]
+    served = start(*words, folder=tmp_path)
+    while served.is_running and "\n" not in served.err.read_text():
+        time.sleep(0.01)
+    first = served.err.read_text()
+    assert first.startswith("mine at http://127.0.0.1:"), first
     base = first.split()[2].rstrip(";")
     talk = kit19.chat("mine", base_url=base, max_new_tokens=4)
     assert "".join(talk.send(QUESTION[0]["content"])) == said(model, QUESTION, 4)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (0, "1 requests answered\n"), err
+    served.send(signal.SIGINT)
+    ended = served.ended()
+    assert (ended.code, ended.out) == (0, "1 requests answered\n"), ended.err
 
 
 def test_a_port_in_use_is_an_error(url: str, model: Path) -> None:
