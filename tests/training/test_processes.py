@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kit19 import Settings, read_run, train
+from kit19 import Kit19Error, Settings, read_run, train
 from tests.support.sharded import SHARDED
 from tests.support.small_models import settings, weights
 from tests.support.warm import start_two
@@ -53,7 +53,7 @@ def test_two_processes_equal_one_with_twice_the_batches(data: Path, tmp_path: Pa
     assert measured == pytest.approx({n: record.metrics[n] for n in measured}, abs=1e-4)
 
 
-def test_a_sharded_run_equals_one_process_and_is_resumed_by_one(data: Path, tmp_path: Path) -> None:
+def test_a_sharded_run_equals_one_process(data: Path, tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -81,7 +81,9 @@ def test_a_sharded_run_equals_one_process_and_is_resumed_by_one(data: Path, tmp_
     assert record is not None
     losses = {name: value for name, value in record.metrics.items() if "loss" in name}
     assert losses == pytest.approx({name: one.record.metrics[name] for name in losses}, abs=1e-4)
-    assert train(data, tmp_path / "killed", how).resumed == 1  # the checkpoint holds whole weights
+    # The states of its optimizer are in another form, so one process does not go on with them.
+    with pytest.raises(Kit19Error, match=r"checkpoint-1/optimizer\.pt"):
+        train(data, tmp_path / "killed", how)
 
 
 def test_two_processes_resume_from_a_checkpoint(data: Path, tmp_path: Path) -> None:
