@@ -22,6 +22,7 @@ from kit19.cli.output import print_json, print_table, print_text, progress
 if TYPE_CHECKING:
     from kit19.catalog import CatalogLike
     from kit19.training import Settings
+    from kit19.training.cost import TrainingCost
     from kit19.training.pipeline import Trained
     from kit19.training.planning import TrainPlan
 
@@ -37,6 +38,7 @@ Examples:
   kit19 train --data my.jsonl --model polyglot-ko-5.8b-lora --set num_train_epochs=3 --out runs/mine
   kit19 train --data 'rows/*.jsonl' --data more.parquet --model tiny --out runs/mine
   kit19 train --data out/kit19 --model polyglot-ko-5.8b --dry-run --gpus 4 --gpu-memory 80
+  kit19 train --data out/kit19 --model polyglot-ko-5.8b-lora --dry-run --price-per-hour 2.5
   accelerate launch --config_file fsdp.yaml -m kit19 train …          docs/training.md
 
 \b
@@ -77,7 +79,9 @@ Running the same command again resumes from the last checkpoint.
 @click.option("--merge", "merge_after", is_flag=True, help="Merge the adapter into the weights.")
 @click.option("--trust-remote-code", is_flag=True, help="Allow the model to run its own code.")
 @click.option("--restart", is_flag=True, help="Remove an earlier run in --out.")
-@click.option("--dry-run", is_flag=True, help="Run preflight and estimate memory; no training.")
+@click.option(
+    "--dry-run", is_flag=True, help="Run preflight, estimate memory, time and cost; no training."
+)
 @click.option(
     "--gpus",
     type=COUNT,
@@ -90,6 +94,20 @@ Running the same command again resumes from the last checkpoint.
     type=FiniteRange(min=0),
     metavar="GIB",
     help="For --dry-run: memory of each GPU. Default: detected.",
+)
+@click.option(
+    "--mfu",
+    "utilization",
+    type=FiniteRange(min=0, max=1, min_open=True),
+    default=0.4,
+    show_default=True,
+    help="For --dry-run: the share of a GPU's peak that training reaches.",
+)
+@click.option(
+    "--price-per-hour",
+    type=FiniteRange(min=0),
+    metavar="PRICE",
+    help="For --dry-run: of one GPU, in any currency.",
 )
 @catalog_option
 @json_option
@@ -109,6 +127,8 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     dry_run: bool,
     gpus: int,
     gpu_memory: float | None,
+    utilization: float,
+    price_per_hour: float | None,
     catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
@@ -131,6 +151,8 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
                 chosen,
                 gpus=gpus,
                 gpu_memory=max(1, int(gpu_memory * _GIB)) if gpu_memory else None,
+                utilization=utilization,
+                price_per_hour=price_per_hour,
                 catalog=catalog,
                 trust_remote_code=trust_remote_code,
                 on_progress=on_progress,
@@ -240,8 +262,28 @@ def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
         print_text(f"first settings that fit: {words}")
     elif plan.changes is None:
         print_text("no settings fit: use a smaller model, or more GPUs (--gpus)")
+    _print_cost(plan.cost)
     for note in plan.notes:
         print_text(f"  ! {note}")
+
+
+def _print_cost(cost: TrainingCost) -> None:
+    together = f"{cost.gpus} GPUs" if cost.gpus > 1 else "one GPU"
+    print_text(
+        f"\n{cost.tokens:,} tokens ({cost.positions:,} with padding), {cost.flops:.2g} FLOPs; at "
+        f"{cost.utilization:.0%} of the peak in bf16, on {together}:\n"
+    )
+    columns = ["GPU", "hours", *(["price"] if cost.times[0].price is not None else []), "fits"]
+    rows = [
+        [
+            one.gpu,
+            f"{one.hours:,.1f}" if one.hours >= 0.1 else f"{one.hours:.1g}",
+            *([f"{one.price:,.2f}"] if one.price is not None else []),
+            "yes" if one.fits else "no",
+        ]
+        for one in cost.times
+    ]
+    print_table("", columns, rows, numbers=columns[1:-1])
 
 
 def _shown(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from kit19.catalog import CatalogLike
 from kit19.core.arguments import Count, OnProgress, public, silent
+from kit19.training.cost import UTILIZATION, computed_weights, count_positions, estimate_cost
 from kit19.training.model_errors import convert_model_errors
 from kit19.training.preparation import (
     Prepared,
@@ -23,7 +26,8 @@ from kit19.training.rows.packing import filled
 from kit19.training.settings import Settings, choose_settings
 
 if TYPE_CHECKING:
-    from kit19.training.model.memory import MemoryNeed
+    from kit19.training.cost import TrainingCost
+    from kit19.training.model.memory import MemoryNeed, ModelShape
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class TrainPlan:
         changes: The first change of settings with which the run fits; None if none fits.
         then: Memory with these changes.
         notes: Notes on rows and model, a sentence each.
+        cost: The computation of the run, and its time on GPUs that people rent.
     """
 
     settings: Settings
@@ -59,6 +64,7 @@ class TrainPlan:
     changes: dict[str, Any] | None
     then: MemoryNeed | None
     notes: list[str]
+    cost: TrainingCost
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON data."""
@@ -76,6 +82,7 @@ class TrainPlan:
             "changes": self.changes,
             "memory_then": self.then.to_dict() if self.then else None,
             "notes": self.notes,
+            "cost": self.cost.to_dict(),
         }
 
 
@@ -88,6 +95,8 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
     changes: Mapping[str, Any] | None = None,
     gpus: Count = 1,
     gpu_memory: Count | None = None,
+    utilization: Annotated[float, Field(gt=0, le=1)] = UTILIZATION,
+    price_per_hour: Annotated[float, Field(ge=0)] | None = None,
     cache: str | Path | None = None,
     catalog: CatalogLike = None,
     trust_remote_code: bool = False,
@@ -102,6 +111,8 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         changes: As for ``train``.
         gpus: GPUs over which weights, gradients and optimizer are sharded.
         gpu_memory: Bytes of each GPU; default: those of this machine's GPU, else its memory.
+        utilization: The share of a GPU's peak that the run reaches, for its time on named GPUs.
+        price_per_hour: The price of one GPU for an hour.
         cache: As for ``train``.
         catalog: As for ``train``.
         trust_remote_code: As for ``train``.
@@ -158,6 +169,37 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         changes=fits[0] if fits else None,
         then=fits[1] if fits else None,
         notes=collect_notes(prepared),
+        cost=_cost(prepared, shape, where["answers"], gpus, utilization, price_per_hour),
+    )
+
+
+def _cost(
+    prepared: Prepared,
+    shape: ModelShape,
+    answers: float,
+    gpus: int,
+    utilization: float,
+    price: float | None,
+) -> TrainingCost:
+    """The cost of a run on GPUs, whatever machine plans it."""
+    from kit19.training.model.memory import estimate_memory  # noqa: PLC0415
+    from kit19.training.run.arguments import steps  # noqa: PLC0415
+
+    settings, trust = prepared.settings, prepared.base.trust
+    bf16 = settings.precision != "fp32"
+    batch, sequences = settings.per_device_train_batch_size, len(prepared.sequences)
+    taken = steps(settings, sequences, gpus) * batch * settings.gradient_accumulation_steps * gpus
+    return estimate_cost(
+        computed_weights(prepared.base.config, trust=trust),
+        settings,
+        prepared.train.lengths,
+        positions=count_positions(prepared.sequences, prepared.train.lengths, batch),
+        passes=min(settings.num_train_epochs, taken / max(sequences, 1)),
+        adapter=settings.lora.rank * shape.linear * shape.layers,
+        gpus=gpus,
+        memory=estimate_memory(shape, settings, gpus=gpus, bf16=bf16, answers=answers).total,
+        utilization=utilization,
+        price=price,
     )
 
 
