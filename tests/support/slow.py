@@ -66,6 +66,7 @@ SLOW = (
     "training/test_resumed.py",
     "training/test_train_command.py",
     "training/test_training.py",
+    "training/test_two_hosts.py",
     "training/test_upstream.py",
     "training/test_usual_settings.py",
     "viewing/test_bundle.py",

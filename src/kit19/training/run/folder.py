@@ -37,18 +37,19 @@ def open_run(run: Path, plan: dict[str, Any], *, restart: bool) -> Iterator[Path
         restart: Remove an earlier run from the folder, and start again.
 
     Raises:
-        OutputError: The folder holds other files or a finished run, or another kit19 writes there.
+        OutputError: The folder holds other files or a finished run, another kit19 writes there, or the
+            processes do not share it.
         TrainError: It holds an unfinished run with another plan.
     """
     if not processes.is_main():
         processes.wait_for_all()
-        yield _last_checkpoint(run)
+        yield _shared_checkpoint(run)
         return
     with _locked(run):
         with _convert_write_errors(run):
             _prepare_folder(run, plan, restart=restart)
         processes.wait_for_all()
-        yield _last_checkpoint(run)
+        yield _shared_checkpoint(run)
 
 
 @contextmanager
@@ -78,6 +79,21 @@ def _convert_write_errors(run: Path) -> Iterator[None]:
             raise checkpoint.explain_write_error(error, run) from None
         what = f"cannot be written: {error.strerror or error}"
         raise OutputError(Problem(what, str(run), "use another --out")) from None
+
+
+def _shared_checkpoint(run: Path) -> Path | None:
+    """The last checkpoint, if all processes see the same one.
+
+    Raises:
+        OutputError: This machine sees another folder than the main process.
+    """
+    found = _last_checkpoint(run)
+    seen = [found.name if found else "", (run / PLAN).is_file()]
+    if processes.broadcast(seen) != seen:
+        what = "is not the folder that the main process writes"
+        fix = "use an --out on a disk that all machines share"
+        raise OutputError(Problem(what, str(run), fix))
+    return found
 
 
 def _last_checkpoint(run: Path) -> Path | None:
