@@ -142,6 +142,58 @@ def test_completions_continue_a_raw_prompt(client: Any, model: Path) -> None:
     assert "".join(event.choices[0].text for event in stream) == expected
 
 
+def test_completions_stop_count_and_repeat(client: Any) -> None:
+    def complete(**options: Any) -> Any:
+        return client.completions.create(model="tiny", prompt="질문: 문장", **options)
+
+    whole = complete(max_tokens=20)
+    text = whole.choices[0].text
+    assert whole.choices[0].finish_reason == "length"
+    assert (whole.usage.completion_tokens, whole.object) == (20, "text_completion")
+    stop = re.findall("[^\ufffd]{2,3}", text)[-1]
+    cut = complete(max_tokens=20, stop=[stop])
+    assert (cut.choices[0].text, cut.choices[0].finish_reason) == (text[: text.find(stop)], "stop")
+    events = list(
+        complete(max_tokens=20, stop=stop, stream=True, stream_options={"include_usage": True})
+    )
+    assert (
+        "".join(event.choices[0].text for event in events if event.choices) == cut.choices[0].text
+    )
+    assert [e.choices[0].finish_reason for e in events if e.choices][-1] == "stop"
+    assert events[-1].usage == cut.usage
+    sampled = {
+        seed: complete(max_tokens=12, temperature=1.0, seed=seed).choices[0].text
+        for seed in (1, 2, 3)
+    }
+    assert len(set(sampled.values())) > 1
+    for seed in (1, 2):
+        stream = complete(max_tokens=12, temperature=1.0, seed=seed, stream=True)
+        assert "".join(event.choices[0].text for event in stream) == sampled[seed]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"n": 2}, "`n` is not supported"),
+        ({"best_of": 3}, "`best_of` is not supported"),
+        ({"suffix": "끝"}, "`suffix` is not supported"),
+        ({"prompt": []}, "prompt"),
+        ({"prompt": [[]]}, "prompt"),
+        ({"stream": True, "echo": True}, "a stream has one prompt"),
+        ({"logprobs": 2}, "`logprobs` needs `echo: true`"),
+        ({"seed": -1}, "seed"),
+        ({"top_p": 0}, "top_p"),
+    ],
+    ids=lambda value: json.dumps(value)[:30],
+)
+def test_completions_that_the_server_cannot_give_are_refused(
+    client: Any, change: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(openai.BadRequestError, match=says) as refused:
+        client.completions.create(model="tiny", prompt="예", extra_body=change)
+    assert refused.value.body["type"] == "invalid_request_error"
+
+
 @pytest.mark.parametrize("most", [0, 1])
 def test_log_likelihoods_of_a_prompt_are_the_model_s(client: Any, model: Path, most: int) -> None:
     words = AutoTokenizer.from_pretrained(model)
