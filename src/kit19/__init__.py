@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from kit19.core.manifest import Manifest
     from kit19.core.runs import RunRecord, read_run
     from kit19.evaluating.pipeline import Evaluation, evaluate
+    from kit19.exporting.pipeline import Exported, export
     from kit19.fetching import FetchedFile
     from kit19.fetching.sources import Fetched, fetch
     from kit19.judging.pipeline import Judged, JudgePlan, judge, plan_judging
@@ -98,6 +99,7 @@ _HOMES = {
     ],
     "kit19.evaluating.pipeline": ["Evaluation", "evaluate"],
     "kit19.core.ledger": ["Ledger"],
+    "kit19.exporting.pipeline": ["Exported", "export"],
     "kit19.fetching": ["FetchedFile"],
     "kit19.fetching.sources": ["Fetched", "fetch"],
     "kit19.judging.pipeline": ["JudgePlan", "Judged", "judge", "plan_judging"],
@@ -133,6 +135,7 @@ __all__ = [
     "Example",
     "Examples",
     "Explanation",
+    "Exported",
     "Fetched",
     "FetchedFile",
     "FilesAudit",
@@ -177,6 +180,7 @@ __all__ = [
     "diff_audits",
     "evaluate",
     "explain",
+    "export",
     "fetch",
     "judge",
     "lint",

@@ -51,6 +51,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "diff_audits": {"left": "no", "right": "no"},
     "evaluate": {"model": "./no", "out": "out", "tasks": "klue_sts", "data_dir": "no"},
     "explain": {"folder": "no", "record": "no"},
+    "export": {"model": "./no", "to": "vllm", "out": "out"},
     "fetch": {"names": "no", "recipe": "no", "data_dir": "data"},
     "lint": {"subsets": "no", "data_dir": "no"},
     "load": {"name": "no", "data_dir": "no"},

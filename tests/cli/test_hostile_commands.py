@@ -56,6 +56,7 @@ BASES = {
     "view": ["{folder}", "--bundle", "{new}", "--bundle-pages", "1"],
     "judge": ["{folder}", "--model", "m", "--base-url", "http://127.0.0.1:9", "--dry-run"],
     "merge": ["{folder}", "--out", "{new}"],
+    "export": ["{folder}", "--to", "vllm", "--out", "{new}"],
     "push": ["{build}", "me/mine", "--dry-run", "--accept-sample"],
     "eval": ["{folder}", "--out", "{new}", "--sample"],
     "tasks": [],

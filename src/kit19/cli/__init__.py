@@ -43,6 +43,7 @@ _COMMANDS = {
     "view": "view",
     "serve": "serve",
     "merge": "train",
+    "export": "export",
     "push": "push",
     "eval": "evaluate",
     "judge": "judge",

@@ -105,7 +105,7 @@ def serve(  # noqa: PLR0913  one parameter an option
 
 
 def _print_vllm(model: str, *, as_json: bool, **options: Any) -> None:
-    from kit19.serving.vllm import vllm_command  # noqa: PLC0415
+    from kit19.exporting.vllm import vllm_command  # noqa: PLC0415
 
     command = vllm_command(model, **options)
     if as_json:

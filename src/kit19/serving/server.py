@@ -16,7 +16,7 @@ from kit19.chatting.chat import open_model
 from kit19.core.arguments import Count, one_or_more, public
 from kit19.core.errors import ModelError, Problem
 from kit19.core.local_server import LOCAL_NAMES, base_url, listen
-from kit19.serving.vllm import served_name
+from kit19.exporting.vllm import served_name
 
 HOST = "127.0.0.1"
 PORT = 8000

@@ -11,7 +11,7 @@ from typing import Any
 from kit19.catalog import CatalogLike, PromptFormat, load_catalog
 from kit19.training.model.finding import find_model
 from kit19.training.model.reference import ModelRef
-from kit19.training.rows.prompts import Prompts, prompts_of_run
+from kit19.training.rows.prompts import prompts_of_run
 
 
 @dataclass(frozen=True)
@@ -65,74 +65,29 @@ def vllm_command(
         chosen = load_catalog(catalog).prompt_format(str(form))
     elif ref.run is not None:
         chosen = PromptFormat.model_validate(ref.run.format)
-    title = name or served_name(model)
-    arguments = [
-        "vllm",
-        "serve",
-        *_model_arguments(ref, title),
-        "--host",
-        host,
-        "--port",
-        str(port),
-    ]
+    arguments = serve_arguments(_model_arguments(ref, name or served_name(model)), host, port)
     if chosen is not None and not chosen.chat:
-        from kit19.training.model.loading import read_tokenizer  # noqa: PLC0415  slow to load
+        # Both are slow to load.
+        from kit19.exporting.turn_texts import jinja_template  # noqa: PLC0415
+        from kit19.training.model.loading import read_tokenizer  # noqa: PLC0415
 
         tokenizer = read_tokenizer(str(ref.tokenizer))
         ends = ref.run.ends if ref.run is not None else []
-        prompts = prompts_of_run(tokenizer, chosen, ref.run, ends)
-        arguments += ["--chat-template", chat_template(prompts)]
-    # Else vLLM takes the temperature of the model's folder where a request names none.
-    arguments += ["--generation-config", "vllm"]
+        template = jinja_template(prompts_of_run(tokenizer, chosen, ref.run, ends))
+        arguments += ["--chat-template", template]
     return VllmCommand(arguments, chosen.stop if chosen else [])
+
+
+def serve_arguments(model: list[str], host: str, port: int) -> list[str]:
+    """The command of vLLM for a model, given the arguments that name it."""
+    place = ["--host", host, "--port", str(port)]
+    # Else vLLM takes the temperature of the model's folder where a request names none.
+    return ["vllm", "serve", *model, *place, "--generation-config", "vllm"]
 
 
 def served_name(model: str | Path) -> str:
     """The name of a model in the API, unless another is given: its folder's, or its Hub id."""
     return Path(model).resolve().name if Path(model).is_dir() else str(model)
-
-
-def chat_template(prompts: Prompts) -> str:
-    """A Jinja chat template, in one line, that writes the prompts of a format.
-
-    What the format writes around each turn is read off conversations of marks. vLLM leaves the
-    tokenizer's first token to the template.
-    """
-    user, answer = "\ue000", "\ue001"
-    question = {"role": "user", "content": user}
-    reply = {"role": "assistant", "content": answer}
-    system = {"role": "system", "content": answer}
-
-    def written(*turns: dict[str, str]) -> str:
-        return prompts.unmark(prompts.conversation(turns))
-
-    before, _, after = written(question).partition(user)
-    opening, _, rest = written(question, reply, question).partition(user)[2].partition(answer)
-    frames = {"user": (before, after)}
-    frames["assistant"] = (
-        opening.removeprefix(after),
-        rest.partition(user)[0].removesuffix(before),
-    )
-    head, _, tail = written(system, question).partition(user)[0].partition(answer)
-    frames["system"] = (head, tail.removesuffix(before))
-    branches = "".join(
-        f"{{%- {'elif' if number else 'if'} turn.role == {_quote(role)} -%}}"
-        f"{{{{ {_quote(start)} + turn.content + {_quote(end)} }}}}"
-        for number, (role, (start, end)) in enumerate(frames.items())
-    )
-    first = "{{ bos_token }}" if _begins(prompts.tokenizer) else ""
-    return f"{first}{{%- for turn in messages -%}}{branches}{{%- endif -%}}{{%- endfor -%}}"
-
-
-def _begins(tokenizer: Any) -> bool:
-    """Whether a tokenizer puts its first token before every text."""
-    first = tokenizer("a")["input_ids"][0]
-    return tokenizer.bos_token_id is not None and first == tokenizer.bos_token_id
-
-
-def _quote(text: str) -> str:
-    """A text as a string of Jinja."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _model_arguments(ref: ModelRef, name: str) -> list[str]:
