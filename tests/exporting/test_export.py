@@ -216,8 +216,7 @@ needs_llama_cpp = pytest.mark.skipif(
 
 
 @needs_llama_cpp
-@pytest.mark.parametrize("family", ["llama", "neox"])
-@pytest.mark.parametrize("kind", ["plain", "bos"])
+@pytest.mark.parametrize(("family", "kind"), [("llama", "bos"), ("neox", "plain")])
 def test_llama_cpp_answers_as_chat_does(family: Any, kind: Any, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     folder = make(tmp_path / "m", family, kind, window=256)
