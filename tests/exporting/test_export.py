@@ -23,9 +23,10 @@ from kit19.chatting.chat import open_model
 from kit19.exporting.pre_tokenizer import pre_tokenizer_name
 from kit19.exporting.turn_texts import TurnTexts, find_turn_texts, go_template, jinja_template
 from kit19.training.rows.prompts import make_prompts
-from tests.support import llama_cpp
+from tests.support import llama_cpp, small_models
 from tests.support.eval_models import make, tokenizer
 from tests.support.invoking import invoke
+from tests.support.small_models import make_small_tokenizer, save_neox, write_rows
 
 QUESTION = [{"role": "user", "content": "오늘 날씨는 어떤가요?"}]
 TALK = [
@@ -127,6 +128,16 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
     assert not out.exists()
 
 
+def test_a_shape_that_llama_cpp_cannot_rotate_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    pytest.importorskip("sentencepiece")
+    odd = make(tmp_path / "odd", "neox")  # a quarter of 12 values of a head
+    script = script_of(tmp_path, "raise SystemExit(1)")
+    with pytest.raises(kit19.ModelError, match="rotates 3 of the 12 values of a head"):
+        kit19.export(odd, "gguf", tmp_path / "out", converter=script)
+    assert not (tmp_path / "out").exists()
+
+
 def script_of(folder: Path, text: str) -> Path:
     path = folder / "convert_hf_to_gguf.py"
     path.write_text(text, encoding="utf-8")
@@ -216,10 +227,15 @@ needs_llama_cpp = pytest.mark.skipif(
 
 
 @needs_llama_cpp
-@pytest.mark.parametrize(("family", "kind"), [("llama", "bos"), ("neox", "plain")])
-def test_llama_cpp_answers_as_chat_does(family: Any, kind: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["llama with a first token", "the demo's GPT-NeoX"])
+def test_llama_cpp_answers_as_chat_does(family: str, tmp_path: Path) -> None:
     torch.set_num_threads(1)
-    folder = make(tmp_path / "m", family, kind, window=256)
+    folder = tmp_path / "m"
+    if family.startswith("llama"):
+        make(folder, "llama", "bos", window=256)
+    else:
+        rows = write_rows(tmp_path / "rows.jsonl", small_models.rows())
+        save_neox(make_small_tokenizer(rows), folder)
     archive = llama_cpp.converter()
     assert archive is not None
     options: Any = {"format": "koalpaca", "converter": archive, "out_type": "f32"}

@@ -31,6 +31,7 @@ def write_gguf(
     Raises:
         ModelError: The converter fails, or the file is not the model.
     """
+    _refuse_odd_rotation(source)
     model, trial = folder / ".model", folder / ".vocabulary"
     file = f"{source.name.replace('/', '-')}.gguf"
     pre = pre_tokenizer_name(source.prompts.tokenizer)
@@ -55,6 +56,22 @@ def write_gguf(
     shutil.rmtree(model)
     shutil.rmtree(trial)
     return folder / file
+
+
+def _refuse_odd_rotation(source: Source) -> None:
+    """Refuse what the converter writes and llama.cpp cannot compute."""
+    text = source.config.get_text_config()
+    heads = getattr(text, "num_attention_heads", 0)
+    rope = getattr(text, "rope_parameters", None) or {}
+    if not heads or "partial_rotary_factor" not in rope:
+        return
+    width = int(getattr(text, "head_dim", None) or text.hidden_size // heads)
+    rotated = int(width * rope["partial_rotary_factor"])
+    if rotated % 2:
+        what = (
+            f"it rotates {rotated} of the {width} values of a head; llama.cpp needs an even number"
+        )
+        raise ModelError(Problem(what, str(source.ref.folder), "serve it: kit19 serve"))
 
 
 def _vocabulary_problems(path: Path, source: Source) -> list[Problem]:
