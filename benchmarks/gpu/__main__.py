@@ -41,7 +41,8 @@ Step = Callable[[Path, Scale], dict[str, Any]]
 def steps() -> dict[str, tuple[int, Step]]:
     """Every step by name: the most seconds that it may take, and what it does."""
     speed, theirs = training.kit19_speed, training.trl_speed
-    sdpa, flash = {"attn_implementation": "sdpa"}, {"attn_implementation": "flash_attention_2"}
+    sdpa: dict[str, Any] = {"attn_implementation": "sdpa"}
+    flash: dict[str, Any] = {"attn_implementation": "flash_attention_2"}
     padded = {**sdpa, "layout": "padded"}
     saved = {**sdpa, "gradient_checkpointing": True}
     return {

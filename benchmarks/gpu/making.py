@@ -37,9 +37,15 @@ def make_all(place: Path, scale: Scale) -> dict[str, Any]:
         text = texts[number % len(texts)][:most]
         half = len(text) * (1 + number % 3) // 4
         # Rows that differ, so that nothing is computed once for all.
-        row = {"instruction": f"{number}번 글을 이어서 쓰세요.", "input": text[:half]}
-        name = {"id": f"gpu/train/{number}", "task": "speed"}
-        rows.append({**name, **row, "output": text[half:]})
+        rows.append(
+            {
+                "id": f"gpu/train/{number}",
+                "task": "speed",
+                "instruction": f"{number}번 글을 이어서 쓰세요.",
+                "input": text[:half],
+                "output": text[half:],
+            }
+        )
     pairs = [
         {
             "prompt": form.ask(row["instruction"], row["input"] or ""),
@@ -47,9 +53,9 @@ def make_all(place: Path, scale: Scale) -> dict[str, Any]:
         }
         for row in rows
     ]
-    for name, table in (("rows", rows), ("pairs", pairs)):
+    for file, table in (("rows", rows), ("pairs", pairs)):
         lines = [json.dumps(row, ensure_ascii=False) for row in table]
-        (place / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (place / f"{file}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     smallest = min(shape.vocabulary for shape in scale.shapes.values())
     tiny = Tiny(vocabulary=min(_VOCABULARY, smallest))
     tokenizer = make_tokenizer(load_file_rows(place / "rows.jsonl", 0, 19), form, tiny)

@@ -55,7 +55,7 @@ def kit19_speed(place: Path, scale: Scale, name: str, **changes: Any) -> dict[st
 
 def _passes(how: Any, plan: Any) -> float:
     taken = plan.steps * how.per_device_train_batch_size * how.gradient_accumulation_steps
-    return min(how.num_train_epochs, taken / max(plan.rows["lines"], 1))
+    return float(min(how.num_train_epochs, taken / max(plan.rows["lines"], 1)))
 
 
 def trl_speed(place: Path, scale: Scale, name: str, *, packing: bool) -> dict[str, Any]:
@@ -137,7 +137,8 @@ def resume(place: Path, scale: Scale, name: str) -> dict[str, Any]:
 
     how = _settings(place, scale, name, max_steps=6, save_steps=2, logging_steps=1)
     folder = Path(mkdtemp(dir=place))
-    rows, options = place / "rows.jsonl", {"cache": place / "tokens"}
+    rows = place / "rows.jsonl"
+    options: dict[str, Any] = {"cache": place / "tokens"}
     whole = train(rows, folder / "whole", how, **options)
     try:
         train(rows, folder / "cut", how, **options, on_progress=stop)

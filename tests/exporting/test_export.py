@@ -64,7 +64,8 @@ def logits(model: Any) -> torch.Tensor:
 def test_a_folder_for_vllm_holds_the_model_and_the_prompts_of_training(
     model: Path, form: str, tmp_path: Path
 ) -> None:
-    line = ["export", model, "--to", "vllm", "--format", form, "--name", "m", "--json"]
+    line: list[str | Path] = ["export", model, "--to", "vllm", "--format", form]
+    line += ["--name", "m", "--json"]
     done = invoke(*line, "--out", tmp_path / "out")
     assert done.code == 0, done.err
     out = tmp_path / "out"

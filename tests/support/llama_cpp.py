@@ -23,7 +23,8 @@ const model = await llama.loadModel({modelPath: file});
 const context = await model.createContext({contextSize: 256, threads: 1});
 const answers = [];
 for (const {prompt, most} of JSON.parse(fs.readFileSync(requests))) {
-  const ids = model.tokenize(prompt, true);
+  const ids = [...model.tokenize(prompt, true)];
+  if (model.tokens.shouldPrependBosToken) ids.unshift(model.tokens.bos);
   const sequence = context.getSequence();
   const answer = [];
   for await (const token of sequence.evaluate(ids, {temperature: 0})) {
@@ -32,7 +33,7 @@ for (const {prompt, most} of JSON.parse(fs.readFileSync(requests))) {
     if (answer.length >= most) break;
   }
   sequence.dispose();
-  answers.push({ids: [...ids], answer});
+  answers.push({ids, answer});
 }
 console.log(JSON.stringify(answers));
 process.exit(0);

@@ -41,7 +41,7 @@ def counted(model: Any) -> float:
     ids = torch.arange(LENGTH)[None]
     with FlopCounterMode(display=False) as counter:
         model(input_ids=ids, labels=ids).loss.backward()
-    return counter.get_total_flops() / LENGTH
+    return float(counter.get_total_flops() / LENGTH)
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -110,7 +110,16 @@ def test_hours_follow_from_flops_and_the_table() -> None:
 def test_a_dry_run_states_time_and_price(data: Path) -> None:
     plan = plan_training(data, settings(max_steps=0, num_train_epochs=2.0), price_per_hour=1.5)
     lengths = plan.cost.tokens / 2
-    line = ["train", "--data", data, "--model", "tiny", "--dry-run", "--mfu", "0.5"]
+    line: list[str | Path] = [
+        "train",
+        "--data",
+        data,
+        "--model",
+        "tiny",
+        "--dry-run",
+        "--mfu",
+        "0.5",
+    ]
     done = invoke(*line, "--price-per-hour", "1.5", "--json")
     assert done.code == 0, done.err
     cost = done.document["cost"]

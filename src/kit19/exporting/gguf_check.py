@@ -120,7 +120,7 @@ def _weights(model: Path) -> Iterator[tuple[str, Any]]:
 
 def _mean_square(weight: Any) -> float:
     parts = (part.float().square().sum().item() for part in weight.split(_ROWS))
-    return float(sum(parts)) / weight.numel()
+    return float(sum(parts) / weight.numel())
 
 
 def _stored_mean_square(tensor: Any) -> float:
