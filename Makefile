@@ -33,7 +33,7 @@ help:
 	@echo "make architectures  train every architecture of docs/training.md, and renew its table"
 	@echo "make llama-cpp  fetch llama.cpp's converter and llama.cpp for node, for the tests of exports"
 	@echo "make gpu    what only a GPU shows, in 15 minutes, offline; WHEELS=folder installs from it"
-	@echo "make gpu-wheels  collect the wheels for `make gpu` in build/wheels"
+	@echo "make gpu-wheels  collect the wheels for that in build/wheels"
 	@echo "make site   build the documentation site in build/site"
 	@echo "make lock   write locks/ again from what is installed"
 	@echo "make clean  remove what the targets above made"
