@@ -108,7 +108,7 @@ def test_a_template_is_tried_while_one_types(visit: Visit, every: Client) -> Non
     page.get_by_label("Output").fill("{label.view} 봤다")
     expect(shown).to_have_text("좋게 봤다")
     page.get_by_label("Output").fill("{label.")
-    expect(page.locator("[data-problems] li")).to_contain_text("brace")
+    expect(page.locator("[data-problems]")).to_contain_text("brace")
 
 
 def test_language_and_theme_are_remembered(visit: Visit, every: Client) -> None:
