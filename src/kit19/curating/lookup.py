@@ -293,9 +293,17 @@ class Matches:
     at: _U32
 
 
+def _borrow(index: GramIndex, new: Callable[[], _State]) -> _State:
+    """Take a state that no other thread uses; one call, since threads share the list."""
+    try:
+        return index.states.pop()
+    except IndexError:
+        return new()
+
+
 def match_trigrams(texts: Decoded, index: GramIndex) -> Matches:
     """Find windows that contain enough of the trigrams of an indexed text: the best of each text."""
-    state = index.states.pop() if index.states else _State(new_state(index.lengths), FIRST_STAMP)
+    state = _borrow(index, lambda: _State(new_state(index.lengths), FIRST_STAMP))
     if state.base >= MOST_STAMPS:
         state = _State(new_state(index.lengths), FIRST_STAMP)
     letters, ends, (stamps, flagged) = texts.letters, texts.text_ends, state.arrays
@@ -319,10 +327,7 @@ def match_stems(texts: Decoded, index: GramIndex) -> Matches:
 
     Like ``match_trigrams``, but by words.
     """
-    if index.states:
-        state = index.states.pop()
-    else:
-        state = _State((np.zeros((len(index.lengths), 2), np.int64),), 1)
+    state = _borrow(index, lambda: _State((np.zeros((len(index.lengths), 2), np.int64),), 1))
     ends, (pairs,) = texts.word_ends, state.arrays
     items = (index.needed, pairs)
     stems = stems_of_words(texts.letters, texts.text_ends, texts.words, ends)
