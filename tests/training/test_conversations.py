@@ -20,7 +20,9 @@ from kit19.training.rows.preflight import check_rows
 from kit19.training.rows.prompts import Prompts, make_prompts
 from kit19.training.rows.token_stats import TokenStats
 from kit19.training.rows.tokens import Tokens, tokenize
+from kit19.training.settings import LossOn
 from tests.support.conversations import conversation_frame
+from tests.support.effort import tries
 from tests.support.prompt_tokenizers import CHATML, TOKENIZERS, byte_level, of_template
 from tests.support.small_models import settings as train_settings
 
@@ -201,6 +203,54 @@ def test_a_shortened_conversation_has_its_answer() -> None:
         turns, prompts_of("llama"), max_tokens=limit, long_rows="shorten", loss_on="last"
     )
     assert (len(only), stats.conversations, stats.shortened, stats.answers_lost) == (1, 1, 1, 0)
+
+
+def shorten_slowly(turns: list[dict[str, str]], prompts: Prompts, **rules: Any) -> tuple[Any, int]:
+    """The first of all shorter conversations that fits, and how many pairs it lacks."""
+    for pairs in range(1, Row("one", turns).questions):
+        shorter = Row("one", turns).without_oldest(pairs).turns
+        examples, _ = encoded(shorter, prompts, loss_on=rules["loss_on"])
+        if all(len(one.ids) <= rules["max_tokens"] for one in examples):
+            return examples, pairs
+    return [], 0
+
+
+@settings(max_examples=tries(40, 400), deadline=None)
+@given(st.data())
+def test_shortening_finds_the_first_conversation_that_fits(data: st.DataObject) -> None:
+    name, form = data.draw(st.sampled_from([*TOKENIZERS])), data.draw(st.sampled_from(FORMATS))
+    said = st.sampled_from(["네", "가나 음악 다음 문장", "<think>\n음악이 좋다\n</think>\n\n둘"])
+    pairs = data.draw(st.lists(st.tuples(said, said), min_size=2, max_size=7))
+    system = data.draw(st.sampled_from(["", "짧게."])) if name != "mistral" else ""
+    turns = talk(*(text for pair in pairs for text in pair), system=system)
+    prompts = prompts_of(name, form)
+    loss_on = data.draw(st.sampled_from(["all", "last"]))
+    whole, _ = encoded(turns, prompts, loss_on=loss_on)
+    limit = data.draw(st.integers(4, max(len(one.ids) for one in whole) - 1))
+    rules = {"max_tokens": limit, "loss_on": loss_on}
+    examples, stats = encoded(turns, prompts, long_rows="shorten", **rules)
+    expected, left_out = shorten_slowly(turns, prompts, **rules)
+    assert (examples, stats.turns_left_out) == (expected, left_out)
+    assert (stats.shortened, stats.dropped) == (bool(left_out), not left_out)
+
+
+def test_shortening_encodes_few_conversations(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+    original = Prompts.texts
+
+    def count(self: Prompts, rows: list[Row], loss_on: LossOn) -> Any:
+        found = original(self, rows, loss_on)
+        written.append(sum(map(len, found)))
+        return found
+
+    monkeypatch.setattr(Prompts, "texts", count)
+    turns = talk(*["가나", "네"] * 64)
+    limit = len(encoded(turns[-24:], prompts_of("llama"))[0][0].ids)
+    written.clear()
+    _, stats = encoded(turns, prompts_of("llama"), max_tokens=limit, long_rows="shorten")
+    assert stats.turns_left_out == 52
+    # The answers of the whole conversation, the last one of six shorter ones, those of the result.
+    assert sum(written) <= 64 + 7 + 12
 
 
 def test_a_fault_of_the_shortened_conversation_alone_stops() -> None:

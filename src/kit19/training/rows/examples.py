@@ -10,6 +10,7 @@ what inference sees. Then each answer is a sequence of its own.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -181,18 +182,32 @@ def _fit(
 
 
 def _shorten(row: Row, prompts: Prompts, rules: TokenRules, stats: TokenStats) -> list[Example]:
-    """The row without as many of its oldest turns as necessary; nothing if it never fits."""
-    for pairs in range(1, row.questions):
-        shorter = row.without_oldest(pairs)
+    """The row without as many of its oldest turns as necessary; nothing if it never fits.
+
+    The fewer turns, the fewer tokens, so halving the choices finds the first that fits. The last answer
+    follows all turns, so nearly always it alone decides, and the others are encoded once.
+    """
+    tried: dict[int, tuple[list[Example], TokenStats]] = {}
+
+    def fits(pairs: int, loss_on: LossOn) -> bool:
         found = TokenStats()
-        [examples] = _encode([shorter], prompts, rules.loss_on, found)
-        if all(len(example.ids) <= rules.max_tokens for example in examples):
-            for fault in found.first.keys() - stats.first.keys():  # of what is trained alone
-                stats.note(fault, *found.first[fault])
-            stats.shortened += 1
-            stats.turns_left_out += pairs
-            return examples
-    return []
+        [examples] = _encode([row.without_oldest(pairs)], prompts, loss_on, found)
+        if loss_on == rules.loss_on:
+            tried[pairs] = examples, found
+        return all(len(example.ids) <= rules.max_tokens for example in examples)
+
+    choices = range(1, row.questions)
+    place = bisect_left(choices, True, key=lambda pairs: fits(pairs, "last"))
+    if place < len(choices) and not fits(choices[place], rules.loss_on):
+        place = bisect_left(choices, True, place + 1, key=lambda pairs: fits(pairs, rules.loss_on))
+    if place == len(choices):
+        return []
+    examples, found = tried[choices[place]]
+    for fault in found.first.keys() - stats.first.keys():  # of what is trained alone
+        stats.note(fault, *found.first[fault])
+    stats.shortened += 1
+    stats.turns_left_out += choices[place]
+    return examples
 
 
 def _unknown_id(tokenizer: Any) -> int | None:
