@@ -11,6 +11,7 @@ import pytest
 
 from kit19.catalog import load_catalog
 from kit19.cli.build import print_summary
+from kit19.core.ledger import Ledger
 from kit19.core.manifest import NAME, Manifest, SharedText, SkippedFile, UserCatalog, read_manifest
 from kit19.core.notes import NoteKind
 from kit19.publishing.terms import check_terms
@@ -21,6 +22,16 @@ from kit19.writing.verify import read_rows
 
 MISSING = SkippedFile(name="dmath/train.json", status="missing", why="it is not there")
 TWO = SharedText(subset="nsmc", earlier="apeach", records=3, other_label=0, examples=[("a", "b")])
+MALFORMED = Ledger(
+    upstream_rows=603,
+    read=603,
+    train=600,
+    validation=0,
+    surplus=0,
+    dropped={"malformed": 3},
+    malformed_by={"two in a row": 2, "empty turn": 1},
+    examples=600,
+)
 
 CASES: list[tuple[NoteKind, str, dict[str, Any]]] = [
     ("sample", "kit19's own sample, not the datasets", {}),
@@ -52,6 +63,11 @@ CASES: list[tuple[NoteKind, str, dict[str, Any]]] = [
         "unverified",
         "nsmc has rows of unverified files: nsmc/ratings_train.txt",
         {"nsmc": {"unverified": ["nsmc/ratings_train.txt"]}},
+    ),
+    (
+        "malformed",
+        "nsmc lacks 3 malformed rows: 2 two in a row, 1 empty turn",
+        {"nsmc": {"ledger": MALFORMED}},
     ),
     (
         "not_built",

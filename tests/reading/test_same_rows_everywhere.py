@@ -10,22 +10,30 @@ import json
 import lzma
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kit19
+from kit19 import Audit, audit
 from kit19.catalog.extra import Extra
+from kit19.cli.build import print_summary
 from kit19.core.errors import Kit19Error
+from kit19.core.rows import all_messages
 from kit19.fetching import UpstreamFile
 from kit19.reading import find_instruction_files, read_own_rows, read_texts
 from kit19.training.rows.files import load_file_rows
+from tests.building.test_own_rows import a_benchmark_sentence
 from tests.support.effort import tries
+from tests.support.mixed_rows import FAULTS, MixedRow, mixed_rows, write_mixed
+from tests.support.samples import dropped_of, rows_of
 
 Rows = list[dict[str, Any]]
 Case = tuple[dict[str, Any], tuple[str, str, str] | str]
@@ -184,6 +192,10 @@ def as_audited(path: Path) -> tuple[int, set[str]]:
     return batches[-1][0], {one.strip() for _, batch in batches for one in batch["text"]}
 
 
+def turns_by_key(rows: pl.DataFrame) -> dict[str, Any]:
+    return dict(rows.select("id", all_messages(rows.columns)).iter_rows())
+
+
 @pytest.mark.parametrize(("name", "suffix"), FILES)
 def test_every_reader_gives_the_same_rows(
     name: str, suffix: str, tmp_path_factory: pytest.TempPathFactory
@@ -216,6 +228,88 @@ def test_every_reader_gives_the_same_rows(
         assert {one for one in given if not one.startswith(("{", "[", '"'))} <= {*texts, ""}
 
     check()
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A file of 10,000 rows, and what a build and an audit made of it."""
+
+    rows: list[MixedRow]
+    path: Path
+    build: Path
+    audit: Audit
+    leak: str
+
+    def leaks(self, number: int) -> bool:
+        """Whether a row has the text of a benchmark."""
+        return any(self.leak in text for text in self.rows[number].texts)
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Mixed:
+    place = tmp_path_factory.mktemp("mixed")
+    leak = a_benchmark_sentence()
+    rows = mixed_rows(10_000, leak)
+    path = write_mixed(place / "rows.jsonl", rows)
+    own = {"name": "mine", "path": path.name, "license": "MIT"}
+    recipe = {"id": "mixed", "title": "M", "data": "sample", "cap": None, "extra": [own],
+              "dedup": "none"}  # fmt: skip
+    (place / "mixed.yaml").write_text(yaml.safe_dump(recipe), "utf-8")
+    kit19.build(str(place / "mixed.yaml"), place / "out")
+    audited = audit(path, "kobest_copa", data_dir="sample")
+    return Mixed(rows, path, place / "out", audited, leak)
+
+
+def test_the_mixed_file_gives_the_same_rows_to_all(mixed: Mixed) -> None:
+    turns = {str(number): row.turns for number, row in enumerate(mixed.rows) if not row.fault}
+    faults = [(number, row.fault) for number, row in enumerate(mixed.rows) if row.fault]
+    assert {fault for _, fault in faults} == FAULTS
+    assert len(turns) + len(faults) == 10_000
+    data = load_file_rows(mixed.path, 0, 19)
+    trained = pl.concat(data.train.batches())
+    assert turns_by_key(trained) == turns
+    assert data.malformed.counts == Counter(fault for _, fault in faults)
+    loaded = kit19.load(mixed.path)
+    assert turns_by_key(loaded.polars().collect()) == turns
+    assert loaded.malformed is not None
+    assert loaded.malformed.select("row", "fault").rows() == faults
+    leaked = {key for key in turns if mixed.leaks(int(key))}
+    built = rows_of(mixed.build).with_columns(pl.col("id").str.strip_prefix("mine/extra/"))
+    assert turns_by_key(built) == {key: turns[key] for key in turns if key not in leaked}
+
+
+def test_the_mixed_file_is_quarantined_by_the_same_reasons(
+    mixed: Mixed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_file_rows(mixed.path, 0, 19).malformed.write(tmp_path)
+    lines = (tmp_path / "quarantined.jsonl").read_text("utf-8").splitlines()
+    listed = [json.loads(line) for line in lines]
+    ledger = kit19.verify(mixed.build).subsets["mine"].ledger
+    assert ledger.malformed_by == Counter(one["fault"] for one in listed)
+    assert ledger.read == 10_000 == ledger.train + sum(ledger.dropped.values())
+    dropped = dropped_of(mixed.build).filter(reason="malformed")
+    assert set(dropped.select("id", "evidence").rows()) == {
+        (f"mine/extra/rows:{one['row']}", f"mine/rows.jsonl:{one['line']}: {one['why']}")
+        for one in listed
+    }
+    print_summary(kit19.verify(mixed.build), mixed.build)
+    assert f"  ! mine lacks {len(listed)} malformed rows: " in capsys.readouterr().out
+
+
+def test_the_audit_looks_at_every_turn_of_the_mixed_file(mixed: Mixed) -> None:
+    assert mixed.audit.rows_read == 10_000
+    seen: dict[int, set[str]] = {}
+    for _, batch in read_texts(mixed.path):
+        for row, text in batch.select("row", "text").iter_rows():
+            seen.setdefault(row, set()).add(text)
+    for number, row in enumerate(mixed.rows):
+        assert set(row.texts) <= seen.get(number, set())
+    found = {number for number in range(10_000) if mixed.leaks(number)}
+    assert set(mixed.audit.rows) == found
+    dropped = dropped_of(mixed.build).filter(reason="contaminated")["id"]
+    used = {number for number in found if not mixed.rows[number].fault}
+    assert {int(one.removeprefix("mine/extra/")) for one in dropped} == used
+    assert 0 < len(used) < len(found)
 
 
 def test_shards_are_read_in_order_with_stable_keys(tmp_path: Path) -> None:

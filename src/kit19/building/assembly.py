@@ -74,6 +74,7 @@ def assemble(selection: Selection, plan: Recipe) -> AssembledSubset:
         validation=selection.held.height,
         surplus=selection.taken.surplus,
         dropped=selection.dropped_counts,
+        malformed_by=selection.read.faults,
         contaminated_by=selection.contaminated_by,
         examples=train.height + validation.height,
     )

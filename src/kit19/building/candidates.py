@@ -6,6 +6,7 @@ subsets keep, and none is examined twice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import polars as pl
@@ -52,7 +53,9 @@ class Candidates:
         """
         self._subset, self._plan = subset, plan
         splits = sorted(records.frame["split"].unique())
-        self._read = ReadCounts(records.upstream_rows, records.read, splits)
+        faults = Counter(row.fault for row in records.bad if row.fault)
+        counted = dict(faults.most_common())
+        self._read = ReadCounts(records.upstream_rows, records.read, splits, counted)
         live, self._removed = _drop_cheaply(subset, records, plan)
         self._live = live.sort(PLACE, "id")  # the order of choice
         self._examiner = Examiner(

@@ -43,11 +43,13 @@ class ReadCounts:
         upstream_rows: Rows in its files.
         records: Records read, malformed ones included.
         splits: Upstream splits that records were read from.
+        faults: Malformed rows of a user's own files, by their fault.
     """
 
     upstream_rows: int
     records: int
     splits: list[str]
+    faults: dict[str, int]
 
 
 @dataclass(frozen=True)

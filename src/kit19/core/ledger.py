@@ -25,7 +25,8 @@ Reason = Literal[
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 REASON_DESCRIPTIONS: Mapping[Reason, str] = {
-    "malformed": "the row does not match the card (columns, encoding, an unknown label)",
+    "malformed": "the row does not match the card (columns, encoding, an unknown label), or has no "
+    "layout of questions and answers",
     "excluded": "a kind of row that the card leaves out (for example a category page)",
     "empty": "a required field has no text",
     "no_template": "no template of its subset fits it",
@@ -49,6 +50,7 @@ class Ledger(BaseModel):
         validation: Records kept for validation.
         surplus: Usable records beyond the cap.
         dropped: Records dropped, by reason; reasons without records are omitted.
+        malformed_by: The malformed rows of a user's own files by their fault, the most frequent first.
         contaminated_by: The contaminated ones by the benchmark that their evidence names.
         examples: Rendered rows (more than records if several templates render each record).
     """
@@ -61,6 +63,7 @@ class Ledger(BaseModel):
     validation: int = Field(ge=0)
     surplus: int = Field(ge=0)
     dropped: dict[Reason, int]
+    malformed_by: dict[str, int] = {}
     contaminated_by: dict[str, int] = {}
     examples: int = Field(ge=0)
 

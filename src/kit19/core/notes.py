@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from kit19.core.manifest import Manifest
+    from kit19.core.manifest import Manifest, SubsetEntry
 
 NoteKind = Literal[
     "sample",
@@ -22,6 +22,7 @@ NoteKind = Literal[
     "short",
     "incomplete",
     "unverified",
+    "malformed",
     "not_built",
 ]
 
@@ -79,18 +80,26 @@ def build_notes(manifest: Manifest) -> Iterator[BuildNote]:
         yield BuildNote("replaced", f"cards of a user's catalog are in place of kit19's: {names}")
     yield from _mixture_notes(manifest)
     for name, entry in manifest.subsets.items():
-        used, expected = entry.files
-        if used < expected:
-            what = f"{name} is incomplete: {used} of {expected} files"
-            yield BuildNote("incomplete", what, subset=name)
-        if entry.unverified:
-            what = f"{name} has rows of unverified files: {', '.join(entry.unverified)}"
-            yield BuildNote("unverified", what, subset=name)
+        yield from _subset_notes(name, entry)
     for name, files in manifest.not_built.items():
         first = files[0]
         why = first.why if first.status == "license" else f"{first.name}: {first.why}"
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         yield BuildNote("not_built", f"{name} is not built: {why}{more}", subset=name)
+
+
+def _subset_notes(name: str, entry: SubsetEntry) -> Iterator[BuildNote]:
+    used, expected = entry.files
+    if used < expected:
+        what = f"{name} is incomplete: {used} of {expected} files"
+        yield BuildNote("incomplete", what, subset=name)
+    if entry.unverified:
+        what = f"{name} has rows of unverified files: {', '.join(entry.unverified)}"
+        yield BuildNote("unverified", what, subset=name)
+    if faults := entry.ledger.malformed_by:
+        counted = ", ".join(f"{count:,} {fault}" for fault, count in faults.items())
+        what = f"{name} lacks {sum(faults.values()):,} malformed rows: {counted}"
+        yield BuildNote("malformed", what, subset=name)
 
 
 def _mixture_notes(manifest: Manifest) -> Iterator[BuildNote]:

@@ -95,4 +95,4 @@ def _bad_row(
     inside = row.file.removeprefix(str(file.path))  # in an archive
     prefix = files.row_prefix(row.file) or f"{file.stem}:"
     record = f"{name}/{SPLIT}/{prefix}{row.row}"
-    return BadRow(record, f"{file.name}{inside}", row.line, "malformed", row.why)
+    return BadRow(record, f"{file.name}{inside}", row.line, "malformed", row.why, row.fault)

@@ -43,6 +43,7 @@ class BadRow:
         line: 1-based line; 0 where the format has none.
         kind: `malformed` or `excluded`.
         why: The reason.
+        fault: Of a row of a user's own file, the reason in a word or two (see ``layouts.Fault``).
     """
 
     id: str
@@ -50,6 +51,7 @@ class BadRow:
     line: int
     kind: str
     why: str
+    fault: str = ""
 
     @property
     def where(self) -> str:
