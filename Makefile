@@ -18,7 +18,7 @@ WHEELS ?=
 # Each process begins with a half of the tests in their order: what a module sets up is set up once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: help demo check test lint bench docs site renew tokenizers axe architectures llama-cpp gpu gpu-wheels lock clean
+.PHONY: help demo check test lint bench docs site renew tokenizers axe architectures llama-cpp gpu gpu-wheels downstream lock clean
 
 help:
 	@echo "make demo   build the sample, train a small model on it, evaluate and compare (offline)"
@@ -34,6 +34,7 @@ help:
 	@echo "make llama-cpp  fetch llama.cpp's converter and llama.cpp for node, for the tests of exports"
 	@echo "make gpu    what only a GPU shows, in 15 minutes, offline; WHEELS=folder installs from it"
 	@echo "make gpu-wheels  collect the wheels for that in build/wheels"
+	@echo "make downstream  install what reads the exports in tests: LLaMA-Factory and axolotl"
 	@echo "make site   build the documentation site in build/site"
 	@echo "make lock   write locks/ again from what is installed"
 	@echo "make clean  remove what the targets above made"
@@ -96,6 +97,14 @@ gpu:
 
 gpu-wheels: $(VENV)/.core
 	$(BIN)/python -m pip wheel --wheel-dir build/wheels '.[eval,train]' bitsandbytes
+
+# Their loaders, without what they train with, above the environment of the tests: nothing in it changes.
+downstream: $(VENV)/.dev
+	$(BIN)/python -m venv build/downstream
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> "$$(build/downstream/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/tests.pth"
+	build/downstream/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		-r locks/downstream.txt
 
 # Tests that write into one document run in one process.
 renew: $(VENV)/.dev

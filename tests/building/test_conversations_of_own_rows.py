@@ -191,7 +191,38 @@ def test_every_export_gives_the_same_turns_back(kind: str, built: Path) -> None:
     assert found.malformed is not None
     assert found.malformed.is_empty()
     again = found.polars().collect()
+    if kind == "alpaca":  # its first row is the first with a history
+        first = next(n for n, one in enumerate(expected) if len(one) > 3)
+        expected.insert(0, expected.pop(first))
     assert again.select(all_messages(again.columns)).to_series().to_list() == expected
+
+
+LOAD_EXPORT = """
+import json, sys
+from datasets import load_dataset
+rows = load_dataset("json", data_files=sys.argv[1], split="train", chunksize=2_000)
+print(json.dumps(rows.to_list()))
+"""
+
+
+def test_an_export_loads_where_early_rows_have_no_earlier_turns(tmp_path: Path) -> None:
+    plain = [{"instruction": f"{n}번을 말해요.", "output": "네" * n} for n in range(1, 60)]
+    rows: list[Row] = [
+        *plain,
+        {"messages": turns("가?", "나.", system=SYSTEM)},
+        {"messages": turns(*TALK)},
+    ]
+    values = {"dedup": "none", "shuffle": False, "validation": 0, "subsets": [], "cap": None}
+    build(recipe(tmp_path, rows, **values), tmp_path / "out")
+    path = tmp_path / "out" / "exports" / "alpaca-train.jsonl"
+    assert path.stat().st_size > 5 * 2_000
+    loaded = run_python(LOAD_EXPORT, str(path), home=tmp_path)
+    assert loaded[0] == {"instruction": TALK[2], "input": "", "output": TALK[3], "system": "",
+                         "history": [TALK[:2]]}  # fmt: skip
+    assert [row["history"] for row in loaded[1:]] == [[]] * 60
+    assert sorted(row["output"] for row in loaded[1:]) == sorted(
+        [*(row["output"] for row in plain), "나."]
+    )
 
 
 def test_loaders_know_the_column(built: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from kit19.core.manifest import Manifest
 from kit19.core.notes import BuildNote
 from kit19.core.rows import MESSAGES
 from kit19.writing.tables import Tables
+from kit19.writing.trainers import trainers_section
 
 _SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
 
@@ -37,7 +38,7 @@ def dataset_card(manifest: Manifest, tables: Tables, catalog: Catalog) -> str:
         _licenses(manifest, catalog),
         _contamination(manifest),
         _TEMPLATES + _own_rows(manifest),
-        _trainers(manifest, tables),
+        trainers_section(manifest.recipe["formats"], has_conversations=MESSAGES in tables.train),
         _sources(manifest, catalog),
     ]
     return "\n".join(parts)
@@ -220,8 +221,15 @@ def _contamination(manifest: Manifest) -> str:
         "## Contamination\n\nNo row comes from a benchmark's dev or test split. Records whose text "
         "equals a benchmark item, or contains most of one, were dropped before rows were chosen: "
         f"{count:,} records before the caps were full.\n\nBenchmarks searched for: {against}.\n"
-        f"{_cost_of_benchmarks(manifest)}"
+        f"{_cost_of_benchmarks(manifest)}{_apart(manifest)}"
     )
+
+
+def _apart(manifest: Manifest) -> str:
+    counts = {name: sum(entry.ledger.apart.values()) for name, entry in manifest.subsets.items()}
+    found = ", ".join(f"`{name}` {count:,}" for name, count in counts.items() if count)
+    what = "Kept, but in no conversation, because another record of their group was dropped so"
+    return f"\n{what}: {found}.\n" if found else ""
 
 
 def _cost_of_benchmarks(manifest: Manifest) -> str:
@@ -254,64 +262,6 @@ def _own_rows(manifest: Manifest) -> str:
         return ""
     names = ", ".join(f"`{name}`" for name in own)
     return f"\nThis does not apply to {names}: those rows are included as provided (`as_is`).\n"
-
-
-def _trainers(manifest: Manifest, tables: Tables) -> str:
-    if MESSAGES in tables.train:
-        return _trainers_of_conversations(manifest)
-    alpaca = "exports/alpaca-train.jsonl" if "alpaca" in manifest.recipe["formats"] else None
-    name = alpaca or "data/train-00000-of-00001.parquet"
-    kind = "json" if alpaca else "parquet"
-    return f"""## In trainers
-
-LLaMA-Factory, `dataset_info.json` (with `dataset_dir` set to this folder):
-
-```json
-{{"kit19": {{"file_name": "{name}",
-           "columns": {{"prompt": "instruction", "query": "input", "response": "output"}}}}}}
-```
-
-axolotl:
-
-```yaml
-datasets:
-  - path: {kind}
-    data_files: path/to/this/folder/{name}
-    split: train
-    type: alpaca
-```
-"""
-
-
-def _trainers_of_conversations(manifest: Manifest) -> str:
-    name = "exports/messages-train.jsonl"
-    missing = (
-        "" if "messages" in manifest.recipe["formats"] else " (build with `--format messages`)"
-    )
-    return f"""## In trainers
-
-The export `messages`{missing} has every row as turns.
-
-LLaMA-Factory, `dataset_info.json` (with `dataset_dir` set to this folder):
-
-```json
-{{"kit19": {{"file_name": "{name}", "formatting": "sharegpt",
-           "columns": {{"messages": "messages"}},
-           "tags": {{"role_tag": "role", "content_tag": "content", "user_tag": "user",
-                    "assistant_tag": "assistant", "system_tag": "system"}}}}}}
-```
-
-axolotl:
-
-```yaml
-datasets:
-  - path: json
-    data_files: path/to/this/folder/{name}
-    split: train
-    type: chat_template
-    field_messages: messages
-```
-"""
 
 
 def _sources(manifest: Manifest, catalog: Catalog) -> str:

@@ -32,7 +32,8 @@ def jsonl(rows: pl.DataFrame) -> pl.DataFrame:
 def alpaca(rows: pl.DataFrame) -> pl.DataFrame:
     """Export the columns instruction, input, output; next to conversations, also system and history.
 
-    ``history`` has the earlier questions, each with its answer.
+    ``history`` has the earlier questions, each with its answer. A loader that reads a block of rows
+    without any infers a list of nothing, and fails later; so the first row with one comes first.
     """
     if MESSAGES not in rows:
         return rows.select("instruction", "input", "output")
@@ -55,7 +56,7 @@ def alpaca(rows: pl.DataFrame) -> pl.DataFrame:
     with_history = numbered.with_row_index("#row").join(
         pairs, on="#row", how="left", maintain_order="left"
     )
-    return with_history.select(
+    exported = with_history.select(
         instruction=pl.when(is_pair)
         .then("instruction")
         .otherwise(pl.col("#questions").list.last()),
@@ -64,6 +65,9 @@ def alpaca(rows: pl.DataFrame) -> pl.DataFrame:
         system=pl.col("#system").list.first().fill_null(""),
         history=pl.col("history").fill_null([]),
     )
+    if pairs.is_empty():
+        return exported
+    return exported.sort(pl.int_range(pl.len()) != pairs["#row"][0], maintain_order=True)
 
 
 def _contents(role: str) -> pl.Expr:
