@@ -18,9 +18,11 @@ from kit19.curating import find_empty
 from kit19.fetching import select_files, subset_use
 from kit19.linting import View
 from kit19.linting.alike import MAX_ALIKE, nearest_across
+from kit19.linting.examples import show
 from kit19.linting.shapes import Shape, shapes
 from kit19.reading import read_subset
 from kit19.rendering import ParsedTemplate, TemplateSet, choose, load_templates, render
+from kit19.rendering.templates import ParsedConversation
 from kit19.sample import SAMPLE
 
 PATH = Path(__file__).parent / "templates.md"
@@ -30,13 +32,14 @@ LONGEST = 400  # characters of a text that are shown: rulings and petitions woul
 HEAD = """\
 # Every template, with an example
 
-One rendered example of each of the {templates} templates of {subsets} subsets, from the sample that
-kit19 carries: sentences that its authors wrote, not the datasets' own. `make docs` writes this file
-again. To see more of one: `kit19 show SUBSET --template ID`; to try one that you are writing:
+One rendered example of each of the {templates} templates of {subsets} subsets, and of each of the
+{conversations} conversations that the recipe `kit19-chat` uses, from the sample that kit19 carries:
+sentences that its authors wrote, not the datasets' own. `make docs` writes this file again. To see more
+of one: `kit19 show SUBSET --template ID`; to try one that you are writing:
 `kit19 show --from-file FILE`.
 
 The instruction stands first, the input below it, the answer behind →. “inverse” templates ask for the
-text, given its label.
+text, given its label. Conversations stand last in their subset, turn by turn.
 
 ## Shapes
 
@@ -96,6 +99,7 @@ def _head(sets: list[TemplateSet], found: dict[str, dict[str, Shape]]) -> str:
     return HEAD.format(
         templates=sum(map(len, found.values())),
         subsets=len(found),
+        conversations=sum(len(one.conversations) for one in sets),
         shapes=len({shape for of_subset in found.values() for shape in of_subset.values()}),
         short=f"Fewer than {GOAL} templates: {', '.join(below)}."
         if below
@@ -130,6 +134,8 @@ def _subset(catalog: Catalog, templates: TemplateSet, found: dict[str, Shape]) -
     ]
     for template in templates.templates:
         lines += _example(template, records, templates)
+    for one in templates.conversations:
+        lines += _conversation(one, templates.subset, catalog)
     return "\n".join(lines)
 
 
@@ -155,9 +161,31 @@ def _example(template: ParsedTemplate, records: pl.DataFrame, templates: Templat
     for field, values in template.card.when.items():
         marks.append(f"only where {field} is {', '.join(values)}")
     texts = [*(_cut(text) for text in asked if text), f"→ {_cut(row['output'])}"]
+    return _shown(f"**{template.id}** ({'; '.join(marks)}): {template.card.why}", texts)
+
+
+_ABOUT = {
+    "one": "on one record",
+    "group": "on up to {} records of a group",
+    "any": "on any {} records",
+}
+
+
+def _conversation(one: ParsedConversation, subset: str, catalog: Catalog) -> list[str]:
+    (example,) = show(subset, n=1, template=one.id, seed=SEED, data_dir="sample", catalog=catalog)
+    texts = [
+        {"system": "(system) ", "user": "(user) ", "assistant": "→ "}[turn["role"]]
+        + _cut(turn["content"])
+        for turn in example.messages or []
+    ]
+    about = f"conversation {_ABOUT[one.card.records].format(one.card.most)}"
+    return _shown(f"**{one.id}** ({one.card.style}; {about}): {one.card.why}", texts)
+
+
+def _shown(head: str, texts: list[str]) -> list[str]:
     fence = "````" if any("```" in text for text in texts) else "```"
     return [
-        f"**{template.id}** ({'; '.join(marks)}): {template.card.why}",
+        head,
         "",
         f"{fence}text",
         # Blanks at line ends would be taken away by editors, and the file would count as stale.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from kit19 import CatalogError, Manifest, build, explain, load, load_catalog, verify
+from kit19 import CatalogError, Manifest, build, explain, load, load_catalog, show, verify
 from kit19.core.rows import MESSAGES
 from kit19.linting import lint_file
 from kit19.rendering import load_templates
+from kit19.sample import SAMPLE
+from tests.building.test_own_rows import a_benchmark_sentence
+from tests.support.invoking import invoke
 from tests.support.samples import rows_of, sample_of
 
 SUBSETS = ["kobest_boolq", "kobest_wic", "nsmc", "question_pair", "stylekqc", "hatescore"]
@@ -115,16 +119,61 @@ def test_a_held_out_group_is_in_no_training_conversation(chat: tuple[Path, Manif
     assert not groups[0] & groups[1]
 
 
+def test_a_group_with_a_contaminated_record_is_in_no_conversation(
+    chat: tuple[Path, Manifest], tmp_path: Path
+) -> None:
+    """Whatever the cap: also a record that is never taken keeps its group apart."""
+    rows = rows_of(chat[0]).filter(template="questions_on_a_text")
+    first, other = rows["id"][0], rows["further_records"][0]
+    records = load("kobest_boolq", data_dir="sample").polars().collect()
+    asked = str(records.filter(id=other)["question"][0])
+    data = shutil.copytree(SAMPLE, tmp_path / "data", ignore=shutil.ignore_patterns("*.py"))
+    (path,) = data.glob("kobest/**/BoolQ/train.tsv")
+    text = path.read_text("utf-8")
+    assert text.count(asked) == 1
+    path.write_text(text.replace(asked, f"{asked} {a_benchmark_sentence()}"), "utf-8")
+    for cap in (None, 20, 40):
+        changes = {"subsets": ["kobest_boolq"], "conversations": SHARE, "cap": cap}
+        out = tmp_path / f"out{cap}"
+        build("kit19-chat", out, data_dir=data, unverified=True, partial=True, changes=changes)
+        ledger = verify(out).subsets["kobest_boolq"].ledger
+        mine = rows_of(out).filter(id=first)
+        assert ledger.apart == ({"contaminated": 1} if mine.height else {})
+        assert mine[MESSAGES].null_count() == mine.height if MESSAGES in mine else True
+        assert other not in records_of(rows_of(out))["record"]
+        card = (out / "README.md").read_text("utf-8")
+        assert ("Kept, but in no conversation" in card) == bool(mine.height)
+        assert (cap is None) <= (mine.height == 1)
+
+
 def test_a_row_shows_its_turns(chat: tuple[Path, Manifest]) -> None:
     rows = rows_of(chat[0]).filter(template="questions_on_a_text")
     row = rows.row(0, named=True)
     further = row["further_records"].split("\n")[0]
     assert explain(chat[0], further).rows[0][MESSAGES] == row[MESSAGES]
+    shown = invoke("explain", chat[0], further).out.splitlines()
+    assert shown[2] == f"  in the row of {row['id']}"
     texts = [turn["content"] for turn in row[MESSAGES]]
     assert texts[0].startswith("글을 하나 보여 드리고 궁금한 것을 차례로 물어볼게요.")
     assert set(texts[1::2]) <= {"예", "아니요"}
     records = load("kobest_boolq", data_dir="sample").polars().collect()
     assert texts[2] in records.filter(id=further)["question"].to_list()
+
+
+def test_show_renders_a_conversation_of_each_kind(tmp_path: Path) -> None:
+    shown = show("kobest_boolq", template="fact_checker", n=2, data_dir="sample")
+    assert [len(one.messages or []) for one in shown] == [5, 5]
+    done = invoke("show", "kobest_boolq", "--template", "questions_on_a_text", "-n", "1")
+    asked = [line for line in done.out.splitlines() if line.startswith("[")]
+    assert asked == ["[user]", "[assistant]"] * 2
+    path = tmp_path / "nsmc.yaml"
+    path.write_text(TEMPLATES.format(records="any", more=SECOND.format("그럼 이건 어때?")), "utf-8")
+    both = show(from_file=path, n=2, data_dir="sample")
+    assert [one.template for one in both] == ["plain", "plain", "talk", "talk"]
+    (one,) = show(from_file=path, template="talk", n=1, data_dir="sample")
+    assert one.messages == both[2].messages
+    assert [one.messages for one in both[:2]] == [None, None]
+    assert not any(one.messages for one in show("nsmc", n=3, data_dir="sample"))
 
 
 def test_a_subset_does_not_depend_on_others(chat: tuple[Path, Manifest], tmp_path: Path) -> None:

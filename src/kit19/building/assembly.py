@@ -54,19 +54,26 @@ class _Part:
     Attributes:
         records: As read; templates are chosen by them.
         shown: The same as rows show them, with the number of what is masked in each.
+        apart: Ids of those that may be in no conversation.
     """
 
     records: pl.DataFrame
     shown: pl.DataFrame
+    apart: pl.Series
 
 
 def assemble(selection: Selection, plan: Recipe) -> AssembledSubset:
     """Render the selected records of one subset by the resolved recipe."""
     subset = selection.subset
     cap = selection.cap if plan.fill else None
-    trained, held = (_mask(part, subset, plan) for part in (selection.train, selection.held))
+    both = [
+        (part, part.join(selection.apart, on=["split", "group"], how="semi")["id"])
+        for part in (selection.train, selection.held)
+    ]
+    trained, held = (_mask(part, apart, subset, plan) for part, apart in both)
     train = _render_rows(trained, subset, plan, cap, pool=trained)
     validation = _render_rows(held, subset, plan, cap=None, pool=trained)
+    apart = len(trained.apart) + len(held.apart)
     ledger = Ledger(
         upstream_rows=selection.read.upstream_rows,
         read=selection.read.records,
@@ -76,6 +83,7 @@ def assemble(selection: Selection, plan: Recipe) -> AssembledSubset:
         dropped=selection.dropped_counts,
         malformed_by=selection.read.faults,
         contaminated_by=selection.contaminated_by,
+        apart={"contaminated": apart} if apart else {},
         examples=train.height + validation.height,
     )
     facts = SubsetFacts(
@@ -140,7 +148,7 @@ def _render_records(
     part: _Part, templates: TemplateSet, plan: Recipe, cap: int | None, pool: _Part
 ) -> pl.DataFrame:
     share = 0 if plan.fill else plan.conversations  # they take more records than they give rows
-    talks = choose_conversations(part.records, templates, share, plan.seed)
+    talks = choose_conversations(part.records, part.apart, templates, share, plan.seed)
     records, shown = (
         frame.join(talks, on="id", how="anti", maintain_order="left") if talks.height else frame
         for frame in (part.records, part.shown)
@@ -163,7 +171,7 @@ def _as_is(records: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.when(is_pair).then(name).otherwise(pl.lit("")) for name in TEXTS)
 
 
-def _mask(records: pl.DataFrame, subset: PlannedSubset, plan: Recipe) -> _Part:
+def _mask(records: pl.DataFrame, apart: pl.Series, subset: PlannedSubset, plan: Recipe) -> _Part:
     """Mask personal data if the recipe says so, and count what is masked in each record."""
     shown, masked = records, pl.zeros(records.height, dtype=pl.UInt32, eager=True)
     if plan.pii == "mask":
@@ -172,7 +180,7 @@ def _mask(records: pl.DataFrame, subset: PlannedSubset, plan: Recipe) -> _Part:
         if MESSAGES in shown:
             shown, in_turns = mask_turns(shown)
             masked = masked.zip_with(records[MESSAGES].is_null(), in_turns)
-    return _Part(records, shown.with_columns(masked.alias(_MASKED)))
+    return _Part(records, shown.with_columns(masked.alias(_MASKED)), apart)
 
 
 def _total_masked(rows: pl.DataFrame, records: pl.DataFrame, pool: pl.DataFrame) -> pl.DataFrame:

@@ -87,7 +87,7 @@ class Candidates:
             else take(held.rest, cap, examine, before=held.kept)
         )
         overlap = with_reason("validation_overlap", held.overlap)
-        kept_ids = pl.concat([taken.kept["id"], held.kept["id"]])
+        kept = pl.concat([part.select("id", "split", "group") for part in (taken.kept, held.kept)])
         return Selection(
             subset=self._subset,
             read=self._read,
@@ -96,8 +96,22 @@ class Candidates:
             held=held.kept,
             removed=pl.concat([*self._removed, overlap, held.dropped]),
             balance=balance,
-            text_hashes=self._examiner.text_hashes(kept_ids),
+            text_hashes=self._examiner.text_hashes(kept["id"]),
+            apart=self._contaminated_groups(kept),
         )
+
+    def _contaminated_groups(self, kept: pl.DataFrame) -> pl.DataFrame:
+        """Find the groups of kept records of which another record is contaminated.
+
+        Also records after the last one kept are examined, so that the answer does not depend on caps.
+        """
+        templates, key = self._subset.templates, ["split", "group"]
+        if not (templates and templates.conversations and self._plan.conversations):
+            return kept.select(key).clear()
+        members = self._live.join(kept, on=key, how="semi", maintain_order="left")
+        members = members.filter(pl.len().over(key) > 1)
+        found = self._examiner.find_contaminated(members)
+        return members.filter(pl.col("id").is_in(found.implode())).select(key).unique()
 
 
 def _earlier_texts(earlier: Iterable[SubsetTexts]) -> pl.DataFrame | None:

@@ -66,6 +66,8 @@ class Selection:
         balance: The field from whose classes records are taken equally; None for no balance.
         text_hashes: Columns id, text_hash: of all these training and validation records that have any
             text, to compare with other subsets.
+        apart: Columns split, group: groups of these records of which another record is contaminated, so
+            that no conversation may be about them; none if the recipe makes no conversations.
     """
 
     subset: PlannedSubset
@@ -76,6 +78,7 @@ class Selection:
     removed: pl.DataFrame
     balance: str | None
     text_hashes: pl.DataFrame
+    apart: pl.DataFrame
 
     @cached_property
     def train(self) -> pl.DataFrame:

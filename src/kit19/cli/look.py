@@ -24,6 +24,7 @@ Examples:
   kit19 show kobest_copa -n 5 --data-dir data      from the real files
   kit19 show nsmc --template text_first
   kit19 show nsmc --style 해체
+  kit19 show kobest_boolq --template questions_on_a_text    a conversation
 
 \b
 For templates that you are writing: --from-file my.yaml -n 1 shows each of them, and lint's findings.
@@ -31,7 +32,7 @@ For templates that you are writing: --from-file my.yaml -n 1 shows each of them,
 )
 @click.argument("subset", required=False)
 @click.option("-n", "count", default=3, show_default=True, type=COUNT)
-@click.option("--template", help="Only this template.")
+@click.option("--template", help="Only this template or conversation.")
 @click.option("--style", help="Only templates of this style, e.g. 해요체.")
 @click.option(
     "--from-file",
@@ -114,6 +115,8 @@ def explain(folder: Path, record: str, catalog: CatalogLike, as_json: bool) -> N
     if found.evidence:
         print_text(f"  evidence: {found.evidence}")
     for row in found.rows:
+        if row["id"] != found.id:
+            print_text(f"  in the row of {row['id']}")
         print_text(f"  template: {row['template']}")
         for name in ("instruction", "input", "output"):
             if row[name]:

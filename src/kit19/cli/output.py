@@ -92,6 +92,8 @@ def print_example(index: int, example: Any) -> None:
         text = getattr(example, name)
         if text:
             print_text(f"[{name}]\n{text}")
+    for turn in example.messages or []:
+        print_text(f"[{turn['role']}]\n{turn['content']}")
     print_text()
 
 

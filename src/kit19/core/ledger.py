@@ -52,6 +52,8 @@ class Ledger(BaseModel):
         dropped: Records dropped, by reason; reasons without records are omitted.
         malformed_by: The malformed rows of a user's own files by their fault, the most frequent first.
         contaminated_by: The contaminated ones by the benchmark that their evidence names.
+        apart: Records kept, but in no conversation, by the reason why another record of their group was
+            dropped.
         examples: Rendered rows (more than records if several templates render each record).
     """
 
@@ -65,6 +67,7 @@ class Ledger(BaseModel):
     dropped: dict[Reason, int]
     malformed_by: dict[str, int] = {}
     contaminated_by: dict[str, int] = {}
+    apart: dict[Reason, int] = {}
     examples: int = Field(ge=0)
 
     @model_validator(mode="after")

@@ -90,6 +90,11 @@ class Examiner:
 
         return examine
 
+    def find_contaminated(self, records: pl.DataFrame) -> pl.Series:
+        """Return the ids of the contaminated ones of some records, of which any may be examined."""
+        known = self._look_up(records)
+        return known.filter(pl.col("reason") == "contaminated")["id"]
+
     def text_hashes(self, ids: pl.Series) -> pl.DataFrame:
         """Return columns id, text_hash of those examined records that have any text."""
         hashed = self._examined.select("id", "text_hash").drop_nulls()

@@ -20,13 +20,26 @@ from kit19.core.errors import (
 )
 from kit19.core.listing import Listing
 from kit19.core.order import hash_order
+from kit19.core.rows import MESSAGES
 from kit19.curating import find_empty, with_place
 from kit19.fetching import Leniency, select_files, subset_use
 from kit19.fetching.data_dir import resolve_data_dir
 from kit19.reading import read_subset
-from kit19.rendering import TemplateSet, choose, find_unfit, load_templates, render
+from kit19.rendering import (
+    TemplateSet,
+    choose,
+    choose_conversations,
+    find_unfit,
+    load_templates,
+    render,
+    render_conversations,
+)
+from kit19.rendering.conversations import TALK
 from kit19.rendering.load import check_templates
 from kit19.rendering.several import BATCH
+from kit19.rendering.templates import ParsedConversation
+
+_CHOSEN = pl.Schema({"id": pl.String, "template": pl.String, BATCH: pl.UInt32})
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,7 @@ class Example:
         input: The text that the instruction is about; may be empty.
         output: The answer.
         label: The canonical label of the record, if its subset has one.
+        messages: The turns of a conversation, whose three texts are empty; None for all others.
         card: Where the card of its source comes from.
         templates: Where its template comes from.
     """
@@ -52,6 +66,7 @@ class Example:
     input: str
     output: str
     label: str | None
+    messages: list[dict[str, str]] | None
     card: CardOrigin
     templates: CardOrigin
 
@@ -81,10 +96,11 @@ def show(  # noqa: PLR0913  one parameter an option of the command
     Args:
         subset: Its name; may be left out where ``from_file`` names it.
         n: How many; of a template, if ``from_file`` has several and none is selected.
-        template: Only by this template; default: as a build would choose.
+        template: Only by this template or conversation; default: as a build without conversations
+            would choose.
         style: Only by templates of this style.
         from_file: A templates file that somebody is writing, instead of the catalog's: every
-            template of it is shown.
+            template and conversation of it is shown.
         seed: Decides which records.
         data_dir: The folder of upstream files; ``"sample"`` for the small sample that kit19 carries;
             default: where ``kit19 fetch`` puts them.
@@ -96,29 +112,36 @@ def show(  # noqa: PLR0913  one parameter an option of the command
     loaded = load_catalog(catalog)
     templates = _templates(loaded, subset, None if from_file is None else Path(from_file))
     _, card = loaded.subset(templates.subset)
-    cards = {one.id: one for one in templates.templates}
+    styles = _styles(templates)
     wanted = _select_templates(templates, template, style)
     records = _usable_records(loaded, templates, resolve_data_dir(data_dir), seed)
+    single = [one.id for one in templates.templates if one.id in wanted]
     if from_file:
-        parts = [_choose_among(records, templates, [name], n, seed) for name in wanted]
-        chosen = pl.concat(parts)
-    elif len(wanted) == len(cards):
+        parts = [_choose_among(records, templates, [name], n, seed) for name in single]
+        chosen = pl.concat([pl.DataFrame(schema=_CHOSEN), *parts])
+    elif len(single) == len(templates.templates):
         chosen = choose(records.head(n), templates, 1, seed, records)
     else:
-        chosen = _choose_among(records, templates, wanted, n, seed)
+        chosen = _choose_among(records, templates, single, n, seed)
     rows = render(records, chosen, templates)
     if not from_file:
         rows = rows.sort(hash_order(pl.col("id"), "sample", seed), "id")
+    if from_file or not single:
+        spoken = [one for one in templates.conversations if one.id in wanted]
+        rows = pl.concat(
+            [rows, *(_converse(records, templates, one, n, seed) for one in spoken)], how="diagonal"
+        )
     card_from, templates_from = _origins(loaded, templates.subset, from_file)
     return Examples(
         Example(
             id=row["id"],
             template=row["template"],
-            style=cards[row["template"]].card.style,
+            style=styles[row["template"]],
             instruction=row["instruction"],
             input=row["input"],
             output=row["output"],
             label=row[card.label] if card.label else None,
+            messages=row.get(MESSAGES),
             card=card_from,
             templates=templates_from,
         )
@@ -151,9 +174,16 @@ def _templates(catalog: Catalog, subset: str | None, from_file: Path | None) -> 
     return check_templates(file, lines, str(from_file), *catalog.subset(file.subset))
 
 
+def _styles(templates: TemplateSet) -> dict[str, str]:
+    """Template or conversation → its register."""
+    styles: dict[str, str] = {one.id: one.card.style for one in templates.templates}
+    styles.update({one.id: one.card.style for one in templates.conversations})
+    return styles
+
+
 def _select_templates(templates: TemplateSet, template: str | None, style: str | None) -> list[str]:
-    """Ids of the templates to show by."""
-    known = {one.id: one.card.style for one in templates.templates}
+    """Ids of the templates and conversations to show by."""
+    known = _styles(templates)
     if template is not None and template not in known:
         fix = suggest_names(template, known)
         what = f"{templates.subset} has no template {template!r}"
@@ -183,10 +213,21 @@ def _usable_records(
     return records.sort(hash_order(pl.col("id"), "sample", seed), "id")
 
 
+def _converse(
+    records: pl.DataFrame, templates: TemplateSet, one: ParsedConversation, n: int, seed: int
+) -> pl.DataFrame:
+    """The first conversations by one of the declared ones."""
+    alone = replace(templates, conversations=[one])
+    chosen = choose_conversations(records, records["id"].clear(), alone, 1, seed)
+    return render_conversations(records, chosen.filter(pl.col(TALK) < n), alone)
+
+
 def _choose_among(
     records: pl.DataFrame, templates: TemplateSet, wanted: list[str], n: int, seed: int
 ) -> pl.DataFrame:
     """The first rows by one of the wanted templates: columns id, template, batch."""
+    if not wanted:
+        return pl.DataFrame(schema=_CHOSEN)
     some = [one for one in templates.templates if one.id in wanted]
     first = choose(records, replace(templates, templates=some), 1, seed)
     chosen = records.select("id").join(first, on="id", maintain_order="left")

@@ -24,12 +24,13 @@ _SCHEMA = pl.Schema({"id": pl.String, TEMPLATE: pl.String, TALK: pl.UInt32, PLAC
 
 
 def choose_conversations(
-    records: pl.DataFrame, templates: TemplateSet, share: float, seed: int
+    records: pl.DataFrame, apart: pl.Series, templates: TemplateSet, share: float, seed: int
 ) -> pl.DataFrame:
     """Choose the records that become conversations.
 
     Args:
         records: Columns id, split, group and the subset's fields.
+        apart: Ids of those that may be in none.
         templates: The subset's templates.
         share: The largest share of conversations among all rows.
         seed: The recipe's seed.
@@ -40,7 +41,8 @@ def choose_conversations(
     """
     if not (share and templates.conversations and records.height):
         return pl.DataFrame(schema=_SCHEMA)
-    fitting = _of_groups(records, templates, seed)
+    free = records.filter(~pl.col("id").is_in(apart.implode())) if len(apart) else records
+    fitting = _of_groups(free, templates, seed)
     talks = pl.concat(
         [pl.DataFrame(schema=_SCHEMA)]
         + [
