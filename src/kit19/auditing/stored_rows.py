@@ -32,7 +32,7 @@ def load_rows(card: Benchmark, source: Source, files: list[UpstreamFile]) -> pl.
     Args:
         card: Its card.
         source: The card of its source.
-        files: Its files, of which ``select_files`` told the digests.
+        files: Its files, of which ``select_files`` found the digests.
 
     Returns:
         As ``read_table``.

@@ -119,10 +119,10 @@ def print_failures(problems: Sequence[Problem], what: str) -> None:
 
 def print_undivided(files: Mapping[str, str]) -> None:
     """Say which large files several processes could not share, and why, on stderr."""
-    told = "; ".join(f"{name} {why}" for name, why in islice(files.items(), _REMARKS))
+    listed = "; ".join(f"{name} {why}" for name, why in islice(files.items(), _REMARKS))
     more = f"; and {len(files) - _REMARKS:,} more" if len(files) > _REMARKS else ""
     print_note(
-        f"not divided, but each read by one process from beginning to end: {told}{more}. Smaller "
+        f"not divided, but each read by one process from beginning to end: {listed}{more}. Smaller "
         "files, JSON lines or parquet are faster with several --jobs"
     )
 

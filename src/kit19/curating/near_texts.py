@@ -60,7 +60,7 @@ class NearTexts:
 
 
 class AllTexts:
-    """The texts of all records so far, in arrays that grow: parts of them are not kept beside."""
+    """The texts of all records so far, in arrays that grow: parts of them are not kept separately."""
 
     def __init__(self, fields: int) -> None:
         """Begin without records, each of which will have so many texts."""

@@ -113,5 +113,5 @@ def run_converter(
     )
     if done.returncode or not out.is_file():
         lines = [line for line in done.stderr.splitlines() if line.strip()][-_SHOWN:]
-        said = " / ".join(line.strip() for line in lines) or f"exit code {done.returncode}"
-        raise ModelError(Problem(f"llama.cpp's converter cannot convert it: {said}", str(script)))
+        output = " / ".join(line.strip() for line in lines) or f"exit code {done.returncode}"
+        raise ModelError(Problem(f"llama.cpp's converter cannot convert it: {output}", str(script)))

@@ -34,14 +34,14 @@ class TurnTexts:
     Attributes:
         begin: Before the first question, without a system prompt.
         system: Before and after a system prompt; None if the format has no place for one.
-        asked: Between a question and its answer, of earlier turns.
+        question: Between a question and its answer, of earlier turns.
         prompt: After the last question.
         answered: Between an answer and the next question.
     """
 
     begin: str
     system: tuple[str, str] | None
-    asked: str
+    question: str
     prompt: str
     answered: str
 
@@ -53,7 +53,7 @@ class TurnTexts:
             parts, turns = [self.system[0] + first["content"] + self.system[1]], others
         for number, turn in enumerate(turns):
             last = number == len(turns) - 1
-            after = self.prompt if last else self.asked
+            after = self.prompt if last else self.question
             parts.append(turn["content"] + (after if turn["role"] == "user" else self.answered))
         return "".join(parts)
 
@@ -71,7 +71,7 @@ def find_turn_texts(prompts: Prompts) -> TurnTexts:
 
     begin, _, prompt = written(_QUESTION).partition(_USER)
     both = written(_QUESTION, _REPLY, _QUESTION).partition(_USER)[2]
-    asked, _, rest = both.partition(_ANSWER)
+    question, _, rest = both.partition(_ANSWER)
     answered = rest.partition(_USER)[0]
     system = None
     try:
@@ -79,7 +79,7 @@ def find_turn_texts(prompts: Prompts) -> TurnTexts:
         system = (head, tail) if found else None
     except TrainError:  # Gemma 2's template refuses system prompts
         system = None
-    texts = TurnTexts(begin, system, asked, prompt, answered)
+    texts = TurnTexts(begin, system, question, prompt, answered)
     for roles in _PROBES:
         turns = [{"role": role, "content": f"{role} {n}"} for n, role in enumerate(roles)]
         if (system or roles[0] != "system") and texts.write(turns) != written(*turns):
@@ -120,13 +120,13 @@ def jinja_template(prompts: Prompts, texts: TurnTexts | None = None) -> str:
             f"{{%- if messages[0].role == 'system' -%}}{begin_system}{{%- set rest = messages[1:] -%}}"
             "{%- else -%}"
         )
-    # Programs return answers with the blank that begins them, which ``asked`` ends with already.
+    # Programs return answers with the blank that begins them, which ``question`` ends with already.
     answer = "turn.content | trim" if prompts.format.reply("")[:1].isspace() else "turn.content"
     return (
         f"{'{{ bos_token }}' if bos else ''}{system}{{{{ {_quote(begin)} }}}}"
         f"{{%- set rest = messages -%}}{'{%- endif -%}' if system else ''}"
         "{%- for turn in rest -%}{%- if turn.role == 'user' -%}"
-        f"{{{{ turn.content + ({_quote(texts.prompt)} if loop.last else {_quote(texts.asked)}) }}}}"
+        f"{{{{ turn.content + ({_quote(texts.prompt)} if loop.last else {_quote(texts.question)}) }}}}"
         f"{{%- else -%}}{{{{ ({answer}) + {_quote(texts.answered)} }}}}"
         "{%- endif -%}{%- endfor -%}"
     )
@@ -159,7 +159,7 @@ def go_template(texts: TurnTexts, *, without: str = "") -> str:
         "{{- $last := eq (len (slice $.Messages $i)) 1 }}"
         '{{- if eq .Role "user" }}{{- $asked = true }}{{ .Content }}'
         f"{{{{ if $last }}}}{{{{ {_quote(texts.prompt)} }}}}"
-        f"{{{{ else }}}}{{{{ {_quote(texts.asked)} }}}}{{{{ end }}}}"
+        f"{{{{ else }}}}{{{{ {_quote(texts.question)} }}}}{{{{ end }}}}"
         '{{- else if and $asked (eq .Role "assistant") }}{{ .Content }}'
         f"{{{{ {_quote(texts.answered)} }}}}"
         "{{- end }}{{- end }}"
