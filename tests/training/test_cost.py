@@ -89,6 +89,7 @@ def test_padding_is_computed_and_packing_saves_it() -> None:
     assert count_positions([[0], [1], [2], [3]], lengths, 2) == 10 * 2 + 5 * 2
     assert count_positions([[0], [1, 2, 3]], lengths, 2) == 10 * 2
     assert count_positions([[1], [2], [3], [0]], lengths, 1) == lengths.sum()
+    assert count_positions([[0], [1], [2], [3]], lengths, 2, grouped=True) == 3 * 2 + 10 * 2
 
 
 def test_hours_follow_from_flops_and_the_table() -> None:

@@ -17,7 +17,7 @@ from kit19.training.model.memory import (
     suggest_settings,
 )
 from kit19.training.settings import Settings
-from tests.support.small_models import settings
+from tests.support.small_models import TINY, save_neox, settings
 
 
 def polyglot(hidden: int, layers: int, vocabulary: int = 30_080) -> Any:
@@ -93,6 +93,23 @@ def test_sharding_over_more_gpus_needs_less_memory_on_each(shape: ModelShape) ->
     # One GPU keeps a copy of all weights in bf16, which sharded weights are cast to layer by layer.
     one, four = (estimate_memory(shape, how, gpus=n) for n in (1, 4))
     assert one.activations - four.activations == 2 * shape.dense
+
+
+@pytest.mark.parametrize(
+    "changes", [{"new_tokens": ["<표>"]}, {"lora.modules_to_save": ["embed_in", "lm_head"]}]
+)
+def test_modules_that_an_adapter_trains_whole_need_memory(
+    changes: dict[str, Any], data: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    base = save_neox(tokenizer, tmp_path / "base")
+    plain, whole = (
+        plan_training(data, settings(base, method="lora", **given), gpu_memory=8 * GIB).need
+        for given in ({}, changes)
+    )
+    added = 2 * (len(tokenizer) + len(changes.get("new_tokens", []))) * TINY.hidden
+    # A copy in fp32, its gradient, and the two states of AdamW.
+    assert whole.weights - plain.weights == whole.gradients - plain.gradients == 4 * added
+    assert whole.optimizer - plain.optimizer == 8 * added
 
 
 def test_a_dry_run_trains_nothing(data: Path, tmp_path: Path) -> None:

@@ -94,7 +94,12 @@ def test_a_build_is_trained_on_alone(sample_build: Path, tmp_path: Path) -> None
 def test_a_dry_run_shows_settings_and_memory(data: Path, tmp_path: Path) -> None:
     words = ["train", "--data", data, "--model", "tiny", "--dry-run", "--quiet"]
     said = call(*words, "--gpu-memory", 8)
-    assert "GiB on each GPU" in said
+    heading = next(line for line in said.splitlines() if "GiB on each GPU" in line)
+    values = next(line for line in said.splitlines() if line.startswith("as set"))
+    assert heading.split()[-5:] == ["weights", "gradients", "optimizer", "activations", "total"]
+    planned = json.loads(call(*words, "--json", "--gpu-memory", 8))["memory"]
+    total = f"{planned['total'] / 2**30:.1f}"
+    assert (len(values.split()), values.split()[-1]) == (7, total)
     assert "it fits into the 8.0 GiB of one GPU" in said
     found = json.loads(call(*words, "--json", "--gpu-memory", "0.5"))
     assert found["changes"] is None

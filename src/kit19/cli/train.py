@@ -246,14 +246,16 @@ def _print_plan(plan: TrainPlan, *, as_json: bool) -> None:
         f"{plan.parameters:,} parameters, {plan.steps:,} steps, {plan.supervised:,} answer tokens per "
         f"epoch, packed sequences {plan.filled:.0%} full, {plan.per_syllable:.2f} tokens per syllable\n"
     )
-    columns = ("GiB on each GPU", "weights", "gradients", "optimizer", "activations", "total")
+    parts = ("weights", "gradients", "optimizer", "activations", "total")
+    columns = ("GiB on each GPU", *parts)
     rows = []
     for name, one in need.items():
         title = (
             "as set" if not name else ", ".join(f"{k}={v}" for k, v in (plan.changes or {}).items())
         )
-        rows.append([title, *(f"{part / _GIB:.1f}" for part in one.to_dict().values())])
-    print_table("", columns, rows, numbers=columns[1:])
+        found = one.to_dict()
+        rows.append([title, *(f"{found[part] / _GIB:.1f}" for part in parts)])
+    print_table("", columns, rows, numbers=parts)
     fits = "fits into" if plan.changes == {} else "does not fit into"
     each = f"each of {plan.gpus} GPUs" if plan.gpus > 1 else "one GPU, or of this machine"
     print_text(f"\nit {fits} the {plan.available / _GIB:.1f} GiB of {each}")

@@ -205,7 +205,11 @@ def estimate_cost(  # noqa: PLR0913  what a run consists of
 
 
 def count_positions(
-    sequences: Sequence[Sequence[int]], lengths: np.ndarray[Any, Any], batch: int
+    sequences: Sequence[Sequence[int]],
+    lengths: np.ndarray[Any, Any],
+    batch: int,
+    *,
+    grouped: bool = False,
 ) -> int:
     """Tokens of a pass over the rows, with padding to the longest sequence of each batch.
 
@@ -213,7 +217,10 @@ def count_positions(
         sequences: Rows of each sequence, in the order of training.
         lengths: Tokens of each row.
         batch: Sequences of a batch.
+        grouped: Whether batches have sequences of similar length.
     """
     widths = [int(lengths[list(rows)].sum()) for rows in sequences]
+    if grouped:
+        widths.sort()
     batches = (widths[start : start + batch] for start in range(0, len(widths), batch))
     return sum(max(one) * len(one) for one in batches)

@@ -126,7 +126,12 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
     options = TrainOptions(cache, catalog, trust_remote_code)
     from kit19.training.model.device import device, machine_memory, plans_in_bf16  # noqa: PLC0415
     from kit19.training.model.loading import check_complete  # noqa: PLC0415
-    from kit19.training.model.memory import estimate_memory, model_shape, suggest_settings  # noqa: PLC0415
+    from kit19.training.model.memory import (  # noqa: PLC0415
+        estimate_memory,
+        model_shape,
+        suggest_settings,
+        whole_weights,
+    )
     from kit19.training.run.arguments import steps  # noqa: PLC0415
 
     with silence_libraries():
@@ -142,6 +147,8 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
             settings.model or "tiny", "the model cannot be built from its config.json"
         ):
             shape = model_shape(prepared.base.config, trust=trust)
+            config, tokenizer = prepared.base.config, prepared.base.tokenizer
+            whole = whole_weights(config, prepared.settings, tokenizer, trust=trust)
         prepared = _check_packing(prepared)
         settings = prepared.settings
     available = gpu_memory or machine_memory()
@@ -152,6 +159,7 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         "bf16": bf16,
         "on_gpu": for_other_machine or device() != "cpu",
         "answers": prepared.train.stats.supervised / max(int(lengths.sum()), 1),
+        "whole": whole,
     }
     fits = suggest_settings(shape, settings, available, **where)
     width = settings.sequence_length if settings.layout == "packed" else int(lengths.max())
@@ -169,15 +177,14 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         changes=fits[0] if fits else None,
         then=fits[1] if fits else None,
         notes=collect_notes(prepared),
-        cost=_cost(prepared, shape, where["answers"], gpus, utilization, price_per_hour),
+        cost=_cost(prepared, shape, where, utilization, price_per_hour),
     )
 
 
 def _cost(
     prepared: Prepared,
     shape: ModelShape,
-    answers: float,
-    gpus: int,
+    where: Mapping[str, Any],
     utilization: float,
     price: float | None,
 ) -> TrainingCost:
@@ -185,19 +192,21 @@ def _cost(
     from kit19.training.model.memory import estimate_memory  # noqa: PLC0415
     from kit19.training.run.arguments import steps  # noqa: PLC0415
 
-    settings, trust = prepared.settings, prepared.base.trust
-    bf16 = settings.precision != "fp32"
+    settings, trust, gpus = prepared.settings, prepared.base.trust, where["gpus"]
+    there = {**where, "bf16": settings.precision != "fp32", "on_gpu": True}
     batch, sequences = settings.per_device_train_batch_size, len(prepared.sequences)
     taken = steps(settings, sequences, gpus) * batch * settings.gradient_accumulation_steps * gpus
     return estimate_cost(
         computed_weights(prepared.base.config, trust=trust),
         settings,
         prepared.train.lengths,
-        positions=count_positions(prepared.sequences, prepared.train.lengths, batch),
+        positions=count_positions(
+            prepared.sequences, prepared.train.lengths, batch, grouped=settings.layout == "grouped"
+        ),
         passes=min(settings.num_train_epochs, taken / max(sequences, 1)),
         adapter=settings.lora.rank * shape.linear * shape.layers,
         gpus=gpus,
-        memory=estimate_memory(shape, settings, gpus=gpus, bf16=bf16, answers=answers).total,
+        memory=estimate_memory(shape, settings, **there).total,
         utilization=utilization,
         price=price,
     )

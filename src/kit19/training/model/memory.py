@@ -123,6 +123,34 @@ def model_shape(config: Any, *, trust: bool = False) -> ModelShape:
     )
 
 
+def whole_weights(config: Any, settings: Settings, tokenizer: Any, *, trust: bool = False) -> int:
+    """Weights of the modules that an adapter would train and save whole; 0 if there are none.
+
+    Args:
+        config: A transformers configuration.
+        settings: Settings with the adapter and the new tokens.
+        tokenizer: The tokenizer, with the new tokens.
+        trust: Whether to run code from the model's repository.
+    """
+    if not settings.new_tokens and not settings.lora.modules_to_save:
+        return 0
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415
+
+    from kit19.training.model.base import add_embeddings, modules_to_save  # noqa: PLC0415
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust)
+    add_embeddings(model, settings, tokenizer)
+    names = tuple(f".{name}" for name in modules_to_save(settings, model))
+    return sum(
+        weight.numel()
+        for name, module in model.named_modules()
+        if f".{name}".endswith(names)
+        for weight in module.parameters()
+    )
+
+
 def estimate_memory(
     shape: ModelShape,
     settings: Settings,
@@ -131,6 +159,7 @@ def estimate_memory(
     bf16: bool = True,
     on_gpu: bool = True,
     answers: float = 0.25,
+    whole: int = 0,
 ) -> MemoryNeed:
     """Estimate the memory on each GPU.
 
@@ -141,6 +170,7 @@ def estimate_memory(
         bf16: Whether the run computes in bfloat16.
         on_gpu: Whether it runs on a GPU, where AdamW steps over all weights at once.
         answers: The share of tokens that have a loss, and so logits.
+        whole: Weights of modules that an adapter trains and saves whole; see ``whole_weights``.
     """
     wide = 2 if bf16 else 4
     if settings.method == "full":
@@ -148,7 +178,8 @@ def estimate_memory(
         kept = wide if settings.weights_dtype == "bf16" else 4
         weights = trained * kept
     else:
-        trained, kept = settings.lora.rank * shape.linear * shape.layers, 4
+        # A module that is trained whole is a copy in fp32; PEFT keeps the original too.
+        trained, kept = settings.lora.rank * shape.linear * shape.layers + whole, 4
         body = (shape.parameters - shape.embedding) * (
             0.5625 if settings.method == "qlora" else wide
         )
