@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kit19 import train
-from kit19.training.run.checkpoint import complete_checkpoints
+from kit19 import TrainError, train
+from kit19.training.run.checkpoint import check_form, complete_checkpoints
 from tests.support.invoking import Outcome
 from tests.support.small_models import SAVE, equal, settings, weights
 from tests.support.warm import Running, start
@@ -43,3 +43,25 @@ def test_a_run_interrupted_anywhere_resumes_to_the_same_weights(
     assert done.resumed > 0
     whole = train(data, tmp_path / "whole", how)
     assert equal(weights(done.folder), weights(whole.folder))
+
+
+def test_a_checkpoint_of_a_sharded_run_is_refused_with_the_way_to_resume_it(
+    data: Path, tmp_path: Path
+) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop(what: str, done: int, _total: int) -> None:
+        if what.startswith("training") and done == 3:
+            raise StopError
+
+    how = settings(max_steps=4, validation=0)
+    with pytest.raises(StopError):
+        train(data, tmp_path / "run", how, on_progress=stop)
+    (checkpoint,) = complete_checkpoints(tmp_path / "run")
+    with pytest.raises(TrainError, match=r"(?s)checkpoint-2: was written by a run without FSDP"):
+        check_form(checkpoint, sharded=True)
+    (checkpoint / "optimizer.pt").rename(checkpoint / "optimizer.bin")  # FSDP's name
+    with pytest.raises(TrainError, match=r"(?s)checkpoint-2: was written by.*FSDP.*fsdp\.yaml"):
+        train(data, tmp_path / "run", how)
+    assert checkpoint.is_dir()

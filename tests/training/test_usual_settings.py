@@ -13,6 +13,7 @@ pytest.importorskip("trl", reason="kit19[train] is not installed")
 import torch
 
 from kit19 import CatalogError, TrainError, load_preset, merge, train
+from kit19.training.model.device import liger_problems
 from kit19.training.model.losses import add_answer_losses, token_losses
 from tests.support import architectures
 from tests.support.short_rows import held_out_loss, short_rows, short_settings
@@ -186,4 +187,29 @@ def test_liger_kernels_are_refused_without_a_gpu(base: Path, rows: Path, tmp_pat
         pytest.skip("this machine has a GPU")
     how = short_settings(tmp_path, base, liger_kernels=True)
     with pytest.raises(TrainError, match=r"(?s)need a CUDA GPU.*liger_kernels=false"):
+        train(rows, tmp_path / "run", how)
+
+
+def test_liger_kernels_are_refused_for_architectures_that_liger_ignores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a package in liger-kernel's form, which cannot be installed without a GPU's compiler."""
+    package = tmp_path / "liger_kernel" / "transformers"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "monkey_patch.py").write_text("MODEL_TYPE_TO_APPLY_LIGER_FN = {'llama': None}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert liger_problems("llama") == []
+    (problem,) = liger_problems("gpt_neox")
+    assert "no kernels for the architecture gpt_neox" in str(problem)
+
+
+def test_pissa_is_refused_where_weights_are_sharded(
+    base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    how = short_settings(tmp_path, base, method="lora", **{"lora.variant": "pissa"})
+    with pytest.raises(TrainError, match=r"(?s)lora\.variant.*decomposes whole weights"):
         train(rows, tmp_path / "run", how)

@@ -220,7 +220,7 @@ def _train(
     )
     from kit19.training.model.generation_config import make_savable  # noqa: PLC0415
     from kit19.training.run import arguments  # noqa: PLC0415
-    from kit19.training.run.checkpoint import step_of  # noqa: PLC0415
+    from kit19.training.run.checkpoint import check_form, step_of  # noqa: PLC0415
     from kit19.training.run.decisions import make_decisions  # noqa: PLC0415
     from kit19.training.run.trainer import AnswerTrainer, TrainingRows  # noqa: PLC0415
 
@@ -263,6 +263,8 @@ def _train(
             adapter=lora_config(settings, modules_to_save(settings, model)),
             on_progress=on_progress,
         )
+        if checkpoint:
+            check_form(checkpoint, sharded=trainer.is_sharded)
         if settings.method != "full" and prepared.base.ref:
             record_base(trainer.model, prepared.base.ref)
         decomposed = settings.method == "lora" and settings.lora.variant == "pissa"

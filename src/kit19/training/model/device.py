@@ -51,11 +51,28 @@ def attention(settings: Settings) -> str:
     return settings.attn_implementation
 
 
-def liger_problem() -> str:
-    """Why Liger's kernels cannot be used here; empty if they can."""
+def liger_problems(architecture: str) -> list[Problem]:
+    """Why Liger's kernels cannot be used here; none if they can.
+
+    Liger itself ignores architectures that it has no kernels for.
+
+    Args:
+        architecture: ``model_type`` of the model's configuration.
+    """
     if device() != "cuda":
-        return "Liger's kernels need a CUDA GPU"
-    return "" if importlib.util.find_spec("liger_kernel") else "liger-kernel is not installed"
+        what, fix = "Liger's kernels need a CUDA GPU", "train on a machine with one"
+    elif not importlib.util.find_spec("liger_kernel"):
+        what, fix = "liger-kernel is not installed", "pip install liger-kernel"
+    else:
+        from liger_kernel.transformers.monkey_patch import (  # noqa: PLC0415  only where it is wanted
+            MODEL_TYPE_TO_APPLY_LIGER_FN,
+        )
+
+        if architecture in MODEL_TYPE_TO_APPLY_LIGER_FN:
+            return []
+        what, fix = f"Liger has no kernels for the architecture {architecture}", ""
+    off = "--set liger_kernels=false"
+    return [Problem(what, "liger_kernels", f"{fix}, or {off}" if fix else off)]
 
 
 def machine_memory() -> int:

@@ -17,6 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from kit19.core.errors import Problem, TrainError, suggest_names
+from kit19.training import processes
 from kit19.training.model import generation_config as saved
 from kit19.training.model.base import (
     Base,
@@ -25,7 +26,7 @@ from kit19.training.model.base import (
     lora_config,
     modules_to_save,
 )
-from kit19.training.model.device import attention, liger_problem
+from kit19.training.model.device import attention, liger_problems
 from kit19.training.model.twin import make_twin, vocabulary_of
 from kit19.training.model_errors import one_line_reason
 from kit19.training.rows.tokens import Tokens
@@ -83,9 +84,9 @@ def check_model(
     problems += saved.savable_problems(base)
     if settings.method == "qlora" and not for_other_machine:
         four_bit_config(settings)
-    if settings.liger_kernels and not for_other_machine and liger_problem():
-        fix = "pip install liger-kernel on a machine with one, or --set liger_kernels=false"
-        problems.append(Problem(liger_problem(), "liger_kernels", fix))
+    if settings.liger_kernels and not for_other_machine:
+        problems += liger_problems(str(base.config.model_type))
+    problems += _sharding_problems(settings)
     if not for_other_machine and not problems:
         problems += trial.training_problems(chosen, validated=validated)
     problems += _adapter_problems(chosen, meta_model)
@@ -93,6 +94,13 @@ def check_model(
         raise TrainError(problems)
     notes = [note, _expert_note(base), *_long_row_notes(base, sets), *saved.savable_notes(base)]
     return ModelCheck(chosen, tuple(filter(None, notes)))
+
+
+def _sharding_problems(settings: Settings) -> list[Problem]:
+    if settings.lora.variant != "pissa" or settings.method == "full" or not processes.is_sharded():
+        return []
+    what = "`pissa` decomposes whole weights, and FSDP and DeepSpeed shard them over the processes"
+    return [Problem(what, "lora.variant", "--set lora.variant=lora, or start it by torchrun alone")]
 
 
 def _with_attention(

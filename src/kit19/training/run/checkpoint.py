@@ -23,6 +23,7 @@ UNFINISHED = ".unfinished"
 LOSSES = "losses.json"
 """In a checkpoint: training losses that are not logged yet."""
 
+_OPTIMIZER = "optimizer.pt"  # of a model that is not sharded
 _NAME = re.compile(r"checkpoint-(\d+)")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TORCH_FULL = ("file write failed", "inline_container", "PytorchStreamWriter failed writing")
@@ -75,6 +76,26 @@ def remove_old(run: Path, keep: int, best: int | None) -> None:
     for path in complete_checkpoints(run)[:-keep]:
         if step_of(path) != best:
             shutil.rmtree(path)
+
+
+def check_form(checkpoint: Path, *, sharded: bool) -> None:
+    """Check that a run can load a checkpoint's optimizer: its states are in another form if sharded.
+
+    Args:
+        checkpoint: A complete checkpoint.
+        sharded: Whether the run shards its model over processes (FSDP, DeepSpeed).
+
+    Raises:
+        TrainError: The checkpoint was written by the other kind of run.
+    """
+    was = not (checkpoint / _OPTIMIZER).is_file()
+    if was == sharded:
+        return
+    kinds = "a run without FSDP or DeepSpeed", "a run that shards its model (FSDP, DeepSpeed)"
+    what = f"was written by {kinds[was]}, and {kinds[sharded]} cannot load its optimizer"
+    how = "accelerate launch --config_file fsdp.yaml …" if was else "kit19 train, or torchrun"
+    fix = f"resume it as it was started ({how}), or start again with --restart"
+    raise TrainError(Problem(what, str(checkpoint), fix))
 
 
 def restore(model: Any, checkpoint: Path) -> None:

@@ -257,10 +257,14 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         else:
             super()._load_best_model()
 
+    @property
+    def is_sharded(self) -> bool:
+        """Whether the model is sharded over the processes; accelerate shards none on CPUs."""
+        return bool(self.is_fsdp_enabled or self.is_deepspeed_enabled)
+
     def _has_plain_weights(self) -> bool:
         """Whether the model holds its own complete weights: neither sharded nor an adapter."""
-        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
-        return not sharded and not hasattr(self.model, "peft_config")
+        return not self.is_sharded and not hasattr(self.model, "peft_config")
 
 
 class _GroupedSampler(LengthGroupedSampler):  # type: ignore[misc]  # transformers is untyped here
