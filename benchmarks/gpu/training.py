@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -198,13 +199,23 @@ def _mfu(rate: float) -> float | None:
     """The share of the GPU's peak in bf16, if the table knows it."""
     import torch
 
-    from kit19.training.cost import load_gpus
-
     if not torch.cuda.is_available():
         return None
-    words = torch.cuda.get_device_name().replace("-", " ").split()
-    known = [gpu for gpu in load_gpus() if gpu.name.split()[0] in words]
-    return rate / (known[0].bf16 * 1e12) if known else None
+    peak = peak_of(torch.cuda.get_device_name())
+    return rate / peak if peak else None
+
+
+def peak_of(device: str) -> float | None:
+    """FLOPs a second of the GPU of the table that a device's name fits best; None if none does."""
+    from kit19.training.cost import load_gpus
+
+    words = set(device.replace("-", " ").split())
+    known = [
+        (len(words & set(gpu.name.split())), gpu.bf16 * 1e12)
+        for gpu in load_gpus()
+        if words.issuperset(re.findall(r"[A-Z]*\d+[A-Z]*\b", gpu.name)[:1])
+    ]
+    return max(known)[1] if known else None
 
 
 def _synchronize(scale: Scale) -> None:

@@ -15,6 +15,7 @@ pytest.importorskip("lm_eval")
 
 from benchmarks.gpu.__main__ import _bounded, _is_wanted, steps
 from benchmarks.gpu.scale import DRY, Scale
+from benchmarks.gpu.training import peak_of
 
 ROOT = Path(__file__).parents[2]
 # The other steps run the same functions on the other model; they would double the time.
@@ -52,6 +53,21 @@ def test_steps_fit_into_a_quarter_of_an_hour_together_with_their_setup() -> None
     assert max(bounds.values()) <= 150
     assert _is_wanted("make", ["masks"])
     assert not _is_wanted("eval 125m", ["masks"])
+
+
+@pytest.mark.parametrize(
+    ("device", "peak"),
+    [
+        ("NVIDIA H100 80GB HBM3", 989),
+        ("NVIDIA H100 PCIe", 756),
+        ("NVIDIA A100-SXM4-40GB", 312),
+        ("NVIDIA GeForce RTX 4090", 165.2),
+        ("NVIDIA GeForce RTX 3060", None),
+        ("NVIDIA L40S", 362),
+    ],
+)
+def test_the_peak_is_that_of_the_device(device: str, peak: float | None) -> None:
+    assert peak_of(device) == (peak and peak * 1e12)
 
 
 def test_every_kind_of_step_runs_dry(tmp_path: Path) -> None:
