@@ -55,6 +55,21 @@ def adapter(model: Path) -> Path:
     return model.parent / "tuned"
 
 
+def pickled_shards(model: Path, folder: Path) -> Path:
+    """The same model with its weights in two files of torch."""
+    folder.mkdir()
+    for path in model.glob("*.json"):
+        shutil.copyfile(path, folder / path.name)
+    weights = AutoModelForCausalLM.from_pretrained(model).state_dict()
+    places = {name: f"pytorch_model-0000{n % 2 + 1}-of-00002.bin" for n, name in enumerate(weights)}
+    for file in set(places.values()):
+        part = {name: one.clone() for name, one in weights.items() if places[name] == file}
+        torch.save(part, folder / file)
+    index = {"metadata": {}, "weight_map": places}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    return folder
+
+
 def logits(model: Any) -> torch.Tensor:
     with torch.inference_mode():
         return model(input_ids=torch.arange(40)[None]).logits
@@ -87,6 +102,15 @@ def test_a_folder_for_vllm_holds_the_model_and_the_prompts_of_training(
         assert [ids] == prompts.encode([prompts.conversation(turns)])
     again = invoke(*line, "--out", out)  # replaces its own folder
     assert again.code == 0, again.err
+
+
+def test_weights_in_several_files_of_torch_are_copied_with_their_index(
+    model: Path, tmp_path: Path
+) -> None:
+    exported = kit19.export(pickled_shards(model, tmp_path / "pickled"), "vllm", tmp_path / "out")
+    assert "pytorch_model.bin.index.json" in exported.files
+    found = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert torch.equal(logits(found), logits(AutoModelForCausalLM.from_pretrained(model)))
 
 
 def test_an_adapter_is_merged(adapter: Path, tmp_path: Path) -> None:
@@ -122,6 +146,9 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
     nowhere = invoke("export", model, "--to", "gguf", "--out", out, "--converter", tmp_path / "no")
     assert (nowhere.code, "there is no convert_hf_to_gguf.py" in nowhere.err) == (2, True)
     assert invoke("export", model, "--to", "ollama").code == 2
+    for text in ('말 """ 끝', 'say "yes"'):
+        with pytest.raises(kit19.Kit19Error, match=r"system: .*ends a text of a Modelfile"):
+            kit19.export(model, "ollama", out, system=text)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
     foreign = invoke("export", model, "--to", "vllm", "--out", tmp_path / "mine")
@@ -198,11 +225,16 @@ def test_a_file_that_is_not_the_model_is_refused_before_weights_are_read(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("pickled", [False, True])
 @pytest.mark.parametrize("change", ["", "scaled", "missing"])
-def test_weights_are_compared_with_the_model_s(model: Path, change: str, tmp_path: Path) -> None:
+def test_weights_are_compared_with_the_model_s(
+    model: Path, change: str, pickled: bool, tmp_path: Path
+) -> None:
     gguf = pytest.importorskip("gguf")
     from kit19.exporting.gguf_check import check_weights
 
+    if pickled:
+        model = pickled_shards(model, tmp_path / "pickled")
     writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
     writer.add_block_count(2)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 2)

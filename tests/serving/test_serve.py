@@ -413,3 +413,20 @@ def test_an_adapter_is_served_on_its_base(model: Path, tmp_path: Path) -> None:
     assert command[3:6] == ["--enable-lora", "--max-lora-rank", "16"]
     assert command[7] == f"tuned={tmp_path / 'tuned'}"
     assert "--chat-template" not in command
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [({"use_dora": True}, "DoRA"), ({"modules_to_save": ["lm_head"]}, "saved whole")],
+)
+def test_an_adapter_that_vllm_does_not_serve_is_refused(
+    setting: dict[str, Any], named: str, model: Path, tmp_path: Path
+) -> None:
+    peft = pytest.importorskip("peft")
+    base = AutoModelForCausalLM.from_pretrained(model)
+    config = peft.LoraConfig(r=4, target_modules=["q_proj"], **setting)
+    peft.get_peft_model(base, config).save_pretrained(tmp_path / "tuned")
+    done = invoke("serve", tmp_path / "tuned", "--vllm", "--json")
+    assert done.code == 1
+    assert named in done.err
+    assert "kit19 export" in done.err

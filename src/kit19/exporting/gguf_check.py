@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from gguf import GGUFReader, dequantize, get_tensor_name_map
 from gguf.constants import MODEL_ARCH_NAMES
 from safetensors import safe_open
@@ -81,7 +82,7 @@ def check_weights(path: Path, model: Path) -> list[Problem]:
 
     Args:
         path: The GGUF file.
-        model: The folder of the complete model, with safetensors.
+        model: The folder of the complete model.
     """
     reader = GGUFReader(path)
     stored = {one.name: one for one in reader.tensors if one.name not in _EXTRA}
@@ -116,6 +117,8 @@ def _weights(model: Path) -> Iterator[tuple[str, Any]]:
         with safe_open(path, framework="pt") as opened:
             for name in opened.keys():  # noqa: SIM118  not a mapping
                 yield name, opened.get_tensor(name)
+    for path in sorted(model.glob("pytorch_model*.bin")):
+        yield from torch.load(path, weights_only=True, mmap=True).items()
 
 
 def _mean_square(weight: Any) -> float:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kit19.core.errors import ArgumentError, Problem
 from kit19.exporting.source import Source
 from kit19.exporting.turn_texts import begins_with_bos, go_template
 
 GREETING = "안녕하세요! 무엇을 도와드릴까요?"
 _MOST_CONTEXT = 8192  # tokens: a longer window takes memory that few answers need
+
+
+def check_texts(**texts: str) -> None:
+    """Refuse texts that end a value of a Modelfile, before weights are converted.
+
+    Raises:
+        ArgumentError: Names the argument.
+    """
+    for name, text in texts.items():
+        if '"""' in text or text.endswith('"'):
+            what = 'holds """ or ends in a quotation mark, which ends a text of a Modelfile'
+            raise ArgumentError(Problem(what, name, "use other quotation marks: “ ”"))
 
 
 def modelfile(source: Source, weights: Path, *, greeting: str, system: str) -> str:

@@ -92,6 +92,7 @@ def export(  # noqa: PLR0913  one parameter an option of the command
         on_progress: Called with the current step, steps done, and total steps.
 
     Raises:
+        ArgumentError: ``out`` is needed, or a text cannot stand in a Modelfile.
         ModelError: The converter or a package is missing, it cannot convert the model, or the file that
             it wrote is not the model.
         TrainError: There is no such model, or its prompts cannot be written as a template.
@@ -102,10 +103,12 @@ def export(  # noqa: PLR0913  one parameter an option of the command
         raise ArgumentError(Problem("is needed for this target", "out", "name a folder to write"))
     # All of them load transformers.
     from kit19.exporting.gguf_file import write_gguf  # noqa: PLC0415
-    from kit19.exporting.ollama import GREETING, modelfile  # noqa: PLC0415
+    from kit19.exporting.ollama import GREETING, check_texts, modelfile  # noqa: PLC0415
     from kit19.exporting.source import find_source, write_model  # noqa: PLC0415
     from kit19.training.preparation import silence_libraries  # noqa: PLC0415
 
+    hello = GREETING if greeting is None else greeting
+    check_texts(greeting=hello, system=system)
     with ExitStack() as stack:
         stack.enter_context(silence_libraries())
         script = None
@@ -124,10 +127,9 @@ def export(  # noqa: PLR0913  one parameter an option of the command
                 weights = write_gguf(source, new, script, out_type, on_progress)
                 written = _for_llama_cpp(source, folder / weights.name)
                 if to == "ollama":
-                    hello = GREETING if greeting is None else greeting
                     text = modelfile(source, weights, greeting=hello, system=system)
                     (new / "Modelfile").write_text(text, encoding="utf-8")
-                    written = _for_ollama(source)
+                    written = _for_ollama(source, folder)
             exported = Exported(
                 str(model), to, str(folder), sorted(path.name for path in new.iterdir()), *written
             )
@@ -156,9 +158,9 @@ def _for_llama_cpp(source: Source, file: Path) -> Written:
     return [command, _chat_command(source)], source.stops, notes
 
 
-def _for_ollama(source: Source) -> Written:
-    name = shlex.quote(source.name)
-    commands = [f"ollama create {name} -f Modelfile", f"ollama run {name}"]
+def _for_ollama(source: Source, folder: Path) -> Written:
+    name, file = shlex.quote(source.name), shlex.quote(str(folder / "Modelfile"))
+    commands = [f"ollama create {name} -f {file}", f"ollama run {name}"]
     return commands, [], _blank_notes(source)  # the Modelfile names the stops
 
 

@@ -150,7 +150,8 @@ def write_model(source: Source, folder: Path, on_progress: OnProgress) -> None:
     else:
         files = ref.weight_files()
         check_complete(str(ref.folder), trust_remote_code=source.trust)
-        files += [ref.folder / f"{files[0].name.partition('-0')[0]}.safetensors.index.json"]
+        index = f"{files[0].name.partition('-0')[0]}{files[0].suffix}.index.json"
+        files += [ref.folder / index]
         for done, path in enumerate(path for path in files if path.is_file()):
             on_progress("copying the weights", done, len(files))
             shutil.copyfile(path, folder / path.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit19.catalog import CatalogLike, PromptFormat, load_catalog
+from kit19.core.errors import Problem, TrainError
 from kit19.training.model.finding import find_model
 from kit19.training.model.reference import ModelRef
 from kit19.training.rows.prompts import prompts_of_run
@@ -56,7 +57,7 @@ def vllm_command(
         catalog: As for ``serve``.
 
     Raises:
-        TrainError: There is no such model.
+        TrainError: There is no such model, or vLLM does not serve such an adapter.
         Kit19Error: There is no such format.
     """
     ref = find_model(str(model))
@@ -97,6 +98,12 @@ def _model_arguments(ref: ModelRef, name: str) -> list[str]:
     base = ref.base
     revision = ["--revision", base.revision] if base.revision else []
     config = json.loads((ref.folder / "adapter_config.json").read_text(encoding="utf-8"))
+    unserved = ["DoRA"] if config.get("use_dora") else []
+    unserved += ["modules that are saved whole"] if config.get("modules_to_save") else []
+    if unserved:
+        what = f"vLLM serves no adapter with {' or '.join(unserved)}"
+        fix = "serve it merged: kit19 export … --to vllm --out FOLDER"
+        raise TrainError(Problem(what, str(ref.folder), fix))
     rank = int(config.get("r") or 16)
     allowed = next((one for one in (8, 16, 32, 64, 128, 256, 320, 512) if one >= rank), rank)
     module = f"{name}={ref.source}"
