@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from kit19 import train
 from kit19.cli import cli
+from kit19.training.settings import Lora, Settings, Tiny
 from tests.support.invoking import invoke
 from tests.support.small_models import SAVE, rows, settings, write_rows
 
@@ -228,3 +230,15 @@ def test_earlier_turns_that_do_not_fit_are_dropped(run: Path) -> None:
     ]
     assert "".join(talk.send("좋은 평인가요?"))
     assert len(talk.turns) == 8
+
+
+def test_the_help_names_every_setting() -> None:
+    listed = set(
+        call("train", "--help").partition("Settings for --set")[2].replace(",", "").split()
+    )
+    fields = {name for name in Settings.model_fields if name not in {"lora", "tiny"}}
+    fields |= {f"lora.{name}" for name in Lora.model_fields}
+    fields |= {f"tiny.{name}" for name in Tiny.model_fields}
+    assert fields - listed == {"id", "title", "about", "model", "stated"} - listed
+    known = r"[a-z]+(_[a-z]+)+|(lora|tiny)\.\w+"
+    assert {name for name in listed if re.fullmatch(known, name)} <= fields

@@ -45,6 +45,21 @@ Examples:
 MODEL is a preset (tiny, polyglot-ko-1.3b, polyglot-ko-1.3b-lora, polyglot-ko-5.8b,
 polyglot-ko-5.8b-lora, kanana-1.5-8b-lora, or a YAML file), a Hub id, or a model's folder.
 Running the same command again resumes from the last checkpoint.
+
+\b
+Settings for --set, described in docs/training.md (--dry-run prints those of a preset):
+  model       new_tokens tiny.layers tiny.hidden tiny.heads tiny.vocabulary revision
+  rows        format end date loss_on rewritten_turns max_length long_rows max_overlong_fraction
+              allow layout pack_length validation seed
+  method      method (full, lora, qlora) lora.rank lora.alpha lora.dropout lora.variant
+              lora.targets lora.modules_to_save
+  steps       per_device_train_batch_size gradient_accumulation_steps num_train_epochs max_steps
+              learning_rate lr_scheduler_type warmup_ratio weight_decay max_grad_norm optim
+              neftune_alpha label_smoothing
+  computing   precision weights_dtype attn_implementation gradient_checkpointing liger_kernels
+              threads
+  saving      eval_steps save_steps save_total_limit best early_stopping_patience logging_steps
+              report_to
 """
 )
 @click.option(
