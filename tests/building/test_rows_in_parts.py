@@ -62,7 +62,14 @@ def test_rows_are_exported_and_hashed_alike(
     for kind, convert in exports.EXPORTS.items():
         kept = _Kept()
         exports.write_export(whole, kept, kind, "train")
-        assert kept.stream.getvalue() == convert(whole).write_ndjson().encode()
+        expected = convert(whole).write_ndjson().encode().splitlines(keepends=True)
+        written = kept.stream.getvalue().splitlines(keepends=True)
+        if kind == "alpaca" and talks:  # the first row with a history begins the file, of any size
+            first = next(line for line in expected if b'"history":[]' not in line)
+            expected.remove(first)
+            expected.insert(0, first)
+            assert written[0] == first
+        assert written == expected
 
 
 def test_repeats_are_found_across_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,8 +32,7 @@ def jsonl(rows: pl.DataFrame) -> pl.DataFrame:
 def alpaca(rows: pl.DataFrame) -> pl.DataFrame:
     """Export the columns instruction, input, output; next to conversations, also system and history.
 
-    ``history`` has the earlier questions, each with its answer. A loader that reads a block of rows
-    without any infers a list of nothing, and fails later; so the first row with one comes first.
+    ``history`` has the earlier questions, each with its answer.
     """
     if MESSAGES not in rows:
         return rows.select("instruction", "input", "output")
@@ -56,7 +55,7 @@ def alpaca(rows: pl.DataFrame) -> pl.DataFrame:
     with_history = numbered.with_row_index("#row").join(
         pairs, on="#row", how="left", maintain_order="left"
     )
-    exported = with_history.select(
+    return with_history.select(
         instruction=pl.when(is_pair)
         .then("instruction")
         .otherwise(pl.col("#questions").list.last()),
@@ -65,9 +64,6 @@ def alpaca(rows: pl.DataFrame) -> pl.DataFrame:
         system=pl.col("#system").list.first().fill_null(""),
         history=pl.col("history").fill_null([]),
     )
-    if pairs.is_empty():
-        return exported
-    return exported.sort(pl.int_range(pl.len()) != pairs["#row"][0], maintain_order=True)
 
 
 def _contents(role: str) -> pl.Expr:
@@ -101,6 +97,17 @@ def prompt_completion(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(prompt=turns.list.head(count - 1), completion=turns.list.tail(1))
 
 
+def _history_first(rows: pl.DataFrame) -> pl.DataFrame:
+    """Move the first row with a history to the begin.
+
+    A loader that reads a block of rows without any infers a list of nothing, and fails later.
+    """
+    at = rows.select((_contents("user").list.len() > 1).arg_true().first()).item()
+    if at is None:
+        return rows
+    return pl.concat([rows[at : at + 1], rows[:at], rows[at + 1 :]])
+
+
 EXPORTS: Mapping[Format, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "jsonl": jsonl,
     "alpaca": alpaca,
@@ -111,7 +118,12 @@ EXPORTS: Mapping[Format, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 
 def write_export(rows: pl.DataFrame, outputs: Outputs, kind: Format, split: str) -> None:
-    """Write one split in one layout, as ``exports/<format>-<split>.jsonl``."""
+    """Write one split in one layout, as ``exports/<format>-<split>.jsonl``.
+
+    Rows keep their order, but the first with a history comes first in ``alpaca``.
+    """
+    if kind == "alpaca" and MESSAGES in rows:
+        rows = _history_first(rows)
     with outputs.open(f"exports/{kind}-{split}.jsonl", rows.height) as stream:
         for part in rows.iter_slices(_ROWS_AT_ONCE):
             EXPORTS[kind](part).write_ndjson(stream)
