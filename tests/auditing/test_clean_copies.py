@@ -287,6 +287,16 @@ def test_a_copy_in_utf_16_has_the_bytes_of_all_other_rows(
     assert (tmp_path / "copy" / name).read_bytes() == encoded(kept)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt"])
+def test_a_file_in_utf_16_that_is_cut_off_is_named(name: str, tmp_path: Path, exam: Path) -> None:
+    text = encode(make_rows(TEXTS), name).decode()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_bytes(text.encode("utf-16") + b"x")
+    ((*_, problem),) = cleaned(search(tmp_path / "data", exam, clean=tmp_path / "copy"))
+    assert "ends within a character" in problem
+    assert not (tmp_path / "copy" / name).exists()
+
+
 @pytest.mark.parametrize("kind", ["file", "stream"])
 @pytest.mark.parametrize("mask", [None, "found"])
 def test_arrow_keeps_its_schema_metadata_and_kind(

@@ -95,7 +95,8 @@ def open_rows(path: Path, header: bool | None) -> Iterator[RowBytes]:
     with open_file(path) as stream:
         if kind is Format.DELIMITED or is_wide:
             newline = "" if format_suffix(path.name) == ".csv" else "\n"
-            with io.TextIOWrapper(stream, codec, "surrogatepass", newline) as text:
+            text = io.TextIOWrapper(stream, codec, "surrogatepass", newline)
+            with text, _whole_characters(where):
                 if kind is Format.DELIMITED:
                     yield _delimited(path, text, encoding, header)
                 else:
@@ -106,6 +107,15 @@ def open_rows(path: Path, header: bool | None) -> Iterator[RowBytes]:
             yield RowBytes(kind, encoding, _translated(lines, where))
         else:
             yield RowBytes(kind, encoding, _translated(_elements(stream, where), where))
+
+
+@contextmanager
+def _whole_characters(where: str) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError:  # one byte is left: all pairs of bytes are read
+        what, fix = "ends within a character", "it is cut off: copy it again"
+        raise ReadError(Problem(what, where, fix)) from None
 
 
 def _translated(pieces: Iterator[Piece], where: str) -> Iterator[Piece]:
