@@ -85,6 +85,26 @@ def test_a_text_that_no_file_may_have_is_allowed_all_the_same(place: Path) -> No
     assert (after.hits, len(after.allowed)) == ([], 1)
 
 
+def test_a_pair_that_is_not_found_is_named(place: Path) -> None:
+    hit = found().hits[0]
+    gone = AllowedPair(benchmark=hit.benchmark, item=hit.item, field=hit.field, text="옛 글")
+    other = AllowedPair(benchmark="klue_sts", item="dev/1", field="sentence1", text="옛 글")
+    write_allowed([pair_of(hit), gone, other], Path("list.yaml"))
+    notes = [one.what for one in found(allow="list.yaml").notes if one.where == "allow-list"]
+    assert notes == [f"1 of 2 allowed pairs were not found: {hit.benchmark} {hit.item}: '옛 글'"]
+
+
+def test_a_list_of_many_pairs_can_be_read_again(tmp_path: Path) -> None:
+    text = "가" * 2_300
+    pairs = [
+        AllowedPair(benchmark="b", item=f"i/{number}", field="f", text=text, why="")
+        for number in range(300)
+    ]
+    write_allowed(pairs, tmp_path / "list.yaml")
+    assert (tmp_path / "list.yaml").stat().st_size > 2_000_000
+    assert read_allowed(tmp_path / "list.yaml") == pairs
+
+
 def test_a_file_that_is_no_list_is_named(place: Path) -> None:
     Path("list.yaml").write_text("allow:\n- benchmark: b\n  itm: x\n")
     ran = invoke("audit", "leaks.jsonl", "--catalog", "cards", "--allow", "list.yaml")

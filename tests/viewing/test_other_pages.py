@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import kit19
+from kit19.auditing.allowed import read_allowed
 from kit19.linting import lint
 from kit19.viewing.opening import open_paths
 from kit19.viewing.plots import plot
@@ -75,8 +76,8 @@ def test_a_false_hit_is_kept_beside_and_allowed_in_the_next_audit(
         assert count(client.get("/o/audit/hits", marked="yes")) == 1
         assert client.post("/o/audit/mark", hit=4, mark="yes").status == 303
         assert client.post("/o/audit/mark", hit=4, mark="no").status == 303
-        for wrong in ("-1", "x", "99999", "²"):
-            assert client.post("/o/audit/mark", hit=wrong, mark="yes").status in (404, 500)
+        for wrong in ("-1", "x", "99999", "²", "9" * 5_000):
+            assert client.post("/o/audit/mark", hit=wrong, mark="yes").status == 404
         listed = client.get("/o/audit/allow.yaml")
         assert listed.body == (tmp_path / "audit.allow.yaml").read_bytes()
         filtered = yaml.safe_load(client.get("/o/audit/hits.yaml", rule="equal").body)
@@ -91,6 +92,24 @@ def test_a_false_hit_is_kept_beside_and_allowed_in_the_next_audit(
     )
     assert len(after.hits) == len(before.hits) - 1
     assert [one.why for one in after.allowed] == ["속담 <b>"]
+
+
+def test_two_servers_of_one_audit_lose_no_mark(
+    shown: Shown, tmp_path: Path, loopback: None
+) -> None:
+    shutil.copytree(shown.audit, tmp_path / "audit")
+    listed = tmp_path / "audit.allow.yaml"
+    with viewing(tmp_path / "audit") as one, viewing(tmp_path / "audit") as other:
+        assert one.post("/o/audit/mark", hit=1, mark="yes", why="\0").status == 303
+        assert other.post("/o/audit/mark", hit=2, mark="yes", why="mine").status == 303
+        for client in (one, other):
+            assert count(client.get("/o/audit/hits", marked="yes")) == 2
+        assert [pair.why for pair in read_allowed(listed)] == ["\ufffd", "mine"]
+        listed.write_text(listed.read_text("utf-8").replace("why: mine", "why: by hand"), "utf-8")
+        assert one.post("/o/audit/mark", hit=1, mark="no").status == 303
+        assert [pair.why for pair in read_allowed(listed)] == ["by hand"]
+        listed.unlink()
+        assert count(other.get("/o/audit/hits", marked="no")) > 2
 
 
 def test_marks_are_made_by_pages_of_the_server_only(every: Client) -> None:

@@ -13,7 +13,7 @@ import polars as pl
 import yaml
 from pydantic import Field
 
-from kit19.auditing.result import Allowed, AllowedPair
+from kit19.auditing.result import Allowed, AllowedPair, Remark
 from kit19.catalog.card import Card
 from kit19.catalog.yaml_file import load_model
 from kit19.core.arguments import one_or_more
@@ -21,7 +21,9 @@ from kit19.drawing.safe_text import printable
 from kit19.writing.place import placing
 
 KEY = ("benchmark", "item", "field", "text")
-"""The columns of hits by which a pair is known: ``text`` as ``with_readable_text`` gives it."""
+"""The columns of hits by which a pair is known, as ``with_readable_keys`` gives them."""
+_MOST_BYTES = 64_000_000  # some 100,000 pairs
+_MOST_NAMED, _MOST_TEXT = 3, 60  # pairs, and characters of each, in a note
 _HEAD = "# Pairs that are no leaks: kit19 audit … --allow takes this file.\n"
 
 
@@ -43,7 +45,10 @@ def read_allowed(paths: str | Path | Collection[str | Path]) -> list[AllowedPair
     Raises:
         CatalogError: A file cannot be read, or is no allow-list.
     """
-    files = [load_model(Path(path), _AllowFile)[0] for path in one_or_more(paths, "allow")]
+    files = [
+        load_model(Path(path), _AllowFile, most=_MOST_BYTES)[0]
+        for path in one_or_more(paths, "allow")
+    ]
     return [AllowedPair(**entry.model_dump()) for file in files for entry in file.allow]
 
 
@@ -59,19 +64,18 @@ def write_allowed(pairs: Iterable[AllowedPair], path: Path) -> None:
 
 def allow_list(pairs: Iterable[AllowedPair]) -> str:
     """The text of an allow-list."""
-    readable = (pair.model_copy(update={"text": printable(pair.text)}) for pair in pairs)
     entries = [
-        {name: value for name, value in pair.model_dump().items() if value or name != "why"}
-        for pair in readable
+        {n: printable(value) for n, value in pair.model_dump().items() if value or n != "why"}
+        for pair in pairs
     ]
     return _HEAD + yaml.safe_dump(
         {"allow": entries}, allow_unicode=True, sort_keys=False, width=100_000
     )
 
 
-def with_readable_text(hits: pl.DataFrame) -> pl.DataFrame:
-    """Hits with U+FFFD in place of characters of their texts that no file for people may have."""
-    return hits.with_columns(pl.col("text").map_elements(printable, return_dtype=pl.String))
+def with_readable_keys(hits: pl.DataFrame) -> pl.DataFrame:
+    """The columns ``KEY`` of hits, with U+FFFD for characters that no file for people may have."""
+    return hits.select(pl.col(KEY).map_elements(printable, return_dtype=pl.String))
 
 
 def without_allowed(
@@ -87,10 +91,32 @@ def without_allowed(
     schema = dict.fromkeys([*KEY, "why"], pl.String)
     listed = pl.DataFrame([pair.model_dump() for pair in pairs], schema=schema)
     listed = listed.unique(KEY, keep="first", maintain_order=True)
-    keys = with_readable_text(hits).select(KEY)
+    keys = with_readable_keys(hits)
     place = pl.Series("#place", range(hits.height), dtype=pl.UInt32)
     found = keys.with_columns(place, row=hits["row"]).join(listed, on=list(KEY), how="inner")
     found = found.sort("#place")
     counted = found.group_by(*KEY, "why", maintain_order=True).agg(rows=pl.col("row").n_unique())
     left = hits.filter(~place.is_in(found["#place"].implode()))
     return left, [Allowed(**one) for one in counted.iter_rows(named=True)]
+
+
+def note_unused(
+    hits: pl.DataFrame, pairs: Collection[AllowedPair], searched: Collection[str]
+) -> list[Remark]:
+    """Say which allowed pairs no hit has: their text has changed, or is gone.
+
+    Args:
+        hits: All hits, those of common texts included.
+        pairs: The allowed pairs.
+        searched: The benchmarks that were searched for; pairs of others say nothing.
+    """
+    asked = [pair for pair in pairs if pair.benchmark in searched]
+    known = set(with_readable_keys(hits).rows()) if asked else set()
+    unused = [pair for pair in asked if tuple(getattr(pair, name) for name in KEY) not in known]
+    if not unused:
+        return []
+    named = [f"{one.benchmark} {one.item}: {one.text[:_MOST_TEXT]!r}" for one in unused]
+    more = len(named) - _MOST_NAMED
+    rest = f"; and {more:,} more" if more > 0 else ""
+    what = f"{len(unused):,} of {len(asked):,} allowed pairs were not found: "
+    return [Remark(where="allow-list", what=what + "; ".join(named[:_MOST_NAMED]) + rest)]

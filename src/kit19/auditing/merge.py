@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from kit19.auditing.allowed import without_allowed
+from kit19.auditing.allowed import note_unused, without_allowed
 from kit19.auditing.plan import Part, Plan
 from kit19.auditing.result import (
     COMMON_ROWS,
@@ -91,7 +91,10 @@ def merge(
         not_searched=[
             Remark(where=one.where, what=one.what) for one in totals.remarks.not_searched
         ],
-        notes=[Remark(where=one.where, what=one.what) for one in totals.remarks.notes],
+        notes=[
+            *(Remark(where=one.where, what=one.what) for one in totals.remarks.notes),
+            *note_unused(every, allow, sought.benchmarks),
+        ],
         not_searched_for=sought.missing,
         common=[CommonText(**one) for one in common.iter_rows(named=True)],
         allowed=allowed,

@@ -147,7 +147,7 @@ class Audit(_Result):
         benchmarks: Results by the name of the benchmark.
         not_searched: The parts of the dataset that were not searched. Their content is unknown.
         notes: Files that describe the dataset but are not part of it, and lines that were parsed
-            differently from the rest.
+            differently from the rest; and pairs of an allow-list that were not found.
         not_searched_for: Benchmarks that lack files, all or some, and how many.
         common: Texts of items that more than ``COMMON_SHARE`` of the rows contain, and more than
             ``COMMON_ROWS`` of them. They are no evidence: neither hits, nor touched or compromised.

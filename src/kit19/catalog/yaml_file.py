@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound="BaseModel")
 Lines = dict[tuple[str | int, ...], int]
 
-_MAX_BYTES = 2_000_000  # kit19's largest card has a hundredth of this
+MAX_BYTES = 2_000_000  # kit19's largest card has a hundredth of this
 _INT = re.compile(r"-?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?")
 _MAX_DEPTH = 50
@@ -36,11 +36,12 @@ _REFERENCE_SIGNS = frozenset("&*!")  # every anchor, alias or tag needs one of t
 _CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
-def read_yaml(path: Path) -> tuple[Any, Lines]:
+def read_yaml(path: Path, most: int = MAX_BYTES) -> tuple[Any, Lines]:
     """Read one YAML file as plain data.
 
     Args:
         path: The file, UTF-8.
+        most: The most bytes that it may have.
 
     Returns:
         The data, and the 1-based line of each key path.
@@ -49,8 +50,8 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         CatalogError: It cannot be read, is not YAML, or uses a tag, anchor, alias or duplicate key.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise CatalogError(Problem(f"is larger than {_MAX_BYTES:,} bytes", str(path)))
+        if path.stat().st_size > most:
+            raise CatalogError(Problem(f"is larger than {most:,} bytes", str(path)))
         raw = read_small_file(path)
         text = raw.decode("utf-8")
     except OSError as error:
@@ -87,7 +88,10 @@ def parse_yaml(text: str, path: str) -> tuple[Any, Lines]:
 
 
 def load_model(
-    path: Path, model: type[Model], context: Mapping[str, Any] | None = None
+    path: Path,
+    model: type[Model],
+    context: Mapping[str, Any] | None = None,
+    most: int = MAX_BYTES,
 ) -> tuple[Model, Lines]:
     """Read a YAML file into a pydantic model.
 
@@ -95,12 +99,13 @@ def load_model(
         path: The file.
         model: The model to validate against.
         context: What the model's validators need of the catalog.
+        most: The most bytes that the file may have.
 
     Raises:
         CatalogError: As :func:`read_yaml`, or the data does not match the model. Every mistake is
             reported with file, line and key.
     """
-    data, lines = read_yaml(path)
+    data, lines = read_yaml(path, most)
     return fit_model(data, lines, str(path), model, context=context), lines
 
 

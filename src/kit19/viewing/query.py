@@ -15,6 +15,11 @@ _MOST_PAGE = 10**7
 _MOST_WORDS = 2_000
 
 
+def number(value: str) -> int:
+    """An integer of up to eleven ASCII digits; -1 for anything else."""
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 12 else -1
+
+
 @dataclass(frozen=True)
 class Query:
     """The query of an address.
@@ -73,10 +78,7 @@ class Query:
 
     def number(self, name: str, default: int, most: int) -> int:
         """An integer from 1 to the most; anything else is the default."""
-        value = self.one(name)
-        if not (value.isascii() and value.isdecimal() and len(value) < 12):
-            return default
-        return min(int(value), most) or default
+        return min(max(number(self.one(name)), 0), most) or default
 
     def toggled(self, name: str, value: str) -> str:
         """The address with one value more, or without it if it is requested."""

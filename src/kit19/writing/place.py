@@ -128,14 +128,18 @@ def _is_running(process: int) -> bool:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of an output folder. It ends with the process, however that ends.
+def locked(folder: Path, wait: float = 0) -> Iterator[None]:
+    """Hold the lock of an output folder or file. It ends with the process, however that ends.
+
+    Args:
+        folder: The folder, or the file.
+        wait: How many seconds to wait for another kit19 to release it.
 
     Raises:
         OutputError: Another kit19 writes there.
     """
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  as in `replacing`
-    lock = FileLock(folder.with_name(f".{folder.name}.kit19-lock"), timeout=0)
+    lock = FileLock(folder.with_name(f".{folder.name}.kit19-lock"), timeout=wait)
     with write_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -10,14 +10,16 @@ from typing import Any
 
 import polars as pl
 
-from kit19.auditing.allowed import KEY, read_allowed, with_readable_text, write_allowed
+from kit19.auditing.allowed import KEY, read_allowed, with_readable_keys, write_allowed
 from kit19.auditing.result import RULES, AllowedPair, Audit
-from kit19.core.errors import Problem, VerifyError, first_line
+from kit19.core.errors import Problem, UnknownNameError, VerifyError, first_line
 from kit19.core.parquet import UNREADABLE, read_parquet
 from kit19.core.paths import read_json
+from kit19.writing.place import locked
 
 FACETS = ("benchmark", "rule", "overlap", "effect", "marked", "file", "column", "field")
 _PLACE = "#place"
+_WAIT = 10  # seconds for another server to write the list
 _WRONG: tuple[type[BaseException], ...] = (*UNREADABLE, ValueError)
 ORDERS = ("surest", "row")
 
@@ -40,16 +42,17 @@ class AuditFolder:
         self.folder = folder
         self.allow_path = folder.with_name(f"{folder.name}.allow.yaml")
         self._lock = threading.Lock()
-        self._pairs = read_allowed(self.allow_path) if self.allow_path.is_file() else []
+        self._pairs: list[AllowedPair] = []
+        self._version: tuple[int, ...] = ()
+        _ = self.pairs  # a list that cannot be read is an error from the start
         try:
             document = read_json(folder / "audit.json")
             self.result = Audit.model_validate({**document, "hits": []})
-            rows = read_parquet(folder / "hits.parquet")
+            self._rows = self._described(read_parquet(folder / "hits.parquet"))
         except _WRONG as error:
             what = f"cannot be read: {first_line(error)}"
             raise VerifyError(Problem(what, str(folder), "run kit19 audit again")) from None
-        self._rows = self._described(rows)
-        self._keys = with_readable_text(self._rows).select(KEY)
+        self._keys = with_readable_keys(self._rows)
 
     def _described(self, rows: pl.DataFrame) -> pl.DataFrame:
         compromised = pl.DataFrame(
@@ -67,8 +70,13 @@ class AuditFolder:
 
     @property
     def pairs(self) -> Sequence[AllowedPair]:
-        """The pairs that are marked as false."""
-        return self._pairs
+        """The pairs that the list has now: another server, or an editor, may write it too."""
+        with self._lock:
+            version = _version(self.allow_path)
+            if version != self._version:
+                self._pairs = read_allowed(self.allow_path) if version else []
+                self._version = version
+            return self._pairs
 
     @property
     def hits(self) -> pl.DataFrame:
@@ -78,7 +86,7 @@ class AuditFolder:
         range), ``effect`` (``compromised`` or ``touched``) and ``marked`` (yes, no).
         """
         marked = pl.DataFrame(
-            [{name: getattr(pair, name) for name in KEY} for pair in self._pairs],
+            [{name: getattr(pair, name) for name in KEY} for pair in self.pairs],
             schema=dict.fromkeys(KEY, pl.String),
         ).unique()
         keys = self._keys.join(
@@ -129,18 +137,17 @@ class AuditFolder:
         """Mark a hit, and all with the same text and item, as false, or take the mark away.
 
         Raises:
+            CatalogError: Somebody has changed the list so that it cannot be read.
             OutputError: The list cannot be written.
-            VerifyError: There is no such hit.
+            UnknownNameError: There is no such hit.
         """
         if not 0 <= place < self._rows.height:
-            raise VerifyError(Problem(f"has no hit {place}", str(self.folder)))
+            raise UnknownNameError(Problem("has no such hit", str(self.folder)))
         row = self._keys.row(place, named=True)
         pair = AllowedPair(**{name: row[name] for name in KEY}, why=why)
-        with self._lock:
-            kept = [one for one in self._pairs if _key(one) != _key(pair)]
-            pairs = [*kept, pair] if is_false else kept
-            write_allowed(pairs, self.allow_path)
-            self._pairs = pairs
+        with locked(self.allow_path, _WAIT):  # no mark of another server is lost
+            kept = [one for one in self.pairs if _key(one) != _key(pair)]
+            write_allowed([*kept, pair] if is_false else kept, self.allow_path)
 
     @functools.cached_property
     def by_file(self) -> list[dict[str, Any]]:
@@ -164,6 +171,15 @@ def _range_of(share: pl.Expr) -> pl.Expr:
         .then(pl.lit("70–89%"))
         .otherwise(pl.lit("0–69%"))
     )
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """What changes with a file; empty if it is not there."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _key(pair: AllowedPair) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from kit19.viewing.data.shared import shared_spans
 from kit19.viewing.exports import send
 from kit19.viewing.forms import read_form
 from kit19.viewing.opening import Opened
-from kit19.viewing.query import Pager, Query
+from kit19.viewing.query import Pager, Query, number
 from kit19.viewing.site import Site
 from kit19.viewing.visible import marked
 
@@ -37,7 +37,7 @@ def routes(site: Site) -> list[Route]:
     async def mark(request: Request) -> Response:
         opened, audit = await run_in_threadpool(open_, request)
         form = await read_form(request)
-        place = int(form.get("hit", "")) if form.get("hit", "").isdecimal() else -1
+        place = number(form.get("hit", ""))
         is_false = form.get("mark") == "yes"
         await run_in_threadpool(
             audit.mark, place, is_false=is_false, why=form.get("why", "").strip()
