@@ -50,7 +50,9 @@ def test_requests_under_another_name_are_refused(client: Client, host: str) -> N
     assert client.raw("/", {**cookie(client), "Host": host}).status == 403
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://[", "file://"]
+)
 def test_requests_of_other_pages_are_refused(client: Client, origin: str) -> None:
     for method in ("GET", "POST"):
         answer = client.raw("/", {**cookie(client), "Origin": origin}, method)
@@ -84,7 +86,10 @@ def test_assets_never_leave_their_folder(client: Client, name: str) -> None:
     assert client.get(f"/assets/{name}").status in (400, 404)
 
 
-@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/\\evil.example", "x"])
+@pytest.mark.parametrize(
+    "back",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "x", "//[", "/\t/evil.example"],
+)
 def test_choosing_a_language_leads_to_no_other_site(client: Client, back: str) -> None:
     answer = client.get("/set", language="ko", back=back)
     assert (answer.status, answer.headers["location"]) == (303, "/")

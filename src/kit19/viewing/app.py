@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +22,7 @@ from kit19.viewing.site import THEMES, Site
 from kit19.viewing.wording import LANGUAGES
 
 ASSETS = Path(__file__).parent / "assets"
+_HERE = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")  # a browser skips tabs and line feeds
 _YEAR = 365 * 24 * 3600
 _KEEP = {"cache-control": "private, max-age=3600"}
 _OVERVIEWS: dict[Kind, Any] = {
@@ -57,10 +58,13 @@ def make_site_app(site: Site) -> Starlette:
     def refuse(request: Request, error: Exception) -> Response:
         return site.error(request, error, 404 if isinstance(error, UnknownNameError) else 500)
 
-    def wrong(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        detail = error.detail if isinstance(error, HTTPException) else str(error)
-        return site.error(request, UnknownNameError(f"{request.url.path}: {detail}"), status)
+    def wrong(request: Request, error: HTTPException) -> Response:
+        what = f"{request.url.path}: {error.detail}"
+        return site.error(request, UnknownNameError(what), error.status_code)
+
+    def broken(request: Request, error: Exception) -> Response:
+        """The terminal shows where; the page shows what, instead of nothing."""
+        return site.error(request, Kit19Error(f"{type(error).__name__}: {error}"), 500)
 
     routes = [
         Route("/", home),
@@ -72,7 +76,7 @@ def make_site_app(site: Site) -> Starlette:
         *audit.routes(site),
         *scores.routes(site),
     ]
-    handlers: Any = {Kit19Error: refuse, HTTPException: wrong}
+    handlers: Any = {Kit19Error: refuse, HTTPException: wrong, Exception: broken}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
@@ -99,9 +103,7 @@ def has_font() -> bool:
 def _set(request: Request) -> Response:
     """Remember a language or a theme, and go back."""
     back = request.query_params.get("back", "/")
-    parts = urlsplit(back)
-    safe = back.startswith("/") and not (parts.scheme or parts.netloc) and "\\" not in back
-    response = RedirectResponse(back if safe and not back.startswith("//") else "/", 303)
+    response = RedirectResponse(back if _HERE.fullmatch(back) else "/", 303)
     for name, allowed in (("language", LANGUAGES), ("theme", THEMES)):
         value = request.query_params.get(name, "")
         if value in allowed:

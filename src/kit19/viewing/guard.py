@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -78,7 +78,7 @@ class Guard:
         if host_name(host) not in self._hosts:
             return _refuse(f"The host {host!r} is not one of this server.")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and not _is_of(origin, host):
             return _refuse("The request comes from a page of another site.")
         if scope["method"] not in ("GET", "HEAD") and origin is None:
             return _refuse("A request that changes something names its origin.")
@@ -107,6 +107,11 @@ class Guard:
         response = RedirectResponse(target, 303)
         response.set_cookie(self._cookie, self._token, httponly=True, samesite="strict")
         return response
+
+
+def _is_of(origin: str, host: str) -> bool:
+    """Whether an origin is that of the server itself."""
+    return origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
 
 
 def _refuse(why: str) -> Response:
