@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 import kit19
 from tests.support.invoking import invoke
+from tests.support.viewing import viewing
 from tests.viewing.conftest import Shown
 
 
@@ -62,6 +64,27 @@ def test_one_folder_is_the_first_page_and_korean_is_korean(shown: Shown, tmp_pat
     )
     assert ran.document == {"folder": str(tmp_path / "site"), "pages": 1, "left_out": 0}
     assert "학습 손실" in (tmp_path / "site" / "index.html").read_text("utf-8")
+
+
+def test_a_site_says_nothing_of_the_machine_and_takes_nothing_from_outside(
+    shown: Shown, tmp_path: Path, loopback: None
+) -> None:
+    for name in ("comparison", "audit", "run"):
+        shutil.copytree(shown.root / name, tmp_path / "private" / name)
+    charts = tmp_path / "private" / "comparison" / "charts"
+    charts.mkdir(exist_ok=True)
+    (charts / "own.svg").write_text("<svg/>")
+    (tmp_path / "secret").write_text("secret")
+    (charts / "secret.svg").symlink_to(tmp_path / "secret")
+    out = tmp_path / "site"
+    kit19.bundle_view(tmp_path / "private", out, data_dir="sample", most=6)
+    files = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert "own.svg" in files
+    assert "secret.svg" not in files
+    assert [name for name, text in files.items() if str(tmp_path).encode() in text] == []
+    with viewing(tmp_path / "private") as client:
+        assert client.get("/o/comparison/charts/own.svg").status == 200
+        assert client.get("/o/comparison/charts/secret.svg").status == 404
 
 
 def test_a_folder_with_other_files_is_left_alone(shown: Shown, tmp_path: Path) -> None:

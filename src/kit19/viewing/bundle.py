@@ -16,6 +16,7 @@ import re
 import shutil
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -25,6 +26,7 @@ from starlette.types import ASGIApp
 from kit19.core.arguments import OnProgress, silent
 from kit19.drawing.glyphs import font_path
 from kit19.viewing.app import ASSETS, make_site_app
+from kit19.viewing.data.comparison import charts_of
 from kit19.viewing.guard import POLICY
 from kit19.viewing.server import Bundled
 from kit19.viewing.site import Site
@@ -63,7 +65,9 @@ def write_bundle(
     Raises:
         OutputError: The folder has other files, or cannot be written.
     """
-    app = make_site_app(site)
+    # Whoever reads the pages need not learn where the folders are on this machine.
+    opened = [replace(one, shown=one.title) for one in site.opened]
+    app = make_site_app(replace(site, opened=opened))
     with replacing(folder, _is_bundle) as place:
         names = asyncio.run(_crawl(app, place, language, most, on_progress))
         absent: set[str] = set()
@@ -194,12 +198,11 @@ def _copy_assets(folder: Path, site: Site) -> None:
     if site.has_font:
         shutil.copyfile(font_path(), folder / "korean.font")
     for one in site.opened:
-        charts = one.path / "charts"
-        if one.kind == "comparison" and charts.is_dir():
-            target = folder.parent / "o" / one.key / "charts"
-            target.mkdir(parents=True)
-            for path in charts.glob("*.svg"):
-                shutil.copyfile(path, target / path.name)
+        charts = charts_of(one.path) if one.kind == "comparison" else {}
+        target = folder.parent / "o" / one.key / "charts"
+        for name, path in charts.items():
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / name)
 
 
 def _is_bundle(folder: Path) -> bool:

@@ -35,12 +35,14 @@ class Opened:
         kind: What it is.
         path: The folder.
         title: Its name in pages.
+        shown: Its path in pages: the whole of it, unless others will read them.
     """
 
     key: str
     kind: Kind
     path: Path
     title: str
+    shown: str
 
 
 def open_paths(paths: Sequence[str | Path]) -> list[Opened]:
@@ -107,4 +109,4 @@ def _named(kind: Kind, folder: Path, taken: set[str]) -> Opened:
     while key in taken:
         key, number = f"{base}-{number}", number + 1
     taken.add(key)
-    return Opened(key, kind, resolved, title)
+    return Opened(key, kind, resolved, title, str(resolved))

@@ -9,10 +9,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from kit19.comparing.model_results import ChoiceResults
-from kit19.comparing.result import Comparison
 from kit19.comparing.table import MARKS, marks, remarks, tables
-from kit19.core.errors import Problem, UnknownNameError, VerifyError
-from kit19.core.paths import read_json
+from kit19.core.errors import Problem, UnknownNameError
+from kit19.viewing.data.comparison import charts_of, read_comparison
 from kit19.viewing.data.results import FACETS, Items, Results
 from kit19.viewing.data.run import read_run_folder
 from kit19.viewing.opening import Opened
@@ -32,7 +31,7 @@ def routes(site: Site) -> list[Route]:
     def chart(request: Request) -> Response:
         opened = site.find(request.path_params["key"], "comparison")
         name = request.path_params["name"]
-        known = {path.name: path for path in (opened.path / "charts").glob("*.svg")}
+        known = charts_of(opened.path)
         if name not in known:
             raise UnknownNameError(Problem(f"there is no chart {name!r}"))
         policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -147,18 +146,7 @@ def _audited(site: Site, found: Results, task: str) -> dict[str, set[str]]:
 
 def comparison(site: Site, request: Request, opened: Opened) -> Response:
     """The tables, warnings and charts of a comparison."""
-
-    def read() -> Comparison:
-        path = opened.path / "compare.json"
-        try:
-            return Comparison.model_validate(read_json(path))
-        except (OSError, ValueError) as error:
-            first = str(error).partition("\n")[0]
-            fix = "run kit19 compare again"
-            raise VerifyError(Problem(f"cannot be read: {first}", str(path), fix)) from None
-
-    found = site.once(opened.key, read)
-    charts = sorted(path.name for path in (opened.path / "charts").glob("*.svg"))
+    found = site.once(opened.key, lambda: read_comparison(opened.path))
     return site.page(
         request,
         "comparison",
@@ -166,7 +154,7 @@ def comparison(site: Site, request: Request, opened: Opened) -> Response:
         found=found,
         tables=tables(found),
         remarks=remarks(found),
-        charts=charts,
+        charts=charts_of(opened.path),
     )
 
 
