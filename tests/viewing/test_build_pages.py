@@ -21,6 +21,7 @@ from kit19.core.manifest import read_manifest
 from kit19.viewing.data.filled import filled_parts
 from kit19.viewing.data.row_table import RowTable
 from kit19.viewing.data.shared import shared_spans
+from kit19.viewing.data.templates import render_alone
 from kit19.viewing.data.upstream import Upstream
 from kit19.viewing.visible import find_all, marked, visible
 from kit19.viewing.wording import LANGUAGES, load_messages
@@ -132,7 +133,29 @@ def test_a_row_shows_its_upstream_record_file_and_line(client: Client) -> None:
     assert "nsmc/ratings_train.txt:646" in answer.text
     assert '<mark class="field" title="text of the record">사랑스러운 영화다' in answer.html
     assert "{label.view}" in answer.text
-    assert "other templates on this record" in answer.text
+    build = client.site.build(client.site.opened[0])
+    view, frame = build.views["nsmc"], build.upstream.record("nsmc/train/9016314").frame
+    names = {one.id for one in view.templates.of_one_record.templates}
+    others = len(render_alone(view, frame, names)) - 1
+    assert f"{others} other templates on this record" in answer.text
+    assert f"{others - 12} more" in answer.text
+
+
+def test_a_record_counts_all_its_rows_and_templates(
+    sample_build: Path, tmp_path: Path, loopback: None
+) -> None:
+    shutil.copytree(sample_build, tmp_path / "b")
+    [path] = (tmp_path / "b" / "data").glob("train-*")
+    rows = pl.read_parquet(path)
+    name = rows.filter(subset="nsmc")["id"][0]
+    of_nsmc = pl.when(subset="nsmc").then(pl.lit(name)).otherwise("id")
+    rows.with_columns(id=of_nsmc).write_parquet(path)
+    with viewing(tmp_path / "b") as client:
+        places = RowTable(tmp_path / "b").find(name)
+        assert len(places) > 50
+        answer = client.get("/o/b/record", id=name)
+        assert f"All {len(places)} rows with this record" in answer.text
+        assert f"{len(places) - 50} more" in answer.text
 
 
 def test_filled_parts_are_the_whole_text_and_the_fields_of_the_record(

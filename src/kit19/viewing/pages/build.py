@@ -27,7 +27,9 @@ _ITEM = re.compile(
     r"(?P<rule>equal|contained|near) (?P<benchmark>[^\s/]+)/(?P<item>.+?)(?:, turn \d+)?"
 )
 _ON_RECORD = 12
-"""Most other templates that are rendered on a record."""
+"""Most other templates that are shown on a record."""
+_OF_RECORD = 50
+"""Most rows of a record that are listed."""
 
 
 def routes(site: Site) -> list[Route]:
@@ -127,7 +129,7 @@ class _BuildPages:
         opened, build, query = self._open(request)
         name = query.one("id").strip()
         places = build.rows.find(name) if name else np.array([], dtype=np.int64)
-        rows = build.rows.rows(places[:50]).to_dicts()
+        rows = build.rows.rows(places[:_OF_RECORD]).to_dicts()
         if query.one("template"):
             rows.sort(key=lambda row: row["template"] != query.one("template"))
         if not rows:
@@ -138,6 +140,8 @@ class _BuildPages:
             "record": upstream,
             "why_not": why_not,
             "others": self._others(build, upstream, row),
+            "total": len(places),
+            "most": _ON_RECORD,
             **_filled(build, row, upstream),
         }
         return self._site.page(
@@ -154,7 +158,7 @@ class _BuildPages:
         names = [
             one.id for one in view.templates.of_one_record.templates if one.id != row["template"]
         ]
-        return render_alone(view, record.frame, names)[:_ON_RECORD]
+        return render_alone(view, record.frame, names)
 
     def _absent(self, request: Request, opened: Opened, build: Build, name: str) -> Response:
         try:
