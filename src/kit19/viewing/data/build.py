@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ class Build:
         self.manifest: Manifest = read_manifest(folder)
         self.rows = RowTable(folder)
         self._catalog, self._data_dir = catalog, data_dir
+        self._is_complete, self._lock = False, threading.Lock()
 
     @functools.cached_property
     def catalog(self) -> Catalog:
@@ -101,11 +103,14 @@ class Build:
             for template, shape in shapes(view).items()
         }
 
-    @functools.cached_property
+    @property
     def table(self) -> RowTable:
         """The rows, with the facets of their templates."""
-        self.rows.add_facets(self.shapes)
-        return self.rows
+        with self._lock:  # they are added once: other requests go through them meanwhile
+            if not self._is_complete:
+                self.rows.add_facets(self.shapes)
+                self._is_complete = True
+            return self.rows
 
     @functools.cached_property
     def dropped(self) -> pl.DataFrame:
