@@ -11,8 +11,10 @@ import pytest
 
 import kit19
 from kit19.viewing.guard import HEADERS
+from kit19.viewing.opening import open_paths
 from tests.support.invoking import command_line, invoke
 from tests.support.viewing import TOKEN, Client
+from tests.viewing.conftest import Shown
 
 
 def cookie(client: Client, token: str = TOKEN) -> dict[str, str]:
@@ -123,3 +125,23 @@ def test_a_path_that_is_nothing_to_view_is_named(tmp_path: Path) -> None:
     assert f"{tmp_path / 'empty'}: is nothing that can be viewed" in ran.err
     assert f"{tmp_path / 'missing'}: does not exist" in ran.err
     assert invoke("view").code == 2
+
+
+def test_a_file_opens_its_own_folder_only(shown: Shown) -> None:
+    (shown.root / "notes.txt").write_text("notes")
+    with pytest.raises(kit19.Kit19Error, match="is nothing that can be viewed"):
+        open_paths([shown.root / "notes.txt"])
+    assert [one.key for one in open_paths([shown.audit / "audit.json"])] == ["audit"]
+
+
+def test_no_folder_is_left_out_in_silence(tmp_path: Path) -> None:
+    for number in range(201):
+        (tmp_path / "many" / f"{number:03}").mkdir(parents=True)
+    run = tmp_path / "many" / "zzz"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    assert [one.key for one in open_paths([tmp_path / "many"])] == ["zzz"]
+    for path in (tmp_path / "many").iterdir():
+        (path / "run.json").write_text("{}")
+    with pytest.raises(kit19.Kit19Error, match="holds more than 200 folders"):
+        open_paths([tmp_path / "many"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from kit19.core import manifest, results, runs
-from kit19.core.errors import Kit19Error, Problem
+from kit19.core.errors import Kit19Error, Problem, first_line
 
 Kind = Literal["build", "audit", "comparison", "run", "results"]
 
@@ -23,7 +23,7 @@ _MARKS: dict[Kind, tuple[str, ...]] = {
 """The files by which a folder of each kind is known."""
 _FOREIGN_RESULTS = ("results_*.json", "*/results_*.json")
 _MOST_BELOW = 200
-"""Most folders that are looked at below one that is of no kind itself."""
+"""Most folders that are opened below one that is of no kind itself."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,16 @@ def open_paths(paths: Sequence[str | Path]) -> list[Opened]:
             continue
         folder = path.parent if path.is_file() else path
         kind = kind_of(folder)
-        below = [(kind, folder)] if kind else list(_kinds_below(folder))
-        found += [(each, one) for each, one in below if each]
-        if not below:
+        try:
+            below = [(kind, folder)] if kind else _kinds_below(path)
+        except OSError as error:
+            problems.append(Problem(f"cannot be read: {first_line(error)}", str(path)))
+            continue
+        found += below
+        if len(below) > _MOST_BELOW:
+            what = f"holds more than {_MOST_BELOW:,} folders"
+            problems.append(Problem(what, str(path), "name those that you want to see"))
+        elif not below:
             fix = "give a folder of kit19 build, audit, eval, compare or train"
             problems.append(Problem("is nothing that can be viewed", str(path), fix))
     if problems:
@@ -82,15 +89,14 @@ def kind_of(folder: Path) -> Kind | None:
 
 
 def _kinds_below(folder: Path) -> list[tuple[Kind, Path]]:
+    """Folders of a kind, up to two levels below: one more than are opened, at most. A file has none."""
     found: list[tuple[Kind, Path]] = []
-    looked = 0
-    layer = [folder]
+    layer = [folder] if folder.is_dir() else []
     for _ in range(2):
         following = []
         for above in layer:
             for one in sorted(path for path in above.iterdir() if path.is_dir()):
-                looked += 1
-                if looked > _MOST_BELOW:
+                if len(found) > _MOST_BELOW:
                     return found
                 kind = None if one.name.startswith(".") else kind_of(one)
                 if kind:
