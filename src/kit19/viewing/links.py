@@ -15,7 +15,7 @@ def to(key: str, page: str = "", **values: Any) -> str:
     Args:
         key: The folder's key.
         page: The page, such as ``rows``; empty for the overview.
-        values: What the page is requested; a list gives several values, None and "" nothing.
+        values: The query of the page; a list gives several values, None and "" nothing.
     """
     path = f"/o/{quote(key)}/" + quote(page)
     return with_query(path, _pairs(values))

@@ -81,7 +81,7 @@ class Query:
         return min(max(number(self.one(name)), 0), most) or default
 
     def toggled(self, name: str, value: str) -> str:
-        """The address with one value more, or without it if it is requested."""
+        """The address with one value more, or without it if it is there."""
         return links.with_query(self.path, links.toggled(self.pairs, name, value))
 
     def with_(self, **values: object) -> str:
@@ -89,7 +89,7 @@ class Query:
         return links.with_query(self.path, links.replaced(self.pairs, **values))
 
     def as_file(self, kind: str) -> str:
-        """The address of everything that is requested, on all pages, as a file."""
+        """The address of all entries of the list, on all its pages, as a file."""
         kept = [pair for pair in self.pairs if pair[0] not in ("page", "size", "sort")]
         return links.with_query(f"{self.path}.{kind}", kept)
 
@@ -104,7 +104,7 @@ class Pager:
     """The pages of a list.
 
     Attributes:
-        query: What is requested.
+        query: The query of the page.
         total: The number of entries.
     """
 

@@ -93,7 +93,7 @@ class Items:
         sides: The model's results on the task, then the other's.
 
     Raises:
-        ResultsError: The models were not query the same items.
+        ResultsError: The models were evaluated on different items.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Items:
         self.sides: list[TaskResults] = [model.first.tasks[task] for model in models]
         first = self.sides[0].items
         if any(side.items["doc_id"].to_list() != first["doc_id"].to_list() for side in self.sides):
-            what = f"{task}: the two models were not query the same items"
+            what = f"{task}: the two models were evaluated on different items"
             raise ResultsError(Problem(what, fix="evaluate both with the same --limit"))
         values = [_values(model, task, metric) for model in models]
         self.frame = first.select("doc_id", "item", "prompt").with_columns(
