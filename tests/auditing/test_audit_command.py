@@ -74,7 +74,7 @@ def test_json_is_one_document_and_nothing_else(capsys: pytest.CaptureFixture[str
     out, err = shown(capsys, "leaks.jsonl", "--json", "--fail-on-hit", code=3)
     document = json.loads(out)
     fields = ["dataset", "rows_read", "rows", "hits", "benchmarks", "not_searched", "notes"]
-    fields += ["not_searched_for", "common"]
+    fields += ["not_searched_for", "common", "allowed"]
     assert list(document) == fields
     assert (document["dataset"], document["rows_read"], document["rows"]) == (
         "leaks.jsonl",
