@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import sys
@@ -330,6 +331,9 @@ def test_a_schedule_runs_or_is_refused_at_once(name: str, llama: Path, tmp_path:
 
 OPTIMIZERS = {"adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad", "rmsprop"}
 """Optimizers that need no further package."""
+if importlib.util.find_spec("bitsandbytes"):  # the extra qlora; its paged ones need a GPU
+    OPTIMIZERS |= {"ademamix", "ademamix_8bit", "adamw_8bit", "adamw_bnb_8bit", "lion_8bit"}
+    OPTIMIZERS |= {"lion_32bit", "rmsprop_bnb", "rmsprop_bnb_8bit", "rmsprop_bnb_32bit"}
 
 
 @pytest.mark.parametrize("name", [one.value for one in OptimizerNames])

@@ -132,8 +132,9 @@ def computed_weights(config: Any, *, trust: bool = False) -> ComputedWeights:
     count = next((getattr(text, name) for name in _EXPERTS if getattr(text, name, None)), 0)
     chosen = getattr(text, "num_experts_per_tok", None) or count
     unused = experts - experts * chosen // count if count else 0
-    heads = int(text.num_attention_heads)
-    each = getattr(text, "head_dim", None) or int(text.hidden_size) // heads
+    # A model of states alone, as Mamba, has no heads.
+    heads = int(getattr(text, "num_attention_heads", None) or 0)
+    each = heads and (getattr(text, "head_dim", None) or int(text.hidden_size) // heads)
     embedding = 0 if tied else into.weight.numel()
     return ComputedWeights(
         everything - embedding - unused, int(text.num_hidden_layers), heads * int(each)
