@@ -48,6 +48,7 @@ class LineScanner:
 
     def __init__(self) -> None:
         self._known = Outlines()
+        self._learning = threading.Lock()
         self._misses = 0
         self._of_thread = threading.local()
 
@@ -59,32 +60,34 @@ class LineScanner:
         """
         if self._misses > _MOST_MISSES:
             return make_table(block)
-        scan = self._scan(block)
+        known = self._known
+        scan = self._scan(block, known)
         for _ in range(_LESSONS):
-            if not scan.unknown.size or not self._learn(scan):
+            if not scan.unknown.size or not self._learn(scan, known):
                 break
-            scan = self._scan(block)
+            known = self._known
+            scan = self._scan(block, known)
         is_usual = scan.unknown.size <= _FEW_LINES + _UNKNOWN * scan.outline.size
         table = scan.table() if is_usual else None
         self._misses = 0 if table else self._misses + 1
         return table or make_table(block)
 
-    def _scan(self, block: bytes) -> _Scan:
+    def _scan(self, block: bytes, known: Outlines) -> _Scan:
         buffers: _Buffers | None = getattr(self._of_thread, "buffers", None)
         if buffers is None or buffers.size <= len(block):
             buffers = self._of_thread.buffers = _Buffers(max(len(block) + 1, 2 * BLOCK))
-        return buffers.scan(block, self._known)
+        return buffers.scan(block, known)
 
-    def _learn(self, scan: _Scan) -> bool:
-        """Add the outlines of lines that are not known. Returns whether there are any."""
-        known = self._known
-        lines = (scan.line(int(at)) for at in scan.unknown[:_LEARNED_FROM])
-        new = [one for one in _outlines_of(lines) if one not in known.texts and row_type(one)]
-        new = new[: _MOST_OUTLINES - len(known.outlines)]
-        if not new or len(known.nodes) > _MOST_NODES:
-            return False
-        self._known = known.with_added(new)
-        return True
+    def _learn(self, scan: _Scan, used: Outlines) -> bool:
+        """Add the outlines of lines that are not known. Returns whether more is known than was used."""
+        with self._learning:
+            known = self._known
+            lines = (scan.line(int(at)) for at in scan.unknown[:_LEARNED_FROM])
+            new = [one for one in _outlines_of(lines) if one not in known.texts and row_type(one)]
+            new = new[: _MOST_OUTLINES - len(known.outlines)]
+            if new and len(known.nodes) <= _MOST_NODES:
+                self._known = known.with_added(new)
+            return self._known is not used
 
 
 def _outlines_of(lines: Iterable[bytes]) -> list[str]:
