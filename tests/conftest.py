@@ -184,8 +184,12 @@ def harness_files() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """A browser, closed after the module: Playwright keeps an event loop running in this thread.
+
+    Until it ends, `asyncio.run` fails here, which the harness's API models call.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM:
         pytest.skip("no chromium to open the page in")

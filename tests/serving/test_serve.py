@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import shlex
@@ -25,6 +26,7 @@ import urllib3
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import kit19
+from kit19.chatting.generation import Generation
 from kit19.serving.app import HostCheck
 from kit19.training.rows.prompts import make_prompts
 from tests.support.eval_models import make
@@ -331,6 +333,34 @@ def test_a_reader_that_leaves_frees_the_server(client: Any, model: Path) -> None
     stream.close()
     got = client.chat.completions.create(model="tiny", messages=QUESTION)
     assert got.choices[0].message.content == said(model, QUESTION)
+
+
+def test_an_iterator_that_nobody_holds_ends_in_the_thread_that_collects_it(model: Path) -> None:
+    loaded, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(model),
+        AutoTokenizer.from_pretrained(model),
+    )
+    options = {
+        "max_new_tokens": 200,
+        "min_new_tokens": 200,
+        "eos_token_id": [0],
+        "do_sample": False,
+    }
+    earlier = set(threading.enumerate())
+    pieces = iter(Generation(loaded, tokenizer, [5, 6], [], "", options))
+    next(pieces)
+    [generating] = set(threading.enumerate()) - earlier
+    dropped = threading.Event()
+    loaded.register_forward_hook(lambda *_: dropped.wait() and gc.collect())
+    circle: list[Any] = [pieces]
+    circle.append(circle)
+    gc.disable()
+    try:
+        del pieces, circle
+        dropped.set()
+        generating.join()
+    finally:
+        gc.enable()
 
 
 def test_requests_at_the_same_time_wait_for_each_other(client: Any, model: Path) -> None:

@@ -72,7 +72,9 @@ class Generation:
             yield from until_stop(streamer, self.stops, self.leading)
         finally:
             self.close()
-            worker.join()
+            # The garbage collector ends an iterator that nobody holds in whatever thread it runs.
+            if worker is not threading.current_thread():
+                worker.join()
         if failed:
             with convert_model_errors(str(self.tokenizer.name_or_path), CANNOT_ANSWER):
                 raise failed[0]
