@@ -110,13 +110,13 @@ def note_unused(
         pairs: The allowed pairs.
         searched: The benchmarks that were searched for; pairs of others say nothing.
     """
-    asked = [pair for pair in pairs if pair.benchmark in searched]
-    known = set(with_readable_keys(hits).rows()) if asked else set()
-    unused = [pair for pair in asked if tuple(getattr(pair, name) for name in KEY) not in known]
+    relevant = [pair for pair in pairs if pair.benchmark in searched]
+    known = set(with_readable_keys(hits).rows()) if relevant else set()
+    unused = [pair for pair in relevant if tuple(getattr(pair, name) for name in KEY) not in known]
     if not unused:
         return []
     named = [f"{one.benchmark} {one.item}: {one.text[:_MOST_TEXT]!r}" for one in unused]
     more = len(named) - _MOST_NAMED
     rest = f"; and {more:,} more" if more > 0 else ""
-    what = f"{len(unused):,} of {len(asked):,} allowed pairs were not found: "
+    what = f"{len(unused):,} of {len(relevant):,} allowed pairs were not found: "
     return [Remark(where="allow-list", what=what + "; ".join(named[:_MOST_NAMED]) + rest)]

@@ -96,7 +96,7 @@ def open_rows(path: Path, header: bool | None) -> Iterator[RowBytes]:
         if kind is Format.DELIMITED or is_wide:
             newline = "" if format_suffix(path.name) == ".csv" else "\n"
             text = io.TextIOWrapper(stream, codec, "surrogatepass", newline)
-            with text, _whole_characters(where):
+            with text, _complete_characters(where):
                 if kind is Format.DELIMITED:
                     yield _delimited(path, text, encoding, header)
                 else:
@@ -110,7 +110,7 @@ def open_rows(path: Path, header: bool | None) -> Iterator[RowBytes]:
 
 
 @contextmanager
-def _whole_characters(where: str) -> Iterator[None]:
+def _complete_characters(where: str) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError:  # one byte is left: all pairs of bytes are read

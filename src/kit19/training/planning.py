@@ -128,9 +128,9 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
     from kit19.training.model.loading import check_complete  # noqa: PLC0415
     from kit19.training.model.memory import (  # noqa: PLC0415
         estimate_memory,
+        full_module_weights,
         model_shape,
         suggest_settings,
-        whole_weights,
     )
     from kit19.training.run.arguments import steps  # noqa: PLC0415
 
@@ -148,7 +148,7 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         ):
             shape = model_shape(prepared.base.config, trust=trust)
             config, tokenizer = prepared.base.config, prepared.base.tokenizer
-            whole = whole_weights(config, prepared.settings, tokenizer, trust=trust)
+            full_modules = full_module_weights(config, prepared.settings, tokenizer, trust=trust)
         prepared = _check_packing(prepared)
         settings = prepared.settings
     available = gpu_memory or machine_memory()
@@ -159,7 +159,7 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         "bf16": bf16,
         "on_gpu": for_other_machine or device() != "cpu",
         "answers": prepared.train.stats.supervised / max(int(lengths.sum()), 1),
-        "whole": whole,
+        "full_modules": full_modules,
     }
     fits = suggest_settings(shape, settings, available, **where)
     width = settings.sequence_length if settings.layout == "packed" else int(lengths.max())

@@ -35,7 +35,7 @@ class Opened:
         kind: What it is.
         path: The folder.
         title: Its name in pages.
-        shown: Its path in pages: the whole of it, unless others will read them.
+        shown: Its path in pages: all of it, unless others will read them.
     """
 
     key: str

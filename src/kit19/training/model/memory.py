@@ -123,8 +123,10 @@ def model_shape(config: Any, *, trust: bool = False) -> ModelShape:
     )
 
 
-def whole_weights(config: Any, settings: Settings, tokenizer: Any, *, trust: bool = False) -> int:
-    """Weights of the modules that an adapter would train and save whole; 0 if there are none.
+def full_module_weights(
+    config: Any, settings: Settings, tokenizer: Any, *, trust: bool = False
+) -> int:
+    """Weights of the modules that an adapter would train and save in full; 0 if there are none.
 
     Args:
         config: A transformers configuration.
@@ -159,7 +161,7 @@ def estimate_memory(
     bf16: bool = True,
     on_gpu: bool = True,
     answers: float = 0.25,
-    whole: int = 0,
+    full_modules: int = 0,
 ) -> MemoryNeed:
     """Estimate the memory on each GPU.
 
@@ -170,7 +172,7 @@ def estimate_memory(
         bf16: Whether the run computes in bfloat16.
         on_gpu: Whether it runs on a GPU, where AdamW steps over all weights at once.
         answers: The share of tokens that have a loss, and so logits.
-        whole: Weights of modules that an adapter trains and saves whole; see ``whole_weights``.
+        full_modules: Weights of modules that an adapter trains and saves in full.
     """
     wide = 2 if bf16 else 4
     if settings.method == "full":
@@ -179,7 +181,7 @@ def estimate_memory(
         weights = trained * kept
     else:
         # A module that is trained whole is a copy in fp32; PEFT keeps the original too.
-        trained, kept = settings.lora.rank * shape.linear * shape.layers + whole, 4
+        trained, kept = settings.lora.rank * shape.linear * shape.layers + full_modules, 4
         body = (shape.parameters - shape.embedding) * (
             0.5625 if settings.method == "qlora" else wide
         )
