@@ -1,7 +1,7 @@
 """Pairs of a text and a benchmark item that somebody has looked at and found to be no leak.
 
 A pair is allowed by its content: the item, and the excerpt of the row's text that the audit shows. So
-it stays allowed when rows move, and a row whose text changes is a finding again.
+it stays allowed when rows move, and is a finding again when the text of the excerpt changes.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from kit19.catalog.yaml_file import read_yaml
+from kit19.training.model.meta import build_meta_model
 from kit19.training.settings import Settings
 
 GPUS = Path(__file__).parent / "gpus.yaml"
@@ -119,11 +120,7 @@ def computed_weights(config: Any, *, trust: bool = False) -> ComputedWeights:
         config: A transformers configuration.
         trust: Whether to run code from the model's repository.
     """
-    import torch  # noqa: PLC0415  the arithmetic below needs none of it
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415
-
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust)
+    model = build_meta_model(config, trust=trust)
     text = config.get_text_config()
     head, into = model.get_output_embeddings(), model.get_input_embeddings()
     tied = head is not None and head.weight is into.weight

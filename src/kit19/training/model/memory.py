@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from kit19.training.model.meta import build_meta_model
 from kit19.training.settings import Settings
 
 GIB = 1 << 30
@@ -94,30 +95,24 @@ def model_shape(config: Any, *, trust: bool = False) -> ModelShape:
         trust: Whether to run code from the model's repository.
     """
     import torch  # noqa: PLC0415  the arithmetic below needs none of it
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415
 
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust)
+    model = build_meta_model(config, trust=trust)
     text = config.get_text_config()
     head, into = model.get_output_embeddings(), model.get_input_embeddings()
     layers = int(text.num_hidden_layers)
-    linear = sum(
-        module.in_features + module.out_features
+    linear = [
+        module
         for module in model.modules()
         if isinstance(module, torch.nn.Linear) and module is not head
-    )
+    ]
     return ModelShape(
         parameters=sum(one.numel() for one in model.parameters()),
         embedding=sum({id(m.weight): m.weight.numel() for m in (into, head) if m}.values()),
         layers=layers,
         hidden=int(text.hidden_size),
         vocabulary=int(text.vocab_size),
-        linear=linear // layers,
-        dense=sum(
-            module.weight.numel()
-            for module in model.modules()
-            if isinstance(module, torch.nn.Linear) and module is not head
-        ),
+        linear=sum(one.in_features + one.out_features for one in linear) // layers,
+        dense=sum(one.weight.numel() for one in linear),
         config=config,
         trust=trust,
     )
@@ -136,13 +131,9 @@ def full_module_weights(
     """
     if not settings.new_tokens and not settings.lora.modules_to_save:
         return 0
-    import torch  # noqa: PLC0415
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415
-
     from kit19.training.model.base import add_embeddings, modules_to_save  # noqa: PLC0415
 
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust)
+    model = build_meta_model(config, trust=trust)
     add_embeddings(model, settings, tokenizer)
     names = tuple(f".{name}" for name in modules_to_save(settings, model))
     return sum(

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM
 
 from kit19.core.errors import Problem, TrainError, suggest_names
 from kit19.training import processes
@@ -27,6 +26,7 @@ from kit19.training.model.base import (
     modules_to_save,
 )
 from kit19.training.model.device import attention, liger_problems
+from kit19.training.model.meta import build_meta_model
 from kit19.training.model.twin import make_twin, vocabulary_of
 from kit19.training.model_errors import one_line_reason
 from kit19.training.rows.tokens import Tokens
@@ -137,10 +137,7 @@ def _with_attention(
 
 def _build_meta_model(base: Base, attention: str) -> Any:
     config = copy.deepcopy(base.config)
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(
-            config, attn_implementation=attention, trust_remote_code=base.trust
-        )
+    return build_meta_model(config, trust=base.trust, attn_implementation=attention)
 
 
 def _id_problems(meta_model: Any, base: Base, sets: Sequence[Tokens]) -> list[Problem]:
