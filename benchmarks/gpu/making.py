@@ -6,17 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.eval import TASKS
 from benchmarks.gpu.scale import Scale
 
-TASKS = (
-    "kobest_copa",
-    "kobest_hellaswag",
-    "kobest_wic",
-    "kobest_sentineg",
-    "klue_sts",
-    "klue_ynat",
-    "kobest_boolq",
-)
 _VOCABULARY = 8000
 
 
