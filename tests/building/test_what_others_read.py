@@ -1,4 +1,4 @@
-"""Tests that datasets, mlcroissant, trainers and the Hub read a build."""
+"""Tests that datasets, mlcroissant, DuckDB, pandas, trainers and the Hub read a build."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pandas
 import pytest
 import yaml
 
@@ -106,6 +108,17 @@ def test_croissant_is_valid_and_gives_every_row(
         ]
         given = [{k: v for k, v in row.items() if v is not None} for row in read["rows"][split]]
         assert given == expected
+
+
+def test_duckdb_and_pandas_read_the_rows_of_a_build(exported: tuple[Path, Manifest]) -> None:
+    out, _ = exported
+    for split in ("train", "validation"):
+        rows = rows_of(out, split)
+        assert duckdb.read_parquet(f"{out}/data/{split}-*.parquet").fetchall() == rows.rows()
+        paths = sorted((out / "data").glob(f"{split}-*.parquet"))
+        frame = pandas.concat([pandas.read_parquet(path) for path in paths]).astype(object)
+        assert list(frame.columns) == rows.columns
+        assert frame.where(frame.notna(), None).to_dict("records") == rows.to_dicts()
 
 
 def exported_rows(folder: Path, kind: str, split: str) -> list[dict[str, Any]]:
