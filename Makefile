@@ -15,6 +15,8 @@ INSTALL  := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-co
 compiled := @$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib >/dev/null || true
 endif
 WHEELS ?=
+# Tests start hundreds of processes: where this is set, each compiles the package anew.
+export PYTHONDONTWRITEBYTECODE :=
 # Each process begins with a half of the tests in their order: what a module sets up is set up once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 

@@ -21,6 +21,7 @@ from tests.support.bucket import Wire, bucket_server
 from tests.support.golden import Golden
 from tests.support.harness_files import parse_once
 from tests.support.hub_server import WRITE, HubServer
+from tests.support.invoking import printed_by
 from tests.support.network import only_this_machine, refuse
 from tests.support.once import made_once
 from tests.support.slow import mark_slow
@@ -160,13 +161,19 @@ def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def real_build(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """One build of a recipe from the real files that are there, shared by tests that only read it."""
+    """One build of a recipe from the real files that are there, shared by tests that only read it.
+
+    The folder that the command ran in is two levels up; `printed.txt` there is what it printed.
+    """
 
     def built(recipe: str) -> Path:
-        def make(out: Path) -> None:
-            build(recipe, out, data_dir=real_data, partial=True)
+        def make(place: Path) -> None:
+            place.mkdir()
+            (place / "data").symlink_to(real_data.resolve())
+            line = f"kit19 build {recipe} --data-dir data --partial --out out/{recipe}"
+            (place / "printed.txt").write_text(printed_by(line, place), encoding="utf-8")
 
-        return made_once(tmp_path_factory, f"real-{recipe}", make)
+        return made_once(tmp_path_factory, f"real-{recipe}", make) / "out" / recipe
 
     return built
 

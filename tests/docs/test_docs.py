@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +18,7 @@ from kit19.catalog import BUILT_IN
 from kit19.cli import cli
 from kit19.core.manifest import read_manifest
 from tests.support.golden import Golden, missing_lines, renewed
+from tests.support.invoking import printed_by
 
 ROOT = Path(__file__).parents[2]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
@@ -70,19 +71,6 @@ def parse(line: str) -> None:
     command.make_context(name, arguments, parent=parent)
 
 
-def kit19(line: str, folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "kit19", *shlex.split(line)[1:]],
-        check=False,
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "COLUMNS": "200", "PYTHONUTF8": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
@@ -130,7 +118,7 @@ def test_every_example_of_the_help_is_accepted_by_the_parser(line: str) -> None:
 @pytest.mark.parametrize("line", [e for e in help_examples() if e.startswith("kit19 show")])
 def test_every_show_example_of_the_help_shows_something(line: str, tmp_path: Path) -> None:
     # Without the option it is the sample that is shown, so that this runs anywhere.
-    shown = kit19(line.replace(" --data-dir data", ""), tmp_path)
+    shown = printed_by(line.replace(" --data-dir data", ""), tmp_path)
     assert "[output]" in shown or "[assistant]" in shown
 
 
@@ -171,46 +159,37 @@ def test_no_document_names_a_web_address_or_a_place_on_one_machine(path: Path) -
 def test_the_demo_prints_what_the_readme_shows(tmp_path: Path, golden: Golden) -> None:
     claimed = next(out for lines, out in shown(READMES[0]) if lines == ["make demo"])
     assert "\n\t$(BIN)/kit19 demo\n" in (ROOT / "Makefile").read_text("utf-8")
-    golden.check_shown(READMES, claimed, kit19("kit19 demo", tmp_path))
+    golden.check_shown(READMES, claimed, printed_by("kit19 demo", tmp_path))
 
 
 def test_the_readmes_show_a_conversation_as_it_is(tmp_path: Path, golden: Golden) -> None:
     lines, claimed = next(b for b in shown(READMES[0]) if b[0][0].startswith("kit19 show"))
-    golden.check_shown(READMES, claimed, kit19(lines[0], tmp_path))
+    golden.check_shown(READMES, claimed, printed_by(lines[0], tmp_path))
 
 
 def test_the_sources_command_prints_what_its_document_shows(tmp_path: Path, golden: Golden) -> None:
     lines, claimed = next(b for b in shown(BUILDING) if b[0][0] == "kit19 sources")
-    golden.check_shown([BUILDING], claimed, kit19(lines[-1], tmp_path))
-
-
-@pytest.fixture(scope="module")
-def real_build(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> tuple[Path, str, str]:
-    """The build of the real files that the README shows: where it was run, its output, the claim."""
-    folder = tmp_path_factory.mktemp("real")
-    (folder / "data").symlink_to(real_data.resolve())
-    line, claimed = next(
-        (lines[-1], out) for lines, out in shown(READMES[0]) if "--partial" in lines[-1]
-    )
-    return folder, kit19(line, folder), claimed
+    golden.check_shown([BUILDING], claimed, printed_by(lines[-1], tmp_path))
 
 
 @pytest.mark.real
 def test_the_real_files_give_what_the_readme_shows(
-    real_build: tuple[Path, str, str], golden: Golden
+    real_build: Callable[[str], Path], golden: Golden
 ) -> None:
-    folder, printed, claimed = real_build
-    golden.check_shown(READMES, claimed, printed)
+    line, claimed = next(b for b in shown(READMES[0]) if "--partial" in b[0][-1])
+    assert line[-1] == "kit19 build kit19 --data-dir data --partial --out out/kit19"
+    folder = real_build("kit19").parents[1]
+    golden.check_shown(READMES, claimed, (folder / "printed.txt").read_text("utf-8"))
     line, claimed = next(b for b in shown(BUILDING) if b[0][0].startswith("kit19 explain"))
-    golden.check_shown([BUILDING], claimed, kit19(line[0], folder))
+    golden.check_shown([BUILDING], claimed, printed_by(line[0], folder))
 
 
 @pytest.mark.real
 def test_contamination_was_found_as_often_as_its_document_says(
-    real_build: tuple[Path, str, str],
+    real_build: Callable[[str], Path],
 ) -> None:
     text = (ROOT / "docs" / "contamination.md").read_text("utf-8")
-    manifest = read_manifest(real_build[0] / "out" / "kit19")
+    manifest = read_manifest(real_build("kit19"))
     said = {
         name: int(count.replace(",", ""))
         for names, count in re.findall(r"^\| (`[^|]+) \| ([\d,]+) \|", text, re.MULTILINE)
@@ -264,7 +243,7 @@ def test_the_dataset_of_contributing_works_as_it_says(tmp_path: Path, golden: Go
     blocks = shown(ROOT / "CONTRIBUTING.md")
     assert len(blocks) == 2
     for lines, claimed in blocks:
-        real = [kit19(line, tmp_path) for line in lines][-1]
+        real = [printed_by(line, tmp_path) for line in lines][-1]
         text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
         golden.check(ROOT / "CONTRIBUTING.md", text.replace(claimed, real.strip() + "\n"))
 

@@ -15,6 +15,7 @@ from kit19.linting.answers import answer_fields
 from kit19.rendering import choose
 from kit19.rendering.fit import eligible
 from kit19.rendering.render import compile_template
+from tests.support.effort import THOROUGH, every
 from tests.support.linting import records_of, view_of
 
 KIT19 = load_catalog().recipe("kit19").subsets
@@ -30,10 +31,16 @@ def test_lint_is_clean_on_the_sample() -> None:
 
 @pytest.mark.real
 def test_lint_is_clean_on_every_real_record(real_data: Path) -> None:
-    report = lint(data_dir=real_data, partial=True)
+    # These three have nine tenths of the records.
+    report = lint(
+        every(100, ALL, always=set(ALL) - {"nsmc", "parakqc", "stylekqc"}),
+        data_dir=real_data,
+        partial=True,
+    )
     assert report.findings == []
-    assert report.subsets["nsmc"].records == 199_992  # 200,000 less 8 without text
     assert report.subsets["unsmile"].records == 18_740  # 2 have no label
+    if THOROUGH:
+        assert report.subsets["nsmc"].records == 199_992  # 200,000 less 8 without text
 
 
 def test_kit19_has_twenty_subsets_with_two_hundred_templates() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -52,6 +53,20 @@ def invoke(*arguments: str | Path, text: str | None = None) -> Outcome:
             stack.enter_context(patch("sys.stdin", io.StringIO(text)))
         code = run_main(*arguments)
     return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def printed_by(line: str, folder: Path) -> str:
+    """Run a command line of a document in a process of its own; what it prints on stdout."""
+    done = subprocess.run(
+        [sys.executable, "-m", "kit19", *shlex.split(line)[1:]],
+        check=False,
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "COLUMNS": "200", "PYTHONUTF8": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def run_main(*arguments: str | Path) -> int:

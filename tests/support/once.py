@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +17,14 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     Args:
         factory: That of the tests' process.
         name: The same for the same content.
-        make: Writes the path, as a whole or not at all; called in one process.
+        make: Writes the path that it is given; called in one process.
     """
     own = factory.getbasetemp()
     path = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / f"once-{name}"
     with FileLock(f"{path}.lock"):
         if not path.exists():
-            make(path)
+            making = path.with_name(f"{path.name}.making")
+            shutil.rmtree(making, ignore_errors=True)
+            make(making)
+            making.rename(path)
     return path

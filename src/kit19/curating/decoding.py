@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kit19.core.native import native, standalone
+from kit19.core.native import native
 from kit19.curating.characters import (
     BLANK,
     CODE,
@@ -102,7 +102,7 @@ def _tables(form: int) -> tuple[_U32, _U32]:
 
 
 # One function, and as few branches as possible: a processor cannot foresee where words end.
-@standalone
+@native
 def _decode(  # noqa: C901, PLR0915
     data: _Bytes,
     ends: _I64,
@@ -190,7 +190,7 @@ def _put_several(
     return kept, begun, outside
 
 
-@standalone
+@native
 def _hash(letters: _U32, ends: _I64, hashes: _U64) -> None:
     """Hash the number of letters of each text, and five of them."""
     first = np.int64(0)
@@ -210,20 +210,15 @@ def _hash(letters: _U32, ends: _I64, hashes: _U64) -> None:
         first = ends[text]
 
 
+@native
 def places_of(hashes: _U64, table: _U64) -> _I64:
     """Return the places of hashes that are in a table (see ``hash_table``)."""
-    places = np.empty(len(hashes), dtype=np.int64)
-    return places[: _places_of(hashes, table, places)]
-
-
-@standalone
-def _places_of(hashes: _U64, table: _U64, places: _I64) -> int:
-    found = 0
+    places, found = np.empty(len(hashes), dtype=np.int64), 0
     for place in range(len(hashes)):
         if hashes[place] and table[_find(table, hashes[place])]:
             places[found] = place
             found += 1
-    return found
+    return places[:found]
 
 
 def hash_table(hashes: _U64) -> _U64:

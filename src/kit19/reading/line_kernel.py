@@ -1,4 +1,7 @@
-"""The scan of JSON lines in machine code: which known outline each line has, and its values."""
+"""The scan of JSON lines in machine code: which known outline each line has, and its values.
+
+Import it only where it is called: it imports numba (through ``core.text_series``), which is slow.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kit19.core.native import native, standalone
+from kit19.core.native import native
 from kit19.core.text_series import Views
 from kit19.reading.outline_trie import (
     BEGIN,
@@ -82,7 +85,7 @@ class Found(NamedTuple):
     ends: Numbers
 
 
-@standalone
+@native
 def scan_lines(lines: Lines, nodes: Numbers, literals: Bytes, found: Found) -> tuple[int, int, int]:
     """Scan lines.
 
