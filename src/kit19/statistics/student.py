@@ -20,7 +20,8 @@ def t_p_value(t: float, freedom: float) -> float:
     """
     if math.isinf(t):
         return 0.0
-    return _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+    both = freedom + t * t
+    return _incomplete_beta(freedom / both, t * t / both, freedom / 2, 0.5)
 
 
 def t_quantile(share: float, freedom: float) -> float:
@@ -45,18 +46,24 @@ def t_quantile(share: float, freedom: float) -> float:
     return t
 
 
-def _incomplete_beta(x: float, a: float, b: float) -> float:
-    """The regularized incomplete beta function by its continued fraction (DLMF 8.17.22)."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
+def _incomplete_beta(x: float, rest: float, a: float, b: float) -> float:
+    """The regularized incomplete beta function by its continued fraction (DLMF 8.17.22).
+
+    Args:
+        x: From 0 to 1.
+        rest: 1 − x. Close to 1, x has no digits left to take it from.
+        a: Above 0.
+        b: Above 0.
+    """
+    if x <= 0 or rest <= 0:
+        return float(rest <= 0)
     if x > (a + 1) / (a + b + 2):  # where the fraction converges slowly (DLMF 8.17.4)
-        return 1 - _incomplete_beta(1 - x, b, a)
-    front = math.exp(
-        a * math.log(x)
-        + b * math.log1p(-x)
-        - (math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b))
+        return 1 - _incomplete_beta(rest, x, b, a)
+    log_x, log_rest = (
+        math.log(one) if one < 0.5 else math.log1p(-other) for one, other in ((x, rest), (rest, x))
     )
-    return front / a / _fraction(x, a, b)
+    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    return math.exp(a * log_x + b * log_rest - log_beta) / a / _fraction(x, a, b)
 
 
 def _fraction(x: float, a: float, b: float) -> float:
