@@ -18,7 +18,7 @@ from kit19.publishing.terms import check_terms
 from kit19.training.rows.files import load_build_rows
 from kit19.writing.card import dataset_card
 from kit19.writing.tables import Tables
-from kit19.writing.verify import read_rows
+from kit19.writing.verification import read_rows
 
 MISSING = SkippedFile(name="dmath/train.json", status="missing", why="it is not there")
 TWO = SharedText(subset="nsmc", earlier="apeach", records=3, other_label=0, examples=[("a", "b")])

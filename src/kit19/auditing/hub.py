@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kit19.core.errors import FilesError, Problem, ReadError
 from kit19.core.paths import path_exists
-from kit19.fetching.download import is_offline
 from kit19.fetching.hub import Hub, HubContext, open_hub, translate_hub_errors
+from kit19.fetching.offline import is_offline
 from kit19.fetching.snapshot import download_files
 from kit19.reading import Remarks
 from kit19.reading.folders import ARCHIVE, READABLE, SUFFIXES, data_names, format_suffix

@@ -5,8 +5,9 @@ Models are imported on first use: they need pydantic, and listing the sources do
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kit19.core.loaded_on_use import load_on_use
 
 if TYPE_CHECKING:
     from kit19.catalog.benchmark import Benchmark, benchmark_of_task
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
     from kit19.catalog.source import Source, Subset
     from kit19.catalog.tables import Table
     from kit19.catalog.templates import Template, TemplateFile
-
-_MODULES = {
-    "benchmark": ["Benchmark", "benchmark_of_task"],
-    "layers": ["BUILT_IN"],
-    "load": ["Catalog", "CatalogLike", "load_catalog"],
-    "prompt_format": ["PromptFormat"],
-    "published": ["Published"],
-    "recipe": ["Format", "Recipe"],
-    "source": ["Source", "Subset"],
-    "tables": ["Table"],
-    "templates": ["Template", "TemplateFile"],
-}
 
 __all__ = [
     "BUILT_IN",
@@ -50,8 +39,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"kit19.catalog.{module}"), name)
-    raise AttributeError(f"module 'kit19.catalog' has no attribute {name!r}")
+__getattr__ = load_on_use(
+    __name__,
+    {
+        "benchmark": ["Benchmark", "benchmark_of_task"],
+        "layers": ["BUILT_IN"],
+        "load": ["Catalog", "CatalogLike", "load_catalog"],
+        "prompt_format": ["PromptFormat"],
+        "published": ["Published"],
+        "recipe": ["Format", "Recipe"],
+        "source": ["Source", "Subset"],
+        "tables": ["Table"],
+        "templates": ["Template", "TemplateFile"],
+    },
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from kit19.core.errors import FilesError, OutputError, Problem
 from kit19.fetching.cache import Cache
 from kit19.fetching.files import UpstreamFile
+from kit19.fetching.offline import is_offline
 from kit19.fetching.origin import addresses
 from kit19.fetching.part import Part
 from kit19.fetching.progress import Progress, ProgressCounter
@@ -23,7 +23,6 @@ __all__ = [
     "Progress",
     "WantedFile",
     "fetch_files",
-    "is_offline",
     "refuse_failures",
     "wanted_files",
 ]
@@ -105,12 +104,6 @@ def refuse_failures(results: Sequence[FetchedFile]) -> None:
     failures = [one for one in results if one.outcome in fixes and not one.optional]
     if failures:
         raise FilesError([Problem(one.why, one.name, fixes[one.outcome]) for one in failures])
-
-
-def is_offline() -> bool:
-    """Whether offline mode is set (``KIT19_OFFLINE`` or ``HF_HUB_OFFLINE``)."""
-    names = ("KIT19_OFFLINE", "HF_HUB_OFFLINE")
-    return any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in names)
 
 
 def _fetch_one(

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kit19.core.errors import FilesError, Problem
-from kit19.fetching.download import is_offline
+from kit19.fetching.offline import is_offline
 
 BLOCK = 1 << 23
 """Bytes requested at a time."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kit19.core.errors import FilesError, Problem, VerifyError
 from kit19.core.manifest import NAME, Manifest, read_manifest
-from kit19.fetching.download import is_offline
 from kit19.fetching.hub import Hub, HubContext, open_hub, translate_hub_errors
+from kit19.fetching.offline import is_offline
 
 _CONTEXT = HubContext(FilesError, "load")
 

@@ -20,8 +20,8 @@ from kit19.core.errors import OutputError, Problem, UnknownNameError, suggest_na
 from kit19.core.manifest import NAME, Manifest
 from kit19.core.runs import NAME as RUN
 from kit19.core.runs import read_run
-from kit19.fetching.download import is_offline
 from kit19.fetching.hub import Hub, HubContext, open_hub, translate_hub_errors
+from kit19.fetching.offline import is_offline
 from kit19.publishing.remote import (
     Digests,
     Remote,
