@@ -12,6 +12,7 @@ import pytest
 
 from kit19.curating import load_index, load_search
 from kit19.curating import stored as kept
+from kit19.curating.characters import load_characters
 from kit19.curating.contamination import build_index
 from tests.support.small_items import benchmark, find_leaks, records
 
@@ -102,3 +103,15 @@ def test_the_latest_are_kept(cache: Path) -> None:
         load_index(benchmark(f"다른 글 {number}"))
     assert len(list(cache.iterdir())) == kept.KEPT
     assert not first.exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"damaged"])
+def test_cached_characters_equal_new_ones(cache: Path, damage: bytes) -> None:
+    load_characters.cache_clear()
+    new = load_characters()
+    (path,) = (cache.parent / "characters").iterdir()
+    path.write_bytes(path.read_bytes() + damage)
+    load_characters.cache_clear()
+    alike(load_characters(), new)
+    load_characters.cache_clear()
+    alike(load_characters(), new)  # written again if it was damaged

@@ -2,19 +2,30 @@
 
 It is made by the very functions that it replaces, one character at a time. A text with a character
 whose result depends on its neighbors takes the slow path: those functions.
+
+The table is cached in a file ``characters/<key>`` (see ``kit19.core.cached``). The key is a digest of
+everything that it is made by.
 """
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from kit19.core.cached import DIGEST, digest_code, read_cached, write_cached
+from kit19.core.paths import cache_dir
+from kit19.curating import grams
 from kit19.curating.grams import composed, words_of
+from kit19.korean import invisible, jamo
 
+_KEPT = 4  # files, of half a megabyte
 DROP, BLANK, SLOW = 0, ord(" "), 0xFFFF_FFFF
 CONSONANT, VOWEL = 1 << 30, 1 << 29
 """Marks of separate Hangul letters: a vowel after a consonant makes a syllable, on the slow path."""
@@ -56,7 +67,23 @@ class Characters:
 
 @lru_cache(1)
 def load_characters() -> Characters:
-    """Create the table, once."""
+    """Load the table from the cache, or create it."""
+    sources = (
+        Path(str(one)) for one in (__file__, grams.__file__, invisible.__file__, jamo.__file__)
+    )
+    parts = [pl.__version__, unicodedata.unidata_version, digest_code(sources)]
+    key = hashlib.sha256(" ".join(parts).encode()).hexdigest()
+    path = cache_dir() / "characters" / key
+    if content := read_cached(path):
+        both = np.frombuffer(content, dtype="<u4", offset=DIGEST)
+        return Characters(both[: _EMOJI.stop], both[_EMOJI.stop :])
+    created = _create_characters()
+    both = np.concatenate([created.table, created.several])
+    write_cached(path, both.astype("<u4").tobytes(), _KEPT)
+    return created
+
+
+def _create_characters() -> Characters:
     codes = np.concatenate([np.arange(one.start, one.stop, dtype=np.uint32) for one in _CODES])
     characters = pl.Series([chr(one) for one in codes.tolist()])
     normal = composed(characters)
@@ -79,6 +106,7 @@ def load_characters() -> Characters:
     table = np.full(_EMOJI.stop, SLOW, dtype=np.uint32)
     table[codes] = found
     table[_SYLLABLES.start : _SYLLABLES.stop] = _SYLLABLES
+    table.flags.writeable = several.flags.writeable = False
     return Characters(table, several)
 
 

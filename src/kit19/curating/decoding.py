@@ -98,7 +98,9 @@ def _tables(form: int) -> tuple[_U32, _U32]:
     known = load_characters()
     if form == ANY:
         return known.table, known.several
-    return np.arange(_CODE_POINTS, dtype=np.uint32), known.several
+    table = np.arange(_CODE_POINTS, dtype=np.uint32)
+    table.flags.writeable = False
+    return table, known.several
 
 
 # One function, and as few branches as possible: a processor cannot foresee where words end.
