@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
+import unicodedata
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,10 +21,11 @@ from kit19.core.ledger import REASONS
 from kit19.core.manifest import read_manifest
 from kit19.viewing.data.filled import filled_parts
 from kit19.viewing.data.row_table import RowTable
+from kit19.viewing.data.searching import contains, find_all
 from kit19.viewing.data.shared import shared_spans
 from kit19.viewing.data.templates import render_alone
 from kit19.viewing.data.upstream import Upstream
-from kit19.viewing.visible import find_all, marked, visible
+from kit19.viewing.visible import marked, visible
 from kit19.viewing.wording import LANGUAGES, load_messages
 from kit19.writing import read_splits
 from tests.support.viewing import Client, viewing
@@ -73,14 +75,45 @@ def test_facets_count_what_choosing_them_gives(client: Client, every: pl.DataFra
     assert count(client.get(other)) == every.filter(pl.col("subset") == "nsmc").height
 
 
-@pytest.mark.parametrize("words", ["영화", "KAKAO", "nsmc/train/9", "없는말이다", "{", "\\d", "%"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "영화",
+        "KAKAO",
+        "\u110b\u1167\u11bc\u1112\u116a",
+        "nsmc/train/9",
+        "없는말이다",
+        "{",
+        "\\d",
+        "%",
+    ],
+)
 def test_search_finds_the_rows_that_contain_the_words(
     table: RowTable, every: pl.DataFrame, words: str
 ) -> None:
     texts = every.select(pl.concat_str("id", "instruction", "input", "output", separator="\n"))
-    expected = [words.casefold() in text.casefold() for text in texts.to_series()]
+    wanted = unicodedata.normalize("NFC", words).casefold()
+    expected = [wanted in text.casefold() for text in texts.to_series()]
     found = table.select({}, words).places
     assert found.tolist() == np.flatnonzero(expected).tolist()
+
+
+@given(
+    st.lists(st.text("가각ㄱㅏá́aA.Éeſ\u1100\u1161")),
+    st.text("가각aAÉ.\u1100\u1161", min_size=1, max_size=3),
+)
+def test_every_page_searches_by_the_same_rules(texts: list[str], words: str) -> None:
+    column = pl.Series("text", texts, dtype=pl.String)
+    found = pl.select(contains([pl.lit(column)], words)).to_series() if texts else column
+    assert found.to_list() == [bool(find_all(text, words)) for text in texts]
+
+
+def test_search_finds_composed_and_decomposed_letters_in_any_case() -> None:
+    rows = pl.DataFrame({"text": ["영화 É", "영화 é", None, "é"]})
+    decomposed = rows.select(pl.col("text").str.normalize("NFD"))
+    for frame in (rows, decomposed):
+        for words, count in (("화", 2), ("\u1112\u116a", 2), ("É", 3), ("e\u0301", 3), ("소", 0)):
+            assert frame.filter(contains([pl.col("text")], words)).height == count
 
 
 def test_orders_and_pages_give_every_row_once(table: RowTable, every: pl.DataFrame) -> None:
@@ -97,7 +130,7 @@ def test_orders_and_pages_give_every_row_once(table: RowTable, every: pl.DataFra
         assert sorted(places.tolist()) == list(range(every.height))
         key = every["id"] if order == "id" else lengths.to_series()
         assert [key[p] for p in places.tolist()] == [key[p] for p in expected]
-    places = np.array([2919, 3, 0, 2801, 3])
+    places = np.array([2919, 3, 0, 2801, 3], dtype=np.uint32)
     assert table.rows(places)["id"].to_list() == every["id"].gather(places).to_list()
     assert table.rows(places)["split"].to_list() == [
         "validation",

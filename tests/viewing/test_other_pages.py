@@ -252,7 +252,7 @@ def test_the_editor_renders_and_writes_nothing(every: Client, shown: Shown) -> N
 def test_what_is_filtered_can_be_saved(every: Client, sample_build: Path) -> None:
     rows = pl.concat(pl.read_parquet(p) for p in sorted((sample_build / "data").iterdir()))
     wanted = rows.filter(pl.col("subset") == "nsmc", pl.col("input").str.contains("영화"))
-    query = {"subset": "nsmc", "q": "영화", "page": 2, "sort": "longest"}
+    query = {"subset": "nsmc", "q": "영화", "page": 2}
     expected = rows.filter(
         pl.col("subset") == "nsmc",
         pl.any_horizontal(pl.col("id", "instruction", "input", "output").str.contains("영화")),
@@ -268,6 +268,13 @@ def test_what_is_filtered_can_be_saved(every: Client, sample_build: Path) -> Non
     assert got["parquet"].equals(expected)
     assert got["jsonl"]["input"].to_list() == expected["input"].to_list()
     assert got["csv"]["id"].to_list() == expected["id"].to_list()
+    longest = every.get("/o/build/rows.jsonl", **query, sort="longest").body
+    lengths = [
+        sum(len(row[name]) for name in ("instruction", "input", "output"))
+        for row in map(json.loads, longest.splitlines())
+    ]
+    assert len(lengths) == expected.height
+    assert lengths == sorted(lengths, reverse=True)
     everything = pl.read_parquet(io.BytesIO(every.get("/o/build/rows.parquet").body))
     assert everything["id"].to_list() == rows["id"].to_list()
     assert every.get("/o/build/rows.doc").status == 404

@@ -90,7 +90,7 @@ class Query:
 
     def as_file(self, kind: str) -> str:
         """The address of all entries of the list, on all its pages, as a file."""
-        kept = [pair for pair in self.pairs if pair[0] not in ("page", "size", "sort")]
+        kept = [pair for pair in self.pairs if pair[0] not in ("page", "size")]
         return links.with_query(f"{self.path}.{kind}", kept)
 
     def without(self, *names: str) -> str:

@@ -19,9 +19,10 @@ from kit19.drawing.safe_text import printable
 from kit19.sample import SAMPLE
 from kit19.viewing import links
 from kit19.viewing.data.build import Build
+from kit19.viewing.data.searching import find_all
 from kit19.viewing.opening import Kind, Opened
 from kit19.viewing.query import Query
-from kit19.viewing.visible import excerpt, find_all, marked, segments, visible
+from kit19.viewing.visible import excerpt, marked, segments, visible
 from kit19.viewing.wording import LANGUAGES, Words, preferred
 
 THEMES = ("auto", "light", "dark")

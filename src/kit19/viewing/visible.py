@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from markupsafe import Markup, escape
 
 from kit19.core.hidden_characters import HIDDEN
+from kit19.viewing.data.searching import Span, find_all
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 _LONG = 200_000
 """Most characters of one text that a page shows; the rest is counted."""
-
-Span = tuple[int, int]
 
 
 def visible(text: object, most: int = _LONG) -> Markup:
@@ -66,16 +65,9 @@ def excerpt(text: str, around: str = "", most: int = 160) -> tuple[str, bool, bo
         The part, and whether text is left out before and after it.
     """
     line = " ".join(text[: 1 << 20].split())
-    found = line.casefold().find(around.casefold()) if around else -1
+    found = next((begin for begin, _ in find_all(line, around)), -1)
     begin = max(0, found - most // 3) if found > most * 2 // 3 else 0
     return line[begin : begin + most], begin > 0, len(line) > begin + most
-
-
-def find_all(text: str, words: str) -> list[Span]:
-    """Where a text contains words, without regard to case."""
-    if not words:
-        return []
-    return [match.span() for match in re.finditer(re.escape(words), text, re.IGNORECASE)]
 
 
 def _mark(text: str, kind: str, title: str) -> Markup:

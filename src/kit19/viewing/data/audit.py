@@ -15,6 +15,7 @@ from kit19.auditing.result import RULES, AllowedPair, Audit
 from kit19.core.errors import Problem, UnknownNameError, VerifyError, first_line
 from kit19.core.parquet import UNREADABLE, read_parquet
 from kit19.core.paths import read_json
+from kit19.viewing.data.searching import contains
 from kit19.writing.place import locked
 
 FACETS = ("benchmark", "rule", "overlap", "effect", "marked", "file", "column", "field")
@@ -109,10 +110,8 @@ class AuditFolder:
         """
         every = self.hits
         if words:
-            texts = pl.col("text", "item_text", "item", "id", "file").fill_null("")
-            every = every.filter(
-                pl.any_horizontal(texts.str.contains_any([words], ascii_case_insensitive=True))
-            )
+            texts = map(pl.col, ("text", "item_text", "item", "id", "file"))
+            every = every.filter(contains(texts, words))
         where = {
             name: pl.col(name).fill_null("").is_in(list(values)) for name, values in chosen.items()
         }

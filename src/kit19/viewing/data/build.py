@@ -22,6 +22,7 @@ from kit19.linting.shapes import shapes
 from kit19.linting.view import View
 from kit19.rendering import load_templates
 from kit19.viewing.data.row_table import RowTable
+from kit19.viewing.data.searching import contains
 from kit19.viewing.data.upstream import Upstream
 
 FACETS = (
@@ -175,11 +176,7 @@ class Build:
         """
         every = self.dropped
         if words:
-            every = every.filter(
-                pl.any_horizontal(
-                    pl.col("id", "evidence").fill_null("").str.contains(words, literal=True)
-                )
-            )
+            every = every.filter(contains((pl.col("id"), pl.col("evidence")), words))
         by_reason = pl.col("reason").is_in(list(reasons)) if reasons else pl.lit(True)
         by_subset = pl.col("subset").is_in(list(subsets)) if subsets else pl.lit(True)
         return (

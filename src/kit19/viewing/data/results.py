@@ -21,6 +21,7 @@ from kit19.comparing.reading import read_results
 from kit19.comparing.result import Score
 from kit19.comparing.scores import plan_task, task_scores
 from kit19.core.errors import Problem, ResultsError, UnknownNameError
+from kit19.viewing.data.searching import contains
 
 FACETS = ("outcome", "label", "length", "audited")
 _BOOTSTRAP: BootstrapSettings = (2_000, 0)
@@ -130,10 +131,8 @@ class Items:
         """Places of items by facets and words, and for each facet the items with each value."""
         every = self.frame.with_row_index("#place")
         if words:
-            texts = [pl.col("prompt"), pl.col("item")]
-            every = every.filter(
-                pl.any_horizontal(t.str.contains(words, literal=True) for t in texts)
-            )
+            texts = pl.col("prompt"), pl.col("item").cast(pl.String)
+            every = every.filter(contains(texts, words))
         where = {name: pl.col(name).is_in(list(values)) for name, values in chosen.items()}
         counts = {
             name: dict(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import threading
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,48 +21,28 @@ from numpy.typing import NDArray
 from kit19.core.errors import Problem, VerifyError, first_line
 from kit19.core.parquet import UNREADABLE, scan_parquet
 from kit19.core.rows import MESSAGES, turns_as_text
+from kit19.viewing.data.facets import (
+    Facet,
+    Mask,
+    derived_facets,
+    facet_of_two,
+    smallest,
+    stored_facet,
+)
+from kit19.viewing.data.searching import contains
 
 SPLITS = ("train", "validation")
-STORED = ("subset", "task", "template", "label", "license", "upstream_split", "masked")
-"""The columns of rows that have facets."""
+STORED = ("subset", "task", "template", "label", "license", "upstream_split")
+"""The columns of rows whose values are facets."""
 TEXTS = ("instruction", "input", "output")
 ORDERS = ("build", "longest", "shortest", "id")
 _CLOSE = 2_000
 """Rows of a file that are read together if no more than this many are between them."""
-_PLACE = "#place"
+_PLACE, _ORDER = "#place", "#order"
 _KEPT = 8
 """Searches whose result is kept."""
 
-Mask = NDArray[np.bool_]
-Places = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Facet:
-    """One property of rows with few values.
-
-    Attributes:
-        values: Its values, in order.
-        codes: (rows,) the place of each row's value among them.
-    """
-
-    values: list[str]
-    codes: NDArray[np.uint32]
-
-    def where(self, chosen: Sequence[str]) -> Mask:
-        """Which rows have one of some values."""
-        is_chosen = np.array([value in chosen for value in self.values], dtype=np.bool_)
-        if not self.values:
-            return np.zeros(0, dtype=np.bool_)
-        mask: Mask = is_chosen[self.codes]
-        return mask
-
-    def counts(self, mask: Mask | None) -> dict[str, int]:
-        """How many rows have each value, the most frequent first; only of some rows with a mask."""
-        codes = self.codes if mask is None else self.codes[mask]
-        numbers = np.bincount(codes, minlength=len(self.values))
-        pairs = zip(self.values, numbers.tolist(), strict=True)
-        return dict(sorted(((v, n) for v, n in pairs if n), key=lambda pair: (-pair[1], pair[0])))
+Places = NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -99,8 +79,8 @@ class RowTable:
                 self._files.append(path)
                 self._starts.append(self._starts[-1] + rows)
             self._train = self._starts[-1] if split == "train" else self._train
-        self._derived: dict[str, Facet] = {}
         self._found: OrderedDict[str, Mask] = OrderedDict()
+        self._last: tuple[Any, Selection] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -117,39 +97,35 @@ class RowTable:
     @functools.cached_property
     def facets(self) -> dict[str, Facet]:
         """Properties of the rows by name, those that were added included."""
-        stored = self._all(
-            *(pl.col(name).fill_null("").cast(pl.Categorical) for name in STORED if name != "masked"),
-            pl.when(pl.col("masked") > 0).then(pl.lit("yes")).otherwise(pl.lit("no"))
-            .cast(pl.Categorical).alias("masked"),
-        )  # fmt: skip
-        split = np.zeros(self.height, dtype=np.uint32)
-        split[self._train :] = 1
-        found = {name: _facet(stored[name]) for name in STORED}
-        return {**found, "split": Facet(list(SPLITS), split)}
+        found = {name: self._stored(name) for name in STORED}
+        masked = (pl.col("masked") > 0).fill_null(value=False)
+        is_masked = self._all(masked.alias("masked"))["masked"].cast(pl.Boolean)
+        is_held_out = np.arange(self.height) >= self._train
+        return {
+            **found,
+            "masked": facet_of_two(["no", "yes"], is_masked.to_numpy()),
+            "split": facet_of_two(list(SPLITS), is_held_out),
+        }
+
+    def _stored(self, name: str) -> Facet:
+        # Categories of its own keep the numbers of a column small; a column at a time keeps the peak
+        # of memory low.
+        kind = pl.Categorical(pl.Categories.random())
+        return stored_facet(self._all(pl.col(name).cast(kind))[name])
 
     def add_facets(self, by_template: Mapping[tuple[str, str], Mapping[str, str]]) -> None:
         """Add properties that follow from the subset and the template of a row."""
         subset, template = self.facets["subset"], self.facets["template"]
-        width = max(len(template.values), 1)
-        pair = subset.codes.astype(np.int64) * width + template.codes
-        for name in dict.fromkeys(key for each in by_template.values() for key in each):
-            table = [
-                by_template.get((s, t), {}).get(name, "")
-                for s in subset.values
-                for t in template.values
-            ]
-            values = sorted(set(table))
-            places = {value: place for place, value in enumerate(values)}
-            lookup = np.array([places[value] for value in table], dtype=np.uint32)
-            self.facets[name] = Facet(values, lookup[pair])
+        self.facets.update(derived_facets(subset, template, by_template))
 
     @functools.cached_property
-    def lengths(self) -> NDArray[np.uint32]:
-        """(rows,) characters of each row's texts."""
+    def lengths(self) -> NDArray[Any]:
+        """(rows,) characters of each row's texts, of the smallest type that has room."""
         characters = pl.sum_horizontal(pl.col(name).str.len_chars() for name in TEXTS)
         if MESSAGES in self.schema:
             characters += turns_as_text().str.len_chars()
-        return self._all(characters.alias("n"))["n"].to_numpy().astype(np.uint32)
+        found = self._all(characters.alias("n"))["n"].cast(pl.UInt32)
+        return found.to_numpy().astype(smallest(int(found.max() or 0) + 1))  # type: ignore[arg-type]
 
     def select(
         self, chosen: Mapping[str, Sequence[str]], words: str = "", order: str = "build"
@@ -161,7 +137,16 @@ class RowTable:
             words: Text that a row contains, in its id or its texts; empty for any.
             order: One of ``ORDERS``.
         """
-        found = self._search(unicodedata.normalize("NFC", words)) if words else None
+        key = (tuple((name, *values) for name, values in chosen.items()), words, order)
+        last = self._last
+        if last is not None and last[0] == key:  # somebody turns pages
+            return last[1]
+        selection = self._select(chosen, words, order)
+        self._last = key, selection
+        return selection
+
+    def _select(self, chosen: Mapping[str, Sequence[str]], words: str, order: str) -> Selection:
+        found = self._search(words) if words else None
         masks = {name: self.facets[name].where(values) for name, values in chosen.items()}
         counts = {
             name: facet.counts(_all_of([found, *(m for k, m in masks.items() if k != name)]))
@@ -169,7 +154,7 @@ class RowTable:
         }
         mask = _all_of([found, *masks.values()])
         places = np.arange(self.height) if mask is None else np.flatnonzero(mask)
-        return Selection(self._ordered(places, order), counts)
+        return Selection(self._ordered(places.astype(np.uint32), order), counts)
 
     def find(self, record: str) -> Places:
         """The places of the rows that a record is part of: those that begin with it first."""
@@ -178,7 +163,7 @@ class RowTable:
         found = self._all(own=own, more=further)
         first = found["own"].arg_true().to_list()
         rest = (found["more"] & ~found["own"]).arg_true().to_list()
-        return np.array([*first, *rest], dtype=np.int64)
+        return np.array([*first, *rest], dtype=np.uint32)
 
     def rows(self, places: Places) -> pl.DataFrame:
         """The rows at some places, in their order, with all columns, ``split`` and ``place``."""
@@ -207,13 +192,18 @@ class RowTable:
         return pl.concat([scan_parquet(path) for path in self._files], how="diagonal")
 
     def scan_some(self, places: Places) -> pl.LazyFrame:
-        """The rows at some places, lazily, in the order of the build."""
-        if len(places) == self.height:
+        """The rows at some places, lazily, in their order.
+
+        In the order of the build they can be written in a stream; in another they are sorted in memory.
+        """
+        if len(places) == self.height and _is_ascending(places):
             return self.scan()
-        wanted = pl.LazyFrame({_PLACE: np.sort(places)}, schema={_PLACE: pl.Int64})
-        numbered = self.scan().with_row_index(_PLACE).with_columns(pl.col(_PLACE).cast(pl.Int64))
-        found = numbered.join(wanted, on=_PLACE, how="semi", maintain_order="left")
-        return found.drop(_PLACE)
+        wanted = pl.LazyFrame({_PLACE: places}, schema={_PLACE: pl.UInt32}).with_row_index(_ORDER)
+        numbered = self.scan().with_row_index(_PLACE).with_columns(pl.col(_PLACE).cast(pl.UInt32))
+        found = numbered.join(wanted, on=_PLACE, how="inner", maintain_order="left")
+        if not _is_ascending(places):
+            found = found.sort(_ORDER)
+        return found.drop(_PLACE, _ORDER)
 
     def _search(self, words: str) -> Mask:
         with self._lock:  # two requests for the same words search once
@@ -228,11 +218,7 @@ class RowTable:
         texts = [pl.col("id"), *map(pl.col, TEXTS)]
         if MESSAGES in self.schema:
             texts.append(turns_as_text())
-        if any(character.isascii() and character.isalpha() for character in words):
-            found = [text.str.contains_any([words], ascii_case_insensitive=True) for text in texts]
-        else:
-            found = [text.str.contains(words, literal=True) for text in texts]
-        return pl.any_horizontal(found)
+        return contains(texts, words)
 
     def _ordered(self, places: Places, order: str) -> Places:
         if order == "id":
@@ -243,8 +229,9 @@ class RowTable:
             return by_id
         if order == "build":
             return places
-        lengths = self.lengths[places].astype(np.int64)
-        keys = -lengths if order == "longest" else lengths
+        keys = self.lengths[places]
+        if order == "longest" and len(keys):
+            keys = keys.max() - keys
         ordered: Places = places[np.argsort(keys, kind="stable")]
         return ordered
 
@@ -267,16 +254,14 @@ class RowTable:
             raise VerifyError(Problem(what, where, fix)) from None
 
 
-def _facet(column: pl.Series) -> Facet:
-    values = sorted(column.unique().cast(pl.String).to_list())
-    codes = column.cast(pl.Enum(values)).to_physical() if values else column.cast(pl.UInt32)
-    return Facet(values, codes.to_numpy().astype(np.uint32))
-
-
 def _all_of(masks: Sequence[Mask | None]) -> Mask | None:
     """Where all masks hold; None if there is none."""
     given = [mask for mask in masks if mask is not None]
     return functools.reduce(np.logical_and, given) if given else None
+
+
+def _is_ascending(places: Places) -> bool:
+    return bool(np.all(places[1:] > places[:-1]))
 
 
 def _clusters(places: Places) -> list[Places]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
-from kit19.viewing.visible import Span
+from kit19.viewing.data.searching import Span
 
 _RUN = 4
 """Fewest letters and digits in a row that count as shared."""

@@ -91,9 +91,10 @@ class _BuildPages:
         )
 
     def export_rows(self, request: Request) -> Response:
-        """All rows by facets and words, as a file, in the order of the build."""
+        """All rows by facets and words, as a file, in the order of the page."""
         opened, build, query = self._open(request)
-        places = build.table.select(choices(build, query), query.words).places
+        order = query.among("sort", ORDERS)
+        places = build.table.select(choices(build, query), query.words, order).places
         rows = build.table.scan_some(places)
         return send(rows, request.path_params["kind"], f"{opened.key}-rows")
 
@@ -128,7 +129,7 @@ class _BuildPages:
         """A record: its rows, where it comes from, and why it is in the build or is not."""
         opened, build, query = self._open(request)
         name = query.one("id").strip()
-        places = build.rows.find(name) if name else np.array([], dtype=np.int64)
+        places = build.rows.find(name) if name else np.array([], dtype=np.uint32)
         rows = build.rows.rows(places[:_OF_RECORD]).to_dicts()
         if query.one("template"):
             rows.sort(key=lambda row: row["template"] != query.one("template"))
