@@ -21,7 +21,7 @@ def contains(texts: Iterable[pl.Expr], words: str) -> pl.Expr:
             names of macOS have it) is the same as that of syllables.
     """
     forms = _forms(words)
-    cased = [one for one in words if one.lower() != one.upper()]
+    cased = [one for one in "".join(forms) if one.lower() != one.upper()]
     if not all(one.isascii() for one in cased):
         pattern = "(?i)" + "|".join(map(pl.escape_regex, forms))
         found = [text.str.contains(pattern) for text in texts]
