@@ -25,6 +25,7 @@ from kit19.viewing.opening import open_paths
 from kit19.viewing.site import Site
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105
+ONCE = "t0ken-for-one-use"
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,11 @@ class Client:
         """Ask for a page as the user's browser does."""
         return self.raw(_address(path, query), self._headers())
 
-    def post(self, path: str, **values: Any) -> Answer:
+    def post(self, path: str, accept: str = "text/html", /, **values: Any) -> Answer:
         """Send a form of a page."""
         headers = {
             **self._headers(),
+            "Accept": accept,
             "Origin": self.url,
             "Content-Type": "application/x-www-form-urlencoded",
         }
@@ -123,7 +125,7 @@ def viewing(
     site = Site(open_paths(paths), load_catalog(catalog), folder, has_font())
     with listen("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
-        app = make_app(site, ["127.0.0.1", "localhost"], TOKEN, port)
+        app = make_app(site, ["127.0.0.1", "localhost"], TOKEN, port, ONCE)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()

@@ -28,6 +28,7 @@ from kit19.viewing.data.upstream import Upstream
 from kit19.viewing.visible import marked, visible
 from kit19.viewing.wording import LANGUAGES, load_messages
 from kit19.writing import read_splits
+from tests.support.samples import sample_of
 from tests.support.viewing import Client, viewing
 
 HOME = "/o/once-sample/"
@@ -172,6 +173,28 @@ def test_a_row_shows_its_upstream_record_file_and_line(client: Client) -> None:
     others = len(render_alone(view, frame, names)) - 1
     assert f"{others} other templates on this record" in answer.text
     assert f"{others - 12} more" in answer.text
+
+
+def test_a_conversation_shows_what_its_turns_have_filled_in(tmp_path: Path, loopback: None) -> None:
+    sample_of(tmp_path / "b", "kobest_wic", recipe="kit19-chat", conversations=0.2, validation=6)
+    rows = pl.read_parquet(next((tmp_path / "b" / "data").glob("train-*")))
+    row = rows.filter(pl.col("messages").is_not_null()).row(0, named=True)
+    with viewing(tmp_path / "b") as client:
+        page = client.get("/o/b/record", id=row["id"], template=row["template"])
+        assert "Turn 2" in page.text
+        assert "no_source" not in page.text
+        for message in row["messages"]:
+            assert message["content"].split()[0] in page.text
+        assert '<mark class="field"' in page.html
+        [conversation] = [
+            one
+            for one in client.site.build(client.site.find("b"))
+            .views["kobest_wic"]
+            .templates.conversations
+            if one.id == row["template"]
+        ]
+        listed = client.get("/o/b/templates", subset="kobest_wic").text
+        assert f"{conversation.id} {conversation.card.style}" in listed
 
 
 def test_a_record_counts_all_its_rows_and_templates(

@@ -104,6 +104,11 @@ def test_a_browser_shows_it_without_a_server(site: Path, browser: Any) -> None:
     page.get_by_role("link", name="kobest_boolq").click()
     assert page.locator("article").count() > 10
     assert not page.get_by_role("button").filter(visible=True).count()
+    item = page.locator("article .mono").nth(5).inner_text()
+    page.get_by_label("Filter the entries of this page").fill(item.upper())
+    shown = page.locator("article").filter(visible=True)
+    assert 1 <= shown.count() < page.locator("article").count()
+    assert all(item in text for text in shown.all_inner_texts())
     assert page.evaluate("getComputedStyle(document.querySelector('.panel')).borderRadius") != "0px"
     page.close()
     assert said == []

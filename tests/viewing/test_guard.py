@@ -13,7 +13,7 @@ import kit19
 from kit19.viewing.guard import HEADERS
 from kit19.viewing.opening import open_paths
 from tests.support.invoking import command_line, invoke
-from tests.support.viewing import TOKEN, Client
+from tests.support.viewing import ONCE, TOKEN, Client, viewing
 from tests.viewing.conftest import Shown
 
 
@@ -45,6 +45,29 @@ def test_the_token_moves_from_the_address_to_a_cookie(client: Client) -> None:
     assert "HttpOnly" in given
     assert "SameSite=strict" in given
     assert client.raw("/", {"Cookie": given.partition(";")[0]}).status in (200, 303)
+
+
+def test_the_token_of_a_command_line_works_once(shown: Shown, loopback: None) -> None:
+    with viewing(shown.root / "run") as client:
+        first = client.raw(f"/?token={ONCE}", {})
+        assert (first.status, first.headers["location"]) == (303, "/")
+        given = {"Cookie": first.headers["set-cookie"].partition(";")[0]}
+        assert client.raw("/o/run/", given).status == 200
+        assert client.raw(f"/?token={ONCE}", {}).status == 403
+        assert client.raw("/", cookie(client, ONCE)).status == 403
+
+
+def test_options_that_mean_nothing_are_misuse(shown: Shown, tmp_path: Path) -> None:
+    run, site = shown.root / "run", tmp_path / "site"
+    for line, named in (
+        (["--bundle", site, "--host", "127.0.0.1", "--port", "1"], "--port, --host"),
+        (["--bundle", site, "--no-browser"], "--no-browser"),
+        (["--bundle-pages", "5"], "--bundle-pages"),
+    ):
+        ran = invoke("view", run, *line)
+        assert ran.code == 2
+        assert f"{named}." in ran.err
+    assert not site.exists()
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])

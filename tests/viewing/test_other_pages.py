@@ -82,8 +82,17 @@ def test_a_false_hit_is_kept_beside_and_allowed_in_the_next_audit(
         assert listed.body == (tmp_path / "audit.allow.yaml").read_bytes()
         filtered = yaml.safe_load(client.get("/o/audit/hits.yaml", rule="equal").body)
         assert len(filtered["allow"]) == count(client.get("/o/audit/hits", rule="equal"))
-    with viewing(tmp_path / "audit") as client:  # the marks are still there
-        assert count(client.get("/o/audit/hits", marked="yes")) == 1
+    with viewing(tmp_path / "audit", shown.root / "results" / "base") as client:
+        assert count(client.get("/o/audit/hits", marked="yes")) == 1  # the marks are still there
+        query = {"task": "kobest_boolq", "audited": "compromised", "size": 100}
+        every = count(client.get("/o/base/items", **query))
+        item = pl.read_parquet(tmp_path / "audit" / "hits.parquet").with_row_index("hit")
+        [one, *_] = item.filter(benchmark="kobest_boolq")["item"].unique(maintain_order=True)[2:]
+        for hit in item.filter(item=one, benchmark="kobest_boolq")["hit"]:
+            client.post("/o/audit/mark", hit=hit, mark="yes")
+        assert count(client.get("/o/base/items", **query)) == every - 1
+        for hit in item.filter(item=one, benchmark="kobest_boolq")["hit"]:
+            client.post("/o/audit/mark", hit=hit, mark="no")
     after = kit19.audit(
         shown.root / "data",
         ["kobest_boolq"],
@@ -142,7 +151,17 @@ def test_every_item_is_shown_and_found(every: Client, shown: Shown) -> None:
     assert all(one["item"] in page.text for one in samples)
     assert all(f"{max(one['loglikelihoods']):.3f}" in page.text for one in samples)
     right = [one for one in samples if one["prediction"] == one["gold"]]
-    assert count(every.get("/o/base/items", task="kobest_boolq", outcome="right")) == len(right)
+    query = {"task": "kobest_boolq", "outcome": "right"}
+    assert count(every.get("/o/base/items", **query)) == len(right)
+    beside = {"task": "kobest_boolq", "outcome": "won", "against": "tuned"}
+    saved = every.get("/o/base/items.jsonl", **beside).body.splitlines()
+    assert len(saved) == count(every.get("/o/base/items", **beside))
+    assert all(
+        json.loads(line)["other_prediction"] != json.loads(line)["model_gold"] for line in saved
+    )
+    flat = pl.read_csv(io.BytesIO(every.get("/o/base/items.csv", **query).body))
+    assert flat["item"].to_list() == [one["item"] for one in right]
+    assert json.loads(flat["model_loglikelihoods"][0]) == right[0]["loglikelihoods"]
     assert count(every.get("/o/base/items", task="kobest_boolq", q=samples[5]["prompt"][:20])) == 1
     assert count(every.get("/o/base/items", task="kobest_boolq", label="예")) == sum(
         one["gold"] for one in samples
@@ -221,16 +240,18 @@ def test_lint_finds_on_the_page_what_the_command_finds(every: Client) -> None:
     assert ("Lint finds nothing." in page.text) == (not found)
 
 
+DRAFT = {
+    "subset": "nsmc",
+    "id": "view_request",
+    "record": "nsmc/train/9016314",
+    "instruction": "이 평은 좋은 평인가요?",
+    "input": "{text}",
+    "output": "{label.view} 봤어요.",
+}
+
+
 def draft(client: Client, **texts: str) -> Any:
-    given = {
-        "subset": "nsmc",
-        "id": "view_request",
-        "record": "nsmc/train/9016314",
-        "instruction": "이 평은 좋은 평인가요?",
-        "input": "{text}",
-        "output": "{label.view} 봤어요.",
-    }
-    return client.post("/o/build/draft", **(given | texts)).document
+    return client.post("/o/build/draft", "application/json", **(DRAFT | texts)).document
 
 
 def test_the_editor_renders_and_writes_nothing(every: Client, shown: Shown) -> None:
@@ -246,6 +267,10 @@ def test_the_editor_renders_and_writes_nothing(every: Client, shown: Shown) -> N
         "double_blank" in one for one in draft(every, output="{label.view}  봤어요.")["findings"]
     )
     assert draft(every, record="nsmc/train/none")["problems"]
+    plain = every.post("/o/build/draft", **(DRAFT | {"output": "{label.view} <봤어요>."}))
+    assert plain.headers["content-type"].startswith("text/html")
+    assert "좋게 &lt;봤어요&gt;." in plain.html
+    assert "{label.view} &lt;봤어요&gt;.</textarea>" in plain.html
     assert before == sorted(path.stat().st_mtime_ns for path in shown.root.rglob("*"))
 
 

@@ -15,10 +15,9 @@ from pydantic import Field
 
 from kit19.auditing.result import Allowed, AllowedPair, Remark
 from kit19.catalog.card import Card
-from kit19.catalog.yaml_file import load_model
+from kit19.catalog.yaml_file import fit_model, load_model, parse_yaml
 from kit19.core.arguments import one_or_more
 from kit19.drawing.safe_text import printable
-from kit19.writing.place import placing
 
 KEY = ("benchmark", "item", "field", "text")
 """The columns of hits by which a pair is known, as ``with_readable_keys`` gives them."""
@@ -39,6 +38,21 @@ class _AllowFile(Card):
     allow: list[_Entry]
 
 
+def parse_allowed(text: str, name: str = "allow-list") -> list[AllowedPair]:
+    """Read the text of an allow-list.
+
+    Args:
+        text: The text.
+        name: The name of the file, for messages.
+
+    Raises:
+        CatalogError: It is no allow-list.
+    """
+    data, lines = parse_yaml(text, name)
+    file = fit_model(data, lines, name, _AllowFile)
+    return [AllowedPair(**entry.model_dump()) for entry in file.allow]
+
+
 def read_allowed(paths: str | Path | Collection[str | Path]) -> list[AllowedPair]:
     """Read allow-lists.
 
@@ -52,25 +66,17 @@ def read_allowed(paths: str | Path | Collection[str | Path]) -> list[AllowedPair
     return [AllowedPair(**entry.model_dump()) for file in files for entry in file.allow]
 
 
-def write_allowed(pairs: Iterable[AllowedPair], path: Path) -> None:
-    """Write an allow-list, completely or not at all.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    with placing(path) as place:
-        place.write_text(allow_list(pairs), encoding="utf-8")
-
-
 def allow_list(pairs: Iterable[AllowedPair]) -> str:
     """The text of an allow-list."""
-    entries = [
-        {n: printable(value) for n, value in pair.model_dump().items() if value or n != "why"}
-        for pair in pairs
-    ]
+    entries = [entry_of(pair) for pair in pairs]
     return _HEAD + yaml.safe_dump(
         {"allow": entries}, allow_unicode=True, sort_keys=False, width=100_000
     )
+
+
+def entry_of(pair: AllowedPair) -> dict[str, str]:
+    """A pair as an entry of a list, without characters that no file for people may have."""
+    return {n: printable(value) for n, value in pair.model_dump().items() if value or n != "why"}
 
 
 def with_readable_keys(hits: pl.DataFrame) -> pl.DataFrame:

@@ -70,8 +70,10 @@ def summarize(benchmark: Searched, hits: pl.DataFrame) -> Compromised:
     """
     texts = benchmark.texts
     by_rule = {
-        rule: _find_compromised(
-            hits.filter(pl.col("rule").is_in(RULES[: place + 1])), texts, benchmark.combinations
+        rule: find_compromised(
+            hits.filter(~pl.col("is_weak"), pl.col("rule").is_in(RULES[: place + 1])),
+            texts,
+            benchmark.combinations,
         )
         for place, rule in enumerate(RULES)
     }
@@ -92,11 +94,17 @@ def summarize(benchmark: Searched, hits: pl.DataFrame) -> Compromised:
     )
 
 
-def _find_compromised(
+def find_compromised(
     found: pl.DataFrame, texts: pl.DataFrame, combinations: list[list[str]] | None
 ) -> set[str]:
-    """Return the items of which a combination of texts was found, in any rows."""
-    matched = found.filter(~pl.col("is_weak")).select("item", "field").unique()
+    """Return the items of which a combination of texts was found, in any rows.
+
+    Args:
+        found: Columns item and field of what was found.
+        texts: All texts of the items: columns item and field.
+        combinations: The combinations of fields; None if all texts of an item must be found.
+    """
+    matched = found.select("item", "field").unique()
     if combinations is None:
         missing = texts.join(matched, on=["item", "field"], how="anti")
         return set(matched["item"]) - set(missing["item"])

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from kit19.cli.options import COUNT, catalog_option, data_dir_option, json_option
 from kit19.cli.output import print_json, print_note, print_text, progress
 
 if TYPE_CHECKING:
     from kit19.catalog import CatalogLike
+
+_OF_THE_SERVER = ("--port", "--no-browser", "--host", "--allowed-host", "--unsafe-open-to-network")
+_OF_A_BUNDLE = ("--bundle-language", "--bundle-pages")
 
 
 @click.command(
@@ -101,6 +105,7 @@ def view(  # noqa: PLR0913, PLR0917  one parameter an option
 
     if not paths and not sample:
         raise click.UsageError("Name a PATH, or give --sample.")
+    _refuse_unused(is_bundle=bundle is not None)
     require_layer()
     folders = [*paths, *([str(_sample())] if sample else [])]
 
@@ -116,7 +121,7 @@ def view(  # noqa: PLR0913, PLR0917  one parameter an option
         )
         return
 
-    def report(url: str, opened: list[dict[str, str]]) -> None:
+    def report(url: str, opened: list[dict[str, str]], once: str) -> None:
         if as_json:
             print_json({"url": url, "opened": opened})
         for one in [] if as_json else opened:
@@ -125,7 +130,9 @@ def view(  # noqa: PLR0913, PLR0917  one parameter an option
             print_note(f"{url}\nCtrl-C ends the server.")
         if not no_browser:
             with contextlib.suppress(webbrowser.Error):  # the address is printed
-                webbrowser.open(url)
+                webbrowser.open(
+                    once
+                )  # others on this machine can see the command line of a browser
 
     run(
         folders,
@@ -137,6 +144,21 @@ def view(  # noqa: PLR0913, PLR0917  one parameter an option
         unsafe_open_to_network=unsafe_open_to_network,
         on_start=report,
     )
+
+
+def _refuse_unused(*, is_bundle: bool) -> None:
+    """Refuse options of the server for a static site, and of a static site for the server."""
+    context = click.get_current_context()
+    unused = _OF_THE_SERVER if is_bundle else _OF_A_BUNDLE
+    given = [
+        one.opts[0]
+        for one in context.command.params
+        if one.opts[0] in unused
+        and context.get_parameter_source(str(one.name)) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        why = "--bundle serves nothing: leave out" if is_bundle else "Without --bundle, leave out"
+        raise click.UsageError(f"{why} {', '.join(given)}.")
 
 
 def _bundle(folders: list[str], out: Path, as_json: bool, **options: Any) -> None:

@@ -80,7 +80,9 @@ def make_site_app(site: Site) -> Starlette:
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
-def make_app(site: Site, hosts: Collection[str], token: str, port: int) -> Guard:
+def make_app(
+    site: Site, hosts: Collection[str], token: str, port: int, once: str | None = None
+) -> Guard:
     """The application of opened folders, for those who know its token.
 
     Args:
@@ -88,8 +90,9 @@ def make_app(site: Site, hosts: Collection[str], token: str, port: int) -> Guard
         hosts: The names under which it may be called.
         token: What a request must know.
         port: The port of the server.
+        once: A token that works in one address, and only once.
     """
-    return Guard(make_site_app(site), hosts, token, port)
+    return Guard(make_site_app(site), hosts, token, port, once)
 
 
 def has_font() -> bool:

@@ -11,8 +11,6 @@ from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
-from kit19.core.rows import MESSAGES
-
 Format = Literal["jsonl", "csv", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 _TYPES = {
@@ -56,8 +54,12 @@ def send(rows: pl.LazyFrame, kind: str, name: str) -> Response:
 
 
 def _flat(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows without nested columns: the turns of a conversation become JSON."""
-    if MESSAGES not in rows.collect_schema():
-        return rows
-    turns = pl.col(MESSAGES).list.eval(pl.element().struct.json_encode()).list.join(",")
-    return rows.with_columns(pl.format("[{}]", turns).alias(MESSAGES))
+    """Rows without nested columns: lists, such as the turns of a conversation, become JSON."""
+    nested = [name for name, kind in rows.collect_schema().items() if kind.is_nested()]
+    return rows.with_columns(_as_json(name) for name in nested)
+
+
+def _as_json(name: str) -> pl.Expr:
+    encoded = pl.struct(pl.col(name).alias("_")).struct.json_encode()  # {"_":[…]}
+    value = encoded.str.strip_prefix('{"_":').str.strip_suffix("}")
+    return pl.when(pl.col(name).is_not_null()).then(value).alias(name)

@@ -43,10 +43,20 @@ class Guard:
         hosts: The names and addresses under which it may be called.
         token: The token that a request must know, in its address or in the cookie that it then gets.
         port: The port of the server: cookies of one name are shared by all ports.
+        once: A token that works in one address, and only once: for the command line of a browser,
+            which other users of the machine can see.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str], token: str, port: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Collection[str],
+        token: str,
+        port: int,
+        once: str | None = None,
+    ) -> None:
         self._app, self._hosts, self._token = app, set(map(host_name, hosts)), token
+        self._once = once
         self._cookie = f"kit19_view_{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,14 +94,21 @@ class Guard:
             return _refuse("A request that changes something names its origin.")
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = dict(query).get(TOKEN)
-        if given is not None and self._is_token(given):
+        if given is not None and (self._is_token(given) or self._is_first(given)):
             return self._welcome(scope, [pair for pair in query if pair[0] != TOKEN])
         if not self._is_token(self._cookie_of(headers.get("cookie", ""))):
             return _refuse("Open the address that kit19 view printed: it holds the token.")
         return None
 
     def _is_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
+        return _are_equal(given, self._token)
+
+    def _is_first(self, given: str) -> bool:
+        """Whether it is the token that works once; it does not work again."""
+        if self._once is None or not _are_equal(given, self._once):
+            return False
+        self._once = None
+        return True
 
     def _cookie_of(self, header: str) -> str:
         try:
@@ -107,6 +124,10 @@ class Guard:
         response = RedirectResponse(target, 303)
         response.set_cookie(self._cookie, self._token, httponly=True, samesite="strict")
         return response
+
+
+def _are_equal(given: str, secret: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
 
 
 def _is_of(origin: str, host: str) -> bool:

@@ -63,7 +63,7 @@ class Bundled:
         return asdict(self)
 
 
-def _ignore(_url: str, _opened: list[dict[str, str]]) -> None:
+def _ignore(_url: str, _opened: list[dict[str, str]], _once: str) -> None:
     """Nobody waits for the start."""
 
 
@@ -77,7 +77,7 @@ def view(  # noqa: PLR0913  one parameter an option of the command
     catalog: CatalogLike = None,
     allowed_hosts: str | Collection[str] = (),
     unsafe_open_to_network: bool = False,
-    on_start: Callable[[str, list[dict[str, str]]], None] = _ignore,
+    on_start: Callable[[str, list[dict[str, str]], str], None] = _ignore,
 ) -> Viewed:
     """Serve pages about builds, audits, results, comparisons and runs. Returns after Ctrl-C.
 
@@ -91,7 +91,8 @@ def view(  # noqa: PLR0913  one parameter an option of the command
         allowed_hosts: Names under which other machines may call the server.
         unsafe_open_to_network: Listen on an address that other machines can reach. Whoever knows the
             address that is printed then sees every opened folder.
-        on_start: Called with the address, its token included, and the folders when the server listens.
+        on_start: Called when the server listens, with the address, its token included; the folders;
+            and an address that opens the pages once, for command lines that others can see.
 
     Raises:
         ArgumentError: Other machines could reach the address.
@@ -110,12 +111,13 @@ def view(  # noqa: PLR0913  one parameter an option of the command
     with listen(host, port) as listening:
         import uvicorn  # noqa: PLC0415
 
-        token, url = secrets.token_urlsafe(24), base_url(host, listening)
+        token, once = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        url = base_url(host, listening)
         names = [*LOCAL_NAMES, host, *one_or_more(allowed_hosts, "allowed_hosts")]
-        app = make_app(site, names, token, listening.getsockname()[1])
+        app = make_app(site, names, token, listening.getsockname()[1], once)
         config = uvicorn.Config(app, log_level="warning", lifespan="off", server_header=False)
         threading.Thread(target=_prepare, args=(site,), daemon=True).start()
-        on_start(f"{url}/?token={token}", described)
+        on_start(f"{url}/?token={token}", described, f"{url}/?token={once}")
         with suppress(KeyboardInterrupt):  # uvicorn raises it again after its orderly end
             uvicorn.Server(config).run(sockets=[listening])
         return Viewed(url, described)

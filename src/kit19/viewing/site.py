@@ -101,9 +101,9 @@ class Site:
             template: The template, without its suffix.
             opened: The folder that it is about.
             status: The HTTP status.
-            values: What the template shows.
+            values: What the template shows; ``query`` if the page is not that of the request's address.
         """
-        query = Query.of(request)
+        query = values.pop("query", None) or Query.of(request)
         words = Words(language_of(request))
         theme = request.cookies.get("theme", THEMES[0])
         text = self._environment.get_template(f"{template}.html").render(

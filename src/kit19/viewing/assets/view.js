@@ -23,12 +23,28 @@ for (const select of document.querySelectorAll("select[data-submit]")) {
   if (button) button.hidden = true;
 }
 
+// In a static site there is no server to search: the entries of the page are filtered here.
+for (const box of document.querySelectorAll("[data-filter]")) {
+  const entries = [...document.querySelectorAll(".browse .rows > li, .browse article, .browse tbody > tr:not(article tr)")];
+  const texts = entries.map((one) => one.textContent.normalize("NFC").toLowerCase());
+  box.addEventListener("input", () => {
+    const words = box.value.normalize("NFC").toLowerCase();
+    entries.forEach((one, at) => { one.hidden = !texts[at].includes(words); });
+    const shown = entries.filter((one) => !one.hidden).length;
+    box.parentElement.querySelector("[data-matches]").textContent = words ? `${shown} / ${entries.length}` : "";
+  });
+}
+
 // The editor of a template: rendered while one types, the last request wins.
 for (const form of document.querySelectorAll("form[data-draft]")) {
   let last = 0;
   const show = async () => {
     const mine = ++last;
-    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const answer = await fetch(form.action, {
+      method: "POST",
+      headers: { accept: "application/json" },
+      body: new URLSearchParams(new FormData(form)),
+    });
     if (!answer.ok || mine !== last) return;
     const found = await answer.json();
     for (const box of form.querySelectorAll("[data-text]")) box.textContent = found.texts[box.dataset.text] ?? "";

@@ -10,13 +10,16 @@ from typing import Any
 
 import polars as pl
 
-from kit19.auditing.allowed import KEY, read_allowed, with_readable_keys, write_allowed
+from kit19.auditing.allow_edits import edit_allow_list
+from kit19.auditing.allowed import KEY, read_allowed, with_readable_keys
 from kit19.auditing.result import RULES, AllowedPair, Audit
+from kit19.auditing.summary import find_compromised
+from kit19.catalog import Benchmark
 from kit19.core.errors import Problem, UnknownNameError, VerifyError, first_line
 from kit19.core.parquet import UNREADABLE, read_parquet
 from kit19.core.paths import read_json
 from kit19.viewing.data.searching import contains
-from kit19.writing.place import locked
+from kit19.writing.place import locked, placing
 
 FACETS = ("benchmark", "rule", "overlap", "effect", "marked", "file", "column", "field")
 _PLACE = "#place"
@@ -145,8 +148,26 @@ class AuditFolder:
         row = self._keys.row(place, named=True)
         pair = AllowedPair(**{name: row[name] for name in KEY}, why=why)
         with locked(self.allow_path, _WAIT):  # no mark of another server is lost
-            kept = [one for one in self.pairs if _key(one) != _key(pair)]
-            write_allowed([*kept, pair] if is_false else kept, self.allow_path)
+            _ = self.pairs  # what is there now can be read
+            text = self.allow_path.read_text("utf-8") if self._version else ""
+            edited = edit_allow_list(text, pair, is_allowed=is_false)
+            with placing(self.allow_path) as place_:
+                place_.write_text(edited, encoding="utf-8")
+
+    def still_compromised(self, benchmark: str, card: Benchmark | None) -> set[str]:
+        """The compromised items of a benchmark, without those of which only false hits are left.
+
+        Args:
+            benchmark: The benchmark.
+            card: Its card; without one, every text that was found of an item must have a hit left.
+        """
+        hits = self.hits.filter(
+            pl.col("benchmark") == benchmark,
+            pl.col("item").is_in(self.result.benchmarks[benchmark].ids),
+        )
+        # All texts of an item have hits if all of them were needed to compromise it.
+        some = card.combinations() if card and card.compromised != "all" else None
+        return find_compromised(hits.filter(marked="no"), hits, some)
 
     @functools.cached_property
     def by_file(self) -> list[dict[str, Any]]:
@@ -179,7 +200,3 @@ def _version(path: Path) -> tuple[int, ...]:
     except FileNotFoundError:
         return ()
     return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _key(pair: AllowedPair) -> tuple[str, ...]:
-    return tuple(getattr(pair, name) for name in KEY)

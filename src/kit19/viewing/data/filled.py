@@ -11,7 +11,7 @@ from kit19.core.errors import Kit19Error
 from kit19.rendering import ParsedTemplate, TemplateSet
 from kit19.rendering.parse import Insertion, Literal, OptionPart, Piece
 from kit19.rendering.render import compile_template
-from kit19.rendering.templates import TEXTS
+from kit19.rendering.templates import TEXTS, ParsedConversation
 
 Part = tuple[str, str]
 """A text, and what it is: "" for the template's own, ``field``, ``word``, ``option`` or ``several``."""
@@ -50,6 +50,52 @@ def filled_parts(
             return None
         found[name] = parts
     return found
+
+
+def filled_turns(
+    conversation: ParsedConversation,
+    templates: TemplateSet,
+    messages: Sequence[Mapping[str, str]],
+    record: pl.DataFrame | None,
+) -> list[list[Part]]:
+    """The messages of a conversation, with what its turns have filled in marked.
+
+    Args:
+        conversation: The conversation.
+        templates: Those of its subset.
+        messages: Its messages: ``role`` and ``content`` of each.
+        record: Its first upstream record as a frame of one row, if that is there.
+
+    Returns:
+        The parts of each message; the text in one part where it is not that of its turn.
+    """
+    found: list[list[Part]] = []
+    nth = -1
+    for message in messages:
+        nth += message["role"] == "user"
+        if message["role"] == "system":
+            found.append([(message["content"], "")])
+            continue
+        turn = conversation.turns[min(max(nth, 0), len(conversation.turns) - 1)]
+        about = record if nth == 0 or conversation.card.records == "one" else None
+        found.append(_filled_message(turn, templates, message, about))
+    return found
+
+
+def _filled_message(
+    turn: ParsedTemplate,
+    templates: TemplateSet,
+    message: Mapping[str, str],
+    record: pl.DataFrame | None,
+) -> list[Part]:
+    question, further = turn.texts["instruction"], turn.texts["input"]
+    both = [*question, Literal("\n\n"), *further]
+    for pieces in [both, question] if message["role"] == "user" else [turn.texts["output"]]:
+        values = [_value(piece, turn, templates, record) for piece in pieces]
+        parts = _align(pieces, values, message["content"])
+        if parts is not None:
+            return parts
+    return [(message["content"], "")]
 
 
 def _written(piece: Piece) -> Part:

@@ -145,6 +145,17 @@ class Items:
         found = every.filter(*where.values())["#place"].to_numpy().astype(np.int64)
         return found, counts
 
+    def table(self, places: NDArray[np.int64]) -> pl.DataFrame:
+        """Items at some places as a table: the columns of ``frame``, and what each model answered.
+
+        The answers are in ``model_…`` and, of two models, ``other_…``.
+        """
+        parts = [self.frame[places]]
+        for name, side in zip(("model", "other"), self.sides, strict=False):
+            given = side.items[places].drop("doc_id", "item", "prompt")
+            parts.append(given.rename({one: f"{name}_{one}" for one in given.columns}))
+        return pl.concat(parts, how="horizontal")
+
 
 def _values(model: Model, task: str, metric: str) -> list[float]:
     found = measure(model, task, metric)

@@ -39,6 +39,11 @@ class Draft:
     findings: list[Finding] = field(default_factory=list)
     yaml: str = ""
 
+    @property
+    def described_findings(self) -> list[str]:
+        """The findings as lines of text."""
+        return [f"{one.rule}: {one.what}" for one in self.findings]
+
 
 def render_alone(view: View, record: pl.DataFrame, names: Collection[str]) -> list[dict[str, str]]:
     """Render templates of one record on a record.

@@ -11,8 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kit19.core.errors import Kit19Error, UnknownNameError
+from kit19.core.rows import MESSAGES
+from kit19.rendering.templates import ParsedConversation, ParsedTemplate
 from kit19.viewing.data.build import FACETS, Build
-from kit19.viewing.data.filled import filled_parts, source_parts
+from kit19.viewing.data.filled import filled_parts, filled_turns, source_parts
 from kit19.viewing.data.row_table import ORDERS, TEXTS
 from kit19.viewing.data.shared import shared_spans
 from kit19.viewing.data.templates import render_alone
@@ -205,13 +207,22 @@ def _is_record(build_subsets: Any, text: str) -> bool:
 def _filled(build: Build, row: dict[str, Any], record: Record | None) -> dict[str, Any]:
     """The row's texts with what the template has filled in, and the template's source."""
     view = build.views.get(row["subset"])
-    templates = {one.id: one for one in view.templates.templates} if view else {}
-    template = templates.get(row["template"])
-    if view is None or template is None:
-        return {"template": None, "source": {}, "filled": None}
+    if view is None:
+        return {"template": None, "sources": [], "filled": None}
+    every: list[ParsedTemplate | ParsedConversation] = [
+        *view.templates.templates,
+        *view.templates.conversations,
+    ]
+    template = next((one for one in every if one.id == row["template"]), None)
+    if template is None:
+        return {"template": None, "sources": [], "filled": None}
     frame = record.frame if record else None
+    if isinstance(template, ParsedConversation):
+        sources = [source_parts(turn) for turn in template.turns]
+        turns = filled_turns(template, view.templates, row.get(MESSAGES) or [], frame)
+        return {"template": template, "sources": sources, "filled": turns}
     filled = filled_parts(template, view.templates, row, frame)
-    return {"template": template, "source": source_parts(template), "filled": filled}
+    return {"template": template, "sources": [source_parts(template)], "filled": filled}
 
 
 def _beside(

@@ -14,6 +14,7 @@ from kit19.core.errors import Problem, UnknownNameError
 from kit19.viewing.data.comparison import charts_of, read_comparison
 from kit19.viewing.data.results import FACETS, Items, Results
 from kit19.viewing.data.run import read_run_folder
+from kit19.viewing.exports import send
 from kit19.viewing.opening import Opened
 from kit19.viewing.pages.audit import audit_of
 from kit19.viewing.plots import plot
@@ -38,7 +39,17 @@ def routes(site: Site) -> list[Route]:
         headers = {"content-security-policy": policy}
         return FileResponse(known[name], media_type="image/svg+xml", headers=headers)
 
-    return [Route("/o/{key}/items", items), Route("/o/{key}/charts/{name}", chart)]
+    def export(request: Request) -> Response:
+        opened = site.find(request.path_params["key"], "results")
+        requested = _Requested(site, request, opened)
+        rows = requested.items.table(requested.places).lazy()
+        return send(rows, request.path_params["kind"], f"{opened.key}-{requested.task}")
+
+    return [
+        Route("/o/{key}/items", items),
+        Route("/o/{key}/items.{kind}", export),
+        Route("/o/{key}/charts/{name}", chart),
+    ]
 
 
 def results_of(site: Site, opened: Opened) -> Results:
@@ -72,36 +83,68 @@ def results(site: Site, request: Request, opened: Opened) -> Response:
     )
 
 
+class _Requested:
+    """The items that a request asks for.
+
+    Attributes:
+        task: The task.
+        others: The other results that are open.
+        against: Those that the model is compared with, if any.
+        items: All items of the task.
+        chosen: The values of facets that are requested.
+        places: The places of the items.
+        counts: For each facet the items with each value.
+    """
+
+    def __init__(self, site: Site, request: Request, opened: Opened) -> None:
+        query = Query.of(request)
+        found = results_of(site, opened)
+        self.task = query.one("task") or found.model.tasks[0]
+        self.others = [
+            one for one in site.opened if one.kind == "results" and one.key != opened.key
+        ]
+        self.against = next((one for one in self.others if one.key == query.one("against")), None)
+        other = results_of(site, self.against) if self.against else None
+        self.items = Items(found, self.task, other, _audited(site, found, self.task))
+        chosen = {name: values for name in FACETS if (values := query.every(name))}
+        self.chosen = {
+            name: ["" if v == "–" else v for v in values] for name, values in chosen.items()
+        }
+        self.places, self.counts = self.items.find(self.chosen, query.words)
+
+
 def _items(site: Site, request: Request, opened: Opened) -> Response:
-    query = Query.of(request)
-    found = results_of(site, opened)
-    task = query.one("task") or found.model.tasks[0]
-    others = [one for one in site.opened if one.kind == "results" and one.key != opened.key]
-    against = next((one for one in others if one.key == query.one("against")), None)
-    other = results_of(site, against) if against else None
-    items = Items(found, task, other, _audited(site, found, task))
-    chosen = {name: values for name in FACETS if (values := query.every(name))}
-    chosen = {name: ["" if v == "–" else v for v in values] for name, values in chosen.items()}
-    places, counts = items.find(chosen, query.words)
-    pager = Pager(query, len(places))
-    shown = places[pager.span].tolist()
-    names = [opened.title, *([against.title] if against else [])]
+    requested = _Requested(site, request, opened)
+    pager = Pager(Query.of(request), len(requested.places))
+    items, against = requested.items, requested.against
     return site.page(
         request,
         "items",
         opened,
-        items=[_item(items, place) for place in shown],
+        items=[_item(items, place) for place in requested.places[pager.span].tolist()],
         pager=pager,
-        counts=counts,
-        chosen=chosen,
-        task=task,
-        tasks=found.model.tasks,
-        others=others,
+        counts=requested.counts,
+        chosen=requested.chosen,
+        task=requested.task,
+        tasks=results_of(site, opened).model.tasks,
+        others=requested.others,
         against=against,
-        names=names,
+        names=[opened.title, *([against.title] if against else [])],
         metric=items.metric,
         is_choice=isinstance(items.sides[0], ChoiceResults),
+        audits=_audits_of(site, results_of(site, opened), requested.task),
     )
+
+
+def _audits_of(site: Site, found: Results, task: str) -> list[tuple[str, str]]:
+    """The open audits that searched for the benchmark of a task: key, and the benchmark's name."""
+    card = found.card(task)
+    audits = [one for one in site.opened if one.kind == "audit"]
+    return [
+        (one.key, card.id)
+        for one in audits
+        if card and card.id in audit_of(site, one).result.benchmarks
+    ]
 
 
 def _item(items: Items, place: int) -> dict[str, Any]:
@@ -130,17 +173,13 @@ def _item(items: Items, place: int) -> dict[str, Any]:
 
 def _audited(site: Site, found: Results, task: str) -> dict[str, set[str]]:
     """What the opened audits say of the items of a task."""
-    card = found.card(task)
     sets: dict[str, set[str]] = {}
-    for one in site.opened:
-        if one.kind != "audit" or card is None:
-            continue
-        audit = audit_of(site, one)
-        if card.id in audit.result.benchmarks:
-            counted = audit.hits.filter(benchmark=card.id, marked="no")
-            compromised = set(audit.result.benchmarks[card.id].ids) & set(counted["item"])
-            sets.setdefault("compromised", set()).update(compromised)
-            sets.setdefault("touched", set()).update(counted["item"])
+    for key, name in _audits_of(site, found, task):
+        audit = audit_of(site, site.find(key, "audit"))
+        counted = audit.hits.filter(benchmark=name, marked="no")
+        compromised = audit.still_compromised(name, found.card(task))
+        sets.setdefault("compromised", set()).update(compromised)
+        sets.setdefault("touched", set()).update(counted["item"])
     return sets
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,7 @@ from kit19.linting.view import View
 from kit19.rendering import ParsedTemplate
 from kit19.rendering.fit import eligible
 from kit19.rendering.templates import TEXTS
+from kit19.viewing import links
 from kit19.viewing.data.build import Build
 from kit19.viewing.data.filled import filled_parts, source_parts
 from kit19.viewing.data.templates import Draft, draft, render_alone
@@ -37,6 +39,14 @@ def routes(site: Site) -> list[Route]:
         Route("/o/{key}/template", pages.one),
         Route("/o/{key}/draft", pages.draft, methods=["POST"]),
     ]
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """Texts that somebody has sent without scripts, and what they give."""
+
+    draft: Draft
+    texts: Mapping[str, str]
 
 
 class _TemplatePages:
@@ -67,48 +77,47 @@ class _TemplatePages:
 
     def one(self, request: Request) -> Response:
         """One template, on a record."""
+        return self._one(request, Query.of(request), None)
+
+    def _one(self, request: Request, query: Query, tried: _Tried | None) -> Response:
         opened, build = self._open(request)
-        query = Query.of(request)
         view, template = _find(build, query.one("subset"), query.one("id"))
-        shown = self._on_record(build, view, template, query.one("record"))
-        findings = None
-        if query.one("lint"):
-            name = view.templates.subset
-            report, why = try_upstream(
-                lambda: lint(
-                    [name], data_dir=build.upstream.data_dir, partial=True, catalog=build.catalog
-                )
-            )
-            found = report.findings if report else []
-            findings = {
-                "why_not": why,
-                "found": [one for one in found if one.template == template.id],
-            }
+        name = view.templates.subset
         return self._site.page(
             request,
             "template",
             opened,
             template=template,
-            subset=view.templates.subset,
+            subset=name,
             source=source_parts(template),
             words=view.templates.words,
-            shape=build.shapes[view.templates.subset, template.id],
-            rows=build.manifest.subsets[view.templates.subset].templates.get(template.id, 0),
+            shape=build.shapes[name, template.id],
+            rows=build.manifest.subsets[name].templates.get(template.id, 0),
             texts=TEXTS,
-            card={name: getattr(template.card, name) for name in TEXTS},
-            findings=findings,
-            **shown,
+            written=tried.texts if tried else {n: getattr(template.card, n) for n in TEXTS},
+            draft=tried.draft if tried else None,
+            findings=_lint(build, name, template.id) if query.one("lint") else None,
+            query=query,
+            **self._on_record(build, view, template, query.one("record")),
         )
 
     async def draft(self, request: Request) -> Response:
-        """What other texts of a template give on a record; nothing is written."""
+        """What other texts of a template give on a record; nothing is written.
+
+        A script gets JSON; without scripts it is the page again.
+        """
         form = await read_form(request)
         found = await run_in_threadpool(self._draft, request, form)
+        if "application/json" not in request.headers.get("accept", ""):
+            path = links.to(request.path_params["key"], "template")
+            pairs = [(name, form.get(name, "")) for name in ("subset", "id", "record")]
+            tried = _Tried(found, {name: form.get(name, "") for name in TEXTS})
+            return await run_in_threadpool(self._one, request, Query(path, pairs), tried)
         return JSONResponse(
             {
                 "texts": found.texts,
                 "problems": found.problems,
-                "findings": [f"{one.rule}: {one.what}" for one in found.findings],
+                "findings": found.described_findings,
                 "yaml": found.yaml,
             }
         )
@@ -151,6 +160,16 @@ class _TemplatePages:
             "why_not": "",
             "next": "" if fits is None else records["id"][fits],
         }
+
+
+def _lint(build: Build, subset: str, template: str) -> dict[str, Any]:
+    """What lint finds in a template on every record, or why it cannot be run."""
+    folder = build.upstream.data_dir
+    report, why = try_upstream(
+        lambda: lint([subset], data_dir=folder, partial=True, catalog=build.catalog)
+    )
+    found = report.findings if report else []
+    return {"why_not": why, "found": [one for one in found if one.template == template]}
 
 
 def _first_fit(
