@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal, assert_series_equal
 
-from kit19.curating import ItemIndex, contamination, find_items
+from kit19.curating import ItemIndex, contamination, find_items, load_index
 from kit19.curating.decoding import ANY, SPACED, decode
 from kit19.curating.grams import bare, spaced, without_blanks
 from kit19.curating.letters import letters_of
@@ -170,12 +171,21 @@ def run(code: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_numba_is_loaded_only_for_a_search() -> None:
+def test_numba_is_loaded_only_to_compile_and_to_create_an_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIT19_CACHE", str(tmp_path))
+    found = find_items(pl.Series(ITEMS), load_index(benchmark(*ITEMS)))
     done = run(
         "import sys, kit19, kit19.cli, kit19.auditing, kit19.building.pipeline\n"
-        "print('numba' in sys.modules)"
+        "import polars as pl\n"
+        "from kit19.curating import find_items, load_index\n"
+        "from tests.support.small_items import benchmark\n"
+        f"items = {ITEMS!r}\n"
+        "found = find_items(pl.Series(items), load_index(benchmark(*items)))\n"
+        "print(found.height, 'numba' in sys.modules)"
     )
-    assert done.stdout.strip() == "False", done.stderr
+    assert done.stdout.strip() == f"{found.height} False", done.stderr
 
 
 def test_without_a_folder_for_native_code_a_warning_names_the_remedy() -> None:

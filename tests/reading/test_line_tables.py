@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from kit19.core import text_series
-from kit19.reading import line_tables
+from kit19.reading import chunks, line_tables
 from kit19.reading.chunks import Chunk, Row, chunks_of_lines
 from kit19.reading.column_texts import find_texts
 from kit19.reading.json_lines import InvalidLine, json_lines
-from kit19.reading.line_scan import LineScanner
 
 TEXTS = st.one_of(
     st.sampled_from(
@@ -151,8 +150,8 @@ ODD = [
 
 
 def read(data: bytes, block: int, scanned: bool) -> list[Chunk]:
-    reader = LineScanner.read if scanned else lambda _, block: line_tables.make_table(block)
-    with patch.object(line_tables, "BLOCK", block), patch.object(LineScanner, "read", reader):
+    small = 0 if scanned else len(data)
+    with patch.object(line_tables, "BLOCK", block), patch.object(chunks, "SMALL", small):
         return list(chunks_of_lines(io.BytesIO(data), "rows.jsonl"))
 
 

@@ -2,22 +2,19 @@
 
 Arrow describes a text by a view of 16 bytes: its length, then either all of it (up to 12 bytes), or its
 first four bytes, the number of an array and where the text begins in it.
-
-Import it only where it is called: it imports numba, which is slow.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 import polars as pl
-from numba import carray, types  # type: ignore[attr-defined]
-from numba.extending import intrinsic
 
-from kit19.core.native import native_callback
+from kit19.core.machine_code import load_assembly
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Views = np.ndarray[Any, np.dtype[np.uint64]]
@@ -88,29 +85,28 @@ def held_arrays() -> list[int]:
     return list(_held)
 
 
-@intrinsic
-def _store(_context: Any, _address: Any, _value: Any) -> Any:
-    """Write a number to an address."""
+# Both set ``release`` to null, as Arrow demands; the first one also a number at ``private_data``.
+_RELEASES = """
+define void @kit19_release_array(ptr %array) {
+  %release = getelementptr i64, ptr %array, i64 8
+  %private = getelementptr i64, ptr %array, i64 9
+  %is_released = load ptr, ptr %private
+  store i64 0, ptr %release
+  store i64 1, ptr %is_released
+  ret void
+}
+define void @kit19_release_schema(ptr %schema) {
+  %release = getelementptr i64, ptr %schema, i64 7
+  store i64 0, ptr %release
+  ret void
+}
+"""
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        place = builder.inttoptr(arguments[0], arguments[1].type.as_pointer())
-        builder.store(arguments[1], place)
-        return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64), generate
-
-
-@native_callback("void(CPointer(int64))")
-def _release_array(structure: Any) -> None:
-    fields = carray(structure, 10)
-    fields[8] = 0  # release
-    _store(fields[9], np.int64(1))  # type: ignore[call-arg]  # private_data
-
-
-@native_callback("void(CPointer(int64))")
-def _release_schema(structure: Any) -> None:
-    fields = carray(structure, 9)
-    fields[7] = 0  # release
+@cache
+def _releases() -> list[int]:
+    """Return the addresses of the functions by which an array and a schema are released."""
+    return load_assembly(_RELEASES, ["kit19_release_array", "kit19_release_schema"])
 
 
 _new_capsule: Callable[[int, bytes, None], object] = ctypes.PYFUNCTYPE(
@@ -125,12 +121,13 @@ class _Exported:
         sizes, is_released = np.array([data.size], np.int64), np.zeros(1, np.int64)
         arrays = (views, data, sizes)
         buffers = (ctypes.c_void_p * 4)(None, *(one.ctypes.data for one in arrays))
-        self._schema = _Schema(format=_FORMAT, name=b"", release=_release_schema.address)
+        release_array, release_schema = _releases()
+        self._schema = _Schema(format=_FORMAT, name=b"", release=release_schema)
         self._array = _Array(
             length=views.size // 2,
             n_buffers=len(buffers),
             buffers=buffers,
-            release=_release_array.address,
+            release=release_array,
             private_data=is_released.ctypes.data,
         )
         _held[is_released.ctypes.data] = (is_released, buffers, *arrays)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kit19.core.native import native
+from kit19.core.native import native, standalone
 from kit19.curating.characters import (
     BLANK,
     CODE,
@@ -104,7 +104,7 @@ def _tables(form: int) -> tuple[_U32, _U32]:
 
 
 # One function, and as few branches as possible: a processor cannot foresee where words end.
-@native
+@standalone
 def _decode(  # noqa: C901, PLR0915
     data: _Bytes,
     ends: _I64,
@@ -192,7 +192,7 @@ def _put_several(
     return kept, begun, outside
 
 
-@native
+@standalone
 def _hash(letters: _U32, ends: _I64, hashes: _U64) -> None:
     """Hash the number of letters of each text, and five of them."""
     first = np.int64(0)
@@ -212,15 +212,20 @@ def _hash(letters: _U32, ends: _I64, hashes: _U64) -> None:
         first = ends[text]
 
 
-@native
 def places_of(hashes: _U64, table: _U64) -> _I64:
     """Return the places of hashes that are in a table (see ``hash_table``)."""
-    places, found = np.empty(len(hashes), dtype=np.int64), 0
+    places = np.empty(len(hashes), dtype=np.int64)
+    return places[: _places_of(hashes, table, places)]
+
+
+@standalone
+def _places_of(hashes: _U64, table: _U64, places: _I64) -> int:
+    found = 0
     for place in range(len(hashes)):
         if hashes[place] and table[_find(table, hashes[place])]:
             places[found] = place
             found += 1
-    return places[:found]
+    return found
 
 
 def hash_table(hashes: _U64) -> _U64:

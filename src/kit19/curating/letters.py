@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kit19.core.native import native
+from kit19.core.native import standalone
+from kit19.core.text_series import text_series
 from kit19.curating.decoding import decode
 from kit19.curating.grams import bare, slices_by_length
 
@@ -20,8 +21,6 @@ _INLINE = 12  # bytes of a text that its view holds
 
 def letters_of(texts: pl.Series) -> pl.Series:
     """Convert texts (none null) to bare form, as ``bare`` does, only faster."""
-    from kit19.core.text_series import text_series  # noqa: PLC0415  imports numba
-
     parts = [pl.Series(texts.name, [], dtype=pl.String)]
     for start, end in slices_by_length(texts, _BYTES):
         some = texts[start:end]
@@ -36,7 +35,7 @@ def letters_of(texts: pl.Series) -> pl.Series:
     return pl.concat(parts)
 
 
-@native
+@standalone
 def _encode(letters: _U32, ends: _I64, data: _U8, views: _U64) -> int:
     """Write texts in UTF-8, and their views (see ``core.text_series``). Returns the size."""
     used, start = 0, 0

@@ -22,6 +22,7 @@ from kit19.curating.extraction import Grams, stems_of, trigrams_of
 from kit19.curating.grams import GRAM
 from kit19.curating.keys import MOST_WEIGHT, KeyTable
 from kit19.curating.searching import (
+    BLOCK,
     FIRST_STAMP,
     MOST_STAMPS,
     check_windows,
@@ -60,11 +61,15 @@ class _State:
     Attributes:
         arrays: The arrays of native code.
         base: A number larger than those of all texts before.
+        rooms: Room for what is looked up at a time.
         found: Room for what is found.
     """
 
     arrays: tuple[npt.NDArray[Any], ...]
     base: int
+    rooms: tuple[_I64, _U64] = field(
+        default_factory=lambda: (np.empty(BLOCK, np.int64), np.empty(BLOCK, np.uint64))
+    )
     found: _I64 = field(default_factory=lambda: np.empty((_ROOM, 3), np.int64))
 
     def collect(self, width: int, search: Callable[[int, _I64], tuple[int, int]]) -> _I64:
@@ -311,7 +316,7 @@ def match_trigrams(texts: Decoded, index: GramIndex) -> Matches:
     windows = state.collect(
         3,
         lambda base, found: find_windows(
-            letters, ends, index.keys.parts, items, _LEAST_WEIGHT, base, found
+            letters, ends, index.keys.parts, items, _LEAST_WEIGHT, base, state.rooms, found
         ),
     )
     index.states.append(state)
@@ -331,8 +336,9 @@ def match_stems(texts: Decoded, index: GramIndex) -> Matches:
     ends, (pairs,) = texts.word_ends, state.arrays
     items = (index.needed, pairs)
     stems = stems_of_words(texts.letters, texts.text_ends, texts.words, ends)
+    table, rooms = index.keys.parts, state.rooms
     found = state.collect(
-        2, lambda base, found: find_pairs(stems, ends, index.keys.parts, items, base, found)
+        2, lambda base, found: find_pairs(stems, ends, table, items, base, rooms, found)
     )
     index.states.append(state)
     grams = (index.ends, index.grams, index.weights)

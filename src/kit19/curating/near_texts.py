@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from kit19.core.native import native
+from kit19.core.native import standalone
 from kit19.curating.decoding import LITERAL, decode
 from kit19.curating.grams import slices_by_length
 
@@ -152,7 +152,7 @@ class Index(NamedTuple):
     places: U32
 
 
-@native
+@standalone
 def _to_utf16(letters: U32, text_ends: I64, units: U16, ends: I64) -> int:
     used, start = 0, 0
     for text in range(len(text_ends)):

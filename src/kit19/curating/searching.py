@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kit19.core.native import native
+from kit19.core.native import native, standalone
 from kit19.curating.keys import FACTOR, Parts
 
 U8 = npt.NDArray[np.uint8]
@@ -17,7 +17,8 @@ U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 BITS = np.uint64(21)
 _COMPLETE = np.uint64((1 << 63) - 1)
-_BLOCK = 2048  # trigrams whose keys are looked up at a time
+BLOCK = 2048
+"""Trigrams whose keys are looked up at a time."""
 FIRST_STAMP, MOST_STAMPS = 4, 1 << 31
 _LOW, _MOST = np.uint64(0xFFFF_FFFF), np.uint64(0xFFFF)
 _SHIFT = 44  # bits of the fraction of a reciprocal
@@ -52,14 +53,15 @@ def pack_trigrams(letters: U32, ends: I64, place: U32, at: U32, grams: U64) -> i
     return found
 
 
-@native
-def find_windows(  # noqa: C901, PLR0912, PLR0915  one function: calls would take most of the time
+@standalone
+def find_windows(  # noqa: C901, PLR0912, PLR0913, PLR0915  one function: calls would take most time
     letters: U32,
     ends: I64,
     table: Parts,
     items: tuple[U32, U64, U32],
     least: np.uint64,
     base: int,
+    rooms: tuple[I64, U64],
     found: I64,
 ) -> tuple[int, int]:
     """Find windows with enough keys of an item; a few more may be included.
@@ -71,14 +73,14 @@ def find_windows(  # noqa: C901, PLR0912, PLR0915  one function: calls would tak
         items: The length of each item, and the arrays that ``new_state`` gives.
         least: The weight that a window must have.
         base: A number larger than all stamps, at least ``FIRST_STAMP``.
+        rooms: Room for ``BLOCK`` trigrams.
         found: Receives rows text, item, window, as many as it has places for.
 
     Returns:
         How many rows there are, and the base for the next call.
     """
     (bits, slots, entries, _), (lengths, state, flagged) = table, items
-    used = 0
-    likely, values = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.uint64)
+    (likely, values), used = rooms, 0
     none, one = np.uint64(0), np.uint64(1)
     last_word, mask = np.uint64(len(bits) - 1), np.uint64(len(slots) - 1)
     text, start, total = 0, np.int64(0), 0
@@ -88,11 +90,11 @@ def find_windows(  # noqa: C901, PLR0912, PLR0915  one function: calls would tak
         end, total = ends[0], int(ends[-1]) - 2
         if total > 0:
             gram = np.uint64(letters[0]) << BITS | np.uint64(letters[1])
-    for begin in range(0, total, _BLOCK):
+    for begin in range(0, total, BLOCK):
         # In steps without branches, which a processor could not foresee. Trigrams that begin in one
         # text and end in the next are left out in the last step.
         count = np.uint64(0)
-        for at in range(begin, min(begin + _BLOCK, total)):
+        for at in range(begin, min(begin + BLOCK, total)):
             gram = (gram << BITS | np.uint64(letters[np.uint64(at) + np.uint64(2)])) & _COMPLETE
             hashed = gram * FACTOR
             hashed ^= hashed >> np.uint64(32)
@@ -166,7 +168,6 @@ def _trigram(letters: U32, first: int) -> np.uint64:
     return upper | np.uint64(letters[first + 2])
 
 
-@native
 def check_windows(
     letters: U32,
     ends: I64,
@@ -189,29 +190,48 @@ def check_windows(
         For each window the weight, the position of the first gram, and the number of grams; zeros where
         the weight is surely not enough.
     """
-    weights, firsts, helds = (
-        np.zeros(len(windows), dtype=np.uint32),
-        np.zeros(len(windows), dtype=np.uint32),
-        np.zeros(len(windows), dtype=np.uint32),
-    )
-    table, marks = np.zeros((2, 2), dtype=np.uint64), np.zeros(_MARKS, dtype=np.uint8)
+    sums = np.zeros((3, len(windows)), dtype=np.uint32)
+    items = windows[:, 1]
+    sizes = grams[0][items] - np.where(items, grams[0][items - 1], 0)
+    table = np.empty(_table_size(int(sizes.max(initial=0))), dtype=np.uint64)
+    marks = np.empty(_MARKS, dtype=np.uint8)
+    _check_windows(letters, ends, windows, grams, lengths, least, (table, marks), sums)
+    return sums[0], sums[1], sums[2]
+
+
+def _table_size(grams: int) -> int:
+    return max(4, 2 << (2 * grams).bit_length())
+
+
+@standalone
+def _check_windows(  # noqa: PLR0913  room for everything is given
+    letters: U32,
+    ends: I64,
+    windows: I64,
+    grams: tuple[I64, U64, U32],
+    lengths: U32,
+    least: npt.NDArray[np.float64],
+    rooms: tuple[U64, U8],
+    sums: U32,
+) -> None:
+    table, marks = rooms
     for row in range(len(windows)):
-        text, item, window = windows[row]
+        text, item, window = windows[row, 0], windows[row, 1], windows[row, 2]
         start = ends[text - 1] if text else 0
         begin = start + window * lengths[item]
         end = min(begin + 2 * int(np.int64(lengths[item])), ends[text] - 2)
         if _bound(letters, begin, end, grams, item, marks) < least[item]:
             continue
-        table, mask = _fill(table, grams, item)
+        mask = _fill(table, grams, item)
         for first in range(begin, end):
-            place = _find(table, mask, _trigram(letters, first))
-            if table[place, 1]:
-                if not helds[row]:
-                    firsts[row] = first - start
-                weights[row] += np.uint32(table[place, 1])
-                helds[row] += 1
-                table[place, 1] = 0  # each gram counts once
-    return weights, firsts, helds
+            place = np.uint64(2) * _find(table, mask, _trigram(letters, first))
+            weight = table[place + np.uint64(1)]
+            if weight:
+                if not sums[2, row]:
+                    sums[1, row] = first - start
+                sums[0, row] += np.uint32(weight)
+                sums[2, row] += 1
+                table[place + np.uint64(1)] = 0  # each gram counts once
 
 
 @native
@@ -230,33 +250,31 @@ def _bound(
 
 
 @native
-def _fill(table: U64, grams: tuple[I64, U64, U32], item: int) -> tuple[U64, np.uint64]:
-    """Put the grams of an item and their weights into a table; a larger one if need be.
+def _fill(table: U64, grams: tuple[I64, U64, U32], item: int) -> np.uint64:
+    """Write the grams of an item and their weights into a table: pairs, 0 at free places.
 
     Returns:
-        The table: pairs of a gram (0 at free places) and its weight. And its size minus one.
+        The number of pairs that are used, minus one.
     """
     ends, every, weights = grams
     first, end = ends[item - 1] if item else 0, ends[item]
     size = 2
     while size < 2 * (end - first):
         size *= 2
-    if size > len(table):
-        table = np.empty((size, 2), dtype=np.uint64)
-    table[:size] = 0
+    table[: 2 * size] = 0
     mask = np.uint64(size - 1)
     for number in range(first, end):
-        place = _find(table, mask, every[number])
-        table[place, 0], table[place, 1] = every[number], np.uint64(weights[number])
-    return table, mask
+        place = np.uint64(2) * _find(table, mask, every[number])
+        table[place] = every[number]
+        table[place + np.uint64(1)] = np.uint64(weights[number])
+    return mask
 
 
 @native
 def _find(table: U64, mask: np.uint64, gram: np.uint64) -> np.uint64:
-    """Return the place of a gram, or the free place where it belongs."""
-    place = (
-        gram * FACTOR >> np.uint64(40)
-    ) & mask  # of its lower bits, few depend on the first letter
-    while table[place, 0] and table[place, 0] != gram:
+    """Return the place of a gram's pair, or the free place where it belongs."""
+    # Of the lower bits of a hash, few depend on the first letter.
+    place = (gram * FACTOR >> np.uint64(40)) & mask
+    while table[place + place] and table[place + place] != gram:
         place = (place + np.uint64(1)) & mask
     return place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kit19.core.native import native
+from kit19.core.native import native, standalone
 from kit19.curating.keys import FACTOR, Parts
 from kit19.curating.word_stems import OTHER_FACTOR
 
@@ -13,13 +13,20 @@ U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
-_BLOCK = 2048  # pairs that are looked up at a time
+BLOCK = 2048
+"""Pairs that are looked up at a time."""
 _HALF, _LOW_HALF = 32, 0xFFFF_FFFF
 
 
-@native
+@standalone
 def find_pairs(  # noqa: C901, PLR0915
-    stems: U64, word_ends: I64, table: Parts, items: tuple[U32, I64], base: int, found: I64
+    stems: U64,
+    word_ends: I64,
+    table: Parts,
+    items: tuple[U32, I64],
+    base: int,
+    rooms: tuple[I64, U64],
+    found: I64,
 ) -> tuple[int, int]:
     """Find items of which a text has enough pairs.
 
@@ -30,20 +37,21 @@ def find_pairs(  # noqa: C901, PLR0915
         items: For each item the number of pairs that must be found; and a row with the number of the
             last text with a pair of it, and the pairs found there.
         base: A number larger than those of all texts before.
+        rooms: Room for ``BLOCK`` pairs.
         found: Receives rows text, item, as many as it has places for.
 
     Returns:
         How many rows there are, and the base for the next call.
     """
     (bits, slots, entries, exact), (needed, state), used = table, items, 0
-    likely, values = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.uint64)
+    likely, values = rooms
     one, low = np.uint64(1), np.uint64(0xFFFF_FFFF)
     last_word, mask = np.uint64(len(bits) - 1), np.uint64(len(slots) - 1)
     text, total = 0, len(stems) - 1
-    for begin in range(0, total, _BLOCK):
+    for begin in range(0, total, BLOCK):
         # In steps without branches, as in ``find_windows``.
         count = np.uint64(0)
-        for word in range(begin, min(begin + _BLOCK, total)):
+        for word in range(begin, min(begin + BLOCK, total)):
             first, second = stems[np.uint64(word)], stems[np.uint64(word) + one]
             pair = first * FACTOR + second * OTHER_FACTOR
             hashed = pair * FACTOR
@@ -100,7 +108,6 @@ def _add(state: I64, item: int, pair: np.uint64, text: int, needed: np.uint32) -
     return held == needed
 
 
-@native
 def check_stems(
     stems: U64,
     words: U32,
@@ -123,60 +130,100 @@ def check_stems(
     Returns:
         For each candidate the weight of its best window, and the position of the first stem there.
     """
-    lengths, least, missing, min_held = limits
     weights = np.zeros(len(candidates), dtype=np.uint32)
     positions = np.zeros(len(candidates), dtype=np.uint32)
-    most = 0
-    for row in range(len(candidates)):
-        text = candidates[row, 0]
-        most = max(most, int(word_ends[text] - (word_ends[text - 1] if text else 0)))
-    room, before = np.zeros(_table_size(most), dtype=np.int64), np.empty(most, dtype=np.int64)
-    table, hits = room, np.empty(most, dtype=np.int64)
-    last = -1
-    for row in range(len(candidates)):
-        text, item = candidates[row]
-        first, end = word_ends[text - 1] if text else 0, word_ends[text]
-        if text != last:
-            table = room[: _table_size(end - first)]
-            _places(stems[first:end], table, before)
-            last = text
-        held, total = _hits(
-            stems[first:end], words[first:end], (table, before), grams, (item, missing[item]), hits
-        )
-        if total >= least[item]:
-            weights[row], positions[row] = _best_window(
-                np.sort(hits[:held]), int(np.int64(lengths[item])), grams[2], min_held
-            )
+    texts = candidates[:, 0]
+    sizes = word_ends[texts] - np.where(texts, word_ends[texts - 1], 0)
+    most = int(sizes.max(initial=0))
+    table, before, hits = (np.empty(size, np.int64) for size in (_table_size(most), most, most))
+    given = (stems, words, word_ends, candidates, grams, limits)
+    _check_stems(*given, (table, before, hits), (weights, positions))
     return weights, positions
 
 
-@native
 def _table_size(stems: int) -> int:
-    size = 4
-    while size < 2 * stems:
-        size *= 2
-    return size
+    return max(4, 1 << (2 * stems).bit_length())
+
+
+@standalone
+def _check_stems(  # noqa: PLR0913  room for everything is given
+    stems: U64,
+    words: U32,
+    word_ends: I64,
+    candidates: I64,
+    grams: tuple[I64, U64, U32],
+    limits: tuple[U32, _Floats, _Floats, int],
+    rooms: tuple[I64, I64, I64],
+    best: tuple[U32, U32],
+) -> None:
+    (lengths, least, missing, min_held), (weights, positions) = limits, best
+    room, before, hits = rooms
+    last, mask = -1, np.uint64(0)
+    for row in range(len(candidates)):
+        text, item = candidates[row, 0], candidates[row, 1]
+        first, end = word_ends[text - 1] if text else 0, word_ends[text]
+        if text != last:
+            mask = _places(stems[first:end], room, before)
+            last = text
+        held, total = _hits(
+            stems[first:end],
+            words[first:end],
+            (room, before, mask),
+            grams,
+            (item, missing[item]),
+            hits,
+        )
+        if total >= least[item]:
+            _sort(hits, held)
+            weights[row], positions[row] = _best_window(
+                hits[:held], int(np.int64(lengths[item])), grams[2], min_held
+            )
 
 
 @native
-def _places(stems: U64, table: I64, before: I64) -> None:
+def _sort(numbers: I64, count: int) -> None:
+    """Sort the first numbers of an array, by a heap: NumPy's sort needs memory."""
+    for end in range(count, 0, -1):
+        # At first all parents, the last one first; then the one number that has come to the top.
+        for top in range((count - 2) // 2 if end == count else 0, -1, -1):
+            parent, value = top, numbers[top]
+            child = 2 * parent + 1
+            while child < end:
+                if child + 1 < end and numbers[child + 1] > numbers[child]:
+                    child += 1
+                if numbers[child] <= value:
+                    break
+                numbers[parent] = numbers[child]
+                parent, child = child, 2 * child + 1
+            numbers[parent] = value
+        numbers[0], numbers[end - 1] = numbers[end - 1], numbers[0]
+
+
+@native
+def _places(stems: U64, table: I64, before: I64) -> np.uint64:
     """Write a hash table with the last place of each stem plus one, and for each place the one before.
 
     A free place of the table, or none before, is 0.
+
+    Returns:
+        The number of places of the table that are used, minus one.
     """
-    table[:] = 0
+    size = 4
+    while size < 2 * len(stems):
+        size *= 2
+    table[:size] = 0
+    mask = np.uint64(size - 1)
     for place in range(len(stems)):
-        slot = _slot(table, stems, stems[place])
+        slot = _slot(table, mask, stems, stems[place])
         before[place] = table[slot]
         table[slot] = place + 1
+    return mask
 
 
 @native
-def _slot(table: I64, stems: U64, stem: np.uint64) -> np.uint64:
-    mask = np.uint64(len(table) - 1)
-    slot = (
-        stem * FACTOR >> np.uint64(40)
-    ) & mask  # of its lower bits, few depend on the first letter
+def _slot(table: I64, mask: np.uint64, stems: U64, stem: np.uint64) -> np.uint64:
+    # Of the lower bits of a hash, few depend on the first letter.
+    slot = (stem * FACTOR >> np.uint64(40)) & mask
     while table[slot] and stems[table[slot] - 1] != stem:
         slot = (slot + np.uint64(1)) & mask
     return slot
@@ -186,7 +233,7 @@ def _slot(table: I64, stems: U64, stem: np.uint64) -> np.uint64:
 def _hits(
     stems: U64,
     words: U32,
-    places: tuple[I64, I64],
+    places: tuple[I64, I64, np.uint64],
     grams: tuple[I64, U64, U32],
     wanted: tuple[int, float],
     hits: I64,
@@ -197,10 +244,10 @@ def _hits(
         The number of hits, and the weight of the distinct stems among them; 0 if too much is missing.
     """
     ends, every, weights = grams
-    (table, before), (item, missing) = places, wanted
+    (table, before, mask), (item, missing) = places, wanted
     held, total = 0, 0
     for number in range(ends[item - 1] if item else 0, ends[item]):
-        place = table[_slot(table, stems, every[number])]
+        place = table[_slot(table, mask, stems, every[number])]
         if place:
             total += int(np.int64(weights[number]))
         else:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kit19.core.native import native
+from kit19.core.native import native, standalone
 from kit19.curating.keys import FACTOR
 from kit19.korean.stems import LONGEST_TAIL, MULTIPLIERS, TAILS
 
@@ -50,14 +50,15 @@ _Rules = tuple[U32, U64, np.uint64, int]
 
 def stems_of_words(letters: U32, ends: I64, words: U32, word_ends: I64) -> U64:
     """Return the stem of each word (see ``Decoded``)."""
-    return _stems(letters, ends, words, word_ends, _RULES)
+    stems = np.empty(len(words), dtype=np.uint64)
+    _stems(letters, ends, words, word_ends, _RULES, stems)
+    return stems
 
 
-@native
-def _stems(letters: U32, ends: I64, words: U32, word_ends: I64, rules: _Rules) -> U64:
+@standalone
+def _stems(letters: U32, ends: I64, words: U32, word_ends: I64, rules: _Rules, stems: U64) -> None:
     numerals, tails, factor, longest_tail = rules
     shift, none = np.uint64(_BITS), np.uint64(0)
-    stems = np.empty(len(words), dtype=np.uint64)
     start, first_word = np.uint64(0), 0
     for text in range(len(ends)):
         end_word = word_ends[text]
@@ -80,7 +81,6 @@ def _stems(letters: U32, ends: I64, words: U32, word_ends: I64, rules: _Rules) -
             )
             stems[word] = one << shift << shift | (none if is_tail else two << shift)
         start, first_word = np.uint64(ends[text]), end_word
-    return stems
 
 
 @native

@@ -7,7 +7,6 @@ text formats also compressed, and all of them in a zip archive. A folder counts 
 from __future__ import annotations
 
 import itertools
-import sys
 import zipfile
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ from kit19.reading.folders import ARCHIVE, READABLE, data_names, dataset_files, 
 from kit19.reading.foreign_json import read_document
 from kit19.reading.foreign_text import read_lines
 from kit19.reading.formats import Format, detect_format
+from kit19.reading.line_scan import LineScanner
 from kit19.reading.line_tables import Table, find_ends, make_table, read_blocks
 from kit19.reading.opening import (
     LONGEST,
@@ -42,9 +42,8 @@ _AT_A_TIME = 2  # blocks of JSON lines that are parsed at once: more would need 
 _ROWS = 1_000  # rows of a chunk that are Python values
 
 
-SMALL = 1 << 23
-"""Bytes of a file that are read without a scan, unless it is loaded: they take less time than numba."""
-_SCAN = "kit19.reading.line_scan"
+SMALL = 1 << 20
+"""Bytes of a file that are read without a scan: nobody waits for its compilation to read few rows."""
 
 
 def _no_places() -> pl.Series:
@@ -265,9 +264,7 @@ def _line_blocks(stream: IO[bytes]) -> Iterator[tuple[bytes, Callable[[bytes], T
     size, read = 0, make_table
     for block in read_blocks(stream, LONGEST):
         size += len(block)
-        if read is make_table and (size > SMALL or _SCAN in sys.modules):
-            from kit19.reading.line_scan import LineScanner  # noqa: PLC0415  imports numba
-
+        if read is make_table and size > SMALL:
             read = LineScanner().read
         if len(block) <= LONGEST:
             yield block, read

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kit19.core.native import native
+from kit19.core.native import standalone
 from kit19.reading.opening import LONGEST, translate_errors
 
 _Bytes = npt.NDArray[np.uint8]
@@ -90,7 +90,7 @@ def _steps(delimiter: int) -> _Bytes:
     return steps.ravel()
 
 
-@native
+@standalone
 def _follow(
     data: _Bytes, begin: int, steps: _Bytes, state: _I64, wanted: _I64, found: _I64, longest: int
 ) -> None:

@@ -1,7 +1,4 @@
-"""The scan of JSON lines in machine code: which known outline each line has, and its values.
-
-Import it only where it is called: it imports numba (through ``core.text_series``), which is slow.
-"""
+"""The scan of JSON lines in machine code: which known outline each line has, and its values."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kit19.core.native import native
+from kit19.core.native import native, standalone
 from kit19.core.text_series import Views
 from kit19.reading.outline_trie import (
     BEGIN,
@@ -85,7 +82,7 @@ class Found(NamedTuple):
     ends: Numbers
 
 
-@native
+@standalone
 def scan_lines(lines: Lines, nodes: Numbers, literals: Bytes, found: Found) -> tuple[int, int, int]:
     """Scan lines.
 

@@ -2,8 +2,6 @@
 
 Outlines are learned from lines that the scan does not know, and their rows have the types that
 ``outlines`` gives them. So a scan reads the same rows as ``make_table``, without parsing any line.
-
-Import it only where it is called: it imports numba, which is slow.
 """
 
 from __future__ import annotations
