@@ -408,7 +408,9 @@ def test_half_of_a_surrogate_pair_stops_nothing(tmp_path: Path, exam: Path) -> N
 
 
 def test_long_rows_are_found_in_the_place_that_is_shown(tmp_path: Path, exam: Path) -> None:
-    for name, text in (("nfc", LONG), ("nfd", unicodedata.normalize("NFD", LONG))):
+    other = "무게는 5㎏, 길이는 30㎝. " * 100  # ㎏ and ㎝ are two letters each
+    forms = {"nfc": LONG, "nfd": unicodedata.normalize("NFD", LONG), "odd": other + LONG}
+    for name, text in forms.items():
         path = write_jsonl(tmp_path / f"{name}.jsonl", [{"a": text}])
         (hit,) = audit(path, [str(exam)]).hits
         assert hit.rule == "contained"

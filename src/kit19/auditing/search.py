@@ -34,6 +34,7 @@ HITS: dict[str, type[pl.DataType]] = {
 """Columns of the hits of a part; ``row`` is a row of the part. A weak hit touches an item, no more."""
 _EXCERPT = 120
 _BEFORE = 10  # characters of an excerpt before the match
+_SKIPPED = 1_000  # characters before a match that are counted at once
 _MOST_NAMES = 100  # of columns, to suggest one in place of one that does not exist
 
 
@@ -241,12 +242,20 @@ def _excerpt_around(text: str, at: int) -> str:
         return text
     composed = unicodedata.normalize("NFC", text)
     seen = 0
-    for place, character in enumerate(composed):
-        if seen >= at and character.isalnum():
-            start = max(0, place - _BEFORE)
-            return ("…" if start else "") + _shorten(composed[start:])
-        # One character may become several in bare form, such as ㎏.
-        seen += sum(map(str.isalnum, unicodedata.normalize("NFKC", character)))
+    for begin in range(0, len(composed), _SKIPPED):
+        block = composed[begin : begin + _SKIPPED]
+        # Each character of a block in NFKC is in NFKC by itself.
+        if unicodedata.is_normalized("NFKC", block):
+            letters = sum(map(str.isalnum, block))
+            if seen + letters < at:
+                seen += letters
+                continue
+        for place, character in enumerate(block, begin):
+            if seen >= at and character.isalnum():
+                start = max(0, place - _BEFORE)
+                return ("…" if start else "") + _shorten(composed[start:])
+            # One character may become several in bare form, such as ㎏.
+            seen += sum(map(str.isalnum, unicodedata.normalize("NFKC", character)))
     return _shorten(composed)
 
 
