@@ -57,6 +57,7 @@ def divide(one: float, other: float) -> float:
 MODULE = """
 import numpy as np
 from kit19.core.native import native, standalone
+from tests.support.invoking import invoke
 
 @native
 def double(number):

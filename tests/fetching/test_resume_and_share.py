@@ -349,6 +349,7 @@ def test_a_full_disk_is_one_clear_error_and_what_came_is_kept(
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "cannot be written: File too large" in done.stderr
+    assert "name another folder: --data-dir" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "data" / "big").exists()
     (part,) = parts(tmp_path / "cache")

@@ -12,14 +12,16 @@ import importlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from kit19.cli.output import print_error, print_note
 from kit19.cli.streams import READER_GONE, ReaderGoneError, abandon_unwritten, flush_result, prepare
 from kit19.core.errors import Kit19Error, OutputError, Problem, problem_from_os_error
+from kit19.core.native import NativeCodeWarning
 
 # At import, pydantic searches every installed package for plugins. This takes 20 ms of a start that
 # should take 150, for a feature that kit19 does not use.
@@ -70,6 +72,31 @@ def _past_click() -> Iterator[None]:
         raise Kit19Error(Problem(f"a file ends too early: {error}")) from error
 
 
+@contextlib.contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """Print kit19's own warning as a note; those of other packages are printed as Python does."""
+    otherwise = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, NativeCodeWarning):
+            print_note(f"  ! {message}")
+        else:
+            otherwise(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = otherwise
+
+
 class _Lazy(click.Group):
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _past_click():
@@ -114,7 +141,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit."""
     try:
-        sys.exit(_run())
+        with _warnings_as_notes():
+            sys.exit(_run())
     finally:
         abandon_unwritten()
 

@@ -39,6 +39,10 @@ _R = TypeVar("_R")
 _compiling = threading.RLock()
 
 
+class NativeCodeWarning(RuntimeWarning):
+    """No folder can hold native code, so that every process waits until it is compiled."""
+
+
 class _Native(Generic[_P, _R]):
     def __init__(self, function: Callable[_P, _R]) -> None:
         functools.update_wrapper(self, function)
@@ -126,7 +130,7 @@ class _Standalone(Generic[_P, _R]):
             write_cached(path, json.dumps(compiled[0]).encode() + b"\n" + compiled[1], _KEPT)
             if path.exists():
                 return compiled
-        _warn("no folder can be written", "KIT19_CACHE")
+        _warn(None, "KIT19_CACHE")
         return compiled
 
 
@@ -175,16 +179,18 @@ def _to_native(function: Callable[_P, _R], cached: bool) -> Callable[_P, _R]:
     compiled: Callable[_P, _R]
     try:
         compiled = numba.njit(nogil=True, error_model="numpy", cache=cached)(function)
-    except RuntimeError as error:  # no folder can be written
-        _warn(error, "NUMBA_CACHE_DIR")
+    except RuntimeError:  # no folder can be written
+        _warn(None, "NUMBA_CACHE_DIR")
         compiled = numba.njit(nogil=True, error_model="numpy")(function)
     return compiled
 
 
-def _warn(why: object, variable: str) -> None:
+def _warn(error: OSError | None, variable: str) -> None:
+    why = (error and error.strerror) or "no folder can be written"
+    # All from this line, and without the function's name: Python shows the same warning once.
     warnings.warn(
         f"native code cannot be kept, so each process compiles it again ({why}); set "
         f"{variable} to a folder that can be written",
-        RuntimeWarning,
-        stacklevel=4,
+        NativeCodeWarning,
+        stacklevel=1,
     )

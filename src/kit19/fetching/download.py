@@ -88,7 +88,9 @@ def fetch_files(
         )
     except OSError as error:
         where = str(error.filename or cache.root)
-        raise OutputError(Problem(f"cannot be written: {error.strerror or error}", where)) from None
+        fix = "name another folder: --data-dir, or KIT19_DATA_DIR and KIT19_CACHE"
+        what = f"cannot be written: {error.strerror or error}"
+        raise OutputError(Problem(what, where, fix=fix)) from None
 
 
 def refuse_failures(results: Sequence[FetchedFile]) -> None:
