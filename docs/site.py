@@ -28,6 +28,9 @@ OTHERS = {
     "benchmarks/results/README.md": "results.md",
 }
 _LINK = re.compile(r"(?<=\]\()([^)\s:#]+)(?=[)#])")
+_FENCE_OR_HEADING = re.compile(
+    r"^ *```.*?^ *```$|^##+ (?P<title>[^\n]+)$", re.MULTILINE | re.DOTALL
+)
 
 
 def site_pages() -> dict[str, Path]:
@@ -64,6 +67,22 @@ def rewrite_links(text: str, name: str, pages: dict[str, Path]) -> str:
     return _LINK.sub(on_site, text)
 
 
+def add_english_anchors(korean: str, english: str) -> str:
+    """Put the anchor of each English heading before the Korean heading of the same place.
+
+    Where a page has no Korean one, the Korean site has the English page, and its links name these.
+    """
+    titles = iter([one["title"] for one in _FENCE_OR_HEADING.finditer(english) if one["title"]])
+
+    def with_anchor(match: re.Match[str]) -> str:
+        if not match["title"]:
+            return match[0]
+        name = re.sub(r"[^\w -]", "", next(titles)).lower().replace(" ", "-")
+        return f'<a id="{name}"></a>\n\n{match[0]}'
+
+    return _FENCE_OR_HEADING.sub(with_anchor, korean)
+
+
 def gather(folder: Path) -> None:
     """Write all pages into a folder, which is replaced."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -73,6 +92,9 @@ def gather(folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".md":
             text = rewrite_links(path.read_text("utf-8"), name, pages)
+            if name.endswith(".ko.md"):
+                english = pages[name.replace(".ko.md", ".md")].read_text("utf-8")
+                text = add_english_anchors(text, english)
             target.write_text(text, encoding="utf-8")
         else:
             shutil.copyfile(path, target)

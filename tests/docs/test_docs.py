@@ -128,12 +128,6 @@ def test_a_command_line_that_kit19_does_not_have_is_found(line: str) -> None:
         parse(line)
 
 
-def test_both_readmes_show_the_same_commands_and_the_same_output() -> None:
-    english, korean = (shown(path) for path in READMES)
-    assert english == korean
-    assert sum(len(lines) for lines, _ in english) >= 10
-
-
 @pytest.mark.parametrize("path", READMES, ids=by_name)
 def test_a_readme_is_read_in_one_go(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= 180

@@ -48,3 +48,10 @@ def test_a_link_out_of_the_site_is_refused(tmp_path: Path) -> None:
     page = ROOT / "docs" / "audit.md"
     with pytest.raises(SystemExit, match=r"docs/audit.md: ../pyproject.toml is not on the site"):
         SITE["rewrite_links"]("[x](../pyproject.toml)", "audit.md", {"audit.md": page})
+
+
+def test_a_korean_page_has_the_anchors_of_its_english_page(tmp_path: Path) -> None:
+    SITE["gather"](tmp_path)
+    text = (tmp_path / "tutorial.ko.md").read_text("utf-8")
+    assert '<a id="3-train"></a>\n\n## 3. 학습\n' in text
+    assert text.count("<a id=") == len(re.findall(r"^##+ ", text, re.MULTILINE))
