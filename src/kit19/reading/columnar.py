@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -13,7 +13,8 @@ import polars as pl
 from kit19.core.errors import Problem, ReadError, first_line
 from kit19.core.parquet import UNREADABLE, any_time_zone, scan_parquet
 
-_BATCH = 20_000
+_BATCH = 20_000  # rows
+_SIZE = 1 << 22  # bytes of a frame of fewer rows than the file has, at least
 _MAX_IN_MEMORY = 1 << 30  # bytes of a file that has to be read into memory
 _TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Binary, pl.Object)
 
@@ -122,7 +123,20 @@ def _frames(rows: pl.LazyFrame, text_only: bool, keep: Collection[str]) -> Itera
         for start in range(0, height, _BATCH):
             yield pl.DataFrame(height=min(_BATCH, height - start))
         return
-    yield from rows.select(chosen).collect_batches(chunk_size=_BATCH, maintain_order=True)
+    frames = rows.select(chosen).collect_batches(chunk_size=_BATCH, maintain_order=True)
+    yield from _joined(frames)
+
+
+def _joined(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Join small frames: what is done for each takes longer than its rows do."""
+    held: list[pl.DataFrame] = []
+    for frame in frames:
+        held.append(frame)
+        if sum(one.estimated_size() for one in held) >= _SIZE:
+            yield pl.concat(held)
+            held = []
+    if held:
+        yield pl.concat(held)
 
 
 def _without_categories(dtype: pl.DataType) -> pl.DataType:
