@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from kit19.auditing.broken_lines import MARGIN, BrokenLines, has_plain_lines
+from kit19.auditing.excerpts import excerpt_around, shorten
 from kit19.auditing.items import BenchmarkItems
 from kit19.auditing.plan import Options, Part
 from kit19.auditing.remote import local_copy
@@ -32,9 +32,6 @@ HITS: dict[str, type[pl.DataType]] = {
     "item_text": pl.String,
 }
 """Columns of the hits of a part; ``row`` is a row of the part. A weak hit touches an item, no more."""
-_EXCERPT = 120
-_BEFORE = 10  # characters of an excerpt before the match
-_SKIPPED = 1_000  # characters before a match that are counted at once
 _MOST_NAMES = 100  # of columns, to suggest one in place of one that does not exist
 
 
@@ -146,7 +143,7 @@ class Searcher:
             rule="rule",
             overlap="overlap",
             is_weak="is_weak",
-            text=pl.Series([_excerpt_around(text, at) for text, at in texts], dtype=pl.String),
+            text=pl.Series([excerpt_around(text, at) for text, at in texts], dtype=pl.String),
         )
 
     def _add_neighbors(
@@ -179,7 +176,7 @@ class Searcher:
             item=pl.col("item").str.replace(r"^[^/]*/", ""),
             field=pl.Series(names, dtype=pl.String),
             overlap=pl.Series([round(one, 4) for one in found["overlap"]], dtype=pl.Float64),
-            item_text=pl.Series([_shorten(self._item_text(*pair)) for pair in pairs]),
+            item_text=pl.Series([shorten(self._item_text(*pair)) for pair in pairs]),
         ).select(pl.col(name).cast(dtype) for name, dtype in HITS.items())
 
     def _item_text(self, benchmark: str, item: str, field: str) -> str:
@@ -234,30 +231,3 @@ def _drop_weaker_hits(found: pl.DataFrame) -> pl.DataFrame:
     rank = pl.col("rule").replace_strict({"equal": 0, "contained": 1, "near": 2})
     ordered = found.sort(*columns, rank, -pl.col("overlap"), maintain_order=True)
     return ordered.unique(columns, keep="first", maintain_order=True)
-
-
-def _excerpt_around(text: str, at: int) -> str:
-    """Cut an excerpt around a match that begins after ``at`` bare characters of a text."""
-    if len(text) <= _EXCERPT:
-        return text
-    composed = unicodedata.normalize("NFC", text)
-    seen = 0
-    for begin in range(0, len(composed), _SKIPPED):
-        block = composed[begin : begin + _SKIPPED]
-        # Each character of a block in NFKC is in NFKC by itself.
-        if unicodedata.is_normalized("NFKC", block):
-            letters = sum(map(str.isalnum, block))
-            if seen + letters < at:
-                seen += letters
-                continue
-        for place, character in enumerate(block, begin):
-            if seen >= at and character.isalnum():
-                start = max(0, place - _BEFORE)
-                return ("…" if start else "") + _shorten(composed[start:])
-            # One character may become several in bare form, such as ㎏.
-            seen += sum(map(str.isalnum, unicodedata.normalize("NFKC", character)))
-    return _shorten(composed)
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= _EXCERPT else text[:_EXCERPT] + "…"

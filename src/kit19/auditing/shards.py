@@ -35,7 +35,10 @@ _HEADER = "kit19"
 _UNKNOWN = "?"  # the version of a file whose server tells none: it is searched by every run
 _UNREADABLE: tuple[type[BaseException], ...] = (*UNREADABLE, KeyError, ValueError, TypeError)
 _COUNTS = ("rows", "lines", "texts", "bytes", "matched", "names", "remarks")
-_RULES = ("auditing/search.py", "auditing/broken_lines.py", "curating", "korean", "reading")
+_RULES = (
+    *("auditing/search.py", "auditing/excerpts.py", "auditing/broken_lines.py"),
+    *("curating", "korean", "reading"),
+)
 
 
 @dataclass(frozen=True)
