@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import polars as pl
 import pytest
@@ -20,7 +22,7 @@ from playwright.sync_api import expect
 
 from tests.support.axe import SCRIPT
 from tests.support.viewing import Client, viewing
-from tests.viewing.conftest import Shown
+from tests.viewing.conftest import CURVES, Shown
 
 Visit = Callable[..., Any]
 SHOTS = os.environ.get("VIEW_SCREENSHOTS")
@@ -111,6 +113,41 @@ def test_a_template_is_tried_while_one_types(visit: Visit, every: Client) -> Non
     expect(page.locator("[data-problems]")).to_contain_text("brace")
 
 
+def test_from_a_row_to_its_record_license_and_file(visit: Visit, every: Client) -> None:
+    page = visit(every, "/o/build/")
+    page.get_by_role("link", name="CC0-1.0").click()
+    page.locator("#filters").get_by_role("link", name=re.compile("^nsmc")).click()
+    page.get_by_role("searchbox").fill("사랑스러운 영화다")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=*")
+    page.locator(".rows .id").first.click()
+    shown = page.inner_text("main")
+    assert "nsmc/ratings_train.txt:646" in shown
+    assert "CC0-1.0" in shown
+    page.get_by_role("link", name=re.compile("This template")).click()
+    assert page.inner_text("h1") == "view_request"
+    page.get_by_role("link", name="34 rows").click()
+    assert "34 rows" in page.inner_text(".count")
+
+
+def test_a_won_item_leads_to_the_leak_and_to_a_file_of_all(
+    visit: Visit, every: Client, tmp_path: Path
+) -> None:
+    page = visit(every, "/o/tuned/items?task=kobest_boolq&against=base")
+    page.locator("#filters").get_by_role("link", name=re.compile("^won")).click()
+    won = page.locator("article")
+    items = [one.get_attribute("aria-label") for one in won.all()]
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="JSON lines").click()
+    saved.value.save_as(tmp_path / "won.jsonl")
+    lines = (tmp_path / "won.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["item"] for line in lines] == items
+    won.first.get_by_role("link", name="see it in the data").click()
+    hits = page.locator("article")
+    assert hits.first.get_attribute("aria-label") == f"kobest_boolq {items[0]}"
+    assert "leaks.tsv row" in hits.first.inner_text()
+
+
 def test_language_and_theme_are_remembered(visit: Visit, every: Client) -> None:
     page = visit(every, "/o/build/rows?subset=nsmc")
     page.get_by_role("link", name="한국어").click()
@@ -181,50 +218,137 @@ HOSTILE = (
     '"><img src=x onerror=alert(1)>',
     "\u202e뒤집힘\u2066",
     "\x00\x1b[31m\u2028",
-    "가" * 100_000,
+    "가" * 1_000_000,
     "{{ 7 * 7 }}{% raw %}",
     "javascript:alert(1)",
 )
 
 
-def test_hostile_texts_run_nothing_and_break_nothing(
-    visit: Visit, sample_build: Path, tmp_path: Path, loopback: None
-) -> None:
-    shutil.copytree(sample_build, tmp_path / "b")
-    path = next((tmp_path / "b" / "data").glob("train-*"))
+ACTIVE = """
+[...document.querySelectorAll("*")].filter((one) =>
+  one.matches("main img, script:not([src]), iframe, object, embed, [href^='javascript:']")
+  || [...one.attributes].some((attribute) => /^on/i.test(attribute.name))
+).map((one) => one.outerHTML.slice(0, 200))
+"""
+"""Elements that would run or load something."""
+
+
+def evil(number: int, most: int = 1_000_000) -> str:
+    return HOSTILE[number % len(HOSTILE)][:most]
+
+
+def poison_build(folder: Path) -> None:
+    path = next((folder / "data").glob("train-*"))
     rows = pl.read_parquet(path)
-    texts = [HOSTILE[n % len(HOSTILE)] for n in range(rows.height)]
-    columns = (
-        "instruction",
-        "input",
-        "output",
-        "label",
-        "template",
-        "task",
-        "license",
-        "id",
-        "upstream_split",
-    )
-    short = [text[:2_000] for text in texts]
+    long = ("input", "output")
+    short = (
+        "instruction", "label", "template", "task", "license", "id", "upstream_split", "subset",
+    )  # fmt: skip
     rows.with_columns(
-        pl.Series(name, texts if name in ("input", "output") else short) for name in columns
+        pl.Series(
+            name,
+            [evil(n, 1_000_000 if name in long and n < 14 else 2_000) for n in range(rows.height)],
+        )
+        for name in (*long, *short)
     ).write_parquet(path)
-    dropped = pl.read_parquet(tmp_path / "b" / "dropped.parquet")
-    evil = pl.Series([HOSTILE[n % len(HOSTILE)] for n in range(dropped.height)])
-    dropped.with_columns(id=evil, evidence=evil).write_parquet(tmp_path / "b" / "dropped.parquet")
-    with viewing(tmp_path / "b") as client:
-        page = visit(client, "/o/b/", width=400)
-        for path_ in ("/o/b/", "/o/b/rows?size=25", "/o/b/dropped", "/o/b/rows?q=<script>"):
-            page.goto(client.url + path_)
-            assert page.evaluate("document.querySelectorAll('img, script:not([src])').length") == 0
-            assert not page.evaluate(
-                "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-            )
-        for link in page.locator(".rows .id").all()[:3]:
-            address = link.get_attribute("href")
-            assert address
-            assert address.startswith("/o/b/record?id=")
+    dropped = pl.read_parquet(folder / "dropped.parquet")
+    texts = pl.Series([evil(n, 1_000_000 if n < 14 else 2_000) for n in range(dropped.height)])
+    dropped.with_columns(id=texts, evidence=texts).write_parquet(folder / "dropped.parquet")
+
+
+def poison_audit(folder: Path) -> None:
+    hits = pl.read_parquet(folder / "hits.parquet")
+    names = ("text", "item_text", "item", "id", "file", "column", "field")
+    hits.with_columns(
+        pl.Series(name, [evil(n + place) for n in range(hits.height)])
+        for place, name in enumerate(names)
+    ).write_parquet(folder / "hits.parquet")
+    document = json.loads((folder / "audit.json").read_text("utf-8"))
+    remarks = [{"where": text, "what": text} for text in HOSTILE]
+    document |= {"dataset": HOSTILE[1], "notes": remarks, "not_searched": remarks}
+    (folder / "audit.json").write_text(json.dumps(document), "utf-8")
+
+
+def poison_results(folder: Path) -> None:
+    for path in folder.glob("samples_kobest_boolq.jsonl"):
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        for number, line in enumerate(lines):
+            line["prompt"] = evil(number)
+            line["choices"] = [f"{place}{evil(number)}" for place in range(len(line["choices"]))]
+        path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    document = json.loads((folder / "results.json").read_text("utf-8"))
+    document["kit19"]["model"]["name"] = HOSTILE[1] + HOSTILE[2]
+    (folder / "results.json").write_text(json.dumps(document), "utf-8")
+
+
+def renamed(document: Any, old: str, new: str) -> Any:
+    """A JSON document with another text wherever it has one text, as a key or a value."""
+    if isinstance(document, dict):
+        return {renamed(k, old, new): renamed(v, old, new) for k, v in document.items()}
+    if isinstance(document, list):
+        return [renamed(one, old, new) for one in document]
+    return new if document == old else document
+
+
+def poison_comparison(folder: Path) -> None:
+    text = (folder / "compare.json").read_text("utf-8")
+    document = renamed(json.loads(text), "tuned", HOSTILE[0] + HOSTILE[2] + "가" * 500)
+    (folder / "compare.json").write_text(json.dumps(document), "utf-8")
+
+
+def poison_run(folder: Path) -> None:
+    document = json.loads((folder / "run.json").read_text("utf-8"))
+    document["base"]["name"] = document["data"]["why"] = HOSTILE[1] + HOSTILE[2]
+    document |= {
+        "notes": list(HOSTILE),
+        "settings": {text[:300]: text for text in HOSTILE},
+        "versions": dict.fromkeys(HOSTILE, "1"),
+    }
+    (folder / "run.json").write_text(json.dumps(document), "utf-8")
+    curves = {f"eval_{text[:300]}_loss": [[1, 2.0], [2, 1.0]] for text in HOSTILE}
+    (folder / "curves.json").write_text(json.dumps(CURVES | curves), "utf-8")
+
+
+POISON: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
+    "build": (
+        poison_build,
+        ("", "rows?size=25", "rows?q=%3Cscript%3E", "rows?label=%3Cscript%3Ealert(1)", "dropped",
+         "record?id=" + quote(HOSTILE[1])),
+    ),
+    "audit": (poison_audit, ("", "hits?size=25", "hits?q=%3Cimg", "hits?file=" + quote(HOSTILE[0]))),
+    "results/base": (poison_results, ("", "items?task=kobest_boolq&size=25", "items?q=alert")),
+    "comparison": (poison_comparison, ("",)),
+    "run": (poison_run, ("",)),
+}  # fmt: skip
+"""How to fill the fields of each kind of folder with hostile texts, and pages that show them."""
+
+
+def test_hostile_texts_run_nothing_and_break_nothing(
+    visit: Visit, shown: Shown, tmp_path: Path, loopback: None
+) -> None:
+    for name, (poison, _) in POISON.items():
+        shutil.copytree(shown.root / name, tmp_path / name)
+        poison(tmp_path / name)
+    with viewing(*(tmp_path / name for name in POISON)) as client:
+        page = visit(client, "/", width=400)
+        for name, (_, pages) in POISON.items():
+            for path in pages:
+                address = f"/o/{Path(name).name}/{path}"
+                answer = page.goto(client.url + address)
+                assert answer.status == 200, address
+                assert len(answer.body()) < 2_000_000, address
+                assert page.evaluate(ACTIVE) == [], address
+                wider = (
+                    "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+                )
+                assert not page.evaluate(wider), address
+                shown_text = page.inner_text("main")
+                assert not re.search("[\u202e\u2066\x00\x1b\u2028]", shown_text), address
+                assert "49" not in page.inner_text("h1"), address
         for text in HOSTILE[:4]:
-            answer = client.get("/o/b/record", id=text)
-            assert text not in answer.html
-            page.goto(client.url + "/o/b/rows?label=" + "%3Cscript%3Ealert(1)%3C%2Fscript%3E")
+            found = client.get("/o/build/record", id=text)
+            assert found.status in (200, 404)
+            assert text not in found.html
+        page.goto(client.url + "/o/build/rows?size=25")
+        for link in page.locator(".rows .id").all()[:3]:
+            assert (link.get_attribute("href") or "").startswith("/o/build/record?id=")

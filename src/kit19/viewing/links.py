@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+_LONGEST = 2_000
+"""Most characters of a value: servers take no much longer address, and ids and labels are short."""
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -23,7 +25,7 @@ def to(key: str, page: str = "", **values: Any) -> str:
 
 def with_query(path: str, pairs: Iterable[tuple[str, str]]) -> str:
     """A path with a query."""
-    query = urlencode(list(pairs))
+    query = urlencode([(name, value[:_LONGEST]) for name, value in pairs])
     return f"{path}?{query}" if query else path
 
 

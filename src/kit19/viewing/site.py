@@ -22,7 +22,7 @@ from kit19.viewing.data.build import Build
 from kit19.viewing.data.searching import find_all
 from kit19.viewing.opening import Kind, Opened
 from kit19.viewing.query import Query
-from kit19.viewing.visible import excerpt, marked, segments, visible
+from kit19.viewing.visible import IN_LIST, NAME, excerpt, marked, segments, visible
 from kit19.viewing.wording import LANGUAGES, Words, preferred
 
 THEMES = ("auto", "light", "dark")
@@ -148,10 +148,13 @@ def _environment() -> jinja2.Environment:
     environment.globals |= {"to": links.to}
     environment.filters |= {
         "visible": visible,
+        "listed": lambda text: visible(text, IN_LIST),
+        "name": lambda text: visible(text, NAME),
+        "label": lambda text: printable(str(text)[:NAME]),
         "number": lambda value: f"{value:,}",
         "percent": _percent,
         "short": _short,
-        "found": lambda text, words: marked(text or "", find_all(text or "", words)),
+        "found": lambda name, words: marked(name[:NAME], find_all(name[:NAME], words)),
         "parts": lambda pieces, t: segments(pieces, lambda kind: t(f"part.{kind}")),
     }
     return environment

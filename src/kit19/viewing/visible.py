@@ -14,6 +14,10 @@ from kit19.viewing.data.searching import Span, find_all
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 _LONG = 200_000
 """Most characters of one text that a page shows; the rest is counted."""
+IN_LIST = 20_000
+"""Most of each of the texts of a list."""
+NAME = 300
+"""Most of a name: an id, a label, a file."""
 
 
 def visible(text: object, most: int = _LONG) -> Markup:

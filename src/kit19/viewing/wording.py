@@ -39,6 +39,11 @@ class Words:
         }
         return self._messages[key].format(**shown)
 
+    def value(self, facet: str, value: str) -> str:
+        """The words for a value of a facet: the value itself if there are none."""
+        group = facet if f"{facet}.{value}" in self._messages else "value"
+        return self.named(group, value or "–")
+
     def named(self, group: str, name: str) -> str:
         """The message ``<group>.<name>``, or the name itself if there is none."""
         return self._messages.get(f"{group}.{name}", name)

@@ -14,7 +14,7 @@ import polars as pl
 
 from kit19.building.explanation import Explanation, explain
 from kit19.catalog import Catalog
-from kit19.core.errors import Kit19Error, Problem, VerifyError, first_line
+from kit19.core.errors import Kit19Error, Problem, UnknownNameError, VerifyError, first_line
 from kit19.core.ledger import REASONS
 from kit19.core.manifest import Manifest, read_manifest
 from kit19.core.parquet import UNREADABLE, read_parquet
@@ -162,6 +162,8 @@ class Build:
         Raises:
             Kit19Error: The build cannot contain such a record.
         """
+        if "\0" in record:
+            raise UnknownNameError(Problem("no record has such an id"))
         return explain(self.folder, record, catalog=self._catalog)
 
     def find_dropped(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -142,6 +144,7 @@ class Items:
             )
             for name in FACETS
         }
+        counts["length"] = dict(sorted(counts["length"].items(), key=_first_number))
         found = every.filter(*where.values())["#place"].to_numpy().astype(np.int64)
         return found, counts
 
@@ -155,6 +158,10 @@ class Items:
             given = side.items[places].drop("doc_id", "item", "prompt")
             parts.append(given.rename({one: f"{name}_{one}" for one in given.columns}))
         return pl.concat(parts, how="horizontal")
+
+
+def _first_number(pair: tuple[str, int]) -> int:
+    return int(re.split("[–+]", pair[0])[0].replace(",", ""))
 
 
 def _values(model: Model, task: str, metric: str) -> list[float]:
@@ -186,12 +193,14 @@ def _labels(results: TaskResults) -> pl.Series:
 
 
 def _lengths(prompts: pl.Series) -> pl.Series:
-    """The quarter of the items, by the length of their prompts, that each is in."""
+    """The quarter of the items, by the characters of their prompts, that each is in, as a range."""
     lengths = prompts.str.len_chars().to_numpy()
     edges = np.quantile(lengths, [0.25, 0.5, 0.75]) if len(lengths) else np.zeros(3)
-    names = ["1 ≤ {:.0f}", "2 ≤ {:.0f}", "3 ≤ {:.0f}", "4 > {:.0f}"]
-    shown = [name.format(edge) for name, edge in zip(names, [*edges, edges[-1]], strict=True)]
-    return pl.Series([shown[place] for place in np.searchsorted(edges, lengths)], dtype=pl.String)
+    ends = [int(edge) for edge in edges]
+    shown = [f"{low + 1:,}–{high:,}" for low, high in itertools.pairwise([-1, *ends])] + [
+        f"{ends[-1] + 1:,}+"
+    ]
+    return pl.Series([shown[place] for place in np.searchsorted(ends, lengths)], dtype=pl.String)
 
 
 def _audited(items: pl.Series, audited: Mapping[str, set[str]]) -> pl.Series:

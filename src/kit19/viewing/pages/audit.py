@@ -20,7 +20,7 @@ from kit19.viewing.forms import read_form
 from kit19.viewing.opening import Opened
 from kit19.viewing.query import Pager, Query, number
 from kit19.viewing.site import Site
-from kit19.viewing.visible import marked
+from kit19.viewing.visible import IN_LIST, marked
 
 
 def routes(site: Site) -> list[Route]:
@@ -124,10 +124,10 @@ def _find(audit: AuditFolder, query: Query) -> tuple[pl.DataFrame, dict[str, dic
 
 def _beside(hit: dict[str, Any]) -> dict[str, Any]:
     """A hit with what its text and the item's share marked."""
-    ours, theirs = shared_spans(hit["text"], hit["item_text"])
+    ours, theirs = shared_spans(hit["text"][:IN_LIST], hit["item_text"][:IN_LIST])
     return {
         **hit,
         "place": hit["#place"],
-        "here": marked(hit["text"], ours, kind="shared"),
-        "there": marked(hit["item_text"], theirs, kind="shared"),
+        "here": marked(hit["text"], ours, IN_LIST, "shared"),
+        "there": marked(hit["item_text"], theirs, IN_LIST, "shared"),
     }
