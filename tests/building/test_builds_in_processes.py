@@ -99,6 +99,14 @@ def test_a_part_whose_process_is_killed_is_tried_again_once(tmp_path: Path) -> N
     assert multiprocessing.active_children() == []
 
 
+def test_turns_count_as_text_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = [[{"role": "user", "content": "가" * size}] for size in (100, 100, 10, 10)]
+    given = {"id": list("abcde"), "text": ["다"] * 5, "messages": [*turns, None]}
+    monkeypatch.setattr(examination, "_MOST_BYTES", 400)
+    parts = slices_to_examine(RULES, pl.DataFrame(given))
+    assert [part["id"].to_list() for part in parts] == [["a"], ["b", "c", "d", "e"]]
+
+
 CARD = subset(identity=["text"], exposed=["text"])
 RULES = Rules(CARD, NearFields(["text"]), ["text"], None)
 ITEMS = items("어제는 날씨가 정말 맑아서 가족과 함께 공원에 갔다 왔다")

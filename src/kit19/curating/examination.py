@@ -95,6 +95,9 @@ def examine_records(rules: Rules, items: ItemSearch | None, records: pl.DataFram
 def slices_to_examine(rules: Rules, records: pl.DataFrame) -> list[pl.DataFrame]:
     """Divide records into parts that are examined in little memory each."""
     lengths = [pl.col(name).str.len_bytes().fill_null(0) for name in rules.fields]
+    if MESSAGES in records.columns:
+        turns = pl.element().struct.field("content").str.len_bytes()
+        lengths.append(pl.col(MESSAGES).list.eval(turns).list.sum().fill_null(0))
     ends = records.select(pl.sum_horizontal(lengths)).to_series().to_numpy().cumsum(dtype=np.int64)
     parts, start = [], 0
     while start < records.height:
