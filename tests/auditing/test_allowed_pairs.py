@@ -57,6 +57,17 @@ def test_an_allowed_pair_is_no_finding_in_any_row(place: Path) -> None:
         assert one.touched == len({hit.item for hit in after.hits if hit.benchmark == name})
 
 
+def test_an_allowed_pair_hides_no_other_text_of_its_column(place: Path) -> None:
+    changed = SENTENCES[5].replace(" ", " 정말 ", 1)
+    write_jsonl(Path("leaks.jsonl"), [{"text": [SENTENCES[5], INNOCENT[0], changed]}])
+    (best,) = found().hits
+    assert best.rule == "equal"
+    write([pair_of(best)], Path("list.yaml"))
+    left = found(allow="list.yaml")
+    assert {(hit.row, hit.column, hit.item) for hit in left.hits} == {(0, "text", best.item)}
+    assert best.text not in {hit.text for hit in left.hits}
+
+
 def test_all_ways_to_audit_allow_the_same(place: Path) -> None:
     before = found()
     write([pair_of(hit) for hit in before.hits], Path("list.yaml"))

@@ -32,6 +32,7 @@ _SCHEMA: dict[str, type[pl.DataType]] = {
     "file_row": pl.UInt64,
     **HITS,
 }
+_OWNER = ["row", "benchmark", "item", "field", "column"]
 _MOST_FAILURES = 10  # listed where no file could be read
 
 
@@ -78,7 +79,8 @@ def merge(
     every = pl.concat([pl.DataFrame(schema=_SCHEMA), *totals.hits])
     common = _common_texts(every, totals.rows)
     rest = every.join(common, on=["benchmark", "item", "field"], how="anti", maintain_order="left")
-    hits, allowed = without_allowed(rest, allow)
+    left, allowed = without_allowed(rest, allow)
+    hits = left.unique(_OWNER, keep="first", maintain_order=True)  # of each the best one
     audit = Audit(
         dataset=plan.dataset,
         rows_read=totals.rows,

@@ -167,7 +167,7 @@ class Searcher:
     def _hits(self, parts: list[pl.DataFrame]) -> pl.DataFrame:
         if not parts:
             return pl.DataFrame(schema=HITS)
-        found = _drop_weaker_hits(pl.concat(parts, how="diagonal"))
+        found = _best_first(pl.concat(parts, how="diagonal"))
         owners = found["item"].str.split_exact("/", 1).struct.field("field_0")
         pairs = list(zip(owners, found["item"], found["field"], strict=True))
         names = [self.names[owner].get(field, field) for owner, _, field in pairs]
@@ -225,9 +225,12 @@ def _id_in(row: object, columns: Collection[str]) -> str | None:
     return None if text is None else str(text).encode("utf-8", "replace").decode()
 
 
-def _drop_weaker_hits(found: pl.DataFrame) -> pl.DataFrame:
-    """Keep the best hit of each item text in each column of a row. A column may have several texts."""
+def _best_first(found: pl.DataFrame) -> pl.DataFrame:
+    """Order the hits of each item text in each column of a row, each excerpt once, the best one first.
+
+    A column may have several texts. All but the best are dropped when allowed pairs are known.
+    """
     columns = ["row", "item", "field", "column"]
     rank = pl.col("rule").replace_strict({"equal": 0, "contained": 1, "near": 2})
     ordered = found.sort(*columns, rank, -pl.col("overlap"), maintain_order=True)
-    return ordered.unique(columns, keep="first", maintain_order=True)
+    return ordered.unique([*columns, "text"], keep="first", maintain_order=True)
