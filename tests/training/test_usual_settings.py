@@ -16,6 +16,7 @@ from kit19 import CatalogError, TrainError, load_preset, merge, train
 from kit19.training.model.device import liger_problems
 from kit19.training.model.losses import add_answer_losses, token_losses
 from tests.support import architectures
+from tests.support.effort import every
 from tests.support.short_rows import held_out_loss, short_rows, short_settings
 from tests.support.small_models import weights
 
@@ -147,6 +148,118 @@ def test_a_setting_changes_the_weights(
     found, plain = weights(done.folder), weights(plain_run)
     assert set(found) == set(plain)
     assert any(not torch.equal(found[name], plain[name]) for name in found)
+
+
+def test_a_paged_optimizer_is_refused_without_a_gpu(base: Path, rows: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    how = short_settings(tmp_path, base, optim="paged_adamw_8bit")
+    with pytest.raises(TrainError, match=r"(?s)there is no GPU.*--set optim=adamw_8bit"):
+        train(rows, tmp_path / "run", how)
+
+
+def events(folder: Path) -> list[Any]:
+    """The events of a TensorBoard log: records of a length, a checksum, the event, a checksum."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    (path,) = folder.glob("events.*")
+    data, found, at = path.read_bytes(), [], 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 8], "little")
+        found.append(Event.FromString(data[at + 12 : at + 12 + length]))
+        at += length + 16
+    return found
+
+
+def test_the_curves_are_reported_to_tensorboard(
+    base: Path, rows: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "log"))
+    done = train(rows, tmp_path / "run", short_settings(tmp_path, base, report_to="tensorboard"))
+    reported = [
+        (value.tag, event.step, value.simple_value)
+        for event in events(tmp_path / "log")
+        for value in event.summary.value
+    ]
+    curves = json.loads((done.folder / "curves.json").read_text("utf-8"))
+    losses = [[step, value] for tag, step, value in reported if tag == "train/loss"]
+    for found, wanted in zip(losses, curves["loss"], strict=True):
+        assert found == pytest.approx(wanted, rel=1e-6)
+    (held_out,) = [value for tag, _, value in reported if tag == "eval/loss"]
+    assert held_out == pytest.approx(done.record.metrics["eval_loss"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "rates"),
+    [
+        ("linear", [0.5, 1, 0.75, 0.5, 0.25]),
+        ("constant_with_warmup", [0.5, 1, 1, 1, 1]),
+        ("cosine", [0.5, 1, 0.8536, 0.5, 0.1464]),
+    ],
+)
+def test_a_schedule_warms_up_and_falls_as_its_name_says(
+    name: str, rates: list[float], base: Path, rows: Path, tmp_path: Path
+) -> None:
+    how = short_settings(
+        tmp_path, base, lr_scheduler_type=name, max_steps=6, warmup_ratio=0.33, learning_rate=1e-3
+    )
+    done = train(rows, tmp_path / "run", how)
+    curve = json.loads((done.folder / "curves.json").read_text("utf-8"))["learning_rate"]
+    assert [step for step, _ in curve] == [1, 2, 3, 4, 5, 6]
+    # The first step has the rate 0.
+    assert [rate for _, rate in curve[1:]] == pytest.approx([1e-3 * r for r in rates], rel=1e-3)
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The graphs that torch.compile would translate to C++, a minute of work; here they just run."""
+    from torch._inductor import compile_fx
+
+    graphs: list[Any] = []
+
+    def keep(graph: Any, _inputs: Any, **_options: Any) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    torch.compiler.reset()
+    monkeypatch.setattr(compile_fx, "compile_fx", keep)
+    return graphs
+
+
+# torch hides this warning of its own tracing where warnings are no errors.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+@pytest.mark.parametrize("method", every(2, ["full", "lora"]))
+def test_a_compiled_model_is_trained_and_saved_as_another(
+    method: str, base: Path, rows: Path, compiled: list[Any], tmp_path: Path
+) -> None:
+    runs = []
+    for name in ("plain", "compiled"):
+        assert not compiled
+        how = short_settings(tmp_path, base, method=method, torch_compile=name == "compiled")
+        runs.append(train(rows, tmp_path / name, how))
+    called = " ".join(str(node.target) for graph in compiled for node in graph.graph.nodes)
+    assert "scaled_dot_product_attention" in called
+    plain, found = (weights(run.folder) for run in runs)
+    assert set(found) == set(plain)
+    for name in found:
+        torch.testing.assert_close(found[name], plain[name], atol=1e-5, rtol=0)
+    wanted, losses = (run.record.metrics for run in runs)
+    assert losses == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_compiler_that_fails_is_named_before_the_first_step(
+    base: Path, rows: Path, compiled: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from torch._inductor import compile_fx
+
+    def fail(*_given: Any, **_options: Any) -> Any:
+        raise RuntimeError("Failed to find C++ compiler")
+
+    monkeypatch.setattr(compile_fx, "compile_fx", fail)
+    how = short_settings(tmp_path, base, torch_compile=True)
+    with pytest.raises(TrainError, match=r"(?s)Failed to find C\+\+ compiler.*torch_compile=false"):
+        train(rows, tmp_path / "run", how)
+    assert not (tmp_path / "run").exists()
 
 
 def test_smoothed_labels_have_transformers_loss_in_training_only() -> None:

@@ -57,7 +57,7 @@ Settings for --set, described in docs/training.md (--dry-run prints those of a p
               learning_rate lr_scheduler_type warmup_ratio weight_decay max_grad_norm optim
               neftune_alpha label_smoothing
   computing   precision weights_dtype attn_implementation gradient_checkpointing liger_kernels
-              threads
+              torch_compile threads
   saving      eval_steps save_steps save_total_limit best early_stopping_patience logging_steps
               report_to
 """

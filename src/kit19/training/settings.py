@@ -213,6 +213,9 @@ class Settings(Card):
     liger_kernels: bool = Field(
         default=False, description="Liger's fused kernels; needs a CUDA GPU and liger-kernel"
     )
+    torch_compile: bool = Field(
+        default=False, description="compile the model with torch.compile; needs a C++ compiler"
+    )
     threads: int = Field(
         default=0, ge=0, le=4_096, description="CPU threads; 0: chosen by the size of the model"
     )

@@ -127,6 +127,7 @@ def make_arguments(
         "bf16": in_bf16(settings),
         "use_cpu": device() == "cpu",
         "activation_checkpointing": settings.gradient_checkpointing,
+        "torch_compile": settings.torch_compile,
         "eval_strategy": measured if validated else "no",
         "eval_steps": evaluate or None,
         "save_strategy": saved,

@@ -140,7 +140,11 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is untyped here
         for task in sorted(set(tasks) - {""}):
             of = tasks == task
             found[f"{prefix}_{task}_loss"] = float(losses[of].sum() / counts[of].sum())
-        self.log(dict(found))
+        if self.is_in_train:
+            self.log(dict(found))
+        else:  # trackers ended with the training: another report would begin a second run there
+            now = {"epoch": self.state.epoch, "step": self.state.global_step}
+            self.state.log_history.append({**found, **now})
         handler = self.callback_handler
         self.control: Any = handler.on_evaluate(self.args, self.state, self.control, found)
         return found

@@ -48,6 +48,8 @@ def training_problems(settings: Settings, *, validated: bool) -> list[Problem]:
         arguments = make_arguments(settings, Path(), _STEPS, validated=validated, world=1)
     except Exception as error:
         return [Problem(f"the trainer rejects these settings: {one_line_reason(error)}")]
+    if problems := _device_problems(settings):
+        return problems
     try:
         optimizer = _try_optimizer(arguments)
     except Exception as error:
@@ -67,6 +69,22 @@ def training_problems(settings: Settings, *, validated: bool) -> list[Problem]:
     return []
 
 
+def _device_problems(settings: Settings) -> list[Problem]:
+    """What this machine lacks, of which libraries only warn or that they miss in the first step."""
+    if settings.optim.startswith("paged") and device() == "cpu":
+        what = f"optim: {settings.optim} pages its states between GPU and memory; there is no GPU"
+        name = settings.optim.removeprefix("paged_")
+        return [Problem(what, fix=f"--set optim={name}: the same optimizer, not paged")]
+    if settings.torch_compile:
+        try:
+            _try_compiler()
+        except Exception as error:
+            what = f"torch.compile fails here: {one_line_reason(error)}"
+            fix = "install what it names (a C++ compiler), or --set torch_compile=false"
+            return [Problem(what, "torch_compile", fix)]
+    return []
+
+
 def _try_optimizer(arguments: SFTConfig) -> Any:
     layer = torch.nn.Linear(16, 16, device=device())
     kind, options = SFTTrainer.get_optimizer_cls_and_kwargs(arguments, layer)
@@ -75,6 +93,11 @@ def _try_optimizer(arguments: SFTConfig) -> Any:
     layer(torch.ones(2, 16, device=device())).sum().backward()
     optimizer.step()
     return optimizer
+
+
+def _try_compiler() -> None:
+    layer = torch.nn.Linear(4, 4, device=device())
+    torch.compile(layer)(torch.ones(2, 4, device=device())).sum().backward()
 
 
 def _try_schedule(arguments: SFTConfig, optimizer: Any) -> None:
