@@ -24,6 +24,7 @@ from kit19.training.cost import (
     flops_per_position,
     load_gpus,
 )
+from kit19.training.model.meta import build_meta_model
 from tests.support.invoking import invoke
 from tests.support.small_models import settings
 
@@ -55,7 +56,7 @@ def test_flops_are_those_that_torch_counts(tied: bool, again: bool) -> None:
         model.train()
     how = settings(gradient_checkpointing=again)
     expected = counted(model)
-    found = flops_per_position(computed_weights(config), how, LENGTH)
+    found = flops_per_position(computed_weights(build_meta_model(config)), how, LENGTH)
     # Norms are counted as weights. Checkpoints compute neither the head nor a layer's end again.
     assert found == pytest.approx(expected, rel=0.07 if again else 0.01)
     assert found >= expected
@@ -68,7 +69,10 @@ def test_frozen_weights_cost_a_third_less() -> None:
     )
     how = settings(Path("base"), method="lora")
     found = flops_per_position(
-        computed_weights(config), how, LENGTH, adapter=adapted.get_nb_trainable_parameters()[0]
+        computed_weights(build_meta_model(config)),
+        how,
+        LENGTH,
+        adapter=adapted.get_nb_trainable_parameters()[0],
     )
     # The first layer needs no gradient of its input: an embedding has none.
     assert found == pytest.approx(counted(adapted), rel=0.06)
@@ -78,7 +82,11 @@ def test_tokens_are_multiplied_with_the_experts_that_they_are_sent_to() -> None:
     shape: dict[str, Any] = {"vocab_size": 100, "hidden_size": 32, "intermediate_size": 64}
     shape |= {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4}
     one, two = (
-        computed_weights(MixtralConfig(**shape, num_local_experts=8, num_experts_per_tok=chosen))
+        computed_weights(
+            build_meta_model(
+                MixtralConfig(**shape, num_local_experts=8, num_experts_per_tok=chosen)
+            )
+        )
         for chosen in (1, 2)
     )
     assert two.multiplied - one.multiplied == 2 * 3 * 32 * 64
@@ -93,7 +101,7 @@ def test_padding_is_computed_and_packing_saves_it() -> None:
 
 
 def test_hours_follow_from_flops_and_the_table() -> None:
-    weights = computed_weights(llama())
+    weights = computed_weights(build_meta_model(llama()))
     options: dict[str, Any] = {"positions": 1_000_000, "passes": 3.0, "gpus": 4}
     cost = estimate_cost(
         weights, settings(), [50] * 20_000, **options, utilization=0.5, price=2.0, memory=30 * 10**9

@@ -16,6 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 from kit19 import plan_training, train
 from kit19.training.model.base import lora_config
 from kit19.training.model.memory import estimate_memory, model_shape
+from kit19.training.model.meta import build_meta_model
 from kit19.training.run.trainer import AnswerTrainer
 from tests.support.short_rows import short_rows, short_settings
 
@@ -91,7 +92,7 @@ def test_each_term_is_that_of_a_real_step(method: str, tmp_path: Path) -> None:
     base = save("llama", tmp_path / "base")
     how = short_settings(tmp_path, base, method=method, attn_implementation="sdpa")
     model = AutoModelForCausalLM.from_pretrained(base)
-    shape = model_shape(model.config)
+    shape = model_shape(build_meta_model(model.config))
     need = estimate_memory(shape, how, bf16=False, on_gpu=False, answers=0)
     body = model.base_model
     if method == "lora":

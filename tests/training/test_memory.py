@@ -16,7 +16,10 @@ from kit19.training.model.memory import (
     model_shape,
     suggest_settings,
 )
+from kit19.training.model.meta import build_meta_model
 from kit19.training.settings import Settings
+from tests.support import architectures
+from tests.support.short_rows import short_rows, short_settings
 from tests.support.small_models import TINY, save_neox, settings
 
 
@@ -40,7 +43,7 @@ def polyglot(hidden: int, layers: int, vocabulary: int = 30_080) -> Any:
 def test_it_agrees_with_the_table_of_polyglot(
     hidden: int, layers: int, weights: float, adamw: float, pure: float
 ) -> None:
-    shape = model_shape(polyglot(hidden, layers))
+    shape = model_shape(build_meta_model(polyglot(hidden, layers)))
     assert shape.parameters * 2 / GIB == pytest.approx(weights, abs=0.05)
 
     def fixed(how: Settings) -> float:
@@ -53,11 +56,11 @@ def test_it_agrees_with_the_table_of_polyglot(
 
 @pytest.fixture(scope="module")
 def shape() -> ModelShape:
-    return model_shape(polyglot(4096, 28))
+    return model_shape(build_meta_model(polyglot(4096, 28)))
 
 
 def test_presets_fit_into_their_stated_memory(shape: ModelShape) -> None:
-    small = model_shape(polyglot(2048, 24))
+    small = model_shape(build_meta_model(polyglot(2048, 24)))
 
     def need(of: ModelShape, name: str, gpus: int = 1, **changes: Any) -> float:
         return estimate_memory(of, load_preset(name, changes), gpus=gpus).total / GIB
@@ -106,10 +109,51 @@ def test_modules_that_an_adapter_trains_whole_need_memory(
         plan_training(data, settings(base, method="lora", **given), gpu_memory=8 * GIB).need
         for given in ({}, changes)
     )
-    added = 2 * (len(tokenizer) + len(changes.get("new_tokens", []))) * TINY.hidden
-    # A copy in fp32, its gradient, and the two states of AdamW.
-    assert whole.weights - plain.weights == whole.gradients - plain.gradients == 4 * added
+    new = len(changes.get("new_tokens", []))
+    added = 2 * (len(tokenizer) + new) * TINY.hidden
+    # A copy in fp32, its gradient, and the two states of AdamW. The original has new rows in bf16.
+    grown = 2 * 2 * new * TINY.hidden
+    assert whole.gradients - plain.gradients == 4 * added
+    assert whole.weights - plain.weights == 4 * added + grown
     assert whole.optimizer - plain.optimizer == 8 * added
+
+
+def test_a_plan_builds_the_model_once(
+    data: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    layers = 9  # more than the small models have that are tried for packing and activations
+    config = polyglot(32, layers, len(tokenizer))
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "base")
+    tokenizer.save_pretrained(tmp_path / "base")
+    build, built = AutoModelForCausalLM.from_config, []
+
+    def count(config: Any, **options: Any) -> Any:
+        built.append(config.get_text_config().num_hidden_layers)
+        return build(config, **options)
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_config", count)
+    how = settings(tmp_path / "base", method="lora", **{"lora.modules_to_save": ["embed_in"]})
+    plan = plan_training(data, how, gpu_memory=8 * GIB)
+    assert plan.need.uncounted == ""
+    assert built.count(layers) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [("mixtral", ""), ("llama-dynamic", "activations are estimated as those of a")],
+)
+def test_activations_that_cannot_be_counted_are_a_note(
+    name: str, note: str, tmp_path: Path
+) -> None:
+    base = architectures.save_model(name, tmp_path / "base")
+    rows = short_rows(tmp_path)
+    how = short_settings(tmp_path, base, attn_implementation="auto")
+    plan = plan_training(rows, how, gpu_memory=8 * GIB)
+    assert bool(plan.need.uncounted) == bool(note)
+    found = [one for one in plan.notes if one.startswith("activations")]
+    assert [one[: len(note)] for one in found] == [note] * bool(note)
 
 
 def test_a_dry_run_trains_nothing(data: Path, tmp_path: Path) -> None:

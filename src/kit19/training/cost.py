@@ -19,7 +19,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from kit19.catalog.yaml_file import read_yaml
-from kit19.training.model.meta import build_meta_model
 from kit19.training.settings import Settings
 
 GPUS = Path(__file__).parent / "gpus.yaml"
@@ -113,15 +112,13 @@ def load_gpus() -> tuple[Gpu, ...]:
     return TypeAdapter(tuple[Gpu, ...]).validate_python(tuple(read_yaml(GPUS)[0]))
 
 
-def computed_weights(config: Any, *, trust: bool = False) -> ComputedWeights:
-    """The sizes of a model, counted on the meta device.
+def computed_weights(meta_model: Any) -> ComputedWeights:
+    """The sizes of a model.
 
     Args:
-        config: A transformers configuration.
-        trust: Whether to run code from the model's repository.
+        meta_model: The model on the meta device.
     """
-    model = build_meta_model(config, trust=trust)
-    text = config.get_text_config()
+    model, text = meta_model, meta_model.config.get_text_config()
     head, into = model.get_output_embeddings(), model.get_input_embeddings()
     tied = head is not None and head.weight is into.weight
     everything = sum(one.numel() for one in model.parameters())

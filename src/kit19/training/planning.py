@@ -146,9 +146,8 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         with convert_model_errors(
             settings.model or "tiny", "the model cannot be built from its config.json"
         ):
-            shape = model_shape(prepared.base.config, trust=trust)
-            config, tokenizer = prepared.base.config, prepared.base.tokenizer
-            full_modules = full_module_weights(config, prepared.settings, tokenizer, trust=trust)
+            shape = model_shape(prepared.meta_model, trust=trust)
+            full_modules = full_module_weights(prepared.meta_model, prepared.settings)
         prepared = _check_packing(prepared)
         settings = prepared.settings
     available = gpu_memory or machine_memory()
@@ -161,6 +160,7 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         "answers": prepared.train.stats.supervised / max(int(lengths.sum()), 1),
         "full_modules": full_modules,
     }
+    need = estimate_memory(shape, settings, **where)
     fits = suggest_settings(shape, settings, available, **where)
     width = settings.sequence_length if settings.layout == "packed" else int(lengths.max())
     return TrainPlan(
@@ -171,14 +171,21 @@ def plan_training(  # noqa: PLR0913  one parameter an option of the command
         steps=steps(settings, len(prepared.sequences), gpus),
         per_syllable=prepared.per_syllable,
         parameters=shape.parameters,
-        need=estimate_memory(shape, settings, **where),
+        need=need,
         available=available,
         gpus=gpus,
         changes=fits[0] if fits else None,
         then=fits[1] if fits else None,
-        notes=collect_notes(prepared),
+        notes=[*collect_notes(prepared), *_memory_notes(need)],
         cost=_cost(prepared, shape, where, utilization, price_per_hour),
     )
+
+
+def _memory_notes(need: MemoryNeed) -> list[str]:
+    if not need.uncounted:
+        return []
+    what = "activations are estimated as those of a usual transformer, since this model"
+    return [f"{what} does not run on shapes alone: {need.uncounted}"]
 
 
 def _cost(
@@ -192,12 +199,12 @@ def _cost(
     from kit19.training.model.memory import estimate_memory  # noqa: PLC0415
     from kit19.training.run.arguments import steps  # noqa: PLC0415
 
-    settings, trust, gpus = prepared.settings, prepared.base.trust, where["gpus"]
+    settings, gpus = prepared.settings, where["gpus"]
     there = {**where, "bf16": settings.precision != "fp32", "on_gpu": True}
     batch, sequences = settings.per_device_train_batch_size, len(prepared.sequences)
     taken = steps(settings, sequences, gpus) * batch * settings.gradient_accumulation_steps * gpus
     return estimate_cost(
-        computed_weights(prepared.base.config, trust=trust),
+        computed_weights(prepared.meta_model),
         settings,
         prepared.train.lengths,
         positions=count_positions(

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kit19.catalog import CatalogLike, PromptFormat, load_catalog
 from kit19.core.arguments import OnProgress, one_or_more
@@ -53,6 +53,7 @@ class Prepared:
     Attributes:
         settings: The given settings, adapted to the model.
         notes: Differences from the given settings, with reasons.
+        meta_model: The model on the meta device, with embeddings for the new tokens.
     """
 
     settings: Settings
@@ -65,6 +66,7 @@ class Prepared:
     per_syllable: float
     counts: dict[str, int]
     sequences: list[list[int]]
+    meta_model: Any
     notes: tuple[str, ...] = ()
 
 
@@ -150,7 +152,18 @@ def prepare(
         "validation": len(held_out) if held_out else 0,
     }
     return Prepared(
-        settings, rows, form, base, prompts, train, held_out, rate, counts, sequences, checked.notes
+        settings,
+        rows,
+        form,
+        base,
+        prompts,
+        train,
+        held_out,
+        rate,
+        counts,
+        sequences,
+        checked.meta_model,
+        checked.notes,
     )
 
 

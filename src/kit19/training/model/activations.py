@@ -7,6 +7,9 @@ an architecture counts: the widths of its layers, gates, experts, masks of packe
 from __future__ import annotations
 
 import copy
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +19,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from transformers import AutoModelForCausalLM
 
 from kit19.training.model.base import lora_config
+from kit19.training.model.meta import build_meta_model
 from kit19.training.model.twin import keep_layers
 from kit19.training.settings import Settings
 
@@ -72,7 +76,7 @@ def _make_fake(model: Any) -> None:
                 tensors[name] = fakes[id(tensor)][1]
 
 
-def kept_bytes(config: Any, settings: Settings, step: Step, *, trust: bool = False) -> int | None:
+def kept_bytes(config: Any, settings: Settings, step: Step, *, trust: bool = False) -> int:
     """Bytes of all tensors that the layers keep for one batch of sequences of full length.
 
     Few layers are run: the first that include every kind, and twice as many. The others are taken to be
@@ -85,7 +89,10 @@ def kept_bytes(config: Any, settings: Settings, step: Step, *, trust: bool = Fal
         trust: Whether to run code from the model's repository.
 
     Returns:
-        The bytes, without logits; None if the model does not run on fake tensors.
+        The bytes, without logits.
+
+    Raises:
+        Exception: Whatever the model raises that does not run on fake tensors.
     """
     counts: list[int] = []
     found: list[int] = []
@@ -95,19 +102,46 @@ def kept_bytes(config: Any, settings: Settings, step: Step, *, trust: bool = Fal
             wanted = 2 * counts[0]  # noqa: PLW2901
         keep_layers(small.get_text_config(), wanted)
         counts.append(int(small.get_text_config().num_hidden_layers))
-        try:
-            found.append(_run(small, settings, step, trust=trust))
-        except Exception:
-            return None
+        with _without_log():
+            found.append(_run_in_some_dtype(small, settings, step, trust=trust))
         if counts[0] == config.get_text_config().num_hidden_layers:
             return found[0]
     more: int = config.get_text_config().num_hidden_layers - counts[0]
     return found[0] + more * (found[1] - found[0]) // max(counts[1] - counts[0], 1)
 
 
-def _run(config: Any, settings: Settings, step: Step, *, trust: bool) -> int:
-    batch, length = settings.per_device_train_batch_size, settings.sequence_length
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Leave out torch's log of operations that fake tensors do not have; its error says the same."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _run_in_some_dtype(config: Any, settings: Settings, step: Step, *, trust: bool) -> int:
+    """As ``_run``, with weights in bf16 if those of experts are not multiplied in another dtype."""
     low = step.bf16 and (settings.method != "full" or settings.weights_dtype == "bf16")
+    try:
+        return _run(config, settings, step, low=low, trust=trust)
+    except RuntimeError:
+        if low or not step.bf16:
+            raise
+    kept = _run(config, settings, step, low=True, trust=trust)
+    linear = [
+        one
+        for one in build_meta_model(config, trust=trust).base_model.modules()
+        if isinstance(one, torch.nn.Linear)
+    ]
+    # What autocast copies of weights in fp32, which are not in bf16 really.
+    return kept + (0 if step.checkpointing else sum(2 * one.weight.numel() for one in linear))
+
+
+def _run(config: Any, settings: Settings, step: Step, *, low: bool, trust: bool) -> int:
+    batch, length = settings.per_device_train_batch_size, settings.sequence_length
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(
             config,

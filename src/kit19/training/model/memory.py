@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from kit19.training.model.meta import build_meta_model
+from kit19.training.model_errors import one_line_reason
 from kit19.training.settings import Settings
 
 GIB = 1 << 30
@@ -36,7 +36,8 @@ class ModelShape:
         dense: Weights of all linear modules but the head: those that autocast copies.
         config: The configuration.
         trust: Whether to run code from the model's repository.
-        counts: Counts of ``activations`` that were made already, by the settings they depend on.
+        counts: Counts of ``activations`` that were made already, by the settings they depend on; a text
+            is the reason why there is none.
     """
 
     parameters: int
@@ -48,7 +49,7 @@ class ModelShape:
     dense: int = 0
     config: Any = None
     trust: bool = False
-    counts: dict[Any, int] = field(default_factory=dict, compare=False, repr=False)
+    counts: dict[Any, int | str] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class MemoryNeed:
         activations: What the forward pass keeps, with logits and weights that are cast.
         step: What the optimizer's step needs for a moment.
         accumulated: Whether gradients of earlier batches exist during a forward pass.
+        uncounted: Why the activations are those of a usual transformer, and not counted on the model;
+            empty if they are counted.
     """
 
     weights: int
@@ -70,6 +73,7 @@ class MemoryNeed:
     activations: int
     step: int = 0
     accumulated: bool = False
+    uncounted: str = ""
 
     @property
     def peak(self) -> int:
@@ -82,21 +86,21 @@ class MemoryNeed:
         """The peak, with the overhead of driver and allocator."""
         return self.peak + OVERHEAD
 
-    def to_dict(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, Any]:
         """The bytes as JSON data."""
         return asdict(self) | {"total": self.total}
 
 
-def model_shape(config: Any, *, trust: bool = False) -> ModelShape:
-    """The sizes of a model, counted on the meta device.
+def model_shape(meta_model: Any, *, trust: bool = False) -> ModelShape:
+    """The sizes of a model.
 
     Args:
-        config: A transformers configuration.
+        meta_model: The model on the meta device.
         trust: Whether to run code from the model's repository.
     """
     import torch  # noqa: PLC0415  the arithmetic below needs none of it
 
-    model = build_meta_model(config, trust=trust)
+    model, config = meta_model, meta_model.config
     text = config.get_text_config()
     head, into = model.get_output_embeddings(), model.get_input_embeddings()
     layers = int(text.num_hidden_layers)
@@ -118,28 +122,20 @@ def model_shape(config: Any, *, trust: bool = False) -> ModelShape:
     )
 
 
-def full_module_weights(
-    config: Any, settings: Settings, tokenizer: Any, *, trust: bool = False
-) -> int:
+def full_module_weights(meta_model: Any, settings: Settings) -> int:
     """Weights of the modules that an adapter would train and save in full; 0 if there are none.
 
     Args:
-        config: A transformers configuration.
+        meta_model: The model on the meta device, with embeddings for the new tokens.
         settings: Settings with the adapter and the new tokens.
-        tokenizer: The tokenizer, with the new tokens.
-        trust: Whether to run code from the model's repository.
     """
-    if not settings.new_tokens and not settings.lora.modules_to_save:
-        return 0
-    from kit19.training.model.base import add_embeddings, modules_to_save  # noqa: PLC0415
+    from kit19.training.model.base import modules_to_save  # noqa: PLC0415
 
-    model = build_meta_model(config, trust=trust)
-    add_embeddings(model, settings, tokenizer)
-    names = tuple(f".{name}" for name in modules_to_save(settings, model))
+    names = tuple(f".{name}" for name in modules_to_save(settings, meta_model))
     return sum(
         weight.numel()
-        for name, module in model.named_modules()
-        if f".{name}".endswith(names)
+        for name, module in meta_model.named_modules()
+        if names and f".{name}".endswith(names)
         for weight in module.parameters()
     )
 
@@ -179,15 +175,17 @@ def estimate_memory(
         weights = int(body) + shape.embedding * wide + trained * 4
     states = trained * _states(settings.optim, kept)
     together = on_gpu and settings.optim == "adamw_torch"
+    activations, uncounted = _activations(
+        shape, settings, bf16=bf16, on_gpu=on_gpu, sharded=gpus > 1, answers=answers
+    )
     return MemoryNeed(
         weights=weights // gpus,
         gradients=trained * kept // gpus,
         optimizer=states // gpus,
-        activations=_activations(
-            shape, settings, bf16=bf16, on_gpu=on_gpu, sharded=gpus > 1, answers=answers
-        ),
+        activations=activations,
         step=trained * kept // gpus if together else 0,
         accumulated=settings.gradient_accumulation_steps > 1,
+        uncounted=uncounted,
     )
 
 
@@ -205,24 +203,25 @@ def _activations(
     on_gpu: bool,
     sharded: bool,
     answers: float,
-) -> int:
+) -> tuple[int, str]:
+    """The bytes, and why they are not counted on the model; empty if they are."""
     tokens = settings.per_device_train_batch_size * settings.sequence_length
     logits = int(answers * tokens) * shape.vocabulary * (_LOGIT_BYTES + (4 if bf16 else 0))
     cast = bf16 and settings.method == "full" and settings.weights_dtype == "fp32"
     copies = 2 * shape.dense if cast else 0  # autocast keeps them until the backward pass ends
-    kept = _count(shape, settings, bf16=bf16, on_gpu=on_gpu, checkpointing=False)
+    kept, uncounted = _count(shape, settings, bf16=bf16, on_gpu=on_gpu, checkpointing=False)
     if settings.gradient_checkpointing:
         one_layer = kept // shape.layers  # computed again
-        inputs = _count(shape, settings, bf16=bf16, on_gpu=on_gpu, checkpointing=True)
-        kept = inputs + max(one_layer, 0 if sharded else copies)
+        inputs, why = _count(shape, settings, bf16=bf16, on_gpu=on_gpu, checkpointing=True)
+        kept, uncounted = inputs + max(one_layer, 0 if sharded else copies), uncounted or why
     elif sharded:  # FSDP casts one layer at a time
         kept = max(kept - copies, 0)
-    return kept + logits
+    return kept + logits, uncounted
 
 
 def _count(
     shape: ModelShape, settings: Settings, *, bf16: bool, on_gpu: bool, checkpointing: bool
-) -> int:
+) -> tuple[int, str]:
     from kit19.training.model.activations import Step, kept_bytes  # noqa: PLC0415  loads torch
 
     names = ("method", "layout", "weights_dtype", "attn_implementation", "sequence_length")
@@ -230,11 +229,14 @@ def _count(
     step = Step(bf16, checkpointing, on_gpu)
     key = (*sizes, settings.lora.model_dump_json(), step)
     if key not in shape.counts:
-        found = None
-        if shape.config is not None:
-            found = kept_bytes(shape.config, settings, step, trust=shape.trust)
-        shape.counts[key] = _usual(shape, settings, bf16, checkpointing) if found is None else found
-    return shape.counts[key]
+        try:
+            shape.counts[key] = kept_bytes(shape.config, settings, step, trust=shape.trust)
+        except Exception as error:  # operations that fake tensors do not have raise all kinds
+            shape.counts[key] = one_line_reason(error)
+    found = shape.counts[key]
+    if isinstance(found, str):
+        return _usual(shape, settings, bf16, checkpointing), found
+    return found, ""
 
 
 def _usual(shape: ModelShape, settings: Settings, bf16: bool, checkpointing: bool) -> int:

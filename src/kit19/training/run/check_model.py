@@ -46,10 +46,12 @@ class ModelCheck:
     Attributes:
         settings: The settings to train with, with an attention implementation of this model.
         notes: Differences from the given settings, with reasons, a sentence each.
+        meta_model: The model on the meta device, with embeddings for the new tokens.
     """
 
     settings: Settings
     notes: tuple[str, ...]
+    meta_model: Any
 
 
 def check_model(
@@ -93,7 +95,7 @@ def check_model(
     if problems:
         raise TrainError(problems)
     notes = [note, _expert_note(base), *_long_row_notes(base, sets), *saved.savable_notes(base)]
-    return ModelCheck(chosen, tuple(filter(None, notes)))
+    return ModelCheck(chosen, tuple(filter(None, notes)), meta_model)
 
 
 def _sharding_problems(settings: Settings) -> list[Problem]:
@@ -267,4 +269,28 @@ def _adapter_problems(settings: Settings, meta_model: Any) -> list[Problem]:
         return [Problem(what, where, "--set lora.dropout=0" if "lora_dropout" in what else fix)]
     if not any(one.requires_grad for one in adapted.parameters()):
         return [Problem("matches no module of the model", where, "use all-linear")]
-    return []
+    return _odd_layer_problems(adapted)
+
+
+def _odd_layer_problems(adapted: Any) -> list[Problem]:
+    """Layers that PEFT takes for linear ones, and whose output is more than a tensor: some routers."""
+    layers = {
+        name: one.base_layer for name, one in adapted.named_modules() if hasattr(one, "base_layer")
+    }
+    odd = {name.rsplit(".", 1)[-1]: one for name, one in layers.items() if not _gives_tensor(one)}
+    if not odd:
+        return []
+    names = {name.rsplit(".", 1)[-1] for name in layers} - set(odd)
+    kinds = ", ".join(sorted({type(one).__name__ for one in odd.values()}))
+    what = (
+        f"no adapter can be attached to {', '.join(sorted(odd))} ({kinds}): its output is no tensor"
+    )
+    fix = f"--set lora.targets={','.join(sorted(names))}"
+    return [Problem(what, "lora.targets", fix)]
+
+
+def _gives_tensor(layer: Any) -> bool:
+    if not isinstance(layer, torch.nn.Linear) or type(layer).forward is torch.nn.Linear.forward:
+        return True
+    with torch.no_grad():
+        return isinstance(layer(layer.weight.new_zeros(1, layer.in_features)), torch.Tensor)
