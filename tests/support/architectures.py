@@ -85,6 +85,13 @@ _LATENT = {
     "v_head_dim": 8,
     "num_key_value_heads": 4,
 }
+_GROUPED = {
+    "n_routed_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 32,
+    "n_group": 2,
+    "topk_group": 1,
+}
 _LOCAL_AND_FULL = ["sliding_attention", "full_attention"]
 
 
@@ -124,6 +131,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "codegen": Architecture("codegen", _GPT | {"rotary_dim": 4}, _AT_POSITIONS),
     "diffllama": Architecture("diffllama", _LLAMA),
     "ernie4_5": Architecture("ernie4_5", _LLAMA),
+    "exaone": Architecture("exaone", _LLAMA),
     "falcon": Architecture(
         "falcon", _DEEP | {"num_attention_heads": 4, "new_decoder_architecture": False}
     ),
@@ -259,31 +267,17 @@ ARCHITECTURES: dict[str, Architecture] = {
         | {"head_dim": 8, "sliding_window": WINDOW, "layer_types": _LOCAL_AND_FULL},
         _AT_BOTH,
     ),
+    "axk1": Architecture(
+        "axk1",
+        _LLAMA | _LATENT | _GROUPED | {"mlp_layer_types": ["dense", "sparse"]},
+    ),
     "deepseek_v2": Architecture(
         "deepseek_v2",
-        _LLAMA
-        | _LATENT
-        | {
-            "n_routed_experts": 4,
-            "num_experts_per_tok": 2,
-            "moe_intermediate_size": 32,
-            "n_group": 2,
-            "topk_group": 1,
-            "first_k_dense_replace": 1,
-        },
+        _LLAMA | _LATENT | _GROUPED | {"first_k_dense_replace": 1},
     ),
     "deepseek_v3": Architecture(
         "deepseek_v3",
-        _LLAMA
-        | _LATENT
-        | {
-            "n_routed_experts": 4,
-            "num_experts_per_tok": 2,
-            "moe_intermediate_size": 32,
-            "n_group": 2,
-            "topk_group": 1,
-            "first_k_dense_replace": 1,
-        },
+        _LLAMA | _LATENT | _GROUPED | {"first_k_dense_replace": 1},
     ),
     "ernie4_5_moe": Architecture(
         "ernie4_5_moe",
@@ -294,6 +288,18 @@ ARCHITECTURES: dict[str, Architecture] = {
             "moe_intermediate_size": 32,
             "moe_layer_start_index": 1,
         },
+    ),
+    "exaone_moe": Architecture(
+        "exaone_moe",
+        _LLAMA
+        | _EXPERTS
+        | {
+            "head_dim": 8,
+            "sliding_window": WINDOW,
+            "layer_types": _LOCAL_AND_FULL,
+            "mlp_layer_types": ["dense", "sparse"],
+        },
+        _AT_BOTH,
     ),
     "glm4_moe": Architecture(
         "glm4_moe",
@@ -329,6 +335,16 @@ ARCHITECTURES: dict[str, Architecture] = {
         "qwen2_moe", _LLAMA | _EXPERTS | {"shared_expert_intermediate_size": 32}
     ),
     "qwen3_moe": Architecture("qwen3_moe", _LLAMA | _EXPERTS | {"head_dim": 8}),
+    "solar_open": Architecture(
+        "solar_open",
+        _LLAMA
+        | {
+            "head_dim": 8,
+            "n_routed_experts": 4,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": 32,
+        },
+    ),
     # States instead of attention, or in addition to it.
     "bamba": Architecture("bamba", _LLAMA | _MAMBA | {"attn_layer_indices": [1]}),
     "falcon_h1": Architecture("falcon_h1", _LLAMA | _MAMBA | {"mamba_d_ssm": 64, "head_dim": 8}),

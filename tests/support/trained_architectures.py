@@ -50,12 +50,13 @@ class Family:
 
 _TIED = {"tie_word_embeddings": True}
 _EXPERTS = {"lora.dropout": 0}  # PEFT adapts experts without dropout
+_ATTENTION = {"lora.targets": "q_proj,k_proj,v_proj,o_proj"}
 
 FAMILIES: dict[str, Family] = {
     "gpt_neox": Family("Polyglot-Ko", "gpt_neox"),
-    "llama": Family("Llama 2, SOLAR 10.7B, Kanana 1.5", "llama"),
+    "llama": Family("Llama 2, SOLAR 10.7B, Kanana 1.5, Mi:dm 2.0, A.X 3.1", "llama"),
     "llama-3": Family("Llama 3.x (scaled RoPE)", "llama-3"),
-    "qwen2": Family("Qwen2.5 from 7B", "qwen2"),
+    "qwen2": Family("Qwen2.5 from 7B, A.X 4.0", "qwen2"),
     "qwen2-tied": Family("Qwen2.5 up to 3B (tied)", "qwen2", _TIED),
     "qwen3": Family("Qwen3 from 8B", "qwen3"),
     "qwen3-tied": Family("Qwen3 up to 4B (tied)", "qwen3", _TIED),
@@ -66,10 +67,22 @@ FAMILIES: dict[str, Family] = {
     "mistral": Family("Mistral", "mistral"),
     "phi3": Family("Phi-3, Phi-4", "phi3"),
     "phi3-longrope": Family("Phi-3 128k, Phi-4-mini (LongRoPE)", "phi3-longrope", _TIED),
+    "exaone": Family("EXAONE 3.0, EXAONE 3.5", "exaone"),
     "exaone4": Family("EXAONE 4", "exaone4"),
+    "exaone_moe": Family("K-EXAONE", "exaone_moe", adapter=_EXPERTS),
     "hyperclovax": Family("HyperCLOVA X SEED", "hyperclovax"),
     "gpt_oss": Family("gpt-oss", "gpt_oss", adapter=_EXPERTS),
+    "solar_open": Family("Solar Open", "solar_open", adapter=_EXPERTS),
+    "axk1": Family("A.X K1", "axk1"),
+    "deepseek_v3": Family("DeepSeek-V3, Kanana 2", "deepseek_v3", adapter=_EXPERTS),
+    "mixtral": Family("Mixtral", "mixtral", adapter=_EXPERTS),
+    "phimoe": Family("Phi-3.5-MoE", "phimoe", adapter=_ATTENTION),
+    "qwen3_next": Family("Qwen3-Next", "qwen3_next", adapter=_EXPERTS),
     "falcon_h1": Family("Falcon-H1", "falcon_h1"),
+    "granitemoehybrid": Family("Granite 4", "granitemoehybrid"),
+    "bamba": Family("Bamba", "bamba"),
+    "jamba": Family("Jamba", "jamba"),
+    "lfm2": Family("LFM2", "lfm2", _TIED),
 }
 
 

@@ -14,11 +14,16 @@ from kit19.training.model.base import lora_config
 from kit19.training.model.loading import check_complete
 from kit19.training.preparation import silence_libraries
 from tests.support.architectures import ARCHITECTURES, EOS, VOCABULARY, save_model
-from tests.support.effort import every
+from tests.support.effort import THOROUGH, every
+from tests.support.trained_architectures import FAMILIES
 
 TARGETS = {name: ["in_proj"] for name in ("falcon_h1", "falcon_mamba", "mamba", "mamba2")}
 """PEFT supports no adapter on `out_proj` of Mamba, nor on a router that returns several tensors."""
 TARGETS |= {"phimoe": ["q_proj", "v_proj"]}
+
+# Usually those that the table of architectures does not try.
+TABLE = () if THOROUGH else {family.architecture for family in FAMILIES.values()}
+OTHERS = sorted(set(ARCHITECTURES).difference(TABLE))
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The following .*_pattern keys:RuntimeWarning"),
@@ -49,8 +54,8 @@ def logits(model: Any) -> Any:
         return model.eval()(input_ids=ids).logits
 
 
-# Usually one half of the architectures with an adapter, and the other without.
-@pytest.mark.parametrize("name", every(2, sorted(ARCHITECTURES), TARGETS))
+# Usually a quarter of them with an adapter, and another without.
+@pytest.mark.parametrize("name", every(4, OTHERS, TARGETS))
 def test_an_adapter_saved_and_merged_gives_its_logits(name: str, tmp_path: Path) -> None:
     from peft import AutoPeftModelForCausalLM, get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -79,7 +84,7 @@ def test_an_adapter_saved_and_merged_gives_its_logits(name: str, tmp_path: Path)
     assert float((before - expected).abs().max()) > 1e-3 * scale
 
 
-@pytest.mark.parametrize("name", every(2, sorted(ARCHITECTURES), first=1))
+@pytest.mark.parametrize("name", every(4, OTHERS, first=1))
 def test_a_model_saved_gives_its_logits(name: str, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 

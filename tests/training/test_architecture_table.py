@@ -1,7 +1,6 @@
 """The table of architectures in docs/training.md is what training gives.
 
-Usually some cells are tried, each method and layout on several architectures; ``make architectures``
-tries and stores every cell.
+Usually one cell of each architecture is tried; ``make architectures`` tries and stores every cell.
 """
 
 from __future__ import annotations
@@ -13,20 +12,15 @@ import pytest
 
 pytest.importorskip("trl", reason="kit19[train] is not installed")
 
+from kit19 import TrainError, train
 from tests.support import trained_architectures as table
 from tests.support.effort import THOROUGH
+from tests.support.short_rows import short_rows, short_settings
 
-CELLS = [(name, *cell) for name in table.FAMILIES for cell in product(table.METHODS, table.LAYOUTS)]
-SOME = [
-    ("gpt_neox", "lora", "packed"),
-    ("llama-3", "qlora", "packed"),
-    ("qwen2-tied", "full", "packed"),
-    ("qwen3_moe", "lora", "padded"),
-    ("gemma2", "full", "padded"),
-    ("exaone4", "qlora", "padded"),
-    ("hyperclovax", "full", "packed"),
-    ("falcon_h1", "lora", "packed"),
-]
+WAYS = list(product(table.METHODS, table.LAYOUTS))
+CELLS = [(name, *cell) for name in table.FAMILIES for cell in WAYS]
+# One of each architecture, and each method and layout with a sixth of the architectures.
+SOME = [(name, *WAYS[number % len(WAYS)]) for number, name in enumerate(table.FAMILIES)]
 
 
 def test_every_cell_is_stored() -> None:
@@ -44,3 +38,13 @@ def test_a_cell_is_what_training_gives(name: str, method: str, layout: str, tmp_
         pytest.importorskip("bitsandbytes", reason="kit19[qlora] is not installed")
     found = table.try_cell(name, method, layout, tmp_path)
     assert found == table.read_stored()[name]["cells"][f"{method} {layout}"]
+
+
+def test_a_router_that_an_adapter_would_break_is_refused_with_the_layers_that_remain(
+    tmp_path: Path,
+) -> None:
+    base = table.save_base("phimoe", tmp_path / "base")
+    how = short_settings(tmp_path, base, method="lora", attn_implementation="auto")
+    wanted = "lora.targets=k_proj,o_proj,q_proj,v_proj"
+    with pytest.raises(TrainError, match=rf"(?s)router \(PhimoeTopKRouter\).*{wanted}"):
+        train(short_rows(tmp_path), tmp_path / "run", how)
