@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from kit19.auditing.page import audit_page
 from kit19.auditing.result import Audit, Compromised, Hit
+from kit19.drawing.glyphs import font_face
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 HOSTILE = [
@@ -156,3 +158,14 @@ def test_the_page_asks_for_nothing() -> None:
 def test_the_page_is_the_same_again() -> None:
     audited = result([hit(row, one) for row, one in enumerate(HOSTILE)])
     assert audit_page(audited) == audit_page(audited)
+
+
+def test_the_font_of_a_page_is_cut_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIT19_CACHE", str(tmp_path))
+    new = font_face("가나다, ab")
+    (path,) = (tmp_path / "fonts").iterdir()
+    before = path.stat().st_ino
+    assert font_face("다가나가") == new  # the same Korean characters
+    assert path.stat().st_ino == before
+    path.write_bytes(b"damaged")
+    assert font_face("가나다") == new

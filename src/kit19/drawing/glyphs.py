@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import io
+import json
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from kit19.core.cached import DIGEST, read_cached, write_cached
 from kit19.core.errors import OutputError, Problem
+from kit19.core.paths import cache_dir
 from kit19.drawing.safe_text import printable
 
 FAMILY = "Noto Sans KR"
+_KEPT = 16  # fonts in the cache
 _SVG = "http://www.w3.org/2000/svg"
 _COPIED_ATTRIBUTES = ("transform", "fill", "opacity")
 
@@ -74,24 +80,38 @@ def _outline(text: ElementTree.Element) -> ElementTree.Element:
 
 def font_face(text: str) -> str:
     """Return a CSS rule with a font of the Korean characters in a text."""
-    _font()  # raises if the extra is missing
-    from fontTools import subset  # noqa: PLC0415  only where something is drawn
-
-    options = subset.Options(layout_features=[], hinting=False, desubroutinize=False, flavor="woff")
-    cutter = subset.Subsetter(options)
     # Every system has Latin; the rest is Korean and its punctuation.
-    cutter.populate(unicodes={ord(character) for character in text if ord(character) > 0x2FFF})
-    packed = io.BytesIO()
-    with subset.load_font(str(font_path()), options) as font:
-        cutter.subset(font)
-        font.flavor = "woff"
-        font.save(packed)
-    data = base64.b64encode(packed.getvalue()).decode()
+    codes = sorted({ord(character) for character in text if ord(character) > 0x2FFF})
+    data = base64.b64encode(_cut_font(codes)).decode()
     source = f'url("data:font/woff;base64,{data}") format("woff")'
     # Only for these characters, and listed first: with the font as a last fallback, browsers keep the
     # boxes that they drew before it loaded.
     unicode_range = "unicode-range: U+3000-FFFF"
     return f'@font-face {{ font-family: "kit19 Korean"; {unicode_range}; src: {source}; }}\n'
+
+
+def _cut_font(codes: list[int]) -> bytes:
+    """Return a font of some characters: from the cache, since cutting it takes half a second of CPU."""
+    try:
+        versions = [version(name) for name in ("fonttools", "pylopdf-fonts-ko")]
+    except PackageNotFoundError:
+        raise missing_layer() from None
+    key = hashlib.sha256(json.dumps([versions, codes]).encode()).hexdigest()
+    path = cache_dir() / "fonts" / key
+    if content := read_cached(path):
+        return bytes(content[DIGEST:])
+    from fontTools import subset  # noqa: PLC0415  only where something is drawn
+
+    options = subset.Options(layout_features=[], hinting=False, desubroutinize=False, flavor="woff")
+    cutter = subset.Subsetter(options)
+    cutter.populate(unicodes=codes)
+    packed = io.BytesIO()
+    with subset.load_font(str(font_path()), options) as font:
+        cutter.subset(font)
+        font.flavor = "woff"
+        font.save(packed)
+    write_cached(path, packed.getvalue(), _KEPT)
+    return packed.getvalue()
 
 
 @functools.cache
