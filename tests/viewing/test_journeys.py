@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -25,7 +24,6 @@ from tests.support.viewing import Client, viewing
 from tests.viewing.conftest import CURVES, Shown
 
 Visit = Callable[..., Any]
-SHOTS = os.environ.get("VIEW_SCREENSHOTS")
 
 
 def test_why_a_row_is_missing(visit: Visit, every: Client) -> None:
@@ -182,7 +180,7 @@ def test_no_page_is_wider_than_the_screen(
     visit: Visit, every: Client, width: int, language: str, theme: str
 ) -> None:
     page = visit(every, f"/set?theme={theme}&language={language}&back=/", width=width)
-    for number, path in enumerate(PAGES):
+    for path in PAGES:
         page.goto(every.url + path)
         wider = page.evaluate(
             "document.documentElement.scrollWidth > document.documentElement.clientWidth"
@@ -190,9 +188,6 @@ def test_no_page_is_wider_than_the_screen(
         assert not wider, path
         unnamed = page.evaluate(UNNAMED)
         assert not unnamed, path
-        if SHOTS:
-            name = f"{number:02}-{width}-{language}-{theme}.png"
-            page.screenshot(path=Path(SHOTS) / name, full_page=True)
 
 
 AXE = """
