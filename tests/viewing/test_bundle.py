@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import polars as pl
 import pytest
 
 import kit19
+from kit19.writing import read_splits
 from tests.support.invoking import invoke
 from tests.support.viewing import viewing
 from tests.viewing.conftest import Shown
@@ -64,6 +66,26 @@ def test_one_folder_is_the_first_page_and_korean_is_korean(shown: Shown, tmp_pat
     )
     assert ran.document == {"folder": str(tmp_path / "site"), "pages": 1, "left_out": 0}
     assert "학습 손실" in (tmp_path / "site" / "index.html").read_text("utf-8")
+
+
+def test_lengths_are_in_tokens_too(sample_build: Path, tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers", reason="kit19[eval] is not installed")
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0}, unk_token="?"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    (tmp_path / "words").mkdir()
+    words.save(str(tmp_path / "words" / "tokenizer.json"))
+    options = ("--bundle-pages", "1", "--tokenizer")
+    ran = invoke("view", sample_build, "--bundle", tmp_path / "s", *options, tmp_path / "words")
+    assert ran.code == 0
+    rows = pl.concat(read_splits(sample_build))
+    texts = rows.select(pl.concat_str("instruction", "input", "output", separator=" "))
+    short = sum(len(text.split()) < 25 for text in texts.to_series())
+    page = re.sub(r"<[^>]*>|\s", "", (tmp_path / "s" / "index.html").read_text("utf-8"))
+    assert f"bywords({rows.height:,}rowscounted)" in page
+    assert f"0–24{short:,}" in page.partition("bywords")[2]
+    wrong = invoke("view", sample_build, "--bundle", tmp_path / "t", *options, tmp_path)
+    assert wrong.code == 1
+    assert "is no tokenizer" in wrong.err
 
 
 def test_a_site_says_nothing_of_the_machine_and_takes_nothing_from_outside(

@@ -78,6 +78,12 @@ The pages are on this machine only, and their address holds a token. Ctrl-C ends
     show_default=True,
     help="Most pages of the static site: lists first, then single records.",
 )
+@click.option(
+    "--tokenizer",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="The folder of a model: show lengths in its tokens too.",
+)
 @data_dir_option
 @catalog_option
 @json_option
@@ -92,6 +98,7 @@ def view(  # noqa: PLR0913, PLR0917  one parameter an option
     bundle: Path | None,
     language: Literal["en", "ko"],
     most: int,
+    tokenizer: Path | None,
     data_dir: Path | None,
     catalog: CatalogLike,
     as_json: bool,
@@ -118,6 +125,7 @@ def view(  # noqa: PLR0913, PLR0917  one parameter an option
             most=most,
             data_dir=data_dir,
             catalog=catalog,
+            tokenizer=tokenizer,
         )
         return
 
@@ -140,6 +148,7 @@ def view(  # noqa: PLR0913, PLR0917  one parameter an option
         port=port,
         data_dir=data_dir,
         catalog=catalog,
+        tokenizer=tokenizer,
         allowed_hosts=allowed_hosts,
         unsafe_open_to_network=unsafe_open_to_network,
         on_start=report,

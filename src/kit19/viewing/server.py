@@ -75,6 +75,7 @@ def view(  # noqa: PLR0913  one parameter an option of the command
     port: Annotated[int, Field(ge=0, le=65_535)] = PORT,
     data_dir: str | Path | None = None,
     catalog: CatalogLike = None,
+    tokenizer: str | Path | None = None,
     allowed_hosts: str | Collection[str] = (),
     unsafe_open_to_network: bool = False,
     on_start: Callable[[str, list[dict[str, str]], str], None] = _ignore,
@@ -88,6 +89,7 @@ def view(  # noqa: PLR0913  one parameter an option of the command
         data_dir: The folder of upstream files, for records and benchmark items; ``"sample"`` for
             kit19's sample; default: where ``kit19 fetch`` puts them.
         catalog: A folder of cards to add to kit19's own, or a loaded catalog (see ``load_catalog``).
+        tokenizer: The folder of a model, or its ``tokenizer.json``: lengths are shown in tokens too.
         allowed_hosts: Names under which other machines may call the server.
         unsafe_open_to_network: Listen on an address that other machines can reach. Whoever knows the
             address that is printed then sees every opened folder.
@@ -96,7 +98,8 @@ def view(  # noqa: PLR0913  one parameter an option of the command
 
     Raises:
         ArgumentError: Other machines could reach the address.
-        OutputError: The packages of ``kit19[view]`` are not installed, or the address cannot be used.
+        OutputError: The packages of ``kit19[view]`` are not installed, the address cannot be used, or
+            the tokenizer cannot be read.
         Kit19Error: A path is missing, or nothing that can be viewed.
     """
     require_layer()
@@ -106,7 +109,7 @@ def view(  # noqa: PLR0913  one parameter an option of the command
         raise ArgumentError(Problem(what, "host", fix))
     from kit19.viewing.app import make_app  # noqa: PLC0415  starlette loads when used
 
-    site = _open(paths, data_dir, catalog)
+    site = _open(paths, data_dir, catalog, tokenizer)
     described = [{"key": one.key, "kind": one.kind, "path": str(one.path)} for one in site.opened]
     with listen(host, port) as listening:
         import uvicorn  # noqa: PLC0415
@@ -124,7 +127,7 @@ def view(  # noqa: PLR0913  one parameter an option of the command
 
 
 @public
-def bundle_view(
+def bundle_view(  # noqa: PLR0913  one parameter an option of the command
     paths: str | Path | Collection[str | Path],
     out: str | Path,
     *,
@@ -132,6 +135,7 @@ def bundle_view(
     most: Count = 5_000,
     data_dir: str | Path | None = None,
     catalog: CatalogLike = None,
+    tokenizer: str | Path | None = None,
     on_progress: OnProgress = silent,
 ) -> Bundled:
     """Write the pages of ``view`` as a static site.
@@ -143,6 +147,7 @@ def bundle_view(
         most: Most pages: overviews and lists first, then single records.
         data_dir: As for ``view``.
         catalog: As for ``view``.
+        tokenizer: As for ``view``.
         on_progress: Called with how many pages are made, and how many there are so far.
 
     Raises:
@@ -153,14 +158,18 @@ def bundle_view(
     require_layer()
     from kit19.viewing.bundle import write_bundle  # noqa: PLC0415
 
-    site = _open(paths, data_dir, catalog)
+    site = _open(paths, data_dir, catalog, tokenizer)
     return write_bundle(site, Path(out), language=language, most=most, on_progress=on_progress)
 
 
 def _open(
-    paths: str | Path | Collection[str | Path], data_dir: str | Path | None, catalog: CatalogLike
+    paths: str | Path | Collection[str | Path],
+    data_dir: str | Path | None,
+    catalog: CatalogLike,
+    tokenizer: str | Path | None,
 ) -> Site:
     from kit19.viewing.app import has_font  # noqa: PLC0415  starlette loads when used
+    from kit19.viewing.data.tokens import Tokenizer  # noqa: PLC0415
     from kit19.viewing.opening import open_paths  # noqa: PLC0415
     from kit19.viewing.site import Site  # noqa: PLC0415
 
@@ -168,7 +177,8 @@ def _open(
     if not opened:
         fix = "give a build, an audit, results …"
         raise ArgumentError(Problem("names no folder", "paths", fix))
-    return Site(opened, load_catalog(catalog), resolve_data_dir(data_dir), has_font())
+    counter = None if tokenizer is None else Tokenizer(Path(tokenizer))
+    return Site(opened, load_catalog(catalog), resolve_data_dir(data_dir), has_font(), counter)
 
 
 def require_layer() -> None:

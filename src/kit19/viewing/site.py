@@ -20,6 +20,7 @@ from kit19.sample import SAMPLE
 from kit19.viewing import links
 from kit19.viewing.data.build import Build
 from kit19.viewing.data.searching import find_all
+from kit19.viewing.data.tokens import Tokenizer
 from kit19.viewing.opening import Kind, Opened
 from kit19.viewing.query import Query
 from kit19.viewing.visible import IN_LIST, NAME, excerpt, marked, segments, visible
@@ -43,12 +44,14 @@ class Site:
         catalog: The cards with which they are explained.
         data_dir: The folder of upstream files.
         has_font: Whether there is a Korean font to serve.
+        tokenizer: What counts tokens, if anything.
     """
 
     opened: Sequence[Opened]
     catalog: Catalog
     data_dir: Path
     has_font: bool = False
+    tokenizer: Tokenizer | None = None
     _data: dict[str, Any] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 

@@ -8,9 +8,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from kit19.building.explanation import Explanation, explain
 from kit19.catalog import Catalog
@@ -23,6 +25,7 @@ from kit19.linting.view import View
 from kit19.rendering import load_templates
 from kit19.viewing.data.row_table import RowTable
 from kit19.viewing.data.searching import contains
+from kit19.viewing.data.tokens import Tokenizer
 from kit19.viewing.data.upstream import Upstream
 
 FACETS = (
@@ -30,6 +33,10 @@ FACETS = (
     "license", "upstream_split", "masked",
 )  # fmt: skip
 """The facets of rows, in the order of the page."""
+_EDGES = (0, 25, 50, 100, 200, 400, 800, 1_600, 3_200, 6_400)
+"""Where the ranges of lengths begin."""
+_BLOCKS, _BLOCK = 10, 500
+"""Blocks of rows whose tokens are counted, and rows of each: a tokenizer needs minutes for millions."""
 _SHAPE = ("opener", "answer", "options", "layout")
 
 
@@ -66,6 +73,7 @@ class Build:
         self.rows = RowTable(folder)
         self._catalog, self._data_dir = catalog, data_dir
         self._is_complete, self._lock = False, threading.Lock()
+        self._tokens: tuple[list[tuple[str, int]], int] | None = None
 
     @functools.cached_property
     def catalog(self) -> Catalog:
@@ -148,13 +156,20 @@ class Build:
 
     def lengths(self) -> list[tuple[str, int]]:
         """How many rows have texts of how many characters: label of a range, and count."""
-        edges = [0, 25, 50, 100, 200, 400, 800, 1_600, 3_200, 6_400]
-        numbers = np.bincount(
-            np.digitize(self.rows.lengths, edges[1:]), minlength=len(edges)
-        ).tolist()
-        last = max((place for place, number in enumerate(numbers) if number), default=0)
-        names = [f"{low:,}–{high - 1:,}" for low, high in itertools.pairwise(edges)]
-        return list(zip([*names, f"{edges[-1]:,}+"], numbers, strict=True))[: last + 1]
+        return _histogram(self.rows.lengths)
+
+    def token_lengths(self, tokenizer: Tokenizer) -> tuple[list[tuple[str, int]], int]:
+        """The same in tokens, of rows in blocks all over the build; and how many rows these are."""
+        with self._lock:
+            if self._tokens is None:
+                starts = np.linspace(0, max(self.rows.height - _BLOCK, 0), _BLOCKS).astype(
+                    np.uint32
+                )
+                near = starts[:, None] + np.arange(_BLOCK, dtype=np.uint32)
+                places = np.unique(near[near < self.rows.height]).astype(np.uint32)
+                found = np.array(tokenizer.count(self.rows.texts(places)), dtype=np.uint32)
+                self._tokens = _histogram(found), len(found)
+            return self._tokens
 
     def explain(self, record: str) -> Explanation:
         """Why a record is in the build, or is not.
@@ -186,6 +201,13 @@ class Build:
             _counts(every.filter(by_subset)["reason"]),
             _counts(every.filter(by_reason)["subset"]),
         )
+
+
+def _histogram(lengths: NDArray[Any]) -> list[tuple[str, int]]:
+    numbers = np.bincount(np.digitize(lengths, _EDGES[1:]), minlength=len(_EDGES)).tolist()
+    last = max((place for place, number in enumerate(numbers) if number), default=0)
+    names = [f"{low:,}–{high - 1:,}" for low, high in itertools.pairwise(_EDGES)]
+    return list(zip([*names, f"{_EDGES[-1]:,}+"], numbers, strict=True))[: last + 1]
 
 
 def _counts(column: pl.Series) -> dict[str, int]:

@@ -187,6 +187,15 @@ class RowTable:
         every = pl.concat(parts, how="diagonal")
         return order.join(every, on="place", how="left", maintain_order="left")
 
+    def texts(self, places: Places) -> list[str]:
+        """The texts of each row at some places, as one: instruction, input and output, or turns."""
+        rows = self.rows(places)
+        parts = [pl.col(name) for name in TEXTS]
+        if MESSAGES in rows.columns:
+            parts.append(turns_as_text())
+        joined = pl.concat_list(parts).list.eval(pl.element().filter(pl.element() != ""))
+        return rows.select(joined.list.join("\n\n")).to_series().to_list()
+
     def scan(self) -> pl.LazyFrame:
         """All rows, lazily, in the order of their places."""
         return pl.concat([scan_parquet(path) for path in self._files], how="diagonal")

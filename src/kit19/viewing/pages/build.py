@@ -61,6 +61,8 @@ def overview(site: Site, request: Request, opened: Opened) -> Response:
         flow=build.flow(Query.of(request).one("subset")),
         charts=charts,
         lengths=build.lengths(),
+        tokenizer=site.tokenizer,
+        tokens=build.token_lengths(site.tokenizer) if site.tokenizer else ([], 0),
     )
 
 
