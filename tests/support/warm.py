@@ -72,15 +72,17 @@ def start(
     return Running(process, out, err)
 
 
-def start_two(*words: str | Path, folder: Path) -> list[Running]:
+def start_two(
+    *words: str | Path, folder: Path, code: str = _KIT19, **environment: str
+) -> list[Running]:
     """Start ``kit19`` in two processes that know of each other, as torchrun and accelerate do."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), **environment}
     return [
-        start(*words, folder=folder, name=rank, RANK=rank, LOCAL_RANK=rank, **shared)
+        start(*words, folder=folder, code=code, name=rank, RANK=rank, LOCAL_RANK=rank, **shared)
         for rank in ("0", "1")
     ]
 

@@ -319,6 +319,14 @@ def test_liger_kernels_are_refused_for_architectures_that_liger_ignores(
     assert "no kernels for the architecture gpt_neox" in str(problem)
 
 
+def test_a_note_says_that_nothing_is_sharded_on_processors(
+    base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    done = train(rows, tmp_path / "run", short_settings(tmp_path, base, max_steps=1))
+    assert "each process held the complete model" in done.notes[0]
+
+
 def test_pissa_is_refused_where_weights_are_sharded(
     base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ from kit19.training.preparation import (
     prepare,
     silence_libraries,
     use_threads,
+    with_accumulation,
     without_packing,
 )
 from kit19.training.requirements import require_training
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from kit19.training.run.trainer import AnswerTrainer
 
 CURVES = (JSON_NAME, SVG_NAME)
+_NOT_SHARDED = "accelerate shards models on accelerators only: each process held the complete model"
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
@@ -240,8 +242,10 @@ def _train(
     prepared = (
         without_packing(prepared, found.unpacked_because) if found.unpacked_because else prepared
     )
-    settings = prepared.settings
     world = processes.world_size()
+    if world != found.devices:
+        prepared = with_accumulation(prepared, found.accumulation, found.devices, world)
+    settings = prepared.settings
     total = arguments.steps(settings, len(prepared.sequences), world)
     count = arguments.choose_threads(settings, model.num_parameters())
     with use_threads(count):
@@ -263,6 +267,8 @@ def _train(
             adapter=lora_config(settings, modules_to_save(settings, model)),
             on_progress=on_progress,
         )
+        if processes.is_sharded() and not trainer.is_sharded:
+            prepared = replace(prepared, notes=(*prepared.notes, _NOT_SHARDED))
         if checkpoint:
             check_form(checkpoint, sharded=trainer.is_sharded)
         if settings.method != "full" and prepared.base.ref:

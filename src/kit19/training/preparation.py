@@ -206,6 +206,24 @@ def without_packing(prepared: Prepared, why: str) -> Prepared:
     )
 
 
+def with_accumulation(prepared: Prepared, accumulation: int, started: int, now: int) -> Prepared:
+    """The same steps for another number of processes than the run started with.
+
+    Args:
+        prepared: A preparation with the settings of the run.
+        accumulation: Batches of each process in a step.
+        started: Processes that the run started with.
+        now: Processes that resume it.
+    """
+    note = (
+        f"resumed on {now} instead of {started} processes: gradient_accumulation_steps={accumulation} "
+        "keeps the sequences of a step"
+    )
+    changes = {"gradient_accumulation_steps": accumulation}
+    settings = prepared.settings.model_copy(update=changes)
+    return replace(prepared, settings=settings, notes=(*prepared.notes, note))
+
+
 def collect_notes(prepared: Prepared) -> list[str]:
     """Notes on the rows and the model of a run, a sentence each."""
     entry, stats = prepared.data.entry, prepared.train.stats

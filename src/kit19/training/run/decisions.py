@@ -35,10 +35,14 @@ class Decisions:
     Attributes:
         unpacked_because: Why rows are not packed; empty if they may be.
         loss_method: How losses are computed.
+        devices: Processes that the run started with.
+        accumulation: Batches of each process in a step, so that a step has the sequences that it had.
     """
 
     unpacked_because: str
     loss_method: LossMethod
+    devices: int
+    accumulation: int
 
 
 def make_decisions(
@@ -65,12 +69,15 @@ def make_decisions(
         resumed: Whether the run resumes from a checkpoint.
 
     Raises:
-        TrainError: The run started with packed rows, which now turn out to see each other; or as
-            ``why_not_pack``.
+        TrainError: The run started with packed rows, which now turn out to see each other; its steps
+            cannot be divided among the processes; or as ``why_not_pack``.
     """
     decisions = None
     if processes.is_main():
-        why = read_decisions(run).get("unpacked_because", "")
+        before, world = read_decisions(run), processes.world_size()
+        devices = int(before.get("devices", world)) if resumed else world
+        accumulation = divide_step(settings.gradient_accumulation_steps, devices, world, run)
+        why = before.get("unpacked_because", "")
         started_packed = resumed and not why
         with convert_model_errors(settings.model or "tiny", "the model fails"):
             why = why or _why_not_packed(model, settings, base, tokens, sequences)
@@ -78,10 +85,31 @@ def make_decisions(
         if started_packed and why:
             fix = "use --restart to start again without packing"
             raise TrainError(Problem(f"the run started with packed rows, but {why}", str(run), fix))
-        save_decisions(run, unpacked_because=why)
-        decisions = Decisions(why, method)
+        save_decisions(run, unpacked_because=why, devices=devices)
+        decisions = Decisions(why, method, devices, accumulation)
     decided: Decisions = processes.broadcast(decisions)
     return decided
+
+
+def divide_step(accumulation: int, started: int, now: int, run: Path) -> int:
+    """Batches of each process in a step of a run that started with another number of processes.
+
+    Args:
+        accumulation: Batches of each process in a step when the run started.
+        started: Processes then.
+        now: Processes now.
+        run: The run's folder, for the message.
+
+    Raises:
+        TrainError: The batches of a step cannot be divided among the processes.
+    """
+    batches = accumulation * started
+    if batches % now:
+        able = ", ".join(str(n) for n in range(1, batches + 1) if batches % n == 0)
+        what = f"each step has {batches} batches, which {now} processes cannot share"
+        fix = f"resume it with another number of processes ({able}), or start again with --restart"
+        raise TrainError(Problem(what, str(run), fix))
+    return batches // now
 
 
 def _why_not_packed(
