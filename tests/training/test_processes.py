@@ -1,12 +1,12 @@
-"""Several processes, as accelerate and torchrun start them: on CPU here, where a test can have two."""
+"""Two processes that know of each other, as accelerate and torchrun start them; on CPUs here.
+
+``test_two_hosts.py`` has torchrun itself start them.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,23 +27,14 @@ def training_of(data: Path, run: Path, how: Settings) -> list[str]:
     return [*words, "--out", str(run)]
 
 
-def launched(data: Path, run: Path, how: Settings) -> subprocess.CompletedProcess[str]:
-    """``kit19 train`` in two processes, as torchrun starts them."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
-    command += ["--standalone", "-m", "kit19", *training_of(data, run, how)]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, check=False, capture_output=True, encoding="utf-8", env=env, timeout=300
-    )
-
-
 def test_two_processes_equal_one_with_twice_the_batches(data: Path, tmp_path: Path) -> None:
     import torch
 
     how = settings(max_steps=2)  # within an epoch, whose last step fills up differently
-    two = launched(data, tmp_path / "two", how)
-    assert two.returncode == 0, two.stderr
-    assert two.stdout.count("The run is in") == 1
+    both = start_two(*training_of(data, tmp_path / "two", how), folder=tmp_path)
+    first, second = (one.ended() for one in both)
+    assert first.code == second.code == 0, first.err + second.err
+    assert (first.out + second.out).count("The run is in") == 1
     one = train(data, tmp_path / "one", how.model_copy(update={"gradient_accumulation_steps": 2}))
     record = read_run(tmp_path / "two")
     assert record is not None
