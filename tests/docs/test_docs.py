@@ -223,7 +223,7 @@ def test_the_python_of_the_readmes_runs(tmp_path: Path) -> None:
         encoding="utf-8",
         env={**os.environ, "PYTHONUTF8": "1"},
     )
-    assert "upstream_rows=660" in done.stdout
+    assert "upstream_rows=1460" in done.stdout
 
 
 def test_the_dataset_of_contributing_works_as_it_says(tmp_path: Path, golden: Golden) -> None:

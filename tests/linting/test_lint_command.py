@@ -40,14 +40,14 @@ def test_a_finding_exits_with_3_and_says_where(
     assert run_main("lint", "nsmc", "-q", "--catalog", str(own_catalog)) == 3
     shown = capsys.readouterr().out
     assert shown.startswith("nsmc.sort_order: double_blank: its input has two blanks in a row")
-    assert "in 860 of 860 renders" in shown
+    assert "in 1,660 of 1,660 renders" in shown
     assert "1 findings" in shown
 
 
 def test_json_is_one_document(capsys: pytest.CaptureFixture[str], own_catalog: Path) -> None:
     assert run_main("lint", "nsmc", "--json", "--catalog", str(own_catalog)) == 3
     document = json.loads(capsys.readouterr().out)
-    assert document["renders"] == document["subsets"]["nsmc"]["renders"] == 24_967
+    assert document["renders"] == document["subsets"]["nsmc"]["renders"] == 48_167
     (finding,) = document["findings"]
     assert (finding["rule"], finding["template"]) == ("double_blank", "sort_order")
     assert len(finding["examples"]) == 3
@@ -116,7 +116,7 @@ def test_a_file_of_ones_own_is_shown_and_linted(
     shown = capsys.readouterr().out
     assert "· mine (해요체)" in shown
     assert "이 영화평은 긍정인가요, 부정인가요?" in shown
-    assert shown.endswith("863 renders checked: clean\n")
+    assert shown.endswith("1,663 renders checked: clean\n")
 
     mine.write_text(MINE.replace("이에요.'", "예요.'"), encoding="utf-8")
     assert run_main("show", "nsmc", "--from-file", str(mine), "--json") == 0

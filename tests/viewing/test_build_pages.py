@@ -58,7 +58,7 @@ def test_the_overview_has_the_ledger_and_the_notes(client: Client, sample_build:
     for note in manifest.notes():
         assert note.what in text
     one = client.get(HOME, subset="nsmc").text
-    assert re.search(r"Read from upstream 660 100", one)
+    assert re.search(r"Read from upstream 1,460 100", one)
     assert re.search(r"conflict the same record .*? −2 ", one)
 
 
@@ -275,7 +275,7 @@ def test_the_id_of_any_record_tells_why_it_is_missing(
 
 
 def test_an_unknown_record_is_not_there(client: Client) -> None:
-    for name in ("nothing", "nsmc/train/none", "a/b/c", ""):
+    for name in ("nothing", "korsts/train/none", "a/b/c", ""):
         answer = client.get(HOME + "record", id=name)
         assert answer.status == 404
         assert "cannot contain it" in answer.text

@@ -22,6 +22,8 @@ from kit19.cli.output import (
 
 if TYPE_CHECKING:
     from kit19.comparing import Comparison
+    from kit19.demo.gains import Gain
+    from kit19.demo.held_out_loss import LossChange
     from kit19.demo.pipeline import DemoTraining
     from kit19.demo.scoring import Score
 
@@ -72,16 +74,22 @@ def demo(out: Path, train: bool | None, data_dir: Path | None, as_json: bool, qu
     if train is None:
         train = can_train()
     training = _train(out, data_dir, quiet=silent) if train else None
-    compared = _compare(out, training, quiet=silent) if training and can_evaluate() else None
+    compared: Comparison | None = None
+    gains: list[Gain] = []
+    if training and can_evaluate():
+        compared, gains = _compare(out, training, quiet=silent)
     if as_json:
         document = built.manifest.to_dict()
         document["training"] = training.to_dict() if training else None
         document["comparison"] = compared.model_dump(mode="json") if compared else None
+        document["gains"] = [gain.to_dict() for gain in gains]
         print_json(document)
         return
     _print_results(out, training, compared)
+    if compared:
+        _print_gains(gains)
     shown = [out, *([_report(out).parent] if training else [])]
-    print_text(f"Look: kit19 view {' '.join(map(str, shown))}")
+    print_text(f"\nLook: kit19 view {' '.join(map(str, shown))}")
     print_text(f"Next: kit19 stats {out} · kit19 explain {out} nsmc/train/… · kit19 build --help")
 
 
@@ -109,7 +117,7 @@ def _report(out: Path) -> Path:
     return out.with_name(f"{out.name}-train") / "report"
 
 
-def _compare(out: Path, shown: DemoTraining, *, quiet: bool) -> Comparison:
+def _compare(out: Path, shown: DemoTraining, *, quiet: bool) -> tuple[Comparison, list[Gain]]:
     from kit19.demo.pipeline import evaluate_demo  # noqa: PLC0415
 
     with rate_progress(quiet=quiet) as on_progress:
@@ -137,7 +145,9 @@ def _print_training(shown: DemoTraining) -> None:
     columns = ["", "rows", "form before", "form after", "right before", "right after (95%)"]
     columns.append("most frequent answer")
     print_table("", columns, rows, numbers=columns[1:])
-    print_text(_verdict(*pairs[-1], real=bool(shown.real)))
+    print_text(_verdict(*pairs[-1]))
+    if shown.loss:
+        print_text(_loss_line(shown.loss))
     for number, (question, right_answer, answer) in enumerate(shown.trained.answers, 1):
         untrained = shown.untrained.answers[number - 1][2]
         print_text(f"\n── {number}\n{question}\n[right]  {right_answer}\n[before] {untrained[:60]}")
@@ -145,7 +155,37 @@ def _print_training(shown: DemoTraining) -> None:
     print_text(f"\nTry it: kit19 chat {shown.run.folder}")
 
 
-def _verdict(before: Score, after: Score, *, real: bool) -> str:
+def _loss_line(loss: LossChange) -> str:
+    low, high = loss.interval
+    return (
+        f"Loss per token of the answers to {loss.records} held-out records: {loss.before:.2f} before, "
+        f"{loss.after:.2f} after; {loss.difference:+.2f} ({low:+.2f} to {high:+.2f}), paired t-test: "
+        f"{_p(loss.p)}."
+    )
+
+
+def _p(p: float) -> str:
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
+
+
+def _print_gains(gains: list[Gain]) -> None:
+    """Print on which benchmarks the model became better, and why."""
+    if not gains:
+        print_text("\nThe trained model is significantly better on no benchmark (Holm, p < 0.05).")
+        return
+    print_text("\nThe trained model is significantly better than its base (Holm, p < 0.05):\n")
+    for gain in gains:
+        print_text(
+            f"  {gain.title}: {gain.before} → {gain.after} of {gain.items} items correct, {_p(gain.p)}"
+        )
+        seen = f"{gain.shared} items share" if gain.shared else "No item shares"
+        print_text(
+            f"  {seen} three words in a row with a training row. Reviews of films and of products\n"
+            "  praise and blame in the same words: the model learned these words."
+        )
+
+
+def _verdict(before: Score, after: Score) -> str:
     """Summarize the scores and their limits."""
     text = (
         f"\nIn the right form: {before.form} of {before.rows} before, {after.form} after: "
@@ -154,7 +194,4 @@ def _verdict(before: Score, after: Score, *, real: bool) -> str:
     )
     if after.beats_majority:
         return text + "better than that, beyond the interval."
-    text += "no better than that, so far."
-    if not real:
-        text += "\nThe sample has too few rows to learn more; --data-dir trains on real ones."
-    return text
+    return text + "no better than that, so far."

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit19.chatting.answering import ChatModel, load_chat_model
+import polars as pl
+
+from kit19.chatting.answering import load_chat_model
+from kit19.demo.held_out_loss import record_losses
 from kit19.demo.scoring import Score, scorable_rows, score
 from kit19.training.model.base import Base, load_weights
-from kit19.training.rows.files import Data
+from kit19.training.preparation import Prepared
 from kit19.training.rows.prompts import Prompts
 from kit19.training.settings import Settings
 
@@ -22,10 +25,12 @@ class DemoAnswers:
     Attributes:
         scores: Scores of each task, and of ``all``.
         answers: Question, correct answer and the model's answer of the first rows.
+        losses: See ``record_losses``.
     """
 
     scores: list[Score]
     answers: list[tuple[str, str, str]]
+    losses: pl.DataFrame
 
 
 def save_untrained(settings: Settings, base: Base, prompts: Prompts, folder: Path) -> None:
@@ -34,15 +39,13 @@ def save_untrained(settings: Settings, base: Base, prompts: Prompts, folder: Pat
     prompts.tokenizer.save_pretrained(folder)
 
 
-def score_model(folder: Path, data: Data, prompts: Prompts) -> DemoAnswers:
+def score_model(folder: Path, prepared: Prepared) -> DemoAnswers:
     """Score the model in a folder on held-out rows, and collect some answers."""
-    model = load_chat_model(str(folder), prompts.format, lambda _template: prompts.format)
-    return _score_and_answer(model, data)
-
-
-def _score_and_answer(model: ChatModel, data: Data) -> DemoAnswers:
-    if data.validation is None:
-        return DemoAnswers([], [])
+    form = prepared.prompts.format
+    model = load_chat_model(str(folder), form, lambda _template: form)
+    data, tokens = prepared.data, prepared.validation
+    if data.validation is None or tokens is None:
+        return DemoAnswers([], [], pl.DataFrame(schema={"id": pl.String, "loss": pl.Float64}))
     rows = scorable_rows(data.train, data.validation, _MOST)
     scores = score(model, rows)
     first = rows.head(3)
@@ -50,4 +53,5 @@ def _score_and_answer(model: ChatModel, data: Data) -> DemoAnswers:
     answers = model.answers([model.prompts.ask(*pair) for pair in pairs], max_new_tokens=40)
     questions = ["\n".join(part for part in pair if part) for pair in pairs]
     texts = [" ".join(answer.split()) for answer in answers]
-    return DemoAnswers(scores, list(zip(questions, first["output"], texts, strict=True)))
+    shown = list(zip(questions, first["output"], texts, strict=True))
+    return DemoAnswers(scores, shown, record_losses(model.model, tokens))

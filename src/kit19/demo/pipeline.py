@@ -14,6 +14,7 @@ from kit19.building.pipeline import build
 from kit19.comparing import Comparison, compare
 from kit19.core.arguments import OnProgress, silent
 from kit19.core.errors import FilesError
+from kit19.demo.gains import Gain, find_gains
 from kit19.demo.sample_build import TRAINED_SUBSETS
 from kit19.evaluating.pipeline import evaluate
 from kit19.training import load_preset
@@ -23,10 +24,15 @@ from kit19.training.requirements import require_training
 
 if TYPE_CHECKING:
     from kit19.demo.before_after import DemoAnswers
+    from kit19.demo.held_out_loss import LossChange
+    from kit19.training.rows.files import RowSource
 
-_STEPS = {"sample": 400, "real": 800}
-_SAMPLE: dict[str, Any] = {"validation": 60, "views": 4}
+_SAMPLE: dict[str, Any] = {"validation": 100, "views": 4, "cap": 3_000}
+_SAMPLE_TRAINING = {"max_steps": 300, "eval_steps": 100, "save_steps": 300, "best": False}
+"""The last weights: after 100 steps the held-out loss rises where answers get better all the same."""
+_SAMPLE_CARDS = Path(__file__).parent / "cards"
 _REAL: dict[str, Any] = {"validation": 500, "cap": 30_000}
+_REAL_TRAINING = {"max_steps": 800}
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class DemoTraining:
         run: The result of the training.
         untrained: Its answers before.
         trained: Its answers after.
+        loss: Its loss on held-out rows, before and after; None without such rows.
+        train: The rows that it was trained on.
     """
 
     rows: Path
@@ -48,6 +56,8 @@ class DemoTraining:
     run: Trained
     untrained: DemoAnswers
     trained: DemoAnswers
+    loss: LossChange | None
+    train: RowSource
 
     def to_dict(self) -> dict[str, Any]:
         """Return folders, subsets, seconds and scores as a JSON-serializable dict."""
@@ -56,6 +66,7 @@ class DemoTraining:
             "run": str(self.run.folder),
             "real": self.real,
             "seconds": round(self.run.seconds, 1),
+            "loss": self.loss and self.loss.to_dict(),
             "scores": {
                 name: {one.name: one.to_dict() for one in answers.scores}
                 for name, answers in (("before", self.untrained), ("after", self.trained))
@@ -80,29 +91,37 @@ def train_demo(
     """
     require_training()
     real = _build(out / "rows", data_dir, on_progress)
-    steps = _STEPS["real" if real else "sample"]
-    settings = load_preset("tiny", {"max_steps": steps})
+    settings = load_preset("tiny", _REAL_TRAINING if real else _SAMPLE_TRAINING)
     run = train(out / "rows", out / "run", settings, restart=True, on_progress=on_progress)
-    from kit19.demo.before_after import save_untrained, score_model  # noqa: PLC0415  torch is loaded by now
+    # torch is loaded by now
+    from kit19.demo.before_after import save_untrained, score_model  # noqa: PLC0415
+    from kit19.demo.held_out_loss import loss_change  # noqa: PLC0415
 
     before = out / "before"
     with silence_libraries(), use_threads(1):
         on_progress("answers before and after", 0, 1)
         prepared = prepare(out / "rows", settings, TrainOptions(), on_progress)
         save_untrained(settings, prepared.base, prepared.prompts, before)
-        answers = [
-            score_model(folder, prepared.data, prepared.prompts) for folder in (before, out / "run")
-        ]
-    return DemoTraining(out / "rows", real, before, run, *answers)
+        untrained, trained = (score_model(folder, prepared) for folder in (before, out / "run"))
+    loss = loss_change(untrained.losses, trained.losses)
+    train_rows = prepared.data.train
+    return DemoTraining(
+        out / "rows", real, before, run, untrained, trained, loss=loss, train=train_rows
+    )
 
 
-def evaluate_demo(shown: DemoTraining, out: Path, on_progress: OnProgress = silent) -> Comparison:
+def evaluate_demo(
+    shown: DemoTraining, out: Path, on_progress: OnProgress = silent
+) -> tuple[Comparison, list[Gain]]:
     """Score the model before and after on the sample's benchmarks, and compare the two.
 
     Args:
         shown: The two models.
         out: A folder for ``results`` and ``report``; results of an earlier call are replaced.
         on_progress: Called with progress.
+
+    Returns:
+        The comparison, and the benchmarks on which the model became significantly better.
 
     Raises:
         Kit19Error: As ``evaluate`` and ``compare``.
@@ -124,7 +143,7 @@ def evaluate_demo(shown: DemoTraining, out: Path, on_progress: OnProgress = sile
     named = [f"{name}={out / 'results' / name}" for name in folders]
     compared = compare(named, on_progress=on_progress)
     compared.write(out / "report")
-    return compared
+    return compared, find_gains(compared, out / "results" / "after", shown.train)
 
 
 def _build(rows: Path, data_dir: Path | None, on_progress: OnProgress) -> list[str]:
@@ -145,5 +164,6 @@ def _build(rows: Path, data_dir: Path | None, on_progress: OnProgress) -> list[s
                 raise
         else:
             return list(manifest.subsets)
-    build("sample", rows, changes={"subsets": subsets, **_SAMPLE}, on_progress=on_progress)
+    changes = {"subsets": subsets, **_SAMPLE}
+    build("sample", rows, catalog=_SAMPLE_CARDS, changes=changes, on_progress=on_progress)
     return []
