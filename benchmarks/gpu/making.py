@@ -86,7 +86,7 @@ def _texts() -> list[str]:
     return [text for line in lines for text in line.split("\t") if len(text) > 40]
 
 
-def requests(copies: int, shots: int = 0) -> dict[str, list[Any]]:
+def requests(copies: int, shots: int = 0, items: int | None = None) -> dict[str, list[Any]]:
     """The requests of the seven tasks on the sample; copies have another beginning each."""
     import copy
     import os
@@ -103,7 +103,7 @@ def requests(copies: int, shots: int = 0) -> dict[str, list[Any]]:
         task = manager.load([name])["tasks"][name]
         task.set_config(key="num_fewshot", value=shots)
         task.set_fewshot_seed(seed=1234)
-        task.build_all_requests(limit=None, rank=0, world_size=1)
+        task.build_all_requests(limit=items, rank=0, world_size=1)
         found[name] = []
         for number in range(copies):
             for one in task.instances:

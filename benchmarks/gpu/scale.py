@@ -36,7 +36,8 @@ class Scale:
         unpacked: Rows in a batch without packing.
         steps: Optimizer steps of a measurement.
         warm: Steps before the clock starts.
-        copies: Copies of each benchmark item, each with other words before it.
+        items: Items of each benchmark; None for all of the sample.
+        copies: Copies of each item, each with other words before it.
         batches: Batch sizes of HFLM to try; its best one counts.
     """
 
@@ -49,6 +50,7 @@ class Scale:
     unpacked: int
     steps: int
     warm: int
+    items: int | None
     copies: int
     batches: tuple[int, ...]
 
@@ -63,6 +65,7 @@ REAL = Scale(
     unpacked=32,
     steps=20,
     warm=5,
+    items=None,
     copies=12,
     batches=(16, 64, 256),
 )
@@ -70,12 +73,13 @@ DRY = Scale(
     device="cpu",
     dtype="float32",
     shapes={"125m": Shape(2, 32, 2, 600), "1.3b": Shape(2, 48, 2, 600)},
-    rows=60,
+    rows=24,
     length=256,
     sequences=2,
     unpacked=4,
     steps=3,
     warm=1,
+    items=8,
     copies=1,
     batches=(4,),
 )

@@ -18,7 +18,7 @@ def evaluate(place: Path, scale: Scale, name: str) -> dict[str, Any]:
 
     from kit19.evaluating.scorer import Kit19LM
 
-    of_tasks = requests(scale.copies)
+    of_tasks = requests(scale.copies, items=scale.items)
     given: dict[str, Any] = {
         "pretrained": str(place / name),
         "device": scale.device,

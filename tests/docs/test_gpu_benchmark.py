@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,8 +14,8 @@ pytest.importorskip("lm_eval")
 from benchmarks.gpu.__main__ import _bounded, _is_wanted, steps
 from benchmarks.gpu.scale import DRY, Scale
 from benchmarks.gpu.training import peak_of
+from tests.support.warm import start
 
-ROOT = Path(__file__).parents[2]
 # The other steps run the same functions on the other model; they would double the time.
 KINDS = [
     *("masks", "resume", "eval 125m", "train 125m", "TRL 125m, full, packed"),
@@ -72,16 +70,11 @@ def test_the_peak_is_that_of_the_device(device: str, peak: float | None) -> None
 
 def test_every_kind_of_step_runs_dry(tmp_path: Path) -> None:
     out = tmp_path / "gpu.json"
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "KIT19_CACHE": str(tmp_path / "cache")}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu", "--dry", "--out", str(out), "--only", *KINDS],
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        env=env,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr
+    words = ["--dry", "--out", str(out), "--only", *KINDS]
+    code = "from benchmarks.gpu.__main__ import main; main()"
+    cache = {"OMP_NUM_THREADS": "1", "KIT19_CACHE": str(tmp_path / "cache")}
+    done = start(*words, folder=tmp_path, code=code, **cache).ended()
+    assert done.code == 0, done.err
     document = json.loads(out.read_text("utf-8"))
     assert list(document["steps"]) == [name for name in steps() if _is_wanted(name, KINDS)]
     assert document["versions"]["torch"] != "not installed"
