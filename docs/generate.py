@@ -40,7 +40,7 @@ from kit19.training import load_preset, preset_names, settings
 
 DOCS = Path(__file__).parent
 ARCHITECTURES = DOCS.parent / "tests" / "training" / "architectures.json"
-GENERATED = ("cli.md", "catalog.md", "labels.md", "training.md")
+GENERATED = ("cli.md", "catalog.md", "labels.md", "training.md", "training.ko.md")
 WIDTH = 100  # of a terminal, so that the help does not follow the one that this runs in
 
 _BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)

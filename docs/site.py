@@ -37,7 +37,7 @@ def site_pages() -> dict[str, Path]:
     """Return the files of the site: names there, and where they lie in the repository."""
     pages = {
         path.relative_to(ROOT / "docs").as_posix(): path
-        for pattern in ("**/*.md", "images/*")
+        for pattern in ("**/*.md", "images/**/*.*")
         for path in (ROOT / "docs").glob(pattern)
     }
     return pages | {name: ROOT / path for path, name in OTHERS.items()}

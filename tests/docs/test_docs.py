@@ -99,7 +99,7 @@ def test_a_changed_help_or_model_makes_a_document_stale(generator: ModuleType) -
 
 def test_every_model_that_is_read_from_yaml_has_its_table(generator: ModuleType) -> None:
     text = "".join((ROOT / "docs" / name).read_text("utf-8") for name in generator.GENERATED)
-    assert sorted(re.findall(r"generated: model (\w+)", text)) == sorted(generator.models())
+    assert set(re.findall(r"generated: model (\w+)", text)) == set(generator.models())
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=by_name)

@@ -20,7 +20,8 @@ _FENCE = re.compile(r"^ *```\w*\n.*?^ *```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`]+)`")
-_NUMBER = re.compile(r"(?<![A-Za-z\d])\d+(?:[.,]\d+)*")
+# Korean counts 만 (10,000), not millions.
+_NUMBER = re.compile(r"(?<![A-Za-z\d])\d++(?:[.,]\d++)*+(?! million)")
 
 
 @dataclass(frozen=True)
