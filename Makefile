@@ -20,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Each process begins with a half of the tests in their order: what a module sets up is set up once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: help demo check test lint bench docs site renew tokenizers axe architectures llama-cpp gpu gpu-wheels downstream lock clean
+.PHONY: help demo check test lint bench docs site gallery renew tokenizers axe architectures llama-cpp gpu gpu-wheels downstream lock clean
 
 help:
 	@echo "make demo   build the sample, train a small model on it, evaluate and compare (offline)"
@@ -38,6 +38,7 @@ help:
 	@echo "make gpu-wheels  collect the wheels for that in build/wheels"
 	@echo "make downstream  install what reads the exports in tests: LLaMA-Factory and axolotl"
 	@echo "make site   build the documentation site in build/site"
+	@echo "make gallery  make what the site's gallery shows; DATA=folder of upstream files"
 	@echo "make lock   write locks/ again from what is installed"
 	@echo "make clean  remove what the targets above made"
 
@@ -76,6 +77,9 @@ docs: $(VENV)/.dev
 
 site: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python docs/site.py
+
+gallery: $(VENV)/.models $(VENV)/.docs
+	$(BIN)/python docs/gallery.py $(wildcard $(DATA))
 
 tokenizers: $(VENV)/.dev
 	$(BIN)/python -m tests.support.real_tokenizers

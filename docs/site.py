@@ -27,6 +27,15 @@ OTHERS = {
     "benchmarks/README.md": "benchmarks.md",
     "benchmarks/results/README.md": "results.md",
 }
+GALLERY = ROOT / "build/gallery"
+# What docs/gallery.py makes → what the gallery calls it, in English and Korean.
+_SHOWN = {
+    "card.html": ("The card of a build", "빌드 카드"),
+    "comparison.html": ("A comparison", "비교"),
+    "audit.html": ("An audit", "오염 검사"),
+    "view/index.html": ("A view, in English", "뷰어, 영어"),
+    "view-ko/index.html": ("A view, in Korean", "뷰어, 한국어"),
+}
 _LINK = re.compile(r"(?<=\]\()([^)\s:#]+)(?=[)#])")
 _FENCE_OR_HEADING = re.compile(
     r"^ *```.*?^ *```$|^##+ (?P<title>[^\n]+)$", re.MULTILINE | re.DOTALL
@@ -83,6 +92,16 @@ def add_english_anchors(korean: str, english: str) -> str:
     return _FENCE_OR_HEADING.sub(with_anchor, korean)
 
 
+def gallery_links(name: str) -> str:
+    """Links to what docs/gallery.py has made, for a page; nothing before it has run."""
+    if not GALLERY.is_dir():
+        return ""
+    korean = name.endswith(".ko.md")
+    up = "../../" if korean else "../"  # Korean pages are in a folder of their own
+    links = (f'<a href="{up}shown/{path}">{titles[korean]}</a>' for path, titles in _SHOWN.items())
+    return " · ".join(links)
+
+
 def gather(folder: Path) -> None:
     """Write all pages into a folder, which is replaced."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -95,6 +114,7 @@ def gather(folder: Path) -> None:
             if name.endswith(".ko.md"):
                 english = pages[name.replace(".ko.md", ".md")].read_text("utf-8")
                 text = add_english_anchors(text, english)
+            text = text.replace("<!-- gallery -->", gallery_links(name))
             target.write_text(text, encoding="utf-8")
         else:
             shutil.copyfile(path, target)
@@ -105,7 +125,10 @@ def main() -> int:
     out = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/site").resolve()
     gather(ROOT / "build/pages")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(out)]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603
+    if GALLERY.is_dir() and not code:
+        shutil.copytree(GALLERY, out / "shown", dirs_exist_ok=True)
+    return code
 
 
 if __name__ == "__main__":

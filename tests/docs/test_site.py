@@ -55,3 +55,17 @@ def test_a_korean_page_has_the_anchors_of_its_english_page(tmp_path: Path) -> No
     text = (tmp_path / "tutorial.ko.md").read_text("utf-8")
     assert '<a id="3-train"></a>\n\n## 3. 학습\n' in text
     assert text.count("<a id=") == len(re.findall(r"^##+ ", text, re.MULTILINE))
+
+
+def test_the_gallery_links_to_what_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "made"
+    monkeypatch.setitem(SITE["gallery_links"].__globals__, "GALLERY", made)
+    assert SITE["gallery_links"]("gallery.md") == ""
+    made.mkdir()
+    for name, up in (("gallery.md", "../"), ("gallery.ko.md", "../../")):
+        SITE["gather"](tmp_path / "pages")
+        text = (tmp_path / "pages" / name).read_text("utf-8")
+        assert f'<a href="{up}shown/comparison.html">' in text
+        assert "<!-- gallery -->" not in text
