@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from kit19.linting.examples import Example, Examples, show
     from kit19.loading.loaded import Loaded, load
     from kit19.publishing.pushing import Pushed, push
+    from kit19.publishing.run_pusher import RunPusher
     from kit19.serving.server import Served, serve
     from kit19.training import Settings, load_preset
     from kit19.training.pipeline import Trained, merge, train
@@ -109,7 +110,7 @@ _HOMES = {
     "kit19.building.figures": ["Stats", "SubsetStats", "stats"],
     "kit19.loading.loaded": ["Loaded", "load"],
     "kit19.core.manifest": ["Manifest"],
-    "kit19.publishing": ["Pushed", "push"],
+    "kit19.publishing": ["Pushed", "RunPusher", "push"],
     "kit19.core.runs": ["RunRecord", "read_run"],
     "kit19.serving.server": ["Served", "serve"],
     "kit19.training": ["Settings", "load_preset"],
@@ -156,6 +157,7 @@ __all__ = [
     "ReadError",
     "Recipe",
     "ResultsError",
+    "RunPusher",
     "RunRecord",
     "Served",
     "Settings",

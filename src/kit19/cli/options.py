@@ -122,6 +122,34 @@ def catalog_option(command: Command) -> Command:
     return cast("Command", with_catalog)
 
 
+def accept_options(command: Command) -> Command:
+    """Add ``--accept-…``, what a push accepts; the command gets their names as ``accept``."""
+
+    @click.option(
+        "--accept-unclear", is_flag=True, help="Publish subsets whose license is unclear about it."
+    )
+    @click.option(
+        "--accept-contaminated", is_flag=True, help="Publish a build that holds benchmark rows."
+    )
+    @click.option("--accept-sample", is_flag=True, help="Publish a build of kit19's own sample.")
+    @functools.wraps(command)
+    def with_accept(
+        *args: Any,
+        accept_unclear: bool,
+        accept_contaminated: bool,
+        accept_sample: bool,
+        **options: Any,
+    ) -> Any:
+        flags = {
+            "unclear": accept_unclear,
+            "contaminated": accept_contaminated,
+            "sample": accept_sample,
+        }
+        return command(*args, accept=[name for name, given in flags.items() if given], **options)
+
+    return cast("Command", with_accept)
+
+
 def parse_settings(
     _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, Any]:

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kit19.cli.options import catalog_option, folder_argument, json_option, quiet_option
+from kit19.cli.options import (
+    accept_options,
+    catalog_option,
+    folder_argument,
+    json_option,
+    quiet_option,
+)
 from kit19.cli.output import print_json, print_text
 
 if TYPE_CHECKING:
     from kit19.catalog import CatalogLike
     from kit19.publishing.pushing import Pushed
+    from kit19.publishing.terms import Accepted
 
 
 @click.command(
@@ -35,13 +42,7 @@ Pushing the same build again changes nothing; an interrupted push resumes where 
 @click.option("--dry-run", is_flag=True, help="Check everything, send nothing.")
 @click.option("--revision", default="main", show_default=True, help="The branch to commit to.")
 @click.option("--message", default="", help="The commit message. Default: recipe, rows and digest.")
-@click.option(
-    "--accept-unclear", is_flag=True, help="Publish subsets whose license is unclear about it."
-)
-@click.option(
-    "--accept-contaminated", is_flag=True, help="Publish a build that holds benchmark rows."
-)
-@click.option("--accept-sample", is_flag=True, help="Publish a build of kit19's own sample.")
+@accept_options
 @catalog_option
 @json_option
 @quiet_option
@@ -52,9 +53,7 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
     dry_run: bool,
     revision: str,
     message: str,
-    accept_unclear: bool,
-    accept_contaminated: bool,
-    accept_sample: bool,
+    accept: list[Accepted],
     catalog: CatalogLike,
     as_json: bool,
     quiet: bool,
@@ -67,13 +66,7 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
     if quiet or as_json:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # read when huggingface_hub is loaded
     from kit19.publishing.pushing import push as run  # noqa: PLC0415
-    from kit19.publishing.terms import Accepted  # noqa: PLC0415
 
-    flags: list[tuple[Accepted, bool]] = [
-        ("unclear", accept_unclear),
-        ("contaminated", accept_contaminated),
-        ("sample", accept_sample),
-    ]
     pushed = run(
         folder,
         repo_id,
@@ -81,16 +74,17 @@ def push(  # noqa: PLR0913, PLR0917  one parameter an option
         dry_run=dry_run,
         revision=revision,
         message=message,
-        accept=[kind for kind, accepted in flags if accepted],
+        accept=accept,
         catalog=catalog,
     )
     if as_json:
         print_json(pushed.to_dict())
     else:
-        _print(pushed)
+        print_pushed(pushed)
 
 
-def _print(pushed: Pushed) -> None:
+def print_pushed(pushed: Pushed) -> None:
+    """Print the result of a push."""
     size = f"{pushed.files} files, {pushed.bytes:,} bytes"
     if pushed.outcome == "unchanged":
         print_text(f"{pushed.url} ({pushed.revision}) is up to date: {size}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +14,20 @@ from kit19.cli.options import (
     COUNT,
     SEED,
     FiniteRange,
+    accept_options,
     catalog_option,
     json_option,
     parse_settings,
     quiet_option,
 )
-from kit19.cli.output import print_json, print_table, print_text, progress
+from kit19.cli.output import print_json, print_note, print_table, print_text, progress
+from kit19.cli.push import print_pushed
+from kit19.core.errors import OutputError, Problem
 
 if TYPE_CHECKING:
     from kit19.catalog import CatalogLike
+    from kit19.publishing.run_pusher import RunPusher
+    from kit19.publishing.terms import Accepted
     from kit19.training import Settings
     from kit19.training.cost import TrainingCost
     from kit19.training.pipeline import Trained
@@ -39,6 +46,7 @@ Examples:
   kit19 train --data 'rows/*.jsonl' --data more.parquet --model tiny --out runs/mine
   kit19 train --data out/kit19 --model polyglot-ko-5.8b --dry-run --gpus 4 --gpu-memory 80
   kit19 train --data out/kit19 --model polyglot-ko-5.8b-lora --dry-run --price-per-hour 2.5
+  kit19 train --data out/kit19 --model tiny --out runs/tiny --push-to me/tiny --private
   accelerate launch --config_file fsdp.yaml -m kit19 train …          docs/training.md
 
 \b
@@ -95,6 +103,13 @@ Settings for --set, described in docs/training.md (--dry-run prints those of a p
 @click.option("--trust-remote-code", is_flag=True, help="Allow the model to run its own code.")
 @click.option("--restart", is_flag=True, help="Remove an earlier run in --out.")
 @click.option(
+    "--push-to",
+    metavar="REPO_ID",
+    help="Push each checkpoint, and the run at its end, to this model on the Hub (owner/name).",
+)
+@click.option("--private", is_flag=True, help="For --push-to: make a new repository private.")
+@accept_options
+@click.option(
     "--dry-run", is_flag=True, help="Run preflight, estimate memory, time and cost; no training."
 )
 @click.option(
@@ -139,6 +154,9 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
     merge_after: bool,
     trust_remote_code: bool,
     restart: bool,
+    push_to: str | None,
+    private: bool,
+    accept: list[Accepted],
     dry_run: bool,
     gpus: int,
     gpu_memory: float | None,
@@ -155,6 +173,7 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
 
     if out is None and not dry_run:
         raise click.UsageError("give --out, or --dry-run")
+    pusher = _pusher(push_to, private, accept, catalog, dry_run)
     options = {"format": form, "seed": seed, "allow": list(allow)}
     changes = settings | {key: value for key, value in options.items() if value not in (None, [])}
     chosen = _settings(model, preset, changes)
@@ -182,6 +201,7 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
                 catalog=catalog,
                 trust_remote_code=trust_remote_code,
                 on_progress=on_progress,
+                callback=pusher,
             )
     if not alone:
         return
@@ -191,6 +211,43 @@ def train(  # noqa: PLR0913, PLR0917  one parameter an option
         print_json(trained.to_dict())
     else:
         print_trained(trained)
+    if pusher:
+        _finish_push(pusher, trained.folder, as_json=as_json)
+
+
+def _pusher(
+    repo_id: str | None,
+    private: bool,
+    accept: list[Accepted],
+    catalog: CatalogLike,
+    dry_run: bool,
+) -> RunPusher | None:
+    if repo_id is None:
+        if private or accept:
+            raise click.UsageError("--private and --accept-… are for --push-to, which is missing")
+        return None
+    if dry_run:
+        raise click.UsageError("--dry-run pushes nothing; omit --push-to")
+    # Read when huggingface_hub is loaded; its bars would break up those of the training.
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    from kit19.publishing.run_pusher import RunPusher  # noqa: PLC0415
+
+    def report(message: str) -> None:
+        print_note(f"  ! {message}")
+
+    return RunPusher(repo_id, private=private, accept=accept, catalog=catalog, on_failure=report)
+
+
+def _finish_push(pusher: RunPusher, run: Path, *, as_json: bool) -> None:
+    """Print the last push; if it failed, raise its error with the command that repeats it."""
+    if pusher.error:
+        flags = ["--private"] if pusher.private else []
+        flags += [f"--accept-{name}" for name in pusher.accept]
+        again = shlex.join(["kit19", "push", str(run), pusher.repo_id, *flags])
+        what = f"the run is finished, but not published as {pusher.repo_id}"
+        raise OutputError([*pusher.error.problems, Problem(what, str(run), again)])
+    if pusher.pushed and not as_json:
+        print_pushed(pusher.pushed)
 
 
 @click.command(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 _HUB = "https://huggingface.co"
+LOGIN = "run `hf auth login`, or set HF_TOKEN to a token with the permission"
+"""The fix for a missing token."""
 
 
 @dataclass(frozen=True)
@@ -114,16 +116,15 @@ def _root_cause(error: BaseException, wanted: tuple[type[Exception], ...]) -> Ba
 def _status_problem(hub: Hub, repo_id: str, error: Any) -> Problem:
     status = int(error.response.status_code)
     again = f"{hub.context.verb} again"
-    login = "run `hf auth login`, or set HF_TOKEN to a token with the permission"
     messages = {
         401: (
             "the Hub requires a token"
             if hub.token is None
             else "the Hub does not accept the token",
-            login,
+            LOGIN,
         ),
-        403: ("the token does not give the permission", login),
-        404: ("is not on the Hub, or the token may not see it", "check its name; " + login),
+        403: ("the token does not give the permission", LOGIN),
+        404: ("is not on the Hub, or the token may not see it", "check its name; " + LOGIN),
         409: ("another change to it is in progress", f"{again} in a moment"),
         412: ("was changed by someone else meanwhile", f"check it, then {again}"),
         429: ("the Hub asks to slow down", f"wait some minutes, then {again}"),

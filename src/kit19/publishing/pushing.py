@@ -19,8 +19,8 @@ from kit19.core.arguments import one_or_more, public
 from kit19.core.errors import OutputError, Problem, UnknownNameError, suggest_names
 from kit19.core.manifest import NAME, Manifest
 from kit19.core.runs import NAME as RUN
-from kit19.core.runs import read_run
-from kit19.fetching.hub import Hub, HubContext, open_hub, translate_hub_errors
+from kit19.core.runs import RunRecord, read_run
+from kit19.fetching.hub import LOGIN, Hub, HubContext, open_hub, translate_hub_errors
 from kit19.fetching.offline import is_offline
 from kit19.publishing.remote import (
     Digests,
@@ -31,7 +31,7 @@ from kit19.publishing.remote import (
     local_files,
     stale_files,
 )
-from kit19.publishing.runs import check_run, is_weights, run_files
+from kit19.publishing.runs import check_new_adapter, check_run, is_weights, run_files
 from kit19.publishing.terms import Accepted, check_card, check_terms
 from kit19.writing import verify
 
@@ -136,13 +136,9 @@ def push(  # noqa: PLR0913  one parameter an option of the command
     local, notes = upload.files, upload.notes
     size = sum((folder / name).stat().st_size for name in local)
     hub = open_hub(upload.context)
-    if is_offline() and not options.dry_run:
-        what = "this is offline mode"
-        raise OutputError(Problem(what, fix="unset HF_HUB_OFFLINE and KIT19_OFFLINE, or --dry-run"))
-    remote = None if is_offline() else inspect_repo(hub, repo_id, options.revision)
+    remote = _inspect(hub, repo_id, options, upload.marker)
     if is_offline():
         notes = [*notes, "offline: not compared with the repository"]
-    _check_remote(hub, repo_id, remote, options, upload.marker)
     sent = changed_files(local, remote.files if remote else {})
     removed = _stale_files(hub, repo_id, remote, upload) if remote and upload.marker in sent else []
     is_current = remote is not None and remote.has_branch and not sent
@@ -165,6 +161,48 @@ def push(  # noqa: PLR0913  one parameter an option of the command
         removed=removed,
         notes=notes,
     )
+
+
+def check_new_run(
+    record: RunRecord,
+    repo_id: str,
+    *,
+    private: bool,
+    accept: Accepted | Collection[Accepted],
+    catalog: Catalog,
+) -> None:
+    """Check that a run may be published as a repository before it is trained.
+
+    Args:
+        record: The run, without steps and metrics.
+        repo_id: ``owner/name``.
+        private: Whether a new repository is to be private.
+        accept: Properties to accept.
+        catalog: Cards with the terms of the licenses.
+
+    Raises:
+        OutputError: As ``push``; or there is no token, without which every push would fail.
+    """
+    options = _Options(private, False, "main", "", _accepted(accept))
+    _check_name(repo_id)
+    check_new_adapter(record)
+    check_run(record, catalog, options.accept)
+    hub = open_hub(_MODEL)
+    _inspect(hub, repo_id, options, RUN)
+    if hub.token is None:
+        raise OutputError(Problem("the Hub requires a token", repo_id, LOGIN))
+
+
+def _inspect(hub: Hub, repo_id: str, options: _Options, marker: str) -> Remote | None:
+    """Return the state of the repository, after checking that it may be written; offline, None."""
+    if is_offline():
+        if options.dry_run:
+            return None
+        what = "this is offline mode"
+        raise OutputError(Problem(what, fix="unset HF_HUB_OFFLINE and KIT19_OFFLINE, or --dry-run"))
+    remote = inspect_repo(hub, repo_id, options.revision)
+    _check_remote(hub, repo_id, remote, options, marker)
+    return remote
 
 
 def _accepted(accept: str | Collection[str]) -> list[Accepted]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from fnmatch import fnmatch
 from pathlib import Path
 
 from kit19.catalog import Catalog
@@ -14,26 +15,62 @@ from kit19.training.model.digest import ADAPTER_CONFIG, BASE_NAME
 from kit19.training.model.finding import locate_base
 from kit19.training.model.reference import is_adapter
 
+_LOCAL_BASE = "is an adapter for a local folder, which nobody else can load"
 # Of an unfinished run; with a local path; about the user's own files.
 _EXCLUDED = {"plan.json", "training_args.bin", "quarantined.jsonl"}
+_STATE = "trainer_state.json"  # in checkpoints; with local paths
+# Of a checkpoint: what loads its model, and what describes it. All else resumes its training.
+_OF_CHECKPOINTS = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "*config.json",
+    "*token*.json",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+    "*.jinja",
+    "*.py",
+    "curves.*",
+    "README.md",
+    NAME,
+)
+_DEEPSPEED_SCRIPT = "zero_to_fp32.py"
 
 
 def run_files(folder: Path) -> list[str]:
-    """List the files of a finished run, with its record last. Hidden files and folders are excluded.
+    """List the files of a finished run or a checkpoint, with its record last.
+
+    Hidden files and folders are excluded, and of a checkpoint the state of the training.
 
     Raises:
         OutputError: The run is an adapter whose base model is a local folder.
     """
     if is_adapter(folder) and locate_base(folder, OutputError).is_path:
-        what = "is an adapter for a local folder, which nobody else can load"
         fix = (
             f"push a merged model (kit19 merge {folder} --out DIR), or write the base model's Hub "
             f"id as `{BASE_NAME}` in {ADAPTER_CONFIG}"
         )
-        raise OutputError(Problem(what, str(folder), fix))
+        raise OutputError(Problem(_LOCAL_BASE, str(folder), fix))
     found = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
     kept = [name for name in found if not name.startswith(".") and name not in _EXCLUDED]
+    if _STATE in found:
+        kept = [name for name in kept if _belongs_to_model(name)]
     return [*(name for name in kept if name != NAME), NAME]
+
+
+def check_new_adapter(run: RunRecord) -> None:
+    """Check that others can load the adapter that a run is going to train.
+
+    Raises:
+        OutputError: Its base model is a local folder.
+    """
+    if run.method != "full" and not run.base.revision:
+        fix = "train on a model of the Hub, or push a merged model at the end (kit19 merge, kit19 push)"
+        raise OutputError(Problem(_LOCAL_BASE, run.base.name, fix))
+
+
+def _belongs_to_model(name: str) -> bool:
+    return name != _DEEPSPEED_SCRIPT and any(fnmatch(name, one) for one in _OF_CHECKPOINTS)
 
 
 def is_weights(name: str) -> bool:

@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from kit19.training.preparation import (
     without_packing,
 )
 from kit19.training.requirements import require_training
+from kit19.training.run.callback import RunCallback
 from kit19.training.run.curves import JSON_NAME, SVG_NAME
 from kit19.training.run.folder import finish_run, open_run, started_on
 from kit19.training.run.model_card import NAME as CARD
@@ -86,6 +88,7 @@ def train(  # noqa: PLR0913  one parameter an option of the command
     catalog: CatalogLike = None,
     trust_remote_code: bool = False,
     on_progress: OnProgress = silent,
+    callback: RunCallback | None = None,
 ) -> Trained:
     """Train a model on instruction rows.
 
@@ -103,6 +106,8 @@ def train(  # noqa: PLR0913  one parameter an option of the command
         catalog: A folder of cards, for prompt formats, or a loaded catalog.
         trust_remote_code: Run code from the model's repository.
         on_progress: Called with the current step, steps done, and total steps.
+        callback: Called before the first step, at each checkpoint and at the end, such as a
+            ``RunPusher``.
 
     Raises:
         TrainError: Optional packages are not installed, preflight finds a fault, or the model cannot be
@@ -119,15 +124,19 @@ def train(  # noqa: PLR0913  one parameter an option of the command
         with processes.main_process_first():
             prepared = prepare(data, settings, options, on_progress)
             prepared = _with_digests(prepared, on_progress)
+        if callback and processes.is_main():
+            callback.on_start(_record(prepared, {}, {}))
         plan = _plan_of_run(settings, prepared)
         with open_run(run, plan, restart=restart) as checkpoint:
-            trained = _train(prepared, run, checkpoint, on_progress)
+            trained = _train(prepared, run, checkpoint, on_progress, callback)
             if processes.is_main():
                 _write_run(run, trained, on_progress, merge=merge and settings.method != "full")
         processes.shut_down()
-    return Trained(
-        run, trained.record, trained.resumed, trained.seconds, trained.rate, _notes(trained)
-    )
+    notes = _notes(trained)
+    if callback and processes.is_main():
+        callback.on_end(run)
+        notes += callback.notes
+    return Trained(run, trained.record, trained.resumed, trained.seconds, trained.rate, notes)
 
 
 def _write_run(
@@ -211,7 +220,11 @@ class _TrainingResult:
 
 
 def _train(
-    prepared: Prepared, run: Path, checkpoint: Path | None, on_progress: OnProgress
+    prepared: Prepared,
+    run: Path,
+    checkpoint: Path | None,
+    on_progress: OnProgress,
+    callback: RunCallback | None,
 ) -> _TrainingResult:
     from kit19.training.model.adapters import InitialAdapter, record_base  # noqa: PLC0415
     from kit19.training.model.base import (  # noqa: PLC0415
@@ -224,7 +237,11 @@ def _train(
     from kit19.training.run import arguments  # noqa: PLC0415
     from kit19.training.run.checkpoint import check_form, step_of  # noqa: PLC0415
     from kit19.training.run.decisions import make_decisions  # noqa: PLC0415
-    from kit19.training.run.trainer import AnswerTrainer, TrainingRows  # noqa: PLC0415
+    from kit19.training.run.trainer import (  # noqa: PLC0415
+        AnswerTrainer,
+        CheckpointCallback,
+        TrainingRows,
+    )
 
     on_progress("loading the model", 3, 4)
     model = load_weights(prepared.settings, prepared.base)
@@ -273,6 +290,11 @@ def _train(
             check_form(checkpoint, sharded=trainer.is_sharded)
         if settings.method != "full" and prepared.base.ref:
             record_base(trainer.model, prepared.base.ref)
+        # On the CPU, sums depend on the number of threads, so it affects the weights.
+        used = {"threads": count, "steps": 0, "devices": world}
+        if callback:
+            record_of = partial(_record, prepared)
+            trainer.add_callback(CheckpointCallback(run, record_of, used, callback))
         decomposed = settings.method == "lora" and settings.lora.variant == "pissa"
         initial = InitialAdapter(trainer.model) if decomposed else None
         start = time.perf_counter()
@@ -280,14 +302,18 @@ def _train(
         seconds = time.perf_counter() - start
         measured = trainer.evaluate()
     _save_model(trainer, run, initial)
-    resumed = step_of(checkpoint) if checkpoint else 0
-    history = trainer.state.log_history
-    # On the CPU, sums depend on the number of threads, so it affects the weights.
-    used = {"threads": count, "steps": trainer.state.global_step, "devices": world}
+    used["steps"] = trainer.state.global_step
     record = _record(prepared, used, {"loss": _last_loss(trainer), **measured})
-    epochs = trainer.state.epoch * (1 - resumed / trainer.state.global_step)
-    seen = prepared.train.stats.supervised * epochs
-    return _TrainingResult(prepared, record, history, resumed, seconds, seen / max(seconds, 1e-9))
+    return _result(trainer, prepared, record, step_of(checkpoint) if checkpoint else 0, seconds)
+
+
+def _result(
+    trainer: AnswerTrainer, prepared: Prepared, record: RunRecord, resumed: int, seconds: float
+) -> _TrainingResult:
+    state = trainer.state
+    epochs = state.epoch * (1 - resumed / state.global_step)
+    rate = prepared.train.stats.supervised * epochs / max(seconds, 1e-9)
+    return _TrainingResult(prepared, record, state.log_history, resumed, seconds, rate)
 
 
 def _save_model(trainer: AnswerTrainer, run: Path, initial: InitialAdapter | None) -> None:
@@ -313,6 +339,10 @@ def _last_loss(trainer: AnswerTrainer) -> float:
 
 def _record(prepared: Prepared, used: dict[str, Any], metrics: dict[str, float]) -> RunRecord:
     settings = prepared.settings
+    # The settings may hold paths of this machine, which are of no use where the run is published.
+    named = {"format": prepared.form.id}
+    if settings.model:
+        named["model"] = prepared.base.entry.name
     return RunRecord(
         kit19_version=importlib.metadata.version("kit19"),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
@@ -324,7 +354,7 @@ def _record(prepared: Prepared, used: dict[str, Any], metrics: dict[str, float])
         date=prepared.prompts.date,
         ends=prepared.prompts.stops,
         seed=settings.seed,
-        settings={**settings.model_dump(mode="json"), **used},
+        settings={**settings.model_dump(mode="json"), **named, **used},
         rows=prepared.counts,
         metrics={**metrics, "tokens_per_syllable": prepared.per_syllable},
         notes=[*prepared.notes],

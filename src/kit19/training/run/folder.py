@@ -187,20 +187,32 @@ def _read_plan(run: Path) -> dict[str, Any]:
 
 
 def finish_run(run: Path, record: RunRecord, history: list[dict[str, Any]]) -> None:
-    """Write curves, model card and record, in this order, and remove the checkpoints.
+    """Describe the run, and remove its checkpoints.
 
     Args:
         run: The folder, which already holds the model.
         record: The run's record.
         history: The log entries of the trainer.
     """
-    curves.write_curves(run, curves.curves_of(history), f"{record.base.name}: loss")
-    _write(run / model_card.NAME, model_card.model_card(record, run.name))
     # A pickle that the Trainer writes next to the model. It adds nothing to run.json, and holds a path.
     (run / "training_args.bin").unlink(missing_ok=True)
-    _write(run / NAME, record.to_json())
+    describe(run, record, history, run.name)
     (run / PLAN).unlink()
     shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
+
+
+def describe(folder: Path, record: RunRecord, history: list[dict[str, Any]], title: str) -> None:
+    """Write curves, model card and record, in this order.
+
+    Args:
+        folder: The folder of a model: a run, or a checkpoint.
+        record: The run's record.
+        history: The log entries of the trainer.
+        title: The title of the card.
+    """
+    curves.write_curves(folder, curves.curves_of(history), f"{record.base.name}: loss")
+    _write(folder / model_card.NAME, model_card.model_card(record, title))
+    _write(folder / NAME, record.to_json())
 
 
 def _write(path: Path, text: str) -> None:

@@ -70,6 +70,10 @@ def _description(run: RunRecord) -> str:
             f"A small {run.base.architecture}, trained from scratch on the rows below to show that "
             "training works. It has seen no other Korean and has no other use."
         )
+    if "unfinished" in run.settings:
+        text += (
+            f" **The training is not finished:** this is the state {run.settings['unfinished']}."
+        )
     return f"{text}\n\nTraining data: {_LABELS[run.data.label]}" + (
         f" Why: {run.data.why}." if run.data.why else ""
     )

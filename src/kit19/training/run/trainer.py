@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,14 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import SFTConfig, SFTTrainer
 
 from kit19.core.arguments import OnProgress
-from kit19.core.runs import CHECKPOINTS
+from kit19.core.runs import CHECKPOINTS, RunRecord
 from kit19.training.model.loss_method import LossMethod
 from kit19.training.model.losses import add_answer_losses, row_losses, token_losses
 from kit19.training.rows.batches import Collate, Sequences, arrange_rows, as_dataset
 from kit19.training.rows.tokens import Tokens
 from kit19.training.run import checkpoint as checkpoints
+from kit19.training.run.callback import RunCallback
+from kit19.training.run.folder import describe
 from kit19.training.settings import Settings
 
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
@@ -310,6 +312,51 @@ class _ResumeCallback(TrainerCallback):  # type: ignore[misc]  # transformers is
         """Before the first step."""
         if state.global_step:
             self.trainer.restore_progress()
+
+
+class CheckpointCallback(TrainerCallback):  # type: ignore[misc]
+    """Describes each complete checkpoint as a run is described, and passes it on.
+
+    Args:
+        run: The run folder.
+        record: Makes the record of the run from what was used, and the metrics.
+        used: What the run uses besides its settings, such as the number of threads.
+        callback: What gets the checkpoints.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        record: Callable[[dict[str, Any], dict[str, float]], RunRecord],
+        used: dict[str, Any],
+        callback: RunCallback,
+    ) -> None:
+        self.run, self.record, self.used, self.callback = run, record, used, callback
+
+    def on_save(
+        self,
+        args: Any,  # noqa: ARG002  transformers' signature
+        state: Any,
+        control: Any,  # noqa: ARG002
+        model: Any = None,
+        **_: Any,
+    ) -> None:
+        """After a checkpoint has its name."""
+        if not state.is_world_process_zero:
+            return
+        step, total = state.global_step, state.max_steps
+        folder = checkpoints.checkpoint_at(self.run, step)
+        losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+        used = {**self.used, "steps": step, "unfinished": f"after step {step:,} of {total:,}"}
+        record = self.record(used, {"loss": losses[-1]} if losses else {})
+        try:
+            if hasattr(model, "peft_config"):
+                base = model.get_base_model()
+                base.generation_config.save_pretrained(folder)  # where the adapter's answers end
+            describe(folder, record, state.log_history, self.run.name)
+        except WRITE_ERRORS as error:
+            raise checkpoints.explain_write_error(error, self.run) from None
+        self.callback.on_checkpoint(folder, step, total)
 
 
 class _ProgressCallback(TrainerCallback):  # type: ignore[misc]
