@@ -18,7 +18,7 @@ from kit19.curating import bare
 from kit19.curating.extraction import extract_trigrams
 from kit19.korean import common_trigrams
 
-MOST = 30_000  # trigrams; more of them make the search hardly faster
+MOST = 60_000  # trigrams; more of them help only with the kinds of text that were counted
 
 
 def reviews(data: Path) -> pl.Series:

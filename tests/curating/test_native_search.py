@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal, assert_series_equal
 
-from kit19.curating import ItemIndex, contamination, find_items, load_index
+from kit19.curating import ItemIndex, contamination, find_items, load_index, lookup
 from kit19.curating.decoding import ANY, SPACED, decode
 from kit19.curating.grams import bare, spaced, without_blanks
 from kit19.curating.letters import letters_of
@@ -102,6 +102,24 @@ def test_the_same_hits_as_a_search_by_joins(searched: list[str | None]) -> None:
 @given(st.lists(pieces(), max_size=5), st.lists(texts, max_size=5))
 def test_the_same_hits_for_any_items(known: list[str], searched: list[str | None]) -> None:
     compare(known, [*searched, *known, " ".join(known)])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from(ITEMS[:4]), st.data())
+def test_no_order_of_keys_changes_what_is_found(item: str, data: st.DataObject) -> None:
+    letters = bare(pl.Series([item])).item()
+    grams = list(dict.fromkeys(letters[at : at + 3] for at in range(len(letters) - 2)))
+    order = data.draw(st.permutations(grams))
+    cut = data.draw(st.integers(2, len(order)))
+    # The texts have the most common trigrams only, which are keys last: around half of the item.
+    half = len(order) // 2
+    searched = pl.Series(["".join(order[:held]) for held in range(half - 3, half + 4)])
+    with pytest.MonkeyPatch.context() as patch:
+        levels = ("".join(order[: cut // 2]), "".join(order[cut // 2 : cut]))
+        patch.setattr(lookup, "common_trigrams", lambda: levels)
+        mine = contamination.build_index(benchmark(*ITEMS))
+    _, reference = indexes(*ITEMS)
+    assert_frame_equal(find_items(searched, mine), slow_search.find_items(searched, reference))
 
 
 def letters_and_words(text: str) -> tuple[str, list[int]]:

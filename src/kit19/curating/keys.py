@@ -42,7 +42,7 @@ class KeyTable:
         bits: Words of 64 bits.
         slots: See above.
         entries: For each slot with several entries their number, then the entries: like slots, but
-            without a tag.
+            without a tag. At least two numbers, so that a search may read them without a branch.
         exact: The key of each slot; empty if tags are enough.
     """
 
@@ -78,7 +78,7 @@ class KeyTable:
         order = np.lexsort((items, first[slot]))
         _set_bits(keys, bits)
         counts = np.unique(places, return_counts=True)[1]
-        lists = np.zeros(int((counts[counts > 1] + 1).sum()), dtype=np.uint64)
+        lists = np.zeros(max(2, int((counts[counts > 1] + 1).sum())), dtype=np.uint64)
         pairs = weights[order] << np.uint64(32) | items[order]
         _fill(places[order], pairs, table, lists)
         for part in (bits, table, lists, of_slots):

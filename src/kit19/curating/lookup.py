@@ -38,12 +38,10 @@ MAX_PAIRS = 8
 """Pairs of adjacent stems to keep of each item, the rarest first; a quarter of them must be found."""
 MAX_ITEMS_OF_PAIR = 10
 """A pair that more items contain (수 있다) is not evidence."""
-# Prefix filtering: the keys of an item are its rarest trigrams, up to 1 - coverage + share of its
-# weight. A text that covers ``coverage`` of the item covers at least the share by keys alone, so a
-# search by keys misses no candidate. That holds for any order and any share. Trigrams that are common
-# in Korean text come last, and the share is small, so that few of a text's trigrams are keys; but not
-# so small that the two heaviest trigrams would make a candidate, unless the item has few.
-_LEAST_SHARE, _MOST_SHARE = 0.06, 0.15
+# The share of an item's weight that a window must have by keys alone (see ``index_trigrams``). It is
+# small, so that few of a text's trigrams are keys; but not so small that the two heaviest trigrams
+# would make a candidate, unless the item has few.
+_LEAST_SHARE, _MOST_SHARE = 0.03, 0.15
 _HEAVIEST = 2.02
 # The exact share is enough, despite rounding: the weights of keys are rounded up.
 _LEAST_WEIGHT = np.uint64(math.floor((_MOST_SHARE - 1e-9) * MOST_WEIGHT))
@@ -67,8 +65,13 @@ class _State:
 
     arrays: tuple[npt.NDArray[Any], ...]
     base: int
-    rooms: tuple[_I64, _U64] = field(
-        default_factory=lambda: (np.empty(BLOCK, np.int64), np.empty(BLOCK, np.uint64))
+    rooms: tuple[_I64, _U64, _U64, _U64] = field(
+        default_factory=lambda: (
+            np.empty(BLOCK, np.int64),
+            np.empty(BLOCK, np.uint64),
+            np.empty(BLOCK, np.uint64),
+            np.empty(BLOCK, np.uint64),
+        )
     )
     found: _I64 = field(default_factory=lambda: np.empty((_ROOM, 3), np.int64))
 
@@ -175,6 +178,12 @@ def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def index_trigrams(texts: pl.Series, lengths: _U32, coverage: float) -> GramIndex:
     """Index texts in bare form by their trigrams.
+
+    The keys of a text are its rarest trigrams, up to 1 - coverage + share of its weight (prefix
+    filtering). What is no key weighs at most coverage - share, so a window with ``coverage`` of the
+    text has at least the share by keys alone: a search by keys misses none. That holds for any order
+    of the trigrams and any share, so both serve speed alone. Trigrams that are common in Korean text
+    come last.
 
     Args:
         texts: The texts, all different.
@@ -336,7 +345,7 @@ def match_stems(texts: Decoded, index: GramIndex) -> Matches:
     ends, (pairs,) = texts.word_ends, state.arrays
     items = (index.needed, pairs)
     stems = stems_of_words(texts.letters, texts.text_ends, texts.words, ends)
-    table, rooms = index.keys.parts, state.rooms
+    table, rooms = index.keys.parts, state.rooms[:2]
     found = state.collect(
         2, lambda base, found: find_pairs(stems, ends, table, items, base, rooms, found)
     )

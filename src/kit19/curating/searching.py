@@ -61,7 +61,7 @@ def find_windows(  # noqa: C901, PLR0912, PLR0913, PLR0915  one function: calls 
     items: tuple[U32, U64, U32],
     least: np.uint64,
     base: int,
-    rooms: tuple[I64, U64],
+    rooms: tuple[I64, U64, U64, U64],
     found: I64,
 ) -> tuple[int, int]:
     """Find windows with enough keys of an item; a few more may be included.
@@ -73,14 +73,14 @@ def find_windows(  # noqa: C901, PLR0912, PLR0913, PLR0915  one function: calls 
         items: The length of each item, and the arrays that ``new_state`` gives.
         least: The weight that a window must have.
         base: A number larger than all stamps, at least ``FIRST_STAMP``.
-        rooms: Room for ``BLOCK`` trigrams.
+        rooms: Room for ``BLOCK`` trigrams: where they begin, their entries, lists and counts.
         found: Receives rows text, item, window, as many as it has places for.
 
     Returns:
         How many rows there are, and the base for the next call.
     """
     (bits, slots, entries, _), (lengths, state, flagged) = table, items
-    (likely, values), used = rooms, 0
+    (likely, values, lists, counts), used = rooms, 0
     none, one = np.uint64(0), np.uint64(1)
     last_word, mask = np.uint64(len(bits) - 1), np.uint64(len(slots) - 1)
     text, start, total = 0, np.int64(0), 0
@@ -115,6 +115,14 @@ def find_windows(  # noqa: C901, PLR0912, PLR0913, PLR0915  one function: calls 
             likely[kept], values[kept] = likely[nth], slot
             kept += np.uint64(slot != 0)
         for nth in range(kept):
+            # Of a slot with a list its first entry, of another one its own.
+            slot = values[nth]
+            is_list = none - np.uint64((slot >> np.uint64(32) & _MOST) == none)
+            where = slot & _LOW & is_list
+            counts[nth] = entries[where] & is_list | one & ~is_list
+            values[nth] = entries[where + one] & is_list | slot & ~is_list
+            lists[nth] = where + one
+        for nth in range(kept):
             at = likely[nth]
             while at >= end:
                 base += int(end - start) + 4
@@ -123,12 +131,7 @@ def find_windows(  # noqa: C901, PLR0912, PLR0913, PLR0915  one function: calls 
             if at + 2 >= end:
                 continue
             at -= start
-            entry, where, left = values[nth], np.uint64(0), np.uint64(1)
-            if not entry >> np.uint64(32) & _MOST:
-                where = entry & _LOW
-                left = entries[where]
-                where += one
-                entry = entries[where]
+            entry, where, left = values[nth], lists[nth], counts[nth]
             while left:
                 item = entry & _LOW
                 number = np.uint64(at) * state[item + item + one] >> np.uint64(_SHIFT)

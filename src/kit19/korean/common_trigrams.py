@@ -1,7 +1,8 @@
 """How common trigrams of letters are in Korean text, roughly.
 
-``common_trigrams.txt`` holds the most common ones, in bare form, without anything between them: a line
-for each level, those of the first line at least twice as common as those of the second, and so on.
+``common_trigrams.txt`` holds the 60,000 most common ones, in bare form, without anything between
+them: a line for each level, those of the first line at least twice as common as those of the
+second, and so on.
 Counted in reviews (NSMC) and petitions; ``python -m studies.common_trigrams`` writes the file.
 The counts decide how fast a search is, never what it finds.
 """
