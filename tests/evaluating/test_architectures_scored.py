@@ -21,6 +21,7 @@ SLOW = {
     "mpt": "no position_ids",
     "cohere2": _LOCAL,
     "exaone4": _LOCAL,
+    "exaone_moe": _LOCAL,
     "gemma2": _LOCAL,
     "gemma3": _LOCAL,
     "gpt_neo": "local",

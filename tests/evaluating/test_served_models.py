@@ -79,11 +79,13 @@ def test_prompts_and_answers_of_a_format_are_those_of_the_loaded_model(
     with running(model, "koalpaca") as url:
         evaluate("tiny", tmp_path / "there", base_url=url, tokenizer=model, **options)
     equal_samples(tmp_path / "there", tmp_path / "here", "klue_sts")
-    answers = [
-        [line["resps"] for line in lines(tmp_path / name, "local_reply")]
+    here, there = (
+        [text for line in lines(tmp_path / name, "local_reply") for (text,) in line["resps"]]
         for name in ("here", "there")
-    ]
-    assert answers[0] == answers[1]
+    )
+    # A server sends no part of a character where the limit of tokens cuts one.
+    assert there == [text.rstrip("\ufffd") for text in here]
+    assert any(there)
 
 
 def test_conversations_go_to_the_chat_api(model_of: Models, tmp_path: Path) -> None:

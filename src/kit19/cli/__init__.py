@@ -20,8 +20,13 @@ import click
 
 from kit19.cli.output import print_error, print_note
 from kit19.cli.streams import READER_GONE, ReaderGoneError, abandon_unwritten, flush_result, prepare
-from kit19.core.errors import Kit19Error, OutputError, Problem, problem_from_os_error
-from kit19.core.native import NativeCodeWarning
+from kit19.core.errors import (
+    Kit19Error,
+    NativeCodeWarning,
+    OutputError,
+    Problem,
+    problem_from_os_error,
+)
 
 # At import, pydantic searches every installed package for plugins. This takes 20 ms of a start that
 # should take 150, for a feature that kit19 does not use.

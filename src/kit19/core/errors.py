@@ -119,6 +119,10 @@ class VerifyError(Kit19Error):
     """A build folder does not match its manifest."""
 
 
+class NativeCodeWarning(RuntimeWarning):
+    """No folder can hold native code, so that every process waits until it is compiled."""
+
+
 class TrainError(Kit19Error):
     """A model cannot be trained on these rows, loaded, or prompted."""
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from kit19.core.cached import DIGEST, read_cached, write_cached
+from kit19.core.errors import NativeCodeWarning
 from kit19.core.machine_code import Function, describe_host, flatten, load_object
 from kit19.core.paths import cache_dir
 
@@ -37,10 +38,6 @@ _OF_EVERY_PROCESS = {"memcpy", "memmove", "memset"}
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _compiling = threading.RLock()
-
-
-class NativeCodeWarning(RuntimeWarning):
-    """No folder can hold native code, so that every process waits until it is compiled."""
 
 
 class _Native(Generic[_P, _R]):
