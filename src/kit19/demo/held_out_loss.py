@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 
 from kit19.statistics.student import t_p_value, t_quantile
+from kit19.training.model.losses import add_answer_losses, row_losses
+from kit19.training.rows.batches import Collate
 from kit19.training.rows.tokens import Tokens
 
 _AT_ONCE = 32  # sequences
@@ -57,30 +58,14 @@ def record_losses(model: Any, tokens: Tokens) -> pl.DataFrame:
     """The mean loss per answer token of each record: columns id, loss.
 
     Args:
-        model: A causal language model of transformers, in evaluation mode.
+        model: A causal language model of transformers, in evaluation mode; see ``add_answer_losses``.
         tokens: Held-out rows.
     """
-    sums, counts = np.zeros(len(tokens)), np.zeros(len(tokens))
-    by_length = np.argsort(tokens.lengths, kind="stable")
-    for start in range(0, len(by_length), _AT_ONCE):
-        numbers = by_length[start : start + _AT_ONCE]
-        rows = [tokens.row(int(number)) for number in numbers]
-        ids, labels = (
-            torch.nn.utils.rnn.pad_sequence(
-                [torch.from_numpy(row[part]) for row in rows], batch_first=True, padding_value=fill
-            )
-            for part, fill in ((0, 0), (1, -100))
-        )
-        # Padding at the end: no token before it sees it.
-        with torch.inference_mode():
-            logits = model(input_ids=ids.to(model.device)).logits[:, :-1].float().cpu()
-        answers = labels[:, 1:]
-        losses = torch.nn.functional.cross_entropy(
-            logits.transpose(1, 2), answers, ignore_index=-100, reduction="none"
-        )
-        sums[numbers], counts[numbers] = losses.sum(1).numpy(), (answers != -100).sum(1).numpy()
+    add_answer_losses(model, own_logits=True)
+    sequences = [[int(number)] for number in np.argsort(tokens.lengths, kind="stable")]
+    sums = row_losses(model, tokens, sequences, Collate(pad=0), at_once=_AT_ONCE, plain=True)
     rows_of_tokens = tokens.rows.select("id").with_columns(
-        sum=pl.Series(sums), count=pl.Series(counts)
+        sum=pl.Series(sums), count=pl.Series(tokens.supervised)
     )
     return (
         rows_of_tokens.group_by("id", maintain_order=True)
