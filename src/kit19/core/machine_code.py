@@ -23,6 +23,7 @@ _CTYPES: dict[str, Any] = {
 }
 
 
+@cache  # 0.4 ms, and every function asks
 def describe_host() -> list[str]:
     """Return what object code depends on: llvmlite, the system, the processor and what it can do."""
     import llvmlite  # noqa: PLC0415  slow to load

@@ -87,7 +87,9 @@ class _Requested:
     """The items that a request asks for.
 
     Attributes:
+        found: The results.
         task: The task.
+        audits: The open audits that searched for its benchmark, with the benchmark's name.
         others: The other results that are open.
         against: Those that the model is compared with, if any.
         items: All items of the task.
@@ -98,14 +100,15 @@ class _Requested:
 
     def __init__(self, site: Site, request: Request, opened: Opened) -> None:
         query = Query.of(request)
-        found = results_of(site, opened)
+        self.found = found = results_of(site, opened)
         self.task = query.one("task") or found.model.tasks[0]
+        self.audits = _audits_of(site, found, self.task)
         self.others = [
             one for one in site.opened if one.kind == "results" and one.key != opened.key
         ]
         self.against = next((one for one in self.others if one.key == query.one("against")), None)
         other = results_of(site, self.against) if self.against else None
-        self.items = Items(found, self.task, other, _audited(site, found, self.task))
+        self.items = Items(found, self.task, other, _audited(site, found, self.task, self.audits))
         chosen = {name: values for name in FACETS if (values := query.every(name))}
         self.chosen = {
             name: ["" if v == "–" else v for v in values] for name, values in chosen.items()
@@ -126,22 +129,22 @@ def _items(site: Site, request: Request, opened: Opened) -> Response:
         counts=requested.counts,
         chosen=requested.chosen,
         task=requested.task,
-        tasks=results_of(site, opened).model.tasks,
+        tasks=requested.found.model.tasks,
         others=requested.others,
         against=against,
         names=[opened.title, *([against.title] if against else [])],
         metric=items.metric,
         is_choice=isinstance(items.sides[0], ChoiceResults),
-        audits=_audits_of(site, results_of(site, opened), requested.task),
+        audits=[(one.key, name) for one, name in requested.audits],
     )
 
 
-def _audits_of(site: Site, found: Results, task: str) -> list[tuple[str, str]]:
-    """The open audits that searched for the benchmark of a task: key, and the benchmark's name."""
+def _audits_of(site: Site, found: Results, task: str) -> list[tuple[Opened, str]]:
+    """The open audits that searched for the benchmark of a task, and the benchmark's name."""
     card = found.card(task)
     audits = [one for one in site.opened if one.kind == "audit"]
     return [
-        (one.key, card.id)
+        (one, card.id)
         for one in audits
         if card and card.id in audit_of(site, one).result.benchmarks
     ]
@@ -171,11 +174,13 @@ def _item(items: Items, place: int) -> dict[str, Any]:
     }
 
 
-def _audited(site: Site, found: Results, task: str) -> dict[str, set[str]]:
+def _audited(
+    site: Site, found: Results, task: str, audits: list[tuple[Opened, str]]
+) -> dict[str, set[str]]:
     """What the opened audits say of the items of a task."""
     sets: dict[str, set[str]] = {}
-    for key, name in _audits_of(site, found, task):
-        audit = audit_of(site, site.find(key, "audit"))
+    for opened, name in audits:
+        audit = audit_of(site, opened)
         counted = audit.hits.filter(benchmark=name, marked="no")
         compromised = audit.still_compromised(name, found.card(task))
         sets.setdefault("compromised", set()).update(compromised)
