@@ -9,8 +9,9 @@ Names are loaded on first use, so importing kit19 costs next to nothing.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kit19.core.loaded_on_use import load_on_use
 
 if TYPE_CHECKING:
     from kit19.auditing import (
@@ -65,61 +66,6 @@ if TYPE_CHECKING:
     from kit19.training.planning import TrainPlan, plan_training
     from kit19.viewing.server import Bundled, Viewed, bundle_view, view
     from kit19.writing import verify
-
-_HOMES = {
-    "kit19.auditing": [
-        "Audit",
-        "AuditDiff",
-        "FilesAudit",
-        "audit",
-        "audit_files",
-        "diff_audits",
-        "merge_audit",
-    ],
-    "kit19.building.pipeline": ["build"],
-    "kit19.catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
-    "kit19.catalog.listing": ["SourceEntry", "Sources", "sources"],
-    "kit19.comparing": ["Comparison", "compare"],
-    "kit19.chatting.chat": ["Chat", "chat"],
-    "kit19.building.differences": ["Diff", "diff"],
-    "kit19.core.cluster": ["Cluster"],
-    "kit19.core.errors": [
-        "ArgumentError",
-        "CatalogError",
-        "FilesError",
-        "Kit19Error",
-        "ModelError",
-        "OutputError",
-        "ParticleError",
-        "Problem",
-        "ReadError",
-        "ResultsError",
-        "TrainError",
-        "UnknownNameError",
-        "VerifyError",
-    ],
-    "kit19.evaluating.pipeline": ["Evaluation", "evaluate"],
-    "kit19.core.ledger": ["Ledger"],
-    "kit19.exporting.pipeline": ["Exported", "export"],
-    "kit19.fetching": ["FetchedFile"],
-    "kit19.fetching.sources": ["Fetched", "fetch"],
-    "kit19.judging.pipeline": ["JudgePlan", "Judged", "judge", "plan_judging"],
-    "kit19.linting": ["Finding", "LintReport", "lint"],
-    "kit19.linting.examples": ["Example", "Examples", "show"],
-    "kit19.building.explanation": ["Explanation", "explain"],
-    "kit19.building.figures": ["Stats", "SubsetStats", "stats"],
-    "kit19.loading.loaded": ["Loaded", "load"],
-    "kit19.core.manifest": ["Manifest"],
-    "kit19.publishing": ["Pushed", "RunPusher", "push"],
-    "kit19.core.runs": ["RunRecord", "read_run"],
-    "kit19.serving.server": ["Served", "serve"],
-    "kit19.training": ["Settings", "load_preset"],
-    "kit19.training.pipeline": ["Trained", "merge", "train"],
-    "kit19.training.planning": ["TrainPlan", "plan_training"],
-    "kit19.viewing.server": ["Bundled", "Viewed", "bundle_view", "view"],
-    "kit19.writing": ["verify"],
-}
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ArgumentError",
@@ -204,13 +150,62 @@ __all__ = [
     "view",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'kit19' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = load_on_use(
+    __name__,
+    {
+        "auditing": [
+            "Audit",
+            "AuditDiff",
+            "FilesAudit",
+            "audit",
+            "audit_files",
+            "diff_audits",
+            "merge_audit",
+        ],
+        "building.pipeline": ["build"],
+        "catalog": ["Catalog", "Recipe", "Source", "load_catalog"],
+        "catalog.listing": ["SourceEntry", "Sources", "sources"],
+        "comparing": ["Comparison", "compare"],
+        "chatting.chat": ["Chat", "chat"],
+        "building.differences": ["Diff", "diff"],
+        "core.cluster": ["Cluster"],
+        "core.errors": [
+            "ArgumentError",
+            "CatalogError",
+            "FilesError",
+            "Kit19Error",
+            "ModelError",
+            "OutputError",
+            "ParticleError",
+            "Problem",
+            "ReadError",
+            "ResultsError",
+            "TrainError",
+            "UnknownNameError",
+            "VerifyError",
+        ],
+        "evaluating.pipeline": ["Evaluation", "evaluate"],
+        "core.ledger": ["Ledger"],
+        "exporting.pipeline": ["Exported", "export"],
+        "fetching": ["FetchedFile"],
+        "fetching.sources": ["Fetched", "fetch"],
+        "judging.pipeline": ["JudgePlan", "Judged", "judge", "plan_judging"],
+        "linting": ["Finding", "LintReport", "lint"],
+        "linting.examples": ["Example", "Examples", "show"],
+        "building.explanation": ["Explanation", "explain"],
+        "building.figures": ["Stats", "SubsetStats", "stats"],
+        "loading.loaded": ["Loaded", "load"],
+        "core.manifest": ["Manifest"],
+        "publishing": ["Pushed", "RunPusher", "push"],
+        "core.runs": ["RunRecord", "read_run"],
+        "serving.server": ["Served", "serve"],
+        "training": ["Settings", "load_preset"],
+        "training.pipeline": ["Trained", "merge", "train"],
+        "training.planning": ["TrainPlan", "plan_training"],
+        "viewing.server": ["Bundled", "Viewed", "bundle_view", "view"],
+        "writing": ["verify"],
+    },
+)
 
 
 def __dir__() -> list[str]:

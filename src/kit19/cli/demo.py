@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -179,10 +180,8 @@ def _print_gains(gains: list[Gain]) -> None:
             f"  {gain.title}: {gain.before} → {gain.after} of {gain.items} items correct, {_p(gain.p)}"
         )
         seen = f"{gain.shared} items share" if gain.shared else "No item shares"
-        print_text(
-            f"  {seen} three words in a row with a training row. Reviews of films and of products\n"
-            "  praise and blame in the same words: the model learned these words."
-        )
+        shared = f"{seen} three words in a row with a training row. {gain.reason}"
+        print_text(textwrap.indent(textwrap.fill(shared, 90), "  "))
 
 
 def _verdict(before: Score, after: Score) -> str:

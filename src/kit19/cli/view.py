@@ -137,10 +137,9 @@ def view(  # noqa: PLR0913, PLR0917  one parameter an option
         if not as_json:
             print_note(f"{url}\nCtrl-C ends the server.")
         if not no_browser:
+            # Others on this machine can see the command line of a browser: its token works once.
             with contextlib.suppress(webbrowser.Error):  # the address is printed
-                webbrowser.open(
-                    once
-                )  # others on this machine can see the command line of a browser
+                webbrowser.open(once)
 
     run(
         folders,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from kit19.comparing import Comparison
 from kit19.core.results import read_samples, samples_path
@@ -30,6 +33,7 @@ class Gain:
         after: Correct answers after it.
         p: The p-value, Holm-corrected over all differences of the comparison.
         shared: Items that have ``RUN`` words in a row with a training row.
+        reason: Why training on reviews helps there, from ``reasons.yaml``; empty if that is not known.
     """
 
     title: str
@@ -38,6 +42,7 @@ class Gain:
     after: int
     p: float
     shared: int
+    reason: str
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts and the p-value as a JSON-serializable dict."""
@@ -63,6 +68,7 @@ def find_gains(compared: Comparison, results: Path, train: RowSource) -> list[Ga
     if not better:
         return []
     read = _runs_of_rows(train)
+    reasons = yaml.safe_load(files("kit19.demo").joinpath("reasons.yaml").read_text("utf-8"))
     gains = []
     for one in better:
         task = tasks[one.task]
@@ -71,7 +77,16 @@ def find_gains(compared: Comparison, results: Path, train: RowSource) -> list[Ga
         )
         prompts = [sample.prompt for sample in read_samples(samples_path(results, one.task))]
         shared = sum(not read.isdisjoint(_runs(prompt)) for prompt in prompts)
-        gains.append(Gain(task.title, task.items, before, after, one.p_holm, shared))
+        gain = Gain(
+            title=task.title,
+            items=task.items,
+            before=before,
+            after=after,
+            p=one.p_holm,
+            shared=shared,
+            reason=reasons.get(one.task, ""),
+        )
+        gains.append(gain)
     return gains
 
 

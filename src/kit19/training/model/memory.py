@@ -135,7 +135,7 @@ def full_module_weights(meta_model: Any, settings: Settings) -> int:
     return sum(
         weight.numel()
         for name, module in meta_model.named_modules()
-        if names and f".{name}".endswith(names)
+        if f".{name}".endswith(names)
         for weight in module.parameters()
     )
 
