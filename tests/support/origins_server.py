@@ -70,7 +70,6 @@ class Origins:
     base: str = ""
     other: str = ""
     pace: float = 0.0
-    hold: float = 0.4
     busy: int = 0
     lock: threading.Condition = field(default_factory=threading.Condition)
     """Notified whenever an answer has ended."""
@@ -215,17 +214,14 @@ def _silent(handler: Handler, _reply: Reply, _fault: Fault, _data: bytes) -> Non
 
 def _stall(handler: Handler, reply: Reply, fault: Fault, _data: bytes) -> None:
     handler._send(reply, _part_of(reply, fault))
-    time.sleep(handler.server.origins.hold)
+    handler.connection.recv(1)  # nothing comes until the client goes away
     handler.hang_up()
 
 
 def _trickle(handler: Handler, reply: Reply, fault: Fault, _data: bytes) -> None:
     handler._send(reply, _part_of(reply, fault))
     rest = reply.body[_part_of(reply, fault) :]
-    until = time.monotonic() + 3 * handler.server.origins.hold
-    for index in range(len(rest)):
-        if time.monotonic() > until:
-            break
+    for index in range(len(rest)):  # until the client goes away
         handler.send_bytes(rest[index : index + 1])
         time.sleep(0.05)
     handler.hang_up()
@@ -331,8 +327,7 @@ def _brotli(handler: Handler, reply: Reply, _fault: Fault, _data: bytes) -> None
 def _endless(handler: Handler, reply: Reply, _fault: Fault, data: bytes) -> None:
     headers = {"Connection": "close", "ETag": reply.headers.get("ETag", "")}
     handler._send(Reply(200, headers, data))
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
+    while True:  # until the client goes away
         handler.send_bytes(b"and so on\n" * 1000)
 
 

@@ -40,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._note()
         parts = urlsplit(self.path)
         passed = {name: value for name, value in self.headers.items() if "roxy" not in name}
-        connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=60)
         connection.request("GET", parts.path, headers=passed)
         answer = connection.getresponse()
         body = answer.read()

@@ -10,6 +10,7 @@ import os
 import random
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 from kit19.fetching import Http
@@ -18,7 +19,9 @@ from tests.support.origins_server import Origins
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 RAW = f"/raw.githubusercontent.com/someone/some-data/{COMMIT}"
 RELEASE = "/github.com/someone/some-data/releases/download/v1"
-QUICK = Http(timeout=0.25, attempts=4, backoff=0.001, max_wait=0.05, max_bytes=2 << 20)
+QUICK = Http(timeout=60, attempts=4, backoff=0.001, max_wait=0.05, max_bytes=2 << 20)
+HASTY = replace(QUICK, timeout=0.25)
+"""For servers that stop in the middle of an answer. A busy machine may do so too."""
 NETWORK_NAMES = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY"),
     *("ALL_PROXY", "NO_PROXY", "GITHUB_TOKEN", "XDG_CACHE_HOME"),

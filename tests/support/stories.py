@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kit19.catalog import Catalog
-from kit19.fetching import Cache, FetchedFile, Progress, Use, fetch_files, wanted_files
+from kit19.fetching import Cache, FetchedFile, Http, Progress, Use, fetch_files, wanted_files
 from kit19.fetching.part import Part
 from tests.support.origins_server import (
     ASSETS,
@@ -19,7 +19,7 @@ from tests.support.origins_server import (
     later,
     soon,
 )
-from tests.support.small_origins import ADDRESSES, PLACES, QUICK, TRUTH
+from tests.support.small_origins import ADDRESSES, HASTY, PLACES, QUICK, TRUTH
 
 SEEDS = range(280)
 STRONG = ("digest", "blob", "release")
@@ -89,23 +89,24 @@ def play(seed: int, origins: Origins, catalog: Catalog, folder: Path) -> Story:
     origins.script.clear()
     origins.script[address].extend(faults)
 
-    def fetch(reports: list[Progress] | None = None) -> FetchedFile:
+    def fetch(http: Http, reports: list[Progress] | None = None) -> FetchedFile:
         card = catalog.source(source)
         wants = wanted_files(
             [Use("rows", card, ["rows"], list(card.tables["rows"].files))], folder / "data"
         )
         listen = reports.append if reports is not None else lambda _progress: None
-        (result,) = fetch_files(wants, cache, QUICK, jobs=1, on_progress=listen)
+        (result,) = fetch_files(wants, cache, http, jobs=1, on_progress=listen)
         return result
 
-    story.first = fetch(story.reports)
+    is_silent = any(fault.kind in ("stall", "trickle") for fault in faults)
+    story.first = fetch(HASTY if is_silent else QUICK, story.reports)
     left = len(origins.script[address]) + len(origins.script[ASSETS + address])
     story.met = faults[: len(faults) - min(left, len(faults))]
     story.requests = origins.settled()
     story.data = place.read_bytes() if place.exists() else None
     story.kept = kept(cache, origins, source)
     origins.script.clear()
-    story.second = fetch()
+    story.second = fetch(QUICK)
     story.requests_then = origins.settled()[len(story.requests) :]
     story.data_then = place.read_bytes() if place.exists() else None
     there = {path.relative_to(folder / "data").as_posix() for path in place.parent.glob("*")}
