@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from kit19 import OutputError, verify
-from tests.support.invoking import command_line, run_process
+from tests.support.invoking import run_process
 from tests.support.samples import files_of, sample_of
 
 # A build that sends itself a signal at the n-th thing it does below its temporary folder (or prints
@@ -37,6 +37,22 @@ try:
 finally:
     if nth == "0":
         print(seen, file=sys.stderr)
+"""
+# A build that sends itself Ctrl-C when it has announced its third step.
+AT_THE_THIRD_STEP = """
+import os, signal, sys
+class Stderr:
+    def write(self, text):
+        written = sys.__stderr__.write(text)
+        if text.startswith("[3/"):
+            sys.__stderr__.flush()
+            os.kill(os.getpid(), signal.SIGINT)
+        return written
+    def __getattr__(self, name):
+        return getattr(sys.__stderr__, name)
+sys.stderr = Stderr()
+from kit19.cli import main
+main()
 """
 BUILD = ["build", "sample", "--set", "subsets=[math]", "--format", "alpaca", "--quiet"]
 
@@ -110,18 +126,14 @@ def test_interrupted_while_writing_the_old_build_is_untouched(old: Path, moments
 
 def test_interrupted_while_reading_the_old_build_is_untouched(old: Path) -> None:
     before = files_of(old)
-    arguments = command_line("build", "sample", "--out", old)
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stderr
-        for line in process.stderr:
-            if line.startswith(b"[3/"):
-                process.send_signal(signal.SIGINT)
-                break
-        out, err = process.communicate()
-    last = err.splitlines()[-1]
+    arguments = ["build", "sample", "--out", str(old)]
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_THIRD_STEP, *arguments], check=False, capture_output=True
+    )
+    *_, third, last = filter(None, done.stderr.splitlines())
+    assert third.startswith(b"[3/")
     assert last == b"Interrupted; nothing was left half-written."
-    assert b"Traceback" not in err
-    assert (process.returncode, out) == (130, b"")
+    assert (done.returncode, done.stdout) == (130, b"")
     assert files_of(old) == before
     assert beside(old) == {"out"}
 

@@ -93,6 +93,24 @@ def _batches(cache: Path) -> int:
         base.close()
 
 
+# The command line, which goes no further than its 30th batch: it cannot end before it is killed.
+HOLDS = """
+import itertools, time
+from kit19.__main__ import main
+from kit19.evaluating.score_cache import ScoreCache
+
+put, numbers = ScoreCache.put, itertools.count(1)
+
+def hold(*arguments):
+    put(*arguments)
+    while next(numbers) >= 30:
+        time.sleep(0.01)
+
+ScoreCache.put = hold
+main()
+"""
+
+
 def test_resuming_after_a_kill_gives_the_same_bytes(
     model_of: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +126,7 @@ def test_resuming_after_a_kill_gives_the_same_bytes(
         *given,
     ]
     environment = {"KIT19_CACHE": str(tmp_path / "killed"), "OMP_NUM_THREADS": "1"}
-    killed = start(*words, folder=tmp_path, **environment)
+    killed = start(*words, folder=tmp_path, code=HOLDS, **environment)
     scores = tmp_path / "killed" / "scores" / "scores.sqlite"
     while killed.is_running and not (scores.exists() and _batches(tmp_path / "killed") >= 5):
         time.sleep(0.01)

@@ -15,6 +15,23 @@ from tests.support.invoking import Outcome
 from tests.support.small_models import SAVE, equal, settings, weights
 from tests.support.warm import Running, start
 
+# The command line, which goes no further than step 50: it cannot end before the signal comes.
+HOLDS = """
+import time
+from kit19.__main__ import main
+from kit19.training.run import checkpoint
+
+finish = checkpoint.finish_checkpoint
+
+def hold(run, step):
+    while step == 50:
+        time.sleep(0.01)
+    return finish(run, step)
+
+checkpoint.finish_checkpoint = hold
+main()
+"""
+
 
 def ended(training: Running, run: Path, by: signal.Signals) -> Outcome:
     """The outcome of a training that gets a signal after its first checkpoint."""
@@ -36,7 +53,7 @@ def test_a_run_interrupted_anywhere_resumes_to_the_same_weights(
     preset, run = tmp_path / "own.yaml", tmp_path / "run"
     preset.write_text(yaml.safe_dump(how.model_dump(mode="json")))
     words: list[str | Path] = ["train", "--quiet", "--data", data, "--model", preset, "--out", run]
-    stopped = ended(start(*words, folder=tmp_path, OMP_NUM_THREADS="1"), run, by)
+    stopped = ended(start(*words, folder=tmp_path, code=HOLDS, OMP_NUM_THREADS="1"), run, by)
     assert stopped.code == (130 if by is signal.SIGINT else -signal.SIGKILL)
     assert "Traceback" not in stopped.err
     done = train(data, run, how)
