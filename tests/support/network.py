@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import socket
+from contextlib import suppress
 from typing import Any
 
 THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+_numbers = itertools.count()
 _CONNECT = socket.socket.connect
 
 
@@ -22,3 +26,15 @@ def only_this_machine(self: socket.socket, address: Any) -> None:
     if not (by_address or self.family == socket.AF_UNIX):
         raise AssertionError(f"a test reached for the network: {address}")
     _CONNECT(self, address)
+
+
+def unused_port() -> int:
+    """A port for a process that listens later.
+
+    Systems give ports above 32,768 to connections, so one of those may be taken by then.
+    """
+    while True:
+        port = 20_000 + (16 * os.getpid() + next(_numbers)) % 10_000
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

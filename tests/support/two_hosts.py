@@ -11,7 +11,6 @@ import json
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import uuid
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 import kit19.training.run.trainer  # noqa: F401  imported once, for all forks
 from kit19 import load_preset, read_run, train
+from tests.support.network import unused_port
 
 LOST_AFTER = 3  # steps
 
@@ -51,7 +51,7 @@ def host(number: int, port: int, job: str, arguments: tuple[Any, ...]) -> None:
         run_id=job,
         rdzv_backend="c10d",
         rdzv_endpoint=f"127.0.0.1:{port}",
-        rdzv_configs={"is_host": number == 0, "timeout": 60},
+        rdzv_configs={"is_host": number == 0, "timeout": 300},
         local_addr="127.0.0.1",
         max_restarts=0,
         monitor_interval=0.1,
@@ -63,9 +63,7 @@ def host(number: int, port: int, job: str, arguments: tuple[Any, ...]) -> None:
 def hosts(*arguments: Any) -> list[int]:
     """Start both hosts and wait for them; their exit codes."""
     context = multiprocessing.get_context("fork")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    job = uuid.uuid4().hex
+    port, job = unused_port(), uuid.uuid4().hex
     # Not daemons, which may have no children.
     processes = [
         context.Process(target=host, args=(number, port, job, arguments), daemon=False)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.invoking import Outcome
+from tests.support.network import unused_port
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["tests.support.warm_modules"])
@@ -76,11 +76,8 @@ def start_two(
     *words: str | Path, folder: Path, code: str = _KIT19, **environment: str
 ) -> list[Running]:
     """Start ``kit19`` in two processes that know of each other, as torchrun and accelerate do."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), **environment}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(unused_port()), **environment}
     return [
         start(*words, folder=folder, code=code, name=rank, RANK=rank, LOCAL_RANK=rank, **shared)
         for rank in ("0", "1")
