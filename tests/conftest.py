@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import importlib.util
 import os
-import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -13,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from kit19.building.pipeline import build
 from kit19.sample import SAMPLE
+from tests.support.browsing import CHROMIUM, open_browser, open_tab
 from tests.support.bucket import Wire, bucket_server
 from tests.support.golden import Golden
 from tests.support.harness_files import parse_once
@@ -28,13 +28,18 @@ from tests.support.slow import mark_slow
 
 REPOSITORY = Path(__file__).parent.parent
 REAL = REPOSITORY.parent / "shared" / "data"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 # Read at import: the fixture clean_environ takes KIT19_* away from every test.
 RENEWING = bool(os.environ.get("KIT19_RENEW"))
 
-settings.register_profile("quick", max_examples=50, deadline=None)
-settings.register_profile("thorough", max_examples=2000, deadline=None)
+# On a busy machine, an example takes as long as it takes.
+for profile, examples in (("quick", 50), ("thorough", 2000)):
+    settings.register_profile(
+        profile,
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 settings.load_profile(os.environ.get("KIT19_TEST_EFFORT", "quick"))
 
 
@@ -201,7 +206,7 @@ def browser() -> Iterator[Any]:
     if not CHROMIUM:
         pytest.skip("no chromium to open the page in")
     with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = open_browser(started)
         yield opened
         opened.close()
 
@@ -209,7 +214,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     """Opens a file, and fails afterwards at any console message or any request but the file's own."""
-    page = browser.new_page()
+    page = open_tab(browser)
     said: list[str] = []
     asked: list[str] = []
     page.on("console", lambda message: said.append(message.text))

@@ -314,7 +314,9 @@ def _mutated(document: Any, path: list[int], value: Any) -> None:
 
 
 @settings(
-    max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=80,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
 )
 @given(mutations(), mutations(), st.booleans())
 def test_any_results_are_read_or_refused(

@@ -50,7 +50,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_evaluations_at_once_equal_each_alone(
     folders: list[Path], model_of: Callable[..., Path], tmp_path: Path
 ) -> None:
-    model, both = model_of(), Barrier(2, timeout=120)
+    model, both = model_of(), Barrier(2, timeout=300)
 
     def run(place: Path, data: Path, on_progress: Callable[..., None]) -> dict[str, bytes]:
         kit19.evaluate(

@@ -81,7 +81,7 @@ class Client:
         self, path: str, headers: Mapping[str, str], method: str = "GET", body: bytes = b""
     ) -> Answer:
         """Ask with exactly these headers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         connection.putrequest(method, path, skip_host="Host" in headers)
         for name, value in headers.items():
             connection.putheader(name, value)

@@ -17,6 +17,7 @@ pytest.importorskip("uvicorn", reason="kit19[view] is not installed")
 
 import kit19
 from kit19.sample import SAMPLE
+from tests.support.browsing import open_tab
 from tests.support.network import only_this_machine
 from tests.support.simulate import model, run_record
 from tests.support.viewing import Client, viewing
@@ -99,7 +100,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     def go(client: Client, path: str = "/", *, width: int = 1200, **options: Any) -> Any:
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append((context, client))
-        page = context.new_page()
+        page = open_tab(context)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("dialog", lambda dialog: said.append(dialog.message))

@@ -15,6 +15,7 @@ import pytest
 
 import kit19
 from kit19.writing import read_splits
+from tests.support.browsing import follow, open_tab
 from tests.support.invoking import invoke
 from tests.support.viewing import viewing
 from tests.viewing.conftest import Shown
@@ -117,13 +118,13 @@ def test_a_folder_with_other_files_is_left_alone(shown: Shown, tmp_path: Path) -
 
 
 def test_a_browser_shows_it_without_a_server(site: Path, browser: Any) -> None:
-    page = browser.new_page()
+    page = open_tab(browser)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("requestfailed", lambda request: said.append(request.url))
     page.goto((site / "index.html").as_uri())
-    page.get_by_role("link", name=re.compile("^audit")).first.click()
-    page.get_by_role("link", name="kobest_boolq").click()
+    follow(page.get_by_role("link", name=re.compile("^audit")).first)
+    follow(page.get_by_role("link", name="kobest_boolq"))
     assert page.locator("article").count() > 10
     assert not page.get_by_role("button").filter(visible=True).count()
     item = page.locator("article .mono").nth(5).inner_text()

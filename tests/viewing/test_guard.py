@@ -132,13 +132,17 @@ def test_the_command_serves_until_ctrl_c(sample_build: Path, client: Client) -> 
     line = command_line("view", str(sample_build), "--port", "0", "--no-browser", "--json")
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        document = "".join(iter(server.stdout.readline, "}\n"))
+        document = ""
+        while not document.endswith("}\n"):
+            line_of_it = server.stdout.readline()
+            assert line_of_it, document
+            document += line_of_it
         url = re.search(r"http://127\.0\.0\.1:(\d+)/\?token=([\w-]+)", document)
         assert url
         other = Client(int(url[1]), client.site)
         assert other.raw(f"/?token={url[2]}", {}).status == 303
         server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 0
+        assert server.wait(300) == 0
 
 
 def test_a_path_that_is_nothing_to_view_is_named(tmp_path: Path) -> None:

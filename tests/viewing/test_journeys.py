@@ -20,6 +20,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import expect
 
 from tests.support.axe import SCRIPT
+from tests.support.browsing import follow
 from tests.support.viewing import Client, viewing
 from tests.viewing.conftest import CURVES, Shown
 
@@ -28,21 +29,21 @@ Visit = Callable[..., Any]
 
 def test_why_a_row_is_missing(visit: Visit, every: Client) -> None:
     page = visit(every, "/o/build/")
-    page.get_by_role("link", name="contaminated", exact=True).click()
-    page.get_by_role("link", name="kobest_boolq/train/61").click()
+    follow(page.get_by_role("link", name="contaminated", exact=True))
+    follow(page.get_by_role("link", name="kobest_boolq/train/61"))
     assert "equal kobest_boolq/test/37" in page.inner_text("main")
     assert page.locator("mark.shared").count() >= 2
     page.get_by_role("searchbox").fill("korsts/train/12")
-    page.get_by_role("button", name="Show").click()
+    follow(page.get_by_role("button", name="Show"))
     assert "conflict" in page.inner_text("main")
 
 
 def test_all_rows_by_a_template_and_a_label(visit: Visit, every: Client) -> None:
     page = visit(every, "/o/build/rows")
     facets = page.locator("#filters")
-    facets.get_by_role("link", name=re.compile("^nsmc")).click()
-    page.locator("#filters").get_by_role("link", name=re.compile("^negative")).click()
-    page.locator("#filters").get_by_role("link", name=re.compile("^view_request")).click()
+    follow(facets.get_by_role("link", name=re.compile("^nsmc")))
+    follow(page.locator("#filters").get_by_role("link", name=re.compile("^negative")))
+    follow(page.locator("#filters").get_by_role("link", name=re.compile("^view_request")))
     assert "subset=nsmc&label=negative&template=view_request" in page.url
     assert page.locator(".rows > li").count() == int(page.inner_text(".count").split()[0])
     page.go_back()
@@ -67,16 +68,16 @@ def test_the_keyboard_is_enough(visit: Visit, every: Client) -> None:
 def test_pages_work_without_javascript(visit: Visit, every: Client) -> None:
     page = visit(every, "/o/build/rows", java_script_enabled=False)
     page.get_by_role("searchbox").fill("영화")
-    page.get_by_role("button", name="Search").click()
+    follow(page.get_by_role("button", name="Search"))
     total = int(page.inner_text(".count").split()[0].replace(",", ""))
-    page.get_by_role("link", name="Next →").click()
+    follow(page.get_by_role("link", name="Next →"))
     assert f"51 to {min(100, total)} shown" in page.inner_text(".count")
 
 
 def test_two_models_on_contaminated_items(visit: Visit, every: Client) -> None:
     page = visit(every, "/o/tuned/")
-    page.get_by_role("link", name="against base").first.click()
-    page.locator("#filters").get_by_role("link", name=re.compile("^won")).click()
+    follow(page.get_by_role("link", name="against base").first)
+    follow(page.locator("#filters").get_by_role("link", name=re.compile("^won")))
     assert "outcome=won" in page.url
     assert page.locator("article.won").count() == int(page.inner_text(".count").split()[0])
     assert page.locator("td.chosen").count() >= 2
@@ -90,7 +91,7 @@ def test_a_false_hit_is_marked_and_the_audit_made_again(
         page = visit(client, "/o/audit/hits")
         first = page.locator("article").first
         first.get_by_role("textbox").fill("아는 문장")
-        first.get_by_role("button").click()
+        follow(first.get_by_role("button"))
         assert "marked as false" in page.locator("article").first.inner_text()
     again = kit19.audit(
         shown.root / "data",
@@ -113,18 +114,18 @@ def test_a_template_is_tried_while_one_types(visit: Visit, every: Client) -> Non
 
 def test_from_a_row_to_its_record_license_and_file(visit: Visit, every: Client) -> None:
     page = visit(every, "/o/build/")
-    page.get_by_role("link", name="CC0-1.0").click()
-    page.locator("#filters").get_by_role("link", name=re.compile("^nsmc")).click()
+    follow(page.get_by_role("link", name="CC0-1.0"))
+    follow(page.locator("#filters").get_by_role("link", name=re.compile("^nsmc")))
     page.get_by_role("searchbox").fill("사랑스러운 영화다")
     page.keyboard.press("Enter")
     page.wait_for_url("**q=*")
-    page.locator(".rows .id").first.click()
+    follow(page.locator(".rows .id").first)
     shown = page.inner_text("main")
     assert "nsmc/ratings_train.txt:646" in shown
     assert "CC0-1.0" in shown
-    page.get_by_role("link", name=re.compile("This template")).click()
+    follow(page.get_by_role("link", name=re.compile("This template")))
     assert page.inner_text("h1") == "view_request"
-    page.get_by_role("link", name="31 rows").click()
+    follow(page.get_by_role("link", name="31 rows"))
     assert "31 rows" in page.inner_text(".count")
 
 
@@ -132,7 +133,7 @@ def test_a_won_item_leads_to_the_leak_and_to_a_file_of_all(
     visit: Visit, every: Client, tmp_path: Path
 ) -> None:
     page = visit(every, "/o/tuned/items?task=kobest_boolq&against=base")
-    page.locator("#filters").get_by_role("link", name=re.compile("^won")).click()
+    follow(page.locator("#filters").get_by_role("link", name=re.compile("^won")))
     won = page.locator("article")
     items = [one.get_attribute("aria-label") for one in won.all()]
     with page.expect_download() as saved:
@@ -140,7 +141,7 @@ def test_a_won_item_leads_to_the_leak_and_to_a_file_of_all(
     saved.value.save_as(tmp_path / "won.jsonl")
     lines = (tmp_path / "won.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["item"] for line in lines] == items
-    won.first.get_by_role("link", name="see it in the data").click()
+    follow(won.first.get_by_role("link", name="see it in the data"))
     hits = page.locator("article")
     assert hits.first.get_attribute("aria-label") == f"kobest_boolq {items[0]}"
     assert "leaks.tsv row" in hits.first.inner_text()
@@ -148,10 +149,10 @@ def test_a_won_item_leads_to_the_leak_and_to_a_file_of_all(
 
 def test_language_and_theme_are_remembered(visit: Visit, every: Client) -> None:
     page = visit(every, "/o/build/rows?subset=nsmc")
-    page.get_by_role("link", name="한국어").click()
+    follow(page.get_by_role("link", name="한국어"))
     assert page.inner_text("h1") == "행"
     assert page.url.endswith("rows?subset=nsmc")
-    page.get_by_role("link", name="어둡게").click()
+    follow(page.get_by_role("link", name="어둡게"))
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.goto(every.url + "/o/run/")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
