@@ -2,7 +2,7 @@
 
 Each seed draws a source (one for each thing that a card may know of a file) and a series of faults,
 one for each request (`server.py` says what they are). The same stories make the table in
-docs/reliability.md.
+docs/reliability.md and its Korean page.
 """
 
 from __future__ import annotations
@@ -16,9 +16,19 @@ from kit19.catalog import Catalog
 from tests.support.golden import FIX, Golden
 from tests.support.origins_server import KINDS, serving
 from tests.support.small_origins import QUICK, TRUTH, honest_origins, sha
-from tests.support.stories import SEEDS, STRONG, Story, could_be, play, table
+from tests.support.stories import (
+    ENGLISH,
+    KOREAN,
+    SEEDS,
+    STRONG,
+    Story,
+    Words,
+    could_be,
+    play,
+    table,
+)
 
-RELIABILITY = Path(__file__).parents[2] / "docs" / "reliability.md"
+DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = (
     "<!-- written by tests/fetching: begin -->\n",
     "<!-- written by tests/fetching: end -->\n",
@@ -109,16 +119,19 @@ def test_many_stories_go_on_from_what_was_there(stories: list[Story]) -> None:
     assert sum(any(one.range for one in story.requests) for story in stories) >= 50
 
 
+@pytest.mark.parametrize(
+    ("name", "words"), [("reliability.md", ENGLISH), ("reliability.ko.md", KOREAN)]
+)
 def test_reliability_tells_what_was_tried_and_what_came_of_it(
-    stories: list[Story], golden: Golden
+    stories: list[Story], golden: Golden, name: str, words: Words
 ) -> None:
-    text = RELIABILITY.read_text("utf-8")
+    text = (DOCS / name).read_text("utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    now = table(stories)
+    now = table(stories, words)
     fresh = _is_fresh(rest.partition(END)[0], now)
     if golden.renewing and not fresh:
-        golden.check(RELIABILITY, f"{head}{BEGIN}{now}{END}{tail}")
+        golden.check(DOCS / name, f"{head}{BEGIN}{now}{END}{tail}")
         return
     assert fresh, FIX
 

@@ -140,13 +140,73 @@ def could_be(source: str, data: bytes, flips: int) -> bool:
     return False
 
 
-def table(stories: list[Story]) -> str:
+@dataclass(frozen=True)
+class Words:
+    """The words of the table in one language.
+
+    Attributes:
+        head: The names of its columns.
+        kinds: Names of faults; those that are missing are named as in ``KINDS``.
+        every: The name of the last row.
+        claims: The paragraph below it, with the places ``count``, ``most``, ``mean`` and ``ranges``.
+    """
+
+    head: str
+    kinds: dict[str, str]
+    every: str
+    claims: str
+
+
+ENGLISH = Words(
+    "| fault | scenarios | fetched correctly | failed with a reason | of these resumed later "
+    "| undetectable: no digest in the card |",
+    {},
+    "**all**",
+    "In all {count} scenarios, no file whose card states a digest had a wrong byte, and no file was "
+    "incomplete. A file took at most {most} requests, {mean:.1f} on average. In {ranges} scenarios a "
+    "later attempt requested only the rest. Afterwards every missing file was fetched correctly from a "
+    "server without faults.",
+)
+KOREAN = Words(
+    "| 오류 | 시나리오 | 올바르게 받음 | 이유를 알리고 실패 | 그중 나중에 이어받음 "
+    "| 알아낼 수 없음: 카드에 다이제스트가 없음 |",
+    {
+        "cut": "중간에 끊김",
+        "connection reset": "연결 재설정",
+        "no answer": "응답 없음",
+        "stall": "전송이 멈춤",
+        "trickle": "아주 느린 전송",
+        "wrong length": "잘못된 길이",
+        "wrong byte": "잘못된 바이트",
+        "another range": "다른 범위",
+        "wrong Content-Range": "잘못된 Content-Range",
+        "shorter range": "더 짧은 범위",
+        "range ignored": "범위를 무시함",
+        "redirect loop": "끝없는 리디렉션",
+        "redirect to http": "http로 리디렉션",
+        "redirect to nowhere": "없는 곳으로 리디렉션",
+        "upstream changed": "원본이 바뀜",
+        "changed, If-Range ignored": "원본이 바뀌고 If-Range를 무시함",
+        "gzip, cut": "gzip, 중간에 끊김",
+        "unknown encoding": "모르는 인코딩",
+        "endless body": "끝나지 않는 본문",
+        "weak ETag, cut": "약한 ETag, 중간에 끊김",
+        "no validator, cut": "검증자 없음, 중간에 끊김",
+        "no length, cut": "길이 없음, 중간에 끊김",
+        "chunks, cut": "청크 전송, 중간에 끊김",
+        "not HTTP": "HTTP가 아님",
+    },
+    "**전체**",
+    "시나리오 {count}개 모두에서, 카드에 다이제스트가 있는 파일에는 잘못된 바이트가 하나도 없었고, "
+    "불완전한 파일도 없었습니다. 요청은 파일 하나에 최대 {most}번, 평균 {mean:.1f}번이었습니다. "
+    "시나리오 {ranges}개에서는 다시 시도할 때 나머지만 요청했습니다. 그 뒤 오류가 없는 서버에서 빠진 "
+    "파일을 모두 올바르게 받았습니다.",
+)
+
+
+def table(stories: list[Story], words: Words = ENGLISH) -> str:
     """The scenarios and their outcomes, as Markdown."""
-    head = (
-        "| fault | scenarios | fetched correctly | failed with a reason | of these resumed later "
-        "| undetectable: no digest in the card |"
-    )
-    rows = [head, "|---|---:|---:|---:|---:|---:|"]
+    rows = [words.head, "|---|---:|---:|---:|---:|---:|"]
     for kind in [*KINDS, ""]:
         # What is drawn depends on seeds alone; what is met, on how far a story came.
         drawn = [one for one in stories if not kind or kind in {f.kind for f in one.faults}]
@@ -155,14 +215,13 @@ def table(stories: list[Story]) -> str:
         resumed = [one for one in refused if one.kept]
         other = [one for one in drawn if one.data not in (None, TRUTH[one.source])]
         counts = (len(drawn), len(right), len(refused), len(resumed), len(other))
-        rows.append(f"| {kind or '**all**'} | {' | '.join(map(str, counts))} |")
+        name = words.kinds.get(kind, kind) or words.every
+        rows.append(f"| {name} | {' | '.join(map(str, counts))} |")
     requests = [len(one.requests) for one in stories]
-    ranges = sum(any(request.range for request in one.requests) for one in stories)
-    claims = (
-        f"\nIn all {len(stories)} scenarios, no file whose card states a digest had a wrong byte, and "
-        f"no file was incomplete. A file took at most {max(requests)} requests, "
-        f"{sum(requests) / len(stories):.1f} on average. In {ranges} scenarios a later attempt "
-        "requested only the rest. Afterwards every missing file was fetched correctly from a server "
-        "without faults.\n"
+    claims = words.claims.format(
+        count=len(stories),
+        most=max(requests),
+        mean=sum(requests) / len(stories),
+        ranges=sum(any(request.range for request in one.requests) for one in stories),
     )
-    return "\n".join(rows) + "\n" + claims
+    return "\n".join(rows) + f"\n\n{claims}\n"
