@@ -1,15 +1,22 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from kit19.korean import Final, attach, choose
 from kit19.korean.hanja import hanja_finals
 
-DOCS = (Path(__file__).parents[2] / "docs" / "korean.md").read_text(encoding="utf-8")
+FOLDER = Path(__file__).parents[2] / "docs"
+DOCS = (FOLDER / "korean.md").read_text(encoding="utf-8")
 
 
-def test_every_example_of_the_readings_is_what_attach_gives() -> None:
-    rows = DOCS.split("| ends in |")[1].split("\n\n")[0].splitlines()[2:]
-    examples = [text for row in rows for text in re.findall(r"\S+(?:은|는|으로|로)(?=\s)", row)]
+@pytest.mark.parametrize(
+    ("page", "head"), [("korean.md", "| ends in |"), ("korean.ko.md", "| 끝 | 규칙 |")]
+)
+def test_every_example_of_the_readings_is_what_attach_gives(page: str, head: str) -> None:
+    table = (FOLDER / page).read_text(encoding="utf-8").split(head)[1].split("\n\n")[0]
+    cells = [row.rsplit("|", 2)[1] for row in table.splitlines()[2:]]
+    examples = [text for cell in cells for text in re.findall(r"\S+(?:은|는|으로|로)(?=\s)", cell)]
     assert len(examples) > 40
     for example in examples:
         word, form = re.fullmatch(r"(.+?)(은|는|으로|로)", example).groups()  # type: ignore[union-attr]
