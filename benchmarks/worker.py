@@ -40,6 +40,7 @@ def run(job: str, checkout: Path | None = None, **given: Any) -> dict[str, Any]:
     """
     command = [sys.executable, "-m", "benchmarks.worker", job, json.dumps(given, default=str)]
     env = {**os.environ, "PYTHONPATH": str((checkout or REPOSITORY).resolve() / "src")}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its byte code
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=REPOSITORY, env=env, check=False
     )

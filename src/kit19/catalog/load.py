@@ -6,9 +6,7 @@ import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
-
-from pydantic import InstanceOf
+from typing import Annotated, Any, Generic, TypeVar
 
 from kit19.catalog.benchmark import ITEM, Benchmark, BenchmarkSet, benchmark_of_task
 from kit19.catalog.benchmark_sets import DEFAULT, ChosenBenchmarks, choose_benchmarks, load_sets
@@ -22,7 +20,7 @@ from kit19.catalog.source import Source, Subset
 from kit19.catalog.tasks import Task, load_tasks, task_context
 from kit19.catalog.templates import TemplateFile
 from kit19.catalog.yaml_file import Lines, load_model
-from kit19.core.arguments import public
+from kit19.core.arguments import INSTANCE, public
 from kit19.core.errors import (
     ArgumentError,
     CatalogError,
@@ -212,7 +210,7 @@ class Catalog:
         return [load_model(path, Published)[0] for path in paths]
 
 
-CatalogLike = str | Path | InstanceOf[Catalog] | None
+CatalogLike = str | Path | Annotated[Catalog, INSTANCE] | None
 """A folder of cards to add to kit19's own, a loaded catalog, or None for kit19's own alone."""
 
 

@@ -8,7 +8,6 @@ stdout, progress and errors to stderr.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import os
 import sys
@@ -27,6 +26,7 @@ from kit19.core.errors import (
     Problem,
     problem_from_os_error,
 )
+from kit19.core.loaded_on_use import import_module
 
 # At import, pydantic searches every installed package for plugins. This takes 20 ms of a start that
 # should take 150, for a feature that kit19 does not use.
@@ -117,7 +117,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"kit19.cli.{_COMMANDS[cmd_name]}")
+        module = import_module(f"kit19.cli.{_COMMANDS[cmd_name]}")
         command = getattr(module, _FUNCTIONS.get(cmd_name, cmd_name))
         assert isinstance(command, click.Command)  # noqa: S101  our own modules
         return command

@@ -14,7 +14,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from kit19.core.errors import ArgumentError, Problem, convert_os_errors
 
@@ -25,6 +26,20 @@ _MOST = 2**63 - 1  # what columns and clocks count with
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 """How many of something: at least one."""
 Seed = Annotated[int, Field(ge=0, le=_MOST)]
+
+
+class _Instance:
+    def __get_pydantic_core_schema__(
+        self, source: Any, _handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.is_instance_schema(source)
+
+
+INSTANCE = _Instance()
+"""In ``Annotated[Class, INSTANCE]``: any instance of the class.
+
+pydantic's ``InstanceOf`` also looks into the class, which takes long for one with many models inside.
+"""
 
 OnProgress = Callable[[str, int, int], None]
 """Called as (what is being done, how much of it is done, how much there is); 0 where nobody knows."""
@@ -64,21 +79,22 @@ def _checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
     signature = inspect.signature(function)
 
     @functools.cache  # the first call pays for it: an import need not know the types
-    def adapters() -> dict[str, TypeAdapter[Any]]:
-        hints = typing.get_type_hints(function, include_extras=True)
-        named = [name for name in signature.parameters if name in hints]  # all but `self`
-        return {name: TypeAdapter(hints[name], config=_STRICT) for name in named}
+    def hints() -> dict[str, Any]:
+        return typing.get_type_hints(function, include_extras=True)
+
+    @functools.cache  # those of parameters that nobody uses are not needed
+    def adapter(name: str) -> TypeAdapter[Any]:
+        return TypeAdapter(hints()[name], config=_STRICT)
 
     @functools.wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         bound = signature.bind(*args, **kwargs)
         problems = []
-        for name, adapter in adapters().items():
-            if name not in bound.arguments:
+        for name, value in bound.arguments.items():
+            if name not in hints():  # `self`
                 continue
-            value = bound.arguments[name]
             try:
-                bound.arguments[name] = adapter.validate_python(value)
+                bound.arguments[name] = adapter(name).validate_python(value)
             except ValidationError as error:
                 problems.append(_problem(name, value, error))
         if problems:
