@@ -16,12 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from transformers.cache_utils import (
-    DummyLayer,
-    DynamicCache,
-    DynamicLayer,
-    DynamicSlidingWindowLayer,
-)
+from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 Ids = list[int]
 End = Literal["end", "stop", "length"]
@@ -29,7 +24,8 @@ End = Literal["end", "stop", "length"]
 
 _ROOM = 64
 """Tokens that a layer of the cache gets room for at once."""
-_CACHE_LAYERS = (DynamicLayer, DynamicSlidingWindowLayer, DummyLayer)
+_CACHE_LAYERS = ("DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer")
+"""Names, because transformers 5.20 has no DummyLayer (a layer that reads what another one keeps)."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +234,7 @@ class GreedyDecoder:
         if not self._cache_name:
             return "it keeps no keys and values between tokens"
         kinds = {type(layer) for layer in DynamicCache(config=self._config).layers}
-        others = sorted(kind.__name__ for kind in kinds if kind not in _CACHE_LAYERS)
+        others = sorted({kind.__name__ for kind in kinds} - set(_CACHE_LAYERS))
         return f"it keeps states between tokens ({', '.join(others)})" if others else ""
 
     def start(self, prompts: Sequence[Ids]) -> tuple[KeyValues, torch.Tensor]:

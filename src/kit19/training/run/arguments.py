@@ -23,6 +23,13 @@ SMALL = 20_000_000
 """Up to this many parameters, one CPU thread is faster than several: two threads were 1.5 to 6.7 times
 slower than one for models of up to 3 million parameters on two shared cores."""
 
+_CHECKPOINTING = next(
+    name
+    for name in ("activation_checkpointing", "gradient_checkpointing")
+    if name in SFTConfig.__dataclass_fields__
+)
+"""The argument's name: transformers renamed it in 5.21."""
+
 
 def check_names(settings: Settings) -> None:
     """Check names of transformers in the settings, before anything is computed.
@@ -126,7 +133,7 @@ def make_arguments(
         "neftune_noise_alpha": settings.neftune_alpha or None,
         "bf16": in_bf16(settings),
         "use_cpu": device() == "cpu",
-        "activation_checkpointing": settings.gradient_checkpointing,
+        _CHECKPOINTING: settings.gradient_checkpointing,
         "torch_compile": settings.torch_compile,
         "eval_strategy": measured if validated else "no",
         "eval_steps": evaluate or None,
