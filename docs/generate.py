@@ -40,7 +40,16 @@ from kit19.training import load_preset, preset_names, settings
 
 DOCS = Path(__file__).parent
 ARCHITECTURES = DOCS.parent / "tests" / "training" / "architectures.json"
-GENERATED = ("cli.md", "catalog.md", "labels.md", "training.md", "training.ko.md")
+GENERATED = (
+    "cli.md",
+    "cli.ko.md",
+    "catalog.md",
+    "catalog.ko.md",
+    "labels.md",
+    "labels.ko.md",
+    "training.md",
+    "training.ko.md",
+)
 WIDTH = 100  # of a terminal, so that the help does not follow the one that this runs in
 
 _BLOCK = re.compile(r"<!-- generated: (?P<name>.+?) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)
@@ -390,20 +399,56 @@ def block(name: str) -> str:
     return BLOCKS[name]()
 
 
-def generate(text: str) -> str:
-    """A document with all its generated parts written again."""
+# What differs in the generated parts of Korean pages: heads of tables, and links to Korean headings.
+_KOREAN = {
+    "| key | value | default | meaning |": "| 키 | 값 | 기본값 | 뜻 |",
+    "| **required** |": "| **필수** |",
+    "| value | definition | words |": "| 값 | 정의 | 쓰는 말 |",
+    "`, defined in: ": "`, 정의된 곳: ",
+    "| recipe | rows of a subset | splits | cleaned | what for |": (
+        "| 레시피 | 하위 데이터셋의 행 | 분할 | 제거 | 용도 |"
+    ),
+    "| set | what for | benchmarks, or sets | if their files are present |": (
+        "| 묶음 | 용도 | 벤치마크 또는 묶음 | 파일이 있을 때만 |"
+    ),
+    "| function | gives |": "| 함수 | 결과 |",
+    "| reason | meaning |": "| 사유 | 뜻 |",
+    "| task | what it is | on the Hub |": "| 과제 | 설명 | Hub의 이름 |",
+    "(#paths)": "(#경로)",
+    "(#tasks)": "(#과제)",
+    "(#styles)": "(#문체)",
+    "(#benchmarks)": "(#벤치마크)",
+    "(#sets-of-benchmarks)": "(#벤치마크-묶음)",
+    "(evaluation.md#tasks-of-the-harness)": "(evaluation.ko.md#하네스의-과제)",
+}
+
+
+def generate(text: str, page: str) -> str:
+    """A document with all its generated parts written again.
+
+    Args:
+        text: The document.
+        page: Its file name.
+    """
 
     def fill(match: re.Match[str]) -> str:
         name = match["name"]
-        return f"<!-- generated: {name} -->\n\n{block(name)}\n\n<!-- end -->"
+        written = block(name)
+        for english, korean in _KOREAN.items() if page.endswith(".ko.md") else ():
+            written = written.replace(english, korean)
+        return f"<!-- generated: {name} -->\n\n{written}\n\n<!-- end -->"
 
     return _BLOCK.sub(fill, text)
+
+
+def _fresh(path: Path) -> str:
+    return generate(path.read_text("utf-8"), path.name)
 
 
 def stale() -> list[Path]:
     """Documents whose generated parts are not what they would be now."""
     paths = [DOCS / name for name in GENERATED]
-    return [p for p in paths if generate(p.read_text("utf-8")) != p.read_text("utf-8")]
+    return [path for path in paths if _fresh(path) != path.read_text("utf-8")]
 
 
 def main(arguments: list[str]) -> int:
@@ -421,7 +466,7 @@ def main(arguments: list[str]) -> int:
         if arguments:
             print(f"{name} is stale: run `make docs`", file=sys.stderr)
         else:
-            path.write_text(generate(path.read_text("utf-8")), encoding="utf-8", newline="\n")
+            path.write_text(_fresh(path), encoding="utf-8", newline="\n")
             print(f"wrote {name}")
     return 1 if found and arguments else 0
 

@@ -84,17 +84,19 @@ def generator() -> ModuleType:
 def test_generated_documents_are_fresh(generator: ModuleType, golden: Golden) -> None:
     for name in generator.GENERATED:
         path = ROOT / "docs" / name
-        golden.check(path, generator.generate(path.read_text("utf-8")))
+        golden.check(path, generator.generate(path.read_text("utf-8"), name))
     assert generator.main(["--check"]) == 0
 
 
 def test_a_changed_help_or_model_makes_a_document_stale(generator: ModuleType) -> None:
     text = "<!-- generated: reasons -->\n\n| reason | once |\n\n<!-- end -->\nby hand\n"
-    written = generator.generate(text)
+    written = generator.generate(text, "x.md")
     assert "`duplicate`" in written
     assert "once" not in written
     assert written.endswith("by hand\n")
-    assert generator.generate(written) == written
+    assert generator.generate(written, "x.md") == written
+    assert "| reason | meaning |" in written
+    assert "| 사유 | 뜻 |" in generator.generate(text, "x.ko.md")
 
 
 def test_every_model_that_is_read_from_yaml_has_its_table(generator: ModuleType) -> None:
