@@ -234,6 +234,12 @@ def test_a_scan_reads_all_rows_of_a_file_whose_outlines_vary() -> None:
     assert_same(data, 20_000, scanned=True)
 
 
+def test_a_scan_does_not_make_characters_of_halves_in_two_texts() -> None:
+    # 가 is EA B0 80. In the array of a scan's texts, these bytes would follow each other.
+    line = b'{"a": "all of this is text \xea", "b": "\xb0\x80 and this, too"}\n'
+    assert_same(b'{"a": "text", "b": "more text"}\n' * 40 + line * 9, 1_000, scanned=True)
+
+
 def test_lines_of_a_scan_let_go_of_their_memory() -> None:
     data = b'{"a": "long enough not to be in a view"}\n' * 50
     kept = read(data, 1_000, scanned=True)

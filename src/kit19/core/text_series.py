@@ -19,21 +19,36 @@ from kit19.core.machine_code import load_assembly
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Views = np.ndarray[Any, np.dtype[np.uint64]]
 
-_FORMAT = b"vz"  # views of bytes; polars does not check that views of texts are texts
+_OF_BYTES, _OF_TEXTS = b"vz", b"vu"  # polars does not check that views of texts are texts
+_INLINE = 12  # bytes of a text that its view holds
+_HALF = np.uint64(32)
 
 
 def text_series(views: Views, data: Bytes) -> pl.Series:
     """Return a column of texts without a copy of them.
 
     Args:
-        views: The views, two numbers each, of texts in ``data``. Must not change any more.
+        views: The views, two numbers each, of texts in ``data``: all of it, one after the other. Must
+            not change any more.
         data: The array. Must not change any more.
 
     Raises:
         pl.exceptions.ComputeError: A text is not UTF-8.
     """
     held_arrays()
-    return pl.Series(_Exported(views, data)).cast(pl.String)
+    if data.size > _INLINE and not _begins_inside(views).any():
+        # All texts are UTF-8 if all of the array is, and each of them begins with a character.
+        prefix = int.from_bytes(data[:4].tobytes(), "little")
+        complete = np.array([data.size | prefix << int(_HALF), 0], np.uint64)
+        pl.Series(_Exported(complete, data, _OF_BYTES)).cast(pl.String)
+        return pl.Series(_Exported(views, data, _OF_TEXTS))
+    return pl.Series(_Exported(views, data, _OF_BYTES)).cast(pl.String)
+
+
+def _begins_inside(views: Views) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether each text begins inside a character; an empty one, whose view has zeros, does not."""
+    begins: np.ndarray[Any, np.dtype[np.bool_]] = (views[::2] >> _HALF & np.uint64(0xC0)) == 0x80
+    return begins
 
 
 class _Schema(ctypes.Structure):
@@ -117,12 +132,12 @@ _new_capsule: Callable[[int, bytes, None], object] = ctypes.PYFUNCTYPE(
 class _Exported:
     """An array that polars imports once (Arrow's PyCapsule interface)."""
 
-    def __init__(self, views: Views, data: Bytes) -> None:
+    def __init__(self, views: Views, data: Bytes, kind: bytes) -> None:
         sizes, is_released = np.array([data.size], np.int64), np.zeros(1, np.int64)
         arrays = (views, data, sizes)
         buffers = (ctypes.c_void_p * 4)(None, *(one.ctypes.data for one in arrays))
         release_array, release_schema = _releases()
-        self._schema = _Schema(format=_FORMAT, name=b"", release=release_schema)
+        self._schema = _Schema(format=kind, name=b"", release=release_schema)
         self._array = _Array(
             length=views.size // 2,
             n_buffers=len(buffers),
