@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import polars as pl
 
@@ -33,6 +34,9 @@ HITS: dict[str, type[pl.DataType]] = {
 }
 """Columns of the hits of a part; ``row`` is a row of the part. A weak hit touches an item, no more."""
 _MOST_NAMES = 100  # of columns, to suggest one in place of one that does not exist
+_AT_A_TIME = (
+    12_000_000  # bytes of texts; for fewer, preparing a search takes a good part of the time
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,20 @@ class Found:
     names: list[str]
     remarks: list[list[str | int]]
     hits: pl.DataFrame
+
+
+class _Waiting(NamedTuple):
+    """Texts of a chunk that are not searched yet.
+
+    Attributes:
+        chunk: The chunk.
+        rows: The number of its first row.
+        batch: The texts, as of ``chunk_texts``.
+    """
+
+    chunk: Chunk
+    rows: int
+    batch: pl.DataFrame
 
 
 class Searcher:
@@ -97,7 +115,8 @@ class Searcher:
         remarks = Remarks(base)
         is_selected = ColumnFilter(self.options.columns)
         hits: list[pl.DataFrame] = []
-        rows, texts, size = 0, 0, 0
+        waiting: list[_Waiting] = []
+        rows, texts, size, begun = 0, 0, 0, 0
         header, ids = self.options.header, self.options.ids
         broken = BrokenLines(self.items, self._bare_text) if has_plain_lines(part.file) else None
         if broken:
@@ -105,15 +124,18 @@ class Searcher:
         with lines_of_file(part.path, part.span):
             for chunk in read_span(part.path, part.span, header=header, remarks=remarks, keep=ids):
                 for batch in chunk_texts(chunk, rows, is_selected, remarks):
-                    found = self._find(batch)
-                    if found.height:
-                        hits.append(found.with_columns(id=_ids(chunk, found["row"] - rows, ids)))
+                    more = int(batch["text"].str.len_bytes().sum())
+                    if size + more - begun > _AT_A_TIME:
+                        hits += self._find_all(waiting)
+                        waiting, begun = [], size
+                    waiting.append(_Waiting(chunk, rows, batch))
+                    texts += batch.height
+                    size += more
                     if broken:
                         hits += broken.add(batch)
-                    texts += batch.height
-                    size += int(batch["text"].str.len_bytes().sum())
                     on_rows(rows + chunk.height)
                 rows += chunk.height
+        hits += self._find_all(waiting)
         if broken:
             hits += [*self._add_neighbors(broken, part, rows), broken.finish()]
             # A text that is broken over two parts of a file is found in both.
@@ -129,6 +151,19 @@ class Searcher:
             remarks=remarks.dump(),
             hits=self._hits(hits),
         )
+
+    def _find_all(self, waiting: list[_Waiting]) -> list[pl.DataFrame]:
+        """Find the hits of several batches at once, with the ids of their documents."""
+        if not waiting:
+            return []
+        found = self._find(pl.concat([one.batch for one in waiting]))
+        hits = []
+        for rows, chunk in {one.rows: one.chunk for one in waiting}.items():
+            own = found.filter(pl.col("row").is_between(rows, rows + chunk.height, closed="left"))
+            if own.height:
+                ids = _ids(chunk, own["row"] - rows, self.options.ids)
+                hits.append(own.with_columns(id=ids))
+        return hits
 
     def _find(self, batch: pl.DataFrame) -> pl.DataFrame:
         """Find hits, with shortened texts: full texts of many hits would fill the memory."""
