@@ -23,9 +23,10 @@ Weights are integers, so sums do not depend on the order in which threads add th
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ import polars as pl
 
 from kit19.catalog.benchmark import Benchmark
 from kit19.core.order import stable_hash
-from kit19.curating.decoding import ANY, SPACED, decode, hash_table, places_of
+from kit19.curating.decoding import ANY, SPACED, Room, decode, hash_table, places_of
 from kit19.curating.grams import slices_by_length, spaced, without_blanks
 from kit19.curating.lookup import (
     GramIndex,
@@ -87,6 +88,8 @@ class ItemIndex:
     long: Owners
     trigrams: GramIndex
     stems: GramIndex
+    rooms: deque[Room] = field(default_factory=deque, compare=False, repr=False)
+    """Those of searches that are done, for further searches."""
 
 
 def build_index(
@@ -203,15 +206,21 @@ class _Found:
 
 
 def _search(texts: pl.Series, items: ItemIndex, form: int) -> _Found:
-    decoded = decode(texts, form)
+    try:
+        room = items.rooms.pop()  # one call, since threads share the list
+    except IndexError:
+        room = Room()
+    decoded = decode(texts, form, room)
     equal = places_of(decoded.hashes, items.hashes)
-    return _Found(
+    found = _Found(
         match_trigrams(decoded, items.trigrams),
         match_stems(decoded, items.stems),
         equal,
         [decoded.text(place) for place in equal],
         decoded.slow,
     )
+    items.rooms.append(room)
+    return found
 
 
 def _name_items(

@@ -64,13 +64,28 @@ class Decoded:
         return self.letters[start : self.text_ends[place]].tobytes().decode("utf-32-le")
 
 
-def decode(texts: pl.Series, form: int = ANY) -> Decoded:
+class Room:
+    """Memory for decoded texts that is used again: new memory would have to be mapped each time."""
+
+    def __init__(self) -> None:
+        self._letters, self._words = np.empty(0, np.uint32), np.empty(0, np.uint32)
+
+    def take(self, size: int) -> tuple[_U32, _U32]:
+        """Return arrays for the letters and words of so many bytes."""
+        if len(self._words) < size:
+            self._letters = np.empty(size + SPARE, np.uint32)
+            self._words = np.empty(size, np.uint32)
+        return self._letters[: size + SPARE], self._words[:size]
+
+
+def decode(texts: pl.Series, form: int = ANY, room: Room | None = None) -> Decoded:
     """Decode texts, none null.
 
     Args:
         texts: The texts.
         form: Their form: ``ANY``; ``SPACED`` (or bare); or ``LITERAL`` to take every character for a
             letter.
+        room: Memory for the result, which is valid until the room is used again; default: new memory.
     """
     known = _tables(form)
     blank = np.uint32(_NONE if form == LITERAL else BLANK)
@@ -79,8 +94,7 @@ def decode(texts: pl.Series, form: int = ANY) -> Decoded:
     joined = texts.extend_constant("\0" * SPARE, 1).str.join("").cast(pl.Binary).item()
     data = np.frombuffer(joined, dtype=np.uint8)
     ends = texts.str.len_bytes().to_numpy().cumsum(dtype=np.int64)
-    letters = np.empty(len(data) + SPARE, dtype=np.uint32)
-    words = np.empty(len(data), dtype=np.uint32)
+    letters, words = (room or Room()).take(len(data))
     text_ends, word_ends = np.empty_like(ends), np.empty_like(ends)
     hashes = np.empty(len(ends), dtype=np.uint64)
     is_slow = np.zeros(len(ends), dtype=np.uint8)
