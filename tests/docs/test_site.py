@@ -69,3 +69,24 @@ def test_the_gallery_links_to_what_was_made(
         text = (tmp_path / "pages" / name).read_text("utf-8")
         assert f'<a href="{up}shown/comparison.html">' in text
         assert "<!-- gallery -->" not in text
+
+
+_FENCE = re.compile(r"^(?: {4,})?```.*?^ *```$", re.MULTILINE | re.DOTALL)
+_SHALLOW = re.compile(r"^ {1,3}(?:[-*] |\d+\. |\||```).*|(?<=\n\n) {1,3}\S.*", re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in SITE["site_pages"]().values() if path.suffix == ".md"),
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_blocks_in_lists_are_indented_by_four_spaces(path: Path) -> None:
+    # With fewer, GitHub shows them in their item, but mkdocs ends the list there.
+    assert _SHALLOW.findall(_FENCE.sub("", path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["- a\n  - b\n", "1. a\n\n   | b |\n", "- a\n\n  b\n", "- a:\n\n  ```sh\n  b\n  ```\n"]
+)
+def test_a_block_that_is_indented_too_little_is_found(text: str) -> None:
+    assert _SHALLOW.findall(_FENCE.sub("", text))
