@@ -25,6 +25,11 @@ _LONGEST_NUMBER = 15  # characters; the stem of a longer number is its first 15
 _ZERO, _NINE = ord("0"), ord("9")
 _MOST = (1 << 64) - 1
 _TABLE_BITS = 12
+# What is left of the three letters behind the first one of a word, by its length up to four.
+_LETTER = (1 << _BITS) - 1
+_TAILS_OF = np.array([0, 0, _LETTER << 42, (1 << 42) - 1 << _BITS, (1 << 63) - 1], dtype=np.uint64)
+# Numbers without a sign: numba would also look for places counted from the end.
+_ONE, _TWO, _THREE, _FOUR = (np.uint64(one) for one in (1, 2, 3, 4))
 
 
 def _pack(letters: str) -> int:
@@ -58,29 +63,33 @@ def stems_of_words(letters: U32, ends: I64, words: U32, word_ends: I64) -> U64:
 @standalone
 def _stems(letters: U32, ends: I64, words: U32, word_ends: I64, rules: _Rules, stems: U64) -> None:
     numerals, tails, factor, longest_tail = rules
-    shift, none = np.uint64(_BITS), np.uint64(0)
-    start, first_word = np.uint64(0), 0
+    shift, top, none = np.uint64(_BITS), np.uint64(63), np.uint64(0)
+    longest, to_place = np.uint64(1 + longest_tail), np.uint64(64 - _TABLE_BITS)
+    start, word = none, none
     for text in range(len(ends)):
-        end_word = word_ends[text]
-        for word in range(first_word, end_word):
-            first, end = start + np.uint64(words[word]), np.uint64(ends[text])
-            if word + 1 < end_word:
-                end = start + np.uint64(words[word + 1])
-            length = end - first
-            # There are letters behind the last one, so all four can be read: no branch is needed.
-            one = np.uint64(letters[first])
-            two = np.uint64(letters[first + np.uint64(1)]) if length > 1 else none
-            three = np.uint64(letters[first + np.uint64(2)]) if length > 2 else none
-            four = np.uint64(letters[first + np.uint64(3)]) if length > 3 else none
-            if _is_digit(one) or _is_digit(two):
-                stems[word] = _number(letters, int(first), int(end), numerals)
-                continue
-            tail = two << shift << shift | three << shift | four
-            is_tail = (tails[tail * factor >> np.uint64(64 - _TABLE_BITS)] == tail) & (
-                length <= 1 + longest_tail
-            )
-            stems[word] = one << shift << shift | (none if is_tail else two << shift)
-        start, first_word = np.uint64(ends[text]), end_word
+        end, end_word, first = np.uint64(ends[text]), np.uint64(word_ends[text]), start
+        while word < end_word:
+            next_word, after = word + _ONE, end
+            if next_word < end_word:
+                after = start + np.uint64(words[next_word])
+            # In arithmetic, since a compiler makes branches of conditions, and a processor cannot
+            # foresee how long words are: the upper bit of a difference tells whether it is negative.
+            length = after - first
+            over = length - _FOUR
+            at_most_four = _FOUR + (over & (none - (over >> top)))
+            # There are letters behind the last one, so all four can be read.
+            one, two = np.uint64(letters[first]), np.uint64(letters[first + _ONE])
+            three, four = np.uint64(letters[first + _TWO]), np.uint64(letters[first + _THREE])
+            tail = (two << shift << shift | three << shift | four) & _TAILS_OF[at_most_four]
+            two = tail >> shift >> shift
+            if _is_digit(one) | _is_digit(two):
+                stems[word] = _number(letters, int(np.int64(first)), int(np.int64(after)), numerals)
+            else:
+                differs = tails[tail * factor >> to_place] ^ tail
+                is_no_tail = (differs | (none - differs) | (longest - length)) >> top
+                stems[word] = one << shift << shift | (two << shift) & (none - is_no_tail)
+            word, first = next_word, after
+        start = end
 
 
 @native
