@@ -38,8 +38,8 @@ sentences that its authors wrote, not the datasets' own. `make docs` writes this
 of one: `kit19 show SUBSET --template ID`; to try one that you are writing:
 `kit19 show --from-file FILE`.
 
-The instruction stands first, the input below it, the answer behind →. “inverse” templates ask for the
-text, given its label. Conversations stand last in their subset, turn by turn.
+The instruction comes first, the input below it, the answer behind →. “inverse” templates ask for the
+text, given its label. Conversations come last in their subset, turn by turn.
 
 ## Shapes
 
