@@ -105,6 +105,30 @@ def test_long_texts_are_found_among_many() -> None:
     assert dict(found.iter_rows()) == one_by_one(batch, [])
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 1 << 32), st.sampled_from([20, 45, 90, 240, 300]))
+def test_texts_around_the_limit_are_decided_as_a_plain_comparison_does(
+    seed: int, letters: int
+) -> None:
+    """Halves of few texts and texts with some letters changed: of sizes that marks have, and larger."""
+    chance = random.Random(seed)
+    stories = [
+        "".join(chance.choices("가나다라마바사아자차카타파하거너더러", k=letters)) for _ in "12345"
+    ]
+    texts = [*stories]
+    for _ in range(25):
+        one, other = chance.sample(stories, 2)
+        texts.append(one[: letters // 2] + other[letters // 2 :])
+        changed = [*one]
+        for at in chance.sample(range(letters), chance.randint(1, max(2, letters // 14))):
+            changed[at] = chance.choice("고노도")
+        texts.append("".join(changed)[: chance.randint(letters * 8 // 10, letters)])
+    chance.shuffle(texts)
+    batch = [(f"s/train/{number}", text, "") for number, text in enumerate(texts)]
+    found = find_near(frame(batch), frame([]), ["text"])
+    assert dict(found.iter_rows()) == one_by_one(batch, [])
+
+
 def test_a_text_too_short_for_a_trigram_is_near_to_its_equal() -> None:
     batch = [("s/train/0", "좋아", ""), ("s/train/1", "좋아!", ""), ("s/train/2", "싫어", "")]
     found = find_near(frame(batch), frame([]), ["text"])
@@ -154,6 +178,7 @@ def test_blocks_chunks_and_threads_do_not_change_what_joins_of_tables_find(
         patch.setattr(near_search, "_FIRST", size)
         patch.setattr(near_search, "_MOST_PAIRS", size)
         patch.setattr(near_search, "_MOST_TOKENS", 40)
+        patch.setattr(near_search, "_CANDIDATES", size)
         patch.setattr(workers, "CHUNK", 5)
         found = find_near(*given_, Workers(threads=threads))
     assert_frame_equal(found, find_near_slowly(*given_))

@@ -1,9 +1,10 @@
-"""Compare sets of trigrams in native code: a search by rare trigrams, then the exact similarity.
+"""Compare sets of trigrams in native code (see ``near_search``).
 
-The *tokens* of a text are numbers of its distinct trigrams, the rare ones smaller. ``count_tokens``
-says how many of the smallest tokens form its *prefix*. Two texts that are near have tokens in common
-in their prefixes (prefix filtering: Bayardo et al., 2007; Xiao et al., PPJoin, 2008), and often many
-(see ``_needed``). Tokens of different trigrams may be equal: that adds candidates, and loses none.
+The *tokens* of a text are numbers of its distinct trigrams, the rare ones smaller. Its *prefix* are the
+smallest fifth of them and one more. Tokens of different trigrams may be equal.
+
+The *marks* of a text say of which of 96 parts of all trigrams it has an odd number. Two texts whose
+marks differ in n bits differ in at least n trigrams.
 """
 
 from __future__ import annotations
@@ -11,27 +12,13 @@ from __future__ import annotations
 import numpy as np
 
 from kit19.core.native import native
-from kit19.curating.near_texts import I32, I64, U16, U32, U64, Index, Records, Tokens
+from kit19.curating.near_texts import I32, I64, LARGE, U8, U16, U32, U64, Records
 
 _FACTOR, _OTHER = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
-_ONE, _HASHED = np.uint64(1), np.uint64(56)
-_COMPLETE = np.uint64((1 << 63) - 1)
+_ONE, _UPPER = np.uint64(1), np.uint64(56)
+_COMPLETE, _LOWER = np.uint64((1 << 63) - 1), np.uint64((1 << 32) - 1)
 _BITS, _HALF = np.uint64(21), np.uint64(32)
-
-
-@native
-def count_sizes(units: U16, ends: I64, keys: U64, some: I64) -> I32:
-    """Return the number of distinct trigrams of each text of some records (see ``NearTexts``)."""
-    fields = (len(ends) - 1) // len(keys)
-    sizes = np.empty(len(some) * fields, dtype=np.int32)
-    table, grams = np.empty(2, dtype=np.uint64), np.empty(2, dtype=np.uint64)
-    for nth in range(len(some)):
-        for field in range(fields):
-            text = some[nth] * fields + field
-            grams = _room(grams, ends[text + 1] - ends[text])
-            table, count = _distinct(units, ends[text], ends[text + 1], table, grams)
-            sizes[nth * fields + field] = count
-    return sizes
+_PARTS, _WORD = np.uint64(96), np.uint64(48)  # of trigrams; of them in one number
 
 
 @native
@@ -51,146 +38,82 @@ def count_grams(units: U16, ends: I64, keys: U64, some: I64, counts: U32) -> Non
 
 
 @native
-def write_tokens(records: Records, some: I64, starts: I64, tokens: U32) -> None:
-    """Write the prefixes of some records.
+def find_tokens(
+    units: U16, ends: I64, keys: U64, commonness: U8, some: I64
+) -> tuple[U32, I32, U64]:
+    """Find the prefixes of some records (see ``NearTexts``).
 
     Args:
-        records: All records.
-        some: Those to write.
-        starts: Where the tokens of each text belong, counted from the first one.
-        tokens: Where to write.
+        units: The texts.
+        ends: Where they end.
+        keys: Hashes of what must be equal.
+        commonness: For each hash of a trigram how common those trigrams are, on a logarithmic scale.
+        some: The records.
+
+    Returns:
+        The tokens of their texts, one text after the other; the number of distinct trigrams of each
+        text; its marks.
     """
-    units, ends, keys, sizes, commonness = records
     fields = (len(ends) - 1) // len(keys)
     shift = _shift(len(commonness))
+    sizes = np.zeros(len(some) * fields, dtype=np.int32)
+    marks = np.zeros((len(some) * fields, 2), dtype=np.uint64)
+    most = len(some)
+    for record in some:
+        most += (ends[(record + 1) * fields] - ends[record * fields]) // 5 + fields
+    tokens, used = np.empty(most, dtype=np.uint32), 0
     table, grams = np.empty(2, dtype=np.uint64), np.empty(2, dtype=np.uint64)
     for nth in range(len(some)):
-        record = some[nth]
-        at, is_compared = starts[nth * fields] - starts[0], False
+        record, before = some[nth], used
         for field in range(fields):
-            text = record * fields + field
-            if not sizes[text]:
-                continue
-            is_compared = True
+            text, mine = record * fields + field, nth * fields + field
             grams = _room(grams, ends[text + 1] - ends[text])
             table, count = _distinct(units, ends[text], ends[text + 1], table, grams)
+            if not count:
+                continue
             salt = _salt(keys[record], field)
             for one in range(count):
                 hashed = _hash(grams[one], salt)
+                part = (hashed & _LOWER) * _PARTS >> _HALF
+                marks[mine, np.int64(part >= _WORD)] ^= _ONE << part % _WORD
                 common = np.uint64(commonness[hashed >> shift])
-                grams[one] = (common << _HASHED) | (hashed * _OTHER >> np.uint64(8))
+                grams[one] = (common << _UPPER) | (hashed * _OTHER >> np.uint64(8))
+            sizes[mine] = count
+            marks[mine, 0] |= np.uint64(min(count, LARGE)) << _UPPER
             kept = count - (4 * count + 4) // 5 + 1
             _select(grams, count, kept)
             for one in range(kept):
-                tokens[at] = np.uint32((grams[one] * _FACTOR) >> _HALF)
-                at += 1
-        if not is_compared:
-            tokens[at] = np.uint32((keys[record] * _FACTOR) >> _HALF)
+                tokens[used] = np.uint32((grams[one] * _FACTOR) >> _HALF)
+                used += 1
+        if used == before:  # no text is compared
+            tokens[used] = np.uint32((keys[record] * _FACTOR) >> _HALF)
+            used += 1
+    return tokens[:used], sizes, marks
 
 
 @native
-def fill_index(tokens: U32, starts: I64, fields: int, bits: int, where: U32, places: U32) -> None:
-    """Sort the places of records by the upper bits of their tokens (see ``Index``).
-
-    Args:
-        tokens: The tokens of all records.
-        starts: Where the tokens of each text begin.
-        fields: The number of texts of a record.
-        bits: How many bits of a token count.
-        where: Zeros, for ``Index.starts`` and one number more.
-        places: Where to write.
-    """
-    shift = np.uint32(32 - bits)
-    for token in tokens:
-        where[(token >> shift) + np.uint32(2)] += 1
-    for one in range(2, len(where)):
-        where[one] += where[one - 1]
-    for place in range((len(starts) - 1) // fields):
-        for at in range(starts[place * fields], starts[(place + 1) * fields]):
-            token = (tokens[at] >> shift) + np.uint32(1)
-            places[where[token]] = place
-            where[token] += 1
-
-
-@native
-def find_near(  # noqa: C901, PLR0912, PLR0915  one function: the state of a search is large
-    records: Records,
-    queries: Tokens,
-    index: Index,
-    limits: tuple[bool, bool, int, int],
-    found: I32,
-) -> tuple[I64, bool]:
-    """Find the records of an index that are near to others.
+def verify(records: Records, queries: I64, others: I64, pairs: I64, first_only: bool) -> I64:
+    """Return those of some pairs that are near.
 
     Args:
         records: All records.
-        queries: The records to search for.
-        index: The records to search.
-        limits: Whether only the first near record of each is needed; whether the queries are records
-            of the index, and only earlier ones are searched; the place of the first query in the index;
-            how many pairs to return at most.
-        found: A zero for each record of the index. It is zero again afterwards.
-
-    Returns:
-        Rows of the number of a query and the place of a near record; and whether there were too many.
+        queries: Some records.
+        others: The records that they are compared with.
+        pairs: Rows of the place of a query, in ascending order, and one of the others.
+        first_only: Whether only the first near record of each query is needed.
     """
-    units, ends, keys, sizes, _ = records
-    first_only, is_own, offset, most = limits
+    units, ends, keys, sizes = records
     fields = (len(ends) - 1) // len(keys)
-    shift = np.uint32(33 - _bit_length(len(index.starts) - 1))
-    pairs, used = np.empty((64, 2), dtype=np.int64), 0
-    touched = np.empty(64, dtype=np.int64)
     table, seen = np.empty(2, dtype=np.uint64), np.empty(2, dtype=np.int64)
-    for nth in range(len(queries.records)):
-        record = queries.records[nth]
-        below = offset + nth if is_own else len(index.records)
-        # Any text of the record will do: the one with the fewest candidates.
-        chosen, fewest = -1, np.int64(1 << 62)
+    near, used, begin = np.empty_like(pairs), 0, 0
+    while begin < len(pairs):
+        nth, end = pairs[begin, 0], begin
+        while end < len(pairs) and pairs[end, 0] == nth:
+            near[used + end - begin] = pairs[end]
+            end += 1
+        kept = end - begin
         for field in range(fields):
-            first, last = (
-                queries.starts[nth * fields + field],
-                queries.starts[nth * fields + field + 1],
-            )
-            if first == last:
-                continue
-            total = np.int64(0)
-            for at in range(first, last):
-                token = np.int64(queries.tokens[at - queries.starts[0]] >> shift)
-                total += np.int64(index.starts[token + 1]) - np.int64(index.starts[token])
-            if total < fewest:
-                chosen, fewest = field, total
-        if not fewest:
-            continue
-        first, last = (
-            queries.starts[nth * fields + chosen],
-            queries.starts[nth * fields + chosen + 1],
-        )
-        count = 0
-        for at in range(first, last):
-            token = np.int64(queries.tokens[at - queries.starts[0]] >> shift)
-            for one in range(np.int64(index.starts[token]), np.int64(index.starts[token + 1])):
-                place = np.int64(index.places[one])
-                if place >= below:
-                    break
-                if not found[place]:
-                    if count == len(touched):
-                        touched = np.concatenate((touched, np.empty_like(touched)))
-                    touched[count] = place
-                    count += 1
-                found[place] += np.int32(1)
-        kept = 0
-        for one in range(count):
-            place = touched[one]
-            other = index.records[place]
-            if keys[other] == keys[record]:
-                text, its = record * fields + chosen, other * fields + chosen
-                needed = _needed(int(sizes[text]), int(sizes[its]))
-                if 0 < needed <= found[place]:
-                    touched[kept] = place
-                    kept += 1
-            found[place] = 0
-        for turn in range(fields):
-            text = record * fields + (chosen + turn) % fields
+            text = queries[nth] * fields + field
             if not kept or not sizes[text]:
                 continue
             if int(sizes[text]) * 2 > len(table):
@@ -199,40 +122,18 @@ def find_near(  # noqa: C901, PLR0912, PLR0915  one function: the state of a sea
             mask = _fill(units, ends[text], ends[text + 1], int(sizes[text]), table, seen)
             left = 0
             for one in range(kept):
-                its = index.records[touched[one]] * fields + (chosen + turn) % fields
+                its = others[near[used + one, 1]] * fields + field
                 least = (4 * (int(sizes[text]) + int(sizes[its])) + 8) // 9
                 if _share(units, ends[its], ends[its + 1], least, (table, seen, mask), one + 1):
-                    touched[left] = touched[one]
+                    near[used + left] = near[used + one]
                     left += 1
             kept = left
         if first_only and kept > 1:
-            touched[0] = touched[:kept].min()
+            near[used, 1] = near[used : used + kept, 1].min()
             kept = 1
-        if used + kept > most:
-            return pairs[:used], True
-        while used + kept > len(pairs):
-            pairs = np.concatenate((pairs, np.empty_like(pairs)))
-        for one in range(kept):
-            pairs[used, 0], pairs[used, 1] = nth, touched[one]
-            used += 1
-    return pairs[:used], False
-
-
-@native
-def _needed(size: int, other: int) -> int:
-    """Return how many tokens of their prefixes two near texts have in common; 0 if they cannot be near.
-
-    They have at least four ninths of both sizes in common, so only ``size - common`` of a prefix are in
-    one text alone.
-    """
-    if not size:
-        return 1
-    common = (4 * (size + other) + 8) // 9
-    if common > min(size, other):
-        return 0
-    mine = common - (4 * size + 4) // 5 + 1
-    theirs = common - (4 * other + 4) // 5 + 1
-    return max(1, min(mine, theirs))
+        used += kept
+        begin = end
+    return near[:used]
 
 
 @native

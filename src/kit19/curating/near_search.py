@@ -9,20 +9,13 @@ is divided.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 
 from kit19.core.native import native
-from kit19.curating.near_kernel import (
-    count_grams,
-    count_sizes,
-    fill_index,
-    find_near,
-    write_tokens,
-)
+from kit19.curating.near_candidates import fill_index, find_candidates
+from kit19.curating.near_kernel import count_grams, find_tokens, verify
 from kit19.curating.near_texts import (
     I32,
     I64,
@@ -39,10 +32,10 @@ from kit19.curating.near_texts import (
 from kit19.curating.workers import Workers
 
 _Texts = tuple[U16, I64, U64]  # units, ends and keys of ``Records``
-_Measures = tuple[I32, U8]  # its sizes and commonness
 _FIRST = 2048  # records of the first block, and of each at least
 _GROWTH = 3
 _MOST_PAIRS = _FIRST**2
+_CANDIDATES = 1 << 16  # verified at a time
 _MOST_TOKENS = 1 << 25  # of a block
 _BITS = 22
 _COUNTED = 1 << 24  # units of text whose trigrams are counted: enough to tell rare ones from others
@@ -62,23 +55,22 @@ def choose(texts: NearTexts, kept: I64, batch: I64, workers: Workers) -> I64:
     Returns:
         For each record of the batch a place in ``kept`` and ``batch``, one after the other; or -1.
     """
-    order = np.concatenate((kept, batch))
-    search = _Search(texts, order, workers)
-    chosen = np.full(len(order), -1, dtype=np.int64)
+    search = _Search(texts, np.concatenate((kept, batch)), workers)
+    count = len(kept) + len(batch)
+    chosen = np.full(count, -1, dtype=np.int64)
     alive = np.arange(len(kept))
     done, size = len(kept), max(_FIRST, _GROWTH * len(kept))
-    while done < len(order):
-        index = search.index(search.tokens(order[alive]))
-        end = done + search.fit(order[done : done + size])
-        block = order[done:end]
-        tokens = search.tokens(block)
+    while done < count:
+        index = search.index(search.tokens(alive))
+        end = done + search.fit(done, min(done + size, count))
+        tokens = search.tokens(np.arange(done, end))
         first = search.first(tokens, index)
         left = np.flatnonzero(first < 0)
-        tokens = search.subset(tokens, left)
+        tokens = search.tokens(done + left)
         del index  # it takes as much memory as the one that is made now
         among = search.among(tokens)
         if among is None:
-            size = max(_FIRST, len(block) // 2)
+            size = max(_FIRST, (end - done) // 2)
             continue
         own = chosen[done:end]
         own[first >= 0] = alive[first[first >= 0]]
@@ -86,7 +78,6 @@ def choose(texts: NearTexts, kept: I64, batch: I64, workers: Workers) -> I64:
         own[left[is_near]] = done + left[among[is_near]]
         alive = np.concatenate((alive, done + left[~is_near]))
         done, size = end, max(_FIRST, _GROWTH * end)
-    _unused.clear()
     return chosen[len(kept) :]
 
 
@@ -94,58 +85,54 @@ class _Search:
     def __init__(self, texts: NearTexts, order: I64, workers: Workers) -> None:
         self.fields, self.workers = texts.fields, workers
         given = (fixed(texts.units), fixed(texts.ends), fixed(texts.keys))
-        self.texts = workers.share(given)
-        self.sizes = np.zeros((len(texts), texts.fields), dtype=np.int32)
-        at, shared = 0, (self.texts, workers.share(fixed(order)))
-        for sizes in workers.search(_count_sizes, shared, len(order)):
-            rows = len(sizes) // texts.fields
-            self.sizes[order[at : at + rows]] = sizes.reshape(rows, texts.fields)
-            at += rows
         counts = np.zeros(1 << _BITS, dtype=np.uint32)
         count_grams(*given, order[:: len(texts.units) // _COUNTED + 1], counts)
         # Few records count few of these millions of trigrams.
         levels = np.zeros(len(counts), dtype=np.uint8)
         counted = np.flatnonzero(counts != 0)
         levels[counted] = _LEVELS[np.minimum(counts[counted], len(_LEVELS) - 1)]
-        self.measures = workers.share((fixed(self.sizes.ravel()), fixed(levels)))
+        self.texts = workers.share(given)
+        shared = (self.texts, workers.share(fixed(levels)), workers.share(fixed(order)))
+        # Pages of this that no token needs are never touched.
+        tokens = np.empty(_most_tokens(texts, order), dtype=np.uint32)
+        own = np.zeros((len(order), texts.fields), dtype=np.int32)
+        marks = np.empty((len(order) * texts.fields, 2), dtype=np.uint64)
+        at = row = 0
+        for some, its, marked in workers.search(_find_tokens, shared, len(order)):
+            rows = len(its) // texts.fields
+            tokens[at : at + len(some)] = some
+            own[row : row + rows] = its.reshape(rows, texts.fields)
+            marks[row * texts.fields : (row + rows) * texts.fields] = marked
+            at, row = at + len(some), row + rows
+        starts = np.append(0, _prefixes(own).cumsum(dtype=np.int64))
+        self.every = Tokens(order, tokens[:at], starts, marks)
+        sizes = np.zeros((len(texts), texts.fields), dtype=np.int32)
+        sizes[order] = own
+        self.sizes = workers.share(fixed(sizes.ravel()))
 
-    def fit(self, some: I64) -> int:
-        """Return how many of some records one block may have."""
-        starts = self._starts(some)[:: self.fields]
-        return max(1, int(np.searchsorted(starts, _MOST_TOKENS, side="right")) - 1)
+    def fit(self, first: int, last: int) -> int:
+        """Return how many records from a place on one block may have."""
+        starts = self.every.starts[first * self.fields : last * self.fields + 1 : self.fields]
+        return max(1, int(np.searchsorted(starts, starts[0] + _MOST_TOKENS, side="right")) - 1)
 
-    def tokens(self, some: I64) -> Tokens:
-        starts = self._starts(some)
-        tokens, at = np.empty(starts[-1], dtype=np.uint32), 0
-        share = self.workers.share
-        shared = (self.texts, self.measures, share(fixed(some)), share(fixed(starts)))
-        for found in self.workers.search(_write_tokens, shared, len(some)):
-            tokens[at : at + len(found)] = found
-            at += len(found)
-        return _tokens_of(some, tokens, starts)
-
-    def _starts(self, some: I64) -> I64:
-        sizes = self.sizes[some]
-        counts = np.where(sizes > 0, sizes - (4 * sizes + 4) // 5 + 1, 0)
-        counts[~sizes.any(axis=1), 0] = 1
-        return np.append(0, counts.ravel().cumsum(dtype=np.int64))
-
-    def subset(self, tokens: Tokens, left: I64) -> Tokens:
-        """Return the tokens of some of the records."""
-        records = tokens.records[left]
-        starts = self._starts(records)
-        begins = tokens.starts[:: self.fields][left]
-        chosen = np.empty(starts[-1], dtype=np.uint32)
-        _copy_parts(tokens.tokens, begins, np.ascontiguousarray(starts[:: self.fields]), chosen)
-        return _tokens_of(records, chosen, starts)
+    def tokens(self, places: I64) -> Tokens:
+        """Return the tokens of the records at some places of the order."""
+        records, tokens, starts, marks = self.every
+        counts = np.diff(starts).reshape(-1, self.fields)[places]
+        own = np.append(0, counts.cumsum(dtype=np.int64))
+        chosen = np.empty(own[-1], dtype=np.uint32)
+        begins = starts[:: self.fields][places]
+        _copy_parts(tokens, begins, np.ascontiguousarray(own[:: self.fields]), chosen)
+        marked = marks.reshape(-1, self.fields, 2)[places].reshape(-1, 2)
+        return Tokens(fixed(records[places]), fixed(chosen), fixed(own), fixed(marked))
 
     def index(self, tokens: Tokens) -> Index:
         count = len(tokens.tokens)
         bits = min(max(count.bit_length(), 4), 31)
         starts = np.zeros((1 << bits) + 2, dtype=np.uint32)
-        places = np.empty(count, dtype=np.uint32)
-        fill_index(tokens.tokens, tokens.starts, self.fields, bits, starts, places)
-        return Index(tokens.records, fixed(starts[:-1]), fixed(places))
+        entries = np.empty(count, dtype=np.uint64)
+        fill_index(tokens, self.fields, bits, starts, entries)
+        return Index(tokens.records, fixed(starts[:-1]), fixed(entries), tokens.marks)
 
     def first(self, tokens: Tokens, index: Index) -> I64:
         """Return for each record the place of the first one of an index that it is near to, or -1."""
@@ -170,30 +157,22 @@ class _Search:
 
     def _near(self, tokens: Tokens, index: Index, *, is_own: bool) -> Iterator[tuple[I64, bool]]:
         share = self.workers.share
-        shared = (self.texts, self.measures, share(tokens), share(index), is_own, _MOST_PAIRS)
+        shared = (self.texts, self.sizes, share(tokens), share(index), is_own, _MOST_PAIRS)
         return self.workers.search(_find_near, shared, len(tokens.records))
 
 
 # These may be called in other processes.
 
 
-def _count_sizes(texts: _Texts, order: I64, first: int, last: int) -> I32:
-    return count_sizes(*texts, order[first:last])
-
-
-def _write_tokens(
-    texts: _Texts, measures: _Measures, some: I64, starts: I64, first: int, last: int
-) -> U32:
-    records = Records(*texts, *measures)
-    own = starts[first * records.fields : last * records.fields + 1]
-    tokens = np.empty(own[-1] - own[0], dtype=np.uint32)
-    write_tokens(records, some[first:last], own, tokens)
-    return tokens
+def _find_tokens(
+    texts: _Texts, levels: U8, order: I64, first: int, last: int
+) -> tuple[U32, I32, U64]:
+    return find_tokens(*texts, levels, order[first:last])
 
 
 def _find_near(  # noqa: PLR0913  as ``Workers.search`` calls it
     texts: _Texts,
-    measures: _Measures,
+    sizes: I32,
     tokens: Tokens,
     index: Index,
     is_own: bool,
@@ -201,34 +180,31 @@ def _find_near(  # noqa: PLR0913  as ``Workers.search`` calls it
     first: int,
     last: int,
 ) -> tuple[I64, bool]:
-    records = Records(*texts, *measures)
-    own = tokens.starts[first * records.fields : last * records.fields + 1]
-    queries = Tokens(tokens.records[first:last], tokens.tokens[own[0] : own[-1]], own)
-    limits = (not is_own, is_own, first, most)
-    with _zeros(len(index.records)) as found:
-        pairs, is_over = find_near(records, queries, index, limits, found)
+    records = Records(*texts, sizes)
+    fields = records.fields
+    own = tokens.starts[first * fields : last * fields + 1]
+    marks = tokens.marks[first * fields : last * fields]
+    queries = Tokens(tokens.records[first:last], tokens.tokens[own[0] : own[-1]], own, marks)
+    parts, total, at = [np.empty((0, 2), dtype=np.int64)], 0, 0
+    while at < last - first and total <= most:
+        pairs, at = find_candidates(records, queries, index, (is_own, first, at, _CANDIDATES))
+        parts.append(verify(records, queries.records, index.records, pairs, not is_own))
+        total += len(parts[-1])
+    pairs = np.concatenate(parts)
     pairs[:, 0] += first
-    return pairs, is_over
+    return pairs, total > most
 
 
-_unused: deque[I32] = deque()
+def _prefixes(sizes: I32) -> I32:
+    """Return how many tokens each text has, from the sizes of the texts of each record."""
+    counts = np.where(sizes > 0, sizes - (4 * sizes + 4) // 5 + 1, 0)
+    counts[~sizes.any(axis=1), 0] = 1
+    return counts.ravel()
 
 
-@contextmanager
-def _zeros(count: int) -> Iterator[I32]:
-    """Yield so many zeros, which are zeros again afterwards; every thread has its own."""
-    try:
-        zeros = _unused.pop()
-    except IndexError:
-        zeros = np.zeros(count, dtype=np.int32)
-    if len(zeros) < count:
-        zeros = np.zeros(count, dtype=np.int32)
-    yield zeros[:count]
-    _unused.append(zeros)
-
-
-def _tokens_of(records: I64, tokens: U32, starts: I64) -> Tokens:
-    return Tokens(fixed(records), fixed(tokens), fixed(starts))
+def _most_tokens(texts: NearTexts, order: I64) -> int:
+    ends = texts.ends[:: texts.fields]
+    return int((ends[order + 1] - ends[order]).sum()) // 5 + len(order) * (texts.fields + 1)
 
 
 @native

@@ -13,12 +13,15 @@ from kit19.core.native import standalone
 from kit19.curating.decoding import LITERAL, decode
 from kit19.curating.grams import slices_by_length
 
+I8 = npt.NDArray[np.int8]
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+LARGE = 255
+"""The greatest number of trigrams that marks have. It also means all larger ones."""
 _Array = TypeVar("_Array", bound=npt.NDArray[Any])
 _BYTES = 8_000_000  # decoded at a time
 
@@ -108,15 +111,13 @@ class Records(NamedTuple):
         units: See ``NearTexts``.
         ends: See ``NearTexts``.
         keys: See ``NearTexts``.
-        sizes: The number of distinct trigrams of each text.
-        commonness: For each hash of a trigram how common those trigrams are, on a logarithmic scale.
+        sizes: The number of distinct trigrams of each text that is compared.
     """
 
     units: U16
     ends: I64
     keys: U64
     sizes: I32
-    commonness: U8
 
     @property
     def fields(self) -> int:
@@ -131,11 +132,15 @@ class Tokens(NamedTuple):
         records: The records.
         tokens: The upper bits of the hashes of their trigrams.
         starts: Where the tokens of each text begin, and where the last ones end.
+        marks: A row for each text. Each of the lower 48 bits of both numbers says whether the text has
+            an odd number of one part of all trigrams. The upper 8 of the first are how many distinct
+            trigrams it has, at most ``LARGE``.
     """
 
     records: I64
     tokens: U32
     starts: I64
+    marks: U64
 
 
 class Index(NamedTuple):
@@ -143,13 +148,16 @@ class Index(NamedTuple):
 
     Attributes:
         records: The records, by place.
-        starts: Where the places of records with a token begin, by the token's upper bits.
-        places: The places of records, in ascending order for each token.
+        starts: Where the entries of records with a token begin, by the token's upper bits.
+        entries: The places of records (lower 32 bits), in ascending order for each token, and the
+            marks of their texts, folded (see ``near_candidates``).
+        marks: The marks of the records' texts.
     """
 
     records: I64
     starts: U32
-    places: U32
+    entries: U64
+    marks: U64
 
 
 @standalone
