@@ -22,6 +22,7 @@ from kit19.curating.near import NearFields
 from kit19.curating.near_texts import AllTexts
 from tests.support.effort import tries
 from tests.support.invoking import run_main
+from tests.support.killed_workers import kill_workers
 from tests.support.own_rows import write_recipe
 from tests.support.samples import files_of
 from tests.support.small_items import items, subset
@@ -56,6 +57,18 @@ def test_the_number_of_processes_changes_no_byte(
     jobs: int, recipe: Path, alone: dict[str, bytes], tmp_path: Path
 ) -> None:
     build(recipe, tmp_path / "out", jobs=jobs)
+    assert files_of(tmp_path / "out") == alone
+    assert multiprocessing.active_children() == []
+
+
+def test_a_killed_process_changes_no_byte(
+    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    kill_workers(monkeypatch, killed)
+    build(recipe, tmp_path / "out", jobs=2)
+    assert [path.name for path in killed.iterdir()] == ["examine_records"]
     assert files_of(tmp_path / "out") == alone
     assert multiprocessing.active_children() == []
 

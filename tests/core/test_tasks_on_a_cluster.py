@@ -17,6 +17,7 @@ from kit19.core.processes import Do, Killed, WorkerError
 from kit19.curating import examination, workers
 from tests.support.corpora import TEXTS, merged_bytes, plain_pages, search, write_corpus, write_exam
 from tests.support.invoking import invoke
+from tests.support.killed_workers import kill_workers
 from tests.support.own_rows import write_recipe
 from tests.support.samples import files_of
 from tests.support.tasks import do_task
@@ -110,3 +111,21 @@ def test_a_build_is_the_same_to_the_byte(tmp_path: Path, monkeypatch: pytest.Mon
     build(recipe, tmp_path / "there", cluster=Cluster())
     assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
     assert ray.is_initialized()
+
+
+def test_a_build_whose_workers_are_killed_is_the_same_to_the_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is killed while it examines, others while they search for near duplicates."""
+    monkeypatch.setattr(examination, "_MOST_RECORDS", 60)
+    monkeypatch.setattr(workers, "_LEAST", 50)
+    recipe = write_recipe(tmp_path, 160, pii="drop")
+    build(recipe, tmp_path / "here")
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    kill_workers(monkeypatch, killed)
+    build(recipe, tmp_path / "there", cluster=QUARTERS)
+    names = {"examine_records", "_find_tokens", "_find_near"}
+    assert {path.name for path in killed.iterdir()} == names
+    assert len({path.read_text() for path in killed.iterdir()}) == len(names)
+    assert files_of(tmp_path / "there") == files_of(tmp_path / "here")
