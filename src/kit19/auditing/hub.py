@@ -5,16 +5,16 @@ from __future__ import annotations
 import glob
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit19.core.errors import FilesError, Problem, ReadError
 from kit19.core.paths import path_exists
-from kit19.fetching.hub import Hub, HubContext, open_hub, translate_hub_errors
-from kit19.fetching.offline import is_offline
-from kit19.fetching.snapshot import download_files
 from kit19.reading import Remarks
 from kit19.reading.folders import ARCHIVE, READABLE, SUFFIXES, data_names, format_suffix
 
-_CONTEXT = HubContext(FilesError, "audit")
+if TYPE_CHECKING:
+    from kit19.fetching.hub import Hub
+
 _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
 
 
@@ -38,10 +38,15 @@ def download_dataset(name: str, remarks: Remarks) -> Path:
         FilesError: The dataset cannot be downloaded.
         ReadError: The dataset has no file that kit19 reads.
     """
+    # Slow to load, and few datasets are on the Hub.
+    from kit19.fetching.hub import HubContext, open_hub  # noqa: PLC0415
+    from kit19.fetching.offline import is_offline  # noqa: PLC0415
+    from kit19.fetching.snapshot import download_files  # noqa: PLC0415
+
     match = _NAME.fullmatch(name)
     assert match  # noqa: S101  is_on_hub checked it
     repo, revision = match["repo"], match["revision"]
-    hub = open_hub(_CONTEXT)
+    hub = open_hub(HubContext(FilesError, "audit"))
     try:
         files = None if is_offline() else _data_files(hub, repo, revision, remarks)
         patterns = None if files is None else [glob.escape(name) for name in files]
@@ -55,6 +60,8 @@ def download_dataset(name: str, remarks: Remarks) -> Path:
 
 
 def _data_files(hub: Hub, repo: str, revision: str | None, remarks: Remarks) -> list[str]:
+    from kit19.fetching.hub import translate_hub_errors  # noqa: PLC0415
+
     with translate_hub_errors(hub, repo):
         files = hub.api.list_repo_files(repo, repo_type=hub.context.kind, revision=revision)
     found = data_names(files, remarks)

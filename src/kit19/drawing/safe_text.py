@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import html
 import re
+from functools import cache
 from typing import Any
 
 from kit19.core.hidden_characters import HIDDEN
 from kit19.core.json_text import to_json
 
-_UNPRINTABLE = re.compile(f"[{HIDDEN}]")
-
 
 def printable(text: str) -> str:
     """Replace characters that are invalid in XML, HTML or UTF-8, or that change text direction."""
-    return _UNPRINTABLE.sub("\ufffd", text)
+    return _unprintable().sub("\ufffd", text)
+
+
+@cache  # compiled at the first use: many commands load this module, and few use it
+def _unprintable() -> re.Pattern[str]:
+    return re.compile(f"[{HIDDEN}]")
 
 
 def plain(text: str) -> str:

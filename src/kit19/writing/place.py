@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from polars.exceptions import PolarsError
 
 from kit19.core.errors import OutputError, Problem, first_line
@@ -138,6 +137,8 @@ def locked(folder: Path, wait: float = 0) -> Iterator[None]:
     Raises:
         OutputError: Another kit19 writes there.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  slow to load, and few write
+
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  as in `replacing`
     lock = FileLock(folder.with_name(f".{folder.name}.kit19-lock"), timeout=wait)
     with write_errors(folder):
