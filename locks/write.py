@@ -1,9 +1,10 @@
 """Write the locks: exact pins of a layer and all that it needs, as installed here.
 
 ``core.txt`` is what `pip install kit19` brings, ``models.txt`` adds what evaluates, trains and reports,
-``dev.txt`` the development layer, ``docs.txt`` what builds the documentation site. Pins carry neither
-index addresses nor hashes, so that they hold wherever the packages come from; nor do they say which
-build of a version it is (torch's +cpu).
+``dev.txt`` the development layer, ``docs.txt`` what builds the documentation site, and ``judge.txt``
+what one study needs: it stays as it is where that is not installed. Pins carry neither index addresses
+nor hashes, so that they hold wherever the packages come from; nor do they say which build of a version
+it is (torch's +cpu).
 """
 
 from __future__ import annotations
@@ -41,22 +42,29 @@ def needed(requirements: list[str]) -> dict[str, str]:
     return found
 
 
+def is_installed(requirement: str) -> bool:
+    """Whether a package is here."""
+    try:
+        distribution(Requirement(requirement).name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def main() -> None:
     """Write the locks."""
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     core = needed(project["dependencies"])
     extras = project["optional-dependencies"]
-    layers = ("hub", "eval", "train", "qlora", "report", "serve", "view", "gguf")
-    models = needed([requirement for layer in layers for requirement in extras[layer]])
+    parts = ("hub", "eval", "train", "qlora", "report", "serve", "view", "gguf")
+    models = needed([requirement for part in parts for requirement in extras[part]])
     dev = needed(extras["dev"])
     docs = needed(extras["docs"])
+    layers = [("core.txt", core), ("models.txt", models), ("dev.txt", dev), ("docs.txt", docs)]
+    if all(is_installed(requirement) for requirement in extras["judge"]):
+        layers.append(("judge.txt", needed(extras["judge"])))
     written: set[str] = set()
-    for name, pins in (
-        ("core.txt", core),
-        ("models.txt", models),
-        ("dev.txt", dev),
-        ("docs.txt", docs),
-    ):
+    for name, pins in layers:
         new = sorted(set(pins) - written)
         written |= set(pins)
         lines = [f"{package}=={pins[package]}\n" for package in new]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ import pytest
 from kit19.auditing import FilesAudit, audit, audit_files
 from kit19.auditing.clean import require_clean_folder
 from kit19.auditing.plan import make_plan
-from kit19.core.errors import OutputError, ReadError
+from kit19.core.errors import FilesError, OutputError, ReadError
 from kit19.fetching.remote import RemoteFile, download_remote
 from kit19.reading import Remarks
-from tests.support.bucket import Wire
+from tests.support.bucket import Wire, google_server
 from tests.support.corpora import TEXTS, merged_bytes, search, write_corpus
 from tests.support.invoking import invoke
 
@@ -198,3 +199,34 @@ def test_local_and_remote_files_are_one_dataset(
         *(hit.file for hit in alone.audit.hits),
         *(f"{url}/{hit.file}" for hit in alone.audit.hits),
     }
+
+
+@pytest.fixture
+def google(loopback: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of a server of Google's storage, which is that of ``gs://``."""
+    # Read when gcsfs is loaded: without it, gcsfs has no question that this server cannot answer.
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")  # for credentials of the machine
+    for package in ("gcsfs", "gcp_storage_emulator"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    with google_server() as (address, direct):
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
+        yield direct
+
+
+def test_files_of_google_are_searched_and_read_again_if_they_changed(
+    google: Any, exam: Path, tmp_path: Path, downloads: list[str]
+) -> None:
+    folder = write_corpus(tmp_path / "data", FILES)
+    for file in FILES:
+        google.pipe_file(f"corpus/mine/{file}", (folder / file).read_bytes())
+    here, there = search(folder, exam), run("gs://corpus/mine", exam, tmp_path / "out")
+    assert hits(there) == hits(here)
+    assert sorted(downloads) == sorted(FILES)
+    google.pipe_file("corpus/mine/a.jsonl", b'{"text": "new"}\n')
+    again = run("gs://corpus/mine", exam, tmp_path / "out", clean=tmp_path / "copy")
+    assert again.reused == 2
+    assert (tmp_path / "copy" / "a.jsonl").read_bytes() == b'{"text": "new"}\n'
+    assert run("gs://corpus/*/b/*.parquet", exam).files == 1
+    with pytest.raises(FilesError, match="gs://corpus/other"):
+        run("gs://corpus/other", exam)

@@ -1,4 +1,5 @@
-"""A real S3 server on this machine (moto's), behind a wire that breaks when a test wants it to."""
+"""Object stores on this machine: moto's S3 server, behind a wire that breaks when a test wants it to,
+and a server of Google's storage."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from tests.support.network import unused_port
 
 
 class Wire(socketserver.ThreadingTCPServer):
@@ -87,3 +90,19 @@ def bucket_server() -> Iterator[tuple[Wire, Any]]:
         wire.shutdown()
         wire.server_close()
         server.stop()
+
+
+@contextmanager
+def google_server() -> Iterator[tuple[str, Any]]:
+    """The address of a server of Google's storage with the bucket ``corpus``, and a client of it."""
+    from gcp_storage_emulator.server import create_server
+    from gcsfs import GCSFileSystem
+
+    port = unused_port()
+    with create_server("127.0.0.1", port, in_memory=True):
+        address = f"http://127.0.0.1:{port}"
+        direct = GCSFileSystem(
+            token="anon", project="p", endpoint_url=address, skip_instance_cache=True
+        )
+        direct.mkdir("corpus")
+        yield address, direct
