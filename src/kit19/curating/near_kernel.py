@@ -71,15 +71,19 @@ def find_tokens(
             table, count = _distinct(units, ends[text], ends[text + 1], table, grams)
             if not count:
                 continue
-            salt = _salt(keys[record], field)
+            salt, low, high = _salt(keys[record], field), np.uint64(0), np.uint64(0)
             for one in range(count):
                 hashed = _hash(grams[one], salt)
                 part = (hashed & _LOWER) * _PARTS >> _HALF
-                marks[mine, np.int64(part >= _WORD)] ^= _ONE << part % _WORD
+                is_high = np.uint64(part >= _WORD)  # without a branch: it is as often true as not
+                odd = _ONE << (part - is_high * _WORD)
+                high ^= odd * is_high
+                low ^= odd * (_ONE - is_high)
                 common = np.uint64(commonness[hashed >> shift])
                 grams[one] = (common << _UPPER) | (hashed * _OTHER >> np.uint64(8))
             sizes[mine] = count
-            marks[mine, 0] |= np.uint64(min(count, LARGE)) << _UPPER
+            marks[mine, 0] = low | np.uint64(min(count, LARGE)) << _UPPER
+            marks[mine, 1] = high
             kept = count - (4 * count + 4) // 5 + 1
             _select(grams, count, kept)
             for one in range(kept):
