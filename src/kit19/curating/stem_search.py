@@ -9,6 +9,7 @@ from kit19.core.native import native, standalone
 from kit19.curating.keys import FACTOR, Parts
 from kit19.curating.word_stems import OTHER_FACTOR
 
+U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -16,6 +17,7 @@ _Floats = npt.NDArray[np.float64]
 BLOCK = 2048
 """Pairs that are looked up at a time."""
 _HALF, _LOW_HALF = 32, 0xFFFF_FFFF
+_LEAST_MARKS, _MOST_MARKS = 1 << 8, 1 << 16
 
 
 @standalone
@@ -136,8 +138,9 @@ def check_stems(
     sizes = word_ends[texts] - np.where(texts, word_ends[texts - 1], 0)
     most = int(sizes.max(initial=0))
     table, before, hits = (np.empty(size, np.int64) for size in (_table_size(most), most, most))
+    marks = np.empty(_MOST_MARKS, np.uint8)
     given = (stems, words, word_ends, candidates, grams, limits)
-    _check_stems(*given, (table, before, hits), (weights, positions))
+    _check_stems(*given, (table, before, hits, marks), (weights, positions))
     return weights, positions
 
 
@@ -153,15 +156,20 @@ def _check_stems(  # noqa: PLR0913  room for everything is given
     candidates: I64,
     grams: tuple[I64, U64, U32],
     limits: tuple[U32, _Floats, _Floats, int],
-    rooms: tuple[I64, I64, I64],
+    rooms: tuple[I64, I64, I64, U8],
     best: tuple[U32, U32],
 ) -> None:
     (lengths, least, missing, min_held), (weights, positions) = limits, best
-    room, before, hits = rooms
-    last, mask = -1, np.uint64(0)
+    room, before, hits, marks = rooms
+    marked, last, mask, last_mark = -1, -1, np.uint64(0), np.uint64(0)
     for row in range(len(candidates)):
         text, item = candidates[row, 0], candidates[row, 1]
         first, end = word_ends[text - 1] if text else 0, word_ends[text]
+        if text != marked:
+            last_mark = _mark(stems[first:end], marks)
+            marked = text
+        if _least_missing(marks, last_mark, grams, item) > missing[item]:
+            continue
         if text != last:
             mask = _places(stems[first:end], room, before)
             last = text
@@ -178,6 +186,36 @@ def _check_stems(  # noqa: PLR0913  room for everything is given
             weights[row], positions[row] = _best_window(
                 hits[:held], int(np.int64(lengths[item])), grams[2], min_held
             )
+
+
+@native
+def _mark(stems: U64, marks: U8) -> np.uint64:
+    """Mark the hashes of the stems of a text: most of its candidates can be excluded by them.
+
+    Returns:
+        The number of marks that are used, minus one.
+    """
+    size = _LEAST_MARKS
+    while size < 4 * len(stems) and size < _MOST_MARKS:
+        size *= 2
+    marks[:size] = 0
+    last_mark = np.uint64(size - 1)
+    for stem in stems:
+        marks[stem * FACTOR >> np.uint64(40) & last_mark] = 1
+    return last_mark
+
+
+@native
+def _least_missing(
+    marks: U8, last_mark: np.uint64, grams: tuple[I64, U64, U32], item: int
+) -> np.uint64:
+    """Return the weight of an item's stems that a text surely lacks."""
+    ends, every, weights = grams
+    total = np.uint64(0)
+    for number in range(ends[item - 1] if item else 0, ends[item]):
+        is_marked = np.uint64(marks[every[number] * FACTOR >> np.uint64(40) & last_mark])
+        total += np.uint64(weights[number]) * (np.uint64(1) - is_marked)
+    return total
 
 
 @native
