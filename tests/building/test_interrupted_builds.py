@@ -12,8 +12,9 @@ import pytest
 from filelock import FileLock
 
 from kit19 import OutputError, verify
-from tests.support.invoking import run_process
+from tests.support.invoking import Outcome, run_process
 from tests.support.samples import files_of, sample_of
+from tests.support.warm import start
 
 # A build that sends itself a signal at the n-th thing it does below its temporary folder (or prints
 # how many there are, for n = 0). What polars writes is not seen here, but all around it is.
@@ -54,31 +55,31 @@ sys.stderr = Stderr()
 from kit19.cli import main
 main()
 """
-BUILD = ["build", "sample", "--set", "subsets=[math]", "--format", "alpaca", "--quiet"]
+# Near duplicates take half the time, and nothing is written meanwhile.
+BUILD = ["build", "sample", "--set", "subsets=[math]", "--set", "dedup=exact", "--format", "alpaca",
+         "--quiet"]  # fmt: skip
 
 
-def build_until(nth: int, number: int, out: Path) -> subprocess.CompletedProcess[bytes]:
-    arguments = [str(nth), str(number), *BUILD, "--out", str(out)]
-    return subprocess.run(
-        [sys.executable, "-c", AT_THE_NTH, *arguments], check=False, capture_output=True
-    )
+def build_until(nth: int, number: int, out: Path) -> Outcome:
+    words: list[str | Path] = [str(nth), str(int(number)), *BUILD, "--out", out]
+    return start(*words, folder=out.parents[1], code=AT_THE_NTH).ended()
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A folder with an older build of other rows."""
-    sample_of(tmp_path / "out", "petitions", cap=5)
-    return tmp_path / "out"
+    sample_of(tmp_path / "inside" / "out", "petitions", cap=5)
+    return tmp_path / "inside" / "out"
 
 
 @pytest.fixture(scope="module")
 def moments(tmp_path_factory: pytest.TempPathFactory) -> int:
     """The number of moments at which a build can be interrupted."""
-    out = tmp_path_factory.mktemp("moments") / "out"
+    out = tmp_path_factory.mktemp("moments") / "inside" / "out"
     sample_of(out, "petitions", cap=5)
     done = build_until(0, signal.SIGKILL, out)
-    assert done.returncode == 0, done.stderr
-    count = int(done.stderr)
+    assert done.code == 0, done.err
+    count = int(done.err)
     assert count > 15
     return count
 
@@ -92,7 +93,7 @@ def test_killed_at_any_moment_the_folder_has_a_complete_build(old: Path, moments
     for share in (0, 0.3, 0.6, 0.85, 1):
         nth = 1 + round(share * (moments - 1))
         done = build_until(nth, signal.SIGKILL, old)
-        assert done.returncode == -signal.SIGKILL, nth
+        assert done.code == -signal.SIGKILL, nth
         manifest = verify(old)
         # Killed before the two folders are swapped it is the old one, behind that the new one.
         assert files_of(old) == before or set(manifest.subsets) == {"math"}, nth
@@ -104,9 +105,9 @@ def test_killed_at_any_moment_the_folder_has_a_complete_build(old: Path, moments
 def test_killed_while_the_first_build_is_written_there_is_none(
     tmp_path: Path, moments: int
 ) -> None:
-    out = tmp_path / "out"
+    out = tmp_path / "inside" / "out"
     done = build_until(moments // 2, signal.SIGKILL, out)
-    assert done.returncode == -signal.SIGKILL
+    assert done.code == -signal.SIGKILL
     assert not out.exists()
     assert beside(out) == {".out.kit19-new"}
     sample_of(out, "math")
@@ -118,22 +119,20 @@ def test_interrupted_while_writing_the_old_build_is_untouched(old: Path, moments
     before = files_of(old)
     for nth in (1, moments // 2):
         done = build_until(nth, signal.SIGINT, old)
-        assert done.stderr.strip() == b"Interrupted; nothing was left half-written.", nth
-        assert (done.returncode, done.stdout) == (130, b""), nth
+        assert done.err.strip() == "Interrupted; nothing was left half-written.", nth
+        assert (done.code, done.out) == (130, ""), nth
         assert files_of(old) == before, nth
         assert beside(old) == {"out"}, nth
 
 
 def test_interrupted_while_reading_the_old_build_is_untouched(old: Path) -> None:
     before = files_of(old)
-    arguments = ["build", "sample", "--out", str(old)]
-    done = subprocess.run(
-        [sys.executable, "-c", AT_THE_THIRD_STEP, *arguments], check=False, capture_output=True
-    )
-    *_, third, last = filter(None, done.stderr.splitlines())
-    assert third.startswith(b"[3/")
-    assert last == b"Interrupted; nothing was left half-written."
-    assert (done.returncode, done.stdout) == (130, b"")
+    words: list[str | Path] = ["build", "sample", "--out", old]
+    done = start(*words, folder=old.parents[1], code=AT_THE_THIRD_STEP).ended()
+    *_, third, last = filter(None, done.err.splitlines())
+    assert third.startswith("[3/")
+    assert last == "Interrupted; nothing was left half-written."
+    assert (done.code, done.out) == (130, "")
     assert files_of(old) == before
     assert beside(old) == {"out"}
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 import kit19
 from kit19 import load_catalog
+from tests.support.warm import start
 
 PACKAGE = Path(kit19.__file__).parent
 # The demo shows three subsets of the sample, which it must name somewhere.
@@ -44,7 +43,7 @@ def test_a_public_name_is_there_and_explains_itself(name: str) -> None:
     assert name in dir(kit19)
 
 
-def test_a_public_name_stays_what_it_is_whatever_was_imported_before() -> None:
+def test_a_public_name_stays_what_it_is_whatever_was_imported_before(tmp_path: Path) -> None:
     # A submodule named like a function would take its place once anything imports it.
     code = """
 import importlib, pkgutil, types, kit19
@@ -53,9 +52,9 @@ for module in pkgutil.walk_packages(kit19.__path__, "kit19."):
         importlib.import_module(module.name)
 print([name for name in kit19.__all__ if isinstance(getattr(kit19, name), types.ModuleType)])
 """
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout == b"[]\n"
+    done = start(folder=tmp_path, code=code).ended()
+    assert done.code == 0, done.err
+    assert done.out == "[]\n"
 
 
 def test_a_name_that_is_not_public_is_an_attribute_error() -> None:

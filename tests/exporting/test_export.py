@@ -172,11 +172,12 @@ def script_of(folder: Path, text: str) -> Path:
     return path
 
 
+# Without transformers, which takes longer to load than all the rest.
 VOCABULARY = """
 import argparse, json, sys
 from pathlib import Path
 from gguf import GGUFWriter
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer
 
 def main():
     parser = argparse.ArgumentParser()
@@ -185,10 +186,12 @@ def main():
     parser.add_argument("--outtype")
     parser.add_argument("--vocab-only", action="store_true")
     given = parser.parse_args()
-    words = AutoTokenizer.from_pretrained(given.model)
-    tokens = words.convert_ids_to_tokens(list(range(len(words))))
+    words = Tokenizer.from_file(str(given.model / "tokenizer.json"))
+    tokens = [words.id_to_token(number) for number in range(words.get_vocab_size())]
+    config = json.loads((given.model / "tokenizer_config.json").read_text("utf-8"))
     writer = GGUFWriter(given.outfile, "llama")
-    template, end = words.chat_template, words.eos_token_id
+    template = (given.model / "chat_template.jinja").read_text("utf-8")
+    end = words.token_to_id(config["eos_token"])
     CHANGE
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(tokens)

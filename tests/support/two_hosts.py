@@ -1,4 +1,4 @@
-"""Two hosts that train one model: ``python -m tests.support.two_hosts DATA PRESET FOLDER``.
+"""Two hosts that train one model: ``main``, as a program with the arguments DATA PRESET FOLDER.
 
 Each host is an agent of torchrun (elastic launch, rendezvous over c10d on loopback) with one worker. A
 run goes through whole; another loses its second host after some steps, agent and worker at once, and is
@@ -87,7 +87,3 @@ def main() -> None:
     record = read_run(Path(cut))
     document["devices"] = record.settings["devices"] if record else None
     (Path(folder) / "hosts.json").write_text(json.dumps(document), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

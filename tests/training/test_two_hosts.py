@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 
 from tests.support.small_models import equal, settings, weights
+from tests.support.warm import start
 
 
 def test_a_run_of_two_hosts_survives_the_loss_of_one(data: Path, tmp_path: Path) -> None:
     preset = tmp_path / "how.yaml"
     preset.write_text(yaml.safe_dump(settings(max_steps=5).model_dump(mode="json")))
-    command = [sys.executable, "-m", "tests.support.two_hosts", str(data), str(preset)]
-    done = subprocess.run(
-        [*command, str(tmp_path)],
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        cwd=Path(__file__).parents[2],
-        timeout=500,
-    )
-    assert done.returncode == 0, done.stderr
+    code = "from tests.support.two_hosts import main; main()"
+    done = start(data, preset, tmp_path, folder=tmp_path, code=code, OMP_NUM_THREADS="1").ended()
+    assert done.code == 0, done.err
     hosts = json.loads((tmp_path / "hosts.json").read_text("utf-8"))
     assert hosts["whole"] == hosts["again"] == [0, 0]
     assert hosts["lost"][0] != 0  # it cannot go on alone
