@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,14 @@ from typing import Any
 import pytest
 
 from tests.support.hub_server import HubServer
+
+_ANY_RUN: dict[str, Any] = {
+    "model": "", "format": "", "optim": "", "lr_scheduler_type": "", "max_steps": 0,
+    "num_train_epochs": 0, "save_steps": 0, "eval_steps": 0, "logging_steps": 0, "best": False,
+    "validation": 0, "learning_rate": 0, "warmup_ratio": 0, "early_stopping_patience": 0,
+    "max_overlong_fraction": 0, "seed": 0,
+}  # fmt: skip
+"""Settings that no memory of layers depends on."""
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +28,30 @@ def one_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def counted() -> dict[str, int]:
+    """Bytes that models keep for a step, by all that they depend on."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def count_once(counted: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count the memory of the same model and settings once: a quarter of a small run's time."""
+    activations = pytest.importorskip("kit19.training.model.activations")
+    count = activations.kept_bytes
+
+    def count_or_remember(config: Any, settings: Any, step: Any, *, trust: bool = False) -> int:
+        model = json.dumps(config.to_dict() | {"_name_or_path": ""}, sort_keys=True, default=str)
+        # The same for all models and runs: where they are, and how often they step.
+        how = settings.model_copy(update=_ANY_RUN).model_dump_json()
+        key = "\n".join((model, how, repr(step), str(trust)))
+        if key not in counted:
+            counted[key] = count(config, settings, step, trust=trust)
+        return counted[key]
+
+    monkeypatch.setattr(activations, "kept_bytes", count_or_remember)
 
 
 @pytest.fixture(scope="session")
