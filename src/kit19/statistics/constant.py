@@ -73,6 +73,9 @@ def explain_published(
 
 def _explain_binary(scores: dict[str, float], golds: Counts, half: float) -> AnswerSummary | None:
     zeros, ones = np.meshgrid(np.arange(golds[0] + 1), np.arange(golds[1] + 1), indexing="ij")
+    if "acc" in scores:  # few pairs fit it, so little is left to compute
+        accurate = np.abs(100 * ((zeros + ones) / golds.sum()) - scores["acc"]) <= half
+        zeros, ones = zeros[accurate], ones[accurate]
     rows = [[zeros, golds[0] - zeros], [golds[1] - ones, ones]]
     counts = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
     fitting = np.ones(zeros.shape, dtype=bool)
