@@ -184,14 +184,14 @@ def real_build(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
 
 @pytest.fixture(scope="session")
-def harness_files() -> Iterator[None]:
+def harness_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The harness lists its own tasks as always, but parses each of its files once.
 
     Nor does it describe the machine in its results: it runs `pip list` for it, in every evaluation.
     """
     with pytest.MonkeyPatch.context() as patch:
         if importlib.util.find_spec("lm_eval"):
-            parse_once(patch)
+            parse_once(patch, tmp_path_factory)
             patch.setattr("torch.utils.collect_env.get_pretty_env_info", str)
         yield
 

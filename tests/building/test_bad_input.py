@@ -273,7 +273,8 @@ def test_a_disk_that_takes_no_more(limit: int, tmp_path: Path) -> None:
     before = files_of(out)
     done = subprocess.run(
         command_line(
-            "build", "sample", "--set", "subsets=[nsmc]", "--format", "jsonl", "--out", out
+            *("build", "sample", "--set", "subsets=[nsmc]", "--set", "dedup=exact"),
+            *("--format", "jsonl", "--out", out),
         ),
         check=False,
         capture_output=True,
