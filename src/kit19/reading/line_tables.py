@@ -54,12 +54,14 @@ def read_blocks(stream: IO[bytes], longest: int) -> Iterator[bytes]:
     """
     rest: list[bytes] = []
     size = 0
-    while size <= longest and (part := stream.read(BLOCK)):
-        end = part.rfind(b"\n") + 1
+    part = bytearray(BLOCK)  # the same memory for every part
+    view = memoryview(part)
+    while size <= longest and (count := stream.readinto(part)):  # type: ignore[attr-defined]
+        end = part.rfind(b"\n", 0, count) + 1
         if end:
-            yield b"".join([*rest, memoryview(part)[:end]])
+            yield b"".join([*rest, view[:end]])
             rest, size = [], 0
-        rest.append(part[end:])
+        rest.append(bytes(view[end:count]))
         size += len(rest[-1])
     if size:
         yield b"".join(rest)
