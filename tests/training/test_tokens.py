@@ -71,6 +71,21 @@ def test_anything_that_changes_tokens_changes_the_name(
     assert other != key
 
 
+@pytest.mark.parametrize("offline", [False, True])
+def test_how_a_tokenizer_was_loaded_does_not_change_the_name(
+    data: Path, tokenizer: Any, tmp_path: Path, offline: bool
+) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    loaded = AutoTokenizer.from_pretrained(tmp_path / "tokenizer", local_files_only=offline)
+    keys = [
+        tokenize(row_files(data), "k", prompts_of(one), TokenRules(128), tmp_path / "cache").key
+        for one in (tokenizer, loaded)
+    ]
+    assert keys[0] == keys[1]
+
+
 def test_a_cache_that_was_being_written_is_written_again(
     data: Path, tokenizer: Any, tmp_path: Path
 ) -> None:

@@ -131,18 +131,19 @@ def _cache_key(rows_key: str, prompts: Prompts, rules: TokenRules) -> str:
         ):
             prompts.tokenizer.save_pretrained(place)
         files = [path for path in sorted(Path(place).rglob("*")) if path.is_file()]
-        digests = [hashlib.sha256(_without_paths(path)).hexdigest() for path in files]
+        digests = [hashlib.sha256(_content(path)).hexdigest() for path in files]
     format_ = [prompts.format.model_dump(), prompts.head, prompts.append_end, prompts.date]
     parts = [_VERSION, rows_key, digests, format_, prompts.end, sorted(prompts.ends), asdict(rules)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _without_paths(path: Path) -> bytes:
-    """A tokenizer file without the path of the folder that it was loaded from."""
+def _content(path: Path) -> bytes:
+    """A tokenizer file without what says how it was loaded: from where, and whether offline."""
     if path.name != "tokenizer_config.json":
         return path.read_bytes()
     config = json.loads(path.read_bytes())
-    config.pop("name_or_path", None)
+    for name in ("name_or_path", "is_local", "local_files_only"):
+        config.pop(name, None)
     return json.dumps(config, sort_keys=True).encode()
 
 
