@@ -14,7 +14,6 @@ from filelock import FileLock
 from kit19 import OutputError, verify
 from tests.support.invoking import Outcome, run_process
 from tests.support.samples import files_of, sample_of
-from tests.support.warm import start
 
 # A build that sends itself a signal at the n-th thing it does below its temporary folder (or prints
 # how many there are, for n = 0). What polars writes is not seen here, but all around it is.
@@ -61,21 +60,27 @@ BUILD = ["build", "sample", "--set", "subsets=[math]", "--set", "dedup=exact", "
 
 
 def build_until(nth: int, number: int, out: Path) -> Outcome:
-    words: list[str | Path] = [str(nth), str(int(number)), *BUILD, "--out", out]
-    return start(*words, folder=out.parents[1], code=AT_THE_NTH).ended()
+    return run_code(AT_THE_NTH, str(nth), str(int(number)), *BUILD, "--out", str(out))
+
+
+def run_code(*words: str) -> Outcome:
+    done = subprocess.run(
+        [sys.executable, "-c", *words], check=False, capture_output=True, encoding="utf-8"
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A folder with an older build of other rows."""
-    sample_of(tmp_path / "inside" / "out", "petitions", cap=5)
-    return tmp_path / "inside" / "out"
+    sample_of(tmp_path / "out", "petitions", cap=5)
+    return tmp_path / "out"
 
 
 @pytest.fixture(scope="module")
 def moments(tmp_path_factory: pytest.TempPathFactory) -> int:
     """The number of moments at which a build can be interrupted."""
-    out = tmp_path_factory.mktemp("moments") / "inside" / "out"
+    out = tmp_path_factory.mktemp("moments") / "out"
     sample_of(out, "petitions", cap=5)
     done = build_until(0, signal.SIGKILL, out)
     assert done.code == 0, done.err
@@ -105,7 +110,7 @@ def test_killed_at_any_moment_the_folder_has_a_complete_build(old: Path, moments
 def test_killed_while_the_first_build_is_written_there_is_none(
     tmp_path: Path, moments: int
 ) -> None:
-    out = tmp_path / "inside" / "out"
+    out = tmp_path / "out"
     done = build_until(moments // 2, signal.SIGKILL, out)
     assert done.code == -signal.SIGKILL
     assert not out.exists()
@@ -127,8 +132,7 @@ def test_interrupted_while_writing_the_old_build_is_untouched(old: Path, moments
 
 def test_interrupted_while_reading_the_old_build_is_untouched(old: Path) -> None:
     before = files_of(old)
-    words: list[str | Path] = ["build", "sample", "--out", old]
-    done = start(*words, folder=old.parents[1], code=AT_THE_THIRD_STEP).ended()
+    done = run_code(AT_THE_THIRD_STEP, "build", "sample", "--out", str(old))
     *_, third, last = filter(None, done.err.splitlines())
     assert third.startswith("[3/")
     assert last == "Interrupted; nothing was left half-written."
