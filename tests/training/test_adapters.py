@@ -276,7 +276,9 @@ def test_embeddings_that_stay_equal_stay_tied(data: Path, tokenizer: Any, tmp_pa
     base = tied_base(tokenizer, tmp_path / "base")
     run = train(data, tmp_path / "run", settings(base, **LORA)).folder
     merge(run, tmp_path / "merged")
-    assert "lm_head.weight" not in weights(tmp_path / "merged")
+    merged = weights(tmp_path / "merged")
+    embeddings = merged["model.embed_tokens.weight"]
+    assert merged.get("lm_head.weight", embeddings).equal(embeddings)  # older versions write both
     assert AutoConfig.from_pretrained(tmp_path / "merged").tie_word_embeddings
 
 

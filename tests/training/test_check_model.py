@@ -124,6 +124,8 @@ def test_an_adapter_too(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gemma2", "gpt_oss", "bloom", "mamba"])
 def test_a_model_without_sdpa_is_trained_with_eager_and_a_note(name: str, tmp_path: Path) -> None:
+    if name == "gemma2" and not architectures.is_as_listed():
+        pytest.skip("older versions of transformers compute its attention by sdpa")
     model = architectures.save_model(name, tmp_path / "base")
     done = trained(tmp_path, model)
     assert done.record.settings["attn_implementation"] == "eager"
@@ -417,7 +419,8 @@ def test_the_twin_of_a_model_decides_as_the_model_does(name: str) -> None:
     how = Settings(attn_implementation=attention)
     why = why_not_pack_by_config(how, base, tokens_of([30, 17, 23, 14]), [[0, 1, 2, 3]])
     assert why is not None
-    assert bool(why) == (name in MIXING)
+    if architectures.is_as_listed():
+        assert bool(why) == (name in MIXING)
 
 
 def test_a_dry_run_refuses_a_model_that_sees_its_answers(tmp_path: Path) -> None:

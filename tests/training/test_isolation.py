@@ -76,7 +76,8 @@ def test_packed_rows_equal_rows_alone_or_are_not_packed(name: str, attention: st
     tokens = tokens_of([30, 17, 23, 14])
     sequence = [0, 1, 2, 3]
     why = why_not_pack(model, tokens, [sequence], Collate(architectures.PAD))
-    assert bool(why) == (name in MIXING)
+    if architectures.is_as_listed():
+        assert bool(why) == (name in MIXING)
     if not why:
         shared = row_scores(model, tokens, sequence)
         for number in sequence:

@@ -90,6 +90,8 @@ def carry_a_state(strength: float) -> Plant:
 def test_a_planted_fault_is_found(
     name: str, plant: Plant, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if name == "falcon-alibi" and not architectures.is_as_listed():
+        pytest.skip("older versions of transformers mix its rows without a fault")
     model = architectures.make_model(name)
     assert found_by_the_test(model) == ""  # rows are isolated before
     plant(model, monkeypatch)
