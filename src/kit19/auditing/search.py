@@ -34,9 +34,8 @@ HITS: dict[str, type[pl.DataType]] = {
 }
 """Columns of the hits of a part; ``row`` is a row of the part. A weak hit touches an item, no more."""
 _MOST_NAMES = 100  # of columns, to suggest one in place of one that does not exist
-_AT_A_TIME = (
-    12_000_000  # bytes of texts; for fewer, preparing a search takes a good part of the time
-)
+_AT_A_TIME = 12_000_000
+"""Bytes of texts; for fewer, preparing a search takes a good part of the time."""
 
 
 @dataclass(frozen=True)
