@@ -265,12 +265,7 @@ def _run_decon(python: str, rows: Path, items: Path, out: Path) -> dict[str, flo
 
 
 def report_decon(
-    recorder: Recorder,
-    data: str,
-    rows: dict[str, Path],
-    scratch: Path,
-    rounds: int,
-    python: str,
+    recorder: Recorder, data: str, rows: dict[str, Path], scratch: Path, rounds: int, python: str
 ) -> None:
     """One thread of kit19 beside one of decon, on the same files and the same items."""
     if not _has_decon(python):
@@ -391,7 +386,11 @@ def main() -> None:
         if "build" in given.only:
             report_build(recorder, data, cache, scratch, rounds)
         if "decon" in given.only:
-            some = {f"{sizes[0]:,} reviews": rows[sizes[0]], f"long texts: {name}": petitions}
+            # The small files show what a start takes.
+            some = {f"{count:,} reviews": rows[count] for count in sizes[:2]}
+            for count in (long, 10 * long):
+                some[f"{count:,} long texts"] = path = scratch / f"long-{count}.jsonl"
+                run("audit_jobs:make_rows", data_dir=data, out=path, kind="long", count=count)
             report_decon(recorder, data, some, scratch, rounds, given.decon)
     recorder.write(results_folder(given))
 
