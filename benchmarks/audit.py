@@ -332,11 +332,10 @@ def report_build(recorder: Recorder, data: str, cache: Path, scratch: Path, roun
     )
 
 
-def _whole_files(data: str, scratch: Path, reviews: Path, long: int) -> dict[str, Path]:
+def _whole_files(reviews: Path, petitions: Path) -> dict[str, Path]:
     """Return the files of complete audits; their sizes in UTF-8 are in files next to them."""
-    parquet, petitions = reviews.with_suffix(".parquet"), scratch / "many-long.jsonl"
+    parquet = reviews.with_suffix(".parquet")
     run("audit_jobs:make_parquet", rows=reviews, out=parquet)
-    run("audit_jobs:make_rows", data_dir=data, out=petitions, kind="long", count=long)
     size = sum(len(text.encode()) for text in read_texts(str(petitions)))
     petitions.with_suffix(".size").write_text(str(size))
     return {
@@ -365,11 +364,13 @@ def main() -> None:
         scratch = Path(folder)
         counts = sizes if "sizes" in given.only else sizes[:2]
         rows = {count: scratch / f"{count}.jsonl" for count in counts}
-        for count, path in rows.items():
-            run("audit_jobs:make_rows", data_dir=data, out=path, kind="short", count=count)
-        petitions = scratch / "long.jsonl"
-        made = run("audit_jobs:make_rows", data_dir=data, out=petitions, kind="long", count=long)
-        name = f"{long:,} texts of some {made['result'] / long:,.0f} characters"
+        long_rows = {count: scratch / f"long-{count}.jsonl" for count in (long, 10 * long)}
+        for kind, texts in (("short", rows), ("long", long_rows)):
+            for count, path in texts.items():
+                run("audit_jobs:make_rows", data_dir=data, out=path, kind=kind, count=count)
+        petitions = long_rows[long]
+        characters = sum(map(len, read_texts(str(petitions))))
+        name = f"{long:,} texts of some {characters / long:,.0f} characters"
         kinds = {f"{sizes[1]:,} reviews": rows[sizes[1]], name: petitions}
         cache = scratch / "cache"
         if "rules" in given.only:
@@ -377,7 +378,7 @@ def main() -> None:
         if "core" in given.only:
             report_core(recorder, data, kinds, rounds, given.before)
         if "whole" in given.only:
-            files = _whole_files(data, scratch, rows[sizes[1]], 10 * long)
+            files = _whole_files(rows[sizes[1]], long_rows[10 * long])
             report_whole(recorder, data, files, cache, rounds, given.before)
         if "sizes" in given.only:
             report_sizes(recorder, data, rows, cache, rounds)
@@ -388,9 +389,7 @@ def main() -> None:
         if "decon" in given.only:
             # The small files show what a start takes.
             some = {f"{count:,} reviews": rows[count] for count in sizes[:2]}
-            for count in (long, 10 * long):
-                some[f"{count:,} long texts"] = path = scratch / f"long-{count}.jsonl"
-                run("audit_jobs:make_rows", data_dir=data, out=path, kind="long", count=count)
+            some |= {f"{count:,} long texts": path for count, path in long_rows.items()}
             report_decon(recorder, data, some, scratch, rounds, given.decon)
     recorder.write(results_folder(given))
 

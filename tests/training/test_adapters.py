@@ -23,6 +23,7 @@ from kit19.evaluating.resolve import find_scored_model
 from kit19.training.model.adapters import ignore_peft_warnings
 from kit19.training.model.finding import find_model
 from kit19.training.model.reference import ModelRef
+from tests.support.architectures import is_as_listed
 from tests.support.hub_server import Blob, HubServer, Repo
 from tests.support.small_models import SAVE, equal, settings, weights
 
@@ -278,7 +279,9 @@ def test_embeddings_that_stay_equal_stay_tied(data: Path, tokenizer: Any, tmp_pa
     merge(run, tmp_path / "merged")
     merged = weights(tmp_path / "merged")
     embeddings = merged["model.embed_tokens.weight"]
-    assert merged.get("lm_head.weight", embeddings).equal(embeddings)  # older versions write both
+    if is_as_listed():  # older versions of transformers write both
+        assert "lm_head.weight" not in merged
+    assert merged.get("lm_head.weight", embeddings).equal(embeddings)
     assert AutoConfig.from_pretrained(tmp_path / "merged").tie_word_embeddings
 
 
